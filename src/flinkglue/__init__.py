@@ -1,0 +1,1 @@
+"""Run Apache Flink and AWS Glue jobs: clients, ordering, failure tables. Imports no Prefect."""

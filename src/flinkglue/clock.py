@@ -1,0 +1,95 @@
+"""Time as a parameter, and the one loop that waits."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from flinkglue.errors import DeadlineExceeded
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What waiting needs of time."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often to look: quickly at first, then less and less often, never in step with others.
+
+    Args:
+        first_seconds: The pause after the first look.
+        most_seconds: The longest pause.
+        growth: Each pause is so many times the last one.
+        jitter: Share of each pause that is random, 0 to 1.
+    """
+
+    first_seconds: float = 1.0
+    most_seconds: float = 30.0
+    growth: float = 1.5
+    jitter: float = 0.2
+
+    def pauses(self, rng: random.Random | None = None) -> Iterator[float]:
+        """The pauses in seconds, without end."""
+        rng = rng or random.Random()
+        pause = self.first_seconds
+        while True:
+            yield pause * (1 - self.jitter * rng.random())
+            pause = min(pause * self.growth, self.most_seconds)
+
+
+def wait_until(
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    *,
+    waited_for: str,
+    deadline_seconds: float,
+    describe: Callable[[T], str] = str,
+    pace: Pace | None = None,
+    clock: Clock | None = None,
+) -> T:
+    """Look until it is done, and return what was seen then.
+
+    Args:
+        look: Fetches the present state. Its exceptions are not caught: it decides what it retries.
+        done: Whether a state ends the wait.
+        waited_for: What is waited for, with the id to look it up by; used in the error.
+        deadline_seconds: The longest time to wait, over all looks.
+        describe: A state in words, for the error.
+        pace: How often to look.
+        clock: The time to go by.
+
+    Raises:
+        DeadlineExceeded: The deadline passed; it carries the last state seen.
+    """
+    clock = clock or SystemClock()
+    give_up_at = clock.monotonic() + deadline_seconds
+    for pause in (pace or Pace()).pauses():
+        seen = look()
+        if done(seen):
+            return seen
+        left = give_up_at - clock.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(waited_for, deadline_seconds, describe(seen))
+        clock.sleep(min(pause, left))
+    raise AssertionError("pauses never end")

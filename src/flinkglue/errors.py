@@ -1,0 +1,146 @@
+"""Everything this library raises.
+
+FlinkGlueError
+├── InvalidInput            refused before any call; names the field and what is allowed
+├── CallFailed              a service answered with an error, or did not answer
+│   ├── AuthenticationFailed    401, wrong secret, unknown tenant
+│   ├── PermissionDenied        403
+│   ├── NotFound                404
+│   ├── Conflict                409, a concurrent modification
+│   ├── Throttled               429 and the services' own words for it
+│   ├── ServiceUnavailable      5xx, connection refused or dropped, time-out
+│   └── InDoubt                 a submit that may or may not have happened: look before trying again
+├── JobFailed               an external job ended badly; carries the evidence
+└── DeadlineExceeded        waited as long as was asked, the external job may still be running
+
+A failed *call* is an exception. A failed *job* is a value with its evidence; only a flow that must
+end as failed raises it as JobFailed.
+"""
+
+from __future__ import annotations
+
+
+class FlinkGlueError(Exception):
+    """The root of the tree: catch it to catch everything raised on purpose here."""
+
+
+class InvalidInput(FlinkGlueError, ValueError):
+    """A value was refused before any call was made.
+
+    Args:
+        field: The name of the field as the person sees it.
+        value: What was given. Never a secret.
+        allowed: What would have been accepted, in words.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{field}: {value!r} is not accepted. Allowed: {allowed}")
+
+
+class CallFailed(FlinkGlueError):
+    """A call to a service failed.
+
+    Args:
+        service: The service as people name it, for example ``AWS Glue``.
+        operation: The operation by the service's own name, for example ``StartJobRun``.
+        resource: What was acted on, for example a job name or a resource id.
+        reason: What the service said; for Flink the last ``Caused by``.
+        status: The HTTP status, if there was an answer.
+        code: The service's error code, if it gave one.
+        request_id: The id to quote to the service's support, if it gave one.
+        advice: What to do next.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        operation: str,
+        resource: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        self.service = service
+        self.operation = operation
+        self.resource = resource
+        self.reason = reason
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.advice = advice
+        answer = ", ".join(
+            part
+            for part in (
+                f"HTTP {status}" if status else "",
+                code or "",
+                f"request id {request_id}" if request_id else "",
+            )
+            if part
+        )
+        text = f"{service} {operation} failed for {resource}: {reason}"
+        if answer:
+            text += f" ({answer})"
+        if advice:
+            text += f" What to do: {advice}"
+        super().__init__(text)
+
+
+class AuthenticationFailed(CallFailed):
+    """The caller could not prove who it is."""
+
+
+class PermissionDenied(CallFailed):
+    """The caller is known and may not do this."""
+
+
+class NotFound(CallFailed):
+    """The resource does not exist, or the caller may not see it."""
+
+
+class Conflict(CallFailed):
+    """Somebody else changed the resource, or it is in the wrong state."""
+
+
+class Throttled(CallFailed):
+    """Too many calls: the same call may succeed later."""
+
+
+class ServiceUnavailable(CallFailed):
+    """The service failed or did not answer: the same read may succeed later."""
+
+
+class InDoubt(CallFailed):
+    """A submit was sent and its outcome is unknown: look for the job before trying again."""
+
+
+class JobFailed(FlinkGlueError):
+    """An external job ended badly.
+
+    Args:
+        message: One line with the job, its state and the evidence.
+    """
+
+
+class DeadlineExceeded(FlinkGlueError):
+    """The overall deadline passed; the external job may still be running.
+
+    Args:
+        waited_for: What was waited for, with the id to look it up by.
+        deadline_seconds: How long was waited.
+        last_seen: The last state that was observed.
+    """
+
+    def __init__(self, waited_for: str, deadline_seconds: float, last_seen: str) -> None:
+        self.waited_for = waited_for
+        self.deadline_seconds = deadline_seconds
+        self.last_seen = last_seen
+        super().__init__(
+            f"{waited_for} was not reached within {deadline_seconds:g} s; last seen: {last_seen}. "
+            "It may still be running: look at it in its console before starting another."
+        )
