@@ -1,0 +1,115 @@
+"""Puts the project's block types, and the local cloud's values for them, into Prefect.
+
+python -m infra.blocks register               the block types only; fill the blocks in in the UI
+python -m infra.blocks local [CLOUD.json]     also blocks with the values of a running local cloud
+                                              (default: .localcloud/cloud.json)
+
+The flows look for these names: hdinsight-flink, flink-storage and aws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect.blocks.core import Block
+from prefect_aws import AwsCredentials
+from prefect_aws.client_parameters import AwsClientParameters
+from prefect_azure import AzureBlobStorageCredentials
+
+from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
+
+BLOCK_TYPES: tuple[type[Block], ...] = (
+    EntraServicePrincipal,
+    KeyVaultServicePrincipal,
+    HDInsightFlinkCluster,
+    AzureBlobStorageCredentials,
+    AwsCredentials,
+)
+
+
+def register() -> None:
+    """Registers the block types, so that the UI offers them."""
+    for block_type in BLOCK_TYPES:
+        block_type.register_type_and_schema()
+        print(f"block type {block_type.get_block_type_slug()}")
+
+
+def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
+    """The blocks of a local cloud by name.
+
+    Args:
+        status: What the local cloud wrote into its cloud.json.
+    """
+    azure, aws = status["azure"], status["aws"]
+    ca_file = status["ca_file"]
+    reader = EntraServicePrincipal(
+        tenant_id=azure["tenant_id"],
+        client_id=azure["reader"]["client_id"],
+        client_secret=azure["reader"]["client_secret"],
+        authority=azure["authority"],
+        ca_file=ca_file,
+    )
+    contributor = KeyVaultServicePrincipal(
+        vault_url=azure["vault_url"],
+        secret_prefix=azure["secret_prefix"],
+        reader=reader,
+    )
+    return {
+        "key-vault-reader": reader,
+        "flink-contributor": contributor,
+        "hdinsight-flink": HDInsightFlinkCluster(
+            subscription_id=azure["subscription_id"],
+            resource_group=azure["resource_group"],
+            cluster_pool_name=azure["cluster_pool_name"],
+            cluster_name=azure["cluster_name"],
+            credentials=contributor,
+            arm_endpoint=azure["arm_endpoint"],
+            ca_file=ca_file,
+            flink_rest_url=azure["flink_rest_url"],
+        ),
+        "flink-storage": AzureBlobStorageCredentials(
+            connection_string=azure["storage_connection_string"]
+        ),
+        "aws": AwsCredentials(
+            aws_access_key_id=aws["access_key_id"],
+            aws_secret_access_key=aws["secret_access_key"],
+            region_name=aws["region"],
+            aws_client_parameters=AwsClientParameters(endpoint_url=aws["endpoint_url"]),
+        ),
+    }
+
+
+def save(blocks: dict[str, Block]) -> None:
+    """Saves blocks under their names, over what was there."""
+    for name, block in blocks.items():
+        block.save(name, overwrite=True)
+        print(f"block {block.get_block_type_slug()}/{name}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.blocks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("register", help="register the block types")
+    local = commands.add_parser("local", help="save blocks with a local cloud's values")
+    local.add_argument(
+        "cloud_json",
+        type=Path,
+        nargs="?",
+        default=Path(".localcloud/cloud.json"),
+        help="the file that the local cloud describes itself in (default: %(default)s)",
+    )
+    chosen = parser.parse_args(arguments)
+    register()
+    if chosen.command == "local":
+        save(local_blocks(json.loads(chosen.cloud_json.read_text())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Runs the two published systems on an embedded local cloud, through Prefect deployments.
+
+Starts a real Flink cluster, the emulators of Azure and AWS, a Prefect server and a worker; deploys the
+flows; runs the Flink word count and the Glue job; then fills a subnet and runs the Glue job again to show
+how it moves to the other one. Everything listens on loopback only and ends with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from localcloud.client import LocalCloud
+from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
+from scripts.prefect_stack import REPOSITORY, WORK_POOL, PrefectStack, StackFailed
+
+GLUE_JOB = "AirflowBlogJob"
+CONNECTIONS = "MWAA-Glue-Blog-Subnet1,MWAA-Glue-Blog-Subnet2"
+WORD_COUNT_JAR = "jobs/flink/WordCount.jar"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the exit stack
+    try:
+        with ExitStack() as running:
+            cloud, prefect = start(options, running)
+            prepare(cloud, prefect)
+            pages = [
+                run_word_count(cloud, prefect),
+                *run_glue_jobs(cloud, prefect),
+            ]
+            print_summary(cloud, prefect, pages)
+            if not options.once:
+                stay_up()
+    except (DemoFailed, StackFailed) as failure:
+        print(f"\nThe demo failed: {failure}", file=sys.stderr)
+        print(f"Logs: {options.state_dir}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="end after the runs; exit 0 only when all of it really happened",
+    )
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=REPOSITORY / ".localcloud",
+        help="where databases, logs and blobs go (default: .localcloud in the checkout)",
+    )
+    parser.add_argument(
+        "--prefect-port", type=int, default=0, help="port of the Prefect UI (default: a free one)"
+    )
+    options = parser.parse_args(arguments)
+    options.state_dir = options.state_dir.resolve()
+    return options
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Shows what is being done and how long it took."""
+    print(f"\033[1m==>\033[0m {title}", flush=True)
+    started = time.monotonic()
+    yield
+    print(f"    {time.monotonic() - started:.0f} s", flush=True)
+
+
+def start(options: argparse.Namespace, running: ExitStack) -> tuple[LocalCloud, PrefectStack]:
+    """Starts the local cloud and the Prefect server side by side."""
+    prefect = PrefectStack(options.state_dir / "prefect", options.prefect_port)
+    running.callback(prefect.stop)
+    with step("Starting the local cloud and a Prefect server"), ThreadPoolExecutor() as pool:
+        server = pool.submit(prefect.start_server)
+        cloud = running.enter_context(LocalCloud.up(state_dir=options.state_dir))
+        server.result()
+    return cloud, prefect
+
+
+def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
+    """What a person does once for an account: blocks, deployments, a worker, the sample resources."""
+    with step("Registering blocks, deploying the flows, starting a worker"):
+        prefect.command("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
+        prefect.run_python("-m", "infra.blocks", "local", str(cloud.state_dir / "cloud.json"))
+        print(indented(prefect.command("deploy", "--all"), only="successfully created"))
+        prefect.start_worker()
+    with step("Setting up the sample Glue job: VPC, subnets, connections, IAM, script"):
+        aws = cloud.status()["aws"]
+        prefect.run_python(
+            "-m", "infra.glue_sample", "up",
+            "--endpoint-url", aws["endpoint_url"], "--region", aws["region"],
+            AWS_ACCESS_KEY_ID=aws["access_key_id"],
+            AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
+        )  # fmt: skip
+
+
+def run_word_count(cloud: LocalCloud, prefect: PrefectStack) -> tuple[str, str]:
+    """System 1: upload the jar, then submit it with the published parameters."""
+    azure = cloud.status()["azure"]
+    with step("Uploading WordCount.jar to the storage account (deployment flink-jar-upload)"):
+        run_flow(
+            prefect,
+            "upload-flink-jar/flink-jar-upload",
+            {"jar_path": WORD_COUNT_JAR, "jar_directory": azure["jar_directory"]},
+        )
+    published = {
+        "jarName": "WordCount.jar",
+        "jarDirectory": azure["jar_directory"],
+        "subscription": azure["subscription_id"],
+        "rg": azure["resource_group"],
+        "poolNm": azure["cluster_pool_name"],
+        "clusterNm": azure["cluster_name"],
+    }
+    with step(f"Running flink-word-count with {json.dumps(published)}"):
+        flow_run_id = run_flow(prefect, "flink-word-count/flink-word-count", published)
+        print(f"    {words_counted_by_flink(cloud, prefect, flow_run_id)}")
+    return "Flink word count", prefect.page(flow_run_id)
+
+
+def run_glue_jobs(cloud: LocalCloud, prefect: PrefectStack) -> Iterator[tuple[str, str]]:
+    """System 3: once with both subnets free, once with the favourite one full."""
+    parameters = {
+        "job_name": GLUE_JOB,
+        "connection_names": CONNECTIONS,
+        "strategy": "capacity",
+        "retry_delay_seconds": 5,
+    }
+    with step("Running glue-job, both subnets free"):
+        flow_run_id = run_flow(prefect, "glue-vpc-failover/glue-job", parameters)
+        first = driver_in_first_subnet(cloud, prefect, flow_run_id)
+        print(f"    {first}")
+    yield "Glue job, both subnets free", prefect.page(flow_run_id)
+    with step(f"Filling {first.connection_name}'s subnet {first.subnet_id}, running glue-job again"):
+        cloud.fill(first.subnet_id)
+        flow_run_id = run_flow(prefect, "glue-vpc-failover/glue-job", parameters)
+        second = driver_in_first_subnet(cloud, prefect, flow_run_id)
+        cloud.drain(first.subnet_id)
+        print(f"    {second}")
+    if second.subnet_id == first.subnet_id:
+        raise DemoFailed(f"The second run stayed in the full subnet {first.subnet_id}")
+    yield "Glue job, one subnet full", prefect.page(flow_run_id)
+
+
+def run_flow(prefect: PrefectStack, deployment: str, parameters: dict[str, Any]) -> str:
+    """Runs a deployment to its end and returns the flow run's id."""
+    flow_run_id = prefect.run_deployment(deployment, parameters)
+    print(f"    {prefect.page(flow_run_id)}", flush=True)
+    run = prefect.wait_for(flow_run_id)
+    if run["state_type"] != "COMPLETED":
+        lines = "\n".join(prefect.logs(flow_run_id)[-30:])
+        raise DemoFailed(f"{deployment} ended as {run['state_name']}:\n{lines}")
+    return flow_run_id
+
+
+def print_summary(cloud: LocalCloud, prefect: PrefectStack, pages: list[tuple[str, str]]) -> None:
+    """The addresses to open."""
+    print("\n\033[1mAll of it really happened. Open:\033[0m")
+    flink = cloud.status()["parts"]["flink"]["url"]
+    for title, url in [*pages, ("Prefect", prefect.ui_url), ("Flink dashboard", flink)]:
+        print(f"    {title:32} {url}")
+
+
+def stay_up() -> None:
+    print("\nEverything stays up: run the deployments again from the UI. Ctrl-C ends it all.")
+    threading.Event().wait()
+
+
+def indented(text: str, only: str) -> str:
+    return "\n".join(f"    {line.strip()}" for line in text.splitlines() if only in line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""A Prefect server and a worker of their own, beside any other: free ports, own database, own log files.
+
+Used by the demo and by the tests that go through deployments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+WORK_POOL = "flinkglue"
+FINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+class StackFailed(Exception):
+    """A process did not start or a command failed; the message holds the end of its output."""
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PrefectStack:
+    """A Prefect server, its work pool and one process worker.
+
+    Args:
+        home: Where the database, results and logs go. It is made if it is missing.
+        port: The server's port; 0 takes a free one.
+    """
+
+    def __init__(self, home: Path, port: int = 0) -> None:
+        self.home = home.resolve()
+        self.port = port or free_port()
+        self.ui_url = f"http://127.0.0.1:{self.port}"
+        self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=30)
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to talk to this server, and to no other."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        return inherited | {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": f"{self.ui_url}/api",  # the server too: its UI calls this address
+            "PREFECT_SERVER_API_HOST": "127.0.0.1",
+            "PREFECT_SERVER_API_PORT": str(self.port),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_CLI_COLORS": "false",
+            "PREFECT_SHOW_UPDATE_NOTIFICATION": "false",
+            "DO_NOT_TRACK": "1",
+            "PWD": str(REPOSITORY),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        }
+
+    def start_server(self, timeout_seconds: float = 120) -> None:
+        """Returns when the server is healthy."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        server = self._spawn("server", "server", "start", "--host", "127.0.0.1")
+        give_up_at = time.monotonic() + timeout_seconds
+        while not self._healthy():
+            if server.poll() is not None or time.monotonic() > give_up_at:
+                raise StackFailed(f"The Prefect server did not start:\n{self._tail('server')}")
+            time.sleep(0.3)
+
+    def start_worker(self) -> None:
+        """Starts a worker for the work pool, which must exist."""
+        self._spawn("worker", "worker", "start", "--pool", WORK_POOL, "--name", "local")
+
+    def command(self, *arguments: str) -> str:
+        """Runs ``prefect …`` against this server and returns what it printed."""
+        return self.run_python("-m", "prefect", "--no-prompt", *arguments)
+
+    def run_python(self, *arguments: str, **extra_environment: str) -> str:
+        """Runs this Python with arguments, in the repository, against this server."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=REPOSITORY,
+            env=self.environment | extra_environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StackFailed(f"{' '.join(arguments)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+        return done.stdout
+
+    def run_deployment(self, name: str, parameters: Mapping[str, Any]) -> str:
+        """Creates a flow run as ``prefect deployment run`` does, and returns its id."""
+        shown = self.command("deployment", "run", name, "--params", json.dumps(parameters))
+        found = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown)
+        if not found:
+            raise StackFailed(f"No flow run id in what `prefect deployment run` printed:\n{shown}")
+        return found.group()
+
+    def flow_run(self, flow_run_id: str) -> dict[str, Any]:
+        """The flow run as the API shows it."""
+        return self._get(f"/flow_runs/{flow_run_id}")
+
+    def wait_for(self, flow_run_id: str, timeout_seconds: float = 180) -> dict[str, Any]:
+        """Waits until the flow run has ended, well or badly, and returns it."""
+        give_up_at = time.monotonic() + timeout_seconds
+        while (run := self.flow_run(flow_run_id))["state_type"] not in FINAL_STATES:
+            if time.monotonic() > give_up_at:
+                raise StackFailed(f"Flow run {flow_run_id} is still {run['state_name']}")
+            time.sleep(0.5)
+        return run
+
+    def artifacts(self, flow_run_id: str) -> dict[str, Any]:
+        """The data of a flow run's artifacts by key, the newest of each."""
+        query = {
+            "artifacts": {"flow_run_id": {"any_": [flow_run_id]}},
+            "sort": "CREATED_ASC",
+        }
+        found = self.api.post("/artifacts/filter", json=query).raise_for_status().json()
+        return {artifact["key"]: artifact["data"] for artifact in found}
+
+    def logs(self, flow_run_id: str) -> list[str]:
+        """A flow run's log lines, oldest first (at most 200)."""
+        query = {
+            "logs": {"flow_run_id": {"any_": [flow_run_id]}},
+            "sort": "TIMESTAMP_ASC",
+        }
+        found = self.api.post("/logs/filter", json=query).raise_for_status().json()
+        return [line["message"] for line in found]
+
+    def page(self, flow_run_id: str) -> str:
+        """The address of a flow run's page in the UI."""
+        return f"{self.ui_url}/runs/flow-run/{flow_run_id}"
+
+    def stop(self) -> None:
+        """Ends the worker, then the server, and everything that they started."""
+        for process in reversed(self._processes):
+            end_process_group(process)
+        self._processes.clear()
+        self.api.close()
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.api.get(path).raise_for_status().json()
+        return answer
+
+    def _healthy(self) -> bool:
+        try:
+            return self.api.get("/health").is_success
+        except httpx.TransportError:
+            return False
+
+    def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{log_name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def _tail(self, log_name: str) -> str:
+        return (self.home / f"{log_name}.log").read_text(errors="replace")[-3000:]
+
+
+def end_process_group(process: subprocess.Popen[bytes], patience_seconds: float = 20) -> None:
+    """Asks a process and all it started to end; ends by force what does not."""
+    for ask, patience in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(process.pid, ask)
+        except ProcessLookupError:
+            return
+        give_up_at = time.monotonic() + patience
+        while time.monotonic() < give_up_at:
+            process.poll()
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)
