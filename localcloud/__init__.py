@@ -1,0 +1,1 @@
+"""An embedded cloud: real Flink, Azure and AWS on loopback, started without containers."""
