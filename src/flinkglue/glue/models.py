@@ -1,0 +1,209 @@
+"""What AWS Glue and EC2 answer, as values. Pure: no I/O, no AWS SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_LOG_GROUP = "/aws-glue/jobs"
+"""Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""
+
+
+class JobRunState(StrEnum):
+    """The states of a job run.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_JobRun.html
+    """
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMEOUT = "TIMEOUT"
+    ERROR = "ERROR"
+    WAITING = "WAITING"
+    EXPIRED = "EXPIRED"
+
+
+ENDED_STATES = frozenset(
+    {
+        JobRunState.STOPPED,
+        JobRunState.SUCCEEDED,
+        JobRunState.FAILED,
+        JobRunState.TIMEOUT,
+        JobRunState.ERROR,
+        JobRunState.EXPIRED,
+    }
+)
+"""The states that never change again. A state that is not known here does not end a wait."""
+
+
+class Group(StrEnum):
+    """How well a connection fits the job, best first."""
+
+    GOOD = "good"
+    USABLE = "usable"
+    UNFIT = "unfit"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet as EC2 describes it; `free_addresses` counts IPv4 addresses."""
+
+    subnet_id: str
+    vpc_id: str
+    availability_zone: str
+    cidr_block: str
+    free_addresses: int
+    state: str
+
+    @classmethod
+    def from_response(cls, subnet: Mapping[str, Any]) -> Subnet:
+        """From one item of DescribeSubnets."""
+        return cls(
+            subnet_id=subnet["SubnetId"],
+            vpc_id=subnet.get("VpcId", ""),
+            availability_zone=subnet.get("AvailabilityZone", ""),
+            cidr_block=subnet.get("CidrBlock", ""),
+            free_addresses=int(subnet.get("AvailableIpAddressCount", 0)),
+            state=subnet.get("State", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A Glue connection and its subnet, or the problem that kept it from being looked up."""
+
+    name: str
+    subnet_id: str | None = None
+    subnet: Subnet | None = None
+    connection_type: str = ""
+    status: str = ""
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class RankedConnection:
+    """One row of a ranking; `place` counts from 1."""
+
+    place: int
+    connection_name: str
+    subnet_id: str | None
+    availability_zone: str | None
+    cidr_block: str | None
+    free_addresses: int | None
+    group: Group
+    failed_before: bool
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The order in which a job should try its connections, and why.
+
+    `needed_addresses` is what the job wants; `seed` repeats the order of strategy ``random``.
+    """
+
+    strategy: str
+    seed: int
+    needed_addresses: int
+    connections: tuple[RankedConnection, ...]
+
+    @property
+    def connection_names(self) -> list[str]:
+        return [ranked.connection_name for ranked in self.connections]
+
+    @property
+    def expected(self) -> RankedConnection | None:
+        """The connection Glue should take: the first in order whose subnet has a free address.
+
+        Glue names the chosen connection nowhere.
+        """
+        return next((ranked for ranked in self.connections if ranked.free_addresses), None)
+
+    def of_subnet(self, subnet_id: str) -> RankedConnection | None:
+        """The first connection in order that lies in this subnet."""
+        return next((r for r in self.connections if r.subnet_id == subnet_id), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**asdict(self), "connections": [asdict(ranked) for ranked in self.connections]}
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """A job run. `state` is Glue's own string, which may be newer than JobRunState."""
+
+    job_name: str
+    job_run_id: str
+    state: str
+    state_detail: str | None = None
+    error_message: str | None = None
+    started_on: datetime | None = None
+    completed_on: datetime | None = None
+    execution_seconds: int = 0
+    dpu_seconds: float | None = None
+    max_capacity: float | None = None
+    worker_type: str | None = None
+    number_of_workers: int | None = None
+    log_group_name: str = DEFAULT_LOG_GROUP
+    arguments: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_response(cls, run: Mapping[str, Any]) -> JobRun:
+        """From the JobRun structure of GetJobRun and GetJobRuns."""
+        return cls(
+            job_name=run.get("JobName", ""),
+            job_run_id=run["Id"],
+            state=run.get("JobRunState", ""),
+            state_detail=run.get("StateDetail"),
+            error_message=run.get("ErrorMessage"),
+            started_on=run.get("StartedOn"),
+            completed_on=run.get("CompletedOn"),
+            execution_seconds=run.get("ExecutionTime") or 0,
+            dpu_seconds=run.get("DPUSeconds"),
+            max_capacity=run.get("MaxCapacity"),
+            worker_type=run.get("WorkerType"),
+            number_of_workers=run.get("NumberOfWorkers"),
+            log_group_name=run.get("LogGroupName") or DEFAULT_LOG_GROUP,
+            arguments=dict(run.get("Arguments") or {}),
+        )
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED_STATES
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state == JobRunState.SUCCEEDED
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """From start to end; None while it runs."""
+        if self.started_on is None or self.completed_on is None:
+            return None
+        return (self.completed_on - self.started_on).total_seconds()
+
+    @property
+    def capacity_seconds(self) -> float | None:
+        """What is billed, in DPU-seconds; None when Glue does not tell the capacity.
+
+        Glue gives DPUSeconds for auto scaling and flexible execution; otherwise it is the
+        capacity times the execution time.
+        """
+        if self.dpu_seconds is not None:
+            return self.dpu_seconds
+        if self.max_capacity is None:
+            return None
+        return self.max_capacity * self.execution_seconds
+
+    def describe(self) -> str:
+        """The state in words, with the reason while it waits and the message when it failed."""
+        reason = self.error_message or self.state_detail
+        return f"{self.state}: {reason}" if reason else self.state

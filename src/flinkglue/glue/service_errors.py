@@ -1,0 +1,142 @@
+"""From the AWS SDK's exceptions to this project's error tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as aws
+from botocore.parsers import ResponseParserError
+
+from flinkglue.errors import (
+    AuthenticationFailed,
+    CallFailed,
+    Conflict,
+    InDoubt,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+    Throttled,
+)
+
+ERROR_TYPES: dict[str, type[CallFailed]] = {
+    "ThrottlingException": Throttled,
+    "Throttling": Throttled,
+    "ThrottledException": Throttled,
+    "TooManyRequestsException": Throttled,
+    "RequestLimitExceeded": Throttled,
+    "RequestThrottled": Throttled,
+    "AccessDenied": PermissionDenied,
+    "AccessDeniedException": PermissionDenied,
+    "UnauthorizedOperation": PermissionDenied,
+    "UnrecognizedClientException": AuthenticationFailed,
+    "InvalidClientTokenId": AuthenticationFailed,
+    "InvalidSignatureException": AuthenticationFailed,
+    "SignatureDoesNotMatch": AuthenticationFailed,
+    "IncompleteSignature": AuthenticationFailed,
+    "MissingAuthenticationToken": AuthenticationFailed,
+    "ExpiredToken": AuthenticationFailed,
+    "ExpiredTokenException": AuthenticationFailed,
+    "AuthFailure": AuthenticationFailed,
+    "EntityNotFoundException": NotFound,
+    "ResourceNotFoundException": NotFound,
+    "ConcurrentModificationException": Conflict,
+    "ConcurrentRunsExceededException": Conflict,
+    "ResourceNumberLimitExceededException": Conflict,
+    "InternalServiceException": ServiceUnavailable,
+    "InternalFailure": ServiceUnavailable,
+    "InternalError": ServiceUnavailable,
+    "OperationTimeoutException": ServiceUnavailable,
+    "ServiceUnavailable": ServiceUnavailable,
+    "ServiceUnavailableException": ServiceUnavailable,
+    "Unavailable": ServiceUnavailable,
+    "RequestExpired": ServiceUnavailable,
+}
+
+ADVICE: dict[type[CallFailed], str] = {
+    PermissionDenied: "give the caller this permission; infra/iam_policy.json has all of them",
+    AuthenticationFailed: "correct the AWS Credentials block, or renew its keys or its role",
+    NotFound: "check the name, the region and the account of the AWS Credentials block",
+    Throttled: "try again later; fewer jobs at once make fewer calls",
+    ServiceUnavailable: "try again later",
+    Conflict: "try again later: somebody else changes or runs the same job",
+    InDoubt: "look for the run before another is started; running the flow again does that",
+}
+
+NEVER_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError)
+NO_CREDENTIALS = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.ProfileNotFound,
+)
+
+
+@contextmanager
+def translated(
+    service: str, operation: str, resource: str, *, submits: bool = False
+) -> Iterator[None]:
+    """Raise this project's errors in place of the SDK's.
+
+    Args:
+        service: The service as people name it, for example ``AWS Glue``.
+        operation: The operation by the service's name.
+        resource: What is acted on.
+        submits: Whether the call starts something that must not be started twice. A call whose
+            outcome is unknown is then InDoubt.
+    """
+    try:
+        yield
+    except aws.ClientError as error:
+        raise _from_answer(service, operation, resource, error, submits) from error
+    except aws.BotoCoreError as error:
+        raise _without_answer(service, operation, resource, error, submits) from error
+    except ResponseParserError as error:  # a proxy's or a broken server's answer
+        kind = InDoubt if submits else ServiceUnavailable
+        raise kind(service, operation, resource, str(error), advice=ADVICE[kind]) from error
+
+
+def _from_answer(
+    service: str, operation: str, resource: str, error: aws.ClientError, submits: bool
+) -> CallFailed:
+    answer = error.response.get("Error", {})
+    metadata = error.response.get("ResponseMetadata", {})
+    code = answer.get("Code", "")
+    status = metadata.get("HTTPStatusCode")
+    kind = ERROR_TYPES.get(code) or _by_status(status)
+    if submits and kind is ServiceUnavailable:
+        kind = InDoubt
+    return kind(
+        service,
+        operation,
+        resource,
+        answer.get("Message") or "no message",
+        status=status,
+        code=code or None,
+        request_id=metadata.get("RequestId"),
+        advice=ADVICE.get(kind),
+    )
+
+
+def _by_status(status: int | None) -> type[CallFailed]:
+    if status is None:
+        return CallFailed
+    if status >= 500:
+        return ServiceUnavailable
+    return {401: AuthenticationFailed, 403: PermissionDenied, 429: Throttled}.get(
+        status, CallFailed
+    )
+
+
+def _without_answer(
+    service: str, operation: str, resource: str, error: aws.BotoCoreError, submits: bool
+) -> CallFailed:
+    kind: type[CallFailed] = CallFailed
+    if isinstance(error, NO_CREDENTIALS):
+        kind = AuthenticationFailed
+    elif isinstance(error, NEVER_SENT):
+        kind = ServiceUnavailable
+    elif isinstance(error, aws.ConnectionError | aws.HTTPClientError):
+        kind = InDoubt if submits else ServiceUnavailable
+    return kind(service, operation, resource, str(error), advice=ADVICE.get(kind))

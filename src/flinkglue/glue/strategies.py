@@ -1,0 +1,59 @@
+"""From the strategy's name, as a person writes it, to the function."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Callable
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.glue.ordering import STRATEGIES, Strategy
+
+ALLOWED = (
+    f"{', '.join(STRATEGIES)}, or module:function of your own that gets a list of dictionaries "
+    "and returns the names in order"
+)
+
+
+def load_strategy(name: str) -> Strategy:
+    """The strategy of this name, or the person's own ``module:function``.
+
+    An own function gets one list of dictionaries with plain values (name, connection_type,
+    subnet_id, vpc_id, availability_zone, cidr_block, free_addresses, needed_addresses, group)
+    and returns the list of names in the order to try.
+
+    Raises:
+        InvalidInput: There is no such strategy, module or function.
+    """
+    if name in STRATEGIES:
+        return STRATEGIES[name]
+    module_name, colon, function_name = name.partition(":")
+    if not (colon and module_name and function_name):
+        raise InvalidInput("strategy", name, ALLOWED)
+    return _own_strategy(name, _imported(name, module_name, function_name))
+
+
+def _imported(name: str, module_name: str, function_name: str) -> Callable[..., Any]:
+    try:
+        function = getattr(importlib.import_module(module_name), function_name, None)
+    except ImportError as error:
+        raise InvalidInput(
+            "strategy", name, f"a module that can be imported where the flow runs: {error}"
+        ) from error
+    if not callable(function):
+        raise InvalidInput("strategy", name, f"a function that {module_name} has")
+    return function  # type: ignore[no-any-return]
+
+
+def _own_strategy(name: str, function: Callable[..., Any]) -> Strategy:
+    def ordered(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
+        del rng
+        try:
+            return function([dict(connection) for connection in connections])  # type: ignore[no-any-return]
+        except Exception as error:
+            raise InvalidInput(
+                "strategy", name, f"a function that does not raise; {type(error).__name__}: {error}"
+            ) from error
+
+    return ordered
