@@ -46,6 +46,9 @@ class Part(Protocol):
     def stop(self) -> None:
         """Leave no process, thread or socket behind. Calling it twice, or before start, is fine."""
 
+    def reset(self) -> None:
+        """Back to the state after start, for the next test: faults of its own undone, jobs kept."""
+
     def url(self) -> str:
         """The address to use; only meaningful after ``start``."""
 

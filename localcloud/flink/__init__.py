@@ -1,0 +1,1 @@
+"""Real Flink clusters: the JVMs of the distribution, without containers."""

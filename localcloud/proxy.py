@@ -1,0 +1,96 @@
+"""A recording reverse proxy: real servers behind it take part in the request log and the faults.
+
+Requests and answers pass through as they are, streamed, with the host as the client wrote it: the
+signature of Azure Storage covers path, query and headers, and stays valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from localcloud.wire import AsgiApp, AsgiWire, Fault, Scope, Wire
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_HOP_BY_HOP = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"}
+)
+_TIMEOUT = httpx.Timeout(None, connect=5)
+
+
+def recording_proxy(
+    target_url: str,
+    wire: Wire,
+    service: str,
+    name_operation: Callable[[Scope], str],
+    refuse: Callable[[Fault, Scope], AsgiApp],
+) -> AsgiWire:
+    """An application that passes everything to another server; see ``AsgiWire`` for the rest.
+
+    Args:
+        target_url: The server's address, without a path.
+        wire: The shared log and book.
+        service: The service's name in the log.
+        name_operation: The operation's name, from the scope.
+        refuse: The service's own answer to a fault.
+    """
+    client = httpx.AsyncClient(
+        base_url=target_url,
+        timeout=_TIMEOUT,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2),
+        trust_env=False,
+    )
+    client.headers.clear()
+
+    async def forward(request: Request) -> Response:
+        onward = client.build_request(
+            request.method,
+            httpx.URL(target_url).copy_with(raw_path=_raw_path(request.scope)),
+            headers=_end_to_end(request.headers.raw),
+            content=request.stream() if _has_body(request) else None,
+        )
+        try:
+            answer = await client.send(onward, stream=True)
+        except httpx.TransportError as error:
+            return PlainTextResponse(f"{service} did not answer: {error!r}", 502)
+        passed = StreamingResponse(_raw_bytes(answer), answer.status_code)
+        passed.raw_headers = _end_to_end(answer.headers.raw)
+        return passed
+
+    @asynccontextmanager
+    async def close_at_the_end(app: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    app = Starlette(
+        routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=close_at_the_end
+    )
+    return AsgiWire(app, wire, service, name_operation, refuse)
+
+
+def _raw_path(scope: Scope) -> bytes:
+    path: bytes = scope["raw_path"]
+    query: bytes = scope["query_string"]
+    return path + b"?" + query if query else path
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+def _end_to_end(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+
+
+async def _raw_bytes(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    finally:
+        await answer.aclose()

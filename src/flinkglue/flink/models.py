@@ -1,0 +1,281 @@
+"""What a JobManager says, as values. Pure: no I/O.
+
+Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobStatus(StrEnum):
+    """The states of a job; a string that Flink may add later is kept as it is.
+
+    SUSPENDED is terminal for one JobManager only: with high availability another one goes on.
+    """
+
+    INITIALIZING = "INITIALIZING"
+    CREATED = "CREATED"
+    RUNNING = "RUNNING"
+    FAILING = "FAILING"
+    FAILED = "FAILED"
+    CANCELLING = "CANCELLING"
+    CANCELED = "CANCELED"
+    FINISHED = "FINISHED"
+    RESTARTING = "RESTARTING"
+    SUSPENDED = "SUSPENDED"
+    RECONCILING = "RECONCILING"
+
+    @classmethod
+    def _missing_(cls, value: object) -> JobStatus | None:
+        if not isinstance(value, str):
+            return None
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
+
+    @property
+    def is_globally_terminal(self) -> bool:
+        """Whether the job has ended for good; never true for an unknown state."""
+        return self in (JobStatus.FINISHED, JobStatus.CANCELED, JobStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class TaskCounts:
+    """How many parallel tasks of a job are in which state, by Flink's own names in upper case."""
+
+    by_state: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All tasks."""
+        return sum(self.by_state.values())
+
+    @property
+    def running(self) -> int:
+        """Tasks that run."""
+        return self.by_state.get("RUNNING", 0)
+
+    @property
+    def finished(self) -> int:
+        """Tasks that finished."""
+        return self.by_state.get("FINISHED", 0)
+
+    @property
+    def all_running(self) -> bool:
+        """Whether there are tasks and each one runs or has finished."""
+        return self.total > 0 and self.running + self.finished == self.total
+
+    @classmethod
+    def added_up(cls, counts: list[Mapping[str, int]]) -> TaskCounts:
+        """The sum of several vertices' counts; Flink's own ``total`` is left out."""
+        added: dict[str, int] = {}
+        for count in counts:
+            for state, tasks in count.items():
+                if state.lower() != "total":
+                    added[state.upper()] = added.get(state.upper(), 0) + tasks
+        return cls(added)
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """One operator chain of a job."""
+
+    vertex_id: str
+    name: str
+    parallelism: int
+    status: str
+    tasks: TaskCounts
+
+
+@dataclass(frozen=True)
+class JobDetails:
+    """A job as the JobManager sees it.
+
+    Args:
+        job_id: 32 hexadecimal digits.
+        name: The name that the job's code gave it.
+        status: Its state. RUNNING does not mean that its tasks run: see ``tasks_running``.
+        start_time_ms: Milliseconds since the epoch.
+        end_time_ms: Milliseconds since the epoch; None while it has not ended.
+        duration_ms: Milliseconds since the start, or in all.
+        tasks: The parallel tasks by state.
+        vertices: The operator chains; empty when the job comes from a list of jobs.
+    """
+
+    job_id: str
+    name: str
+    status: JobStatus
+    start_time_ms: int
+    end_time_ms: int | None
+    duration_ms: int
+    tasks: TaskCounts
+    vertices: tuple[Vertex, ...] = ()
+
+    @property
+    def tasks_running(self) -> bool:
+        """Whether the job is RUNNING and each of its tasks really runs or has finished."""
+        return self.status is JobStatus.RUNNING and self.tasks.all_running
+
+    @property
+    def is_globally_terminal(self) -> bool:
+        """Whether the job has ended for good."""
+        return self.status.is_globally_terminal
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> JobDetails:
+        """From ``/jobs/{id}`` or from an entry of ``/jobs/overview``."""
+        vertices = tuple(_vertex(vertex) for vertex in answer.get("vertices") or ())
+        counts = [vertex.tasks.by_state for vertex in vertices] or [answer.get("tasks") or {}]
+        end_time_ms = answer.get("end-time", -1)
+        return cls(
+            job_id=answer["jid"],
+            name=answer.get("name", ""),
+            status=JobStatus(answer["state"]),
+            start_time_ms=answer.get("start-time", 0),
+            end_time_ms=end_time_ms if end_time_ms >= 0 else None,
+            duration_ms=answer.get("duration", 0),
+            tasks=TaskCounts.added_up(counts),
+            vertices=vertices,
+        )
+
+
+def _vertex(answer: Mapping[str, Any]) -> Vertex:
+    return Vertex(
+        vertex_id=answer["id"],
+        name=answer.get("name", ""),
+        parallelism=answer.get("parallelism", 0),
+        status=answer.get("status", ""),
+        tasks=TaskCounts.added_up([answer.get("tasks") or {}]),
+    )
+
+
+@dataclass(frozen=True)
+class JobExceptions:
+    """Why a job failed or restarted.
+
+    Args:
+        root_cause: The last ``Caused by`` of the newest failure; None when nothing failed.
+        stack_trace: The whole Java stack of the newest failure.
+        at_ms: When, in milliseconds since the epoch.
+        failures: How many failures the JobManager still remembers.
+    """
+
+    root_cause: str | None = None
+    stack_trace: str = ""
+    at_ms: int | None = None
+    failures: int = 0
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> JobExceptions:
+        """From ``/jobs/{id}/exceptions`` of 2.x (history only) or 1.x (also ``root-exception``)."""
+        entries = (answer.get("exceptionHistory") or {}).get("entries") or []
+        if entries:
+            stack_trace, at_ms = entries[0].get("stacktrace") or "", entries[0].get("timestamp")
+        else:
+            stack_trace, at_ms = answer.get("root-exception") or "", answer.get("timestamp")
+        if not stack_trace:
+            return cls()
+        return cls(last_caused_by(stack_trace), stack_trace, at_ms, len(entries) or 1)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A completed checkpoint or savepoint."""
+
+    checkpoint_id: int
+    is_savepoint: bool
+    external_path: str | None
+    trigger_timestamp_ms: int
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The checkpoint statistics of a job.
+
+    Args:
+        completed: How many checkpoints completed since the job started on this JobManager.
+        failed: How many failed.
+        latest_completed: The newest completed checkpoint.
+        latest_savepoint: The newest completed savepoint.
+    """
+
+    completed: int
+    failed: int
+    latest_completed: Checkpoint | None
+    latest_savepoint: Checkpoint | None
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Checkpoints:
+        """From ``/jobs/{id}/checkpoints``."""
+        counts = answer.get("counts") or {}
+        latest = answer.get("latest") or {}
+        return cls(
+            completed=counts.get("completed", 0),
+            failed=counts.get("failed", 0),
+            latest_completed=_checkpoint(latest.get("completed")),
+            latest_savepoint=_checkpoint(latest.get("savepoint")),
+        )
+
+
+def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
+    if not answer:
+        return None
+    return Checkpoint(
+        checkpoint_id=answer["id"],
+        is_savepoint=bool(answer.get("is_savepoint")),
+        external_path=answer.get("external_path"),
+        trigger_timestamp_ms=answer.get("trigger_timestamp", 0),
+    )
+
+
+@dataclass(frozen=True)
+class TaskManager:
+    """A process that runs tasks."""
+
+    taskmanager_id: str
+    slots: int
+    free_slots: int
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> TaskManager:
+        """From an entry of ``/taskmanagers``."""
+        return cls(answer["id"], answer.get("slotsNumber", 0), answer.get("freeSlots", 0))
+
+
+@dataclass(frozen=True)
+class ClusterOverview:
+    """The cluster in numbers."""
+
+    flink_version: str
+    taskmanagers: int
+    slots_total: int
+    slots_available: int
+    jobs_running: int
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> ClusterOverview:
+        """From ``/overview``."""
+        return cls(
+            flink_version=answer.get("flink-version", ""),
+            taskmanagers=answer.get("taskmanagers", 0),
+            slots_total=answer.get("slots-total", 0),
+            slots_available=answer.get("slots-available", 0),
+            jobs_running=answer.get("jobs-running", 0),
+        )
+
+
+_CAUSE = "Caused by: "
+_ENVELOPE = ("Internal server error.", "<Exception on server side:", "End of exception on server")
+
+
+def last_caused_by(stack_trace: str) -> str:
+    """The last ``Caused by`` of a Java stack, or the exception itself when it has none."""
+    lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
+    causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]
+    if causes:
+        return causes[-1]
+    return next((line for line in lines if not line.startswith(_ENVELOPE)), "no reason given")

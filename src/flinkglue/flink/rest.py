@@ -1,0 +1,338 @@
+"""The JobManager's REST API: the only file that knows Flink's URLs.
+
+Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from flinkglue.errors import (
+    AuthenticationFailed,
+    CallFailed,
+    Conflict,
+    InDoubt,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.flink.models import (
+    Checkpoints,
+    ClusterOverview,
+    JobDetails,
+    JobExceptions,
+    JobStatus,
+    TaskManager,
+    last_caused_by,
+)
+
+SERVICE = "Flink"
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
+
+# Read top to bottom: the exception that Flink names says more than the status it chose.
+_BY_EXCEPTION: tuple[tuple[str, type[CallFailed]], ...] = (
+    ("DuplicateJobSubmissionException", Conflict),
+    ("DuplicateApplicationSubmissionException", Conflict),
+    ("FlinkJobNotFoundException", NotFound),
+)
+_BY_STATUS: dict[int, type[CallFailed]] = {
+    401: AuthenticationFailed,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    429: Throttled,
+}
+
+
+class FlinkRestClient:
+    """One JobManager, from Flink 1.17 on. Every call is one request; nothing is retried here.
+
+    Args:
+        base_url: The JobManager's address, for example ``https://flink.example.com``; what the
+            dashboard shows in the browser.
+        auth: httpx authentication, for endpoints behind a gateway.
+        verify: False, or the TLS settings to check the endpoint's certificate with.
+        timeout_seconds: The longest wait for an answer. Starting a job answers only when the
+            job's ``main()`` has reached ``execute()``.
+        transport: Replaces the network in tests.
+
+    Every method raises ``ServiceUnavailable`` when Flink does not answer or answers 5xx,
+    ``NotFound`` for an unknown job, and another ``CallFailed`` with the last ``Caused by``.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        verify: bool | ssl.SSLContext = True,
+        timeout_seconds: float = 30,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            auth=auth,
+            verify=verify,
+            timeout=timeout_seconds,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def dashboard_url(self, job_id: str, status: JobStatus = JobStatus.RUNNING) -> str:
+        """The job's page of the Flink dashboard."""
+        kind = "completed" if status.is_globally_terminal else "running"
+        return f"{self.base_url}/#/job/{kind}/{job_id}"
+
+    def overview(self) -> ClusterOverview:
+        """The cluster in numbers."""
+        return ClusterOverview.from_json(self._get("GetOverview", "/overview", self.base_url))
+
+    def config(self) -> Mapping[str, Any]:
+        """The dashboard's configuration: Flink's version and revision, features, time zone."""
+        answer: Mapping[str, Any] = self._get("GetConfig", "/config", self.base_url)
+        return answer
+
+    def upload_jar(self, jar: Path) -> str:
+        """Upload a jar and return its jar id. Every upload makes a new one: delete it after use.
+
+        Raises:
+            InvalidInput: The file's name does not end in ``.jar``.
+        """
+        if jar.suffix != ".jar":
+            raise InvalidInput("jar", str(jar), "a file whose name ends in .jar")
+        with jar.open("rb") as file:
+            files = {"jarfile": (jar.name, file, "application/x-java-archive")}
+            answer = self._call("UploadJar", "POST", "/jars/upload", jar.name, files=files)
+        return str(answer["filename"]).rsplit("/", 1)[-1]
+
+    def run_jar(
+        self,
+        jar_id: str,
+        *,
+        job_id: str,
+        entry_class: str | None = None,
+        program_args: Sequence[str] = (),
+        parallelism: int | None = None,
+        savepoint_path: str | None = None,
+        allow_non_restored_state: bool = False,
+        flink_configuration: Mapping[str, str] | None = None,
+    ) -> str:
+        """Start a job under an id of the caller's choice, and return that id.
+
+        Args:
+            jar_id: From ``upload_jar``.
+            job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
+                a repeated call harmless: Flink refuses the second one.
+            entry_class: The class with ``main()``; without one, the jar's manifest tells.
+            program_args: The arguments of ``main()``, one by one.
+            parallelism: The default parallelism of the job; 1 or more.
+            savepoint_path: A savepoint or retained checkpoint to start from. It is left in place.
+            allow_non_restored_state: Start also when the savepoint has state that the job lacks.
+            flink_configuration: Settings of this job; what the job's code sets wins. Needs Flink
+                1.18 or later.
+
+        Raises:
+            InvalidInput: The job id or the parallelism is not allowed.
+            Conflict: The job id is taken: look at the job, it is probably the one meant.
+            InDoubt: The request was sent and no answer came: the job may run.
+            ServiceUnavailable: Flink was not reached, or has no leader; nothing was started.
+            CallFailed: The jar, the class, ``main()`` or the savepoint is at fault.
+        """
+        if not _JOB_ID.fullmatch(job_id):
+            raise InvalidInput("job_id", job_id, "32 lower-case hexadecimal digits")
+        if parallelism is not None and parallelism < 1:
+            raise InvalidInput("parallelism", parallelism, "1 or more")
+        body: dict[str, Any] = {"jobId": job_id, "programArgsList": list(program_args)}
+        if entry_class is not None:
+            body["entryClass"] = entry_class
+        if parallelism is not None:
+            body["parallelism"] = parallelism
+        if savepoint_path is not None:
+            body["savepointPath"] = savepoint_path
+            body["allowNonRestoredState"] = allow_non_restored_state
+            body["restoreMode"] = "NO_CLAIM"
+        if flink_configuration:
+            body["flinkConfiguration"] = dict(flink_configuration)
+        answer = self._submit("RunJar", f"/jars/{jar_id}/run", f"job {job_id}", body)
+        return str(answer["jobid"])
+
+    def delete_jar(self, jar_id: str) -> None:
+        """Delete an uploaded jar; safe as soon as its job has started."""
+        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id)
+
+    def jobs(self) -> list[JobDetails]:
+        """All jobs that the JobManager remembers, without their vertices."""
+        answer = self._get("ListJobs", "/jobs/overview", self.base_url)
+        return [JobDetails.from_json(job) for job in answer["jobs"]]
+
+    def job(self, job_id: str) -> JobDetails:
+        """The job with its vertices."""
+        return JobDetails.from_json(self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}"))
+
+    def job_status(self, job_id: str) -> JobStatus:
+        """Only the job's state; the cheapest call to wait with."""
+        answer = self._get("GetJobStatus", f"/jobs/{job_id}/status", f"job {job_id}")
+        return JobStatus(answer["status"])
+
+    def exceptions(self, job_id: str) -> JobExceptions:
+        """Why the job failed or restarted."""
+        answer = self._get("GetJobExceptions", f"/jobs/{job_id}/exceptions", f"job {job_id}")
+        return JobExceptions.from_json(answer)
+
+    def accumulators(self, job_id: str) -> dict[str, str]:
+        """The job's own accumulators: name to value in words."""
+        answer = self._get("GetJobAccumulators", f"/jobs/{job_id}/accumulators", f"job {job_id}")
+        return {
+            accumulator["name"]: accumulator["value"]
+            for accumulator in answer.get("user-task-accumulators") or ()
+        }
+
+    def job_metrics(self, job_id: str, *names: str) -> dict[str, str]:
+        """Metrics of the job by name. Flink caches them for 10 s; the first look may find none."""
+        answer = self._get(
+            "GetJobMetrics",
+            f"/jobs/{job_id}/metrics",
+            f"job {job_id}",
+            params={"get": ",".join(names)},
+        )
+        return {metric["id"]: metric["value"] for metric in answer if "value" in metric}
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """The job's checkpoint statistics."""
+        answer = self._get("GetJobCheckpoints", f"/jobs/{job_id}/checkpoints", f"job {job_id}")
+        return Checkpoints.from_json(answer)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the job's cancellation; it is CANCELED some time later.
+
+        Raises:
+            Conflict: The job has already ended.
+        """
+        self._call(
+            "CancelJob", "PATCH", f"/jobs/{job_id}", f"job {job_id}", params={"mode": "cancel"}
+        )
+
+    def taskmanagers(self) -> list[TaskManager]:
+        """The processes that run tasks."""
+        answer = self._get("ListTaskManagers", "/taskmanagers", self.base_url)
+        return [TaskManager.from_json(taskmanager) for taskmanager in answer["taskmanagers"]]
+
+    def taskmanager_stdout(self, taskmanager_id: str) -> str:
+        """What the tasks of this process have printed since it started."""
+        answer = self._request(
+            "GetTaskManagerStdout",
+            "GET",
+            f"/taskmanagers/{taskmanager_id}/stdout",
+            f"task manager {taskmanager_id}",
+        )
+        return answer.text
+
+    def _get(self, operation: str, path: str, resource: str, **request: Any) -> Any:
+        return self._call(operation, "GET", path, resource, **request)
+
+    def _call(self, operation: str, method: str, path: str, resource: str, **request: Any) -> Any:
+        answer = self._request(operation, method, path, resource, **request)
+        return answer.json() if answer.content else {}
+
+    def _request(
+        self, operation: str, method: str, path: str, resource: str, **request: Any
+    ) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise self._no_answer(operation, resource, error) from error
+        if answer.is_error:
+            raise _failure(operation, resource, answer)
+        return answer
+
+    def _submit(self, operation: str, path: str, resource: str, body: dict[str, Any]) -> Any:
+        try:
+            answer = self._http.post(path, json=body)
+        except _NEVER_SENT as error:
+            raise self._no_answer(operation, resource, error) from error
+        except httpx.TransportError as error:
+            raise InDoubt(
+                SERVICE, operation, resource, f"no answer: {_why(error)}", advice=_LOOK_FIRST
+            ) from error
+        if answer.status_code in (502, 503, 504) and not _flink_errors(answer):
+            raise InDoubt(
+                SERVICE,
+                operation,
+                resource,
+                "a gateway answered for Flink",
+                status=answer.status_code,
+                advice=_LOOK_FIRST,
+            )
+        if answer.is_error:
+            raise _failure(operation, resource, answer, is_submit=True)
+        return answer.json()
+
+    def _no_answer(
+        self, operation: str, resource: str, error: httpx.TransportError
+    ) -> ServiceUnavailable:
+        return ServiceUnavailable(
+            SERVICE,
+            operation,
+            resource,
+            f"{self.base_url} did not answer: {_why(error)}",
+            advice="Check that the JobManager runs and that this address is reachable from here.",
+        )
+
+
+def _why(error: httpx.TransportError) -> str:
+    return str(error) or type(error).__name__
+
+
+def _flink_errors(answer: httpx.Response) -> list[str]:
+    try:
+        body = answer.json()
+    except ValueError:
+        return []
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [str(error) for error in errors or ()]
+
+
+def _failure(
+    operation: str, resource: str, answer: httpx.Response, *, is_submit: bool = False
+) -> CallFailed:
+    text = "\n".join(_flink_errors(answer)) or answer.text
+    code = next((name for name, _ in _BY_EXCEPTION if name in text), None)
+    kind = dict(_BY_EXCEPTION)[code] if code else _kind(answer.status_code, is_submit=is_submit)
+    return kind(
+        SERVICE, operation, resource, last_caused_by(text), status=answer.status_code, code=code
+    )
+
+
+def _kind(status: int, *, is_submit: bool) -> type[CallFailed]:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    # Flink answers 500 to a submit whose class or jar is missing: trying again does not help.
+    if status == 503 or (status >= 500 and not is_submit):
+        return ServiceUnavailable
+    return CallFailed
