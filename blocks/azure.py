@@ -1,0 +1,253 @@
+"""What a person fills in about Azure: who signs in, and which Flink cluster."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Self
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr, model_validator
+
+from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
+from flinkglue.azure.links import PORTAL
+from flinkglue.azure.models import (
+    PUBLIC_AUTHORITY,
+    RESOURCE_NAME_PATTERN,
+    AccessToken,
+    FlinkClusterId,
+    ServicePrincipal,
+)
+from flinkglue.flink.rest import FlinkRestClient
+
+HTTPS_PATTERN = r"^https://[^\s/]+/?$"
+
+
+class EntraServicePrincipal(Block):
+    """An application in Entra ID that signs in with a secret, or the platform's own identity."""
+
+    _block_type_name = "Entra Service Principal"
+    _block_type_slug = "entra-service-principal"
+
+    tenant_id: str | None = Field(
+        default=None,
+        title="Tenant ID",
+        description="The Entra ID tenant of the application. Needed with a client secret.",
+        examples=["72f988bf-86f1-41af-91ab-2d7cd011db47"],
+    )
+    client_id: str | None = Field(
+        default=None,
+        title="Client ID",
+        description="The application (client) ID. Needed with a client secret.",
+        examples=["11111111-2222-3333-4444-555555555555"],
+    )
+    client_secret: SecretStr | None = Field(
+        default=None,
+        title="Client secret",
+        description="Leave it empty to sign in as the platform's own identity: managed identity, "
+        "workload identity, environment variables or the Azure CLI.",
+        examples=["the secret's value, not its ID"],
+    )
+    authority: str = Field(
+        default=PUBLIC_AUTHORITY,
+        title="Authority",
+        description="Entra ID's address. Sovereign clouds have their own.",
+        pattern=HTTPS_PATTERN,
+        examples=[PUBLIC_AUTHORITY, "https://login.microsoftonline.us"],
+    )
+    ca_file: str | None = Field(
+        default=None,
+        title="CA file",
+        description="A PEM file of certificates to trust instead of the platform's own.",
+        examples=["/etc/ssl/certs/company-ca.pem"],
+    )
+
+    @model_validator(mode="after")
+    def _secret_has_an_owner(self) -> Self:
+        if self.client_secret is not None and not (self.tenant_id and self.client_id):
+            raise ValueError("client_secret: needs tenant_id and client_id beside it")
+        return self
+
+    def get_principal(self) -> ServicePrincipal | None:
+        """Who signs in; None for the platform's own identity."""
+        if self.client_secret is None or self.tenant_id is None or self.client_id is None:
+            return None
+        return ServicePrincipal(
+            tenant_id=self.tenant_id, client_id=self.client_id, client_secret=self.client_secret
+        )
+
+    def get_token(self, scope: str) -> AccessToken:
+        """A new bearer token for a scope."""
+        from flinkglue.azure.identity import fetch_token
+
+        return fetch_token(
+            self.get_principal(), scope, authority=self.authority, ca_file=self.ca_file
+        )
+
+
+class KeyVaultServicePrincipal(Block):
+    """A service principal that is kept in Key Vault and read anew for every token."""
+
+    _block_type_name = "Key Vault Service Principal"
+    _block_type_slug = "key-vault-service-principal"
+
+    vault_url: str = Field(
+        title="Vault URL",
+        description="The vault that holds the three secrets.",
+        pattern=HTTPS_PATTERN,
+        examples=["https://my-vault.vault.azure.net"],
+    )
+    secret_prefix: str = Field(
+        default="hdinsight-aks-variables-",
+        title="Secret prefix",
+        description="What stands before the secrets' names api-client-id, api-secret and tenant-id.",
+        pattern=r"^[0-9A-Za-z-]*$",
+        examples=["hdinsight-aks-variables-"],
+    )
+    reader: EntraServicePrincipal = Field(
+        title="Reader",
+        description="Who reads the secrets; needs no more than the right to get them. What is read "
+        "signs in at the same authority, with the same CA file.",
+        examples=["key-vault-reader"],
+    )
+
+    def get_principal(self) -> ServicePrincipal:
+        """The principal as Key Vault has it at this moment."""
+        from flinkglue.azure.identity import credential
+        from flinkglue.azure.key_vault import read_service_principal
+
+        reader = credential(
+            self.reader.get_principal(),
+            authority=self.reader.authority,
+            ca_file=self.reader.ca_file,
+        )
+        return read_service_principal(
+            self.vault_url, self.secret_prefix, reader, ca_file=self.reader.ca_file
+        )
+
+    def get_token(self, scope: str) -> AccessToken:
+        """A new bearer token for a scope, with the secret as it is now."""
+        from flinkglue.azure.identity import fetch_token
+
+        return fetch_token(
+            self.get_principal(),
+            scope,
+            authority=self.reader.authority,
+            ca_file=self.reader.ca_file,
+        )
+
+
+class HDInsightFlinkCluster(Block):
+    """A Flink cluster of HDInsight on AKS, and how to reach it."""
+
+    _block_type_name = "HDInsight Flink Cluster"
+    _block_type_slug = "hdinsight-flink-cluster"
+
+    subscription_id: str = Field(
+        title="Subscription ID",
+        description="The subscription of the cluster.",
+        pattern=RESOURCE_NAME_PATTERN,
+        examples=["00000000-1111-2222-3333-444444444444"],
+    )
+    resource_group: str = Field(
+        title="Resource group",
+        description="The resource group of the cluster pool.",
+        pattern=RESOURCE_NAME_PATTERN,
+        examples=["streaming"],
+    )
+    cluster_pool_name: str = Field(
+        title="Cluster pool",
+        description="The name of the cluster pool.",
+        pattern=RESOURCE_NAME_PATTERN,
+        examples=["pool1"],
+    )
+    cluster_name: str = Field(
+        title="Cluster",
+        description="The name of the Flink cluster.",
+        pattern=RESOURCE_NAME_PATTERN,
+        examples=["flink1"],
+    )
+    credentials: KeyVaultServicePrincipal | EntraServicePrincipal = Field(
+        title="Credentials",
+        description="A principal that is Contributor on the cluster, from Key Vault or filled in.",
+        examples=["flink-contributor"],
+    )
+    arm_endpoint: str = Field(
+        default=PUBLIC_ENDPOINT,
+        title="ARM endpoint",
+        description="Azure Resource Manager's address. Sovereign clouds have their own.",
+        pattern=HTTPS_PATTERN,
+        examples=[PUBLIC_ENDPOINT, "https://management.usgovcloudapi.net"],
+    )
+    api_version: str = Field(
+        default=API_VERSION,
+        title="API version",
+        description="The api-version of Microsoft.HDInsight.",
+        pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
+        examples=[API_VERSION],
+    )
+    ca_file: str | None = Field(
+        default=None,
+        title="CA file",
+        description="A PEM file of certificates to trust instead of the platform's own.",
+        examples=["/etc/ssl/certs/company-ca.pem"],
+    )
+    flink_rest_url: str | None = Field(
+        default=None,
+        title="Flink REST URL",
+        description="The cluster's JobManager, if it can be reached from where flows run. With it, "
+        "RUNNING counts only when all tasks run; without it, ARM's word is taken.",
+        pattern=r"^https?://\S+$",
+        examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
+    )
+    portal_url: str = Field(
+        default=PORTAL,
+        title="Portal URL",
+        description="The Azure portal, for links.",
+        pattern=HTTPS_PATTERN,
+        examples=[PORTAL],
+    )
+
+    @property
+    def cluster_id(self) -> FlinkClusterId:
+        """Where the cluster lies in Azure."""
+        return FlinkClusterId(
+            self.subscription_id, self.resource_group, self.cluster_pool_name, self.cluster_name
+        )
+
+    def at(self, cluster_id: FlinkClusterId) -> HDInsightFlinkCluster:
+        """The same credentials and endpoint for another cluster.
+
+        The Flink REST URL belongs to the cluster of the block, so another cluster has none.
+        """
+        if cluster_id.resource_id.lower() == self.cluster_id.resource_id.lower():
+            return self
+        return self.model_copy(update={**vars(cluster_id), "flink_rest_url": None})
+
+    def get_token(self) -> AccessToken:
+        """A new bearer token for ARM."""
+        return self.credentials.get_token(token_scope(self.arm_endpoint))
+
+    def get_client(self, token: AccessToken | None = None) -> ArmClient:
+        """ARM, signed in.
+
+        Args:
+            token: A token to begin with; it is replaced when it ends or is refused.
+        """
+        from flinkglue.azure.identity import KeptToken
+
+        kept = KeptToken(self.get_token, token)
+        return ArmClient(
+            TokenSource(kept.get, kept.renew),
+            arm_endpoint=self.arm_endpoint,
+            api_version=self.api_version,
+            verify=self._trusted(),
+        )
+
+    def get_flink_client(self) -> FlinkRestClient | None:
+        """The cluster's JobManager; None when no URL is filled in."""
+        if self.flink_rest_url is None:
+            return None
+        return FlinkRestClient(self.flink_rest_url, verify=self._trusted() or True)
+
+    def _trusted(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None

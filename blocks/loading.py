@@ -1,0 +1,35 @@
+"""From what stands in a run's parameters to a block."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from prefect.blocks.core import Block
+from prefect.client.orchestration import get_client
+
+from flinkglue.errors import InvalidInput
+
+B = TypeVar("B", bound=Block)
+
+
+def block_of(block_type: type[B], field: str, value: B | str) -> B:
+    """The block that a parameter means.
+
+    Args:
+        block_type: The kind of block.
+        field: The parameter's name, for the error.
+        value: A block, or the name of a saved one.
+
+    Raises:
+        InvalidInput: There is no block of that kind and name; the error lists those that exist.
+    """
+    if isinstance(value, block_type):
+        return value
+    slug = block_type.get_block_type_slug()
+    with get_client(sync_client=True) as prefect:
+        saved = {document.name for document in prefect.read_block_documents_by_type(slug)}
+    name = str(value).removeprefix(f"{slug}/")
+    if name not in saved:
+        there = ", ".join(sorted(n for n in saved if n)) or "none is saved yet"
+        raise InvalidInput(field, value, f"the name of a saved {slug} block: {there}")
+    return block_type.load(name)

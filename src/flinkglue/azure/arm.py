@@ -1,0 +1,283 @@
+"""Azure Resource Manager's HDInsight on AKS API: the one file that knows its URLs.
+
+API: https://learn.microsoft.com/rest/api/hdinsightonaks/
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from flinkglue.azure.failures import PASSING, call_failed
+from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, RunJob
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
+
+PUBLIC_ENDPOINT = "https://management.azure.com"
+API_VERSION = "2024-05-01-preview"
+SERVICE = "Azure Resource Manager"
+_SOVEREIGN_HOSTS = ("management.chinacloudapi.cn", "management.usgovcloudapi.net")
+# Raised before a request left this machine: the service cannot have acted on it.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class TokenSource:
+    """Where the client gets bearer tokens.
+
+    Args:
+        get: Gives a token that is valid now.
+        renew: Gives a token made anew, after the service refused the last one.
+    """
+
+    def __init__(self, get: Callable[[], SecretStr], renew: Callable[[], SecretStr]) -> None:
+        self.get = get
+        self.renew = renew
+
+
+def token_scope(arm_endpoint: str) -> str:
+    """The scope of tokens for an ARM endpoint; sovereign clouds have their own."""
+    host = urlsplit(arm_endpoint).hostname
+    return f"https://{host}/.default" if host in _SOVEREIGN_HOSTS else f"{PUBLIC_ENDPOINT}/.default"
+
+
+class ArmClient:
+    """Calls ARM about Flink clusters and their jobs. Close it, or use it as a context manager.
+
+    Reads are repeated while their faults are passing ones; submits are sent once.
+
+    Args:
+        tokens: Where bearer tokens come from.
+        arm_endpoint: ARM's address; https, because a bearer token goes there.
+        api_version: The api-version of every call.
+        verify: Certificates to trust; None for the platform's own.
+        timeout_seconds: The longest time for one call.
+        reads_for_seconds: How long a read is tried while its faults are passing ones.
+        transport: The wire, for tests.
+        pace: How quickly reads are repeated.
+        clock: The time to go by.
+
+    Raises:
+        InvalidInput: The endpoint is not https.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenSource,
+        *,
+        arm_endpoint: str = PUBLIC_ENDPOINT,
+        api_version: str = API_VERSION,
+        verify: ssl.SSLContext | None = None,
+        timeout_seconds: float = 30,
+        reads_for_seconds: float = 60,
+        transport: httpx.BaseTransport | None = None,
+        pace: Pace | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._endpoint = httpx.URL(arm_endpoint.rstrip("/"))
+        if self._endpoint.scheme != "https":
+            raise InvalidInput("arm_endpoint", arm_endpoint, "an https URL: a bearer token is sent")
+        self._tokens = tokens
+        self._api_version = api_version
+        self._reads_for_seconds = reads_for_seconds
+        self._pace = pace or Pace(first_seconds=0.5, most_seconds=10, growth=2)
+        self._clock = clock or SystemClock()
+        self._http = httpx.Client(
+            timeout=timeout_seconds, verify=verify or True, transport=transport
+        )
+
+    def __enter__(self) -> ArmClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get_cluster(self, cluster: FlinkClusterId) -> ArmCluster:
+        """Clusters Get.
+
+        Raises:
+            CallFailed: ARM refused, or did not answer in time.
+        """
+        answer = self._read("Clusters Get", str(cluster), self._url(cluster.resource_id))
+        return ArmCluster.from_resource(_json(answer))
+
+    def list_jobs(self, cluster: FlinkClusterId, job_name: str | None = None) -> list[ArmFlinkJob]:
+        """Cluster Jobs List, every page of it.
+
+        Args:
+            cluster: The cluster.
+            job_name: Only jobs of this name, as the service's filter understands it.
+
+        Raises:
+            CallFailed: ARM refused, or did not answer in time.
+        """
+        query = {"$filter": f"jobName eq {job_name}"} if job_name else {}
+        url: str | None = self._url(f"{cluster.resource_id}/jobs", **query)
+        jobs: list[ArmFlinkJob] = []
+        while url:
+            page = _json(self._read("Cluster Jobs List", str(cluster), url))
+            page = page if isinstance(page, dict) else {}
+            rows = page.get("value")
+            jobs += [ArmFlinkJob.from_row(row) for row in rows] if isinstance(rows, list) else []
+            url = page.get("nextLink") or None
+        return jobs
+
+    def run_job(self, cluster: FlinkClusterId, request: RunJob) -> Operation:
+        """Cluster Jobs Run Job: sends it once and tells where to follow it.
+
+        Success means that ARM took the request, not that the job runs.
+
+        Raises:
+            InDoubt: It was sent and no clear answer came: look for the job before sending another.
+            CallFailed: ARM refused it, or it never left this machine.
+        """
+        operation, resource = f"RunJob {request.action.value}", f"{cluster} job {request.job_name}"
+        url = self._url(f"{cluster.resource_id}/runJob")
+        try:
+            answer = self._send("POST", url, operation, resource, json=request.body())
+        except (httpx.TransportError, httpx.DecodingError) as lost:
+            raise _in_doubt(operation, resource, _fault(lost)) from None
+        if answer.status_code == 408 or answer.status_code >= 500:
+            raise _in_doubt(operation, resource, _reason(answer), answer)
+        _raise_for(answer, operation, resource)
+        # Both headers carry the same URL; the body of a 202 is ``null``.
+        where = answer.headers.get("Location") or answer.headers.get("Azure-AsyncOperation")
+        if where is None and answer.status_code == httpx.codes.OK:
+            return Operation(None, "Succeeded")
+        return Operation.from_answer(where, _json(answer))
+
+    def operation(self, url: str) -> Operation:
+        """Look at a long-running operation, at the URL as ARM gave it.
+
+        Raises:
+            NotFound: ARM has forgotten the operation.
+            CallFailed: ARM refused, or did not answer in time.
+        """
+        return Operation.from_answer(
+            url, _json(self._read("Operation Status Get", url.partition("?")[0], url))
+        )
+
+    def _url(self, path: str, **query: str) -> str:
+        return str(
+            self._endpoint.copy_with(path=path, params={"api-version": self._api_version} | query)
+        )
+
+    def _read(self, operation: str, resource: str, url: str) -> httpx.Response:
+        give_up_at = self._clock.monotonic() + self._reads_for_seconds
+        for pause in self._pace.pauses():
+            try:
+                return self._read_once(operation, resource, url)
+            except PASSING:
+                if self._clock.monotonic() + pause > give_up_at:
+                    raise
+            self._clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _read_once(self, operation: str, resource: str, url: str) -> httpx.Response:
+        try:
+            answer = self._send("GET", url, operation, resource)
+        except (httpx.TransportError, httpx.DecodingError) as lost:
+            raise ServiceUnavailable(SERVICE, operation, resource, _fault(lost)) from None
+        _raise_for(answer, operation, resource)
+        return answer
+
+    def _send(
+        self, method: str, url: str, operation: str, resource: str, **content: Any
+    ) -> httpx.Response:
+        self._refuse_elsewhere(url, operation, resource)
+        for token in (self._tokens.get, self._tokens.renew):
+            bearer = {"Authorization": f"Bearer {token().get_secret_value()}"}
+            try:
+                answer = self._http.request(method, url, headers=bearer, **content)
+            except _NEVER_SENT as unreachable:
+                raise ServiceUnavailable(
+                    SERVICE,
+                    operation,
+                    resource,
+                    f"{self._endpoint.host} cannot be reached: {_fault(unreachable)}",
+                    advice="check the ARM endpoint, the network and the CA file.",
+                ) from None
+            # A refused token means that nothing was done, so sending again is safe.
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                break
+        return answer
+
+    def _refuse_elsewhere(self, url: str, operation: str, resource: str) -> None:
+        target = httpx.URL(url)
+        if (target.scheme, target.host, target.port) != (
+            "https",
+            self._endpoint.host,
+            self._endpoint.port,
+        ):
+            raise CallFailed(
+                SERVICE,
+                operation,
+                resource,
+                f"it pointed to {target.scheme}://{target.host}, and the bearer token is sent to "
+                f"{self._endpoint} only",
+            )
+
+
+def _raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
+    if answer.is_success:
+        return
+    raise call_failed(
+        SERVICE,
+        operation,
+        resource,
+        _reason(answer),
+        status=answer.status_code,
+        code=_error(answer).get("code"),
+        request_id=answer.headers.get("x-ms-request-id"),
+    )
+
+
+def _in_doubt(
+    operation: str, resource: str, reason: str, answer: httpx.Response | None = None
+) -> InDoubt:
+    return InDoubt(
+        SERVICE,
+        operation,
+        resource,
+        reason,
+        status=answer.status_code if answer is not None else None,
+        code=_error(answer).get("code") if answer is not None else None,
+        request_id=answer.headers.get("x-ms-request-id") if answer is not None else None,
+        advice="look for the job in the cluster's jobs list before starting another.",
+    )
+
+
+def _reason(answer: httpx.Response) -> str:
+    return _error(answer).get("message") or f"{answer.status_code} {answer.reason_phrase}".strip()
+
+
+def _error(answer: httpx.Response) -> dict[str, str]:
+    body = _json(answer)
+    error = body.get("error") if isinstance(body, dict) else None
+    texts = error if isinstance(error, dict) else {}
+    return {key: value for key, value in texts.items() if isinstance(value, str)}
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def _fault(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

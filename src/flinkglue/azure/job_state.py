@@ -1,0 +1,142 @@
+"""What a Flink job's state means for somebody who waits. Unknown states never end a wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from flinkglue.azure.models import ArmFlinkJob
+
+# Ends from which a job does not come back by itself, in ARM's and in Flink's spelling.
+FAILED_STATES = frozenset({"FAILED", "JOB_LAUNCH_FAILED", "LAUNCH_FAILED"})
+ENDED_BY_SOMEBODY = frozenset({"CANCELED", "CANCELLED", "STOPPED", "DELETED"})
+FINISHED = "FINISHED"
+
+
+class WaitUntil(StrEnum):
+    """How far a wait goes."""
+
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True)
+class FlinkView:
+    """A job as Flink itself sees it.
+
+    Args:
+        state: Flink's state.
+        tasks_total: Number of tasks, None when Flink does not say.
+        tasks_active: Number of tasks that run or have finished.
+        duration_seconds: How long the job has been running or did run.
+        failure: The last ``Caused by`` of a failed job.
+    """
+
+    state: str
+    tasks_total: int | None = None
+    tasks_active: int = 0
+    duration_seconds: float | None = None
+    failure: str | None = None
+
+    @property
+    def tasks_really_run(self) -> bool:
+        """RUNNING alone is not enough: Flink says it while tasks still wait for slots."""
+        return self.state == "RUNNING" and 0 < (self.tasks_total or 0) <= self.tasks_active
+
+
+LookIntoFlink = Callable[[str], FlinkView | None]
+"""Looks a job up in Flink by its id; None when Flink does not know it or cannot be reached."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as ARM and Flink tell of it together.
+
+    Args:
+        job: ARM's row.
+        flink: Flink's own word, if it could be had.
+        seconds: How long this wait has taken so far.
+        asked_flink: Whether Flink was asked, so that ARM's word alone is not enough for RUNNING.
+    """
+
+    job: ArmFlinkJob
+    flink: FlinkView | None = None
+    seconds: float = 0.0
+    asked_flink: bool = False
+
+    @property
+    def state(self) -> str:
+        """The state to show: Flink's own if known, except for what only ARM can know."""
+        arm = _plain(self.job.status)
+        if arm in FAILED_STATES | ENDED_BY_SOMEBODY or self.flink is None:
+            return arm or "UNKNOWN"
+        return self.flink.state
+
+    @property
+    def tasks_verified(self) -> bool:
+        """Whether Flink itself said that tasks run, or that the job ended."""
+        return self.flink is not None and (
+            self.flink.tasks_really_run or self.flink.state == FINISHED
+        )
+
+    @property
+    def duration_seconds(self) -> float:
+        """How long the job ran by Flink's word, or else how long was waited."""
+        if self.flink is not None and self.flink.duration_seconds is not None:
+            return self.flink.duration_seconds
+        return self.seconds
+
+    @property
+    def failure(self) -> str | None:
+        """Why the job counts as failed; None when it does not."""
+        if self.state in FAILED_STATES:
+            return f"{self.state}: {self._evidence() or 'no reason was given'}"
+        if self.state in ENDED_BY_SOMEBODY:
+            return f"{self.state} by somebody else while it was waited for"
+        return None
+
+    def has_reached(self, until: WaitUntil) -> bool:
+        """Whether the wait is over without a failure."""
+        if self.failure is not None:
+            return False
+        if until is WaitUntil.SUBMITTED or self.state == FINISHED:
+            return True
+        if until is WaitUntil.FINISHED:
+            return False
+        if self.asked_flink:
+            return self.flink is not None and self.flink.tasks_really_run
+        return self.state == "RUNNING"
+
+    def in_words(self) -> str:
+        """One line: state, tasks, last action's result."""
+        words = [self.state]
+        if self.flink is not None and self.flink.tasks_total is not None:
+            words.append(f"{self.flink.tasks_active} of {self.flink.tasks_total} tasks active")
+        elif self.asked_flink:
+            words.append("Flink itself has not told yet")
+        if self.job.action_result:
+            words.append(f"{self.job.action or 'action'} {self.job.action_result}")
+        return ", ".join(words)
+
+    def after(self, seconds: float) -> JobView:
+        """The same view, seen so many seconds into the wait."""
+        return replace(self, seconds=seconds)
+
+    def _evidence(self) -> str:
+        told = [last_cause(self.job.job_output), self.flink.failure if self.flink else None]
+        return "; ".join(dict.fromkeys(text for text in told if text))
+
+
+def last_cause(text: str | None) -> str | None:
+    """The last ``Caused by:`` of a Java stack trace, or the text's first line."""
+    if not text or not text.strip():
+        return None
+    lines = [line.strip() for line in text.strip().splitlines()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return causes[-1].removeprefix("Caused by:").strip() if causes else lines[0]
+
+
+def _plain(status: str | None) -> str:
+    return (status or "").strip().upper().replace("-", "_")

@@ -1,0 +1,100 @@
+"""A service principal that is kept in Key Vault as three secrets under a prefix.
+
+azure-keyvault-secrets: https://learn.microsoft.com/python/api/overview/azure/keyvault-secrets-readme
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from azure.core.credentials import TokenCredential
+from azure.keyvault.secrets import SecretClient
+from pydantic import SecretStr
+
+from flinkglue.azure.models import ServicePrincipal
+from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.errors import CallFailed, InvalidInput, NotFound, PermissionDenied
+
+CLIENT_ID, CLIENT_SECRET, TENANT_ID = "api-client-id", "api-secret", "tenant-id"
+_VAULT_DOMAINS = (
+    ".vault.azure.net",
+    ".vault.azure.cn",
+    ".vault.usgovcloudapi.net",
+    ".managedhsm.azure.net",
+)
+
+
+def read_service_principal(
+    vault_url: str,
+    secret_prefix: str,
+    reader: TokenCredential,
+    *,
+    ca_file: str | None = None,
+    **wire: Any,
+) -> ServicePrincipal:
+    """Read the newest version of the three secrets; nothing is kept, so a rotation is seen.
+
+    Args:
+        vault_url: The vault's address, https.
+        secret_prefix: What stands before each secret's name in the vault.
+        reader: Who reads; needs the right to get secrets and no other.
+        ca_file: Certificates to trust instead of the platform's own.
+        wire: Passed to the SDK's pipeline, for tests.
+
+    Raises:
+        InvalidInput: The vault's address is not https.
+        NotFound: A secret does not exist.
+        PermissionDenied: A secret is disabled, or the reader may not read it.
+        AuthenticationFailed: The reader could not sign in.
+        ServiceUnavailable: The vault did not answer.
+    """
+    if urlsplit(vault_url).scheme != "https":
+        raise InvalidInput("vault_url", vault_url, "an https URL: secrets come from it")
+    settings: dict[str, Any] = {"retry_total": 3, **wire}
+    if ca_file:
+        settings["connection_verify"] = ca_file
+    # The SDK refuses a challenge for another domain than the vault's own; that protects the token
+    # at Microsoft's vaults and would lock out every other host.
+    at_microsoft = (urlsplit(vault_url).hostname or "").endswith(_VAULT_DOMAINS)
+    with SecretClient(
+        vault_url, reader, verify_challenge_resource=at_microsoft, **settings
+    ) as vault:
+        return ServicePrincipal(
+            client_id=_secret(vault, secret_prefix + CLIENT_ID),
+            client_secret=SecretStr(_secret(vault, secret_prefix + CLIENT_SECRET)),
+            tenant_id=_secret(vault, secret_prefix + TENANT_ID),
+        )
+
+
+def _secret(vault: SecretClient, name: str) -> str:
+    resource = f"secret {name} in {vault.vault_url}"
+    try:
+        with told_as_ours("Key Vault", "GetSecret", resource):
+            value = vault.get_secret(name).value
+    except (NotFound, PermissionDenied) as refused:
+        raise _with_advice(refused) from None
+    if not value:
+        raise CallFailed(
+            "Key Vault", "GetSecret", resource, "it is empty", advice="give it a value."
+        )
+    return value
+
+
+def _with_advice(refused: NotFound | PermissionDenied) -> CallFailed:
+    if isinstance(refused, NotFound):
+        advice = "create the secret, or correct the secret prefix."
+    elif "disabled" in f"{refused.code} {refused.reason}".lower():
+        advice = "enable the secret, or store a new version of it."
+    else:
+        advice = "give the reader the role Key Vault Secrets User on the vault."
+    return type(refused)(
+        refused.service,
+        refused.operation,
+        refused.resource,
+        refused.reason,
+        status=refused.status,
+        code=refused.code,
+        request_id=refused.request_id,
+        advice=advice,
+    )

@@ -1,0 +1,340 @@
+"""What ARM's HDInsight on AKS API takes and gives, as values. Answers are read tolerantly.
+
+API: https://learn.microsoft.com/rest/api/hdinsightonaks/cluster-jobs/run-job
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from flinkglue.azure.abfs import AbfsUri
+from flinkglue.errors import InvalidInput
+
+PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
+RESOURCE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._()-]*$"
+JOB_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+JOB_NAME_PREFIX_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$"
+JOB_NAME_PREFIX_ALLOWED = "1 to 26 of a-z 0-9 -, lower case, - only inside"
+JAR_NAME_PATTERN = r"^[^/\\\s]+\.jar$"
+ENTRY_CLASS_PATTERN = r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$"
+ARGUMENT_PATTERN = r"^\S+$"
+
+RESOURCE_NAME_ALLOWED = "letters, digits and . _ ( ) -, not empty"
+JAR_NAME_ALLOWED = "a file name that ends in .jar, without directories"
+ENTRY_CLASS_ALLOWED = "a full Java class name, for example com.example.Job"
+ARGUMENTS_ALLOWED = (
+    "text without spaces: ARM takes all arguments as one space-separated string, "
+    "so give each word as an argument of its own"
+)
+
+
+class FlinkJobAction(StrEnum):
+    """Every action that runJob takes."""
+
+    NEW = "NEW"
+    UPDATE = "UPDATE"
+    STATELESS_UPDATE = "STATELESS_UPDATE"
+    STOP = "STOP"
+    START = "START"
+    CANCEL = "CANCEL"
+    SAVEPOINT = "SAVEPOINT"
+    LIST_SAVEPOINT = "LIST_SAVEPOINT"
+    DELETE = "DELETE"
+    LAST_STATE_UPDATE = "LAST_STATE_UPDATE"
+    RE_LAUNCH = "RE_LAUNCH"
+
+
+class ServicePrincipal(BaseModel):
+    """An application that signs in to Entra ID with a secret."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant_id: str
+    client_id: str
+    client_secret: SecretStr
+
+
+class AccessToken(BaseModel):
+    """A bearer token, wrapped so that it is printed nowhere.
+
+    Args:
+        token: The token.
+        expires_on: When it ends, in UTC.
+        client_id: Whose it is; None for the platform's own identity.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    token: SecretStr
+    expires_on: datetime
+    client_id: str | None = None
+
+
+@dataclass(frozen=True)
+class FlinkClusterId:
+    """Where a cluster lies in Azure.
+
+    Raises:
+        InvalidInput: A part is empty or has characters that no such name can have.
+    """
+
+    subscription_id: str
+    resource_group: str
+    cluster_pool_name: str
+    cluster_name: str
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            require(name, value, RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)
+
+    @property
+    def resource_id(self) -> str:
+        """The ARM resource id."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.HDInsight/clusterpools/{self.cluster_pool_name}"
+            f"/clusters/{self.cluster_name}"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cluster_pool_name}/{self.cluster_name}"
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """What a runJob call asks for.
+
+    Args:
+        action: One of the eleven actions.
+        job_name: The job's name; unique in the cluster and lower case.
+        job_jar_directory: The directory of the jar, an abfs URI.
+        jar_name: The jar's file name.
+        entry_class: The class whose ``main`` is run.
+        args: The arguments; ARM takes them joined by spaces, so none may contain one.
+        save_point_name: The savepoint to start from, by name or full path.
+        flink_configuration: Flink settings by key; ``parallelism`` is needed by NEW.
+    """
+
+    action: FlinkJobAction
+    job_name: str
+    job_jar_directory: str | None = None
+    jar_name: str | None = None
+    entry_class: str | None = None
+    args: Sequence[str] = ()
+    save_point_name: str | None = None
+    flink_configuration: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def new(
+        cls,
+        job_name: str,
+        job_jar_directory: str,
+        jar_name: str,
+        entry_class: str,
+        *,
+        args: Sequence[str] = (),
+        parallelism: int = 1,
+        flink_configuration: Mapping[str, str] | None = None,
+        save_point_name: str | None = None,
+    ) -> RunJob:
+        """Ask for a new job.
+
+        Raises:
+            InvalidInput: A value that the service would refuse, or misread.
+        """
+        require("job_name", job_name, JOB_NAME_PATTERN, "1 to 63 of a-z 0-9 -, lower case")
+        AbfsUri.parse(job_jar_directory, "job_jar_directory")
+        require("jar_name", jar_name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
+        require("entry_class", entry_class, ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)
+        for position, arg in enumerate(args):
+            require(f"args[{position}]", arg, ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)
+        if isinstance(parallelism, bool) or parallelism < 1:
+            raise InvalidInput("parallelism", parallelism, "a whole number, 1 or more")
+        configuration = dict(flink_configuration or {})
+        if configuration.get("parallelism", str(parallelism)) != str(parallelism):
+            raise InvalidInput(
+                "flink_configuration[parallelism]",
+                configuration["parallelism"],
+                f"the same as parallelism ({parallelism}), or left out",
+            )
+        return cls(
+            FlinkJobAction.NEW,
+            job_name,
+            job_jar_directory,
+            jar_name,
+            entry_class,
+            tuple(args),
+            save_point_name or None,
+            {**configuration, "parallelism": str(parallelism)},
+        )
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body; what is not set is left out."""
+        properties = {
+            "jobType": "FlinkJob",
+            "jobName": self.job_name,
+            "action": self.action.value,
+            "jobJarDirectory": self.job_jar_directory,
+            "jarName": self.jar_name,
+            "entryClass": self.entry_class,
+            "args": " ".join(self.args) or None,
+            "savePointName": self.save_point_name,
+            "flinkConfiguration": dict(self.flink_configuration) or None,
+        }
+        return {
+            "properties": {key: value for key, value in properties.items() if value is not None}
+        }
+
+
+@dataclass(frozen=True)
+class ArmFlinkJob:
+    """A row of the jobs list. Rows without status, id or anything else do occur."""
+
+    job_name: str | None = None
+    run_id: str | None = None
+    job_id: str | None = None
+    action: str | None = None
+    status: str | None = None
+    action_result: str | None = None
+    job_output: str | None = None
+    jar_name: str | None = None
+    last_save_point: str | None = None
+
+    @classmethod
+    def from_row(cls, row: object) -> ArmFlinkJob:
+        """Read a row; whatever is missing or of another kind is None."""
+        properties = row.get("properties") if isinstance(row, Mapping) else None
+        if not isinstance(properties, Mapping):
+            return cls()
+        return cls(
+            job_name=_text(properties.get("jobName")),
+            run_id=_text(properties.get("runId")),
+            job_id=_text(properties.get("jobId")),
+            action=_text(properties.get("action")),
+            status=_text(properties.get("status")),
+            action_result=_text(properties.get("actionResult")),
+            job_output=_text(properties.get("jobOutput")),
+            jar_name=_text(properties.get("jarName")),
+            last_save_point=_text(properties.get("lastSavePoint")),
+        )
+
+    @property
+    def is_ghost(self) -> bool:
+        """Whether the row tells that an action was asked for, and nothing about the job."""
+        return self.job_id is None and self.status is None and self.job_output is None
+
+
+@dataclass(frozen=True)
+class ArmCluster:
+    """A cluster as ARM describes it.
+
+    Args:
+        provisioning_state: Accepted, Succeeded, Failed, Canceled or what else ARM says.
+        web_fqdn: The host of the cluster's own web pages, the Flink dashboard among them.
+    """
+
+    name: str | None
+    provisioning_state: str | None
+    status: str | None
+    web_fqdn: str | None
+
+    @classmethod
+    def from_resource(cls, resource: object) -> ArmCluster:
+        """Read the answer of Clusters Get; whatever is missing is None."""
+        properties = _mapping(_mapping(resource).get("properties"))
+        web = _mapping(_mapping(properties.get("connectivityProfile")).get("web"))
+        return cls(
+            _text(_mapping(resource).get("name")),
+            _text(properties.get("provisioningState")),
+            _text(properties.get("status")),
+            _text(web.get("fqdn")),
+        )
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A long-running operation.
+
+    Args:
+        url: Where to look, verbatim as ARM gave it; None when ARM gave none.
+        status: Accepted, Succeeded, Failed, Canceled or what else ARM says.
+        code: The error's code when it failed.
+        message: The error's message when it failed.
+        properties: What the operation gives at its end.
+    """
+
+    url: str | None
+    status: str | None = None
+    code: str | None = None
+    message: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_answer(cls, url: str | None, answer: object) -> Operation:
+        """Read a poll's answer; the body may be ``null``."""
+        error = _mapping(_mapping(answer).get("error"))
+        return cls(
+            url,
+            _text(_mapping(answer).get("status")),
+            _text(error.get("code")),
+            _text(error.get("message")),
+            dict(_mapping(_mapping(answer).get("properties"))),
+        )
+
+    @property
+    def succeeded(self) -> bool:
+        return (self.status or "").lower() == "succeeded"
+
+    @property
+    def failed(self) -> bool:
+        return (self.status or "").lower() in ("failed", "canceled", "cancelled")
+
+
+def job_name_for(prefix: str, flow_run_id: str) -> str:
+    """The name of the job that a flow run starts: the same at every attempt of that run.
+
+    Raises:
+        InvalidInput: The prefix cannot begin a job's name.
+    """
+    require("job_name", prefix, JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED)
+    return f"{prefix}-{flow_run_id.lower()}"
+
+
+def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None:
+    """The row that tells most about the job of that name.
+
+    The service does not enforce unique names and lists rows without content: a row that names
+    Flink's job id is preferred to one that does not, and a live job to an ended one.
+    """
+    named = [row for row in rows if (row.job_name or "").lower() == job_name.lower()]
+    return max(named, key=_telling, default=None)
+
+
+def _telling(row: ArmFlinkJob) -> tuple[bool, bool, bool]:
+    ended = (row.status or "").upper() in ("FINISHED", "CANCELED", "STOPPED", "FAILED")
+    return (row.job_id is not None, not row.is_ghost, not ended)
+
+
+def require(field_name: str, value: object, pattern: str, allowed: str) -> None:
+    """Refuse a value that does not match.
+
+    Raises:
+        InvalidInput: It does not match, or is no text.
+    """
+    if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+        raise InvalidInput(field_name, value, allowed)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,155 @@
+"""Submitting a job so that there is exactly one: look first, send once, follow, find.
+
+ARM gives no key that would make a repeated runJob harmless, so the job's name is the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.job_state import last_cause
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, RunJob, choose_row
+from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.errors import CallFailed, DeadlineExceeded, InDoubt, NotFound
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How long each part of a submission may take.
+
+    Args:
+        appears_within_seconds: How long a job that was sent may take to show up in the jobs list.
+        operation_within_seconds: How long ARM's operation may take.
+        pace: How often to look.
+        clock: The time to go by.
+        tell: Takes one line per decision.
+    """
+
+    appears_within_seconds: float = 120
+    operation_within_seconds: float = 600
+    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
+    clock: Clock = field(default_factory=SystemClock)
+    tell: Tell = lambda line: None
+
+    def submit(
+        self,
+        arm: ArmClient,
+        cluster: FlinkClusterId,
+        request: RunJob,
+        *,
+        sent_before: bool = False,
+    ) -> ArmFlinkJob:
+        """Submit a job, or adopt the one of the same name.
+
+        Args:
+            arm: The client.
+            cluster: Where.
+            request: What; a NEW with a name that belongs to this intent alone.
+            sent_before: An earlier attempt may have sent the same request, so its job is given
+                time to show up before anything is sent.
+
+        Returns:
+            The row of the job in the cluster's list.
+
+        Raises:
+            InDoubt: It was sent, and no job was found in time.
+            CallFailed: ARM refused, or its operation failed.
+        """
+        found = self.find(arm, cluster, request.job_name)
+        if found is None and sent_before:
+            self.tell(
+                f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
+            )
+            found = self._appearing(arm, cluster, request.job_name)
+        if found is not None:
+            self.tell(f"adopted job {request.job_name} (id {found.job_id}), which is there already")
+            return found
+        try:
+            operation = arm.run_job(cluster, request)
+        except InDoubt as doubt:
+            return self._adopted_after(doubt, arm, cluster, request)
+        self.tell(f"ARM took runJob {request.action.value} for {request.job_name}")
+        self._follow(arm, cluster, request, operation)
+        return self._listed(arm, cluster, request)
+
+    def find(self, arm: ArmClient, cluster: FlinkClusterId, job_name: str) -> ArmFlinkJob | None:
+        """The job of that name, if the list has it."""
+        return choose_row(arm.list_jobs(cluster, job_name), job_name)
+
+    def _adopted_after(
+        self, doubt: InDoubt, arm: ArmClient, cluster: FlinkClusterId, request: RunJob
+    ) -> ArmFlinkJob:
+        self.tell(
+            f"no clear answer to runJob for {request.job_name}, looking for it: {doubt.reason}"
+        )
+        found = self._appearing(arm, cluster, request.job_name)
+        if found is None:
+            raise doubt
+        self.tell(f"adopted job {request.job_name} (id {found.job_id}): the submit had arrived")
+        return found
+
+    def _follow(
+        self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, operation: Operation
+    ) -> None:
+        if operation.url is None:
+            return
+        url = operation.url
+        try:
+            ended = wait_until(
+                lambda: arm.operation(url),
+                lambda seen: seen.succeeded or seen.failed,
+                waited_for=f"ARM's operation for job {request.job_name}",
+                deadline_seconds=self.operation_within_seconds,
+                describe=lambda seen: seen.status or "no status",
+                pace=self.pace,
+                clock=self.clock,
+            )
+        except NotFound:
+            self.tell(f"ARM has forgotten the operation of {request.job_name}; the list will tell")
+            return
+        if ended.failed:
+            raise self._operation_failed(arm, cluster, request, ended)
+
+    def _operation_failed(
+        self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, ended: Operation
+    ) -> CallFailed:
+        row = self.find(arm, cluster, request.job_name)
+        told = [ended.message or ended.status or "", last_cause(row.job_output if row else None)]
+        return CallFailed(
+            SERVICE,
+            f"RunJob {request.action.value}",
+            f"{cluster} job {request.job_name}",
+            "; ".join(text for text in told if text),
+            code=ended.code,
+            advice="the request was refused after it was taken: correct it and start a new run.",
+        )
+
+    def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
+        row = self._appearing(arm, cluster, request.job_name)
+        if row is None:
+            raise InDoubt(
+                SERVICE,
+                f"RunJob {request.action.value}",
+                f"{cluster} job {request.job_name}",
+                f"taken, but not in the jobs list after {self.appears_within_seconds:g} s",
+                advice="look for the job in the portal before starting another.",
+            )
+        self.tell(f"job {request.job_name} has id {row.job_id or 'none yet'}")
+        return row
+
+    def _appearing(self, arm: ArmClient, cluster: FlinkClusterId, name: str) -> ArmFlinkJob | None:
+        try:
+            return wait_until(
+                lambda: self.find(arm, cluster, name),
+                lambda row: row is not None,
+                waited_for=f"job {name} in the list of {cluster}",
+                deadline_seconds=self.appears_within_seconds,
+                pace=self.pace,
+                clock=self.clock,
+            )
+        except DeadlineExceeded:
+            return None
