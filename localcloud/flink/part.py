@@ -26,7 +26,7 @@ class FlinkPart:
     name = "flink"
 
     def __init__(self, config: CloudConfig, wire: Wire) -> None:
-        self._config = config
+        self.wire = wire
         directory = config.part_dir(self.name)
         self.image_root = directory / "image"
         self.cluster = FlinkCluster(
