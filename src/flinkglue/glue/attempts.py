@@ -46,6 +46,13 @@ class Attempt:
     def live(self) -> bool:
         return self.run is not None and not self.run.ended
 
+    def describe(self) -> str:
+        """How it went, in one line with the id to look it up by."""
+        if self.run is None:
+            return f"attempt {self.number} was refused: {self.failure and self.failure.evidence}"
+        line = f"run {self.run.job_run_id} {self.run.describe()}"
+        return f"{line} What to do: {self.failure.advice}." if self.failure else line
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         run = self.run
@@ -93,23 +100,28 @@ class RetryPolicy:
     delay_seconds: float
     every_failure: bool = False
 
-    def numbers(self, earlier: Sequence[Attempt]) -> range:
-        """The numbers of the attempts to make now.
+    def schedule(self, earlier: Sequence[Attempt]) -> list[tuple[int, float]]:
+        """The attempts to make now: their numbers, and the seconds to wait before each.
 
         Args:
             earlier: What an earlier process of the same flow run left. A live or successful run is
                 continued under its number. After failures the remaining numbers are used; when none
                 remain, a person has asked for more, and a new round follows.
         """
+        numbers = self._numbers(earlier)
+        return [(number, self._delay_before(nth)) for nth, number in enumerate(numbers)]
+
+    def _numbers(self, earlier: Sequence[Attempt]) -> range:
+        most = self.retries + 1
         if not earlier:
-            return range(1, self.retries + 2)
+            return range(1, most + 1)
         last = earlier[-1]
         if last.live or last.succeeded:
-            return range(last.number, max(last.number, self.retries + 1) + 1)
+            return range(last.number, max(last.number, most) + 1)
         first = last.number + 1
-        if self.again(last) and first <= self.retries + 1:
-            return range(first, self.retries + 2)
-        return range(first, first + self.retries + 1)
+        if self.again(last) and first <= most:
+            return range(first, most + 1)
+        return range(first, first + most)
 
     def again(self, attempt: Attempt) -> bool:
         """Whether another attempt may help."""
@@ -117,6 +129,15 @@ class RetryPolicy:
             return False
         return self.every_failure or attempt.failure.failure_class is not FailureClass.STOP
 
-    def delay_before(self, nth_retry: int) -> float:
-        """Seconds to wait before the n-th retry, counted from 1."""
-        return self.delay_seconds * 2.0 ** (nth_retry - 1)
+    def _delay_before(self, nth_retry: int) -> float:
+        return self.delay_seconds * 2.0 ** (nth_retry - 1) if nth_retry else 0.0
+
+
+def is_recorded(attempts: Sequence[Attempt], number: int) -> bool:
+    """Whether there is a run for this attempt already."""
+    return any(attempt.number == number for attempt in attempts)
+
+
+def with_attempt(attempts: Sequence[Attempt], attempt: Attempt) -> list[Attempt]:
+    """The attempts with this one added, in place of one of the same number."""
+    return [*(other for other in attempts if other.number != attempt.number), attempt]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
-
-RUN_KEY_ARGUMENT = "--flinkglue-run-key"
-"""The argument that marks a run with the key of the flow run that started it."""
-
-CONNECTION_ARGUMENT = "--flinkglue-connection"
-"""The argument that says which connection was expected to carry the run."""
 
 LOOKUP_THREADS = 16
 SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes
@@ -190,14 +184,14 @@ class GlueClient:
             answer = self._glue.get_job_run(JobName=job_name, RunId=job_run_id)
         return JobRun.from_response(cast(Mapping[str, Any], answer["JobRun"]))
 
-    def find_runs(
-        self, job_name: str, mine: Callable[[str], bool], since: datetime
-    ) -> list[JobRun]:
-        """The runs whose run key is wanted, newest first.
+    def find_runs(self, job_name: str, key_prefix: str, since: datetime) -> list[JobRun]:
+        """The runs whose run key starts so, newest first.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
 
         Args:
             job_name: The job.
-            mine: Whether a run key is wanted.
+            key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
         """
         found: list[JobRun] = []
@@ -206,14 +200,15 @@ class GlueClient:
             paginator = self._glue.get_paginator("get_job_runs")
             for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
                 runs = [JobRun.from_response(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
-                found += [run for run in runs if mine(run.arguments.get(RUN_KEY_ARGUMENT, ""))]
+                found += [run for run in runs if run.key and run.key.startswith(key_prefix)]
                 if any(run.started_on and run.started_on < oldest for run in runs):
                     break
         return found
 
     def find_run_by_key(self, job_name: str, run_key: str, since: datetime) -> JobRun | None:
         """The run with this key, if it was started."""
-        return next(iter(self.find_runs(job_name, run_key.__eq__, since)), None)
+        runs = self.find_runs(job_name, run_key, since)
+        return next((run for run in runs if run.key == run_key), None)
 
     def request_stop(self, job_name: str, job_run_id: str) -> None:
         """Ask for the end of a run, which takes a while. A run that has ended is left as it is.

@@ -12,16 +12,17 @@ from flinkglue.errors import (
     CallFailed,
     DeadlineExceeded,
     InDoubt,
-    InvalidInput,
+    NotFound,
     ServiceUnavailable,
     Throttled,
 )
 from flinkglue.glue.attempts import Attempt, attempt_number, run_key
-from flinkglue.glue.client import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, GlueClient
-from flinkglue.glue.failures import classify, classify_call, subnet_in
-from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.failures import FailureClass, classify, classify_call, subnet_in
+from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun, Ranking
 
-RESERVED_ARGUMENTS = (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT)
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+
 LOOK_AGAIN_SECONDS = 30.0
 """How long a run whose start is in doubt is looked for."""
 
@@ -30,13 +31,14 @@ LOOK_AGAIN_SECONDS = 30.0
 class RunRequest:
     """What to run, and under which key it is found again.
 
-    `since` is when the first attempt can have started; `deadline_seconds` bounds the wait.
+    `number` counts the attempts from 1; `since` is when the first can have started;
+    `deadline_seconds` bounds the wait.
     """
 
     job_name: str
     flow_run_id: str
-    number: int
     since: datetime
+    number: int = 1
     arguments: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 48 * 3600.0
 
@@ -45,25 +47,13 @@ class RunRequest:
         return run_key(self.flow_run_id, self.number)
 
 
-def check_arguments(arguments: Mapping[str, str]) -> None:
-    """Refuse job arguments that Glue or this project would not take.
-
-    Raises:
-        InvalidInput: A name does not start with two dashes, or is one that is set here.
-    """
-    for name in arguments:
-        if name in RESERVED_ARGUMENTS:
-            raise InvalidInput("arguments", name, "any name but those set by the flow itself")
-        if not name.startswith("--") or len(name) < 3:
-            raise InvalidInput("arguments", name, "names that start with --, for example --date")
-
-
 def run_job(
     client: GlueClient,
     request: RunRequest,
     ranking: Ranking | None,
     *,
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    log: Log,
+    on_run: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
@@ -74,6 +64,7 @@ def run_job(
         request: What to run.
         ranking: The order to start it with; None only continues a run that exists.
         log: Gets a line per decision.
+        on_run: Told about the run as soon as it is known.
         clock: The time to go by.
         pace: How often to look.
 
@@ -86,35 +77,24 @@ def run_job(
     found = client.find_run_by_key(request.job_name, request.key, request.since)
     if found is not None:
         log.info("Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.state)
-    elif ranking is None:
-        raise CallFailed(
-            "AWS Glue",
-            "GetJobRuns",
-            f"job {request.job_name}",
-            f"the run with key {request.key} is not there any more",
-            advice="run the flow again",
-        )
-    run = found or _start(client, request, ranking, log, clock)  # type: ignore[arg-type]
+    try:
+        run = found or _start(client, request, ranking, log, clock)
+    except CallFailed as error:
+        return _refused(request, ranking, error)
+    on_run(run)
     ended = wait_for_run(client, run, request.deadline_seconds, log=log, clock=clock, pace=pace)
-    attempt = attempt_of(ended, request.number, ranking, adopted=found is not None)
     log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
-    return attempt
+    return attempt_of(ended, request.number, ranking, adopted=found is not None)
 
 
-def recorded_attempts(
-    client: GlueClient, job_name: str, flow_run_id: str, since: datetime
-) -> list[Attempt]:
-    """The attempts that earlier processes of this flow run left in Glue, in order."""
-
-    def mine(key: str) -> bool:
-        return attempt_number(key, flow_run_id) is not None
-
-    attempts = [
-        attempt_of(run, number, None, adopted=True)
-        for run in client.find_runs(job_name, mine, since)
-        if (number := attempt_number(run.arguments[RUN_KEY_ARGUMENT], flow_run_id)) is not None
-    ]
-    return sorted(attempts, key=lambda attempt: attempt.number)
+def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
+    """The attempts that earlier processes of the same flow run left in Glue, in order."""
+    found: list[Attempt] = []
+    for run in client.find_runs(request.job_name, request.flow_run_id, request.since):
+        number = attempt_number(run.key or "", request.flow_run_id)
+        if number is not None:
+            found.append(attempt_of(run, number, None, adopted=True))
+    return sorted(found, key=lambda attempt: attempt.number)
 
 
 def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bool) -> Attempt:
@@ -129,17 +109,12 @@ def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bo
     )
 
 
-def failed_start(number: int, error: CallFailed) -> Attempt:
-    """A start that was refused, as an attempt."""
-    return Attempt(number=number, run=None, connection_name=None, failure=classify_call(error))
-
-
 def wait_for_run(
     client: GlueClient,
     run: JobRun,
     deadline_seconds: float,
     *,
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    log: Log,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> JobRun:
@@ -180,7 +155,7 @@ def stop_run(
     run: JobRun,
     *,
     deadline_seconds: float,
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    log: Log,
     clock: Clock | None = None,
 ) -> JobRun:
     """Stop a run and wait until it has ended.
@@ -196,10 +171,18 @@ def stop_run(
 def _start(
     client: GlueClient,
     request: RunRequest,
-    ranking: Ranking,
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    ranking: Ranking | None,
+    log: Log,
     clock: Clock,
 ) -> JobRun:
+    if ranking is None:
+        raise NotFound(
+            "AWS Glue",
+            "GetJobRuns",
+            f"job {request.job_name}",
+            f"the run with key {request.key} is not there any more",
+            advice="run the flow again",
+        )
     _write_order(client, request.job_name, ranking, log)
     expected = ranking.expected
     arguments = {
@@ -216,11 +199,25 @@ def _start(
     return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
 
 
+def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:
+    """A start that Glue refused because of the subnet, as a value; anything else is raised."""
+    failure = classify_call(error)
+    if failure.failure_class is not FailureClass.FAIL_OVER or ranking is None:
+        raise error
+    blamed = ranking.of_subnet(subnet_in(error.reason) or "") or ranking.expected
+    return Attempt(
+        number=request.number,
+        run=None,
+        connection_name=blamed.connection_name if blamed else None,
+        failure=failure,
+    )
+
+
 def _write_order(
     client: GlueClient,
     job_name: str,
     ranking: Ranking,
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    log: Log,
 ) -> None:
     update = client.plan_update(client.get_job(job_name), ranking.connection_names)
     if not update.changes:
@@ -236,9 +233,9 @@ def _write_order(
 
 
 def _run_in_doubt(client: GlueClient, request: RunRequest, doubt: InDoubt, clock: Clock) -> JobRun:
-    look: Callable[[], JobRun | None] = lambda: client.find_run_by_key(  # noqa: E731
-        request.job_name, request.key, request.since
-    )
+    def look() -> JobRun | None:
+        return client.find_run_by_key(request.job_name, request.key, request.since)
+
     try:
         found = wait_until(
             look,

@@ -11,6 +11,12 @@ from typing import Any
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"
 """Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""
 
+RUN_KEY_ARGUMENT = "--flinkglue-run-key"
+"""The job argument that marks a run with the key of the flow run that started it."""
+
+CONNECTION_ARGUMENT = "--flinkglue-connection"
+"""The job argument that says which connection was expected to carry the run."""
+
 
 class JobRunState(StrEnum):
     """The states of a job run.
@@ -174,6 +180,11 @@ class JobRun:
             log_group_name=run.get("LogGroupName") or DEFAULT_LOG_GROUP,
             arguments=dict(run.get("Arguments") or {}),
         )
+
+    @property
+    def key(self) -> str | None:
+        """The run key it was started with, if this project started it."""
+        return self.arguments.get(RUN_KEY_ARGUMENT)
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,172 @@
+"""Run an AWS Glue job on the VPC connection whose subnet has room for it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
+from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
+from prefect_aws import AwsCredentials
+from pydantic import Field
+
+from flinkglue.errors import JobFailed
+from flinkglue.glue.attempts import (
+    Attempt,
+    RetryPolicy,
+    failed_connections,
+    is_recorded,
+    with_attempt,
+)
+from flinkglue.glue.inputs import check_arguments, parse_connection_names
+from flinkglue.glue.job_run import RunRequest, recorded_attempts, stop_run
+from flinkglue.glue.report import RunOutput
+from flinkglue.glue.strategies import load_strategy
+from tasks.glue import (
+    connect,
+    find_recorded_attempts,
+    load_credentials,
+    prioritize_connections,
+    read_script_output,
+    run_glue_job,
+    show_job_run,
+    show_ranking,
+)
+
+DEFAULT_CREDENTIALS = "aws"
+STOP_WITHIN_SECONDS = 600.0
+
+
+def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Stop what this flow run left running in Glue, and wait until it has stopped."""
+    log = flow_run_logger(flow_run, flow)
+    given = flow.validate_parameters(flow_run.parameters)
+    client = connect(load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS)))
+    request = RunRequest(given["job_name"], str(flow_run.id), _created(flow_run))
+    for attempt in recorded_attempts(client, request):
+        if attempt.run and attempt.live:
+            ended = stop_run(client, attempt.run, deadline_seconds=STOP_WITHIN_SECONDS, log=log)
+            log.info("Run %s of %s is %s", ended.job_run_id, ended.job_name, ended.describe())
+
+
+def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """After a crash: stop the Glue run, or leave it to be adopted when the flow run is retried."""
+    if flow_run.parameters.get("when_crashed") == "stop":
+        stop_live_runs(flow, flow_run, state)
+    else:
+        flow_run_logger(flow_run, flow).warning(
+            "A Glue run of this flow run may go on. Retry the flow run to adopt it."
+        )
+
+
+@flow(
+    name="glue-vpc-failover",
+    flow_run_name="{job_name} by {strategy}",
+    on_cancellation=[stop_live_runs],
+    on_crashed=[stop_live_runs_if_asked],
+)
+def glue_vpc_failover(
+    job_name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")],
+    connection_names: list[str] | str,
+    strategy: Annotated[str, Field(min_length=1)] = "random",
+    seed: int | None = None,
+    arguments: dict[str, str] | None = None,
+    retries: Annotated[int, Field(ge=0, le=50)] = 2,
+    retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
+    retry_every_failure: bool = False,
+    deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
+    when_crashed: Literal["leave", "stop"] = "leave",
+    aws_credentials: AwsCredentials | str = DEFAULT_CREDENTIALS,
+) -> dict[str, Any]:
+    """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
+
+    The job needs one address per node in the subnet of the connection that Glue takes, which is the
+    first that has any. A failed run is repeated from the choice on, the failed connection last.
+
+    Args:
+        job_name: The Glue job to run.
+        connection_names: The connections to choose from, as a list or comma-separated. Other
+            connections of the job are kept, after these.
+        strategy: random (shuffled, those with enough addresses first), capacity (most free
+            addresses first), or your own module:function.
+        seed: Repeats a random order. Leave empty for a new one each time.
+        arguments: Job arguments by name, for example --date. Do not put secrets here.
+        retries: How many runs may follow a failed one.
+        retry_delay_seconds: The pause before the first of them; it doubles each time.
+        retry_every_failure: Repeat also what another run would not help, such as a broken script.
+        deadline_minutes: The longest to wait for one run. The run itself is left alone then.
+        when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
+            flow run adopts it. stop: it is stopped.
+        aws_credentials: The AWS Credentials block with the account and region, or its name.
+
+    Returns:
+        The run that succeeded, the order it was started with, and all attempts.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        CallFailed: A service refused a call, or did not answer after several.
+        JobFailed: The last run failed.
+    """
+    names = parse_connection_names(connection_names)
+    load_strategy(strategy)
+    check_arguments(arguments or {})
+    credentials = load_credentials(aws_credentials)
+    policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
+    flow_run = _this_flow_run()
+    first = RunRequest(
+        job_name=job_name,
+        flow_run_id=str(flow_run.id),
+        since=_created(flow_run),
+        arguments=arguments or {},
+        deadline_seconds=deadline_minutes * 60,
+    )
+    attempts = find_recorded_attempts(credentials, first)
+    for number, delay_seconds in policy.schedule(attempts):
+        _pause(delay_seconds)
+        ranking = None
+        if not is_recorded(attempts, number):
+            failed = failed_connections(attempts)
+            ranking = prioritize_connections(credentials, job_name, names, strategy, seed, failed)
+            show_ranking(ranking)
+        attempt = run_glue_job(credentials, replace(first, number=number), ranking)
+        attempts = with_attempt(attempts, attempt)
+        if not policy.again(attempt):
+            break
+    return _result(credentials, job_name, attempts)
+
+
+def _this_flow_run() -> FlowRun:
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run
+
+
+def _created(flow_run: FlowRun) -> datetime:
+    """When the flow run was made: no Glue run of it is older."""
+    assert flow_run.created is not None, "the server gives every flow run its time"
+    return flow_run.created
+
+
+def _pause(delay_seconds: float) -> None:
+    if delay_seconds:
+        get_run_logger().info("Trying again in %g s", delay_seconds)
+        time.sleep(delay_seconds)
+
+
+def _result(credentials: AwsCredentials, job_name: str, attempts: list[Attempt]) -> dict[str, Any]:
+    last = attempts[-1]
+    output = read_script_output(credentials, last.run) if last.run else RunOutput()
+    show_job_run(credentials, job_name, attempts, output)
+    if last.failure:
+        raise JobFailed(f"Glue job {job_name}: {last.describe()}")
+    return {
+        "job_name": job_name,
+        **last.to_dict(),
+        "attempts": [attempt.to_dict() for attempt in attempts],
+    }

@@ -1,0 +1,215 @@
+"""AWS Glue, one verb each. How often a fault is retried stands in the decorators."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any, cast
+
+from prefect import get_run_logger, task
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+from prefect_aws import AwsCredentials
+
+from flinkglue.clock import Pace
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    InDoubt,
+    InvalidInput,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.job_run import RunRequest, recorded_attempts, run_job
+from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.ordering import needed_addresses, rank
+from flinkglue.glue.report import (
+    RunOutput,
+    job_run_markdown,
+    ranking_description,
+    ranking_rows,
+)
+from flinkglue.glue.strategies import load_strategy
+
+EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+LOG_LINES = 50
+LOGS_ARRIVE_WITHIN_SECONDS = 15.0
+
+
+def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
+    """The block itself, or the saved block of this name.
+
+    Raises:
+        InvalidInput: There is no block of this name.
+    """
+    if isinstance(aws_credentials, AwsCredentials):
+        return aws_credentials
+    try:
+        return cast(AwsCredentials, AwsCredentials.load(aws_credentials))
+    except ValueError as error:
+        raise InvalidInput(
+            "aws_credentials",
+            aws_credentials,
+            "the name of a saved AWS Credentials block; make one in the UI under Blocks",
+        ) from error
+
+
+def connect(aws_credentials: AwsCredentials) -> GlueClient:
+    """The clients for the block's account and region."""
+    return GlueClient.connect(
+        aws_credentials.get_boto3_session(),
+        aws_credentials.aws_client_parameters.get_params_override(),
+    )
+
+
+def is_passing(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed task may succeed later: not so for bad input or a missing permission.
+
+    A session that expired passes too, because the retry assumes the block's role again.
+    """
+    error = state.data
+    if isinstance(error, CallFailed) and error.code in EXPIRED:
+        return True
+    return isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt)
+
+
+# What a task here reads or starts lies outside Prefect, so a cached answer would be a wrong one.
+@task(
+    retries=4,
+    retry_delay_seconds=exponential_backoff(backoff_factor=2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_passing,
+    cache_policy=NO_CACHE,
+)
+def prioritize_connections(
+    aws_credentials: AwsCredentials,
+    job_name: str,
+    connection_names: list[str],
+    strategy: str,
+    seed: int | None = None,
+    failed_connections: list[str] | None = None,
+) -> Ranking:
+    """Order the connections by what their subnets have free now.
+
+    Args:
+        aws_credentials: The account and region.
+        job_name: The job, whose workers say how many addresses are wanted.
+        connection_names: The connections to order.
+        strategy: ``random``, ``capacity`` or your own ``module:function``.
+        seed: Repeats a random order; a new one is drawn when it is left out.
+        failed_connections: Those that failed, the earliest first; they go last.
+    """
+    log = get_run_logger()
+    selection = connect(aws_credentials).get_selection(job_name, connection_names)
+    ranking = rank(
+        selection.connections,
+        needed_addresses(selection.job),
+        load_strategy(strategy),
+        random.SystemRandom().getrandbits(31) if seed is None else seed,
+        strategy_name=strategy,
+        failed=failed_connections or [],
+    )
+    for row in ranking_rows(ranking):
+        level = log.warning if row["Note"] else log.info
+        level("%(Place)s. %(Connection)s: %(Group)s, free %(Free addresses)s, "
+              "%(Subnet)s %(Zone)s %(Note)s", row)  # fmt: skip
+    return ranking
+
+
+@task(
+    retries=4,
+    retry_delay_seconds=exponential_backoff(backoff_factor=5),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_passing,
+    cache_policy=NO_CACHE,
+)
+def run_glue_job(
+    aws_credentials: AwsCredentials, request: RunRequest, ranking: Ranking | None
+) -> Attempt:
+    """Have exactly one run under the request's key and wait for its end.
+
+    A retry of this task, or of the whole flow run, finds the run instead of starting a second one.
+
+    Args:
+        aws_credentials: The account and region.
+        request: What to run.
+        ranking: The order to start it with; None only continues a run that exists.
+    """
+    client = connect(aws_credentials)
+
+    def show_link(run: JobRun) -> None:
+        create_link_artifact(client.console.job_run(run), run.job_run_id, key="glue-console")
+
+    return run_job(
+        client,
+        request,
+        ranking,
+        log=get_run_logger(),
+        on_run=show_link,
+        pace=Pace(first_seconds=1, most_seconds=20, growth=1.3),
+    )
+
+
+@task(
+    retries=4,
+    retry_delay_seconds=exponential_backoff(backoff_factor=2),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=is_passing,
+    cache_policy=NO_CACHE,
+)
+def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest) -> list[Attempt]:
+    """What an earlier process of the same flow run started, read from Glue.
+
+    Args:
+        aws_credentials: The account and region.
+        request: The job, the flow run, and when its first attempt can have started.
+    """
+    return recorded_attempts(connect(aws_credentials), request)
+
+
+@task(cache_policy=NO_CACHE)
+def read_script_output(aws_credentials: AwsCredentials, run: JobRun) -> RunOutput:
+    """The tail of the run's logs. That it cannot be read never fails the flow run.
+
+    Args:
+        aws_credentials: The account and region.
+        run: A run that has ended; its last lines may take a few seconds to arrive.
+    """
+    client = connect(aws_credentials)
+    give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
+    try:
+        for pause in Pace(first_seconds=0.5, most_seconds=4).pauses():
+            output = client.log_lines(run, "output", LOG_LINES)
+            if output or time.monotonic() + pause > give_up_at:
+                break
+            time.sleep(pause)
+        error = [] if run.succeeded else client.log_lines(run, "error", LOG_LINES)
+    except CallFailed as failed:
+        get_run_logger().warning("The logs cannot be shown: %s", failed)
+        return RunOutput(note=f"The logs cannot be shown: {failed}")
+    return RunOutput(output, error, "" if output else "The script wrote nothing.")
+
+
+def show_ranking(ranking: Ranking) -> None:
+    """The ranking as a table on the run's page."""
+    create_table_artifact(
+        ranking_rows(ranking),
+        key="connection-ranking",
+        description=ranking_description(ranking),
+    )
+
+
+def show_job_run(
+    aws_credentials: AwsCredentials, job_name: str, attempts: list[Attempt], output: RunOutput
+) -> None:
+    """The attempts, the run and its output on the run's page."""
+    markdown = job_run_markdown(job_name, attempts, output, connect(aws_credentials).console)
+    create_markdown_artifact(markdown, key="glue-job-run", description=f"Glue job {job_name}")
