@@ -184,12 +184,13 @@ class JobExceptions:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A completed checkpoint or savepoint."""
+    """A completed checkpoint or savepoint; ``discarded`` ones are gone from storage."""
 
     checkpoint_id: int
     is_savepoint: bool
     external_path: str | None
     trigger_timestamp_ms: int
+    discarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,7 @@ def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
         is_savepoint=bool(answer.get("is_savepoint")),
         external_path=answer.get("external_path"),
         trigger_timestamp_ms=answer.get("trigger_timestamp", 0),
+        discarded=bool(answer.get("discarded")),
     )
 
 

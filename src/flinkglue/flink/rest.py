@@ -141,6 +141,7 @@ class FlinkRestClient:
         parallelism: int | None = None,
         savepoint_path: str | None = None,
         allow_non_restored_state: bool = False,
+        restore_mode: str = "NO_CLAIM",
         flink_configuration: Mapping[str, str] | None = None,
     ) -> str:
         """Start a job under an id of the caller's choice, and return that id.
@@ -152,8 +153,9 @@ class FlinkRestClient:
             entry_class: The class with ``main()``; without one, the jar's manifest tells.
             program_args: The arguments of ``main()``, one by one.
             parallelism: The default parallelism of the job; 1 or more.
-            savepoint_path: A savepoint or retained checkpoint to start from. It is left in place.
+            savepoint_path: A savepoint or retained checkpoint to start from.
             allow_non_restored_state: Start also when the savepoint has state that the job lacks.
+            restore_mode: ``NO_CLAIM`` leaves the savepoint in place, ``CLAIM`` lets Flink delete it.
             flink_configuration: Settings of this job; what the job's code sets wins. Needs Flink
                 1.18 or later.
 
@@ -176,7 +178,8 @@ class FlinkRestClient:
         if savepoint_path is not None:
             body["savepointPath"] = savepoint_path
             body["allowNonRestoredState"] = allow_non_restored_state
-            body["restoreMode"] = "NO_CLAIM"
+            # Not claimMode, its name from 1.20 on: 1.17 refuses that, and every version takes this.
+            body["restoreMode"] = restore_mode
         if flink_configuration:
             body["flinkConfiguration"] = dict(flink_configuration)
         answer = self._submit("RunJar", f"/jars/{jar_id}/run", f"job {job_id}", body)
