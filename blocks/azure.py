@@ -99,7 +99,7 @@ class KeyVaultServicePrincipal(Block):
     secret_prefix: str = Field(
         default="hdinsight-aks-variables-",
         title="Secret prefix",
-        description="What stands before the secrets' names api-client-id, api-secret and tenant-id.",
+        description="What stands before the names api-client-id, api-secret and tenant-id.",
         pattern=r"^[0-9A-Za-z-]*$",
         examples=["hdinsight-aks-variables-"],
     )

@@ -28,3 +28,17 @@ def blob_service_client(credentials: AzureBlobStorageCredentials) -> BlobService
             client_secret=credentials.client_secret,
         )
     return BlobServiceClient(str(credentials.account_url), credential=credential(principal))
+
+
+def storage_of(name: str) -> AzureBlobStorageCredentials:
+    """The saved block of that name.
+
+    Raises:
+        InvalidInput: There is none; the error lists those that exist.
+    """
+    # Imported here because the integration imports every Azure SDK it could need.
+    from prefect_azure import AzureBlobStorageCredentials
+
+    from blocks.loading import block_of
+
+    return block_of(AzureBlobStorageCredentials, "storage_block", name)

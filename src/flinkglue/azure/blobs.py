@@ -60,8 +60,8 @@ def upload_jar(
         PermissionDenied: The caller may not write there.
         ServiceUnavailable: The storage account did not answer.
     """
-    if not jar.is_file() or not zipfile.is_zipfile(jar):
-        raise InvalidInput("local_jar", str(jar), "the path of an existing jar file")
+    if jar.suffix != ".jar" or not jar.is_file() or not zipfile.is_zipfile(jar):
+        raise InvalidInput("jar_path", str(jar), "the path of an existing jar file")
     size, sha256, md5 = _digests(jar)
     blob = service.get_blob_client(container, blob_name)
     resource = f"blob {blob_name} in container {container} of {service.account_name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from flinkglue.azure.models import ArmFlinkJob
 
@@ -82,6 +83,11 @@ class JobView:
         )
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the job will do no more."""
+        return self.state == FINISHED or self.state in FAILED_STATES | ENDED_BY_SOMEBODY
+
+    @property
     def duration_seconds(self) -> float:
         """How long the job ran by Flink's word, or else how long was waited."""
         if self.flink is not None and self.flink.duration_seconds is not None:
@@ -119,6 +125,16 @@ class JobView:
         if self.job.action_result:
             words.append(f"{self.job.action or 'action'} {self.job.action_result}")
         return ", ".join(words)
+
+    def summary(self) -> dict[str, Any]:
+        """The outcome as plain values."""
+        return {
+            "job_name": self.job.job_name,
+            "job_id": self.job.job_id,
+            "state": self.state,
+            "duration_seconds": self.duration_seconds,
+            "tasks_verified": self.tasks_verified,
+        }
 
     def after(self, seconds: float) -> JobView:
         """The same view, seen so many seconds into the wait."""

@@ -1,0 +1,84 @@
+"""Deployment flink-word-count: the published word count; its parameters are the published JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, runtime
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.loading import block_of
+from flinkglue.azure.inputs import JarDirectory, JarName, ResourceName
+from flinkglue.azure.job_state import WaitUntil
+from flinkglue.azure.models import FlinkClusterId, RunJob, job_name_for
+from tasks.azure import get_token
+from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
+from tasks.flink_hooks import tell_of_running_job
+
+ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
+INPUT = "/opt/flink/LICENSE"
+JOB_NAME = "wordcount"
+PARALLELISM = 2
+DEADLINE_MINUTES = 30
+
+
+def _cluster(
+    clusterBlock: HDInsightFlinkCluster | str,
+    subscription: str,
+    rg: str,
+    poolNm: str,
+    clusterNm: str,
+    **others: object,
+) -> HDInsightFlinkCluster:
+    block = block_of(HDInsightFlinkCluster, "clusterBlock", clusterBlock)
+    return block.at(FlinkClusterId(subscription, rg, poolNm, clusterNm))
+
+
+_tell_of_running_job = tell_of_running_job(
+    cluster_of=lambda parameters: _cluster(**parameters), job_name_of=lambda parameters: JOB_NAME
+)
+
+
+@flow(
+    name="flink-word-count",
+    flow_run_name="{jarName} on {clusterNm}",
+    on_cancellation=[_tell_of_running_job],
+    on_crashed=[_tell_of_running_job],
+)
+def flink_word_count(
+    jarName: JarName,
+    jarDirectory: JarDirectory,
+    subscription: ResourceName,
+    rg: ResourceName,
+    poolNm: ResourceName,
+    clusterNm: ResourceName,
+    clusterBlock: HDInsightFlinkCluster | str = "hdinsight-flink",
+) -> dict[str, Any]:
+    """Count the words of Flink's licence on an HDInsight on AKS cluster, and show them.
+
+    Args:
+        jarName: The jar's file name, for example WordCount.jar.
+        jarDirectory: Where the jar lies: abfs://container@account.dfs.core.windows.net/directory.
+        subscription: The ID of the cluster's subscription.
+        rg: The cluster's resource group.
+        poolNm: The cluster pool's name.
+        clusterNm: The cluster's name.
+        clusterBlock: The HDInsight Flink Cluster block that says how to sign in and where ARM is.
+            The names above decide which cluster is used.
+    """
+    cluster = _cluster(clusterBlock, subscription, rg, poolNm, clusterNm)
+    flow_run_id = str(runtime.flow_run.id)
+    output = f"/tmp/{JOB_NAME}-{flow_run_id}"
+    request = RunJob.new(
+        job_name_for(JOB_NAME, flow_run_id),
+        jarDirectory,
+        jarName,
+        ENTRY_CLASS,
+        args=["--input", INPUT, "--output", output],
+        parallelism=PARALLELISM,
+    )
+    token = get_token(cluster)
+    job = submit_flink_job(cluster, request, token)
+    view = wait_for_flink_job(cluster, job, WaitUntil.FINISHED, DEADLINE_MINUTES, token)
+    counts = read_word_counts(cluster, view, output)
+    return view.summary() | {"total_words": counts.total_words if counts else None}

@@ -1,0 +1,91 @@
+"""Deployment flink-job-submit: any jar on an HDInsight on AKS Flink cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, runtime
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.azure_storage import storage_of
+from blocks.loading import block_of
+from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.inputs import (
+    Argument,
+    DeadlineMinutes,
+    EntryClass,
+    JarDirectory,
+    JarName,
+    JobNamePrefix,
+    Parallelism,
+)
+from flinkglue.azure.job_state import WaitUntil
+from flinkglue.azure.models import RunJob, job_name_for
+from tasks.azure import get_token, upload_flink_jar
+from tasks.flink import submit_flink_job, wait_for_flink_job
+from tasks.flink_hooks import tell_of_running_job
+
+_tell_of_running_job = tell_of_running_job(
+    cluster_of=lambda parameters: block_of(HDInsightFlinkCluster, "cluster", parameters["cluster"]),
+    job_name_of=lambda parameters: str(parameters["job_name"]),
+)
+
+
+@flow(
+    name="submit-flink-job",
+    flow_run_name="{job_name}: {jar_name}",
+    on_cancellation=[_tell_of_running_job],
+    on_crashed=[_tell_of_running_job],
+)
+def submit_flink_job_flow(
+    job_name: JobNamePrefix,
+    jar_directory: JarDirectory,
+    jar_name: JarName,
+    entry_class: EntryClass,
+    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    # Empty defaults, so that the form shows a list and an object; nothing here changes them.
+    args: list[Argument] = [],  # noqa: B006
+    parallelism: Parallelism = 1,
+    flink_configuration: dict[str, str] = {},  # noqa: B006
+    savepoint_name: str = "",
+    wait_until: WaitUntil = WaitUntil.RUNNING,
+    deadline_minutes: DeadlineMinutes = 30,
+    local_jar_path: str = "",
+    storage_block: str = "flink-storage",
+) -> dict[str, Any]:
+    """Submit a jar as a Flink job, and wait until it is submitted, really runs, or has finished.
+
+    Args:
+        job_name: The beginning of the job's name, lower case; the flow run's ID is added, so that
+            a retry of this run finds its job and never submits a second one.
+        jar_directory: Where the jar lies: abfs://container@account.dfs.core.windows.net/directory.
+        jar_name: The jar's file name.
+        entry_class: The full name of the Java class with main().
+        cluster: The HDInsight Flink Cluster block, chosen or by name.
+        args: Arguments of main(), one per item, without spaces.
+        parallelism: How many tasks run side by side; 1 or more.
+        flink_configuration: More Flink settings, for example {"restart-strategy.type": "none"}.
+        savepoint_name: A savepoint to start from, by its name or full path.
+        wait_until: How far to wait. A streaming job never finishes.
+        deadline_minutes: The longest time to wait; the job goes on when it passes.
+        local_jar_path: A jar on the worker's machine to upload to the directory first.
+        storage_block: The Azure Blob Storage Credentials block for that upload.
+    """
+    chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
+    request = RunJob.new(
+        job_name_for(job_name, str(runtime.flow_run.id)),
+        jar_directory,
+        jar_name,
+        entry_class,
+        args=args,
+        parallelism=parallelism,
+        flink_configuration=flink_configuration,
+        save_point_name=savepoint_name,
+    )
+    if local_jar_path:
+        storage = storage_of(storage_block)
+        upload_flink_jar(storage, Path(local_jar_path), AbfsUri.parse(jar_directory), jar_name)
+    token = get_token(chosen)
+    job = submit_flink_job(chosen, request, token)
+    return wait_for_flink_job(chosen, job, wait_until, deadline_minutes, token).summary()

@@ -1,0 +1,32 @@
+"""Deployment flink-jar-upload: a job jar into Blob storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from blocks.azure_storage import storage_of
+from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.inputs import JarDirectory, JarName
+from tasks.azure import upload_flink_jar
+
+
+@flow(name="upload-flink-jar", flow_run_name="{jar_path}")
+def upload_flink_jar_flow(
+    jar_path: str,
+    jar_directory: JarDirectory,
+    jar_name: JarName | None = None,
+    storage_block: str = "flink-storage",
+) -> str:
+    """Upload a job jar to Blob storage, unless the same content is there already.
+
+    Args:
+        jar_path: The jar on the worker's machine.
+        jar_directory: Where to: abfs://container@account.dfs.core.windows.net/directory.
+        jar_name: The name there; empty for the file's own name.
+        storage_block: The Azure Blob Storage Credentials block of the account.
+    """
+    jar = Path(jar_path)
+    directory = AbfsUri.parse(jar_directory, "jar_directory")
+    return upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)

@@ -1,0 +1,84 @@
+"""Azure tasks: sign in, upload a jar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.azure_storage import blob_service_client
+from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.models import AccessToken
+from tasks.policy import passing_fault
+
+if TYPE_CHECKING:
+    from prefect_azure import AzureBlobStorageCredentials
+
+    from flinkglue.azure.blobs import Progress
+
+
+@task(
+    name="get_token",
+    task_run_name="get_token for {cluster.cluster_name}",
+    cache_policy=NO_CACHE,  # a token ends, and a secret may have been rotated
+    persist_result=False,  # a token is stored nowhere
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,
+)
+def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
+    """Sign in for the cluster's ARM endpoint, with the secret as it is now.
+
+    Raises:
+        AuthenticationFailed: Entra ID refused.
+        CallFailed: Key Vault or Entra ID refused, or did not answer.
+    """
+    token = cluster.get_token()
+    get_run_logger().info(
+        "Signed in as %s, until %s", token.client_id or "the default identity", token.expires_on
+    )
+    return token
+
+
+@task(
+    name="upload_flink_jar",
+    task_run_name="upload_flink_jar {jar_path}",
+    cache_policy=NO_CACHE,  # the blob may have been changed or deleted since
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,  # the same content at the same place: harmless to repeat
+)
+def upload_flink_jar(
+    storage: AzureBlobStorageCredentials, jar_path: Path, jar_directory: AbfsUri, jar_name: str
+) -> str:
+    """Upload a jar to a directory of the storage account, unless it is there already.
+
+    Returns:
+        The jar's abfs URI.
+
+    Raises:
+        InvalidInput: The file is no jar.
+        CallFailed: Blob storage refused, or did not answer.
+    """
+    from flinkglue.azure.blobs import upload_jar
+
+    there = jar_directory.child(jar_name)
+    with blob_service_client(storage) as service:
+        jar = upload_jar(service, jar_path, there.container, there.path, _progress(jar_name))
+    verb = "is there already" if jar.was_there else "uploaded"
+    get_run_logger().info("%s %s: %d bytes, sha256 %s", there, verb, jar.size, jar.sha256)
+    return str(there)
+
+
+def _progress(jar_name: str) -> Progress:
+    artifact_id = create_progress_artifact(0.0, description=f"Upload of {jar_name}")
+
+    def tell(sent: int, total: int | None) -> None:
+        update_progress_artifact(artifact_id, progress=100.0 * sent / (total or sent or 1))
+
+    return tell

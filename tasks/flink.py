@@ -1,0 +1,111 @@
+"""Flink jobs: submit one, wait for it, read what it counted."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from prefect import get_run_logger, runtime, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+
+from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.job_state import JobView, WaitUntil
+from flinkglue.azure.models import AccessToken, ArmFlinkJob, RunJob
+from flinkglue.azure.submission import Submission
+from flinkglue.azure.waiting import JobWatch
+from flinkglue.errors import CallFailed, JobFailed
+from tasks.flink_page import dashboard_of, show_job, show_links
+from tasks.flink_view import flink_lookup
+from tasks.policy import is_another_attempt, passing_fault
+from tasks.word_counts import WordCounts
+
+
+def submission_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    """One submission for each flow run and job name, however often the flow run is tried."""
+    flow_run_id = runtime.flow_run.id
+    return f"flink-job-{flow_run_id}-{parameters['request'].job_name}" if flow_run_id else None
+
+
+@task(
+    name="submit_flink_job",
+    task_run_name="submit_flink_job {request.job_name}",
+    # A flow run that is tried again takes the job that it submitted before.
+    cache_key_fn=submission_key,
+    persist_result=True,
+    # Safe to repeat: each attempt looks for the job first. A submit in doubt is not repeated.
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,
+)
+def submit_flink_job(
+    cluster: HDInsightFlinkCluster, request: RunJob, token: AccessToken | None = None
+) -> ArmFlinkJob:
+    """Submit a job, or adopt the one that has its name.
+
+    Raises:
+        InDoubt: It was sent, and no job was found.
+        CallFailed: ARM refused.
+    """
+    submission = Submission(tell=get_run_logger().info)
+    with cluster.get_client(token) as arm:
+        job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
+        dashboard = dashboard_of(cluster, arm)
+    show_links(cluster, job.job_id, dashboard)
+    show_job(cluster, JobView(job), dashboard)
+    return job
+
+
+@task(
+    name="wait_for_flink_job",
+    task_run_name="wait_for_flink_job {job.job_name} {until}",
+    cache_policy=NO_CACHE,  # the state changes: an earlier answer says nothing
+    persist_result=False,
+)
+def wait_for_flink_job(
+    cluster: HDInsightFlinkCluster,
+    job: ArmFlinkJob,
+    until: WaitUntil,
+    deadline_minutes: float,
+    token: AccessToken | None = None,
+) -> JobView:
+    """Wait until the job is submitted, its tasks really run, or it has finished.
+
+    Raises:
+        JobFailed: It failed, or somebody ended it.
+        DeadlineExceeded: The deadline passed; the job is left as it is.
+    """
+    logger = get_run_logger()
+    with ExitStack() as opened:
+        arm = opened.enter_context(cluster.get_client(token))
+        look = opened.enter_context(flink_lookup(cluster, logger.warning))
+        watch = JobWatch(arm, cluster.cluster_id, job, look, logger.info)
+        view = watch.until(until, deadline_minutes * 60)
+        show_job(cluster, view, dashboard_of(cluster, arm))
+    if view.failure is not None:
+        raise JobFailed(f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}")
+    if not view.asked_flink and until is not WaitUntil.SUBMITTED:
+        logger.warning("Tasks were not verified: the cluster block has no Flink REST URL.")
+    return view
+
+
+@task(
+    name="read_word_counts",
+    cache_policy=NO_CACHE,  # it reads from Flink, which forgets finished jobs
+    persist_result=False,
+)
+def read_word_counts(
+    cluster: HDInsightFlinkCluster, view: JobView, output: str
+) -> WordCounts | None:
+    """Read and show what the job counted; None when Flink cannot tell."""
+    counts, client = None, cluster.get_flink_client()
+    if client is not None and view.job.job_id is not None:
+        with client:
+            try:
+                counts = WordCounts.from_accumulators(client.accumulators(view.job.job_id))
+            except CallFailed as fault:
+                get_run_logger().warning("The word counts could not be read: %s", fault)
+    where = f"The counts are in `{output}` on the cluster's task managers."
+    show_job(cluster, view, cluster.flink_rest_url, counts.markdown() if counts else where)
+    get_run_logger().info("%s", counts or where)
+    return counts

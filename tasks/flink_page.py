@@ -1,0 +1,79 @@
+"""What the flow run's page shows about a Flink job."""
+
+from __future__ import annotations
+
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+
+from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.job_state import JobView
+from flinkglue.azure.links import dashboard_link, portal_link
+from flinkglue.errors import CallFailed
+
+
+def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
+    """The Flink dashboard: the JobManager that is filled in, or the host that ARM tells."""
+    if cluster.flink_rest_url is not None:
+        return cluster.flink_rest_url
+    try:
+        fqdn = arm.get_cluster(cluster.cluster_id).web_fqdn
+    except CallFailed:
+        return None  # a link is not worth failing for
+    return f"https://{fqdn}" if fqdn else None
+
+
+def show_links(cluster: HDInsightFlinkCluster, job_id: str | None, dashboard: str | None) -> None:
+    """Links to the portal and to the dashboard."""
+    create_link_artifact(
+        portal_link(cluster.cluster_id, cluster.portal_url),
+        link_text=f"{cluster.cluster_id} in the Azure portal",
+        key="azure-portal",
+    )
+    if dashboard is not None:
+        create_link_artifact(
+            dashboard_link(dashboard, job_id) if job_id else dashboard,
+            link_text=f"{job_id or cluster.cluster_id} in the Flink dashboard",
+            key="flink-dashboard",
+        )
+
+
+def show_job(
+    cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None, more: str = ""
+) -> None:
+    """The job's id, name, state, duration and links; a later call adds a newer version."""
+    create_markdown_artifact(
+        job_markdown(cluster, view, dashboard) + (f"\n\n{more}" if more else ""),
+        key="flink-job",
+        description=f"Flink job {view.job.job_name}: {view.state}",
+    )
+
+
+def job_markdown(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None) -> str:
+    """The job as a table."""
+    job = view.job
+    rows = [
+        ("Job id", f"`{job.job_id or 'not told yet'}`"),
+        ("Job name", f"`{job.job_name}`"),
+        ("State", f"**{view.state}**"),
+        ("Tasks", _tasks(view)),
+        ("Duration", f"{view.duration_seconds:.1f} s"),
+        ("Last action", f"{job.action or '-'} {job.action_result or ''}".strip()),
+        (
+            "Cluster",
+            f"[{cluster.cluster_id}]({portal_link(cluster.cluster_id, cluster.portal_url)})",
+        ),
+    ]
+    if dashboard is not None and job.job_id is not None:
+        link = dashboard_link(dashboard, job.job_id, ended=view.has_ended)
+        rows.append(("Dashboard", f"[{job.job_id}]({link})"))
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    failure = f"\n\n> {view.failure}" if view.failure else ""
+    return f"| Flink job | |\n|---|---|\n{table}{failure}"
+
+
+def _tasks(view: JobView) -> str:
+    if view.flink is not None and view.flink.tasks_total is not None:
+        return f"{view.flink.tasks_active} of {view.flink.tasks_total} run or finished"
+    if view.asked_flink:
+        return "Flink has not told yet"
+    return "not verified: the cluster block has no Flink REST URL"

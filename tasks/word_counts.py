@@ -1,0 +1,44 @@
+"""The word count's output, as its job publishes it in Flink accumulators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """What was counted.
+
+    Args:
+        most_frequent: The most frequent words and how often they occur, most frequent first.
+        distinct_words: How many different words there are.
+        total_words: How many words there are.
+    """
+
+    most_frequent: tuple[tuple[str, int], ...]
+    distinct_words: int | None
+    total_words: int | None
+
+    @classmethod
+    def from_accumulators(cls, accumulators: Mapping[str, str]) -> WordCounts | None:
+        """Read them; None when the job published no counts."""
+        pairs = [pair.rpartition("=") for pair in accumulators.get("word-counts", "").split(", ")]
+        counts = tuple((word, int(count)) for word, _, count in pairs if count.isdecimal())
+        if not counts:
+            return None
+        return cls(
+            counts,
+            _number(accumulators.get("distinct-words")),
+            _number(accumulators.get("total-words")),
+        )
+
+    def markdown(self) -> str:
+        """A table."""
+        title = f"{self.total_words} words, {self.distinct_words} different ones"
+        rows = [f"| {word} | {count} |" for word, count in self.most_frequent]
+        return "\n".join([f"### {title}", "", "| word | count |", "|---|---:|", *rows])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
