@@ -202,12 +202,14 @@ class Checkpoints:
         failed: How many failed.
         latest_completed: The newest completed checkpoint.
         latest_savepoint: The newest completed savepoint.
+        restored: What the job, or its newest restart, began with.
     """
 
     completed: int
     failed: int
     latest_completed: Checkpoint | None
     latest_savepoint: Checkpoint | None
+    restored: Checkpoint | None = None
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Checkpoints:
@@ -219,6 +221,7 @@ class Checkpoints:
             failed=counts.get("failed", 0),
             latest_completed=_checkpoint(latest.get("completed")),
             latest_savepoint=_checkpoint(latest.get("savepoint")),
+            restored=_checkpoint(latest.get("restored")),
         )
 
 
