@@ -1,0 +1,1 @@
+"""The AWS side of the local cloud: moto for most services, a Glue of its own."""

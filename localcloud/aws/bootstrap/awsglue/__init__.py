@@ -1,0 +1,1 @@
+"""The part of awsglue that does without Spark."""

@@ -1,0 +1,1 @@
+"""AWS Glue jobs, connections and runs that behave as the service does."""

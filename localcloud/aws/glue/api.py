@@ -1,0 +1,166 @@
+"""The wire of AWS Glue: JSON 1.1 in, JSON 1.1 out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from moto.glue.models import GlueBackend
+from werkzeug.wrappers import Request, Response
+
+from localcloud.aws.glue.connections import Connections
+from localcloud.aws.glue.errors import GlueError
+from localcloud.aws.glue.jobs import Jobs
+from localcloud.aws.glue.runs import Runs
+from localcloud.aws.glue.timeline import Timeline
+from localcloud.aws.glue.validation import checked_input
+from localcloud.wire import Environ, request_detail
+
+Handler = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+DESCRIPTIONS = {
+    "CreateJob": "stores every field; unknown connections are refused",
+    "UpdateJob": "replaces the definition; overlapping updates of a job are refused",
+    "GetJob": "with the defaults and the computed MaxCapacity and AllocatedCapacity",
+    "GetJobs": "by name, 100 a page",
+    "ListJobs": "by name, with the tags asked for",
+    "BatchGetJobs": "those that exist, and the names of the others",
+    "DeleteJob": "stops its runs and forgets them",
+    "StartJobRun": "takes the first connection in list order that has a free address",
+    "GetJobRun": "state, times, error text as the run engine left them",
+    "GetJobRuns": "newest first; pages stay right while runs are added",
+    "BatchStopJobRun": "asynchronous: STOPPING, then STOPPED; the script is ended",
+    "CreateConnection": "READY at once",
+    "GetConnection": "HidePassword leaves the password out",
+    "GetConnections": "filtered by ConnectionType, MatchCriteria, ConnectionSchemaVersion",
+    "UpdateConnection": "replaces the definition",
+    "DeleteConnection": "jobs keep the name; their runs skip it",
+    "BatchDeleteConnection": "those that exist, and an error for each of the others",
+    "TestConnection": "looks the subnet up; nothing behind it is tried",
+}
+"""The operations served here rather than by moto, and what is worth knowing of each."""
+
+
+class GlueApi:
+    """Jobs, connections and runs as a WSGI application.
+
+    Args:
+        jobs: Job definitions.
+        connections: Connections.
+        runs: Runs.
+        timeline: Its lock is held while a call changes or reads them.
+        tags: Moto's Glue, which keeps the tags of all Glue resources.
+        region: The only region of the account.
+        account_id: For the resource names that tags are kept under.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        connections: Connections,
+        runs: Runs,
+        timeline: Timeline,
+        tags: GlueBackend,
+        region: str,
+        account_id: str,
+    ) -> None:
+        self._jobs = jobs
+        self._runs = runs
+        self._timeline = timeline
+        self._tags = tags
+        self._resource_prefix = f"arn:aws:glue:{region}:{account_id}"
+        self._handlers: dict[str, Handler] = {
+            "CreateJob": self._create_job,
+            "UpdateJob": jobs.update,
+            "GetJob": jobs.get,
+            "GetJobs": jobs.list,
+            "ListJobs": self._list_jobs,
+            "BatchGetJobs": jobs.batch_get,
+            "DeleteJob": self._delete_job,
+            "StartJobRun": runs.start,
+            "GetJobRun": runs.get,
+            "GetJobRuns": runs.list,
+            "BatchStopJobRun": runs.batch_stop,
+            "CreateConnection": connections.create,
+            "GetConnection": connections.get,
+            "GetConnections": connections.list,
+            "UpdateConnection": connections.update,
+            "DeleteConnection": connections.delete,
+            "BatchDeleteConnection": connections.batch_delete,
+            "TestConnection": connections.test,
+        }
+
+    def serves(self, operation_name: str) -> bool:
+        """Whether the operation is served here rather than by moto."""
+        return operation_name in self._handlers
+
+    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        operation_name = request.headers["X-Amz-Target"].rsplit(".", 1)[-1]
+        try:
+            parameters = checked_input(operation_name, _parsed(request.get_data()))
+            answer = self._call(operation_name, parameters)
+            if "JobRunId" in answer:
+                request_detail(environ)["job_run_id"] = answer["JobRunId"]
+            response = json_response(answer, 200)
+        except GlueError as error:
+            request_detail(environ)["error"] = error.code
+            response = json_error(error.code, error.message, error.status)
+        return response(environ, start_response)
+
+    def _call(self, operation_name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        # An update takes its time, and what comes meanwhile must be seen to collide with it.
+        takes_time = operation_name == "UpdateJob"
+        with nullcontext() if takes_time else self._timeline.lock:
+            return self._handlers[operation_name](parameters)
+
+    def _create_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._jobs.create(request)
+        self._tags.tag_resource(self._resource_name(request["Name"]), request.get("Tags", {}))
+        return answer
+
+    def _list_jobs(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = request.get("Tags", {})
+
+        def is_tagged(job_name: str) -> bool:
+            tags = self._tags.get_tags(self._resource_name(job_name))
+            return wanted.items() <= tags.items()
+
+        return self._jobs.list_names(request, is_tagged)
+
+    def _delete_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        job_name = request["JobName"]
+        self._runs.forget(job_name)
+        resource_name = self._resource_name(job_name)
+        self._tags.untag_resource(resource_name, list(self._tags.get_tags(resource_name)))
+        return self._jobs.delete(request)
+
+    def _resource_name(self, job_name: str) -> str:
+        return f"{self._resource_prefix}:job/{job_name}"
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"{}")
+    except ValueError:
+        raise GlueError("SerializationException", "The request is not JSON.") from None
+
+
+def json_response(answer: Mapping[str, Any], status: int) -> Response:
+    """An answer in JSON 1.1."""
+    return Response(
+        json.dumps(answer),
+        status=status,
+        headers={"x-amzn-RequestId": str(uuid.uuid4())},
+        content_type="application/x-amz-json-1.1",
+    )
+
+
+def json_error(code: str, message: str, status: int) -> Response:
+    """An error in JSON 1.1."""
+    response = json_response({"__type": code, "Message": message, "message": message}, status)
+    response.headers["x-amzn-ErrorType"] = code
+    return response

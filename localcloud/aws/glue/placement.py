@@ -1,0 +1,76 @@
+"""Which connection a run takes: the first in list order that passes the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from localcloud.aws.glue.connections import Connections, subnet_id_of
+from localcloud.aws.network import Network
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a run goes. ``subnet_id`` is None for a run outside of any VPC."""
+
+    connection_name: str | None = None
+    subnet_id: str | None = None
+    security_group_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NoPlace:
+    """Why no connection was taken.
+
+    Args:
+        reason: ``addresses``: a subnet is full; ``zone``: only zones that are down are left;
+            ``connection``: nothing on the list exists.
+        evidence: The subnet or the zone.
+    """
+
+    reason: Literal["addresses", "zone", "connection"]
+    evidence: str = ""
+
+
+def place(
+    connection_names: Sequence[str], connections: Connections, network: Network
+) -> Placement | NoPlace:
+    """Decide as Glue does at submission.
+
+    A list without a network (no connections, or only ones without a subnet) runs outside of any
+    VPC. Otherwise a full subnet weighs more, as the reason of a failure, than a zone that is down.
+    """
+    known = [found for name in connection_names if (found := connections.find(name))]
+    if not connection_names:
+        return Placement()
+    if not known:
+        return NoPlace("connection")
+    refusals = []
+    for connection in known:
+        subnet_id = subnet_id_of(connection)
+        if subnet_id is None:
+            continue
+        refusal = _refusal(subnet_id, network)
+        if refusal is None:
+            requirements = connection["PhysicalConnectionRequirements"]
+            security_group_ids = tuple(requirements.get("SecurityGroupIdList", ()))
+            return Placement(connection["Name"], subnet_id, security_group_ids)
+        refusals.append(refusal)
+    if not refusals:
+        return Placement()
+    return min(refusals, key=lambda refusal: _WEIGHT.index(refusal.reason))
+
+
+_WEIGHT = ("addresses", "zone", "connection")
+
+
+def _refusal(subnet_id: str, network: Network) -> NoPlace | None:
+    if not network.subnet_exists(subnet_id):
+        return NoPlace("connection")
+    zone = network.zone_of(subnet_id)
+    if not network.is_zone_up(zone):
+        return NoPlace("zone", zone)
+    if network.free_addresses(subnet_id) == 0:
+        return NoPlace("addresses", subnet_id)
+    return None
