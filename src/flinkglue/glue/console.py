@@ -29,6 +29,10 @@ class Console:
         """The job in Glue Studio."""
         return f"{self._home('gluestudio')}#/editor/job/{quote(job_name, safe='')}/script"
 
+    def vpc(self, vpc_id: str) -> str:
+        """The VPC."""
+        return f"{self._home('vpcconsole')}#VpcDetails:VpcId={vpc_id}"
+
     def job_run(self, run: JobRun) -> str:
         """The run's page in Glue Studio."""
         job = quote(run.job_name, safe="")

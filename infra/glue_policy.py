@@ -1,0 +1,100 @@
+"""IAM policies: what the flow's caller may do, and what the sample job's role may do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+CONNECTION_NAMES = ("MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2")
+JOB_NAME = "AirflowBlogJob"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where resources lie; `partition` is ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+
+    partition: str = "aws"
+    region: str = "REGION"
+    account_id: str = "ACCOUNT_ID"
+
+    def arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+    def role_arn(self, role_name: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account_id}:role/{role_name}"
+
+
+def caller_policy(
+    account: Account,
+    role_arn: str,
+    job_name: str = JOB_NAME,
+    connection_names: Sequence[str] = CONNECTION_NAMES,
+) -> dict[str, Any]:
+    """What the AWS Credentials block's principal needs to run the flow.
+
+    Beyond the published policy: GetJobRuns (no run is ever started twice), BatchStopJobRun
+    (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
+    that it cannot be shown).
+    """
+    job = account.arn("glue", f"job/{job_name}")
+    connections = [account.arn("glue", "catalog")]
+    connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
+    return _policy(
+        _allow("ReadConnections", ["glue:GetConnection"], connections),
+        _allow("ReadFreeAddresses", ["ec2:DescribeSubnets"], ["*"]),
+        _allow(
+            "RunJob",
+            ["glue:GetJob", "glue:UpdateJob", "glue:StartJobRun", "glue:GetJobRun",
+             "glue:GetJobRuns", "glue:BatchStopJobRun"],
+            [job],
+        ),
+        _allow("PassTheJobsRole", ["iam:GetRole", "iam:PassRole"], [role_arn]),
+        _allow(
+            "ReadOutput",
+            ["logs:GetLogEvents"],
+            [account.arn("logs", "log-group:/aws-glue/*:log-stream:*")],
+        ),
+    )  # fmt: skip
+
+
+def job_policy(account: Account, bucket_name: str) -> dict[str, Any]:
+    """What the sample job's role needs: its script, its logs and its network interfaces."""
+    bucket = f"arn:{account.partition}:s3:::{bucket_name}"
+    return _policy(
+        _allow("Script", ["s3:GetObject", "s3:ListBucket"], [bucket, f"{bucket}/*"]),
+        _allow(
+            "Logs",
+            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+            [account.arn("logs", "log-group:/aws-glue/*")],
+        ),
+        _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
+        _allow("Connections", ["glue:GetConnection", "glue:GetConnections"], ["*"]),
+        _allow(
+            "Network",
+            ["ec2:DescribeVpcs", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcAttribute",
+             "ec2:DescribeSubnets", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups",
+             "ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface",
+             "ec2:DeleteNetworkInterface", "ec2:CreateTags", "ec2:DeleteTags"],
+            ["*"],
+        ),
+    )  # fmt: skip
+
+
+def glue_trust() -> dict[str, Any]:
+    """Lets Glue take on the job's role."""
+    return _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "glue.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    )
+
+
+def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}

@@ -1,0 +1,130 @@
+"""Sets up the Glue sample in any account, and removes it.
+
+python -m infra.glue_sample up      VPC, subnets, S3 endpoint, security group, role, bucket, script,
+                                    connections MWAA-Glue-Blog-Subnet1 and -Subnet2, the job
+                                    AirflowBlogJob, and the IAM policy for the flow's caller
+python -m infra.glue_sample down    removes all of it again
+python -m infra.glue_sample policy  prints that IAM policy
+
+Each can be repeated, also after one that failed half way. What is set up costs nothing while no job
+runs, but for the stored script: the subnets reach S3 through a gateway endpoint, not a NAT gateway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from flinkglue.glue.console import Console
+from infra.glue_job import JobStack, NotOurs
+from infra.glue_network import NetworkStack
+from infra.glue_policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
+
+STACK_NAME = "flinkglue-sample"
+
+
+class Sample:
+    """The whole sample in one account and region."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        session = boto3.Session(
+            profile_name=arguments.profile, region_name=arguments.region or None
+        )
+        self._session = session
+        self._endpoint_url = arguments.endpoint_url
+        identity = self.client("sts").get_caller_identity()
+        region = self.client("ec2").meta.region_name
+        partition = session.get_partition_for_region(region)
+        self.account = Account(partition, region, identity["Account"])
+        self.network = NetworkStack(self.client("ec2"), arguments.stack_name, print)
+        self.job = JobStack(
+            self.client,
+            self.account,
+            arguments.stack_name,
+            arguments.job_name,
+            arguments.connection_names,
+            print,
+        )
+        self._arguments = arguments
+
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint_url)
+
+    def up(self) -> None:
+        """Make everything and say where it is."""
+        self.job.check_ownership()
+        network = self.network.up()
+        self.job.up(network)
+        console = Console(self.account.partition, self.account.region)
+        print()
+        for name, subnet in zip(
+            self._arguments.connection_names, network.private_subnets, strict=True
+        ):
+            print(f"{name}: {subnet.subnet_id} {subnet.cidr_block} {subnet.availability_zone}")
+        print(f"Job {self._arguments.job_name}: {console.job(self._arguments.job_name)}")
+        print(f"VPC {network.vpc_id}: {console.vpc(network.vpc_id)}")
+        print(f"Policy for the flow's caller: {self.job.policy_arn}")
+
+    def down(self) -> None:
+        """Remove everything; the job first, because its network interfaces hold the subnets."""
+        self.job.down()
+        self.network.down()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "policy":
+        account = Account(region=arguments.region or "REGION", account_id=arguments.account_id)
+        role_arn = account.role_arn(f"{arguments.stack_name}-job")
+        policy = caller_policy(account, role_arn, arguments.job_name, arguments.connection_names)
+        print(json.dumps(policy, indent=2))
+        return 0
+    try:
+        sample = Sample(arguments)
+        print(f"Account {sample.account.account_id}, region {sample.account.region}")
+        if arguments.command == "up":
+            sample.up()
+        elif arguments.yes or _confirmed(arguments.stack_name):
+            sample.down()
+    except (NotOurs, ClientError, BotoCoreError) as error:
+        print(f"Stopped: {error}", file=sys.stderr)
+        print("The command can be repeated.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _confirmed(stack_name: str) -> bool:
+    return input(f"Remove everything of stack {stack_name}? Type its name: ") == stack_name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.glue_sample",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=["up", "down", "policy"])
+    parser.add_argument("--region", help="default: the profile's")
+    parser.add_argument("--profile", help="a profile of the AWS configuration files")
+    parser.add_argument("--endpoint-url", help="another endpoint, such as a local cloud")
+    parser.add_argument("--stack-name", default=STACK_NAME, help="marks everything that is made")
+    parser.add_argument("--job-name", default=JOB_NAME)
+    parser.add_argument(
+        "--connection-names", nargs=2, default=list(CONNECTION_NAMES), metavar=("FIRST", "SECOND")
+    )
+    parser.add_argument(
+        "--account-id", default="ACCOUNT_ID", help="for policy: the account to write into it"
+    )
+    parser.add_argument("--yes", action="store_true", help="for down: do not ask")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
