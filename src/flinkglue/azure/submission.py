@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.failures import PASSING
 from flinkglue.azure.job_state import last_cause
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, RunJob, choose_row
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
@@ -23,6 +24,7 @@ class Submission:
 
     Args:
         appears_within_seconds: How long a job that was sent may take to show up in the jobs list.
+        settles_within_seconds: How long a job that an earlier attempt may have sent may take.
         operation_within_seconds: How long ARM's operation may take.
         pace: How often to look.
         clock: The time to go by.
@@ -30,6 +32,7 @@ class Submission:
     """
 
     appears_within_seconds: float = 120
+    settles_within_seconds: float = 30
     operation_within_seconds: float = 600
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
     clock: Clock = field(default_factory=SystemClock)
@@ -64,7 +67,7 @@ class Submission:
             self.tell(
                 f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
             )
-            found = self._appearing(arm, cluster, request.job_name)
+            found = self._appearing(arm, cluster, request.job_name, self.settles_within_seconds)
         if found is not None:
             self.tell(f"adopted job {request.job_name} (id {found.job_id}), which is there already")
             return found
@@ -73,8 +76,12 @@ class Submission:
         except InDoubt as doubt:
             return self._adopted_after(doubt, arm, cluster, request)
         self.tell(f"ARM took runJob {request.action.value} for {request.job_name}")
-        self._follow(arm, cluster, request, operation)
-        return self._listed(arm, cluster, request)
+        try:
+            self._follow(arm, cluster, request, operation)
+            return self._listed(arm, cluster, request)
+        except PASSING as fault:
+            # Safe to repeat before ARM took it, not after.
+            raise _in_doubt(cluster, request, str(fault)) from fault
 
     def find(self, arm: ArmClient, cluster: FlinkClusterId, job_name: str) -> ArmFlinkJob | None:
         """The job of that name, if the list has it."""
@@ -86,7 +93,11 @@ class Submission:
         self.tell(
             f"no clear answer to runJob for {request.job_name}, looking for it: {doubt.reason}"
         )
-        found = self._appearing(arm, cluster, request.job_name)
+        try:
+            found = self._appearing(arm, cluster, request.job_name, self.appears_within_seconds)
+        except CallFailed as fault:
+            self.tell(f"{request.job_name} could not be looked for: {fault}")
+            raise doubt from fault
         if found is None:
             raise doubt
         self.tell(f"adopted job {request.job_name} (id {found.job_id}): the submit had arrived")
@@ -129,27 +140,34 @@ class Submission:
         )
 
     def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
-        row = self._appearing(arm, cluster, request.job_name)
+        row = self._appearing(arm, cluster, request.job_name, self.appears_within_seconds)
         if row is None:
-            raise InDoubt(
-                SERVICE,
-                f"RunJob {request.action.value}",
-                f"{cluster} job {request.job_name}",
-                f"taken, but not in the jobs list after {self.appears_within_seconds:g} s",
-                advice="look for the job in the portal before starting another.",
-            )
+            unseen = f"taken, but not in the jobs list after {self.appears_within_seconds:g} s"
+            raise _in_doubt(cluster, request, unseen)
         self.tell(f"job {request.job_name} has id {row.job_id or 'none yet'}")
         return row
 
-    def _appearing(self, arm: ArmClient, cluster: FlinkClusterId, name: str) -> ArmFlinkJob | None:
+    def _appearing(
+        self, arm: ArmClient, cluster: FlinkClusterId, job_name: str, within_seconds: float
+    ) -> ArmFlinkJob | None:
         try:
             return wait_until(
-                lambda: self.find(arm, cluster, name),
+                lambda: self.find(arm, cluster, job_name),
                 lambda row: row is not None,
-                waited_for=f"job {name} in the list of {cluster}",
-                deadline_seconds=self.appears_within_seconds,
+                waited_for=f"job {job_name} in the list of {cluster}",
+                deadline_seconds=within_seconds,
                 pace=self.pace,
                 clock=self.clock,
             )
         except DeadlineExceeded:
             return None
+
+
+def _in_doubt(cluster: FlinkClusterId, request: RunJob, reason: str) -> InDoubt:
+    return InDoubt(
+        SERVICE,
+        f"RunJob {request.action.value}",
+        f"{cluster} job {request.job_name}",
+        reason,
+        advice="look for the job in the portal before starting another.",
+    )

@@ -1,0 +1,232 @@
+"""ARM's client against what ARM was recorded to answer."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from flinkglue.azure.arm import ArmClient, TokenSource, token_scope
+from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.clock import Pace
+from flinkglue.errors import (
+    AuthenticationFailed,
+    CallFailed,
+    InDoubt,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+    Throttled,
+)
+from tests.azure_on_the_wire import OPERATION_ID, SIGNATURE, AzureOnTheWire, Clock, error
+
+CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
+NEW = RunJob.new(
+    "wordcount-1",
+    "abfs://jars@account.dfs.core.windows.net",
+    "WordCount.jar",
+    "org.example.WordCount",
+    args=["--input", "/opt/flink/LICENSE"],
+    parallelism=2,
+)
+AMBIGUOUS = [
+    httpx.ReadTimeout("timed out"),
+    httpx.ReadError("connection reset"),
+    httpx.WriteError("broken pipe"),
+    httpx.RemoteProtocolError("server disconnected"),
+    error(500, "InternalServerError", "Something went wrong."),
+    error(502, "BadGateway", "Bad gateway."),
+    error(504, "GatewayTimeout", "The gateway did not receive a response."),
+    error(408, "RequestTimeout", "Too slow."),
+]
+
+
+@pytest.fixture
+def azure() -> AzureOnTheWire:
+    return AzureOnTheWire()
+
+
+@pytest.fixture
+def tokens() -> TokenSource:
+    return TokenSource(lambda: SecretStr("token-1"), lambda: SecretStr("token-2"))
+
+
+@pytest.fixture
+def arm(azure: AzureOnTheWire, tokens: TokenSource) -> ArmClient:
+    return ArmClient(
+        tokens, transport=httpx.MockTransport(azure), clock=Clock(), pace=Pace(jitter=0)
+    )
+
+
+def test_run_job_sends_the_documented_body_once(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """Path, api-version and body are those of the published description."""
+    operation = arm.run_job(CLUSTER, NEW)
+    (request,) = azure.requests
+    assert request.url.path == (
+        "/subscriptions/sub/resourceGroups/group/providers/Microsoft.HDInsight"
+        "/clusterpools/pool1/clusters/flink1/runJob"
+    )
+    assert request.url.params["api-version"] == "2024-05-01-preview"
+    assert request.headers["Authorization"] == "Bearer token-1"
+    assert b'"args":"--input /opt/flink/LICENSE"' in request.content
+    assert b'"flinkConfiguration":{"parallelism":"2"}' in request.content
+    assert operation.url is not None
+    assert operation.status is None, "the body of the 202 is null"
+
+
+def test_an_operation_is_followed_at_the_url_as_given(
+    arm: ArmClient, azure: AzureOnTheWire
+) -> None:
+    """The star and the signature's own escapes reach ARM byte by byte."""
+    operation = arm.run_job(CLUSTER, NEW)
+    assert arm.operation(str(operation.url)).status == "Accepted"
+    assert arm.operation(str(operation.url)).succeeded
+    target = azure.requests[-1].url.raw_path.decode()
+    assert f"/operationStatuses/{OPERATION_ID}?api-version=2024-05-01-preview&{SIGNATURE}" in target
+
+
+def test_a_200_without_headers_counts_as_done(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """The description allows 200 for runJob, with nothing to follow."""
+    azure.fail("POST", "runJob", httpx.Response(200))
+    operation = arm.run_job(CLUSTER, NEW)
+    assert operation.url is None
+    assert operation.succeeded
+
+
+@pytest.mark.parametrize("fault", AMBIGUOUS, ids=lambda fault: str(fault))
+def test_an_ambiguous_submit_is_in_doubt_and_not_repeated(
+    arm: ArmClient, azure: AzureOnTheWire, fault: Exception | httpx.Response
+) -> None:
+    """Time-outs, drops and 5xx may have been processed: one POST, and InDoubt."""
+    azure.fail("POST", "runJob", fault)
+    with pytest.raises(InDoubt, match="jobs list before starting another"):
+        arm.run_job(CLUSTER, NEW)
+    assert len(azure.sent("POST", "runJob")) == 1
+
+
+@pytest.mark.parametrize("fault", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
+def test_a_submit_that_never_left_is_no_doubt(
+    arm: ArmClient, azure: AzureOnTheWire, fault: Exception
+) -> None:
+    """A connection that was never made cannot have started a job."""
+    azure.fail("POST", "runJob", fault)
+    with pytest.raises(ServiceUnavailable, match="cannot be reached"):
+        arm.run_job(CLUSTER, NEW)
+
+
+@pytest.mark.parametrize(
+    ("status", "raised"), [(403, PermissionDenied), (404, NotFound), (429, Throttled)]
+)
+def test_a_refused_submit_says_why(
+    arm: ArmClient, azure: AzureOnTheWire, status: int, raised: type[CallFailed]
+) -> None:
+    """ARM's code, message and request id are in the error."""
+    azure.fail("POST", "runJob", error(status, "SomeCode", "Some reason."))
+    with pytest.raises(raised, match=r"Some reason.*SomeCode.*9f1e-request") as failed:
+        arm.run_job(CLUSTER, NEW)
+    assert failed.value.status == status
+    assert len(azure.sent("POST", "runJob")) == 1
+
+
+def test_a_refused_token_is_renewed_once(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """An ended token does not end the run."""
+    azure.tokens = ["token-1", "token-2"]
+    assert arm.list_jobs(CLUSTER) == []
+    assert [r.headers["Authorization"] for r in azure.requests] == [
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
+
+
+def test_a_token_that_stays_refused_is_an_error(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """There is no endless renewing."""
+    azure.tokens = ["another"]
+    with pytest.raises(AuthenticationFailed, match="InvalidAuthenticationToken"):
+        arm.list_jobs(CLUSTER)
+    assert len(azure.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ReadTimeout("slow"),
+        error(503, "ServerBusy", "Busy."),
+        error(429, "TooManyRequests", "Slow down."),
+    ],
+    ids=lambda fault: str(fault),
+)
+def test_passing_faults_of_reads_are_waited_out(
+    arm: ArmClient, azure: AzureOnTheWire, fault: Exception | httpx.Response
+) -> None:
+    """Reads are repeated, so that a hiccup does not end a wait."""
+    azure.fail("GET", "/jobs", fault, times=3)
+    assert arm.list_jobs(CLUSTER) == []
+    assert len(azure.requests) == 4
+
+
+def test_reads_are_not_repeated_for_ever(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """A minute of failing reads is told."""
+    azure.fail("GET", "/jobs", error(503, "ServerBusy", "Busy."), times=500)
+    with pytest.raises(ServiceUnavailable, match="Busy"):
+        arm.list_jobs(CLUSTER)
+    assert len(azure.requests) < 70
+
+
+def test_a_read_that_is_refused_is_not_repeated(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """403 does not pass."""
+    azure.fail("GET", "/jobs", error(403, "AuthorizationFailed", "No role."))
+    with pytest.raises(PermissionDenied):
+        arm.list_jobs(CLUSTER)
+    assert len(azure.requests) == 1
+
+
+def test_every_page_of_the_jobs_is_read(arm: ArmClient, azure: AzureOnTheWire) -> None:
+    """nextLink is followed as given, and the filter is unquoted."""
+    more = "https://management.azure.com/page2/jobs?api-version=x&$skipToken=a%2Bb"
+    first = httpx.Response(200, json={"value": [azure.row("one")], "nextLink": more})
+    azure.fail("GET", "/jobs", first)
+    azure.rows = [azure.row("two")]
+    assert [job.job_name for job in arm.list_jobs(CLUSTER, "one")] == ["one", "two"]
+    assert azure.requests[0].url.params["$filter"] == "jobName eq one"
+    assert str(azure.requests[1].url) == more
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'{"value": null}', b"<html>"])
+def test_an_empty_answer_is_an_empty_list(
+    arm: ArmClient, azure: AzureOnTheWire, body: bytes
+) -> None:
+    """Whatever a list's body is, it does not crash the client."""
+    azure.fail("GET", "/jobs", httpx.Response(200, content=body))
+    assert arm.list_jobs(CLUSTER) == []
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["http://management.azure.com/x", "https://evil.example/x", "https://a:8443/x"]
+)
+def test_the_token_goes_to_arm_only(arm: ArmClient, azure: AzureOnTheWire, elsewhere: str) -> None:
+    """A Location header cannot lead the token to another host, or off TLS."""
+    with pytest.raises(CallFailed, match="bearer token is sent to"):
+        arm.operation(elsewhere)
+    assert azure.requests == []
+
+
+def test_plain_http_is_refused(tokens: TokenSource) -> None:
+    """A bearer token is not sent in clear."""
+    with pytest.raises(InvalidInput, match="arm_endpoint"):
+        ArmClient(tokens, arm_endpoint="http://127.0.0.1:1")
+
+
+def test_the_scope_follows_the_cloud() -> None:
+    """Sovereign clouds have tokens of their own; every other endpoint takes the public ones."""
+    assert token_scope("https://management.azure.com") == "https://management.azure.com/.default"
+    assert token_scope("https://127.0.0.1:9") == "https://management.azure.com/.default"
+    assert token_scope("https://management.chinacloudapi.cn/") == (
+        "https://management.chinacloudapi.cn/.default"
+    )
+
+
+def test_the_dashboards_host_comes_from_the_cluster(arm: ArmClient) -> None:
+    """connectivityProfile.web.fqdn."""
+    assert arm.get_cluster(CLUSTER).web_fqdn == "flink1.pool1.westus2.hdinsightaks.net"
