@@ -64,9 +64,7 @@ class NetworkStack:
         private = self._ensure_subnets(vpc_id, "PrivateSubnet", PRIVATE_CIDRS)
         gateway_id = self._ensure_internet_gateway(vpc_id)
         public_routes = self._ensure_route_table(vpc_id, "PublicRoutes", public)
-        self._ec2.create_route(
-            RouteTableId=public_routes, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway_id
-        )
+        self._ensure_default_route(public_routes, gateway_id)
         private_routes = self._ensure_route_table(vpc_id, "PrivateRoutes", private)
         self._ensure_s3_endpoint(vpc_id, private_routes)
         return SampleNetwork(
@@ -158,6 +156,15 @@ class NetworkStack:
             if subnet["SubnetId"] not in associated:
                 self._ec2.associate_route_table(RouteTableId=table_id, SubnetId=subnet["SubnetId"])
         return table_id
+
+    def _ensure_default_route(self, route_table_id: str, gateway_id: str) -> None:
+        [table] = self._ec2.describe_route_tables(RouteTableIds=[route_table_id])["RouteTables"]
+        if not any(r.get("DestinationCidrBlock") == "0.0.0.0/0" for r in table["Routes"]):
+            self._ec2.create_route(
+                RouteTableId=route_table_id,
+                DestinationCidrBlock="0.0.0.0/0",
+                GatewayId=gateway_id,
+            )
 
     def _ensure_s3_endpoint(self, vpc_id: str, route_table_id: str) -> None:
         self._ensure(
