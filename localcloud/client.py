@@ -1,0 +1,246 @@
+"""Talks to a running local cloud over its control API; starts one when asked to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from localcloud.config import DEFAULT_STATE_DIR
+from localcloud.processes import tail
+from localcloud.state import StateDir
+from localcloud.wire import Fault, FaultKind, Request
+
+_CHECKOUT = Path(__file__).parents[1]
+_UP_SECONDS = 600.0
+_DOWN_SECONDS = 60.0
+
+
+class CloudNotRunning(Exception):
+    """No local cloud answers, or it did not start; the message says what to do."""
+
+
+class CloudRefused(Exception):
+    """The control API refused a call; the message says what is allowed."""
+
+
+class LocalCloud:
+    """A running local cloud.
+
+    Args:
+        state_dir: Its state directory.
+    """
+
+    def __init__(self, state_dir: Path = DEFAULT_STATE_DIR) -> None:
+        self.state = StateDir(state_dir)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._http = httpx.Client(timeout=120, trust_env=False)
+
+    @classmethod
+    def up(
+        cls,
+        state_dir: Path = DEFAULT_STATE_DIR,
+        *,
+        only: Iterable[str] | None = None,
+        flink_slots: int | None = None,
+        ports: Mapping[str, int] | None = None,
+        options: Iterable[str] = (),
+    ) -> LocalCloud:
+        """Start a cloud as a process of its own and return when it is ready.
+
+        It outlives this process unless it is used as a context manager or told to go ``down``.
+
+        Args:
+            state_dir: Its state directory.
+            only: The parts to run, with those that they need; all by default.
+            flink_slots: Task slots of the session cluster.
+            ports: Ports by part name; free ones by default.
+            options: More options of ``python -m localcloud up``.
+
+        Raises:
+            CloudNotRunning: It did not start; the message ends with its log.
+        """
+        arguments = ["--state-dir", str(Path(state_dir).resolve())]
+        if only is not None:
+            arguments += ["--only", ",".join(only)]
+        if flink_slots is not None:
+            arguments += ["--flink-slots", str(flink_slots)]
+        for part, port in (ports or {}).items():
+            arguments += ["--port", f"{part}={port}"]
+        cloud = cls(state_dir)
+        cloud._start([*arguments, *options])
+        return cloud
+
+    def _start(self, arguments: list[str]) -> None:
+        if self.state.is_held():
+            raise CloudNotRunning(f"a local cloud already runs in {self.state.path}")
+        self.state.forget()
+        self.state.path.mkdir(parents=True, exist_ok=True)
+        with (self.state.path / "supervisor.out").open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "localcloud", "up", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": _python_path()},
+                start_new_session=True,
+            )
+        give_up_at = time.monotonic() + _UP_SECONDS
+        while not (self.state.read() or {}).get("ready"):
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                self._process.kill()
+                self._process.wait()
+                output_tail = tail(self.state.path / "supervisor.out", 60)
+                raise CloudNotRunning(f"the local cloud did not start:\n{output_tail}")
+            time.sleep(0.1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._process is not None:
+            self.down()
+        self._http.close()
+
+    def down(self) -> None:
+        """Stop the cloud and return when its process and all its children have ended.
+
+        Raises:
+            CloudNotRunning: There is none.
+        """
+        pid = self._known()["pid"]
+        try:
+            self._call("POST", "/down")
+        except CloudNotRunning:
+            os.kill(pid, signal.SIGTERM)
+        give_up_at = time.monotonic() + _DOWN_SECONDS
+        while self.state.is_held():
+            if time.monotonic() > give_up_at:
+                os.kill(pid, signal.SIGKILL)
+                give_up_at += _DOWN_SECONDS
+            time.sleep(0.05)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def status(self) -> dict[str, Any]:
+        """Parts, addresses and accounts; see docs/architecture.md.
+
+        Raises:
+            CloudNotRunning: There is none.
+        """
+        status: dict[str, Any] = self._call("GET", "/status")
+        return status
+
+    @property
+    def azure(self) -> dict[str, Any]:
+        """The Azure account: addresses, ids, the reader's secret."""
+        account: dict[str, Any] = self.status()["azure"]
+        return account
+
+    @property
+    def aws(self) -> dict[str, Any]:
+        """The AWS account: endpoint, region, access key."""
+        account: dict[str, Any] = self.status()["aws"]
+        return account
+
+    def requests(
+        self, service: str = "*", operation: str = "*", since: float = 0.0
+    ) -> list[Request]:
+        """The recorded requests that match both patterns and came in at ``since`` or later."""
+        query = {"service": service, "operation": operation, "since": since}
+        return [Request(**each) for each in self._call("GET", "/requests", params=query)]
+
+    def clear_requests(self) -> None:
+        """Forget the recorded requests."""
+        self._call("DELETE", "/requests")
+
+    def add_fault(self, pattern: str, kind: FaultKind, **options: Any) -> Fault:
+        """Add a fault; see ``localcloud.wire.Fault`` for the options."""
+        body = {"pattern": pattern, "kind": kind, **options}
+        return Fault(**self._call("POST", "/faults", json=body))
+
+    def faults(self) -> list[Fault]:
+        """The fault book."""
+        return [Fault(**each) for each in self._call("GET", "/faults")]
+
+    def clear_faults(self, id: str | None = None) -> None:
+        """Remove one fault, or all."""
+        self._call("DELETE", "/faults", params={"id": id} if id else {})
+
+    def fault(self, part: str, command: str, **arguments: Any) -> Any:
+        """Run a part's own fault command."""
+        return self._call("POST", f"/fault/{part}/{command}", json=arguments)
+
+    def reset(self) -> None:
+        """Faults undone, requests forgotten; jobs and accounts stay."""
+        self._call("POST", "/reset")
+
+    def fill(self, subnet_id: str, leave: int = 0) -> Any:
+        """Use up a subnet's addresses, but for some."""
+        return self.fault("aws", "fill-subnet", subnet_id=subnet_id, leave=leave)
+
+    def drain(self, subnet_id: str) -> Any:
+        """Free the addresses again that ``fill`` used up."""
+        return self.fault("aws", "drain-subnet", subnet_id=subnet_id)
+
+    def zone_down(self, availability_zone: str) -> Any:
+        """Take an availability zone down."""
+        return self.fault("aws", "zone-down", availability_zone=availability_zone)
+
+    def zone_up(self, availability_zone: str) -> Any:
+        """Bring an availability zone back."""
+        return self.fault("aws", "zone-up", availability_zone=availability_zone)
+
+    def fail_next_runs(self, job_name: str, error_message: str, **arguments: Any) -> Any:
+        """Let the next runs of a Glue job fail with a text."""
+        return self.fault(
+            "aws", "fail-next-runs", job_name=job_name, error_message=error_message, **arguments
+        )
+
+    def glue_timing(self, **seconds: float) -> Any:
+        """Set ``run_seconds``, ``start_delay_seconds``, ``release_lag_seconds``."""
+        return self.fault("aws", "glue-timing", **seconds)
+
+    def expire_tokens(self) -> Any:
+        """Make all tokens that Entra ID has issued invalid."""
+        return self.fault("entra", "expire-tokens")
+
+    def rotate_secret(self, name: str, **arguments: Any) -> Any:
+        """Give a Key Vault secret a new version."""
+        return self.fault("keyvault", "rotate-secret", name=name, **arguments)
+
+    def kill_jobmanager(self, restart_after_seconds: float | None = 0) -> Any:
+        """Kill Flink's JobManager; None: it stays down until ``reset``."""
+        return self.fault("flink", "kill-jobmanager", restart_after_seconds=restart_after_seconds)
+
+    def _known(self) -> dict[str, Any]:
+        status = self.state.read()
+        if status is None:
+            raise CloudNotRunning(
+                f"no local cloud runs in {self.state.path}. Start one: python -m localcloud up"
+            )
+        return status
+
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        url = self._known()["control_url"] + path
+        try:
+            answer = self._http.request(method, url, **request)
+        except httpx.TransportError as error:
+            raise CloudNotRunning(f"the local cloud at {url} did not answer: {error}") from error
+        if answer.is_client_error:
+            raise CloudRefused(answer.json()["error"])
+        answer.raise_for_status()
+        return answer.json()
+
+
+def _python_path() -> str:
+    inherited = os.environ.get("PYTHONPATH")
+    return f"{_CHECKOUT}{os.pathsep}{inherited}" if inherited else str(_CHECKOUT)

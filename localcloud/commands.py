@@ -1,0 +1,267 @@
+"""What the commands of the local cloud's command line do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from localcloud.client import LocalCloud
+from localcloud.config import CloudConfig, GlueTiming
+from localcloud.part import PartFailed
+from localcloud.processes import tail
+from localcloud.state import AlreadyRunning, StateDir
+
+_BOOK_OPTIONS = ("times", "share", "seconds", "status", "message")
+_SECRET_WORDS = ("secret", "key", "connection_string")
+
+
+def up(options: argparse.Namespace) -> int:
+    """Start a cloud, in the foreground or detached."""
+    if options.detach:
+        with_options = [f"--seed={options.seed}", *_glue_options(options)]
+        cloud = LocalCloud.up(
+            options.state_dir,
+            only=options.only.split(","),
+            flink_slots=options.flink_slots,
+            ports=_ports(options.port),
+            options=with_options,
+        )
+        _print_status(cloud.status())
+        return 0
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from localcloud.supervisor import Cloud
+
+    config = CloudConfig(
+        state_dir=options.state_dir,
+        ports=_ports(options.port),
+        flink_task_slots=options.flink_slots,
+        glue_timing=_glue_timing(options),
+        seed=options.seed,
+    )
+    _log_to(StateDir(config.state_dir))
+    try:
+        cloud = Cloud(config, options.only.split(","))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: cloud.ask_to_stop())
+        cloud.run()
+    except (AlreadyRunning, PartFailed, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _ports(settings: list[str]) -> dict[str, int]:
+    ports = {}
+    for setting in settings:
+        part, _, port = setting.partition("=")
+        if not port.isdigit():
+            raise ValueError(f"--port: {setting!r} is not accepted. Allowed: PART=PORT")
+        ports[part] = int(port)
+    return ports
+
+
+def _glue_timing(options: argparse.Namespace) -> GlueTiming:
+    given = {name: getattr(options, f"glue_{name}") for name in vars(GlueTiming())}
+    return GlueTiming(**{name: value for name, value in given.items() if value is not None})
+
+
+def _glue_options(options: argparse.Namespace) -> list[str]:
+    timing = vars(_glue_timing(options)).items()
+    return [f"--glue-{name.replace('_', '-')}={seconds}" for name, seconds in timing]
+
+
+def _log_to(state: StateDir) -> None:
+    """Its own progress on the terminal and in a file; warnings of the libraries as well."""
+    state.path.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=[
+            logging.StreamHandler(sys.stdout),
+            logging.FileHandler(state.log_file, encoding="utf-8"),
+        ],
+    )
+    logging.getLogger("localcloud").setLevel(logging.INFO)
+
+
+def down(options: argparse.Namespace) -> int:
+    """Stop a cloud."""
+    LocalCloud(options.state_dir).down()
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Show a cloud; 1 while it is not ready."""
+    seen = LocalCloud(options.state_dir).status()
+    if options.json:
+        print(json.dumps(seen, indent=2))
+    else:
+        _print_status(seen)
+    return 0 if seen["ready"] else 1
+
+
+def _print_status(seen: dict[str, Any]) -> None:
+    print(f"{'ready' if seen['ready'] else 'not ready'}, process {seen['pid']}")
+    for name, part in seen["parts"].items():
+        state = "ready" if part["ready"] else "not ready"
+        print(f"  {name:9} {state:10} {part['url'] or ''}")
+    for provider in ("azure", "aws"):
+        if seen[provider]:
+            print(provider)
+            for name, value in _without_secrets(seen[provider]):
+                print(f"  {name:22} {value}")
+    print(f"state directory {seen['state_dir']}; with secrets: status --json")
+
+
+def _without_secrets(account: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in account.items():
+        if isinstance(value, dict):
+            yield from _without_secrets(value, f"{prefix}{name}.")
+        elif not name.endswith(_SECRET_WORDS):
+            yield f"{prefix}{name}", value
+
+
+def logs(options: argparse.Namespace) -> int:
+    """Show the log files of a part."""
+    files = _log_files(options)
+    for file in files:
+        if len(files) > 1:
+            print(f"==> {file} <==")
+        print(tail(file, options.lines))
+    if options.follow:
+        _follow(files)
+    return 0
+
+
+def _log_files(options: argparse.Namespace) -> list[Path]:
+    supervisor = StateDir(options.state_dir).log_file
+    if options.part is None:
+        return [supervisor]
+    parts = LocalCloud(options.state_dir).status()["parts"]
+    if options.part not in parts:
+        raise ValueError(
+            f"part: {options.part!r} is not accepted. Allowed: {', '.join(parts) or 'none runs'}"
+        )
+    return [Path(file) for file in parts[options.part].get("log_files", [])] or [supervisor]
+
+
+def _follow(files: list[Path]) -> None:
+    read_up_to = {file: file.stat().st_size for file in files if file.exists()}
+    try:
+        while True:
+            for file, position in read_up_to.items():
+                with file.open(errors="replace") as log:
+                    log.seek(position)
+                    print(log.read(), end="", flush=True)
+                    read_up_to[file] = log.tell()
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        return
+
+
+def requests(options: argparse.Namespace) -> int:
+    """Show recorded requests."""
+    found = LocalCloud(options.state_dir).requests(
+        options.service, options.operation, options.since
+    )
+    if options.json:
+        print(json.dumps([asdict(request) for request in found], indent=2))
+        return 0
+    for request in found:
+        at = datetime.fromtimestamp(request.at).strftime("%H:%M:%S.%f")[:-3]
+        name = f"{request.service}:{request.operation}"
+        detail = json.dumps(request.detail) if request.detail else ""
+        print(f"{at} {request.status:3} {request.seconds:8.3f} s  {name:40} {detail}".rstrip())
+    return 0
+
+
+def fault(options: argparse.Namespace) -> int:
+    """Work on the fault book, or run a part's fault command."""
+    cloud = LocalCloud(options.state_dir)
+    if options.what in ("list", "add", "clear"):
+        if options.rest:
+            raise ValueError(f"unrecognized arguments: {' '.join(options.rest)}")
+        return _fault_book(cloud, options)
+    if not options.words:
+        page = cloud.status()["parts"]
+        known = page.get(options.what, {}).get("fault_commands")
+        if known is None:
+            raise ValueError(
+                f"{options.what!r} is not accepted. Allowed: list, add, clear, {', '.join(page)}"
+            )
+        print("\n".join(known) or "no fault commands")
+        return 0
+    answer = cloud.fault(options.what, options.words[0], **_command_arguments(options))
+    if answer is not None:
+        print(json.dumps(answer, indent=2))
+    return 0
+
+
+def _fault_book(cloud: LocalCloud, options: argparse.Namespace) -> int:
+    if options.what == "list":
+        for each in cloud.faults():
+            print(json.dumps(asdict(each)))
+    elif options.what == "clear":
+        cloud.clear_faults(options.words[0] if options.words else None)
+    elif len(options.words) != 2:
+        raise ValueError("fault add needs PATTERN and KIND, for example: 'glue:Get*' throttle")
+    else:
+        given = {name: getattr(options, name) for name in _BOOK_OPTIONS}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        print(cloud.add_fault(*options.words, **chosen).id)
+    return 0
+
+
+def _command_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """``--subnet-id x --leave 1`` and ``--leave=1`` as JSON values by name."""
+    arguments = {
+        name: value for name in _BOOK_OPTIONS if (value := getattr(options, name)) is not None
+    }
+    words = [word for each in options.rest for word in _split_option(each)]
+    words += options.words[1:]
+    if len(words) % 2:
+        raise ValueError("arguments of a fault command come as --name value")
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        if not name.startswith("--"):
+            raise ValueError(f"{name!r} is not accepted. Allowed: --name value")
+        arguments[name.removeprefix("--").replace("-", "_")] = _json_or_text(value)
+    return arguments
+
+
+def _split_option(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--") else [word]
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def operations(options: argparse.Namespace) -> int:
+    """Write or check the generated page."""
+    from localcloud.catalogue import PAGE, render
+
+    page = render()
+    if not options.check:
+        PAGE.write_text(page)
+        print(PAGE)
+        return 0
+    if PAGE.exists() and PAGE.read_text() == page:
+        return 0
+    print(f"{PAGE} is out of date. Write it anew: python -m localcloud operations")
+    return 1
