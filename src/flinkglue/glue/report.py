@@ -79,7 +79,7 @@ def _details(attempt: Attempt, console: Console) -> str:
     rows = [
         ("Run", f"[{run.job_run_id}]({console.job_run(run)})"),
         ("State", run.state),
-        ("Connection", attempt.connection_name or "not known"),
+        ("Connection, as expected", attempt.connection_name or "not known"),
         ("Duration", _seconds(run.duration_seconds)),
         ("Execution time", _seconds(run.execution_seconds)),
         ("Capacity", _capacity(run.capacity_seconds)),
@@ -130,7 +130,7 @@ def _code(lines: Sequence[str]) -> str:
 
 
 def _seconds(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds:,.0f} s"
+    return "–" if seconds is None else f"{seconds:,.1f} s"
 
 
 def _capacity(capacity_seconds: float | None) -> str:

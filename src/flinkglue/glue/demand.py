@@ -1,0 +1,72 @@
+"""How many addresses one run of a job takes from its subnet. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+
+EXTRA_NODES = 2
+"""Nodes that Glue adds to the workers of a Spark or Ray job: one or two, so two are planned for.
+
+One too many leaves one address unused; one too few starves a run.
+"""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one run takes.
+
+    Args:
+        workers: The job's workers, or units of capacity for a job without workers. With auto
+            scaling this is the most that the run may grow to.
+        extra_nodes: The nodes beside the workers.
+        auto_scaling: Whether the run starts smaller and grows.
+    """
+
+    workers: int
+    extra_nodes: int
+    auto_scaling: bool = False
+
+    @property
+    def addresses(self) -> int:
+        """One per node."""
+        return self.workers + self.extra_nodes
+
+
+def demand_of(
+    job: Mapping[str, Any],
+    *,
+    extra_nodes: int = EXTRA_NODES,
+    arguments: Mapping[str, str] | None = None,
+    needed_addresses: int | None = None,
+) -> Demand:
+    """What one run of the job takes.
+
+    Args:
+        job: The Job structure of GetJob.
+        extra_nodes: Nodes beside the workers; a Python shell job has none.
+        arguments: The run's own arguments, which win over the job's default ones.
+        needed_addresses: What the person knows better; nothing else is looked at then.
+
+    Raises:
+        InvalidInput: A number is not one that a run can have.
+    """
+    if needed_addresses is not None:
+        if needed_addresses < 1:
+            raise InvalidInput("needed_addresses", needed_addresses, "1 or more")
+        return Demand(needed_addresses, 0)
+    if extra_nodes < 0:
+        raise InvalidInput("extra_nodes", extra_nodes, "0 or more")
+    if (job.get("Command") or {}).get("Name") == "pythonshell":
+        return Demand(1, 0)
+    given = {**(job.get("DefaultArguments") or {}), **(arguments or {})}
+    # With auto scaling, NumberOfWorkers and MaxCapacity are the most that a run may have.
+    return Demand(
+        workers=int(job.get("NumberOfWorkers") or max(1, math.ceil(job.get("MaxCapacity") or 0))),
+        extra_nodes=extra_nodes,
+        auto_scaling=str(given.get("--enable-auto-scaling", "")).lower() == "true",
+    )

@@ -1,0 +1,41 @@
+"""A lock that all flow runs share, whatever machine they are on. Pure: the promises only."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class HeldLock(Protocol):
+    """A lock that is held now, as far as its holder can know."""
+
+    def check(self) -> None:
+        """Return only while the lock is surely held: call it before each step that must be alone.
+
+        Raises:
+            Conflict: The lease ran out, or somebody took the lock after it had.
+        """
+
+
+class Locks(Protocol):
+    """Locks by name. A holder that is killed loses its lock when the lease runs out."""
+
+    def hold(self, name: str) -> AbstractContextManager[HeldLock]:
+        """Hold the lock of this name while the block runs; others wait.
+
+        Raises:
+            DeadlineExceeded: It was not to be had in time.
+        """
+
+
+def job_lock_name(region: str, job_name: str) -> str:
+    """The lock over GetJob, UpdateJob and StartJobRun of one job.
+
+    The account is not in it: reading it would take one more call, and jobs of the same name in two
+    accounts only wait for each other for the second that a start takes.
+    """
+    return f"job {job_name} in {region}"
+
+
+PLACEMENT_LOCK_NAME = "placement"
+"""The lock over reading promises and counts, choosing, and promising, for all jobs."""

@@ -1,0 +1,60 @@
+"""What to do when no subnet holds the whole job. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flinkglue.glue.models import Group, Ranking
+
+
+class WhenNothingFits(StrEnum):
+    """The choices a person has."""
+
+    WAIT = "wait"
+    """Wait for addresses up to a deadline, then run on the best usable connection.
+
+    The default: most shortages are runs that end, or that ended a minute ago and whose addresses
+    are not returned yet, and a run with too few nodes costs more than the wait.
+    """
+    USE_BEST = "use_best"
+    """Run at once on the best usable connection, with fewer nodes, as the published design does."""
+    FAIL = "fail"
+    """Do not run: for jobs that must not be slower than usual."""
+
+
+class Decision(StrEnum):
+    """What follows from a ranking."""
+
+    START = "start"
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class ShortagePolicy:
+    """What to do when nothing fits, and how long to wait for `WAIT`."""
+
+    when_nothing_fits: WhenNothingFits = WhenNothingFits.WAIT
+    wait_seconds: float = 600.0
+
+    def decide(self, ranking: Ranking, waited_seconds: float) -> Decision:
+        """What to do with a run for which this is the order now.
+
+        A run that Glue would place on a subnet that holds all of it starts. Otherwise the person's
+        choice decides; a run that could not even start is never started.
+
+        Args:
+            ranking: The order of the connections now.
+            waited_seconds: How long this run has waited for addresses.
+        """
+        expected = ranking.expected
+        if expected is not None and expected.group is Group.GOOD:
+            return Decision.START
+        if self.when_nothing_fits is WhenNothingFits.FAIL:
+            return Decision.FAIL
+        if self.when_nothing_fits is WhenNothingFits.WAIT and waited_seconds < self.wait_seconds:
+            return Decision.WAIT
+        if expected is not None and expected.group is Group.USABLE:
+            return Decision.START
+        return Decision.FAIL

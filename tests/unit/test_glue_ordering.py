@@ -1,0 +1,227 @@
+"""Which connection first."""
+
+from __future__ import annotations
+
+import random
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flinkglue.errors import InvalidInput
+from flinkglue.glue.models import Connection, Group, Ranking, Subnet
+from flinkglue.glue.ordering import STRATEGIES, needed_addresses, rank
+from flinkglue.glue.strategies import load_strategy
+
+
+def connection(name: str, free: int | None, state: str = "available") -> Connection:
+    if free is None:
+        return Connection(name, problem="it could not be looked up")
+    subnet = Subnet(f"subnet-{name}", "vpc-1", "us-east-1a", "10.0.0.0/24", free, state)
+    return Connection(name, subnet_id=subnet.subnet_id, subnet=subnet)
+
+
+def ordered(
+    connections: list[Connection], strategy: str = "capacity", needed: int = 10, **more: Any
+) -> Ranking:
+    more.setdefault("seed", 0)
+    return rank(connections, needed, load_strategy(strategy), strategy_name=strategy, **more)
+
+
+connections_strategy = st.lists(
+    st.builds(
+        connection,
+        name=st.text(alphabet="abcdef", min_size=1, max_size=3),
+        free=st.none() | st.integers(0, 20),
+        state=st.sampled_from(["available", "pending"]),
+    ),
+    max_size=12,
+    unique_by=lambda c: c.name,
+)
+
+
+@given(
+    connections=connections_strategy,
+    strategy=st.sampled_from(sorted(STRATEGIES)),
+    needed=st.integers(1, 20),
+    seed=st.integers(0, 2**31),
+    data=st.data(),
+)
+def test_an_order_holds_each_connection_once_and_is_repeatable_in_any_call_order(
+    connections: list[Connection], strategy: str, needed: int, seed: int, data: st.DataObject
+) -> None:
+    failed = data.draw(st.lists(st.sampled_from([c.name for c in connections] or ["x"])))
+    first = ordered(connections, strategy, needed, seed=seed, failed=failed)
+    shuffled = data.draw(st.permutations(connections))
+    again = ordered(shuffled, strategy, needed, seed=seed, failed=failed)
+    assert sorted(first.connection_names) == sorted(c.name for c in connections)
+    assert again == first
+    assert [r.place for r in first.connections] == list(range(1, len(connections) + 1))
+
+
+@given(
+    connections=connections_strategy,
+    strategy=st.sampled_from(sorted(STRATEGIES)),
+    seed=st.integers(0, 99),
+)
+def test_unfit_connections_come_after_fitting_ones_and_unknown_ones_after_those(
+    connections: list[Connection], strategy: str, seed: int
+) -> None:
+    tiers = {Group.GOOD: 0, Group.USABLE: 0, Group.UNFIT: 1, Group.UNKNOWN: 2}
+    places = [tiers[r.group] for r in ordered(connections, strategy, seed=seed).connections]
+    assert places == sorted(places)
+
+
+def test_capacity_takes_the_most_free_addresses_first_and_equal_ones_by_name() -> None:
+    ranking = ordered([connection("b", 5), connection("c", 50), connection("a", 5)])
+    assert ranking.connection_names == ["c", "a", "b"]
+
+
+def test_random_puts_every_good_connection_before_every_usable_one() -> None:
+    connections = [connection(n, 10) for n in "abc"] + [connection(n, 9) for n in "xyz"]
+    orders = {
+        tuple(ordered(connections, "random", seed=seed).connection_names) for seed in range(200)
+    }
+    assert all(set(order[:3]) == set("abc") for order in orders)
+    assert len(orders) == 36, "every order inside the groups is drawn at some time"
+
+
+def test_groups_are_good_from_what_is_needed_usable_from_two_and_else_unfit() -> None:
+    connections = [connection(f"{free:02}", free) for free in (0, 1, 2, 9, 10, 11)]
+    groups = {r.connection_name: r.group for r in ordered(connections, needed=10).connections}
+    assert groups == {
+        "00": Group.UNFIT,
+        "01": Group.UNFIT,
+        "02": Group.USABLE,
+        "09": Group.USABLE,
+        "10": Group.GOOD,
+        "11": Group.GOOD,
+    }
+
+
+def test_a_subnet_that_is_not_available_is_unfit_however_empty() -> None:
+    ranking = ordered([connection("a", 99, "pending"), connection("b", 2)])
+    assert ranking.connection_names == ["b", "a"]
+
+
+def test_connections_that_failed_go_last_and_the_latest_failure_very_last() -> None:
+    connections = [connection("a", 99), connection("b", 50), connection("c", None)]
+    ranking = ordered(connections, failed=["a", "b", "a"])
+    assert ranking.connection_names == ["c", "b", "a"]
+    assert [r.failed_before for r in ranking.connections] == [False, True, True]
+
+
+def test_glue_is_expected_to_take_the_first_connection_with_a_free_address() -> None:
+    ranking = ordered([connection("full", 0), connection("one", 1)])
+    assert ranking.expected is not None
+    assert ranking.expected.connection_name == "one"
+    assert ordered([connection("full", 0)]).expected is None
+
+
+@pytest.mark.parametrize(
+    ("job", "needed"),
+    [
+        ({"NumberOfWorkers": 7, "MaxCapacity": 14.0}, 7),
+        ({"MaxCapacity": 10.0}, 10),
+        ({"MaxCapacity": 0.0625}, 1),
+        ({}, 1),
+    ],
+)
+def test_a_job_wants_an_address_per_worker_or_per_unit_of_capacity(
+    job: dict[str, Any], needed: int
+) -> None:
+    assert needed_addresses(job) == needed
+
+
+@pytest.fixture
+def own_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("nearest_to_the_data")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_an_own_strategy_gets_plain_values_of_what_fits_and_returns_names(
+    own_module: ModuleType,
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def by_cidr(connections: list[dict[str, Any]]) -> list[str]:
+        seen.extend(connections)
+        return [c["name"] for c in reversed(connections)]
+
+    own_module.by_cidr = by_cidr  # type: ignore[attr-defined]
+    connections = [connection("a", 20), connection("b", 3), connection("full", 0)]
+    ranking = ordered(connections, "nearest_to_the_data:by_cidr")
+    assert ranking.connection_names == ["b", "a", "full"]
+    assert seen[0] == {
+        "name": "a",
+        "connection_type": "",
+        "subnet_id": "subnet-a",
+        "vpc_id": "vpc-1",
+        "availability_zone": "us-east-1a",
+        "cidr_block": "10.0.0.0/24",
+        "free_addresses": 20,
+        "needed_addresses": 10,
+        "group": "good",
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        (["a"], "it left out: b"),
+        (["a", "b", "b"], "it repeated: b"),
+        (["a", "b", "z"], "it returned unknown names: z"),
+        (("a", "b"), "it returned tuple, not a list of strings"),
+        (None, "it returned NoneType"),
+    ],
+)
+def test_an_own_strategy_that_loses_or_invents_names_is_told_which_rule_it_broke(
+    own_module: ModuleType, answer: Any, rule: str
+) -> None:
+    own_module.broken = lambda connections: answer  # type: ignore[attr-defined]
+    with pytest.raises(InvalidInput, match=rule):
+        ordered([connection("a", 20), connection("b", 20)], "nearest_to_the_data:broken")
+
+
+def test_an_own_strategy_that_raises_is_named_with_its_error(own_module: ModuleType) -> None:
+    own_module.broken = lambda connections: connections["a"]  # type: ignore[attr-defined]
+    with pytest.raises(InvalidInput, match="does not raise; TypeError"):
+        ordered([connection("a", 20)], "nearest_to_the_data:broken")
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("cheapest", "random, capacity, or module:function"),
+        ("", "random, capacity, or module:function"),
+        (":f", "random, capacity, or module:function"),
+        ("no_such_module:f", "No module named 'no_such_module'"),
+        ("math:no_such_function", "a function that math has"),
+        ("math:pi", "a function that math has"),
+    ],
+)
+def test_an_unknown_strategy_is_refused_with_what_is_allowed(name: str, allowed: str) -> None:
+    with pytest.raises(InvalidInput, match=allowed) as refused:
+        load_strategy(name)
+    assert refused.value.field == "strategy"
+
+
+def test_a_ranking_is_plain_json() -> None:
+    import json
+
+    ranking = ordered([connection("a", 20), connection("b", None)])
+    plain = json.loads(json.dumps(ranking.to_dict()))
+    assert plain["connections"][0]["group"] == "good"
+    assert plain["connections"][1]["problem"] == "it could not be looked up"
+
+
+def test_the_strategies_do_not_touch_the_shared_random_state() -> None:
+    random.seed(7)
+    expected = random.random()
+    random.seed(7)
+    ordered([connection(n, 10) for n in "abcd"], "random", seed=1)
+    assert random.random() == expected
