@@ -19,6 +19,7 @@ from flinkglue.azure.failures import call_failed
 from flinkglue.errors import AuthenticationFailed, CallFailed, ServiceUnavailable
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
+_STATUS_IN_TEXT = re.compile(r"HTTP Error: (5\d\d)")
 _REQUEST_ID_HEADERS = ("x-ms-request-id", "x-ms-keyvault-request-id")
 
 # Entra ID's code → what to do.
@@ -42,6 +43,8 @@ def told_as_ours(service: str, operation: str, resource: str) -> Iterator[None]:
 
 def _translated(error: AzureError, service: str, operation: str, resource: str) -> CallFailed:
     entra = _ENTRA_CODE.search(str(error))
+    if isinstance(error, ClientAuthenticationError) and (status := _passing_status(error)):
+        return call_failed(service, operation, resource, _first_line(error), status=status)
     if isinstance(error, ClientAuthenticationError):
         return AuthenticationFailed(
             "Entra ID" if entra else service,
@@ -77,10 +80,21 @@ def _translated(error: AzureError, service: str, operation: str, resource: str) 
     return CallFailed(service, operation, resource, _first_line(error))
 
 
+def _passing_status(error: ClientAuthenticationError) -> int | None:
+    """The status of a passing fault that azure-identity reports as failed authentication."""
+    if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
+        return 503
+    if error.status_code is not None:
+        return error.status_code if error.status_code == 429 or error.status_code >= 500 else None
+    status = _STATUS_IN_TEXT.search(str(error))
+    return int(status[1]) if status else None
+
+
 def _codes(error: HttpResponseError) -> tuple[str | None, str | None]:
     """The error's code and the more telling inner one, as Key Vault gives them."""
     if error.error is None:
-        return getattr(error, "error_code", None), None
+        code = getattr(error, "error_code", None)  # Blob storage's, an enumeration
+        return getattr(code, "value", code), None
     inner: Any = error.error.innererror
     return error.error.code, inner.get("code") if isinstance(inner, dict) else None
 
