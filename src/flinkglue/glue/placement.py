@@ -94,9 +94,7 @@ def quietest_zone_first(connections: list[PlainConnection], rng: random.Random) 
         name
         for group in _groups(connections)
         for name in _names(
-            sorted(
-                group, key=lambda c: (c["live_runs_in_zone"], -c["free_addresses"], c["name"])
-            )
+            sorted(group, key=lambda c: (c["live_runs_in_zone"], -c["free_addresses"], c["name"]))
         )
     ]
 
