@@ -108,6 +108,11 @@ class EntraPart(TlsPart):
             "token-lifetime": self.token_lifetime,
         }
 
+    def reset(self) -> None:
+        """Expired client secrets are good again, and tokens as long as at first."""
+        self._directory.renew_secrets()
+        self._timings.restore()
+
     def expire_tokens(self) -> dict[str, int]:
         """All tokens issued until now are refused as expired from now on."""
         return {"expired": self._tokens.expire_all()}

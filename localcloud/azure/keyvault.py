@@ -79,6 +79,11 @@ class KeyVaultPart(TlsPart):
             "enable-secret": self.enable_secret,
         }
 
+    def reset(self) -> None:
+        """Enable every secret that was disabled; rotated ones stay rotated."""
+        for secret in self._vault.newest():
+            self.enable_secret(secret.name)
+
     def rotate_secret(self, name: str, value: str | None = None) -> dict[str, str]:
         """Add a version; a rotated client secret is the only one that Entra ID accepts from now on.
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from flinkglue.flink.rest import FlinkRestClient
+from localcloud.azure.arm.jars import BlobJarStore, JarStore
+from localcloud.azure.arm.launch import FlinkFor, FlinkTarget
+from localcloud.azure.arm.models import Cluster
+from localcloud.azure.arm.part import ArmPart
 from localcloud.azure.authority import LocalAuthority
+from localcloud.azure.blob import BlobPart
 from localcloud.azure.directory import Directory
 from localcloud.azure.entra import EntraPart
 from localcloud.azure.keyvault import KeyVaultPart
@@ -10,34 +16,81 @@ from localcloud.azure.seed import AzureSeed
 from localcloud.azure.timings import AzureTimings
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
+from localcloud.flink.part import FlinkPart
+from localcloud.part import Part
 from localcloud.wire import Wire
 
 
 class AzureAccount:
-    """One tenant with its Entra ID and Key Vault.
+    """One tenant with its Entra ID and Key Vault, and one subscription with its ARM.
 
     Args:
         config: Ports, and the state directory whose ``azure`` directory keeps the account.
         wire: Log and faults.
+        jars: Where job jars come from.
+        flink_for: The Flink behind a cluster.
+        storage_uri: The storage that the seeded cluster names.
         timings: How long things take.
     """
 
-    def __init__(self, config: CloudConfig, wire: Wire, timings: AzureTimings) -> None:
+    def __init__(
+        self,
+        config: CloudConfig,
+        wire: Wire,
+        *,
+        jars: JarStore,
+        flink_for: FlinkFor,
+        storage_uri: str,
+        timings: AzureTimings | None = None,
+    ) -> None:
         directory = config.part_dir("azure")
-        self.timings = timings
+        timings = timings or AzureTimings()
         self.authority = LocalAuthority.in_directory(directory)
         self.seed = AzureSeed.in_directory(directory)
-        self.directory = Directory(self.seed)
+        users = Directory(self.seed)
         self.tokens = TokenAuthority(directory / "token-signing.key", self.seed.tenant_id, timings)
-        self.entra = EntraPart(
-            config, wire, self.authority, self.seed, self.directory, self.tokens, timings
-        )
+        self.entra = EntraPart(config, wire, self.authority, self.seed, users, self.tokens, timings)
         self.keyvault = KeyVaultPart(
+            config, wire, self.authority, self.seed, users, self.tokens, self.entra.url
+        )
+        self.arm = ArmPart(
             config,
             wire,
             self.authority,
             self.seed,
-            self.directory,
             self.tokens,
             self.entra.url,
+            timings,
+            jars,
+            flink_for,
+            storage_uri,
         )
+
+
+def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPart) -> list[Part]:
+    """Entra ID, Key Vault and ARM, in the order to start them in.
+
+    Args:
+        config: Ports and state directory.
+        wire: Log and faults.
+        flink: Runs the jobs of all clusters.
+        blob: Holds the job jars.
+    """
+
+    def flink_for(cluster: Cluster) -> FlinkTarget:
+        # The JobManager's own address: what the service does is not the client's traffic.
+        return FlinkTarget(
+            connect=lambda seconds: FlinkRestClient(
+                flink.cluster.rest_url, timeout_seconds=seconds
+            ),
+            image_root=flink.image_root,
+        )
+
+    account = AzureAccount(
+        config,
+        wire,
+        jars=BlobJarStore(lambda: blob.connection_string),
+        flink_for=flink_for,
+        storage_uri=blob.jar_directory,
+    )
+    return [account.entra, account.keyvault, account.arm]

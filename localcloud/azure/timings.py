@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass
@@ -25,6 +25,13 @@ class AzureTimings:
     operation_seconds: float = 0.5
     job_listing_lag_seconds: float = 0.0
     page_size: int = 100
+
+    def __post_init__(self) -> None:
+        self._at_first = asdict(self)
+
+    def restore(self) -> None:
+        """Take the durations back that it was made with."""
+        self.change(**self._at_first)
 
     def change(self, **values: float) -> None:
         """Set some of the durations.

@@ -93,7 +93,7 @@ class TokenAuthority:
         issued_at = int(self._now())
         lifetime_seconds = int(self._timings.token_lifetime_seconds)
         token_id = uuid.uuid4().hex
-        claims = {
+        claims: dict[str, Any] = {
             "aud": audience,
             "iss": f"https://sts.windows.net/{self._tenant_id}/",
             "iat": issued_at,

@@ -8,16 +8,56 @@ from pathlib import Path
 import httpx
 from azure.identity import ClientSecretCredential
 
+from flinkglue.flink.rest import FlinkRestClient
+from localcloud.azure.arm.jars import JarUnreadable
+from localcloud.azure.arm.launch import FlinkFor, FlinkTarget
+from localcloud.azure.arm.models import Cluster
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.azure.timings import AzureTimings
 from localcloud.config import CloudConfig
 from localcloud.wire import Wire
 
+STORAGE_URI = "abfs://filesystem@wordcountstorage.dfs.core.windows.net"
 
-def account_in(state_dir: Path, wire: Wire | None = None) -> AzureAccount:
+
+class Jars(dict[tuple[str, str], bytes]):
+    """Job jars by directory and name, in memory."""
+
+    def fetch(self, jar_directory: str, jar_name: str) -> bytes:
+        try:
+            return self[(jar_directory, jar_name)]
+        except KeyError:
+            raise JarUnreadable(f"{jar_directory}/{jar_name} does not exist.") from None
+
+
+class RestingFlink:
+    """A Flink that has no jobs and starts none; for accounts whose jobs are not looked at."""
+
+    def __call__(self, cluster: Cluster) -> FlinkTarget:
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"jobs": []}))
+        return FlinkTarget(
+            lambda seconds: FlinkRestClient("http://flink", transport=transport), Path("/image")
+        )
+
+
+def account_in(
+    state_dir: Path,
+    wire: Wire | None = None,
+    *,
+    jars: Jars | None = None,
+    flink_for: FlinkFor | None = None,
+    timings: AzureTimings | None = None,
+) -> AzureAccount:
     """An account kept in the directory; its parts are not started."""
-    return AzureAccount(CloudConfig(state_dir=state_dir), wire or Wire(), AzureTimings())
+    return AzureAccount(
+        CloudConfig(state_dir=state_dir),
+        wire or Wire(),
+        jars=jars or Jars(),
+        flink_for=flink_for or RestingFlink(),
+        storage_uri=STORAGE_URI,
+        timings=timings,
+    )
 
 
 def credential(

@@ -1,0 +1,1 @@
+"""Azure Resource Manager with the provider Microsoft.HDInsight, for HDInsight on AKS."""

@@ -1,0 +1,171 @@
+"""The jobs of the clusters as the provider lists them. Pure: no I/O."""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flinkglue.flink.models import JobDetails
+from localcloud.azure.arm.responses import ArmRefused
+
+_FILTER = re.compile(r"(jobName|jarName)\s+eq\s+([^\s'\"]+)")
+
+_READ_ONLY = ("jobId", "status", "jobOutput", "actionResult", "lastSavePoint")
+
+
+class ActionResult(StrEnum):
+    """How the last action on a job went."""
+
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
+LAUNCH_FAILED = "JOB_LAUNCH_FAILED"
+"""The status of a job that never reached Flink."""
+
+
+def new_run_id() -> str:
+    """A run id as recorded: ``job-`` and the end of a GUID."""
+    return f"job-{str(uuid.uuid4())[10:]}"
+
+
+@dataclass
+class ClusterJob:
+    """One row of the list. A new row has no status, job output or action result yet.
+
+    Args:
+        cluster_id: The ARM id of the cluster.
+        properties: What was sent, without the read-only properties.
+        visible_at: When it begins to appear in lists, in seconds since the epoch.
+        flink_job_id: Set when Flink has been asked to run it.
+    """
+
+    cluster_id: str
+    properties: dict[str, Any]
+    visible_at: float
+    run_id: str = field(default_factory=new_run_id)
+    flink_job_id: str | None = None
+    status: str | None = None
+    job_output: str | None = None
+    action_result: ActionResult | None = None
+    last_save_point: str | None = None
+
+    @property
+    def job_name(self) -> str:
+        """The name that was sent."""
+        return str(self.properties["jobName"])
+
+    def view(self) -> dict[str, Any]:
+        """The row as JSON; what is not known yet is left out."""
+        known = {
+            "runId": self.run_id,
+            "jobId": self.flink_job_id,
+            "status": self.status,
+            "jobOutput": self.job_output,
+            "actionResult": self.action_result,
+            "lastSavePoint": self.last_save_point,
+        }
+        return {
+            "id": f"{self.cluster_id}/jobs/{self.run_id}",
+            "properties": {
+                **self.properties,
+                **{name: value for name, value in known.items() if value is not None},
+            },
+        }
+
+    def submitted(self, flink_job_id: str) -> None:
+        """Flink runs it under this id."""
+        self.flink_job_id = flink_job_id
+        self.action_result = ActionResult.SUCCESS
+
+    def launch_failed(self, why: str) -> None:
+        """It never reached Flink."""
+        self.status = LAUNCH_FAILED
+        self.job_output = why
+        self.action_result = ActionResult.FAILED
+
+    def action_failed(self, why: str) -> None:
+        """The last action failed; the job is as it was."""
+        self.job_output = why
+        self.action_result = ActionResult.FAILED
+
+    def begin(self, action: str) -> None:
+        """An action has started."""
+        self.properties["action"] = action
+        self.action_result = ActionResult.IN_PROGRESS
+
+    def follow(self, job: JobDetails) -> None:
+        """Take over what Flink says about it."""
+        self.status = str(job.status.value)
+        if self.action_result is not ActionResult.FAILED:
+            self.job_output = f"Flink internal job status : {self.status}"
+
+
+class JobBook:
+    """The rows of all clusters, oldest first. Names are not unique, as in the real service."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._jobs: list[ClusterJob] = []
+
+    def add(self, job: ClusterJob) -> None:
+        """Keep a row."""
+        with self._lock:
+            self._jobs.append(job)
+
+    def remove(self, job: ClusterJob) -> None:
+        """Forget a row."""
+        with self._lock:
+            self._jobs = [other for other in self._jobs if other is not job]
+
+    def of_cluster(self, cluster_id: str) -> list[ClusterJob]:
+        """The cluster's rows."""
+        with self._lock:
+            return [job for job in self._jobs if job.cluster_id.lower() == cluster_id.lower()]
+
+    def remove_cluster(self, cluster_id: str) -> None:
+        """Forget all rows of a cluster."""
+        for job in self.of_cluster(cluster_id):
+            self.remove(job)
+
+    def newest(self, cluster_id: str, job_name: str, run_id: str | None) -> ClusterJob:
+        """The row that an action is meant for: by run id if there is one, else by name.
+
+        Raises:
+            ArmRefused: There is none.
+        """
+        for job in reversed(self.of_cluster(cluster_id)):
+            if job.job_name == job_name and run_id in (None, job.run_id):
+                return job
+        raise ArmRefused(404, "JobNotFound", f"The job '{job_name}' was not found.", target=run_id)
+
+
+def matching(jobs: Iterable[ClusterJob], expression: str | None) -> list[ClusterJob]:
+    """The rows that a ``$filter`` selects: ``jobName eq X`` or ``jarName eq X``, unquoted.
+
+    Raises:
+        ArmRefused: The filter is anything else.
+    """
+    if expression is None:
+        return list(jobs)
+    match = _FILTER.fullmatch(expression.strip())
+    if not match:
+        raise ArmRefused(
+            400,
+            "InvalidFilterInQueryString",
+            f"Invalid $filter '{expression}' specified in the query string.",
+            target="$filter",
+        )
+    name, value = match.groups()
+    return [job for job in jobs if job.properties.get(name) == value]
+
+
+def sent_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    """What a client may set; read-only properties in a request are ignored."""
+    return {name: value for name, value in properties.items() if name not in _READ_ONLY}

@@ -1,0 +1,190 @@
+"""Azure Resource Manager as a part of the local cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from localcloud.azure.arm.api import HdInsightApi
+from localcloud.azure.arm.authorization import Contributor
+from localcloud.azure.arm.gateway import ArmGateway
+from localcloud.azure.arm.jars import JarStore
+from localcloud.azure.arm.launch import FlinkFor, JobLauncher
+from localcloud.azure.arm.models import (
+    CLUSTER_TYPE,
+    POOL_TYPE,
+    Cluster,
+    ClusterPool,
+)
+from localcloud.azure.arm.routes import ROUTES
+from localcloud.azure.authority import LocalAuthority
+from localcloud.azure.seed import AzureSeed
+from localcloud.azure.timings import AzureTimings
+from localcloud.azure.tls_part import TlsPart
+from localcloud.azure.tokens import TokenAuthority
+from localcloud.config import CloudConfig
+from localcloud.part import Operation
+from localcloud.wire import Wire
+
+_NODE_SIZE = "Standard_D8ds_v5"
+
+
+class ArmPart(TlsPart):
+    """The ARM endpoint with one subscription, one resource group, one pool and one cluster.
+
+    Args:
+        config: Port.
+        wire: Log and faults.
+        authority: The certificate.
+        seed: The account.
+        tokens: Checks callers.
+        entra_url: The address of Entra ID.
+        timings: How long things take.
+        jars: Where job jars come from.
+        flink_for: The Flink behind a cluster.
+        storage_uri: The storage that the seeded cluster names.
+    """
+
+    def __init__(
+        self,
+        config: CloudConfig,
+        wire: Wire,
+        authority: LocalAuthority,
+        seed: AzureSeed,
+        tokens: TokenAuthority,
+        entra_url: Callable[[], str],
+        timings: AzureTimings,
+        jars: JarStore,
+        flink_for: FlinkFor,
+        storage_uri: str,
+    ) -> None:
+        self._launcher = JobLauncher(jars, flink_for)
+        self._seed = seed
+        self._timings = timings
+        self._api = HdInsightApi(seed, timings, self._launcher)
+        _deploy_seed(self._api, storage_uri)
+        assignments = (
+            Contributor(seed.contributor.object_id, seed.cluster_id),
+            Contributor(seed.administrator.object_id, f"/subscriptions/{seed.subscription_id}"),
+        )
+        gateway = ArmGateway(self._api, tokens, assignments, entra_url)
+        super().__init__("arm", gateway.app(wire), config, authority)
+
+    def stop(self) -> None:
+        """Close the listener, then wait for submissions that are under way."""
+        super().stop()
+        self._launcher.close()
+
+    def details(self) -> dict[str, Any]:
+        """The endpoint, and the names of the cluster."""
+        seed = self._seed
+        return {
+            "timings": asdict(self._timings),
+            "accounts": {
+                "azure": {
+                    "arm_endpoint": self.url(),
+                    "subscription_id": seed.subscription_id,
+                    "resource_group": seed.resource_group,
+                    "cluster_pool_name": seed.cluster_pool_name,
+                    "cluster_name": seed.cluster_name,
+                    "location": seed.location,
+                }
+            },
+        }
+
+    def operations(self) -> list[Operation]:
+        """The served operations."""
+        return [
+            Operation("arm", route.operation, f"{route.method} {route.path}: {route.description}")
+            for route in ROUTES
+        ]
+
+    def left_out(self) -> list[str]:
+        """What this ARM does not do."""
+        return [
+            "All clusters run their jobs on the one Flink of the local cloud, whatever their "
+            "versions, sizes and storage say.",
+            "deploymentMode Application is kept and shown, but no job is started with the cluster.",
+            "runJob serves NEW, CANCEL and DELETE; the other actions are refused with "
+            "ActionNotSupported.",
+            "Words of runJob's args that begin with /opt/flink/ or /tmp/ lead into the image "
+            "directory of the Flink part, which stands for the file system of the cluster's pods.",
+            "savepoint.directory and pipeline.* of flinkConfiguration have no effect.",
+            "Clusters of other types than Flink, upgrades, rollbacks, histories and libraries.",
+            "The codes ValidationError, JobNotFound, ActionNotSupported and "
+            "OperationStatusNotFound and their texts are our own: none were recorded. So is the "
+            "text of the missing jar, which is that of Hadoop's abfs file system.",
+            "Role assignments are fixed: the contributor on the cluster, the administrator on the "
+            "subscription. Pools, clusters and jobs do not outlive a restart.",
+        ]
+
+    def fault_commands(self) -> Mapping[str, Callable[..., Any]]:
+        """Timings, and operations that fail."""
+        return {"timing": self.timing, "fail-next-operations": self.fail_next_operations}
+
+    def reset(self) -> None:
+        """Let operations succeed again, and take as long as at first."""
+        self._api.operations.fail_next_none()
+        self._timings.restore()
+
+    def timing(self, **seconds: float) -> dict[str, float]:
+        """Change durations by their names in ``AzureTimings``; returns all of them."""
+        self._timings.change(**seconds)
+        return asdict(self._timings)
+
+    def fail_next_operations(
+        self,
+        code: str = "InternalServerError",
+        message: str = "The operation failed.",
+        times: int = 1,
+    ) -> dict[str, Any]:
+        """Let the next long-running operations fail; a runJob among them submits nothing."""
+        self._api.operations.fail_next(code, message, times)
+        return {"code": code, "times": times}
+
+
+def _deploy_seed(api: HdInsightApi, storage_uri: str) -> None:
+    seed = api.seed
+    pool_body = {
+        "location": seed.location,
+        "properties": {
+            "computeProfile": {"vmSize": _NODE_SIZE},
+            "clusterPoolProfile": {"clusterPoolVersion": "1.2"},
+        },
+    }
+    pool = api.new_resource(ClusterPool, POOL_TYPE, seed.cluster_pool_id, pool_body, "seed")
+    cluster = api.new_resource(
+        Cluster, CLUSTER_TYPE, seed.cluster_id, _cluster_body(seed, storage_uri), "seed"
+    )
+    for resource in (pool, cluster):
+        resource.settle(True)
+    api.resources.add_pool(pool)
+    api.resources.add_cluster(pool.name, cluster)
+
+
+def _cluster_body(seed: AzureSeed, storage_uri: str) -> dict[str, Any]:
+    size = {"cpu": 1.0, "memory": 2000}
+    return {
+        "location": seed.location,
+        "properties": {
+            "clusterType": "Flink",
+            "computeProfile": {
+                "nodes": [
+                    {"type": "Head", "vmSize": _NODE_SIZE, "count": 2},
+                    {"type": "Worker", "vmSize": _NODE_SIZE, "count": 1},
+                ]
+            },
+            "clusterProfile": {
+                "clusterVersion": "1.2.0",
+                "ossVersion": "1.17.0",
+                "authorizationProfile": {"userIds": [seed.contributor.object_id]},
+                "flinkProfile": {
+                    "storage": {"storageUri": storage_uri},
+                    "jobManager": size,
+                    "taskManager": size,
+                    "deploymentMode": "Session",
+                },
+            },
+        },
+    }
