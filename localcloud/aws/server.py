@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from moto.backends import get_backend
 from moto.ec2.models import ec2_backends
 from moto.glue.models import glue_backends
 from moto.logs.models import logs_backends
@@ -177,6 +178,8 @@ class _Aws:
     def close(self) -> None:
         self._timeline.stop()
         self._scripts.close()
+        with self._moto_lock:
+            _forget(self.account.account_id)
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         service, operation = service_of(environ), operation_of(environ)
@@ -203,3 +206,12 @@ class _Aws:
             service = service_of(environ)
             answer = error_response(service, "InternalFailure", "moto failed; see the log", 500)
             return answer(environ, start_response)
+
+
+def _forget(account_id: str) -> None:
+    """Moto keeps its accounts for the whole process, and bucket names for all of them."""
+    for service in SERVICES:
+        backends = get_backend(service)
+        if account_id in backends:
+            backends[account_id].reset()
+            del backends[account_id]
