@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +38,17 @@ class StateDir:
         """Every recorded request as a JSON line."""
         return self.path / "requests.jsonl"
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the directory for one cloud.
+    def hold(self) -> None:
+        """Hold the directory until this process ends, so that its release proves the end.
 
         Raises:
             AlreadyRunning: Another process holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("a") as lock:
-            if not _try_lock(lock.fileno()):
-                raise AlreadyRunning(f"a local cloud already runs in {self.path}")
-            yield
+        lock = os.open(self.path / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        if not _try_lock(lock):
+            os.close(lock)
+            raise AlreadyRunning(f"a local cloud already runs in {self.path}")
 
     def is_held(self) -> bool:
         """Whether a cloud's process holds the directory; true from its first to its last moment."""

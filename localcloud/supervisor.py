@@ -43,15 +43,15 @@ class Cloud:
             AlreadyRunning: Another process runs a cloud in this state directory.
             PartFailed: A part did not start; the others are stopped.
         """
-        with self.state.locked():
-            self.state.requests_file.unlink(missing_ok=True)
-            try:
-                self._start()
-                if not self._down.is_set():
-                    _LOG.info("ready: %s", self.state.cloud_file)
-                self._down.wait()
-            finally:
-                self._stop()
+        self.state.hold()
+        self.state.requests_file.unlink(missing_ok=True)
+        try:
+            self._start()
+            if not self._down.is_set():
+                _LOG.info("ready: %s", self.state.cloud_file)
+            self._down.wait()
+        finally:
+            self._stop()
 
     def ask_to_stop(self) -> None:
         """Let ``run`` end; safe in a signal handler and from any thread."""
