@@ -1,0 +1,338 @@
+"""The Flink flows inside a Prefect server, against recorded answers of Azure and Flink over TLS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ParameterTypeError
+from prefect.logging.handlers import APILogHandler
+from prefect.states import Cancelled, State
+
+from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
+from flinkglue.errors import InDoubt, InvalidInput, JobFailed
+from flows.flink_word_count import flink_word_count
+from flows.submit_flink_job import submit_flink_job_flow
+from tests.azure_on_the_wire import JOB_ID, TENANT, AzureOnTheWire, error, flink_job, served
+
+PUBLISHED = {
+    "jarName": "WordCount.jar",
+    "jarDirectory": "abfs://filesystem@account.dfs.core.windows.net",
+    "subscription": "00000000-1111-2222-3333-444444444444",
+    "rg": "group",
+    "poolNm": "pool1",
+    "clusterNm": "flink1",
+}
+ANY_JOB = {
+    "job_name": "orders",
+    "jar_directory": "abfs://jars@account.dfs.core.windows.net/jobs",
+    "jar_name": "Orders.jar",
+    "entry_class": "com.example.Orders",
+}
+COUNTS = {"word-counts": "the=345, of=221", "distinct-words": "1302", "total-words": "9001"}
+
+pytestmark = pytest.mark.usefixtures("prefect_files", "saved_blocks")
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[AzureOnTheWire]:
+    azure = AzureOnTheWire()
+    with served(azure, tmp_path) as ca_file:
+        azure.ca_file = str(ca_file)
+        azure.flink_job = flink_job("FINISHED", FINISHED=2)
+        azure.accumulators = COUNTS
+        yield azure
+
+
+@pytest.fixture
+def saved_blocks(azure: AzureOnTheWire, prefect_files: list[Path]) -> HDInsightFlinkCluster:
+    """The blocks that a person would fill in, under the names that the flows look for."""
+    reader = EntraServicePrincipal(
+        tenant_id=TENANT,
+        client_id="reader",
+        client_secret="secret-of-the-reader",
+        authority=azure.endpoint,
+        ca_file=azure.ca_file,
+    )
+    reader.save("key-vault-reader", overwrite=True)
+    contributor = KeyVaultServicePrincipal(vault_url=azure.endpoint, reader=reader)
+    contributor.save("flink-contributor", overwrite=True)
+    cluster = HDInsightFlinkCluster(
+        subscription_id=PUBLISHED["subscription"],
+        resource_group="group",
+        cluster_pool_name="pool1",
+        cluster_name="flink1",
+        credentials=contributor,
+        arm_endpoint=azure.endpoint,
+        ca_file=azure.ca_file,
+        flink_rest_url=azure.endpoint,
+    )
+    cluster.save("hdinsight-flink", overwrite=True)
+    return cluster
+
+
+def flow_run_of(state: State[Any]) -> FlowRun:
+    """The flow run that ended in a state."""
+    with get_client(sync_client=True) as prefect:
+        return prefect.read_flow_run(state.state_details.flow_run_id)
+
+
+def artifacts_of(state: State[Any]) -> dict[str, str]:
+    """The newest data of a flow run's artifacts by key."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    )
+    with get_client(sync_client=True) as prefect:
+        found = prefect.read_artifacts(artifact_filter=wanted)
+    return {a.key: str(a.data) for a in sorted(found, key=lambda a: a.created)}
+
+
+def logs_of(flow_run_id: Any) -> list[str]:
+    """A flow run's log lines as the server has them."""
+    APILogHandler().flush()
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as prefect:
+        return [line.message for line in prefect.read_logs(wanted)]
+
+
+def test_the_published_json_runs_and_its_words_are_shown(azure: AzureOnTheWire) -> None:
+    """The published parameters as they are: submitted once, waited for, counts on the page."""
+    state = flink_word_count(**PUBLISHED, return_state=True)
+    assert state.is_completed()
+    assert state.result()["total_words"] == 9001
+    assert state.result()["job_id"] == JOB_ID
+    (submitted,) = azure.sent("POST", "runJob")
+    assert b"org.apache.flink.examples.java.wordcount.WordCount" in submitted.content
+    assert b"--input /opt/flink/LICENSE --output /tmp/wordcount-" in submitted.content
+    page = artifacts_of(state)
+    assert "| the | 345 |" in page["flink-job"]
+    assert JOB_ID in page["flink-job"]
+    assert "**FINISHED**" in page["flink-job"]
+    assert f"#/job/running/{JOB_ID}/overview" in page["flink-dashboard"]
+    assert (
+        "/providers/Microsoft.HDInsight/clusterpools/pool1/clusters/flink1"
+        in (page["azure-portal"])
+    )
+    assert flow_run_of(state).name == "WordCount.jar on flink1"
+
+
+def test_tokens_and_secrets_are_written_nowhere(
+    azure: AzureOnTheWire, prefect_files: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in the database, the results, the artifacts or the logs; block values are encrypted."""
+    azure.tokens = ["bearer-token-to-search-for"]
+    caplog.set_level(logging.DEBUG)
+    azure.job_status = "FINISHED"
+    flow_run_id = flink_word_count(**PUBLISHED, return_state=True).state_details.flow_run_id
+    azure.passwords["contributor"] = "rotated-again"
+    assert flink_word_count(**PUBLISHED, return_state=True).is_failed()
+    assert any("AADSTS7000215" in line for line in caplog.messages)
+    assert logs_of(flow_run_id)
+    secrets = [
+        b"bearer-token-to-search-for",
+        b"vault-token",
+        b"secret-of-the-reader",
+        b"secret-of-the-contributor",
+    ]
+    written = [path for folder in prefect_files for path in folder.rglob("*") if path.is_file()]
+    contents = {path: path.read_bytes() for path in written}
+    assert any(JOB_ID.encode() in content for content in contents.values()), "searched nowhere"
+    for secret in secrets:
+        assert [path for path, content in contents.items() if secret in content] == []
+        assert secret.decode() not in caplog.text
+
+
+def test_a_rotated_secret_is_used_by_the_next_run(azure: AzureOnTheWire) -> None:
+    """No redeploy and no new block: the vault is read anew."""
+    assert flink_word_count(**PUBLISHED, return_state=True).is_completed()
+    azure.secrets["hdinsight-aks-variables-api-secret"] = "rotated"
+    azure.passwords["contributor"] = "rotated"
+    assert flink_word_count(**PUBLISHED, return_state=True).is_completed()
+
+
+def test_without_accumulators_the_output_is_told(azure: AzureOnTheWire) -> None:
+    """Another jar of that name publishes no counts."""
+    azure.accumulators = {}
+    state = flink_word_count(**PUBLISHED, return_state=True)
+    assert state.result()["total_words"] is None
+    assert "/tmp/wordcount-" in artifacts_of(state)["flink-job"]
+
+
+def test_another_cluster_than_the_blocks_has_no_rest_url(azure: AzureOnTheWire) -> None:
+    """The JSON says which cluster; the block's Flink URL belongs to the block's own."""
+    azure.job_status = "FINISHED"
+    state = flink_word_count(**PUBLISHED | {"clusterNm": "flink2"}, return_state=True)
+    assert state.is_completed()
+    assert "/clusters/flink2/runJob" in azure.sent("POST", "runJob")[0].url.path
+    assert azure.sent("GET", "/jobs/" + JOB_ID) == []
+    page = artifacts_of(state)
+    assert "not verified" in page["flink-job"]
+    assert "flink1.pool1.westus2.hdinsightaks.net" in page["flink-dashboard"]
+    lines = logs_of(state.state_details.flow_run_id)
+    assert any("Tasks were not verified" in line for line in lines)
+
+
+@pytest.mark.parametrize("credentials", ["key vault", "filled in"])
+def test_a_saved_block_comes_back_as_it_was(
+    azure: AzureOnTheWire, saved_blocks: HDInsightFlinkCluster, credentials: str
+) -> None:
+    """Both kinds of credentials survive saving and loading, secrets included."""
+    if credentials == "filled in":
+        principal = saved_blocks.credentials.reader
+        saved_blocks.model_copy(update={"credentials": principal}).save(
+            "hdinsight-flink", overwrite=True
+        )
+    loaded = HDInsightFlinkCluster.load("hdinsight-flink")
+    kind = KeyVaultServicePrincipal if credentials == "key vault" else EntraServicePrincipal
+    assert type(loaded.credentials) is kind
+    principal = loaded.credentials.get_principal()
+    assert principal is not None
+    assert principal.client_secret.get_secret_value().startswith("secret-of-the-")
+    assert loaded.get_token().token.get_secret_value() == "token-1"
+
+
+def test_an_answer_that_got_lost_starts_no_second_job(azure: AzureOnTheWire) -> None:
+    """The submit arrived, its answer did not: the job is found and adopted."""
+    azure.fail("POST", "runJob", None)
+    state = flink_word_count(**PUBLISHED, return_state=True)
+    assert state.is_completed()
+    assert len(azure.sent("POST", "runJob")) == 1
+    assert any("adopted" in line for line in logs_of(state.state_details.flow_run_id))
+
+
+def test_a_flow_run_that_is_tried_again_keeps_its_job(azure: AzureOnTheWire) -> None:
+    """The first attempt fails while waiting; the second takes the same job."""
+    azure.fail("GET", "/jobs/" + JOB_ID, httpx.Response(200, json=flink_job("FAILED", FAILED=2)))
+    state = flink_word_count.with_options(retries=1)(**PUBLISHED, return_state=True)
+    assert state.is_completed()
+    assert flow_run_of(state).run_count == 2
+    assert len(azure.sent("POST", "runJob")) == 1
+
+
+def test_a_job_that_failed_fails_the_run_with_flinks_words(azure: AzureOnTheWire) -> None:
+    """The page shows it too."""
+    azure.flink_job = flink_job("FAILED", FAILED=2)
+    state = flink_word_count(**PUBLISHED, return_state=True)
+    with pytest.raises(JobFailed, match="disk is full"):
+        state.result()
+    assert "disk is full" in artifacts_of(state)["flink-job"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"jarDirectory": "https://account.blob.core.windows.net"}, "jarDirectory"),
+        ({"jarName": ""}, "jarName"),
+        ({"clusterNm": "<cluster name>"}, "clusterNm"),
+    ],
+)
+def test_bad_published_parameters_are_refused(
+    azure: AzureOnTheWire, changed: dict[str, str], told: str
+) -> None:
+    """Before any call, with the field's name and what is allowed."""
+    state = flink_word_count(**PUBLISHED | changed, return_state=True)
+    with pytest.raises(ParameterTypeError, match=rf"{told}[\s\S]*Allowed: "):
+        state.result()
+    assert azure.requests == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"job_name": ""}, "job_name"),
+        ({"jar_directory": "/jars"}, "jar_directory"),
+        ({"parallelism": 0}, "parallelism"),
+        ({"args": ["--input", "two words"]}, r"args[.\[]1"),
+        ({"wait_until": "tomorrow"}, "wait_until"),
+        ({"deadline_minutes": 0}, "deadline_minutes"),
+    ],
+)
+def test_bad_parameters_of_any_job_are_refused(
+    azure: AzureOnTheWire, changed: dict[str, Any], told: str
+) -> None:
+    """Before any call, with the field's name."""
+    state = submit_flink_job_flow(**ANY_JOB | changed, return_state=True)
+    with pytest.raises(ParameterTypeError, match=told):
+        state.result()
+    assert azure.requests == []
+
+
+@pytest.mark.parametrize(
+    ("flow", "parameters", "field"),
+    [
+        (flink_word_count, PUBLISHED | {"clusterBlock": "nope"}, "clusterBlock"),
+        (submit_flink_job_flow, ANY_JOB | {"cluster": "nope"}, "cluster"),
+        (
+            submit_flink_job_flow,
+            ANY_JOB | {"local_jar_path": "x.jar", "storage_block": "nope"},
+            "storage_block",
+        ),
+    ],
+)
+def test_a_missing_block_is_refused_with_those_that_exist(
+    azure: AzureOnTheWire, flow: Callable[..., State[Any]], parameters: Any, field: str
+) -> None:
+    """Before any call."""
+    state = flow(**parameters, return_state=True)
+    with pytest.raises(InvalidInput, match=rf"{field}: 'nope'.*name of a saved"):
+        state.result()
+    assert azure.requests == []
+
+
+def test_any_job_is_submitted_with_all_that_was_asked(azure: AzureOnTheWire) -> None:
+    """Arguments, settings and savepoint arrive; the wait ends when all tasks run."""
+    azure.flink_job = flink_job("RUNNING", RUNNING=2)
+    state = submit_flink_job_flow(
+        **ANY_JOB,
+        args=["--rate", "5"],
+        parallelism=2,
+        flink_configuration={"restart-strategy.type": "none"},
+        savepoint_name="sp-1",
+        wait_until="running",
+        return_state=True,
+    )
+    assert state.result()["state"] == "RUNNING"
+    assert state.result()["tasks_verified"] is True
+    body = azure.sent("POST", "runJob")[0].content
+    for part in (b"--rate 5", b'"parallelism":"2"', b'"restart-strategy.type":"none"', b"sp-1"):
+        assert part in body
+    assert state.result()["job_name"] == f"orders-{state.state_details.flow_run_id}"
+
+
+def test_a_submit_in_doubt_is_not_tried_again(
+    azure: AzureOnTheWire, saved_blocks: HDInsightFlinkCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task has retries, and does not use them for this."""
+    monkeypatch.setattr("flinkglue.azure.submission.Submission.appears_within_seconds", 1)
+    azure.lists_after = 10_000
+    azure.fail("POST", "runJob", error(500, "InternalServerError", "Wrong."))
+    state = submit_flink_job_flow(**ANY_JOB, return_state=True)
+    with pytest.raises(InDoubt):
+        state.result()
+    assert len(azure.sent("POST", "runJob")) == 1
+
+
+def test_a_cancelled_run_tells_which_job_goes_on(azure: AzureOnTheWire) -> None:
+    """The hook runs wherever the worker is: it knows no more than the flow run."""
+    azure.flink_job = flink_job("RUNNING", RUNNING=2)
+    state = submit_flink_job_flow(**ANY_JOB, return_state=True)
+    flow_run = flow_run_of(state)
+    flow_run.parameters = ANY_JOB  # as a deployment's run has them, without defaults
+    (hook,) = submit_flink_job_flow.on_cancellation_hooks
+    hook(submit_flink_job_flow, flow_run, Cancelled())
+    lines = [line for line in logs_of(flow_run.id) if "is left as it is" in line]
+    assert len(lines) == 1
+    assert JOB_ID in lines[0]
+    assert "portal.azure.com" in lines[0]
