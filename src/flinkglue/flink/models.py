@@ -191,6 +191,7 @@ class Checkpoint:
     external_path: str | None
     trigger_timestamp_ms: int
     discarded: bool = False
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,7 @@ def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
         external_path=answer.get("external_path"),
         trigger_timestamp_ms=answer.get("trigger_timestamp", 0),
         discarded=bool(answer.get("discarded")),
+        size_bytes=answer.get("state_size"),
     )
 
 

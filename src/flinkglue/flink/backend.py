@@ -1,0 +1,268 @@
+"""Any live Flink cluster as a place for the eleven actions, over its JobManager's REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flinkglue.errors import (
+    AuthenticationFailed,
+    CallFailed,
+    Conflict,
+    InDoubt,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+)
+from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
+from flinkglue.flink.job_view import job_view, listed_view
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient, UploadedJar
+from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.rest import SERVICE
+from flinkglue.flink.savepoints import SavepointOperations
+from flinkglue.flink.state_storage import StateStorage, StoredState
+from flinkglue.lifecycle.backend import Launch, LaunchRefused, SavepointRequest
+from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
+
+# Their names up to 1.19, and from 1.20 on.
+_SAVEPOINT_DIRECTORY = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
+# How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
+_MOST_SUBMITS = 3
+_NOT_THE_JOBS_FAULT = (AuthenticationFailed, PermissionDenied)
+
+
+class RestBackend:
+    """A ``FlinkBackend`` over the JobManager's REST API.
+
+    Args:
+        client: The JobManager.
+        jars: Where job jars are read from.
+        storage: Reads the savepoint and checkpoint directories; None: nobody here can.
+        patience: How long to bear with outages and slow operations.
+    """
+
+    name = "Flink REST"
+
+    def __init__(
+        self,
+        client: FlinkLifecycleClient,
+        jars: JarSource,
+        *,
+        storage: StateStorage | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._client = client
+        self._jars = jars
+        self._storage = storage
+        self._patience = patience or Patience()
+        self._savepoints = SavepointOperations(
+            client, self.view, self._stored_paths, self._patience
+        )
+
+    def find(self, job_name: str) -> list[JobView]:
+        """The jobs that carry this name, newest first; what the job's code calls itself wins."""
+        jobs = self._patience.bear(self._client.jobs)
+        named = [listed_view(job) for job in jobs if job.name == job_name]
+        return sorted(named, key=lambda view: view.started_at, reverse=True)
+
+    def view(self, job_id: str) -> JobView | None:
+        """The job as it is now; None only when the JobManager says that it does not exist."""
+        return self._patience.bear(lambda: job_view(self._client, job_id))
+
+    def check_jar(self, spec: JobSpec) -> None:
+        """Upload the jar unless it is there, and let Flink make its plan."""
+        try:
+            jar_id = self._jar_on_cluster(spec)
+            self._patience.bear(
+                lambda: self._client.plan_jar(
+                    jar_id,
+                    entry_class=spec.entry_class,
+                    program_args=spec.args,
+                    parallelism=spec.parallelism,
+                    flink_configuration=_configuration(spec),
+                )
+            )
+        except (*_NOT_THE_JOBS_FAULT, *PASSING, InDoubt):
+            raise
+        except CallFailed as error:
+            raise LaunchRefused(
+                f"Flink can make no plan of {spec.jar.uri}: {error.reason}"
+            ) from error
+
+    def has_jar(self, spec: JobSpec) -> bool:
+        """Whether the jar lies on the JobManager, or still lies at its address."""
+        if self._uploaded(spec):
+            return True
+        try:
+            with self._jars.content(spec.jar, "job.jar"):
+                return True
+        except (NotFound, InvalidInput):
+            return False
+
+    def submit(self, launch: Launch) -> JobView:
+        """Start it, or adopt the job that an earlier call with the same launch started."""
+        doubt: CallFailed | None = None
+        for _ in range(_MOST_SUBMITS):
+            if view := self._look_for(launch.job_id, patiently=doubt is not None):
+                return view
+            try:
+                self._run(launch)
+            except Conflict as error:
+                return self._spent(launch, error)
+            except (InDoubt, *PASSING) as error:
+                # main() may not have reached execute() yet, so that there is nothing to see. The
+                # same job id again is safe: Flink refuses the second of the two.
+                doubt = error
+        if view := self._look_for(launch.job_id, patiently=True):
+            return view
+        raise InDoubt(
+            SERVICE,
+            "RunJar",
+            f"job {launch.job_id} ({launch.spec.job_name})",
+            doubt.reason if doubt else "Flink took the job and does not show it",
+            advice="Run the same action again: it looks for this job id first.",
+        ) from doubt
+
+    def _run(self, launch: Launch) -> None:
+        spec = launch.spec
+        jar_id = self._jar_on_cluster(spec)
+        try:
+            self._client.run_jar(
+                jar_id,
+                job_id=launch.job_id,
+                entry_class=spec.entry_class,
+                program_args=spec.args,
+                parallelism=spec.parallelism,
+                savepoint_path=launch.restore_from,
+                allow_non_restored_state=spec.allow_non_restored_state,
+                restore_mode=spec.restore_mode,
+                flink_configuration=_configuration(spec),
+            )
+        except (Conflict, InDoubt, *PASSING, *_NOT_THE_JOBS_FAULT):
+            raise
+        except CallFailed as error:
+            raise LaunchRefused(f"Flink refused job {spec.job_name}: {error.reason}") from error
+
+    def _look_for(self, job_id: str, *, patiently: bool) -> JobView | None:
+        pauses = self._patience.pace.pauses()
+        for _ in range(5 if patiently else 1):
+            if view := self.view(job_id):
+                return view
+            if patiently:
+                self._patience.clock.sleep(next(pauses))
+        return None
+
+    def _spent(self, launch: Launch, error: Conflict) -> JobView:
+        view = self._look_for(launch.job_id, patiently=True)
+        if view is None:
+            raise LaunchRefused(
+                f"job {launch.job_id} ({launch.spec.job_name}) was started before, has ended, and "
+                "Flink has forgotten how. Ask for a new launch if it is to run again."
+            ) from error
+        return view
+
+    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+        """Stop the job for good and return its savepoint's path, which exists then."""
+        return self._savepoints.stop(request)
+
+    def savepoint(self, request: SavepointRequest) -> str:
+        """Take a savepoint while the job runs on, and return its path."""
+        return self._savepoints.take(request)
+
+    def cancel(self, job_id: str) -> JobView | None:
+        """End the job without a savepoint, and return it when it has ended; None: it is gone."""
+        for _ in self._patience.looks(f"the cancellation of job {job_id}"):
+            view = self.view(job_id)
+            if view is None or view.is_terminal:
+                return view
+            if view.state != "CANCELLING":
+                self._ask_to_cancel(job_id)
+        raise AssertionError("looks never end")
+
+    def _ask_to_cancel(self, job_id: str) -> None:
+        try:
+            self._patience.bear(lambda: self._client.cancel(job_id))
+        except (Conflict, NotFound):
+            return  # it ended meanwhile, as the next look shows
+
+    def newest_checkpoint(self, job_id: str) -> str | None:
+        """The newest complete checkpoint in the cluster's checkpoint directory."""
+        if self._storage is None:
+            return None
+        directory = self._directory(_CHECKPOINT_DIRECTORY)
+        newest = self._storage.newest_checkpoint(directory, job_id) if directory else None
+        return newest.path if newest else None
+
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
+        """The complete savepoints of these jobs in the cluster's directory, newest first.
+
+        Flink's directory names tell six digits of the job id, so a stranger's may be among them.
+        """
+        if self._storage is None:
+            raise InvalidInput("storage", None, "a way to read the savepoint directory")
+        directory = self._directory(_SAVEPOINT_DIRECTORY)
+        stored = self._storage.savepoints(directory, job_ids) if directory else []
+        return [_savepoint(job_name, state) for state in stored]
+
+    def can_read_storage(self) -> bool:
+        """Whether a way to read the cluster's directories was given."""
+        return self._storage is not None
+
+    def _stored_paths(self, job_id: str) -> list[str]:
+        if self._storage is None:
+            return []
+        return [savepoint.path for savepoint in self.stored_savepoints("", frozenset({job_id}))]
+
+    def _directory(self, settings: Sequence[str]) -> str | None:
+        config = self._patience.bear(self._client.jobmanager_config)
+        return next((config[setting] for setting in settings if setting in config), None)
+
+    def dispose_savepoint(self, path: str) -> None:
+        """Delete a savepoint; one that is already gone is fine."""
+        self._savepoints.dispose(path)
+
+    def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
+        """Delete the jars that were uploaded for this job, except these contents."""
+        kept = {name_on_cluster(job_name, sha256) for sha256 in sha256s}
+        for jar in self._patience.bear(self._client.jars):
+            if is_of_job(jar.name, job_name) and jar.name not in kept:
+                self._delete(jar)
+
+    def _delete(self, jar: UploadedJar) -> None:
+        try:
+            self._patience.bear(lambda: self._client.delete_jar(jar.jar_id))
+        except _NOT_THE_JOBS_FAULT:
+            raise
+        except CallFailed:
+            return  # somebody else deleted it, or it goes at the next time
+
+    def flink_version(self) -> str:
+        """The version that the JobManager runs."""
+        return self._patience.bear(self._client.overview).flink_version
+
+    def _jar_on_cluster(self, spec: JobSpec) -> str:
+        if uploaded := self._uploaded(spec):
+            return uploaded
+        name = name_on_cluster(spec.job_name, spec.jar.sha256)
+        with self._jars.content(spec.jar, name) as path:
+            return self._patience.bear(lambda: self._client.upload_jar(path))
+
+    def _uploaded(self, spec: JobSpec) -> str | None:
+        name = name_on_cluster(spec.job_name, spec.jar.sha256)
+        jars = self._patience.bear(self._client.jars)
+        newest_first = sorted(jars, key=lambda jar: jar.uploaded_ms, reverse=True)
+        return next((jar.jar_id for jar in newest_first if jar.name == name), None)
+
+
+def _configuration(spec: JobSpec) -> dict[str, str]:
+    return {"pipeline.name": spec.job_name, **spec.flink_configuration}
+
+
+def _savepoint(job_name: str, state: StoredState) -> Savepoint:
+    return Savepoint(
+        job_name=job_name,
+        job_id="",
+        path=state.path,
+        taken_at=state.taken_at,
+        size_bytes=state.size_bytes,
+    )

@@ -1,0 +1,126 @@
+"""Where job jars come from: a local path, https, or storage that a block knows how to read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from flinkglue.errors import InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.lifecycle.models import Jar
+
+Fetch = Callable[[str, Path], None]
+"""Writes what lies at an address into a file."""
+
+_CHUNK_BYTES = 1 << 20
+_DIGEST_DIGITS = 16
+
+
+class JarSource:
+    """Reads jars by their address.
+
+    Args:
+        fetchers: How to read further schemes, for example ``{"s3": …, "abfs": …, "abfss": …}``.
+            They raise ``CallFailed``; ``https`` and local paths need none.
+    """
+
+    def __init__(self, fetchers: Mapping[str, Fetch] | None = None) -> None:
+        self._fetchers: dict[str, Fetch] = {"https": fetch_https, **(fetchers or {})}
+
+    def identify(self, uri: str) -> Jar:
+        """The jar that lies there now, with its hash and size.
+
+        Raises:
+            InvalidInput: The address is of no known kind.
+            NotFound: Nothing lies there.
+        """
+        with self._opened(uri) as path:
+            return Jar(uri, sha256_of(path), path.stat().st_size)
+
+    @contextmanager
+    def content(self, jar: Jar, file_name: str) -> Iterator[Path]:
+        """A file of that name with exactly this jar's content, for as long as the block runs.
+
+        Raises:
+            NotFound: Nothing lies at the jar's address, or not this content any more.
+        """
+        with self._opened(jar.uri) as path, tempfile.TemporaryDirectory() as directory:
+            found = sha256_of(path)
+            if found != jar.sha256:
+                raise NotFound(
+                    "jar source",
+                    "read",
+                    jar.uri,
+                    f"sha256 {jar.sha256[:12]}… was asked for, sha256 {found[:12]}… lies there",
+                    advice="Give each release of a jar an address of its own.",
+                )
+            named = Path(directory) / file_name
+            named.symlink_to(path.resolve())
+            yield named
+
+    @contextmanager
+    def _opened(self, uri: str) -> Iterator[Path]:
+        scheme = uri.partition("://")[0] if "://" in uri else "file"
+        if scheme == "file":
+            yield _existing(uri)
+            return
+        fetch = self._fetchers.get(scheme)
+        if fetch is None:
+            known = ", ".join(["a local path", *(f"{name}://" for name in sorted(self._fetchers))])
+            raise InvalidInput("jar", uri, known)
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "job.jar"
+            fetch(uri, path)
+            yield path
+
+
+def fetch_https(uri: str, path: Path) -> None:
+    """Download it into the file."""
+    try:
+        with httpx.stream("GET", uri, follow_redirects=True, timeout=60) as answer:
+            if answer.is_error:
+                kind = NotFound if answer.status_code == 404 else ServiceUnavailable
+                raise kind("jar source", "GET", uri, "no jar", status=answer.status_code)
+            with path.open("wb") as file:
+                for chunk in answer.iter_bytes(_CHUNK_BYTES):
+                    file.write(chunk)
+    except httpx.TransportError as error:
+        raise ServiceUnavailable("jar source", "GET", uri, str(error)) from error
+
+
+def sha256_of(path: Path) -> str:
+    """64 hexadecimal digits of the file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_on_cluster(job_name: str, sha256: str) -> str:
+    """The name to upload a jar under: it tells whose it is and which content, so that an upload
+    whose answer was lost is found again.
+    """
+    return f"{_job_prefix(job_name)}{sha256[:_DIGEST_DIGITS]}.jar"
+
+
+def is_of_job(name: str, job_name: str) -> bool:
+    """Whether an uploaded jar was uploaded for this job."""
+    prefix = _job_prefix(job_name)
+    return bool(re.fullmatch(rf"{re.escape(prefix)}[0-9a-f]{{{_DIGEST_DIGITS}}}\.jar", name))
+
+
+def _job_prefix(job_name: str) -> str:
+    # The digest keeps names apart that differ only in characters which a file name cannot have.
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", job_name)[:60]
+    return f"{plain}-{hashlib.sha256(job_name.encode()).hexdigest()[:8]}-"
+
+
+def _existing(uri: str) -> Path:
+    path = Path(unquote(urlsplit(uri).path)) if uri.startswith("file:") else Path(uri)
+    if not path.is_file():
+        raise NotFound("jar source", "read", uri, "there is no such file")
+    return path

@@ -1,0 +1,80 @@
+"""A job of a JobManager as the lifecycle sees it: five answers in one value."""
+
+from __future__ import annotations
+
+from flinkglue.errors import NotFound
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails
+from flinkglue.lifecycle.models import JobView
+
+
+def listed_view(details: JobDetails) -> JobView:
+    """What the list of jobs alone tells."""
+    return JobView(
+        job_id=details.job_id,
+        job_name=details.name,
+        state=str(details.status),
+        tasks_total=details.tasks.total,
+        tasks_running=details.tasks.running,
+        tasks_finished=details.tasks.finished,
+        started_at=details.start_time_ms / 1000,
+    )
+
+
+def job_view(client: FlinkLifecycleClient, job_id: str) -> JobView | None:
+    """The job now, or None when the JobManager says that it does not know it."""
+    try:
+        details = client.job(job_id)
+        exceptions = client.exceptions(job_id)
+    except NotFound:
+        return None
+    checkpoints, config = _checkpoints(client, job_id), client.checkpoint_config(job_id)
+    completed, savepoint = checkpoints.latest_completed, checkpoints.latest_savepoint
+    return JobView(
+        job_id=details.job_id,
+        job_name=details.name,
+        state=str(details.status),
+        tasks_total=details.tasks.total,
+        tasks_running=details.tasks.running,
+        tasks_finished=details.tasks.finished,
+        restarts=max(exceptions.failures, _restarts(client, details)),
+        started_at=details.start_time_ms / 1000,
+        checkpoint_every_seconds=config.every_seconds,
+        kept_on_cancel=config.kept_on_cancel,
+        kept_on_failure=config.kept_on_failure,
+        completed_checkpoints=checkpoints.completed,
+        failed_checkpoints=checkpoints.failed,
+        checkpoint_path=_path(completed),
+        checkpoint_at=completed.trigger_timestamp_ms / 1000 if completed else None,
+        savepoint_path=_path(savepoint),
+        savepoint_size_bytes=savepoint.size_bytes if savepoint else None,
+        restored_path=_path(checkpoints.restored),
+        exception=exceptions.root_cause,
+        taskmanagers=client.overview().taskmanagers,
+    )
+
+
+def _checkpoints(client: FlinkLifecycleClient, job_id: str) -> Checkpoints:
+    try:
+        return client.checkpoints(job_id)
+    except NotFound:
+        # A job without checkpoints; one that vanished meanwhile is noticed by the next look.
+        return Checkpoints(0, 0, None, None)
+
+
+def _restarts(client: FlinkLifecycleClient, details: JobDetails) -> int:
+    # A metric comes up to 10 seconds late, so the remembered failures are counted beside it.
+    if details.is_globally_terminal:
+        return 0
+    try:
+        return int(float(client.job_metrics(details.job_id, "numRestarts").get("numRestarts", 0)))
+    except NotFound:
+        return 0
+
+
+def _path(checkpoint: Checkpoint | None) -> str | None:
+    if checkpoint is None or checkpoint.discarded:
+        return None
+    path = checkpoint.external_path or ""
+    # "<checkpoint-not-externally-addressable>": kept in the JobManager's memory.
+    return None if not path or path.startswith("<") else path

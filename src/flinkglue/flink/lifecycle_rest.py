@@ -1,0 +1,171 @@
+"""The JobManager's REST API, second half: plans, savepoints, stops, retained checkpoints.
+
+Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flinkglue.errors import NotFound
+from flinkglue.flink.models import last_caused_by
+from flinkglue.flink.rest import FlinkRestClient
+
+# Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
+_NEVER_MS = 0x7FFFFFFFFFFFFFFF
+
+
+@dataclass(frozen=True)
+class UploadedJar:
+    """A jar that lies on the JobManager."""
+
+    jar_id: str
+    name: str
+    uploaded_ms: int
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """How a job takes checkpoints.
+
+    Args:
+        every_seconds: The interval; 0: it takes none by itself.
+        kept_on_cancel: Whether they survive a cancellation.
+        kept_on_failure: Whether they survive a failure of the job.
+    """
+
+    every_seconds: float = 0.0
+    kept_on_cancel: bool = False
+    kept_on_failure: bool = False
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> CheckpointConfig:
+        """From ``/jobs/{id}/checkpoints/config``."""
+        externalization = answer.get("externalization") or {}
+        interval_ms = answer.get("interval", 0)
+        enabled = bool(externalization.get("enabled"))
+        return cls(
+            every_seconds=interval_ms / 1000 if 0 < interval_ms < _NEVER_MS else 0.0,
+            kept_on_cancel=enabled and not externalization.get("delete_on_cancellation", True),
+            kept_on_failure=enabled,
+        )
+
+
+@dataclass(frozen=True)
+class AsyncOperation:
+    """A savepoint, stop or disposal that was asked for. A failed one is completed, too.
+
+    Args:
+        completed: Whether it has come to an end, good or bad.
+        location: The savepoint's path, when there is one.
+        failure: The last ``Caused by``, when it failed.
+        stack_trace: All of it; a failed stop names its good savepoint in it.
+    """
+
+    completed: bool
+    location: str | None = None
+    failure: str | None = None
+    stack_trace: str = ""
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> AsyncOperation:
+        """From ``/jobs/{id}/savepoints/{triggerid}`` or ``/savepoint-disposal/{triggerid}``."""
+        operation = answer.get("operation") or {}
+        cause = operation.get("failure-cause")
+        stack_trace = (cause or {}).get("stack-trace") or ""
+        return cls(
+            completed=answer["status"]["id"] == "COMPLETED",
+            location=operation.get("location"),
+            failure=last_caused_by(stack_trace or cause.get("class", "")) if cause else None,
+            stack_trace=stack_trace,
+        )
+
+
+class FlinkLifecycleClient(FlinkRestClient):
+    """``FlinkRestClient`` with everything that the eleven actions need besides."""
+
+    def jars(self) -> list[UploadedJar]:
+        """The jars that lie on the JobManager."""
+        answer = self._get("ListJars", "/jars", self.base_url)
+        return [
+            UploadedJar(jar["id"], jar.get("name", ""), jar.get("uploaded", 0))
+            for jar in answer["files"]
+        ]
+
+    def plan_jar(
+        self,
+        jar_id: str,
+        *,
+        entry_class: str | None,
+        program_args: tuple[str, ...],
+        parallelism: int,
+        flink_configuration: Mapping[str, str],
+    ) -> None:
+        """Run ``main()`` up to the job's plan, and start nothing.
+
+        Raises:
+            CallFailed: The jar, the class or ``main()`` is at fault, with the last ``Caused by``.
+        """
+        body: dict[str, Any] = {
+            "programArgsList": list(program_args),
+            "parallelism": parallelism,
+        }
+        if entry_class is not None:
+            body["entryClass"] = entry_class
+        if flink_configuration:
+            body["flinkConfiguration"] = dict(flink_configuration)
+        # Nothing starts, but the failures are those of a submit: 500 for a missing class.
+        self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", body)
+
+    def checkpoint_config(self, job_id: str) -> CheckpointConfig:
+        """How the job takes checkpoints; a job without any has the defaults."""
+        try:
+            path = f"/jobs/{job_id}/checkpoints/config"
+            answer = self._get("GetCheckpointConfig", path, f"job {job_id}")
+        except NotFound:
+            return CheckpointConfig()
+        return CheckpointConfig.from_json(answer)
+
+    def jobmanager_config(self) -> dict[str, str]:
+        """The JobManager's own settings."""
+        answer = self._get("GetJobManagerConfig", "/jobmanager/config", self.base_url)
+        return {setting["key"]: setting["value"] for setting in answer}
+
+    def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
+        """Ask for a savepoint. Flink answers alike for a job that it does not know."""
+        body: dict[str, Any] = {"triggerId": trigger_id, "cancel-job": False}
+        if directory is not None:
+            body["target-directory"] = directory
+        path = f"/jobs/{job_id}/savepoints"
+        self._call("TriggerSavepoint", "POST", path, f"job {job_id}", json=body)
+
+    def stop(self, job_id: str, trigger_id: str, directory: str | None, *, drain: bool) -> None:
+        """Ask to stop the job with a savepoint, under the names of this endpoint alone."""
+        body: dict[str, Any] = {"triggerId": trigger_id, "drain": drain}
+        if directory is not None:
+            body["targetDirectory"] = directory
+        self._call("StopJob", "POST", f"/jobs/{job_id}/stop", f"job {job_id}", json=body)
+
+    def savepoint_operation(self, job_id: str, trigger_id: str) -> AsyncOperation | None:
+        """A savepoint or stop; None when it was never asked for or ended over 5 minutes ago."""
+        path = f"/jobs/{job_id}/savepoints/{trigger_id}"
+        return self._operation("GetSavepoint", path, f"job {job_id}, trigger id {trigger_id}")
+
+    def dispose_savepoint(self, path: str) -> str:
+        """Ask to delete a savepoint, and return the id to follow it by, which Flink chooses."""
+        body = {"savepoint-path": path}
+        answer = self._call("DisposeSavepoint", "POST", "/savepoint-disposal", path, json=body)
+        return str(answer["request-id"])
+
+    def disposal_operation(self, request_id: str) -> AsyncOperation | None:
+        """A disposal; None when Flink has forgotten it."""
+        path = f"/savepoint-disposal/{request_id}"
+        return self._operation("GetDisposal", path, f"disposal {request_id}")
+
+    def _operation(self, operation: str, path: str, resource: str) -> AsyncOperation | None:
+        try:
+            return AsyncOperation.from_json(self._get(operation, path, resource))
+        except NotFound:
+            return None

@@ -1,0 +1,166 @@
+"""Savepoints, stops and disposals on a JobManager: asked for once, followed to their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from flinkglue.errors import CallFailed
+from flinkglue.flink.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
+from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.models import JobView
+
+# Flink's StopWithSavepointStoppingException: the savepoint is good, the stop was not.
+_GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>\S+), but")
+# Flink's answer to disposing of a savepoint twice.
+_ALREADY_GONE = "Cannot find checkpoint or savepoint"
+_NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
+
+
+class SavepointOperations:
+    """Follows Flink's asynchronous operations by trigger ids that the caller chose.
+
+    Args:
+        client: The JobManager.
+        view: Looks at a job.
+        stored: The paths of a job's savepoints in storage, newest first; none if nobody can look.
+        patience: How long to wait.
+    """
+
+    def __init__(
+        self,
+        client: FlinkLifecycleClient,
+        view: Callable[[str], JobView | None],
+        stored: Callable[[str], list[str]],
+        patience: Patience,
+    ) -> None:
+        self._client = client
+        self._view = view
+        self._stored = stored
+        self._patience = patience
+
+    def take(self, request: SavepointRequest) -> str:
+        """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
+
+        def ask() -> None:
+            self._client.trigger_savepoint(request.job_id, request.trigger_id, request.directory)
+
+        done = self._follow(request, ask, self._already_taken)
+        if isinstance(done, str):
+            return done
+        if done.location:
+            return done.location
+        raise SavepointFailed(f"Flink took no savepoint of job {request.job_id}: {done.failure}")
+
+    def stop(self, request: SavepointRequest) -> str:
+        """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
+
+        def ask() -> None:
+            self._client.stop(
+                request.job_id, request.trigger_id, request.directory, drain=request.drain
+            )
+
+        done = self._follow(request, ask, self._already_stopped)
+        if isinstance(done, str):
+            return done
+        if done.location is None:
+            good = _GOOD_SAVEPOINT.search(done.stack_trace)
+            raise SavepointFailed(
+                f"Flink did not stop job {request.job_id}: {done.failure}",
+                good["path"] if good else None,
+            )
+        return self._ended(request.job_id, done.location)
+
+    def dispose(self, path: str) -> None:
+        """Delete a savepoint; see ``FlinkBackend.dispose_savepoint``."""
+        request_id = self._patience.bear(lambda: self._client.dispose_savepoint(path))
+        for _ in self._patience.looks(f"the disposal of {path}"):
+            done = self._patience.bear(lambda: self._client.disposal_operation(request_id))
+            if done is None:
+                raise SavepointFailed(f"Flink forgot the disposal of {path}: ask for it again")
+            if done.completed and (done.failure is None or _ALREADY_GONE in done.stack_trace):
+                return
+            if done.completed:
+                raise SavepointFailed(f"Flink did not dispose of {path}: {done.failure}")
+
+    def _follow(
+        self,
+        request: SavepointRequest,
+        ask: Callable[[], None],
+        already: Callable[[SavepointRequest], str | None],
+    ) -> AsyncOperation | str:
+        """The completed operation, or the path of a savepoint whose operation was forgotten."""
+        for _ in self._patience.looks(f"savepoint {request.trigger_id} of job {request.job_id}"):
+            operation = self._patience.bear(
+                lambda: self._client.savepoint_operation(request.job_id, request.trigger_id)
+            )
+            if operation is None:
+                # Never asked for, forgotten after five minutes, or lost with the JobManager.
+                if path := already(request):
+                    return path
+                self._ask(request, ask)
+            elif operation.completed:
+                return operation
+        raise AssertionError("looks never end")
+
+    def _already_taken(self, request: SavepointRequest) -> str | None:
+        view = self._view(request.job_id)
+        if view is None:
+            raise _lost(request, self._newest_stored(request))
+        path = _new(view.savepoint_path, request)
+        if path is None and view.is_terminal:
+            raise _ended_before(request, view)
+        return path
+
+    def _already_stopped(self, request: SavepointRequest) -> str | None:
+        view = self._view(request.job_id)
+        if view is None:
+            if path := self._newest_stored(request):
+                return path
+            raise _lost(request, None)
+        if not view.is_terminal:
+            return None
+        path = _new(view.savepoint_path, request)
+        if path is None:
+            raise _ended_before(request, view)
+        if view.state != "FINISHED":
+            raise SavepointFailed(f"job {request.job_id} ended as {view.in_words()}", path)
+        return path
+
+    def _newest_stored(self, request: SavepointRequest) -> str | None:
+        newest = next(iter(self._stored(request.job_id)), None)
+        return _new(newest, request)
+
+    def _ask(self, request: SavepointRequest, ask: Callable[[], None]) -> None:
+        try:
+            self._patience.bear(ask)
+        except PASSING:
+            raise
+        except CallFailed as error:
+            raise SavepointFailed(
+                f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
+            ) from error
+
+    def _ended(self, job_id: str, path: str) -> str:
+        for _ in self._patience.looks(f"the end of job {job_id} after its savepoint {path}"):
+            view = self._view(job_id)
+            if view is None or view.state == "FINISHED":
+                return path
+            if view.is_terminal:
+                raise SavepointFailed(f"job {job_id} ended as {view.in_words()}", path)
+        raise AssertionError("looks never end")
+
+
+def _new(path: str | None, request: SavepointRequest) -> str | None:
+    return None if path is None or path == request.earlier_path else path
+
+
+def _ended_before(request: SavepointRequest, view: JobView) -> SavepointFailed:
+    return SavepointFailed(
+        f"job {request.job_id} ended as {view.in_words()} before a savepoint was taken"
+    )
+
+
+def _lost(request: SavepointRequest, path: str | None) -> SavepointFailed:
+    return SavepointFailed(f"the JobManager no longer knows job {request.job_id}", path)

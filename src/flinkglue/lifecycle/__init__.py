@@ -1,0 +1,1 @@
+"""The lifecycle of a Flink job: eleven actions with one meaning on every backend."""

@@ -1,0 +1,93 @@
+"""The eleven actions: one way in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import FlinkGlueError, JobFailed
+from flinkglue.lifecycle import inventory, start, stop, update
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Transaction
+
+_ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
+    Action.NEW: start.new,
+    Action.START: start.start,
+    Action.STOP: stop.stop,
+    Action.UPDATE: update.update,
+    Action.STATELESS_UPDATE: update.stateless_update,
+    Action.LAST_STATE_UPDATE: update.last_state_update,
+    Action.SAVEPOINT: stop.savepoint,
+    Action.CANCEL: stop.cancel,
+    Action.DELETE: inventory.delete,
+    Action.RE_LAUNCH: update.re_launch,
+}
+
+
+def perform(
+    request: ActionRequest,
+    backend: FlinkBackend,
+    journal: Journal,
+    *,
+    options: ActionOptions | None = None,
+    clock: Clock | None = None,
+    now: Callable[[], float] = time.time,
+) -> Outcome:
+    """Do the action, or go on with it where it was interrupted, or return how it ended.
+
+    It may be killed at any moment and called again with the same intent: what was decided stands,
+    and nothing is started twice. An action that came to a bad end is a value: ask its ``failure``.
+
+    Args:
+        request: What is asked for.
+        backend: Where the job runs.
+        journal: What is remembered; the same one for every process that acts on this job.
+        options: How to go about it.
+        clock: The time to wait by.
+        now: The time of day in seconds since the epoch.
+
+    Raises:
+        Refused, InvalidInput: Nothing was changed, and the intent may be used again.
+        Conflict: Another intent on this job has not ended.
+        CallFailed, DeadlineExceeded: A service was out of order for too long. The action has not
+            ended: call again with the same intent.
+    """
+    if request.action is Action.LIST_SAVEPOINT:
+        found = tuple(inventory.list_savepoints(request.job_name, backend, journal))
+        return Outcome(request.action, request.job_name, savepoints=found)
+    entry = journal.begin(
+        request.intent, request.action, request.job_name, take_over=request.take_over
+    )
+    if entry.outcome is not None:
+        return entry.outcome
+    tx = Transaction(
+        request, backend, journal, entry, options or ActionOptions(), clock or SystemClock(), now
+    )
+    try:
+        outcome = _acted(tx)
+    except FlinkGlueError:
+        if not tx.fact("plan"):
+            journal.withdraw(tx.entry)
+        raise
+    return journal.end(tx.entry, outcome)
+
+
+def _acted(tx: Transaction) -> Outcome:
+    try:
+        tx.check_same_spec()
+        return _ACTIONS[tx.request.action](tx)
+    except JobFailed as error:
+        path = error.path if isinstance(error, SavepointFailed) else None
+        plan = tx.fact("plan") or {}
+        job_id = plan.get("job_id", tx.record().job_id)
+        view = tx.backend.view(job_id) if job_id else None
+        tx.say(str(error))
+        return tx.outcome(
+            job_id=job_id,
+            state=view.state if view else "",
+            savepoint_path=path,
+            failure=str(error),
+        )

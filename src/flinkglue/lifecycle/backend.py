@@ -1,0 +1,144 @@
+"""What an action needs of a place where Flink jobs run: the primitives that every backend gives.
+
+Each primitive may be called again with the same arguments after any interruption, and then ends as
+if it had been called once. That, and not the calls' order, is what makes the actions safe to kill.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from flinkglue.errors import JobFailed
+from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One start of a job, decided and written down before it is sent.
+
+    Args:
+        spec: What is to run.
+        job_id: The Flink job id to run under; a backend that chooses ids itself finds the job by
+            its name instead.
+        restore_from: A savepoint or retained checkpoint; None starts without state.
+        previous_job_id: The job that this one takes the place of; empty for the first.
+    """
+
+    spec: JobSpec
+    job_id: str
+    restore_from: str | None = None
+    previous_job_id: str = ""
+
+
+@dataclass(frozen=True)
+class SavepointRequest:
+    """One savepoint, decided and written down before it is asked for.
+
+    Args:
+        job_id: The Flink job.
+        trigger_id: 32 hexadecimal digits; asked for twice, Flink does it once.
+        earlier_path: The job's newest savepoint before this one was asked for, by which a new one
+            is known when Flink has forgotten the trigger id.
+        directory: Where to write it; None: the cluster's own directory.
+        drain: Let the sources end first. Only for a job that never starts again.
+    """
+
+    job_id: str
+    trigger_id: str
+    earlier_path: str | None = None
+    directory: str | None = None
+    drain: bool = False
+
+
+class LaunchRefused(JobFailed):
+    """The service would not start the job: its jar, class, ``main()`` or savepoint is at fault."""
+
+
+class SavepointFailed(JobFailed):
+    """A savepoint or a stop with savepoint did not come to its good end.
+
+    Args:
+        message: What happened, with the job id and the cause.
+        path: A savepoint that is good although the stop failed after it.
+    """
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        self.path = path
+        super().__init__(message)
+
+
+class FlinkBackend(Protocol):
+    """A place where Flink jobs run.
+
+    A lookup that fails raises; it never looks like "there is no such job".
+    """
+
+    name: str
+
+    def find(self, job_name: str) -> list[JobView]:
+        """The jobs that carry this name, newest first; names may be double."""
+
+    def view(self, job_id: str) -> JobView | None:
+        """The job as it is now; None only when the service says that it does not exist."""
+
+    def check_jar(self, spec: JobSpec) -> None:
+        """Return when the jar is there and its plan can be made.
+
+        Raises:
+            LaunchRefused: It cannot be run, with the cause.
+        """
+
+    def has_jar(self, spec: JobSpec) -> bool:
+        """Whether exactly this content can still be run: what a rollback needs."""
+
+    def submit(self, launch: Launch) -> JobView:
+        """Start it, or adopt the job that an earlier call with the same launch started.
+
+        Raises:
+            LaunchRefused: It cannot be run, with the cause; nothing runs.
+            InDoubt: Nobody can tell whether it runs. Call again with the same launch.
+        """
+
+    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+        """Stop the job for good and return its savepoint's path, which exists then.
+
+        Raises:
+            SavepointFailed: With the cause, and the path if the savepoint is good.
+        """
+
+    def savepoint(self, request: SavepointRequest) -> str:
+        """Take a savepoint while the job runs on, and return its path.
+
+        Raises:
+            SavepointFailed: With the cause; the job was left alone.
+        """
+
+    def cancel(self, job_id: str) -> JobView | None:
+        """End the job without a savepoint, and return it when it has ended; None: it is gone."""
+
+    def newest_checkpoint(self, job_id: str) -> str | None:
+        """The newest retained checkpoint of a job that the service no longer knows, if any."""
+
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
+        """What lies in the savepoint directory of these Flink jobs, newest first.
+
+        Raises:
+            InvalidInput: The backend was given no way to read the directory.
+        """
+
+    def can_read_storage(self) -> bool:
+        """Whether ``newest_checkpoint`` and ``stored_savepoints`` can look."""
+
+    def dispose_savepoint(self, path: str) -> None:
+        """Delete a savepoint; one that is already gone is fine.
+
+        Raises:
+            SavepointFailed: It could not be deleted, with the cause.
+        """
+
+    def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
+        """Let the service forget this job's jars except these."""
+
+    def flink_version(self) -> str:
+        """The version that the service runs."""

@@ -1,0 +1,150 @@
+"""Whether a job is well, judged by several looks at it. Pure.
+
+One look is not enough: a job in a crash loop says RUNNING most of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from flinkglue.lifecycle.models import JobView
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at a job.
+
+    Args:
+        at: Seconds on any clock that only goes forward.
+        view: What was seen; None: the service says that there is no such job.
+    """
+
+    at: float
+    view: JobView | None
+
+
+@dataclass(frozen=True)
+class HealthLimits:
+    """What a healthy job may do within the time that the samples cover.
+
+    Args:
+        most_restarts: More restarts are a crash loop.
+        most_failed_checkpoints: More failed checkpoints are unhealthy.
+        checkpoint_within_seconds: A checkpointing job that was watched for longer, and for three of
+            its intervals, must have completed one.
+        least_taskmanagers: Fewer processes in the cluster are unhealthy; None: not looked at.
+    """
+
+    most_restarts: int = 2
+    most_failed_checkpoints: int = 2
+    checkpoint_within_seconds: float = 600
+    least_taskmanagers: int | None = None
+
+
+@dataclass(frozen=True)
+class Healthy:
+    """The job is well."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job came to its own good end."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """The job is not well.
+
+    Args:
+        job_id: Its Flink job id; empty when there is no job.
+        reason: Why, in words.
+        exception: The last ``Caused by`` of its newest failure.
+        is_down: Whether it has ended or is gone, so that only a new launch helps.
+    """
+
+    job_id: str
+    reason: str
+    exception: str | None = None
+    is_down: bool = False
+
+
+Verdict = Healthy | Finished | Degraded
+
+
+def verdict(samples: Sequence[Sample], limits: HealthLimits | None = None) -> Verdict:
+    """How the job is, by samples of one job id, oldest first; at least one.
+
+    The first reason that applies wins, the gravest first.
+    """
+    limits = limits or HealthLimits()
+    last = samples[-1].view
+    if last is None:
+        return Degraded("", "the service no longer knows the job", is_down=True)
+    if last.state == "FINISHED":
+        return Finished(last.job_id)
+    if last.is_terminal:
+        return Degraded(last.job_id, f"it ended as {last.state}", last.exception, is_down=True)
+    reason = next(filter(None, (check(samples, last, limits) for check in _CHECKS)), None)
+    return Degraded(last.job_id, reason, last.exception) if reason else Healthy(last.job_id)
+
+
+def _crash_loop(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
+    restarts = _growth(samples, "restarts")
+    if restarts <= limits.most_restarts:
+        return None
+    return f"crash loop: {restarts} restarts within {_seconds(samples):g} s"
+
+
+def _tasks(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
+    if last.is_running_for_real:
+        return None
+    return f"not all tasks run: {last.in_words()}"
+
+
+def _taskmanagers(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
+    if last.taskmanagers is None or limits.least_taskmanagers is None:
+        return None
+    if last.taskmanagers >= limits.least_taskmanagers:
+        return None
+    return f"task managers lost: {last.taskmanagers} of {limits.least_taskmanagers} are there"
+
+
+def _failing_checkpoints(
+    samples: Sequence[Sample], last: JobView, limits: HealthLimits
+) -> str | None:
+    failed = _growth(samples, "failed_checkpoints")
+    if failed <= limits.most_failed_checkpoints:
+        return None
+    return f"checkpoints fail: {failed} within {_seconds(samples):g} s"
+
+
+def _stalled_checkpoints(
+    samples: Sequence[Sample], last: JobView, limits: HealthLimits
+) -> str | None:
+    if not last.checkpointing or _growth(samples, "completed_checkpoints") > 0:
+        return None
+    if _seconds(samples) <= max(
+        limits.checkpoint_within_seconds, 3 * last.checkpoint_every_seconds
+    ):
+        return None
+    return f"checkpoints stall: none completed within {_seconds(samples):g} s"
+
+
+_CHECKS = (_crash_loop, _tasks, _taskmanagers, _failing_checkpoints, _stalled_checkpoints)
+
+
+def _growth(samples: Sequence[Sample], counter: str) -> int:
+    """How far a counter rose; a counter that starts again at 0 counts from there."""
+    values = [getattr(sample.view, counter) for sample in samples if sample.view]
+    steps = pairwise(values)
+    return sum(new - old if new >= old else new for old, new in steps)
+
+
+def _seconds(samples: Sequence[Sample]) -> float:
+    return samples[-1].at - samples[0].at

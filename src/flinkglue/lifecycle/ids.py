@@ -1,0 +1,27 @@
+"""The ids that we choose for Flink: the same intent always asks for the same job. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def job_id_of(intent: str, generation: int) -> str:
+    """The Flink job id of a launch: 32 hexadecimal digits.
+
+    Args:
+        intent: What asked for it, for example a flow run's id with its action.
+        generation: How many times the job has been launched. A Flink job id is spent once it was
+            used, so each relaunch raises it.
+    """
+    return _digits("job", intent, str(generation))
+
+
+def trigger_id_of(intent: str, generation: int, step: str) -> str:
+    """The id of a savepoint, stop or disposal: asked for twice, Flink does it once."""
+    return _digits("trigger", intent, str(generation), step)
+
+
+def _digits(*parts: str) -> str:
+    # The lengths keep ("a:b", "c") and ("a", "b:c") apart.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,104 @@
+"""LIST_SAVEPOINT, DELETE and the retention of savepoints: what there is, and what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Outcome, Savepoint
+from flinkglue.lifecycle.retention import Retention, disposable
+from flinkglue.lifecycle.transaction import Transaction
+
+
+def delete(tx: Transaction) -> Outcome:
+    """Forget the job: its record, and its jars on the cluster. Savepoints stay."""
+
+    def check() -> dict[str, str]:
+        view = tx.current_job()
+        if view is not None and not view.is_terminal:
+            reason = f"job {view.job_id} is {view.in_words()}"
+            raise tx.refuse(reason, "STOP it with a savepoint or CANCEL it first.")
+        return {"job_id": tx.record().job_id}
+
+    plan = tx.once("plan", check)
+    tx.backend.keep_jars(tx.job_name, frozenset())
+    tx.journal.forget_job_record(tx.job_name)
+    savepoints = tuple(tx.journal.savepoints(tx.job_name))
+    tx.say(f"the job is forgotten; {len(savepoints)} savepoints stay in the ledger")
+    return tx.outcome(previous_job_id=plan["job_id"], savepoints=savepoints)
+
+
+def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> list[Savepoint]:
+    """The ledger together with what lies in the savepoint directory, newest first."""
+    ledger = journal.savepoints(job_name)
+    if not backend.can_read_storage():
+        return ledger
+    job_ids = {savepoint.job_id for savepoint in ledger} | {journal.job_record(job_name).job_id}
+    stored = backend.stored_savepoints(job_name, frozenset(job_ids - {""}))
+    stored_by_path = {_plain(savepoint.path): savepoint for savepoint in stored}
+    known = {_plain(savepoint.path) for savepoint in ledger}
+    listed = [
+        _merged(savepoint, stored_by_path.get(_plain(savepoint.path))) for savepoint in ledger
+    ]
+    strangers = [
+        replace(savepoint, is_stored=True)
+        for path, savepoint in stored_by_path.items()
+        if path not in known
+    ]
+    return sorted(listed + strangers, key=lambda savepoint: savepoint.taken_at, reverse=True)
+
+
+def _merged(savepoint: Savepoint, stored: Savepoint | None) -> Savepoint:
+    if stored is None:
+        return replace(savepoint, is_stored=False)
+    return replace(savepoint, is_stored=True, size_bytes=stored.size_bytes)
+
+
+def _plain(path: str) -> str:
+    # Flink writes "file:/dir", people write "file:///dir".
+    scheme, colon, rest = path.partition(":")
+    return f"{scheme}:/{rest.lstrip('/')}" if colon and scheme == "file" else path.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Disposals:
+    """What a retention did.
+
+    Args:
+        disposed: These are gone from storage and from the ledger.
+        failed: These could not be disposed of and stay in the ledger, each with the reason.
+        skipped: Why nothing was looked at; empty when it was.
+    """
+
+    disposed: tuple[Savepoint, ...] = ()
+    failed: tuple[tuple[Savepoint, str], ...] = ()
+    skipped: str = ""
+
+
+def apply_retention(
+    job_name: str,
+    retention: Retention,
+    backend: FlinkBackend,
+    journal: Journal,
+    now: Callable[[], float],
+) -> Disposals:
+    """Dispose of the savepoints that the limits let go, and then strike them out of the ledger.
+
+    Does nothing while an action on the job is under way: it may be about to use one.
+    """
+    if owner := journal.owner(job_name):
+        return Disposals(skipped=f"the intent {owner} is acting on the job")
+    in_use = {path for path in [journal.job_record(job_name).restored_from] if path}
+    going = disposable(journal.savepoints(job_name), retention, in_use=in_use, now=now())
+    disposed, failed = [], []
+    for savepoint in going:
+        try:
+            backend.dispose_savepoint(savepoint.path)
+        except SavepointFailed as error:
+            failed.append((savepoint, str(error)))
+            continue
+        journal.forget_savepoint(job_name, savepoint.path)
+        disposed.append(savepoint)
+    return Disposals(tuple(disposed), tuple(failed))

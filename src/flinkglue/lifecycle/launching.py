@@ -1,0 +1,105 @@
+"""Starting a job so that it is there once, and seeing it run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flinkglue.lifecycle.backend import Launch, LaunchRefused
+from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.readiness import NotReady, ReadyGate
+from flinkglue.lifecycle.transaction import Transaction
+
+# A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
+_SPENT_ID = "library BLOBs"
+
+
+def launch(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None) -> str:
+    """Start the job and wait until it runs for real; why it does not, or nothing.
+
+    Args:
+        label: What this launch is to the action: ``new`` or ``rollback``. The facts about it are
+            written down under this name.
+        restore_from: A savepoint or retained checkpoint; None starts without state.
+    """
+    failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
+    if _SPENT_ID not in failure:
+        return failure
+    tx.say(f"the job id {launched_id(tx, label)} is spent: launching under the next one")
+    end_launched(tx, label)
+    label = f"{label}_again"
+    return tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
+
+
+def launched_id(tx: Transaction, label: str) -> str:
+    """The Flink job id of a launch; empty when it was not made."""
+    for name in (f"{label}_again", label):
+        if known := tx.fact(f"{name}_job_id") or (tx.fact(f"{name}_launch") or {}).get("job_id"):
+            return str(known)
+    return ""
+
+
+def end_launched(tx: Transaction, label: str) -> None:
+    """Make sure that nothing of a failed launch runs on."""
+    job_id = launched_id(tx, label)
+    ended = tx.backend.cancel(job_id) if job_id else None
+    if ended is not None:
+        tx.say(f"the launch {job_id} has ended as {ended.state}")
+
+
+def _attempt(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None) -> str:
+    before = tx.record().job_id
+    decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
+    _record_launch(tx, decided, spec, restore_from)
+    start = f"from {restore_from}" if restore_from else "without state"
+    tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
+    try:
+        view = tx.backend.submit(
+            Launch(spec, decided["job_id"], restore_from, decided["previous_job_id"])
+        )
+        tx.once(f"{label}_job_id", lambda: view.job_id)
+        _record_job_id(tx, view.job_id)
+        _await_ready(tx, view)
+    except (LaunchRefused, NotReady) as error:
+        tx.say(f"launch {decided['job_id']} failed: {error}")
+        return str(error)
+    tx.journal.save_job_record(replace(tx.record(), good_spec=spec))
+    return ""
+
+
+def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
+    return {**tx.next_launch(), "previous_job_id": previous_job_id}
+
+
+def _record_launch(
+    tx: Transaction, decided: dict[str, Any], spec: JobSpec, restore_from: str | None
+) -> None:
+    """Say in the job's record what is about to run: whoever comes next finds it by this id."""
+    record = tx.record()
+    if record.generation < decided["generation"]:
+        tx.journal.save_job_record(
+            replace(
+                record,
+                job_id=decided["job_id"],
+                generation=decided["generation"],
+                spec=spec,
+                restored_from=restore_from,
+            )
+        )
+
+
+def _record_job_id(tx: Transaction, job_id: str) -> None:
+    """A service that chooses ids itself tells the id only now."""
+    record = tx.record()
+    if record.job_id != job_id:
+        tx.journal.save_job_record(replace(record, job_id=job_id))
+
+
+def _await_ready(tx: Transaction, view: JobView) -> None:
+    gate = ReadyGate(tx.options.ready, tx.clock.monotonic())
+    for pause in tx.options.pace.pauses():
+        seen = tx.backend.view(view.job_id)
+        if gate.passes(seen, tx.clock.monotonic()):
+            tx.say(f"job {view.job_id} runs: {seen.in_words() if seen else view.in_words()}")
+            return
+        tx.clock.sleep(pause)

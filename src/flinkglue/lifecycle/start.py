@@ -1,0 +1,90 @@
+"""NEW and START: a job that does not run comes to run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.journal import spec_document, spec_of
+from flinkglue.lifecycle.launching import launch, launched_id
+from flinkglue.lifecycle.models import JobSpec, Outcome
+from flinkglue.lifecycle.transaction import Transaction
+
+
+def new(tx: Transaction) -> Outcome:
+    """Start the job for the first time, without state or from a savepoint that is named."""
+    return _run(tx, tx.once("plan", lambda: _plan_new(tx)))
+
+
+def start(tx: Transaction) -> Outcome:
+    """Start a stopped job from its newest savepoint, or from the one that is named."""
+    return _run(tx, tx.once("plan", lambda: _plan_start(tx)))
+
+
+def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
+    spec = spec_of(plan["spec"])
+    failure = launch(tx, "new", spec, plan["restore_from"])
+    job_id = launched_id(tx, "new")
+    if not failure:
+        tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
+    view = tx.backend.view(job_id)
+    return tx.outcome(
+        job_id=job_id,
+        previous_job_id=plan["previous_job_id"],
+        state=view.state if view else "",
+        savepoint_path=plan["restore_from"],
+        failure=failure,
+    )
+
+
+def _plan_new(tx: Transaction) -> dict[str, Any]:
+    _check_nothing_runs(tx)
+    spec, path = _asked_spec(tx), tx.request.savepoint_path
+    record = tx.record()
+    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    if record.spec is not None and newest is not None and path is None:
+        raise tx.refuse(
+            f"NEW starts without state, and there is the savepoint {newest.path}",
+            "START goes on from it. DELETE forgets the job, so that NEW may start it clean.",
+        )
+    tx.backend.check_jar(spec)
+    return _plan(tx, spec, path)
+
+
+def _plan_start(tx: Transaction) -> dict[str, Any]:
+    _check_nothing_runs(tx)
+    spec = _asked_spec(tx)
+    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    path = tx.request.savepoint_path or (newest.path if newest else None)
+    if path is None:
+        raise tx.refuse(
+            "no savepoint of this job is known",
+            "Name one with savepoint_path. NEW starts without state, RE_LAUNCH from the newest "
+            "retained checkpoint.",
+        )
+    tx.backend.check_jar(spec)
+    return _plan(tx, spec, path)
+
+
+def _plan(tx: Transaction, spec: JobSpec, restore_from: str | None) -> dict[str, Any]:
+    return {
+        "spec": spec_document(spec),
+        "restore_from": restore_from,
+        "previous_job_id": tx.record().job_id,
+    }
+
+
+def _asked_spec(tx: Transaction) -> JobSpec:
+    spec = tx.request.spec or tx.record().returnable_spec
+    if spec is None:
+        raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
+    return spec
+
+
+def _check_nothing_runs(tx: Transaction) -> None:
+    view = tx.current_job()
+    if view is not None and not view.is_terminal:
+        raise tx.refuse(
+            f"job {view.job_id} has this name and is {view.in_words()}",
+            "UPDATE, STATELESS_UPDATE or LAST_STATE_UPDATE replaces it; STOP or CANCEL ends it.",
+        )

@@ -1,0 +1,247 @@
+"""One action under way: what was decided is written down once, and what happened is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
+from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
+from flinkglue.lifecycle.journal import Entry, JobRecord, Journal
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.readiness import ReadyLimits
+
+T = TypeVar("T")
+_STARTS_FROM = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
+
+
+class Refused(Conflict):
+    """An action was refused before anything was changed."""
+
+
+@dataclass(frozen=True)
+class ActionRequest:
+    """What is asked for.
+
+    Args:
+        intent: Who asks, for example ``<flow run id>:UPDATE:1``. The same intent is done once, and
+            goes on where it was interrupted; a person's second try has another one.
+        action: The action.
+        job_name: The job.
+        spec: What to run: needed by NEW and UPDATE; otherwise what ran last.
+        savepoint_path: What to start from, for NEW, START, LAST_STATE_UPDATE and RE_LAUNCH. Without
+            it, START takes the newest savepoint of the ledger, the others the newest checkpoint.
+        job_id: The Flink job that is meant, where the name alone does not tell.
+        drain: Let the sources of a stopped job end first; only for a stop for good.
+        take_over: Give up an unfinished intent on this job, whose process is known to be dead.
+    """
+
+    intent: str
+    action: Action
+    job_name: str
+    spec: JobSpec | None = None
+    savepoint_path: str | None = None
+    job_id: str = ""
+    drain: bool = False
+    take_over: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.intent.strip():
+            raise InvalidInput("intent", self.intent, "a text that is not blank")
+        if not self.job_name.strip():
+            raise InvalidInput("job_name", self.job_name, "a name that is not blank")
+        if self.spec is not None and self.spec.job_name != self.job_name:
+            raise InvalidInput("spec.job_name", self.spec.job_name, repr(self.job_name))
+        if self.spec is None and self.action in (Action.NEW, Action.UPDATE):
+            raise InvalidInput("spec", None, f"what to run: {self.action} needs it")
+        if self.savepoint_path is not None and self.action not in _STARTS_FROM:
+            allowed = f"nothing for {self.action}; it is for {', '.join(_STARTS_FROM)}"
+            raise InvalidInput("savepoint_path", self.savepoint_path, allowed)
+        if self.drain and self.action is not Action.STOP:
+            raise InvalidInput("drain", self.drain, "only for STOP")
+
+
+@dataclass(frozen=True)
+class ActionOptions:
+    """How to go about it.
+
+    Args:
+        savepoint_directory: Where savepoints are written; None: the cluster's own directory.
+        ready: What is asked of a launched job before it counts as running.
+        roll_back: Whether an update must be able to return to what ran before. Without it, a bad
+            new jar leaves no job.
+        pace: How often to look at a launched job.
+    """
+
+    savepoint_directory: str | None = None
+    ready: ReadyLimits = field(default_factory=ReadyLimits)
+    roll_back: bool = True
+    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
+
+
+@dataclass
+class Transaction:
+    """One action under way.
+
+    Args:
+        request: What is asked for.
+        backend: Where the job runs.
+        journal: What is remembered.
+        entry: This intent's entry.
+        options: How to go about it.
+        clock: The time to wait by.
+        now: The time of day in seconds since the epoch.
+    """
+
+    request: ActionRequest
+    backend: FlinkBackend
+    journal: Journal
+    entry: Entry
+    options: ActionOptions = field(default_factory=ActionOptions)
+    clock: Clock = field(default_factory=SystemClock)
+    now: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self._story = list(self.entry.story)
+
+    @property
+    def job_name(self) -> str:
+        """The job's name."""
+        return self.request.job_name
+
+    @property
+    def story(self) -> tuple[str, ...]:
+        """One line per decision so far."""
+        return tuple(self._story)
+
+    def record(self) -> JobRecord:
+        """What the journal knows of the job."""
+        return self.journal.job_record(self.job_name)
+
+    def say(self, line: str) -> None:
+        """Tell a decision; said again after a crash, it is told once."""
+        if line not in self._story:
+            self._story.append(line)
+
+    def fact(self, name: str) -> Any:
+        """What was written down under this name, or None."""
+        return self.entry.facts.get(name)
+
+    def once(self, name: str, decide: Callable[[], T]) -> T:
+        """What was written down under this name; else decide it and write it down.
+
+        A decision is JSON. After a crash between deciding and writing it is decided again: what it
+        does must bear being done twice.
+        """
+        if name in self.entry.facts:
+            known: T = self.entry.facts[name]
+            return known
+        value = decide()
+        self.entry = self.journal.note(self.entry, story=self.story, facts={name: value})
+        return value
+
+    def refuse(self, reason: str, advice: str) -> Refused:
+        """The error to raise when nothing was changed and nothing will be."""
+        return Refused(
+            self.backend.name,
+            self.request.action,
+            f"job {self.job_name}",
+            reason,
+            advice=advice,
+        )
+
+    def check_same_spec(self) -> None:
+        """Make sure that an interrupted intent goes on with what it began with."""
+        digest = self.request.spec.digest() if self.request.spec else ""
+        if self.once("spec_digest", lambda: digest) != digest:
+            raise InvalidInput("spec", self.request.spec, "what this intent began with")
+
+    def current_job(self) -> JobView | None:
+        """The job that this name means now, live or ended; None when there is none.
+
+        Raises:
+            Refused: The name means more than one live job, or the named job id none.
+        """
+        if self.request.job_id:
+            view = self.backend.view(self.request.job_id)
+            if view is None:
+                reason = f"there is no Flink job {self.request.job_id}"
+                raise self.refuse(reason, "Leave job_id out, or name one of the job list.")
+            return view
+        recorded = self.record().job_id
+        view = self.backend.view(recorded) if recorded else None
+        live = [job for job in self.backend.find(self.job_name) if not job.is_terminal]
+        others = [job for job in live if job.job_id != recorded]
+        if view and not view.is_terminal:
+            others.insert(0, view)
+        if len(others) > 1:
+            ids = ", ".join(job.job_id for job in others)
+            advice = "Cancel all but one, or name the one that is meant with job_id."
+            raise self.refuse(f"{len(others)} live jobs have this name: {ids}", advice)
+        if not others or others[0] is view:
+            return view
+        return self.backend.view(others[0].job_id)
+
+    def live_job(self) -> JobView:
+        """The live job of this name.
+
+        Raises:
+            Refused: There is none.
+        """
+        view = self.current_job()
+        if view is None or view.is_terminal:
+            state = f"its last state is {view.in_words()}" if view else "none is known"
+            newest = next(iter(self.journal.savepoints(self.job_name)), None)
+            start = f"START it from {newest.path}" if newest else "start it with NEW"
+            raise self.refuse(f"no such job runs; {state}", f"To have it running, {start}.")
+        return view
+
+    def next_launch(self) -> dict[str, Any]:
+        """Generation and Flink job id of a launch that was not made before."""
+        generation = self.record().generation + 1
+        return {"generation": generation, "job_id": job_id_of(self.request.intent, generation)}
+
+    def savepoint_request(self, job_id: str, earlier_path: str | None) -> SavepointRequest:
+        """How to ask for this intent's one savepoint."""
+        generation = self.record().generation
+        return SavepointRequest(
+            job_id=job_id,
+            trigger_id=self.once(
+                "trigger_id",
+                lambda: trigger_id_of(self.request.intent, generation, self.request.action),
+            ),
+            earlier_path=earlier_path,
+            directory=self.options.savepoint_directory,
+            drain=self.request.drain,
+        )
+
+    def add_to_ledger(self, job_id: str, path: str) -> None:
+        """Write a savepoint into the ledger with what is known of its job."""
+        view = self.backend.view(job_id)
+        record = self.record()
+        spec = record.spec if record.job_id == job_id else None
+        savepoint = Savepoint(
+            job_name=self.job_name,
+            job_id=job_id,
+            path=path,
+            taken_at=self.now(),
+            size_bytes=view.savepoint_size_bytes if view and view.savepoint_path == path else None,
+            flink_version=self.backend.flink_version(),
+            origin=self.request.action,
+        )
+        if spec is not None:
+            savepoint = replace(
+                savepoint,
+                jar_sha256=spec.jar.sha256,
+                args=spec.args,
+                parallelism=spec.parallelism,
+            )
+        self.journal.record_savepoint(savepoint)
+
+    def outcome(self, **details: Any) -> Outcome:
+        """How it ended, with the story so far."""
+        return Outcome(self.request.action, self.job_name, story=self.story, **details)

@@ -1,0 +1,195 @@
+"""UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE and RE_LAUNCH: another launch takes a job's place.
+
+Everything that can be refused is refused before the old job is touched. When the new launch does
+not come to run, the old one comes back from the same state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.backend import SavepointFailed
+from flinkglue.lifecycle.journal import spec_document, spec_of
+from flinkglue.lifecycle.launching import end_launched, launch, launched_id
+from flinkglue.lifecycle.models import Action, Difference, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.stop import stopped
+from flinkglue.lifecycle.transaction import Transaction
+
+_RETENTION = "execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
+
+
+def update(tx: Transaction) -> Outcome:
+    """Stop with a savepoint, and start the new job from it."""
+    plan = tx.once("plan", lambda: _plan_update(tx))
+    try:
+        path = stopped(tx, plan)
+    except SavepointFailed as error:
+        return _stop_failed(tx, plan, error)
+    return _replace(tx, plan, restore_from=path, return_to=path)
+
+
+def stateless_update(tx: Transaction) -> Outcome:
+    """Cancel, and start the new job without state."""
+    plan = tx.once("plan", lambda: _plan_stateless(tx))
+    kept = _ended_with(tx, plan)
+    return _replace(tx, plan, restore_from=None, return_to=kept)
+
+
+def last_state_update(tx: Transaction) -> Outcome:
+    """Cancel, and start the new job from the newest retained checkpoint."""
+    plan = tx.once("plan", lambda: _plan_last_state(tx))
+    path = plan["savepoint_path"] or _ended_with(tx, plan)
+    return _replace(tx, plan, restore_from=path, return_to=path)
+
+
+def re_launch(tx: Transaction) -> Outcome:
+    """Start the same job again from its newest retained checkpoint, whether it lives or not."""
+    return last_state_update(tx)
+
+
+def _replace(
+    tx: Transaction, plan: dict[str, Any], *, restore_from: str | None, return_to: str | None
+) -> Outcome:
+    new_spec = spec_of(plan["spec"])
+    failure = launch(tx, "new", new_spec, restore_from)
+    if failure:
+        return _roll_back(tx, plan, failure, return_to)
+    tx.backend.keep_jars(tx.job_name, frozenset({new_spec.jar.sha256}))
+    return _ended(tx, plan, "new", savepoint_path=restore_from)
+
+
+def _roll_back(
+    tx: Transaction, plan: dict[str, Any], new_failure: str, return_to: str | None
+) -> Outcome:
+    end_launched(tx, "new")
+    story = f"the new job did not come to run: {new_failure}"
+    if plan["old_spec"] is None or return_to is None:
+        what = "no retained state" if return_to is None else "nothing that ran before"
+        failure = f"{story}. No job runs now: there is {what} to return to"
+        return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
+    old_spec = spec_of(plan["old_spec"])
+    old_failure = launch(tx, "rollback", old_spec, return_to)
+    if old_failure:
+        failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
+        return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to)
+    tx.backend.keep_jars(tx.job_name, frozenset({old_spec.jar.sha256}))
+    failure = f"{story}. The old job runs again from {return_to}"
+    return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
+
+
+def _ended(tx: Transaction, plan: dict[str, Any], label: str, **details: Any) -> Outcome:
+    job_id = launched_id(tx, label)
+    view = tx.backend.view(job_id) if job_id else None
+    return tx.outcome(
+        job_id=job_id,
+        previous_job_id=plan["job_id"],
+        state=view.state if view else "",
+        changes=tuple(Difference(**change) for change in plan["changes"]),
+        **details,
+    )
+
+
+def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) -> Outcome:
+    """The old job runs on, or comes back from the newest state that there is."""
+    view = tx.backend.view(plan["job_id"])
+    if view is not None and not view.is_terminal:
+        tx.say(f"the old job {plan['job_id']} was not replaced; it is {view.in_words()}")
+        return tx.outcome(
+            job_id=plan["job_id"],
+            state=view.state,
+            failure=f"{error}. The old job goes on",
+            savepoint_path=error.path,
+        )
+    kept = tx.once("kept_state", lambda: error.path or _kept_state(tx, plan["job_id"], view))
+    return _roll_back(tx, plan, str(error), kept)
+
+
+def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
+    """End the old job, and return its newest retained state."""
+
+    def end() -> str | None:
+        ended = tx.backend.cancel(plan["job_id"]) if plan["job_id"] else None
+        return _kept_state(tx, plan["job_id"], ended) or plan["kept_state"]
+
+    kept = tx.once("kept_state", end)
+    tx.say(f"the old job {plan['job_id']} has ended; its newest retained state is {kept}")
+    return kept
+
+
+def _kept_state(tx: Transaction, job_id: str, view: JobView | None) -> str | None:
+    if view is not None:
+        return view.kept_state
+    if not job_id or not tx.backend.can_read_storage():
+        return None
+    record = tx.record()
+    began_with = record.restored_from if record.job_id == job_id else None
+    return tx.backend.newest_checkpoint(job_id) or began_with
+
+
+def _plan_update(tx: Transaction) -> dict[str, Any]:
+    view = tx.live_job()
+    return {**_plan(tx, view), "earlier_path": view.savepoint_path}
+
+
+def _plan_stateless(tx: Transaction) -> dict[str, Any]:
+    return _plan(tx, tx.current_job())
+
+
+def _plan_last_state(tx: Transaction) -> dict[str, Any]:
+    view = tx.current_job()
+    if view is not None and view.state == "FINISHED":
+        raise tx.refuse(
+            f"job {view.job_id} came to its own end, or was stopped with a savepoint",
+            "START goes on from its newest savepoint; NEW runs it again.",
+        )
+    plan = _plan(tx, view)
+    if not plan["kept_state"] and not plan["savepoint_path"]:
+        raise tx.refuse(
+            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended",
+            f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
+            "directory, or name a savepoint or checkpoint with savepoint_path.",
+        )
+    return plan
+
+
+def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
+    record = tx.record()
+    job_id = view.job_id if view else record.job_id
+    known_spec = record.returnable_spec if job_id == record.job_id else None
+    new_spec = tx.request.spec or known_spec
+    if new_spec is None:
+        raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
+    changes = known_spec.difference(new_spec) if known_spec else ()
+    for change in changes:
+        tx.say(f"{change.field}: {change.old} → {change.new}")
+    tx.backend.check_jar(new_spec)
+    old_spec = known_spec if _must_be_able_to_return(tx, view) else None
+    if _must_be_able_to_return(tx, view):
+        _check_way_back(tx, new_spec, old_spec)
+    return {
+        "job_id": job_id,
+        "spec": spec_document(new_spec),
+        "old_spec": spec_document(old_spec) if old_spec else None,
+        "changes": [vars(change) for change in changes],
+        "savepoint_path": tx.request.savepoint_path,
+        "kept_state": _kept_state(tx, job_id, view),
+    }
+
+
+def _must_be_able_to_return(tx: Transaction, view: JobView | None) -> bool:
+    """Whether a job runs now that must not be lost to a bad new one."""
+    lives = view is not None and not view.is_terminal
+    return lives and tx.options.roll_back and tx.request.action is not Action.RE_LAUNCH
+
+
+def _check_way_back(tx: Transaction, new_spec: JobSpec, old_spec: JobSpec | None) -> None:
+    if new_spec.restore_mode == "CLAIM":
+        allowed = "NO_CLAIM, so that a rollback finds its savepoint"
+        raise InvalidInput("restore_mode", "CLAIM", allowed)
+    if old_spec is None or not tx.backend.has_jar(old_spec):
+        what = "its jar is gone" if old_spec else "it was not launched under this name here"
+        raise tx.refuse(
+            f"there is no way back to what runs now: {what}",
+            "STOP it and START the new jar from the savepoint, or ask for no rollback.",
+        )
