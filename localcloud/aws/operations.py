@@ -77,9 +77,14 @@ def operation_of(environ: Environ) -> str:
             request_detail(environ).update(_glue_detail(operation, body))
         return operation
     if service in ("ec2", "iam", "sts"):
-        values = parse_qs(body.decode("utf-8", "replace")) or parse_qs(environ["QUERY_STRING"])
-        return values.get("Action", ["?"])[0]
+        return query_parameter(environ, "Action") or "?"
     return _s3_operation(environ)
+
+
+def query_parameter(environ: Environ, name: str) -> str | None:
+    """A parameter of a request in the query protocol."""
+    text = body_of(environ).decode("utf-8", "replace") or environ["QUERY_STRING"]
+    return parse_qs(text).get(name, [None])[0]
 
 
 def body_of(environ: Environ) -> bytes:

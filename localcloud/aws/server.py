@@ -30,6 +30,7 @@ from localcloud.aws.operations import (
     catalogue,
     is_served,
     operation_of,
+    query_parameter,
     region_of,
     service_of,
 )
@@ -150,7 +151,7 @@ class _Aws:
         # Moto's backends are plain dicts and lists; requests and runs take turns.
         self._moto_lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
-        network = Network(ec2_backends[account_id][region], self._moto_lock)
+        self._network = network = Network(ec2_backends[account_id][region], self._moto_lock)
         logs = JobLogs(logs_backends[account_id][region], self._moto_lock)
         self._scripts = ScriptRunner(
             s3_backends[account_id]["aws"],
@@ -194,7 +195,19 @@ class _Aws:
             return refusal(environ, start_response)
         if service == "glue" and self._glue.serves(operation):
             return self._glue(environ, start_response)
+        if operation == "CreateNetworkInterface" and self._is_subnet_full(environ):
+            message = (
+                "The specified subnet does not have enough free addresses to satisfy the request."
+            )
+            refusal = error_response(service, "InsufficientFreeAddressesInSubnet", message, 400)
+            return refusal(environ, start_response)
         return self._ask_moto(environ, start_response)
+
+    def _is_subnet_full(self, environ: Environ) -> bool:
+        """Moto would count below 0."""
+        subnet_id = query_parameter(environ, "SubnetId")
+        is_known = subnet_id is not None and self._network.subnet_exists(subnet_id)
+        return is_known and self._network.free_addresses(subnet_id) == 0
 
     def _ask_moto(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account.account_id

@@ -37,7 +37,7 @@ class Connections:
         name = request["ConnectionInput"]["Name"]
         if name in self._connections:
             raise GlueError("AlreadyExistsException", f"Connection {name} already exists.")
-        self._store(name, request["ConnectionInput"], created_at=self._now())
+        self._store(name, request["ConnectionInput"])
         return {"CreateConnectionStatus": "READY"}
 
     def get(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Connections:
         created_at = self._found(name)["CreationTime"]
         if request["ConnectionInput"]["Name"] != name:
             raise invalid_input("Connection name in the request and in ConnectionInput differ.")
-        self._store(name, request["ConnectionInput"], created_at=created_at)
+        self._store(name, request["ConnectionInput"], created_at)
         return {}
 
     def delete(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,12 +107,15 @@ class Connections:
             raise entity_not_found(f"Connection {connection_name} not found.")
         return connection
 
-    def _store(self, name: str, definition: Mapping[str, Any], *, created_at: float) -> None:
+    def _store(
+        self, name: str, definition: Mapping[str, Any], created_at: float | None = None
+    ) -> None:
+        now = self._now()
         kept = {key: value for key, value in definition.items() if key not in _NOT_SHOWN}
         self._connections[name] = {
             **kept,
-            "CreationTime": created_at,
-            "LastUpdatedTime": self._now(),
+            "CreationTime": now if created_at is None else created_at,
+            "LastUpdatedTime": now,
             "Status": "READY",
             "ConnectionSchemaVersion": 1,
         }
