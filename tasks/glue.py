@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from typing import Any, cast
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import (
@@ -14,23 +14,24 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import exponential_backoff
+from prefect.tasks import Task, exponential_backoff
 from prefect_aws import AwsCredentials
 
+from blocks.loading import block_of
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
     Conflict,
     InDoubt,
-    InvalidInput,
     ServiceUnavailable,
     Throttled,
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.demand import demand_of
 from flinkglue.glue.job_run import RunRequest, recorded_attempts, run_job
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.ordering import needed_addresses, rank
+from flinkglue.glue.ordering import rank
 from flinkglue.glue.report import (
     RunOutput,
     job_run_markdown,
@@ -38,10 +39,11 @@ from flinkglue.glue.report import (
     ranking_rows,
 )
 from flinkglue.glue.strategies import load_strategy
+from tasks.policy import passing_fault
 
 EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 LOG_LINES = 50
-LOGS_ARRIVE_WITHIN_SECONDS = 15.0
+LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 
 
 def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
@@ -50,16 +52,7 @@ def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
     Raises:
         InvalidInput: There is no block of this name.
     """
-    if isinstance(aws_credentials, AwsCredentials):
-        return aws_credentials
-    try:
-        return cast(AwsCredentials, AwsCredentials.load(aws_credentials))
-    except ValueError as error:
-        raise InvalidInput(
-            "aws_credentials",
-            aws_credentials,
-            "the name of a saved AWS Credentials block; make one in the UI under Blocks",
-        ) from error
+    return block_of(AwsCredentials, "aws_credentials", aws_credentials)
 
 
 def connect(aws_credentials: AwsCredentials) -> GlueClient:
@@ -70,15 +63,15 @@ def connect(aws_credentials: AwsCredentials) -> GlueClient:
     )
 
 
-def is_passing(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether a failed task may succeed later: not so for bad input or a missing permission.
+def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether running the job again may succeed later. It looks first, so even doubt may pass.
 
-    A session that expired passes too, because the retry assumes the block's role again.
+    A session that expired passes too, because the next try assumes the block's role again.
     """
-    error = state.data
-    if isinstance(error, CallFailed) and error.code in EXPIRED:
+    failure = state.result(raise_on_failure=False)
+    if isinstance(failure, CallFailed) and failure.code in EXPIRED:
         return True
-    return isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt)
+    return isinstance(failure, Throttled | ServiceUnavailable | Conflict | InDoubt)
 
 
 # What a task here reads or starts lies outside Prefect, so a cached answer would be a wrong one.
@@ -86,7 +79,7 @@ def is_passing(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
     retries=4,
     retry_delay_seconds=exponential_backoff(backoff_factor=2),
     retry_jitter_factor=0.5,
-    retry_condition_fn=is_passing,
+    retry_condition_fn=passing_fault,
     cache_policy=NO_CACHE,
 )
 def prioritize_connections(
@@ -111,7 +104,7 @@ def prioritize_connections(
     selection = connect(aws_credentials).get_selection(job_name, connection_names)
     ranking = rank(
         selection.connections,
-        needed_addresses(selection.job),
+        demand_of(selection.job).addresses,
         load_strategy(strategy),
         random.SystemRandom().getrandbits(31) if seed is None else seed,
         strategy_name=strategy,
@@ -128,7 +121,7 @@ def prioritize_connections(
     retries=4,
     retry_delay_seconds=exponential_backoff(backoff_factor=5),
     retry_jitter_factor=0.5,
-    retry_condition_fn=is_passing,
+    retry_condition_fn=may_run_again,
     cache_policy=NO_CACHE,
 )
 def run_glue_job(
@@ -162,7 +155,7 @@ def run_glue_job(
     retries=4,
     retry_delay_seconds=exponential_backoff(backoff_factor=2),
     retry_jitter_factor=0.5,
-    retry_condition_fn=is_passing,
+    retry_condition_fn=passing_fault,
     cache_policy=NO_CACHE,
 )
 def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest) -> list[Attempt]:

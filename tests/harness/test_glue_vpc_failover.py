@@ -1,0 +1,214 @@
+"""The Glue flow in a Prefect server, against the local AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import State
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.exceptions import ParameterTypeError
+from prefect.testing.utilities import prefect_test_harness
+from prefect_aws import AwsCredentials
+from prefect_aws.client_parameters import AwsClientParameters
+
+from flinkglue.errors import InvalidInput, JobFailed, NotFound
+from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
+from localcloud.aws.glue.settings import GlueSettings
+from tests.contract.aws_cloud import QUICK, AwsCloud
+
+DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname()))"
+FULL = "Number of IP addresses on subnet is 0: subnet-0a1b2c3d"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect_server() -> Iterator[None]:
+    with prefect_test_harness():
+        yield
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
+    AwsCredentials(
+        aws_access_key_id=running.account["access_key_id"],
+        aws_secret_access_key=running.account["secret_access_key"],
+        region_name=running.account["region"],
+        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
+    ).save("aws", overwrite=True)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def job(cloud: AwsCloud) -> str:
+    cloud.two_connections()
+    return cloud.job(script=DRIVER)
+
+
+def run(**parameters: Any) -> State[Any]:
+    defaults = {
+        "job_name": "job",
+        "connection_names": "a,b",
+        "strategy": "capacity",
+        "retry_delay_seconds": 0,
+    }
+    return glue_vpc_failover(**{**defaults, **parameters}, return_state=True)
+
+
+def outcome(state: State[Any]) -> Any:
+    return state.result(raise_on_failure=False)
+
+
+def artifacts(state: State[Any]) -> dict[str, list[Any]]:
+    """The data of the run's artifacts by key, oldest first."""
+    assert state.state_details.flow_run_id is not None
+    only = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    )
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=only)
+    by_key: dict[str, list[Any]] = {}
+    for artifact in sorted(found, key=lambda a: a.created):
+        by_key.setdefault(str(artifact.key), []).append(artifact.data)
+    return by_key
+
+
+def ranking(state: State[Any], nth: int = 0) -> list[tuple[str, str]]:
+    rows = json.loads(artifacts(state)["connection-ranking"][nth])
+    return [(row["Connection"], row["Group"]) for row in rows]
+
+
+def test_the_driver_lands_where_the_ranking_on_the_page_says(cloud: AwsCloud, job: str) -> None:
+    state = run()
+    result = outcome(state)
+    assert result["state"] == "SUCCEEDED"
+    assert result["connection_name"] == "a"
+    assert ranking(state) == [("a", "good"), ("b", "good")]
+    page = artifacts(state)
+    assert "driver 10.192.20." in page["glue-job-run"][0]
+    assert result["job_run_id"] in page["glue-job-run"][0]
+    assert f"#/job/job/run/{result['job_run_id']}" in str(page["glue-console"][0])
+
+
+def test_a_full_subnet_moves_the_run_to_the_other_one(cloud: AwsCloud, job: str) -> None:
+    subnet_a = cloud.glue.get_connection(Name="a")["Connection"]["PhysicalConnectionRequirements"][
+        "SubnetId"
+    ]
+    cloud.fault("fill-subnet", subnet_id=subnet_a)
+    state = run()
+    assert ranking(state) == [("b", "good"), ("a", "unfit")]
+    assert "driver 10.192.21." in artifacts(state)["glue-job-run"][0]
+
+
+def test_a_run_that_failed_on_its_subnet_is_repeated_with_that_connection_last(
+    cloud: AwsCloud, job: str
+) -> None:
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message=FULL)
+    state = run()
+    result = outcome(state)
+    assert [a["connection_name"] for a in result["attempts"]] == ["a", "b"]
+    assert [a["failure_class"] for a in result["attempts"]] == ["fail over", None]
+    assert ranking(state, 1) == [("b", "good"), ("a", "good")]
+
+
+def test_a_broken_script_is_paid_for_once(cloud: AwsCloud) -> None:
+    cloud.two_connections()
+    cloud.job(script="import sys; print('before'); sys.exit(3)")
+    state = run()
+    assert isinstance(outcome(state), JobFailed)
+    assert "Command failed with exit code" in str(outcome(state))
+    assert len(cloud.glue.get_job_runs(JobName="job")["JobRuns"]) == 1
+    page = artifacts(state)["glue-job-run"][0]
+    assert "## Failure" in page
+    assert "before" in page
+
+
+def test_the_published_behaviour_repeats_every_failure(cloud: AwsCloud) -> None:
+    cloud.two_connections()
+    cloud.job(script="import sys; print(1); sys.exit(3)")
+    state = run(retry_every_failure=True, retries=2)
+    assert isinstance(outcome(state), JobFailed)
+    runs = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    assert [r["Arguments"]["--flinkglue-connection"] for r in runs] == ["a", "b", "a"]
+
+
+def test_arguments_reach_the_job_beside_the_run_key(cloud: AwsCloud) -> None:
+    cloud.two_connections()
+    cloud.job(script="import sys; print(sys.argv)")
+    state = run(arguments={"--date": "2026-01-01"})
+    assert "2026-01-01" in artifacts(state)["glue-job-run"][0]
+
+
+def test_the_log_tells_each_decision_and_no_secret(cloud: AwsCloud, job: str) -> None:
+    state = run()
+    assert state.state_details.flow_run_id is not None
+    only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        log = "\n".join(entry.message for entry in client.read_logs(log_filter=only))
+    assert "1. a: good, free 251, subnet-" in log
+    assert "Job job: connections a, b, before none" in log
+    assert f"Started run {outcome(state)['job_run_id']}" in log
+    assert cloud.account["secret_access_key"] not in log
+
+
+def test_the_secret_is_in_no_result_or_artifact(cloud: AwsCloud, job: str) -> None:
+    state = run()
+    shown = json.dumps([outcome(state), artifacts(state)], default=str)
+    assert cloud.account["secret_access_key"] not in shown
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "named"),
+    [
+        ({"job_name": ""}, ParameterTypeError, "job_name"),
+        ({"job_name": "  "}, ParameterTypeError, "job_name"),
+        ({"connection_names": "a,,b"}, InvalidInput, "connection_names.*no blank ones"),
+        ({"connection_names": ["a", "a"]}, InvalidInput, "connection_names.*each name once"),
+        ({"strategy": "cheapest"}, InvalidInput, "strategy.*random, capacity"),
+        ({"retries": -1}, ParameterTypeError, "retries"),
+        ({"deadline_minutes": 0}, ParameterTypeError, "deadline_minutes"),
+        ({"arguments": {"date": "x"}}, InvalidInput, "arguments.*start with --"),
+        ({"aws_credentials": "no-such-block"}, InvalidInput, "aws_credentials.*saved"),
+    ],
+)
+def test_bad_input_is_refused_by_name_before_any_call(
+    cloud: AwsCloud, parameters: dict[str, Any], error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=f"(?s){named}"):
+        outcome_or_raise(parameters)
+    assert cloud.requests() == []
+
+
+def outcome_or_raise(parameters: dict[str, Any]) -> Any:
+    return run(**parameters).result()
+
+
+def test_a_job_that_does_not_exist_fails_at_once(cloud: AwsCloud) -> None:
+    cloud.two_connections()
+    with pytest.raises(NotFound, match="job no-such-job"):
+        run(job_name="no-such-job").result()
+
+
+def test_cancelling_stops_the_glue_run_and_waits_for_it(cloud: AwsCloud) -> None:
+    """The hook runs in another process than the flow and knows only the flow run."""
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=60)
+    state = run(deadline_minutes=0.01)
+    assert state.is_failed(), "the wait ended before the run"
+    assert state.state_details.flow_run_id is not None
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(state.state_details.flow_run_id)
+    stop_live_runs(glue_vpc_failover, flow_run, state)
+    [glue_run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    assert glue_run["JobRunState"] == "STOPPED"
