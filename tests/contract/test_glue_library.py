@@ -24,10 +24,12 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.demand import demand_of
 from flinkglue.glue.failures import FailureClass
 from flinkglue.glue.job_run import RunRequest, recorded_attempts, run_job, stop_run
 from flinkglue.glue.models import Group, Ranking
-from flinkglue.glue.ordering import STRATEGIES, needed_addresses, rank
+from flinkglue.glue.ordering import rank
+from flinkglue.glue.placement import STRATEGIES
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
 
@@ -68,7 +70,7 @@ def ranked(client: GlueClient, names: list[str], failed: list[str] | None = None
     selection = client.get_selection("job", names)
     return rank(
         selection.connections,
-        needed_addresses(selection.job),
+        demand_of(selection.job).addresses,
         STRATEGIES["capacity"],
         seed=0,
         strategy_name="capacity",

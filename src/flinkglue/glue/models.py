@@ -93,10 +93,24 @@ class Connection:
     status: str = ""
     problem: str | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether Glue can use it; connections without a status, the usual case, are ready."""
+        return self.status in ("", "READY")
+
+    @property
+    def without_subnet(self) -> bool:
+        """Whether it was looked up and names no subnet, as some types of connections do not."""
+        return bool(self.connection_type) and self.subnet_id is None
+
 
 @dataclass(frozen=True)
 class RankedConnection:
-    """One row of a ranking; `place` counts from 1."""
+    """One row of a ranking; `place` counts from 1.
+
+    `free_addresses` is EC2's count, of which `reserved_addresses` are promised to other runs;
+    `cooled_down` is what Glue said when the connection failed lately in any flow run.
+    """
 
     place: int
     connection_name: str
@@ -107,6 +121,8 @@ class RankedConnection:
     group: Group
     failed_before: bool
     problem: str | None
+    reserved_addresses: int = 0
+    cooled_down: str | None = None
 
 
 @dataclass(frozen=True)

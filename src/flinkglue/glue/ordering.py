@@ -1,78 +1,62 @@
 """Which connection first. Pure, and repeatable with a seed.
 
-Every connection is put into a group by the free addresses of its subnet. A strategy orders those
-that can hold a job; those that cannot follow, then those that could not be looked up, and last of
-all those that this flow run has seen fail.
+Every connection is put into a group by what its subnet has free and not promised to other runs. A
+strategy orders those that can hold a run; among them, connections that failed lately in any flow
+run come later. Those that cannot hold a run follow, then those that could not be looked up, and
+last of all those that this flow run has seen fail. A connection without a subnet stays where the
+person put it.
 """
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import Connection, Group, RankedConnection, Ranking
+from flinkglue.glue.placement import PlainConnection, Strategy
+from flinkglue.glue.reservations import Knowledge
 
 LEAST_ADDRESSES = 2
 """The least that a job starts with."""
 
-Strategy = Callable[[list[dict[str, Any]], random.Random], list[str]]
-"""Gets the connections that can hold a job, by name, as plain values; returns their names."""
+NOTHING_MORE = Knowledge()
 
 
-def random_inside_groups(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
-    """Shuffle the good ones, then the usable ones: spreads runs over all that fit.
-
-    Use it when many runs start together.
-    """
-    return [
-        name
-        for group in (Group.GOOD, Group.USABLE)
-        for name in _shuffled([c["name"] for c in connections if c["group"] == group], rng)
-    ]
-
-
-def most_free_addresses(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
-    """Most free addresses first; equal ones by name.
-
-    Use it for a job that may grow. Runs that start together all choose the same subnet.
-    """
-    del rng
-    ordered = sorted(connections, key=lambda c: (-c["free_addresses"], c["name"]))
-    return [c["name"] for c in ordered]
-
-
-STRATEGIES: Mapping[str, Strategy] = {
-    "random": random_inside_groups,
-    "capacity": most_free_addresses,
-}
-
-
-def needed_addresses(job: Mapping[str, Any]) -> int:
-    """How many addresses the job wants: one per worker, or per unit of capacity without workers.
+def group_of(connection: Connection, needed: int, reserved: int = 0) -> Group:
+    """How well the connection fits a run that takes so many addresses.
 
     Args:
-        job: The Job structure of GetJob.
+        connection: The connection with its subnet.
+        needed: How many addresses the run takes.
+        reserved: How many addresses of the subnet are promised to other runs.
     """
-    workers = job.get("NumberOfWorkers")
-    if workers:
-        return int(workers)
-    return max(1, math.ceil(job.get("MaxCapacity") or 0))
-
-
-def group_of(connection: Connection, needed: int) -> Group:
-    """How well the connection's subnet fits a job that wants so many addresses."""
     if connection.subnet is None:
         return Group.UNKNOWN
-    if connection.subnet.state != "available":
+    if connection.subnet.state != "available" or not connection.ready:
         return Group.UNFIT
-    if connection.subnet.free_addresses >= needed:
+    free = connection.subnet.free_addresses - reserved
+    if free >= needed:
         return Group.GOOD
-    if connection.subnet.free_addresses >= LEAST_ADDRESSES:
-        return Group.USABLE
-    return Group.UNFIT
+    return Group.USABLE if free >= LEAST_ADDRESSES else Group.UNFIT
+
+
+def check_one_vpc(connections: Iterable[Connection]) -> None:
+    """Refuse connections of several VPCs: a job would reach its data from one and not the other.
+
+    Raises:
+        InvalidInput: The subnets lie in more than one VPC.
+    """
+    vpcs: dict[str, list[str]] = {}
+    for connection in connections:
+        if connection.subnet is not None:
+            vpcs.setdefault(connection.subnet.vpc_id, []).append(connection.name)
+    if len(vpcs) > 1:
+        found = "; ".join(f"{vpc}: {', '.join(names)}" for vpc, names in sorted(vpcs.items()))
+        raise InvalidInput(
+            "connection_names", found, "connections of one VPC, unless allow_several_vpcs is set"
+        )
 
 
 def rank(
@@ -83,57 +67,123 @@ def rank(
     *,
     strategy_name: str,
     failed: Sequence[str] = (),
+    knowledge: Knowledge = NOTHING_MORE,
+    given_order: Sequence[str] = (),
 ) -> Ranking:
     """Order the connections for one run.
 
     Args:
         connections: The candidates, in any order: the result does not depend on it.
-        needed: How many addresses the job wants.
+        needed: How many addresses the run takes.
         strategy: Orders the good and the usable ones.
         seed: Makes the strategy's randomness repeatable.
         strategy_name: The strategy as the person wrote it; kept in the ranking.
         failed: Names of connections that failed, the earliest first. They go last, and the one
             that failed last goes very last.
+        knowledge: What was promised to other runs, and what failed lately.
+        given_order: The names as the person listed them; by name when it is left out. In it,
+            connections without a subnet keep their places.
 
     Raises:
         InvalidInput: The strategy did not return each name exactly once.
     """
-    candidates = sorted(connections, key=lambda c: c.name)
-    groups = {c.name: group_of(c, needed) for c in candidates}
+    positions = {name: position for position, name in enumerate(given_order)}
+    candidates = {
+        c.name: _Candidate(c, positions.get(c.name, place), needed, knowledge)
+        for place, c in enumerate(sorted(connections, key=lambda c: c.name))
+    }
     last_failure = {name: at for at, name in enumerate(failed)}
-    untried = [c for c in candidates if c.name not in last_failure]
-    fit = [c for c in untried if groups[c.name] in (Group.GOOD, Group.USABLE)]
+    untried = [c for c in candidates.values() if c.name not in last_failure]
+    fit = [c for c in untried if c.group in (Group.GOOD, Group.USABLE)]
     ordered = [
-        *_ordered_by(strategy, strategy_name, fit, groups, needed, seed),
-        *(c.name for c in untried if groups[c.name] is Group.UNFIT),
-        *(c.name for c in untried if groups[c.name] is Group.UNKNOWN),
+        *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is None], seed),
+        *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is not None], seed),
+        *(c.name for c in untried if c.group is Group.UNFIT),
+        *(c.name for c in untried if c.group is Group.UNKNOWN),
         *sorted(
-            (c.name for c in candidates if c.name in last_failure), key=last_failure.__getitem__
+            (name for name in candidates if name in last_failure), key=last_failure.__getitem__
         ),
     ]
-    by_name = {c.name: c for c in candidates}
+    stay = {
+        name: position
+        for name, position in positions.items()
+        if name in candidates and candidates[name].connection.without_subnet
+    }
     return Ranking(
         strategy=strategy_name,
         seed=seed,
         needed_addresses=needed,
         connections=tuple(
-            _ranked(place, by_name[name], groups[name], name in last_failure)
-            for place, name in enumerate(ordered, start=1)
+            candidates[name].ranked(place, name in last_failure)
+            for place, name in enumerate(_keeping_places(ordered, stay), start=1)
         ),
     )
 
 
+class _Candidate:
+    """A connection with all that decides about its place."""
+
+    def __init__(
+        self, connection: Connection, position: int, needed: int, knowledge: Knowledge
+    ) -> None:
+        subnet = connection.subnet
+        self.connection = connection
+        self.name = connection.name
+        self.position = position
+        self.needed = needed
+        self.reserved = knowledge.reserved.get(subnet.subnet_id, 0) if subnet else 0
+        self.live_runs = knowledge.live_runs.get(subnet.availability_zone, 0) if subnet else 0
+        self.cooled_down = knowledge.cooled_down.get((connection.name, connection.subnet_id or ""))
+        self.group = group_of(connection, needed, self.reserved)
+
+    def plain(self) -> PlainConnection:
+        subnet = self.connection.subnet
+        assert subnet is not None, "only connections with a subnet are good or usable"
+        return {
+            "name": self.name,
+            "position": self.position,
+            "connection_type": self.connection.connection_type,
+            "subnet_id": subnet.subnet_id,
+            "vpc_id": subnet.vpc_id,
+            "availability_zone": subnet.availability_zone,
+            "cidr_block": subnet.cidr_block,
+            "free_addresses": subnet.free_addresses - self.reserved,
+            "reserved_addresses": self.reserved,
+            "live_runs_in_zone": self.live_runs,
+            "needed_addresses": self.needed,
+            "group": self.group.value,
+        }
+
+    def ranked(self, place: int, failed: bool) -> RankedConnection:
+        subnet = self.connection.subnet
+        return RankedConnection(
+            place=place,
+            connection_name=self.name,
+            subnet_id=self.connection.subnet_id,
+            availability_zone=subnet.availability_zone if subnet else None,
+            cidr_block=subnet.cidr_block if subnet else None,
+            free_addresses=subnet.free_addresses if subnet else None,
+            group=self.group,
+            failed_before=failed,
+            problem=self.connection.problem,
+            reserved_addresses=self.reserved,
+            cooled_down=self.cooled_down,
+        )
+
+
 def _ordered_by(
-    strategy: Strategy,
-    strategy_name: str,
-    fit: list[Connection],
-    groups: Mapping[str, Group],
-    needed: int,
-    seed: int,
+    strategy: Strategy, strategy_name: str, candidates: list[_Candidate], seed: int
 ) -> list[str]:
-    plain = [_plain(connection, groups[connection.name], needed) for connection in fit]
-    names = strategy(plain, random.Random(seed))
-    check_permutation(strategy_name, names, [c.name for c in fit])
+    names = strategy([c.plain() for c in candidates], random.Random(seed))
+    check_permutation(strategy_name, names, [c.name for c in candidates])
+    return names
+
+
+def _keeping_places(ordered: Sequence[str], stay: Mapping[str, int]) -> list[str]:
+    """The order, with the names in `stay` at their places in it."""
+    names = [name for name in ordered if name not in stay]
+    for name, place in sorted(stay.items(), key=lambda item: item[1]):
+        names.insert(place, name)
     return names
 
 
@@ -156,39 +206,3 @@ def _broken_rule(names: Any, expected: Sequence[str]) -> str | None:
     if len(names) != len(expected):
         return f"it repeated: {', '.join(sorted({n for n in names if names.count(n) > 1}))}"
     return None
-
-
-def _plain(connection: Connection, group: Group, needed: int) -> dict[str, Any]:
-    subnet = connection.subnet
-    assert subnet is not None, "only connections with a subnet are good or usable"
-    return {
-        "name": connection.name,
-        "connection_type": connection.connection_type,
-        "subnet_id": subnet.subnet_id,
-        "vpc_id": subnet.vpc_id,
-        "availability_zone": subnet.availability_zone,
-        "cidr_block": subnet.cidr_block,
-        "free_addresses": subnet.free_addresses,
-        "needed_addresses": needed,
-        "group": group.value,
-    }
-
-
-def _ranked(place: int, connection: Connection, group: Group, failed: bool) -> RankedConnection:
-    subnet = connection.subnet
-    return RankedConnection(
-        place=place,
-        connection_name=connection.name,
-        subnet_id=connection.subnet_id,
-        availability_zone=subnet.availability_zone if subnet else None,
-        cidr_block=subnet.cidr_block if subnet else None,
-        free_addresses=subnet.free_addresses if subnet else None,
-        group=group,
-        failed_before=failed,
-        problem=connection.problem,
-    )
-
-
-def _shuffled(names: list[str], rng: random.Random) -> list[str]:
-    rng.shuffle(names)
-    return names

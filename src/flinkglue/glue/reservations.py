@@ -81,12 +81,13 @@ class Knowledge:
 
     Args:
         reserved: Addresses promised, by subnet id.
-        cooled_down: What Glue said, by the name of the connection that failed.
+        cooled_down: What Glue said, by the name and the subnet id of the connection that failed;
+            connections of two accounts may have the same name.
         live_runs: How many runs there are, by availability zone.
     """
 
     reserved: Mapping[str, int] = field(default_factory=dict)
-    cooled_down: Mapping[str, str] = field(default_factory=dict)
+    cooled_down: Mapping[tuple[str, str], str] = field(default_factory=dict)
     live_runs: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -112,6 +113,6 @@ def knowledge_for(
         runs[reservation.availability_zone] += 1
     return Knowledge(
         reserved=dict(reserved),
-        cooled_down={c.connection_name: c.evidence for c in cool_downs},
+        cooled_down={(c.connection_name, c.subnet_id): c.evidence for c in cool_downs},
         live_runs=dict(runs),
     )

@@ -48,6 +48,8 @@ class ShortagePolicy:
             ranking: The order of the connections now.
             waited_seconds: How long this run has waited for addresses.
         """
+        if not any(ranked.subnet_id for ranked in ranking.connections):
+            return Decision.START  # a run without a subnet takes no addresses
         expected = ranking.expected
         if expected is not None and expected.group is Group.GOOD:
             return Decision.START

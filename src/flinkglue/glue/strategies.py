@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.ordering import STRATEGIES, Strategy
+from flinkglue.glue.placement import STRATEGIES, Strategy
 
 ALLOWED = (
     f"{', '.join(STRATEGIES)}, or module:function of your own that gets a list of dictionaries "
@@ -19,9 +19,10 @@ ALLOWED = (
 def load_strategy(name: str) -> Strategy:
     """The strategy of this name, or the person's own ``module:function``.
 
-    An own function gets one list of dictionaries with plain values (name, connection_type,
-    subnet_id, vpc_id, availability_zone, cidr_block, free_addresses, needed_addresses, group)
-    and returns the list of names in the order to try.
+    An own function gets one list of dictionaries with plain values (name, position in the person's
+    list, connection_type, subnet_id, vpc_id, availability_zone, cidr_block, free_addresses without
+    the reserved_addresses, live_runs_in_zone, needed_addresses, group) and returns the list of
+    names in the order to try.
 
     Raises:
         InvalidInput: There is no such strategy, module or function.

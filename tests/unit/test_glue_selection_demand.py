@@ -1,0 +1,95 @@
+"""How many addresses a run takes, and what happens when no subnet has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flinkglue.errors import InvalidInput
+from flinkglue.glue.demand import Demand, demand_of
+from flinkglue.glue.models import Connection, Ranking, Subnet
+from flinkglue.glue.ordering import rank
+from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.shortage import Decision, ShortagePolicy, WhenNothingFits
+
+WAIT, USE_BEST, FAIL = WhenNothingFits
+
+
+@pytest.mark.parametrize(
+    ("job", "addresses"),
+    [
+        ({"NumberOfWorkers": 7, "MaxCapacity": 14.0}, 9),
+        ({"MaxCapacity": 10.0}, 12),
+        ({"MaxCapacity": 2.5}, 5),
+        ({}, 3),
+        ({"Command": {"Name": "pythonshell"}, "MaxCapacity": 0.0625}, 1),
+        ({"Command": {"Name": "pythonshell"}, "MaxCapacity": 1.0}, 1),
+        ({"Command": {"Name": "glueetl"}, "NumberOfWorkers": 2}, 4),
+    ],
+)
+def test_a_run_takes_an_address_per_worker_or_unit_of_capacity_and_two_more(
+    job: dict[str, Any], addresses: int
+) -> None:
+    assert demand_of(job).addresses == addresses
+
+
+def test_auto_scaling_is_planned_for_at_its_maximum_and_shown() -> None:
+    job = {"NumberOfWorkers": 50, "DefaultArguments": {"--enable-auto-scaling": "true"}}
+    assert demand_of(job) == Demand(workers=50, extra_nodes=2, auto_scaling=True)
+    assert not demand_of(job, arguments={"--enable-auto-scaling": "false"}).auto_scaling
+
+
+def test_a_person_who_knows_better_is_believed() -> None:
+    job = {"NumberOfWorkers": 50}
+    assert demand_of(job, needed_addresses=12).addresses == 12
+    assert demand_of(job, extra_nodes=0).addresses == 50
+
+
+@pytest.mark.parametrize("wrong", [{"needed_addresses": 0}, {"extra_nodes": -1}])
+def test_an_impossible_number_of_nodes_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        demand_of({}, **wrong)  # type: ignore[arg-type]
+    assert refused.value.field == next(iter(wrong))
+
+
+def ranking_of(*free: int) -> Ranking:
+    connections = [
+        Connection(str(n), f"s{n}", Subnet(f"s{n}", "vpc", "a", "10.0.0.0/24", count, "available"))
+        for n, count in enumerate(free)
+    ]
+    return rank(connections, 10, STRATEGIES["best_fit"], 0, strategy_name="best_fit")
+
+
+@pytest.mark.parametrize(
+    ("free", "choice", "waited_seconds", "decision"),
+    [
+        ((9, 10), WAIT, 0, Decision.START),
+        ((9, 10), FAIL, 0, Decision.START),
+        ((9, 2), WAIT, 0, Decision.WAIT),
+        ((9, 2), WAIT, 599, Decision.WAIT),
+        ((9, 2), WAIT, 600, Decision.START),
+        ((9, 2), USE_BEST, 0, Decision.START),
+        ((9, 2), FAIL, 0, Decision.FAIL),
+        ((1, 0), WAIT, 0, Decision.WAIT),
+        ((1, 0), WAIT, 600, Decision.FAIL),
+        ((1, 0), USE_BEST, 0, Decision.FAIL),
+        ((0, 0), USE_BEST, 0, Decision.FAIL),
+    ],
+)
+def test_what_happens_when_nothing_fits_is_the_persons_choice(
+    free: tuple[int, ...], choice: WhenNothingFits, waited_seconds: float, decision: Decision
+) -> None:
+    policy = ShortagePolicy(choice, wait_seconds=600)
+    assert policy.decide(ranking_of(*free), waited_seconds) is decision
+
+
+def test_a_job_whose_connections_have_no_subnet_starts_because_it_takes_no_addresses() -> None:
+    ranking = rank(
+        [Connection("kafka", connection_type="KAFKA")],
+        10,
+        STRATEGIES["random"],
+        0,
+        strategy_name="random",
+    )
+    assert ShortagePolicy(FAIL).decide(ranking, 0) is Decision.START
