@@ -36,29 +36,19 @@ def render() -> str:
     with tempfile.TemporaryDirectory() as unused:
         parts = build_parts(CloudConfig(state_dir=Path(unused)), Wire(), PART_NAMES)
         sections = [
-            _section(
-                _TITLES[part.name],
-                part.operations(),
-                part.left_out(),
-                sorted(part.fault_commands()),
-            )
-            for part in parts
+            _section(_TITLES[part.name], part.operations(), part.left_out()) for part in parts
         ]
-    control = _section("Control API", control_operations(), [], [])
+    control = _section("Control API", control_operations(), [])
     return "\n".join([_HEAD, *sections, control])
 
 
-def _section(
-    title: str, operations: Iterable[Operation], left_out: list[str], fault_commands: list[str]
-) -> str:
+def _section(title: str, operations: Iterable[Operation], left_out: list[str]) -> str:
     lines = [f"## {title}", ""]
     by_service = sorted(operations, key=lambda operation: operation.service)
     for service, served in groupby(by_service, key=lambda operation: operation.service):
         lines += [f"| {service} | what it does here |", "|---|---|"]
         lines += [f"| `{each.operation}` | {_cell(each.description)} |" for each in served]
         lines.append("")
-    if fault_commands:
-        lines += ["Fault commands: " + ", ".join(f"`{name}`" for name in fault_commands), ""]
     if left_out:
         lines += ["Left out on purpose:", "", *(f"- {sentence}" for sentence in left_out), ""]
     return "\n".join(lines)

@@ -55,8 +55,10 @@ class Part(Protocol):
     def details(self) -> dict[str, Any]:
         """JSON for ``status``.
 
-        A key ``accounts`` (``{"azure": {…}}`` or ``{"aws": {…}}``) is merged into the sections of
-        that name at the top of ``status``.
+        Some keys mean the same for every part. ``accounts`` (``{"azure": {…}}``, ``{"aws": {…}}``)
+        is merged into the sections of that name at the top of ``status``, ``ca_file`` is shown at
+        the top as well. ``log_files`` is what ``logs`` shows. ``processes`` (a name to
+        ``{"pid", "alive"}``) decides whether the part is still ready.
         """
 
     def operations(self) -> list[Operation]:
