@@ -96,7 +96,7 @@ def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
     """What a person does once for an account: blocks, deployments, a worker, the sample resources."""
     with step("Registering blocks, deploying the flows, starting a worker"):
         prefect.command("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
-        prefect.run_python("-m", "infra.blocks", "local", str(cloud.state_dir / "cloud.json"))
+        prefect.run_python("-m", "infra.blocks", "local", str(cloud.state.path / "cloud.json"))
         print(indented(prefect.command("deploy", "--all"), only="successfully created"))
         prefect.start_worker()
     with step("Setting up the sample Glue job: VPC, subnets, connections, IAM, script"):

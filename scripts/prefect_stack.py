@@ -126,10 +126,10 @@ class PrefectStack:
         """The data of a flow run's artifacts by key, the newest of each."""
         query = {
             "artifacts": {"flow_run_id": {"any_": [flow_run_id]}},
-            "sort": "CREATED_ASC",
+            "sort": "CREATED_DESC",
         }
         found = self.api.post("/artifacts/filter", json=query).raise_for_status().json()
-        return {artifact["key"]: artifact["data"] for artifact in found}
+        return {artifact["key"]: artifact["data"] for artifact in reversed(found)}
 
     def logs(self, flow_run_id: str) -> list[str]:
         """A flow run's log lines, oldest first (at most 200)."""
