@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
@@ -14,22 +14,25 @@ from localcloud.aws.network import Network
 _FAILED_STATES = ("FAILED", "ERROR", "TIMEOUT", "EXPIRED", "STOPPED")
 
 
+@dataclass(frozen=True)
+class FaultTargets:
+    """What faults work on: zones and subnets, the runs, and where to look them up."""
+
+    network: Network
+    engine: RunEngine
+    runs: Runs
+
+
 class AwsFaultCommands:
     """What ``python -m localcloud fault aws …`` can do.
 
     Args:
-        network: Zones and subnets.
-        engine: The runs.
-        runs: Where to look up runs.
+        targets: Gives the targets of a started part; the commands are known before.
         settings: Glue's settings, changed in place.
     """
 
-    def __init__(
-        self, network: Network, engine: RunEngine, runs: Runs, settings: GlueSettings
-    ) -> None:
-        self._network = network
-        self._engine = engine
-        self._runs = runs
+    def __init__(self, targets: Callable[[], FaultTargets], settings: GlueSettings) -> None:
+        self._targets = targets
         self._settings = settings
         self._initial_settings = replace(settings)
 
@@ -42,6 +45,7 @@ class AwsFaultCommands:
             "zone-up": self.zone_up,
             "fail-next-runs": self.fail_next_runs,
             "glue-timing": self.glue_timing,
+            "glue-nodes": self.glue_nodes,
             "glue-scripts": self.glue_scripts,
             "glue-runs": self.glue_runs,
         }
@@ -49,21 +53,21 @@ class AwsFaultCommands:
     def fill_subnet(self, subnet_id: str, leave: int = 0) -> dict[str, int]:
         """Take the addresses of a subnet until only ``leave`` are free."""
         _check_not_negative("leave", leave)
-        return {"available_ip_address_count": self._network.fill(subnet_id, leave)}
+        return {"available_ip_address_count": self._targets().network.fill(subnet_id, leave)}
 
     def drain_subnet(self, subnet_id: str) -> dict[str, int]:
         """Give back what fill-subnet took."""
-        return {"available_ip_address_count": self._network.drain(subnet_id)}
+        return {"available_ip_address_count": self._targets().network.drain(subnet_id)}
 
     def zone_down(self, availability_zone: str) -> dict[str, str]:
         """Take a zone down; live runs in it fail."""
-        self._network.take_zone_down(availability_zone)
-        self._engine.fail_runs_in(availability_zone)
+        self._targets().network.take_zone_down(availability_zone)
+        self._targets().engine.fail_runs_in(availability_zone)
         return {"availability_zone": availability_zone, "state": "unavailable"}
 
     def zone_up(self, availability_zone: str) -> dict[str, str]:
         """Bring a zone up again."""
-        self._network.bring_zone_up(availability_zone)
+        self._targets().network.bring_zone_up(availability_zone)
         return {"availability_zone": availability_zone, "state": "available"}
 
     def fail_next_runs(
@@ -90,7 +94,7 @@ class AwsFaultCommands:
             raise ValueError(f"times: {times!r} is not accepted. Allowed: 1 or more")
         _check_not_negative("after_seconds", after_seconds)
         failure = PlannedFailure(job_name, times, error_message, state, after_seconds)
-        self._engine.plan_failure(failure)
+        self._targets().engine.plan_failure(failure)
         return asdict(failure)
 
     def glue_timing(self, **seconds: float) -> dict[str, float]:
@@ -103,6 +107,12 @@ class AwsFaultCommands:
             setattr(self._settings, name, float(value))
         return {name: getattr(self._settings, name) for name in names}
 
+    def glue_nodes(self, nodes_beside_workers: int) -> dict[str, int]:
+        """How many nodes a run takes beside its workers; the real service takes one or two."""
+        _check_not_negative("nodes_beside_workers", nodes_beside_workers)
+        self._settings.nodes_beside_workers = nodes_beside_workers
+        return {"nodes_beside_workers": nodes_beside_workers}
+
     def glue_scripts(self, run: bool) -> dict[str, bool]:
         """Run the scripts of jobs, or let runs only take time (for hundreds of them at once)."""
         self._settings.run_scripts = run
@@ -110,13 +120,13 @@ class AwsFaultCommands:
 
     def glue_runs(self, job_name: str | None = None) -> list[dict[str, Any]]:
         """Where runs went: connection, subnet, nodes wanted and had."""
-        return self._runs.placements(job_name)
+        return self._targets().runs.placements(job_name)
 
     def reset(self) -> None:
         """Undo all of it, and stop the runs that are live."""
-        self._engine.forget_failures()
-        self._engine.end_all()
-        self._network.heal()
+        self._targets().engine.forget_failures()
+        self._targets().engine.end_all()
+        self._targets().network.heal()
         for each in fields(GlueSettings):
             setattr(self._settings, each.name, getattr(self._initial_settings, each.name))
 

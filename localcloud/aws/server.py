@@ -14,7 +14,7 @@ from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 
-from localcloud.aws.fault_commands import AwsFaultCommands
+from localcloud.aws.fault_commands import AwsFaultCommands, FaultTargets
 from localcloud.aws.glue.api import GlueApi
 from localcloud.aws.glue.connections import Connections
 from localcloud.aws.glue.jobs import Jobs
@@ -78,6 +78,7 @@ class AwsPart:
             start_delay_seconds=config.glue_timing.start_delay_seconds,
             release_lag_seconds=config.glue_timing.release_lag_seconds,
         )
+        self._faults = AwsFaultCommands(lambda: self._started().targets, self._settings)
         self._cloud: _Aws | None = None
         self._server: WsgiServer | None = None
 
@@ -105,8 +106,7 @@ class AwsPart:
 
     def details(self) -> dict[str, Any]:
         """The account, for ``status``."""
-        assert self._cloud is not None, "the AWS part is not started"
-        seeded = self._cloud.account
+        seeded = self._started().account
         return {
             "services": list(SERVICES),
             "accounts": {
@@ -130,13 +130,15 @@ class AwsPart:
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:
         """Faults of zones, subnets and runs."""
-        assert self._cloud is not None, "the AWS part is not started"
-        return self._cloud.faults.commands()
+        return self._faults.commands()
 
     def reset(self) -> None:
         """Zones up, subnets drained, live runs stopped, planned failures and timings undone."""
+        self._faults.reset()
+
+    def _started(self) -> _Aws:
         assert self._cloud is not None, "the AWS part is not started"
-        self._cloud.faults.reset()
+        return self._cloud
 
 
 class _Aws:
@@ -170,7 +172,7 @@ class _Aws:
         )
         tags = glue_backends[account_id][region]
         self._glue = GlueApi(jobs, connections, runs, self._timeline, tags, region, account_id)
-        self.faults = AwsFaultCommands(network, runs.engine, runs, settings)
+        self.targets = FaultTargets(network, runs.engine, runs)
 
     def open(self) -> None:
         self._scripts.open()

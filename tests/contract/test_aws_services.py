@@ -178,6 +178,7 @@ def test_every_operation_listed_is_one_of_the_service() -> None:
         "sts:GetCallerIdentity",
     } <= listed
     assert part.left_out()
+    assert {"fill-subnet", "zone-down", "fail-next-runs"} <= set(part.fault_commands())
 
 
 def aws(cloud: AwsCloud, *arguments: str, refused: bool = False) -> Any:

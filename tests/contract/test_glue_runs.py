@@ -88,6 +88,15 @@ def test_addresses_are_not_taken_before_the_start_delay_is_over(cloud: AwsCloud)
     assert "InsufficientFreeAddressesInSubnet" in lost["ErrorMessage"]
 
 
+def test_the_nodes_beside_the_workers_can_be_set(cloud: AwsCloud) -> None:
+    """The real service takes one or two."""
+    cloud.connection("a", "10.192.20.0/24")
+    cloud.job("job", ("a",), NumberOfWorkers=3)
+    assert cloud.placement(cloud.start())["nodes_wanted"] == 4
+    cloud.fault("glue-nodes", nodes_beside_workers=2)
+    assert cloud.placement(cloud.start())["nodes_wanted"] == 5
+
+
 def test_a_full_subnet_is_passed_over(cloud: AwsCloud) -> None:
     """Glue itself moves on at submission when the count is 0."""
     subnet_id, _ = cloud.two_connections()
