@@ -166,6 +166,10 @@ class VariableLease:
                     return
             except CallFailed:
                 continue  # `check` notices when it does not get better
+            except RuntimeError:
+                if self._released.is_set():
+                    return  # the block ended meanwhile, and its client was closed
+                raise
             self._renewed_at = asked_at
 
 
