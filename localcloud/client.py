@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from typing import Any, Self
 import httpx
 
 from localcloud.config import DEFAULT_STATE_DIR
-from localcloud.processes import tail
+from localcloud.processes import ChildProcess, tail
 from localcloud.state import StateDir
 from localcloud.wire import Fault, FaultKind, Request
 
@@ -40,7 +39,7 @@ class LocalCloud:
 
     def __init__(self, state_dir: Path = DEFAULT_STATE_DIR) -> None:
         self.state = StateDir(state_dir)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ChildProcess | None = None
         self._http = httpx.Client(timeout=120, trust_env=False)
 
     @classmethod
@@ -51,17 +50,19 @@ class LocalCloud:
         only: Iterable[str] | None = None,
         flink_slots: int | None = None,
         ports: Mapping[str, int] | None = None,
+        outlives: bool = False,
         options: Iterable[str] = (),
     ) -> LocalCloud:
         """Start a cloud as a process of its own and return when it is ready.
 
-        It outlives this process unless it is used as a context manager or told to go ``down``.
+        As a context manager it goes down at the end.
 
         Args:
             state_dir: Its state directory.
             only: The parts to run, with those that they need; all by default.
             flink_slots: Task slots of the session cluster.
             ports: Ports by part name; free ones by default.
+            outlives: Let it go on when this process ends.
             options: More options of ``python -m localcloud up``.
 
         Raises:
@@ -75,30 +76,28 @@ class LocalCloud:
         for part, port in (ports or {}).items():
             arguments += ["--port", f"{part}={port}"]
         cloud = cls(state_dir)
-        cloud._start([*arguments, *options])
+        cloud._start([*arguments, *options], outlives)
         return cloud
 
-    def _start(self, arguments: list[str]) -> None:
+    def _start(self, arguments: list[str], outlives: bool) -> None:
         if self.state.is_held():
             raise CloudNotRunning(f"a local cloud already runs in {self.state.path}")
         self.state.forget()
         self.state.path.mkdir(parents=True, exist_ok=True)
-        with (self.state.path / "supervisor.out").open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "localcloud", "up", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": _python_path()},
-                start_new_session=True,
-            )
+        output = self.state.path / "supervisor.out"
+        output.unlink(missing_ok=True)
+        self._process = ChildProcess(
+            [sys.executable, "-m", "localcloud", "up", *arguments],
+            log_file=output,
+            environment={"PYTHONPATH": _python_path()},
+            outlives=outlives,
+        )
+        self._process.start()
         give_up_at = time.monotonic() + _UP_SECONDS
         while not (self.state.read() or {}).get("ready"):
-            if self._process.poll() is not None or time.monotonic() > give_up_at:
-                self._process.kill()
-                self._process.wait()
-                output_tail = tail(self.state.path / "supervisor.out", 60)
-                raise CloudNotRunning(f"the local cloud did not start:\n{output_tail}")
+            if not self._process.is_alive() or time.monotonic() > give_up_at:
+                self._process.stop(_DOWN_SECONDS)
+                raise CloudNotRunning(f"the local cloud did not start:\n{tail(output, 60)}")
             time.sleep(0.1)
 
     def __enter__(self) -> Self:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from localcloud.assembly import PART_NAMES
 from localcloud.client import LocalCloud
 from localcloud.config import CloudConfig, GlueTiming
 from localcloud.part import PartFailed
@@ -21,6 +22,7 @@ from localcloud.processes import tail
 from localcloud.state import AlreadyRunning, StateDir
 
 _BOOK_OPTIONS = ("times", "share", "seconds", "status", "message")
+_WITH_PORTS = (*PART_NAMES, "control")
 _SECRET_WORDS = ("secret", "key", "connection_string")
 
 
@@ -33,6 +35,7 @@ def up(options: argparse.Namespace) -> int:
             only=options.only.split(","),
             flink_slots=options.flink_slots,
             ports=_ports(options.port),
+            outlives=True,
             options=with_options,
         )
         _print_status(cloud.status())
@@ -66,8 +69,9 @@ def _ports(settings: list[str]) -> dict[str, int]:
     ports = {}
     for setting in settings:
         part, _, port = setting.partition("=")
-        if not port.isdigit():
-            raise ValueError(f"--port: {setting!r} is not accepted. Allowed: PART=PORT")
+        if part not in _WITH_PORTS or not port.isdigit():
+            allowed = f"PART=PORT with a part of {', '.join(_WITH_PORTS)}"
+            raise ValueError(f"--port: {setting!r} is not accepted. Allowed: {allowed}")
         ports[part] = int(port)
     return ports
 

@@ -51,6 +51,9 @@ class CloudConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.flink_task_slots < 1:
+            slots = self.flink_task_slots
+            raise ValueError(f"flink_task_slots: {slots!r} is not accepted. Allowed: 1 or more")
         object.__setattr__(self, "state_dir", Path(self.state_dir).resolve())
 
     def part_dir(self, part_name: str) -> Path:

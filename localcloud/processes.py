@@ -62,20 +62,23 @@ class _Keeper:
 
     def _tell(self, action: str, group: int) -> None:
         if self._shell is not None and self._shell.stdin is not None:
-            self._shell.stdin.write(f"{action} {group}\n".encode())
+            # Somebody may have killed the shell; that must not keep anything from stopping.
+            with contextlib.suppress(BrokenPipeError):
+                self._shell.stdin.write(f"{action} {group}\n".encode())
 
 
 _keeper = _Keeper()
 
 
 class ChildProcess:
-    """One program that runs beside this process and never outlives it.
+    """One program that runs beside this process and does not outlive it.
 
     Args:
         command: The program and its arguments.
         log_file: Its output, appended.
         environment: Variables beside those of this process.
         directory: Its working directory.
+        outlives: Let it go on when this process ends.
     """
 
     def __init__(
@@ -85,11 +88,13 @@ class ChildProcess:
         log_file: Path,
         environment: Mapping[str, str] | None = None,
         directory: Path | None = None,
+        outlives: bool = False,
     ) -> None:
         self.command = list(command)
         self.log_file = log_file
         self._environment = environment or {}
         self._directory = directory
+        self._outlives = outlives
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -113,7 +118,8 @@ class ChildProcess:
                 cwd=self._directory,
                 start_new_session=True,
             )
-        _keeper.add(self._process.pid)
+        if not self._outlives:
+            _keeper.add(self._process.pid)
 
     def is_alive(self) -> bool:
         """Whether the program runs."""

@@ -31,7 +31,7 @@ _ADD_OPENS = (
 )
 
 # Two JVMs on a laptop: start fast and stay small rather than run fast for days.
-_SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xss512k")
+_SMALL_JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 _LOG4J = """\
 monitorInterval = 30

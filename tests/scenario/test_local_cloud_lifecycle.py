@@ -148,6 +148,28 @@ def test_a_killed_supervisor_takes_its_children_with_it_and_can_be_started_again
         assert again.status()["ready"]
 
 
+STARTER = """
+import sys, time
+from localcloud.client import LocalCloud
+print(LocalCloud.up(sys.argv[1], only=["blob"]).status()["pid"], flush=True)
+time.sleep(300)
+"""
+
+
+def test_a_cloud_ends_with_the_test_run_that_started_it(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(tmp_path)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdout is not None
+        pids = processes_of(int(starter.stdout.readline()))
+        assert len(pids) >= 2
+        starter.kill()
+    assert are_gone(pids)
+
+
 def test_two_clouds_run_side_by_side(tmp_path: Path) -> None:
     with (
         LocalCloud.up(tmp_path / "one", only=["flink", "blob"], flink_slots=1) as one,
@@ -199,6 +221,8 @@ def test_a_taken_port_ends_the_start_with_its_reason(tmp_path: Path) -> None:
     [
         (("--only", "flink,gcp"), "'gcp' is not accepted. Allowed: flink, blob, entra"),
         (("--port", "blob"), "--port: 'blob' is not accepted. Allowed: PART=PORT"),
+        (("--port", "gcp=1"), "--port: 'gcp=1' is not accepted. Allowed: PART=PORT"),
+        (("--flink-slots", "0"), "flink_task_slots: 0 is not accepted. Allowed: 1 or more"),
     ],
 )
 def test_wrong_usage_is_refused_with_what_is_allowed(
