@@ -43,7 +43,7 @@ ANY_JOB = {
 }
 COUNTS = {"word-counts": "the=345, of=221", "distinct-words": "1302", "total-words": "9001"}
 
-pytestmark = pytest.mark.usefixtures("prefect_files", "saved_blocks")
+pytestmark = pytest.mark.usefixtures("prefect_files")
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def azure(tmp_path: Path) -> Iterator[AzureOnTheWire]:
 
 
 @pytest.fixture
-def saved_blocks(azure: AzureOnTheWire, prefect_files: list[Path]) -> HDInsightFlinkCluster:
-    """The blocks that a person would fill in, under the names that the flows look for."""
+def block(azure: AzureOnTheWire) -> HDInsightFlinkCluster:
+    """What a person fills in."""
     reader = EntraServicePrincipal(
         tenant_id=TENANT,
         client_id="reader",
@@ -66,21 +66,23 @@ def saved_blocks(azure: AzureOnTheWire, prefect_files: list[Path]) -> HDInsightF
         authority=azure.endpoint,
         ca_file=azure.ca_file,
     )
-    reader.save("key-vault-reader", overwrite=True)
-    contributor = KeyVaultServicePrincipal(vault_url=azure.endpoint, reader=reader)
-    contributor.save("flink-contributor", overwrite=True)
-    cluster = HDInsightFlinkCluster(
+    return HDInsightFlinkCluster(
         subscription_id=PUBLISHED["subscription"],
         resource_group="group",
         cluster_pool_name="pool1",
         cluster_name="flink1",
-        credentials=contributor,
+        credentials=KeyVaultServicePrincipal(vault_url=azure.endpoint, reader=reader),
         arm_endpoint=azure.endpoint,
         ca_file=azure.ca_file,
         flink_rest_url=azure.endpoint,
     )
-    cluster.save("hdinsight-flink", overwrite=True)
-    return cluster
+
+
+@pytest.fixture
+def account(azure: AzureOnTheWire, block: HDInsightFlinkCluster) -> AzureOnTheWire:
+    """The same, with the block saved under the name that the flows look for."""
+    block.save("hdinsight-flink", overwrite=True)
+    return azure
 
 
 def flow_run_of(state: State[Any]) -> FlowRun:
@@ -107,13 +109,13 @@ def logs_of(flow_run_id: Any) -> list[str]:
         return [line.message for line in prefect.read_logs(wanted)]
 
 
-def test_the_published_json_runs_and_its_words_are_shown(azure: AzureOnTheWire) -> None:
+def test_the_published_json_runs_and_its_words_are_shown(account: AzureOnTheWire) -> None:
     """The published parameters as they are: submitted once, waited for, counts on the page."""
     state = flink_word_count(**PUBLISHED, return_state=True)
     assert state.is_completed()
     assert state.result()["total_words"] == 9001
     assert state.result()["job_id"] == JOB_ID
-    (submitted,) = azure.sent("POST", "runJob")
+    (submitted,) = account.sent("POST", "runJob")
     assert b"org.apache.flink.examples.java.wordcount.WordCount" in submitted.content
     assert b"--input /opt/flink/LICENSE --output /tmp/wordcount-" in submitted.content
     page = artifacts_of(state)
@@ -129,14 +131,21 @@ def test_the_published_json_runs_and_its_words_are_shown(azure: AzureOnTheWire) 
 
 
 def test_tokens_and_secrets_are_written_nowhere(
-    azure: AzureOnTheWire, prefect_files: list[Path], caplog: pytest.LogCaptureFixture
+    account: AzureOnTheWire,
+    block: HDInsightFlinkCluster,
+    prefect_files: list[Path],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Not in the database, the results, the artifacts or the logs; block values are encrypted."""
-    azure.tokens = ["bearer-token-to-search-for"]
+    """Not in the database, the results, the artifacts or the logs; block values are encrypted.
+
+    A block that is handed over from Python, instead of by its name, makes no difference.
+    """
+    account.tokens = ["bearer-token-to-search-for"]
     caplog.set_level(logging.DEBUG)
-    azure.job_status = "FINISHED"
+    account.job_status = "FINISHED"
     flow_run_id = flink_word_count(**PUBLISHED, return_state=True).state_details.flow_run_id
-    azure.passwords["contributor"] = "rotated-again"
+    assert submit_flink_job_flow(**ANY_JOB, cluster=block, return_state=True).is_completed()
+    account.passwords["contributor"] = "rotated-again"
     assert flink_word_count(**PUBLISHED, return_state=True).is_failed()
     assert any("AADSTS7000215" in line for line in caplog.messages)
     assert logs_of(flow_run_id)
@@ -154,29 +163,29 @@ def test_tokens_and_secrets_are_written_nowhere(
         assert secret.decode() not in caplog.text
 
 
-def test_a_rotated_secret_is_used_by_the_next_run(azure: AzureOnTheWire) -> None:
+def test_a_rotated_secret_is_used_by_the_next_run(account: AzureOnTheWire) -> None:
     """No redeploy and no new block: the vault is read anew."""
     assert flink_word_count(**PUBLISHED, return_state=True).is_completed()
-    azure.secrets["hdinsight-aks-variables-api-secret"] = "rotated"
-    azure.passwords["contributor"] = "rotated"
+    account.secrets["hdinsight-aks-variables-api-secret"] = "rotated"
+    account.passwords["contributor"] = "rotated"
     assert flink_word_count(**PUBLISHED, return_state=True).is_completed()
 
 
-def test_without_accumulators_the_output_is_told(azure: AzureOnTheWire) -> None:
+def test_without_accumulators_the_output_is_told(account: AzureOnTheWire) -> None:
     """Another jar of that name publishes no counts."""
-    azure.accumulators = {}
+    account.accumulators = {}
     state = flink_word_count(**PUBLISHED, return_state=True)
     assert state.result()["total_words"] is None
     assert "/tmp/wordcount-" in artifacts_of(state)["flink-job"]
 
 
-def test_another_cluster_than_the_blocks_has_no_rest_url(azure: AzureOnTheWire) -> None:
+def test_another_cluster_than_the_blocks_has_no_rest_url(account: AzureOnTheWire) -> None:
     """The JSON says which cluster; the block's Flink URL belongs to the block's own."""
-    azure.job_status = "FINISHED"
+    account.job_status = "FINISHED"
     state = flink_word_count(**PUBLISHED | {"clusterNm": "flink2"}, return_state=True)
     assert state.is_completed()
-    assert "/clusters/flink2/runJob" in azure.sent("POST", "runJob")[0].url.path
-    assert azure.sent("GET", "/jobs/" + JOB_ID) == []
+    assert "/clusters/flink2/runJob" in account.sent("POST", "runJob")[0].url.path
+    assert account.sent("GET", "/jobs/" + JOB_ID) == []
     page = artifacts_of(state)
     assert "not verified" in page["flink-job"]
     assert "flink1.pool1.westus2.hdinsightaks.net" in page["flink-dashboard"]
@@ -184,18 +193,19 @@ def test_another_cluster_than_the_blocks_has_no_rest_url(azure: AzureOnTheWire) 
     assert any("Tasks were not verified" in line for line in lines)
 
 
-@pytest.mark.parametrize("credentials", ["key vault", "filled in"])
+@pytest.mark.parametrize("kind", [KeyVaultServicePrincipal, EntraServicePrincipal])
 def test_a_saved_block_comes_back_as_it_was(
-    azure: AzureOnTheWire, saved_blocks: HDInsightFlinkCluster, credentials: str
+    block: HDInsightFlinkCluster,
+    kind: type[KeyVaultServicePrincipal] | type[EntraServicePrincipal],
 ) -> None:
-    """Both kinds of credentials survive saving and loading, secrets included."""
-    if credentials == "filled in":
-        principal = saved_blocks.credentials.reader
-        saved_blocks.model_copy(update={"credentials": principal}).save(
-            "hdinsight-flink", overwrite=True
-        )
-    loaded = HDInsightFlinkCluster.load("hdinsight-flink")
-    kind = KeyVaultServicePrincipal if credentials == "key vault" else EntraServicePrincipal
+    """Both kinds of credentials survive saving and loading as blocks of their own."""
+    vault = block.credentials
+    vault.reader.save("key-vault-reader", overwrite=True)
+    vault.save("flink-contributor", overwrite=True)
+    by_kind = {KeyVaultServicePrincipal: vault, EntraServicePrincipal: vault.reader}
+    changed = block.model_copy(update={"credentials": by_kind[kind]})
+    changed.save("saved-cluster", overwrite=True)
+    loaded = HDInsightFlinkCluster.load("saved-cluster")
     assert type(loaded.credentials) is kind
     principal = loaded.credentials.get_principal()
     assert principal is not None
@@ -203,27 +213,27 @@ def test_a_saved_block_comes_back_as_it_was(
     assert loaded.get_token().token.get_secret_value() == "token-1"
 
 
-def test_an_answer_that_got_lost_starts_no_second_job(azure: AzureOnTheWire) -> None:
+def test_an_answer_that_got_lost_starts_no_second_job(account: AzureOnTheWire) -> None:
     """The submit arrived, its answer did not: the job is found and adopted."""
-    azure.fail("POST", "runJob", None)
+    account.fail("POST", "runJob", None)
     state = flink_word_count(**PUBLISHED, return_state=True)
     assert state.is_completed()
-    assert len(azure.sent("POST", "runJob")) == 1
+    assert len(account.sent("POST", "runJob")) == 1
     assert any("adopted" in line for line in logs_of(state.state_details.flow_run_id))
 
 
-def test_a_flow_run_that_is_tried_again_keeps_its_job(azure: AzureOnTheWire) -> None:
+def test_a_flow_run_that_is_tried_again_keeps_its_job(account: AzureOnTheWire) -> None:
     """The first attempt fails while waiting; the second takes the same job."""
-    azure.fail("GET", "/jobs/" + JOB_ID, httpx.Response(200, json=flink_job("FAILED", FAILED=2)))
+    account.fail("GET", "/jobs/" + JOB_ID, httpx.Response(200, json=flink_job("FAILED", FAILED=2)))
     state = flink_word_count.with_options(retries=1)(**PUBLISHED, return_state=True)
     assert state.is_completed()
     assert flow_run_of(state).run_count == 2
-    assert len(azure.sent("POST", "runJob")) == 1
+    assert len(account.sent("POST", "runJob")) == 1
 
 
-def test_a_job_that_failed_fails_the_run_with_flinks_words(azure: AzureOnTheWire) -> None:
+def test_a_job_that_failed_fails_the_run_with_flinks_words(account: AzureOnTheWire) -> None:
     """The page shows it too."""
-    azure.flink_job = flink_job("FAILED", FAILED=2)
+    account.flink_job = flink_job("FAILED", FAILED=2)
     state = flink_word_count(**PUBLISHED, return_state=True)
     with pytest.raises(JobFailed, match="disk is full"):
         state.result()
@@ -291,9 +301,9 @@ def test_a_missing_block_is_refused_with_those_that_exist(
     assert azure.requests == []
 
 
-def test_any_job_is_submitted_with_all_that_was_asked(azure: AzureOnTheWire) -> None:
+def test_any_job_is_submitted_with_all_that_was_asked(account: AzureOnTheWire) -> None:
     """Arguments, settings and savepoint arrive; the wait ends when all tasks run."""
-    azure.flink_job = flink_job("RUNNING", RUNNING=2)
+    account.flink_job = flink_job("RUNNING", RUNNING=2)
     state = submit_flink_job_flow(
         **ANY_JOB,
         args=["--rate", "5"],
@@ -305,28 +315,26 @@ def test_any_job_is_submitted_with_all_that_was_asked(azure: AzureOnTheWire) -> 
     )
     assert state.result()["state"] == "RUNNING"
     assert state.result()["tasks_verified"] is True
-    body = azure.sent("POST", "runJob")[0].content
+    body = account.sent("POST", "runJob")[0].content
     for part in (b"--rate 5", b'"parallelism":"2"', b'"restart-strategy.type":"none"', b"sp-1"):
         assert part in body
     assert state.result()["job_name"] == f"orders-{state.state_details.flow_run_id}"
 
 
-def test_a_submit_in_doubt_is_not_tried_again(
-    azure: AzureOnTheWire, saved_blocks: HDInsightFlinkCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_submit_in_doubt_is_not_tried_again(account: AzureOnTheWire) -> None:
     """The task has retries, and does not use them for this."""
-    monkeypatch.setattr("flinkglue.azure.submission.Submission.appears_within_seconds", 1)
-    azure.lists_after = 10_000
-    azure.fail("POST", "runJob", error(500, "InternalServerError", "Wrong."))
+    account.fail("GET", "/jobs", httpx.Response(200, json={"value": []}))
+    account.fail("GET", "/jobs", error(403, "AuthorizationFailed", "No role."))
+    account.fail("POST", "runJob", error(500, "InternalServerError", "Wrong."))
     state = submit_flink_job_flow(**ANY_JOB, return_state=True)
     with pytest.raises(InDoubt):
         state.result()
-    assert len(azure.sent("POST", "runJob")) == 1
+    assert len(account.sent("POST", "runJob")) == 1
 
 
-def test_a_cancelled_run_tells_which_job_goes_on(azure: AzureOnTheWire) -> None:
+def test_a_cancelled_run_tells_which_job_goes_on(account: AzureOnTheWire) -> None:
     """The hook runs wherever the worker is: it knows no more than the flow run."""
-    azure.flink_job = flink_job("RUNNING", RUNNING=2)
+    account.flink_job = flink_job("RUNNING", RUNNING=2)
     state = submit_flink_job_flow(**ANY_JOB, return_state=True)
     flow_run = flow_run_of(state)
     flow_run.parameters = ANY_JOB  # as a deployment's run has them, without defaults
