@@ -15,6 +15,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
+from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
@@ -81,7 +82,7 @@ def glue_vpc_failover(
     retry_every_failure: bool = False,
     deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
     when_crashed: Literal["leave", "stop"] = "leave",
-    aws_credentials: AwsCredentials | str = DEFAULT_CREDENTIALS,
+    aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 
