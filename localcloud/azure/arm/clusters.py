@@ -79,9 +79,10 @@ def _replace(
     api: HdInsightApi, request: ArmRequest, cluster: Cluster, body: Mapping[str, Any]
 ) -> None:
     new_profile = body["properties"]["clusterProfile"]["flinkProfile"]
-    for name in ("deploymentMode", "jobSpec"):
+    for name, default in (("deploymentMode", "Session"), ("jobSpec", None)):
         path = f"properties.clusterProfile.flinkProfile.{name}"
-        check_unchanged(path, cluster.flink_profile.get(name), new_profile.get(name))
+        old, new = cluster.flink_profile.get(name, default), new_profile.get(name, default)
+        check_unchanged(path, old, new)
     cluster.properties = writable(body["properties"])
     cluster.change(request.principal.client_id, api.now(), tags=body.get("tags") or {})
 

@@ -1,0 +1,78 @@
+"""The wire of a JobManager, in memory: enough of its REST API for jobs that only have a state."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flinkglue.flink.rest import FlinkRestClient
+from localcloud.azure.arm.launch import FlinkTarget
+from localcloud.azure.arm.models import Cluster
+
+IMAGE_ROOT = Path("/image")
+
+
+class FakeFlink:
+    """Jobs run at once and stay RUNNING.
+
+    Attributes:
+        runs: The bodies of the run requests.
+        uploads: The names of the uploaded jars that were not deleted again.
+        states: Job id to state; tests change it.
+        refusal: The Java text that a run is refused with, or None.
+        gate: Runs wait until it is set.
+        is_down: Answer nothing at all.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.uploads: list[str] = []
+        self.states: dict[str, str] = {}
+        self.refusal: str | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.is_down = False
+
+    def __call__(self, cluster: Cluster) -> FlinkTarget:
+        transport = httpx.MockTransport(self._answer)
+        return FlinkTarget(
+            connect=lambda seconds: FlinkRestClient(
+                "http://flink", transport=transport, timeout_seconds=seconds
+            ),
+            image_root=IMAGE_ROOT,
+        )
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.is_down:
+            raise httpx.ConnectError("connection refused", request=request)
+        path = request.url.path
+        if path == "/jars/upload":
+            name = re.search(rb'filename="([^"]+)"', request.read())
+            assert name is not None
+            self.uploads.append(f"0_{name[1].decode()}")
+            return httpx.Response(200, json={"filename": f"/up/{self.uploads[-1]}"})
+        if path.endswith("/run"):
+            return self._run(json.loads(request.read()))
+        if request.method == "DELETE":
+            self.uploads.remove(path.rsplit("/", 1)[-1])
+            return httpx.Response(200, json={})
+        if request.method == "PATCH":
+            self.states[path.rsplit("/", 1)[-1]] = "CANCELED"
+            return httpx.Response(202, json={})
+        if path == "/jobs/overview":
+            jobs = [{"jid": job_id, "state": state} for job_id, state in self.states.items()]
+            return httpx.Response(200, json={"jobs": jobs})
+        return httpx.Response(200, json={"slots-total": 4, "taskmanagers": 1})
+
+    def _run(self, body: dict[str, Any]) -> httpx.Response:
+        self.gate.wait(10)
+        if self.refusal:
+            return httpx.Response(400, json={"errors": [self.refusal]})
+        self.runs.append(body)
+        self.states[body["jobId"]] = "RUNNING"
+        return httpx.Response(200, json={"jobid": body["jobId"]})
