@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(run=lambda options: parser.print_help() or 2)
+    parser.set_defaults(run=commands.usage, usage=parser.format_help)
     place = argparse.ArgumentParser(add_help=False)
     place.add_argument(
         "--state-dir",

@@ -26,6 +26,12 @@ _WITH_PORTS = (*PART_NAMES, "control")
 _SECRET_WORDS = ("secret", "key", "connection_string")
 
 
+def usage(options: argparse.Namespace) -> int:
+    """Tell how the command line is used, when no command was given."""
+    print(options.usage(), file=sys.stderr)
+    return 2
+
+
 def up(options: argparse.Namespace) -> int:
     """Start a cloud, in the foreground or detached."""
     if options.detach:

@@ -109,9 +109,9 @@ class _HangUpProtocol(H11Protocol):
             scope: MutableMapping[str, Any], receive: Receive, send: Send
         ) -> None:
             scope.setdefault("extensions", {})[HANG_UP] = transport.abort
-            await app(scope, receive, send)  # type: ignore[arg-type]
+            await app(scope, receive, send)
 
-        self.app = with_hang_up  # type: ignore[assignment]
+        self.app = with_hang_up
 
 
 class WsgiServer:

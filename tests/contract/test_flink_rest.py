@@ -1,5 +1,6 @@
 """The REST client and the local cluster: real Flink, behind the recording proxy."""
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -73,13 +74,18 @@ def _run_word_count(client: FlinkRestClient, flink: FlinkPart, output: Path, job
     return jar_id
 
 
+def _counts_in(output: Path) -> dict[str, int]:
+    parts = [part.read_text() for part in output.rglob("*") if part.is_file()]
+    lines = "".join(parts).splitlines()
+    return {word: int(count) for word, count in (line.split() for line in lines)}
+
+
 def test_the_cluster_says_its_version_and_slots(client: FlinkRestClient) -> None:
     overview = client.overview()
     assert overview.flink_version == client.config()["flink-version"] == "2.3.0"
     assert (overview.taskmanagers, overview.slots_total) == (1, 2)
     (taskmanager,) = client.taskmanagers()
     assert (taskmanager.slots, taskmanager.free_slots) == (2, 2)
-    assert client.taskmanager_stdout(taskmanager.taskmanager_id) is not None
 
 
 def test_a_word_count_runs_to_its_end(
@@ -95,7 +101,10 @@ def test_a_word_count_runs_to_its_end(
     assert job_id in [listed.job_id for listed in client.jobs()]
     assert client.job_status(job_id) is JobStatus.FINISHED
     assert client.exceptions(job_id).root_cause is None
-    assert isinstance(client.accumulators(job_id), dict)
+    licence = (flink.image_root / "opt" / "flink" / "LICENSE").read_text()
+    counted = _counts_in(tmp_path / "out")
+    assert counted["license"] == len(re.findall(r"\blicense\b", licence, re.IGNORECASE))
+    assert int(client.accumulators(job_id)["total-words"]) == sum(counted.values())
     with pytest.raises(Conflict):
         client.cancel(job_id)
 
@@ -147,6 +156,19 @@ def test_faults_are_worded_as_flink_words_errors(client: FlinkRestClient, wire: 
         client.overview()
     client.overview()
     assert [r.status for r in wire.requests.find("flink", "GetOverview")] == [503, 200]
+
+
+def test_the_logs_of_both_jvms_are_served(client: FlinkRestClient, flink: FlinkPart) -> None:
+    (taskmanager,) = client.taskmanagers()
+    log = httpx.get(f"{flink.url()}/taskmanagers/{taskmanager.taskmanager_id}/log").text
+    assert "Successful registration at resource manager" in log
+    assert "Starting StandaloneSessionClusterEntrypoint" in (
+        httpx.get(f"{flink.url()}/jobmanager/log").text
+    )
+    printed = flink.cluster.files.logs / "taskmanager.out"
+    with printed.open("a") as out:
+        out.write("printed by a task\n")
+    assert "printed by a task" in client.taskmanager_stdout(taskmanager.taskmanager_id)
 
 
 def test_the_dashboard_is_served_through_the_proxy(flink: FlinkPart) -> None:
