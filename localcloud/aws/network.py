@@ -33,6 +33,15 @@ class Address:
     private_ip_address: str
 
 
+@dataclass(frozen=True)
+class SubnetState:
+    """What Glue looks at before it takes a subnet, at one moment."""
+
+    availability_zone: str
+    is_zone_up: bool
+    free_addresses: int
+
+
 class Network:
     """The subnets and zones of one account and region.
 
@@ -57,14 +66,14 @@ class Network:
         with self._lock:
             return max(0, int(self._subnet(subnet_id).available_ip_address_count))
 
-    def zone_of(self, subnet_id: str) -> str:
-        """The name of the subnet's availability zone."""
+    def state(self, subnet_id: str) -> SubnetState | None:
+        """The subnet's zone and free addresses, None if EC2 does not know the subnet."""
         with self._lock:
-            return str(self._subnet(subnet_id).availability_zone)
-
-    def is_zone_up(self, availability_zone: str) -> bool:
-        """Whether the zone works."""
-        return bool(self._zone(availability_zone).state == "available")
+            if not self.subnet_exists(subnet_id):
+                return None
+            zone = str(self._subnet(subnet_id).availability_zone)
+            is_zone_up = self._zone(zone).state == "available"
+            return SubnetState(zone, is_zone_up, self.free_addresses(subnet_id))
 
     def take_zone_down(self, availability_zone: str) -> None:
         """Make a zone unavailable, with a message that DescribeAvailabilityZones shows."""

@@ -16,7 +16,7 @@ from moto.s3.exceptions import MissingBucket
 from moto.s3.models import S3Backend
 
 from localcloud.aws.glue.job_run import JobRun
-from localcloud.aws.glue.run_engine import ScriptMissing
+from localcloud.aws.glue.scripts import ScriptMissing
 from localcloud.aws.job_logs import JobLogs
 from localcloud.aws.script_process import ScriptProcesses
 from localcloud.aws.seed import Account

@@ -1,48 +1,19 @@
-"""The AWS part: moto for most services, with a Glue that behaves as the service does."""
+"""The AWS part of the local cloud."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from moto.backends import get_backend
-from moto.ec2.models import ec2_backends
-from moto.glue.models import glue_backends
-from moto.logs.models import logs_backends
-from moto.s3.models import s3_backends
-from moto.server import DomainDispatcherApplication, create_backend_app
-
-from localcloud.aws.fault_commands import AwsFaultCommands, FaultTargets
-from localcloud.aws.glue.api import GlueApi
-from localcloud.aws.glue.connections import Connections
-from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.run_engine import RunEngine
-from localcloud.aws.glue.runs import Runs
+from localcloud.aws.fault_commands import AwsFaultCommands
 from localcloud.aws.glue.settings import GlueSettings
-from localcloud.aws.glue.timeline import Timeline
-from localcloud.aws.job_logs import JobLogs
-from localcloud.aws.network import Network
-from localcloud.aws.operations import (
-    SERVICES,
-    body_of,
-    catalogue,
-    is_served,
-    operation_of,
-    query_parameter,
-    region_of,
-    service_of,
-)
-from localcloud.aws.refusals import error_response, refuse
-from localcloud.aws.script_runner import ScriptRunner
-from localcloud.aws.seed import account
+from localcloud.aws.operations import SERVICES, catalogue, operation_of, service_of
+from localcloud.aws.refusals import refuse
+from localcloud.aws.services import AwsServices
 from localcloud.config import CloudConfig
 from localcloud.part import Operation
 from localcloud.serving import WsgiServer
-from localcloud.wire import Environ, Wire, WsgiWire
-
-_logger = logging.getLogger(__name__)
+from localcloud.wire import Wire, WsgiWire
 
 _LEFT_OUT = [
     "AWS: signatures and permissions are not checked; what a policy would refuse is served.",
@@ -78,26 +49,26 @@ class AwsPart:
             start_delay_seconds=config.glue_timing.start_delay_seconds,
             release_lag_seconds=config.glue_timing.release_lag_seconds,
         )
-        self._faults = AwsFaultCommands(lambda: self._started().targets, self._settings)
-        self._cloud: _Aws | None = None
+        self._faults = AwsFaultCommands(lambda: self._started().fault_targets, self._settings)
+        self._services: AwsServices | None = None
         self._server: WsgiServer | None = None
 
     def start(self) -> None:
         """Serve; returns when requests are answered."""
-        self._cloud = _Aws(self._config, self._settings, self.url)
-        app = WsgiWire(self._cloud, self._wire, service_of, operation_of, refuse)
+        self._services = AwsServices(self._config, self._settings, self.url)
+        app = WsgiWire(self._services, self._wire, service_of, operation_of, refuse)
         self._server = WsgiServer(app, self._config.ports.get(self.name, 0))
         self._server.start()
-        self._cloud.open()
+        self._services.open()
 
     def stop(self) -> None:
         """End the scripts, the threads and the server."""
         if self._server is not None:
             self._server.stop()
             self._server = None
-        if self._cloud is not None:
-            self._cloud.close()
-            self._cloud = None
+        if self._services is not None:
+            self._services.close()
+            self._services = None
 
     def url(self) -> str:
         """The endpoint of all services."""
@@ -136,97 +107,6 @@ class AwsPart:
         """Zones up, subnets drained, live runs stopped, planned failures and timings undone."""
         self._faults.reset()
 
-    def _started(self) -> _Aws:
-        assert self._cloud is not None, "the AWS part is not started"
-        return self._cloud
-
-
-class _Aws:
-    """Everything behind the endpoint, as a WSGI application."""
-
-    def __init__(
-        self, config: CloudConfig, settings: GlueSettings, endpoint_url: Callable[[], str]
-    ) -> None:
-        directory = config.part_dir("aws")
-        self.account = account(directory)
-        account_id, region = self.account.account_id, self.account.region
-        # Moto's backends are plain dicts and lists; requests and runs take turns.
-        self._moto_lock = threading.RLock()
-        self._moto = DomainDispatcherApplication(create_backend_app)
-        self._network = network = Network(ec2_backends[account_id][region], self._moto_lock)
-        logs = JobLogs(logs_backends[account_id][region], self._moto_lock)
-        self._scripts = ScriptRunner(
-            s3_backends[account_id]["aws"],
-            self._moto_lock,
-            logs,
-            self.account,
-            directory / "scripts",
-            endpoint_url,
-        )
-        self._timeline = Timeline()
-        connections = Connections(self._timeline.now, network.subnet_exists)
-        jobs = Jobs(connections, self._timeline, settings)
-        runs = Runs(jobs, self._timeline, settings)
-        runs.engine = RunEngine(
-            self._timeline, settings, connections, network, self._scripts, runs.add
-        )
-        tags = glue_backends[account_id][region]
-        self._glue = GlueApi(jobs, connections, runs, self._timeline, tags, region, account_id)
-        self.targets = FaultTargets(network, runs.engine, runs)
-
-    def open(self) -> None:
-        self._scripts.open()
-        self._timeline.start()
-
-    def close(self) -> None:
-        self._timeline.stop()
-        self._scripts.close()
-        with self._moto_lock:
-            _forget(self.account.account_id)
-
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        service, operation = service_of(environ), operation_of(environ)
-        body_of(environ)
-        if service not in SERVICES or not is_served(service, operation):
-            message = f"The local cloud does not serve {service}:{operation}."
-            code = "UnknownOperationException" if service in ("glue", "logs") else "InvalidAction"
-            return error_response(service, code, message, 400)(environ, start_response)
-        if service == "glue" and region_of(environ) != self.account.region:
-            message = "The security token included in the request is invalid."
-            refusal = error_response(service, "UnrecognizedClientException", message, 400)
-            return refusal(environ, start_response)
-        if service == "glue" and self._glue.serves(operation):
-            return self._glue(environ, start_response)
-        if operation == "CreateNetworkInterface" and self._is_subnet_full(environ):
-            message = (
-                "The specified subnet does not have enough free addresses to satisfy the request."
-            )
-            refusal = error_response(service, "InsufficientFreeAddressesInSubnet", message, 400)
-            return refusal(environ, start_response)
-        return self._ask_moto(environ, start_response)
-
-    def _is_subnet_full(self, environ: Environ) -> bool:
-        """Moto would count below 0."""
-        subnet_id = query_parameter(environ, "SubnetId")
-        is_known = subnet_id is not None and self._network.subnet_exists(subnet_id)
-        return is_known and self._network.free_addresses(subnet_id) == 0
-
-    def _ask_moto(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account.account_id
-        try:
-            with self._moto_lock:
-                return self._moto(environ, start_response)
-        except Exception:
-            _logger.exception("moto failed")
-            service = service_of(environ)
-            answer = error_response(service, "InternalFailure", "moto failed; see the log", 500)
-            return answer(environ, start_response)
-
-
-def _forget(account_id: str) -> None:
-    """Moto keeps its accounts for the whole process, and bucket names for all of them."""
-    for service in SERVICES:
-        backends = get_backend(service)
-        if account_id in backends:
-            backends[account_id].reset()
-            del backends[account_id]
+    def _started(self) -> AwsServices:
+        assert self._services is not None, "the AWS part is not started"
+        return self._services

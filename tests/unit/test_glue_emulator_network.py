@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from moto.ec2.models import EC2Backend
 
-from localcloud.aws.network import Network, UnknownSubnet, UnknownZone
+from localcloud.aws.network import Network, SubnetState, UnknownSubnet, UnknownZone
 
 
 @pytest.fixture
@@ -63,16 +63,18 @@ def test_filling_keeps_what_others_hold(network: Network, subnet_id: str) -> Non
 def test_zones_go_down_in_one_network_only(network: Network, subnet_id: str) -> None:
     """Another account of the same process does not notice."""
     other = Network(EC2Backend("us-east-1", "210987654321"), threading.RLock())
-    zone = network.zone_of(subnet_id)
-    network.take_zone_down(zone)
-    assert not network.is_zone_up(zone)
-    assert other.is_zone_up(zone)
+    assert network.state(subnet_id) == SubnetState("us-east-1c", True, 11)
+    other.take_zone_down("us-east-1c")
+    assert network.state(subnet_id) == SubnetState("us-east-1c", True, 11)
+    network.take_zone_down("us-east-1c")
+    assert network.state(subnet_id) == SubnetState("us-east-1c", False, 11)
     network.heal()
-    assert network.is_zone_up(zone)
+    assert network.state(subnet_id) == SubnetState("us-east-1c", True, 11)
 
 
 def test_unknown_names(network: Network) -> None:
     """Say what there is."""
+    assert network.state("subnet-nowhere") is None
     with pytest.raises(UnknownSubnet, match="subnet-nowhere"):
         network.free_addresses("subnet-nowhere")
     with pytest.raises(UnknownZone, match="us-east-1a"):

@@ -13,8 +13,9 @@ from localcloud.aws.glue.connections import Connections
 from localcloud.aws.glue.errors import GlueError
 from localcloud.aws.glue.job_run import JobRun
 from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine, ScriptMissing
+from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
 from localcloud.aws.glue.runs import Runs
+from localcloud.aws.glue.scripts import ScriptMissing
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.glue.timeline import Timeline
 from localcloud.aws.network import Network

@@ -66,11 +66,11 @@ _WEIGHT = ("addresses", "zone", "connection")
 
 
 def _refusal(subnet_id: str, network: Network) -> NoPlace | None:
-    if not network.subnet_exists(subnet_id):
+    state = network.state(subnet_id)
+    if state is None:
         return NoPlace("connection")
-    zone = network.zone_of(subnet_id)
-    if not network.is_zone_up(zone):
-        return NoPlace("zone", zone)
-    if network.free_addresses(subnet_id) == 0:
+    if not state.is_zone_up:
+        return NoPlace("zone", state.availability_zone)
+    if state.free_addresses == 0:
         return NoPlace("addresses", subnet_id)
     return None

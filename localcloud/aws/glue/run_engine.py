@@ -6,52 +6,18 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 from localcloud.aws.glue import failures
 from localcloud.aws.glue.connections import Connections
 from localcloud.aws.glue.job_run import JobRun, retry_of
 from localcloud.aws.glue.placement import NoPlace, Placement, place
+from localcloud.aws.glue.scripts import ScriptMissing, Scripts
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.glue.timeline import Timeline
-from localcloud.aws.network import Network
+from localcloud.aws.network import Network, SubnetState
 
 _LEAST_NODES = 2
 _QUEUE_CHECK_SECONDS = 0.5
-
-
-class ScriptMissing(Exception):
-    """The job's script could not be fetched.
-
-    Args:
-        bucket: The bucket of Command.ScriptLocation.
-        key: The key of Command.ScriptLocation.
-    """
-
-    def __init__(self, bucket: str, key: str) -> None:
-        super().__init__(f"s3://{bucket}/{key}")
-        self.bucket = bucket
-        self.key = key
-
-
-class Scripts(Protocol):
-    """What runs the scripts of jobs."""
-
-    def can_run(self, run: JobRun) -> bool:
-        """Whether the job's script is one that can be run here."""
-
-    def start(self, run: JobRun, ended: Callable[[int], None]) -> None:
-        """Start the script; ``ended`` gets its exit code, from another thread.
-
-        Raises:
-            ScriptMissing: There is no such object in S3.
-        """
-
-    def interrupt(self, job_run_id: str) -> None:
-        """Ask the script's process to end."""
-
-    def kill(self, job_run_id: str) -> None:
-        """End the script's process and its children."""
 
 
 @dataclass
@@ -137,7 +103,8 @@ class RunEngine:
         """End the runs that lost their nodes with a zone."""
         with self._timeline.lock:
             for run in list(self._live.values()):
-                if run.addresses and self._zone(run) == availability_zone:
+                subnet = self._subnet(run)
+                if run.addresses and subnet and subnet.availability_zone == availability_zone:
                     self._end(run, "FAILED", failures.zone_lost())
 
     def end_all(self) -> None:
@@ -194,9 +161,10 @@ class RunEngine:
         if subnet_id is None:
             run.nodes_had = run.nodes_wanted
             return None
-        if not self._network.subnet_exists(subnet_id):
+        subnet = self._network.state(subnet_id)
+        if subnet is None:
             return failures.no_valid_connection(run.job_name, run.id)
-        if not self._network.is_zone_up(self._network.zone_of(subnet_id)):
+        if not subnet.is_zone_up:
             return failures.zone_lost()
         run.addresses = self._network.allocate(
             subnet_id,
@@ -254,8 +222,8 @@ class RunEngine:
 
     def _retry(self, run: JobRun) -> None:
         attempt = retry_of(run, self._timeline.now())
-        zone = self._zone(run)
-        if zone is not None and not self._network.is_zone_up(zone):
+        subnet = self._subnet(run)
+        if subnet is not None and not subnet.is_zone_up:
             attempt.placement = None
         run.holds_slot = False
         self._added(attempt)
@@ -265,10 +233,10 @@ class RunEngine:
         self._network.release(run.addresses)
         run.addresses = []
 
-    def _zone(self, run: JobRun) -> str | None:
+    def _subnet(self, run: JobRun) -> SubnetState | None:
         if run.placement is None or run.placement.subnet_id is None:
             return None
-        return self._network.zone_of(run.placement.subnet_id)
+        return self._network.state(run.placement.subnet_id)
 
     def _planned_failure(self, run: JobRun) -> PlannedFailure | None:
         for failure in self._failures:
