@@ -92,7 +92,9 @@ def save(blocks: dict[str, Block]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.blocks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m infra.blocks",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("register", help="register the block types")

@@ -66,9 +66,7 @@ class Placement:
         )
 
 
-def driver_in_first_subnet(
-    cloud: LocalCloud, prefect: PrefectStack, flow_run_id: str
-) -> Placement:
+def driver_in_first_subnet(cloud: LocalCloud, prefect: PrefectStack, flow_run_id: str) -> Placement:
     """Compares the driver's address, as the job printed it, with the connection ranked first.
 
     Raises:

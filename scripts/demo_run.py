@@ -31,9 +31,11 @@ WORD_COUNT_JAR = "jobs/flink/WordCount.jar"
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the exit stack
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts deaf to it
     try:
         with ExitStack() as running:
             cloud, prefect = start(options, running)
+            running.callback(prefect.stop_worker)  # before the cloud that its runs use
             prepare(cloud, prefect)
             pages = [
                 run_word_count(cloud, prefect),
@@ -107,6 +109,8 @@ def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
             AWS_ACCESS_KEY_ID=aws["access_key_id"],
             AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
         )  # fmt: skip
+        # Long enough to be seen; a real run takes a minute to start.
+        cloud.glue_timing(start_delay_seconds=1, run_seconds=3)
 
 
 def run_word_count(cloud: LocalCloud, prefect: PrefectStack) -> tuple[str, str]:
@@ -145,7 +149,9 @@ def run_glue_jobs(cloud: LocalCloud, prefect: PrefectStack) -> Iterator[tuple[st
         first = driver_in_first_subnet(cloud, prefect, flow_run_id)
         print(f"    {first}")
     yield "Glue job, both subnets free", prefect.page(flow_run_id)
-    with step(f"Filling {first.connection_name}'s subnet {first.subnet_id}, running glue-job again"):
+    with step(
+        f"Filling {first.connection_name}'s subnet {first.subnet_id}, running glue-job again"
+    ):
         cloud.fill(first.subnet_id)
         flow_run_id = run_flow(prefect, "glue-vpc-failover/glue-job", parameters)
         second = driver_in_first_subnet(cloud, prefect, flow_run_id)

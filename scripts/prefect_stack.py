@@ -48,7 +48,8 @@ class PrefectStack:
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
         self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=30)
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._server: subprocess.Popen[bytes] | None = None
+        self._worker: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -60,7 +61,7 @@ class PrefectStack:
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_CLI_COLORS": "false",
             "PREFECT_SHOW_UPDATE_NOTIFICATION": "false",
             "DO_NOT_TRACK": "1",
@@ -71,16 +72,18 @@ class PrefectStack:
     def start_server(self, timeout_seconds: float = 120) -> None:
         """Returns when the server is healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
-        server = self._spawn("server", "server", "start", "--host", "127.0.0.1")
+        self._server = self._spawn("server", "server", "start", "--host", "127.0.0.1")
         give_up_at = time.monotonic() + timeout_seconds
         while not self._healthy():
-            if server.poll() is not None or time.monotonic() > give_up_at:
+            if self._server.poll() is not None or time.monotonic() > give_up_at:
                 raise StackFailed(f"The Prefect server did not start:\n{self._tail('server')}")
             time.sleep(0.3)
 
     def start_worker(self) -> None:
         """Starts a worker for the work pool, which must exist."""
-        self._spawn("worker", "worker", "start", "--pool", WORK_POOL, "--name", "local")
+        self._worker = self._spawn(
+            "worker", "worker", "start", "--pool", WORK_POOL, "--name", "local"
+        )
 
     def command(self, *arguments: str) -> str:
         """Runs ``prefect …`` against this server and returns what it printed."""
@@ -144,11 +147,19 @@ class PrefectStack:
         """The address of a flow run's page in the UI."""
         return f"{self.ui_url}/runs/flow-run/{flow_run_id}"
 
+    def stop_worker(self) -> None:
+        """Ends the worker and the flow runs that it started."""
+        if self._worker is not None:
+            # It waits out its timers before it ends, and nothing here needs that.
+            end_process_group(self._worker, patience_seconds=5)
+            self._worker = None
+
     def stop(self) -> None:
         """Ends the worker, then the server, and everything that they started."""
-        for process in reversed(self._processes):
-            end_process_group(process)
-        self._processes.clear()
+        self.stop_worker()
+        if self._server is not None:
+            end_process_group(self._server)
+            self._server = None
         self.api.close()
 
     def _get(self, path: str) -> dict[str, Any]:
@@ -163,7 +174,7 @@ class PrefectStack:
 
     def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.home / f"{log_name}.log").open("ab") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
                 cwd=REPOSITORY,
                 env=self.environment,
@@ -172,8 +183,6 @@ class PrefectStack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
-        return process
 
     def _tail(self, log_name: str) -> str:
         return (self.home / f"{log_name}.log").read_text(errors="replace")[-3000:]
