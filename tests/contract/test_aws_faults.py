@@ -30,6 +30,22 @@ def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
     cloud.close()
 
 
+@pytest.fixture(scope="module")
+def stateless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsCloud]:
+    """One cloud for tests that keep nothing in it."""
+    cloud = AwsCloud(tmp_path_factory.mktemp("aws"))
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def untouched(stateless: AwsCloud) -> AwsCloud:
+    """The shared cloud without faults and requests of the test before."""
+    stateless.wire.faults.clear()
+    stateless.wire.requests.clear()
+    return stateless
+
+
 def refusal(cloud: AwsCloud, service: str) -> tuple[str, int]:
     with pytest.raises(ClientError) as refused:
         getattr(cloud.client(service), CALLS[service])()
@@ -55,33 +71,33 @@ def refusal(cloud: AwsCloud, service: str) -> tuple[str, int]:
     ],
 )
 def test_refused_in_the_services_own_words(
-    cloud: AwsCloud, service: str, kind: str, expected: tuple[str, int]
+    untouched: AwsCloud, service: str, kind: str, expected: tuple[str, int]
 ) -> None:
     """boto3 finds the code of the service, and the next call is served again."""
-    cloud.wire.faults.add(f"{service}:*", kind, times=1)  # type: ignore[arg-type]
-    assert refusal(cloud, service) == expected
-    getattr(cloud.client(service), CALLS[service])()
-    assert cloud.requests(service)[0].detail["fault"] == kind
+    untouched.wire.faults.add(f"{service}:*", kind, times=1)  # type: ignore[arg-type]
+    assert refusal(untouched, service) == expected
+    getattr(untouched.client(service), CALLS[service])()
+    assert untouched.requests(service)[0].detail["fault"] == kind
 
 
-def test_an_error_can_name_its_code(cloud: AwsCloud) -> None:
+def test_an_error_can_name_its_code(untouched: AwsCloud) -> None:
     """For the modelled errors of one operation."""
-    cloud.wire.faults.add(
+    untouched.wire.faults.add(
         "glue:GetJobs", "error", status=400, message="OperationTimeoutException: too slow"
     )
-    with pytest.raises(cloud.glue.exceptions.OperationTimeoutException, match="too slow"):
-        cloud.glue.get_jobs()
+    with pytest.raises(untouched.glue.exceptions.OperationTimeoutException, match="too slow"):
+        untouched.glue.get_jobs()
 
 
 @pytest.mark.parametrize(("service", "attempts"), [("glue", 3), ("ec2", 3), ("s3", 3)])
 def test_boto3_recognizes_throttling_and_tries_again(
-    cloud: AwsCloud, service: str, attempts: int
+    untouched: AwsCloud, service: str, attempts: int
 ) -> None:
     """The standard retries of the official client get through."""
-    cloud.wire.faults.add(f"{service}:*", "throttle", times=attempts - 1)
-    client = cloud.client(service, retries={"mode": "standard", "total_max_attempts": attempts})
+    untouched.wire.faults.add(f"{service}:*", "throttle", times=attempts - 1)
+    client = untouched.client(service, retries={"mode": "standard", "total_max_attempts": attempts})
     getattr(client, CALLS[service])()
-    statuses = [request.status for request in cloud.requests(service)]
+    statuses = [request.status for request in untouched.requests(service)]
     assert len(statuses) == attempts
     assert statuses[-1] == 200
 
@@ -107,11 +123,11 @@ def test_a_request_dropped_before_it_is_processed_leaves_nothing(cloud: AwsCloud
     assert cloud.glue.get_job_runs(JobName="job")["JobRuns"] == []
 
 
-def test_a_delayed_request(cloud: AwsCloud) -> None:
+def test_a_delayed_request(untouched: AwsCloud) -> None:
     """delay: late, and right."""
-    cloud.wire.faults.add("ec2:Describe*", "delay", seconds=0.3, times=1)
+    untouched.wire.faults.add("ec2:Describe*", "delay", seconds=0.3, times=1)
     started = time.monotonic()
-    assert cloud.ec2.describe_subnets()["Subnets"]
+    assert untouched.ec2.describe_subnets()["Subnets"]
     assert time.monotonic() - started >= 0.3
 
 
@@ -142,10 +158,10 @@ def test_a_full_subnet_takes_no_further_interface(cloud: AwsCloud) -> None:
     assert cloud.free(subnet_id) == 0
 
 
-def test_timings_are_checked(cloud: AwsCloud) -> None:
+def test_timings_are_checked(untouched: AwsCloud) -> None:
     """Unknown names and negative values are refused; the answer shows all of them."""
-    assert cloud.fault("glue-timing", run_seconds=1)["run_seconds"] == 1.0
+    assert untouched.fault("glue-timing", run_seconds=1)["run_seconds"] == 1.0
     with pytest.raises(ValueError, match="Allowed: run_seconds"):
-        cloud.fault("glue-timing", speed=3)
+        untouched.fault("glue-timing", speed=3)
     with pytest.raises(ValueError, match="0 or more"):
-        cloud.fault("glue-timing", run_seconds=-1)
+        untouched.fault("glue-timing", run_seconds=-1)
