@@ -1,4 +1,4 @@
-"""What the demo looks at to know that it really happened: Flink, the cloud's logs and addresses, not Prefect."""
+"""What the demo asks Flink and AWS themselves, to know that it really happened."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Runs the two published systems on an embedded local cloud, through Prefect deployments.
 
-Starts a real Flink cluster, the emulators of Azure and AWS, a Prefect server and a worker; deploys the
-flows; runs the Flink word count and the Glue job; then fills a subnet and runs the Glue job again to show
-how it moves to the other one. Everything listens on loopback only and ends with Ctrl-C.
+Starts a real Flink cluster, the emulators of Azure and AWS, a Prefect server and a worker; deploys
+the flows; runs the Flink word count and the Glue job; then fills a subnet and runs the Glue job again
+to show how it moves to the other one. Everything listens on loopback only and ends with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def start(options: argparse.Namespace, running: ExitStack) -> tuple[LocalCloud, 
 
 
 def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
-    """What a person does once for an account: blocks, deployments, a worker, the sample resources."""
+    """What a person does once: blocks, deployments, a worker, the sample resources."""
     with step("Registering blocks, deploying the flows, starting a worker"):
         prefect.command("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
         prefect.run_python("-m", "infra.blocks", "local", str(cloud.state.path / "cloud.json"))

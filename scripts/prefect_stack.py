@@ -1,4 +1,4 @@
-"""A Prefect server and a worker of their own, beside any other: free ports, own database, own log files.
+"""A Prefect server and a worker of their own, beside any other: free port, own database, own logs.
 
 Used by the demo and by the tests that go through deployments.
 """
