@@ -125,6 +125,16 @@ def test_connections_are_deleted_in_batches(cloud: AwsCloud) -> None:
     assert left["Name"] == "c"
 
 
+def test_a_connection_is_tagged(cloud: AwsCloud) -> None:
+    """GetTags knows the tags given at creation; a new connection of the name has none of them."""
+    arn = f"arn:aws:glue:us-east-1:{cloud.account['account_id']}:connection/database"
+    cloud.glue.create_connection(ConnectionInput=JDBC, Tags={"stack": "sample"})
+    assert cloud.glue.get_tags(ResourceArn=arn)["Tags"] == {"stack": "sample"}
+    cloud.glue.delete_connection(ConnectionName="database")
+    cloud.glue.create_connection(ConnectionInput=JDBC)
+    assert cloud.glue.get_tags(ResourceArn=arn)["Tags"] == {}
+
+
 def test_a_tested_connection_shows_when(cloud: AwsCloud) -> None:
     """One whose subnet is gone is refused."""
     subnet_id = cloud.connection("a", "10.192.20.0/24")

@@ -68,6 +68,7 @@ class GlueApi:
         account_id: str,
     ) -> None:
         self._jobs = jobs
+        self._connections = connections
         self._runs = runs
         self._timeline = timeline
         self._tags = tags
@@ -84,12 +85,12 @@ class GlueApi:
             "GetJobRun": runs.get,
             "GetJobRuns": runs.list,
             "BatchStopJobRun": runs.batch_stop,
-            "CreateConnection": connections.create,
+            "CreateConnection": self._create_connection,
             "GetConnection": connections.get,
             "GetConnections": connections.list,
             "UpdateConnection": connections.update,
-            "DeleteConnection": connections.delete,
-            "BatchDeleteConnection": connections.batch_delete,
+            "DeleteConnection": self._delete_connection,
+            "BatchDeleteConnection": self._batch_delete_connection,
             "TestConnection": connections.test,
         }
 
@@ -119,27 +120,48 @@ class GlueApi:
 
     def _create_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._jobs.create(request)
-        self._tags.tag_resource(self._resource_name(request["Name"]), request.get("Tags", {}))
+        self._tag("job", request["Name"], request)
         return answer
 
     def _list_jobs(self, request: Mapping[str, Any]) -> dict[str, Any]:
         wanted = request.get("Tags", {})
 
         def is_tagged(job_name: str) -> bool:
-            tags = self._tags.get_tags(self._resource_name(job_name))
+            tags = self._tags.get_tags(self._resource_name("job", job_name))
             return wanted.items() <= tags.items()
 
         return self._jobs.list_names(request, is_tagged)
 
     def _delete_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        job_name = request["JobName"]
-        self._runs.forget(job_name)
-        resource_name = self._resource_name(job_name)
-        self._tags.untag_resource(resource_name, list(self._tags.get_tags(resource_name)))
+        self._runs.forget(request["JobName"])
+        self._untag("job", request["JobName"])
         return self._jobs.delete(request)
 
-    def _resource_name(self, job_name: str) -> str:
-        return f"{self._resource_prefix}:job/{job_name}"
+    def _create_connection(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._connections.create(request)
+        self._tag("connection", request["ConnectionInput"]["Name"], request)
+        return answer
+
+    def _delete_connection(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._connections.delete(request)
+        self._untag("connection", request["ConnectionName"])
+        return answer
+
+    def _batch_delete_connection(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._connections.batch_delete(request)
+        for name in answer["Succeeded"]:
+            self._untag("connection", name)
+        return answer
+
+    def _tag(self, kind: str, name: str, request: Mapping[str, Any]) -> None:
+        self._tags.tag_resource(self._resource_name(kind, name), request.get("Tags", {}))
+
+    def _untag(self, kind: str, name: str) -> None:
+        resource_name = self._resource_name(kind, name)
+        self._tags.untag_resource(resource_name, list(self._tags.get_tags(resource_name)))
+
+    def _resource_name(self, kind: str, name: str) -> str:
+        return f"{self._resource_prefix}:{kind}/{name}"
 
 
 def _parsed(body: bytes) -> Any:
