@@ -1,7 +1,7 @@
 """Runs the two published systems on an embedded local cloud, through Prefect deployments.
 
 Starts a real Flink cluster, the emulators of Azure and AWS, a Prefect server and a worker; deploys
-the flows; runs the Flink word count and the Glue job; then fills a subnet and runs the Glue job again
+the flows; runs the Flink word count and the Glue job; then fills a subnet and runs the latter again
 to show how it moves to the other one. Everything listens on loopback only and ends with Ctrl-C.
 """
 
