@@ -1,5 +1,82 @@
-"""One whole local cloud for all scenarios, reset before each."""
+"""One whole local cloud for all scenarios, reset before each; deployments where they are asked for."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from localcloud.client import LocalCloud
 from localcloud.fixture import cloud, local_cloud, local_cloud_parts
+from scripts.prefect_stack import WORK_POOL, PrefectStack
 
 __all__ = ["cloud", "local_cloud", "local_cloud_parts"]
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The local cloud with the project deployed on a Prefect server beside it."""
+
+    cloud: LocalCloud
+    prefect: PrefectStack
+
+    def run(self, deployment: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Run a deployment to its end, as ``prefect deployment run`` does."""
+        return self.prefect.wait_for(self.prefect.run_deployment(deployment, parameters))
+
+    @property
+    def published_parameters(self) -> dict[str, str]:
+        """The published JSON of the word count, with the values of this cloud."""
+        azure = self.cloud.azure
+        return {
+            "jarName": "WordCount.jar",
+            "jarDirectory": azure["jar_directory"],
+            "subscription": azure["subscription_id"],
+            "rg": azure["resource_group"],
+            "poolNm": azure["cluster_pool_name"],
+            "clusterNm": azure["cluster_name"],
+        }
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Platform]:
+    """What the README's steps lead to: blocks, deployments, a worker, the sample resources."""
+    prefect = PrefectStack(tmp_path_factory.mktemp("prefect"))
+    try:
+        prefect.start_server()
+        prefect.command("work-pool", "create", WORK_POOL, "--type", "process")
+        prefect.run_python(
+            "-m", "infra.blocks", "local", str(local_cloud.state.path / "cloud.json")
+        )
+        prefect.command("deploy", "--all")
+        prefect.start_worker()
+        aws = local_cloud.aws
+        prefect.run_python(
+            "-m", "infra.glue_sample", "up",
+            "--endpoint-url", aws["endpoint_url"], "--region", aws["region"],
+            AWS_ACCESS_KEY_ID=aws["access_key_id"],
+            AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
+        )  # fmt: skip
+        platform = Platform(local_cloud, prefect)
+        uploaded = platform.run(
+            "upload-flink-jar/flink-jar-upload",
+            {
+                "jar_path": "jobs/flink/WordCount.jar",
+                "jar_directory": local_cloud.azure["jar_directory"],
+            },
+        )
+        assert uploaded["state_type"] == "COMPLETED", prefect.logs(uploaded["id"])
+        yield platform
+    finally:
+        prefect.stop()
+
+
+@pytest.fixture
+def platform(deployed: Platform) -> Platform:
+    """The deployed project on a cloud with no faults and no recorded requests."""
+    deployed.cloud.reset()
+    return deployed

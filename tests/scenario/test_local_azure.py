@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import uuid
@@ -16,6 +17,8 @@ from azure.mgmt.hdinsightcontainers import HDInsightContainersMgmtClient
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 from azure.storage.blob import BlobServiceClient
 
+from flinkglue.flink.models import JobStatus
+from flinkglue.flink.rest import FlinkRestClient
 from localcloud.client import LocalCloud
 
 JARS = Path(__file__).parents[2] / "jobs" / "flink"
@@ -177,17 +180,8 @@ def test_an_unbounded_job_runs_until_it_is_cancelled(
 ) -> None:
     """CANCEL ends it on the real Flink, and the row follows."""
     job_name = f"counting-{uuid.uuid4().hex[:8]}"
-    upload(cloud, "StatefulCount.jar", "StatefulCount.jar")
-    job = new_job(
-        cloud,
-        job_name,
-        jar_name="StatefulCount.jar",
-        entry_class="flinkglue.jobs.StatefulCount",
-        args=f"--output /tmp/{job_name}",
-        flink_configuration={"parallelism": "1"},
-    )
     path = cluster_path(cloud)
-    arm.cluster_jobs.begin_run_job(*path, job).result()
+    arm.cluster_jobs.begin_run_job(*path, counting_job(cloud, job_name)).result()
     give_up_at = time.monotonic() + 60
     while time.monotonic() < give_up_at:
         (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
@@ -202,6 +196,110 @@ def test_an_unbounded_job_runs_until_it_is_cancelled(
         time.sleep(0.2)
         (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
     assert (row.properties.status, row.properties.action) == ("CANCELED", "CANCEL")
+
+
+def act(
+    cloud: LocalCloud,
+    arm: HDInsightContainersMgmtClient,
+    job_name: str,
+    action: str,
+    **properties: Any,
+) -> FlinkJobProperties:
+    """The job's row once the action has ended and the row says how, or Flink's next state."""
+    path = cluster_path(cloud)
+    arm.cluster_jobs.begin_run_job(
+        *path,
+        ClusterJob(properties=FlinkJobProperties(job_name=job_name, action=action, **properties)),
+    ).result()
+    give_up_at = time.monotonic() + 60
+    while time.monotonic() < give_up_at:
+        (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
+        if row.properties.action_result != "IN_PROGRESS":
+            return row.properties
+        time.sleep(0.2)
+    raise AssertionError(f"{action} did not end: {row.properties}")
+
+
+def counting_job(cloud: LocalCloud, job_name: str) -> ClusterJob:
+    upload(cloud, "StatefulCount.jar", "StatefulCount.jar")
+    return new_job(
+        cloud,
+        job_name,
+        jar_name="StatefulCount.jar",
+        entry_class="flinkglue.jobs.StatefulCount",
+        args=f"--output /tmp/{job_name}",
+        flink_configuration={
+            "parallelism": "1",
+            "execution.checkpointing.interval": "200ms",
+        },
+    )
+
+
+def await_checkpoint(flink: FlinkRestClient, job_id: str) -> str | None:
+    """What the job was restored from, once it runs and has completed a checkpoint of its own."""
+    give_up_at = time.monotonic() + 60
+    while time.monotonic() < give_up_at:
+        checkpoints = flink.checkpoints(job_id)
+        if checkpoints.latest_completed is not None:
+            return checkpoints.restored.external_path if checkpoints.restored else None
+        time.sleep(0.2)
+    raise AssertionError(f"{job_id} completed no checkpoint")
+
+
+def test_a_job_goes_through_all_its_actions_on_a_real_flink(
+    cloud: LocalCloud, arm: HDInsightContainersMgmtClient
+) -> None:
+    """Each action with its recorded status; what Flink restored from is what the action promises."""
+    job_name = f"lifecycle-{uuid.uuid4().hex[:8]}"
+    arm.cluster_jobs.begin_run_job(*cluster_path(cloud), counting_job(cloud, job_name)).result()
+    with FlinkRestClient(cloud.azure["flink_rest_url"]) as flink:
+        first = act(cloud, arm, job_name, "LIST_SAVEPOINT")
+        assert await_checkpoint(flink, first.job_id) is None
+        assert act(cloud, arm, job_name, "LIST_SAVEPOINT").job_output == "[]"
+
+        saved = act(cloud, arm, job_name, "SAVEPOINT")
+        assert (saved.status, saved.action_result) == ("RUNNING", "SUCCESS")
+        assert saved.job_output == f"Savepoint completed. Path: {saved.last_save_point}"
+
+        stopped = act(cloud, arm, job_name, "STOP")
+        assert stopped.status == "STOPPED"
+        assert flink.job_status(stopped.job_id) is JobStatus.FINISHED
+        assert json.loads(act(cloud, arm, job_name, "LIST_SAVEPOINT").job_output) == [
+            stopped.last_save_point,
+            saved.last_save_point,
+        ]
+
+        started = act(cloud, arm, job_name, "START")
+        assert await_checkpoint(flink, started.job_id) == stopped.last_save_point
+        assert act(cloud, arm, job_name, "START").job_output == "The job is running."
+
+        updated = act(cloud, arm, job_name, "UPDATE", args=f"--output /tmp/{job_name}-b")
+        assert updated.args == f"--output /tmp/{job_name}-b"
+        assert await_checkpoint(flink, updated.job_id) == updated.last_save_point
+        assert updated.last_save_point not in (saved.last_save_point, stopped.last_save_point)
+
+        resumed = act(cloud, arm, job_name, "LAST_STATE_UPDATE")
+        restored = await_checkpoint(flink, resumed.job_id)
+        assert restored is not None
+        assert f"{updated.job_id}/chk-" in restored
+
+        fresh = act(cloud, arm, job_name, "STATELESS_UPDATE")
+        assert await_checkpoint(flink, fresh.job_id) is None
+
+        cancelled = act(cloud, arm, job_name, "CANCEL")
+        failed = act(cloud, arm, job_name, "STOP")
+        assert (failed.status, failed.action_result) == ("STOP-FAILED", "FAILED")
+
+        again = act(cloud, arm, job_name, "RE_LAUNCH")
+        restored = await_checkpoint(flink, again.job_id)
+        assert restored is not None
+        assert f"{cancelled.job_id}/chk-" in restored
+
+        named = Path(saved.last_save_point).name
+        act(cloud, arm, job_name, "STOP")
+        from_named = act(cloud, arm, job_name, "START", save_point_name=named)
+        assert await_checkpoint(flink, from_named.job_id) == saved.last_save_point
+        act(cloud, arm, job_name, "CANCEL")
 
 
 def test_a_rotated_secret_is_found_and_works(cloud: LocalCloud) -> None:

@@ -1,0 +1,134 @@
+"""The published runs, through deployments, a worker and real Flink."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.demo_checks import driver_in_first_subnet, words_counted_by_flink
+from tests.scenario.conftest import Platform
+
+WORD_COUNT = "flink-word-count/flink-word-count"
+GLUE_JOB = "glue-vpc-failover/glue-job"
+PUBLISHED_GLUE = {
+    "job_name": "AirflowBlogJob",
+    "connection_names": "MWAA-Glue-Blog-Subnet1,MWAA-Glue-Blog-Subnet2",
+    "strategy": "capacity",
+    "retry_delay_seconds": 1,
+}
+# Prefect itself looks these up before a flow starts.
+CLOUD_SERVICES = ("arm", "entra", "keyvault", "glue", "ec2", "blob")
+
+
+def test_the_published_json_counts_words_on_real_flink(platform: Platform) -> None:
+    """System 1: the published parameters, verbatim; Flink's own counts are checked."""
+    run = platform.run(WORD_COUNT, platform.published_parameters)
+
+    assert run["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])
+    words_counted_by_flink(platform.cloud, platform.prefect, run["id"])
+    assert len(platform.cloud.requests("arm", "*RunJob")) == 1
+
+
+def test_a_full_subnet_moves_the_next_glue_run(platform: Platform) -> None:
+    """System 3: the driver lies where the ranking says, also after its favourite is full."""
+    first_run = platform.run(GLUE_JOB, PUBLISHED_GLUE)
+    first = driver_in_first_subnet(platform.cloud, platform.prefect, first_run["id"])
+
+    platform.cloud.fill(first.subnet_id)
+    second_run = platform.run(GLUE_JOB, PUBLISHED_GLUE)
+    second = driver_in_first_subnet(platform.cloud, platform.prefect, second_run["id"])
+
+    assert second.subnet_id != first.subnet_id
+    assert len(platform.cloud.requests("glue", "StartJobRun")) == 2
+
+
+def test_a_rotated_secret_is_used_by_the_next_run(platform: Platform) -> None:
+    """No redeploy and no block is saved again."""
+    azure = platform.cloud.azure
+    platform.cloud.rotate_secret(f"{azure['secret_prefix']}api-secret")
+
+    run = platform.run(WORD_COUNT, platform.published_parameters)
+
+    assert run["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])
+
+
+def test_a_disabled_secret_fails_the_run_by_name(platform: Platform) -> None:
+    """The error says which secret of which vault, and what to do; no job is submitted."""
+    azure = platform.cloud.azure
+    name = f"{azure['secret_prefix']}api-secret"
+    platform.cloud.fault("keyvault", "disable-secret", name=name)
+    try:
+        run = platform.run(WORD_COUNT, platform.published_parameters)
+    finally:
+        platform.cloud.fault("keyvault", "enable-secret", name=name)
+
+    assert run["state_type"] == "FAILED"
+    said = "\n".join(platform.prefect.logs(run["id"]))
+    assert name in said
+    assert "What to do" in said
+    assert platform.cloud.requests("arm", "*RunJob") == []
+
+
+REFUSED = [
+    pytest.param("jarName", WORD_COUNT, {"jarName": ""}, id="empty jar name"),
+    pytest.param(
+        "jarDirectory", WORD_COUNT, {"jarDirectory": "https://account/jars"}, id="not an abfs URL"
+    ),
+    pytest.param("clusterBlock", WORD_COUNT, {"clusterBlock": "nowhere"}, id="missing block"),
+    pytest.param("job_name", GLUE_JOB, {"job_name": ""}, id="empty Glue job name"),
+    pytest.param("strategy", GLUE_JOB, {"strategy": "nearest"}, id="unknown strategy"),
+    pytest.param(
+        "connection_names", GLUE_JOB, {"connection_names": "a,,b"}, id="a blank connection"
+    ),
+    pytest.param(
+        "connection_names", GLUE_JOB, {"connection_names": ["a", "a"]}, id="a double connection"
+    ),
+    pytest.param(
+        "aws_credentials", GLUE_JOB, {"aws_credentials": "nowhere"}, id="missing AWS block"
+    ),
+]
+
+
+@pytest.mark.parametrize(("field", "deployment", "change"), REFUSED)
+def test_bad_input_is_refused_before_any_cloud_call(
+    platform: Platform, field: str, deployment: str, change: dict[str, object]
+) -> None:
+    """By the server when the run is created, or by the flow before its first call."""
+    good = platform.published_parameters if deployment == WORD_COUNT else PUBLISHED_GLUE
+
+    said = refusal(platform, deployment, good | change)
+
+    assert field in said
+    called = [r for s in CLOUD_SERVICES for r in platform.cloud.requests(s)]
+    assert called == []
+
+
+def test_a_parallelism_of_nought_is_refused_before_any_cloud_call(platform: Platform) -> None:
+    """So is an empty job name, in the same form."""
+    said = refusal(
+        platform,
+        "submit-flink-job/flink-job-submit",
+        {
+            "job_name": "",
+            "jar_directory": platform.cloud.azure["jar_directory"],
+            "jar_name": "WordCount.jar",
+            "entry_class": "org.apache.flink.examples.java.wordcount.WordCount",
+            "parallelism": 0,
+        },
+    )
+
+    assert "parallelism" in said or "job_name" in said
+    assert [r for s in CLOUD_SERVICES for r in platform.cloud.requests(s)] == []
+
+
+def refusal(platform: Platform, deployment: str, parameters: dict[str, object]) -> str:
+    """What the person is told: the server's answer, or the log of the failed run."""
+    flow_name, deployment_name = deployment.split("/")
+    found = platform.prefect.api.get(f"/deployments/name/{flow_name}/{deployment_name}")
+    answer = platform.prefect.api.post(
+        f"/deployments/{found.json()['id']}/create_flow_run", json={"parameters": parameters}
+    )
+    if answer.is_client_error:
+        return answer.text
+    run = platform.prefect.wait_for(answer.json()["id"])
+    assert run["state_type"] == "FAILED"
+    return "\n".join([run["state"]["message"], *platform.prefect.logs(run["id"])])
