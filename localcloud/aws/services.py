@@ -11,8 +11,8 @@ from moto.backends import get_backend
 from moto.ec2.models import ec2_backends
 from moto.glue.models import glue_backends
 from moto.logs.models import logs_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
-from moto.server import DomainDispatcherApplication, create_backend_app
 
 from localcloud.aws.fault_commands import FaultTargets
 from localcloud.aws.glue.api import GlueApi

@@ -140,7 +140,7 @@ def test_logs_are_written_while_the_script_runs(cloud: AwsCloud) -> None:
 import sys, time
 print("first ä")
 print("oops", file=sys.stderr)
-time.sleep(1)
+time.sleep(2)
 print("last", end="")
 """
     cloud.job("job", script=source)
@@ -150,7 +150,7 @@ print("last", end="")
     run = cloud.finished(job_run_id)
     assert cloud.output(job_run_id) == ["first ä", "last"]
     assert cloud.output(job_run_id, "error") == ["oops"]
-    assert run["ExecutionTime"] >= 1
+    assert run["ExecutionTime"] >= 2
     assert run["LogGroupName"] == "/aws-glue/jobs"
 
 

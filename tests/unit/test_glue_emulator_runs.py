@@ -310,7 +310,7 @@ def test_deleting_a_job_stops_its_runs(glue: Glue) -> None:
     glue.forward(63)
     assert glue.network.free_addresses(subnet_id) == 251
     glue.job("a")
-    assert glue.runs.list({"JobName": "job"}) == {"JobRuns": []}
+    assert glue.runs.get_all({"JobName": "job"}) == {"JobRuns": []}
 
 
 @pytest.mark.parametrize(
@@ -358,6 +358,22 @@ def test_dpu_seconds_are_shown_where_the_service_shows_them(glue: Glue) -> None:
     glue.forward(30)
     assert "DPUSeconds" not in glue.run(plain)
     assert glue.run(flex)["DPUSeconds"] == glue.run(scaled)["DPUSeconds"] == 20.0
+
+
+def test_a_run_that_is_short_of_nodes_takes_longer_in_proportion(glue: Glue) -> None:
+    """Half of the nodes, twice the time, the same work done."""
+    glue.settings.run_scripts = False
+    glue.settings.run_seconds = 10
+    subnet_id = glue.connection("a", "10.1.0.0/24")
+    glue.job("a", NumberOfWorkers=3, ExecutionClass="FLEX")
+    whole = glue.start()
+    glue.forward(100)
+    glue.network.fill(subnet_id, leave=2)
+    short = glue.start()
+    glue.forward(100)
+    assert glue.run(whole)["ExecutionTime"] == 10
+    assert glue.run(short)["ExecutionTime"] == 20
+    assert glue.run(short)["DPUSeconds"] == glue.run(whole)["DPUSeconds"] == 30.0
 
 
 def test_every_run_state_shown_is_one_of_the_model(glue: Glue) -> None:

@@ -45,7 +45,7 @@ class Connections:
         connection = self._found(request["Name"])
         return {"Connection": _shown(connection, hide_password=request.get("HidePassword", False))}
 
-    def list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def get_all(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """GetConnections."""
         wanted = request.get("Filter", {})
         matching = [

@@ -14,7 +14,11 @@ from localcloud.aws.glue.capacity import (
     max_capacity,
     nodes,
 )
-from localcloud.aws.glue.job_definition import connection_names, default_timeout_minutes
+from localcloud.aws.glue.job_definition import (
+    DEFAULT_GLUE_VERSION,
+    connection_names,
+    default_timeout_minutes,
+)
 from localcloud.aws.glue.placement import Placement
 from localcloud.aws.network import Address
 
@@ -113,6 +117,7 @@ class JobRun:
             "ExecutionTime": int(self.execution_seconds(now)),
             "Timeout": self.timeout_minutes,
             "LogGroupName": "/aws-glue/jobs",
+            "GlueVersion": self.definition.get("GlueVersion", DEFAULT_GLUE_VERSION),
             **{key: self.definition[key] for key in _TAKEN_OVER if key in self.definition},
             "MaxCapacity": capacity,
             "AllocatedCapacity": int(capacity),
@@ -124,7 +129,6 @@ class JobRun:
             "CompletedOn": self.completed_on,
             "ErrorMessage": self.error_message,
             "StateDetail": self.state_detail,
-            "GlueVersion": self.definition.get("GlueVersion"),
             "MaintenanceWindow": self.definition.get("MaintenanceWindow"),
             "ExecutionRoleSessionPolicy": self.execution_role_session_policy,
             "DPUSeconds": self._dpu_seconds(now),

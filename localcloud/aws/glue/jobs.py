@@ -89,7 +89,7 @@ class Jobs:
             raise _job_not_found(request["JobName"])
         return {"Job": described(job)}
 
-    def list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def get_all(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """GetJobs."""
         names, next_token = self._page(request)
         jobs = [described(self._jobs[name]) for name in names]

@@ -70,7 +70,7 @@ class Runs:
             run = self._found(request["JobName"], request["RunId"])
             return {"JobRun": run.described(self._timeline.now())}
 
-    def list(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def get_all(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """GetJobRuns, newest first."""
         with self._timeline.lock:
             if self._jobs.find(request["JobName"]) is None:
