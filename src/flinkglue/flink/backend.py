@@ -15,7 +15,7 @@ from flinkglue.errors import (
 )
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
 from flinkglue.flink.job_view import job_view, listed_view
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient, UploadedJar
+from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.patience import PASSING, Patience
 from flinkglue.flink.rest import SERVICE
 from flinkglue.flink.savepoints import SavepointOperations
@@ -55,6 +55,7 @@ class RestBackend:
         self._jars = jars
         self._storage = storage
         self._patience = patience or Patience()
+        self._configs: dict[str, CheckpointConfig] = {}
         self._savepoints = SavepointOperations(
             client, self.view, self._stored_paths, self._patience
         )
@@ -67,7 +68,7 @@ class RestBackend:
 
     def view(self, job_id: str) -> JobView | None:
         """The job as it is now; None only when the JobManager says that it does not exist."""
-        return self._patience.bear(lambda: job_view(self._client, job_id))
+        return self._patience.bear(lambda: job_view(self._client, job_id, self._configs))
 
     def check_jar(self, spec: JobSpec) -> None:
         """Upload the jar unless it is there, and let Flink make its plan."""
@@ -235,6 +236,10 @@ class RestBackend:
             raise
         except CallFailed:
             return  # somebody else deleted it, or it goes at the next time
+
+    def taskmanagers(self) -> int | None:
+        """Processes that run tasks."""
+        return self._patience.bear(self._client.overview).taskmanagers
 
     def flink_version(self) -> str:
         """The version that the JobManager runs."""

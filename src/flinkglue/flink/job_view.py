@@ -1,9 +1,9 @@
-"""A job of a JobManager as the lifecycle sees it: five answers in one value."""
+"""A job of a JobManager as the lifecycle sees it: several answers in one value."""
 
 from __future__ import annotations
 
 from flinkglue.errors import NotFound
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails
 from flinkglue.lifecycle.models import JobView
 
@@ -21,14 +21,20 @@ def listed_view(details: JobDetails) -> JobView:
     )
 
 
-def job_view(client: FlinkLifecycleClient, job_id: str) -> JobView | None:
-    """The job now, or None when the JobManager says that it does not know it."""
+def job_view(
+    client: FlinkLifecycleClient, job_id: str, configs: dict[str, CheckpointConfig]
+) -> JobView | None:
+    """The job now, or None when the JobManager says that it does not know it.
+
+    Args:
+        configs: What is known of jobs' checkpoint settings, which never change; it is added to.
+    """
     try:
         details = client.job(job_id)
         exceptions = client.exceptions(job_id)
     except NotFound:
         return None
-    checkpoints, config = _checkpoints(client, job_id), client.checkpoint_config(job_id)
+    checkpoints, config = _checkpoints(client, job_id), _config(client, job_id, configs)
     completed, savepoint = checkpoints.latest_completed, checkpoints.latest_savepoint
     return JobView(
         job_id=details.job_id,
@@ -50,7 +56,6 @@ def job_view(client: FlinkLifecycleClient, job_id: str) -> JobView | None:
         savepoint_size_bytes=savepoint.size_bytes if savepoint else None,
         restored_path=_path(checkpoints.restored),
         exception=exceptions.root_cause,
-        taskmanagers=client.overview().taskmanagers,
     )
 
 
@@ -60,6 +65,17 @@ def _checkpoints(client: FlinkLifecycleClient, job_id: str) -> Checkpoints:
     except NotFound:
         # A job without checkpoints; one that vanished meanwhile is noticed by the next look.
         return Checkpoints(0, 0, None, None)
+
+
+def _config(
+    client: FlinkLifecycleClient, job_id: str, configs: dict[str, CheckpointConfig]
+) -> CheckpointConfig:
+    if job_id in configs:
+        return configs[job_id]
+    config = client.checkpoint_config(job_id)
+    if config != CheckpointConfig():  # else it may only be too early to tell
+        configs[job_id] = config
+    return config
 
 
 def _restarts(client: FlinkLifecycleClient, details: JobDetails) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.errors import NotFound
+from flinkglue.errors import InDoubt, NotFound, ServiceUnavailable
 from flinkglue.flink.models import last_caused_by
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.rest import SERVICE, FlinkRestClient
 
 # Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
 _NEVER_MS = 0x7FFFFFFFFFFFFFFF
@@ -116,8 +116,13 @@ class FlinkLifecycleClient(FlinkRestClient):
             body["entryClass"] = entry_class
         if flink_configuration:
             body["flinkConfiguration"] = dict(flink_configuration)
-        # Nothing starts, but the failures are those of a submit: 500 for a missing class.
-        self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", body)
+        # The failures are those of a submit, 500 for a missing class; but nothing starts.
+        try:
+            self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", body)
+        except InDoubt as error:
+            raise ServiceUnavailable(
+                SERVICE, "PlanJar", f"jar {jar_id}", error.reason, status=error.status
+            ) from error
 
     def checkpoint_config(self, job_id: str) -> CheckpointConfig:
         """How the job takes checkpoints; a job without any has the defaults."""

@@ -140,5 +140,8 @@ class FlinkBackend(Protocol):
     def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
         """Let the service forget this job's jars except these."""
 
+    def taskmanagers(self) -> int | None:
+        """Processes that run tasks; None when the service does not tell."""
+
     def flink_version(self) -> str:
         """The version that the service runs."""

@@ -19,10 +19,12 @@ class Sample:
     Args:
         at: Seconds on any clock that only goes forward.
         view: What was seen; None: the service says that there is no such job.
+        taskmanagers: Processes that run tasks in the cluster; None: not looked at.
     """
 
     at: float
     view: JobView | None
+    taskmanagers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,10 @@ def _tasks(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> st
 
 
 def _taskmanagers(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
-    if last.taskmanagers is None or limits.least_taskmanagers is None:
+    there, least = samples[-1].taskmanagers, limits.least_taskmanagers
+    if there is None or least is None or there >= least:
         return None
-    if last.taskmanagers >= limits.least_taskmanagers:
-        return None
-    return f"task managers lost: {last.taskmanagers} of {limits.least_taskmanagers} are there"
+    return f"task managers lost: {there} of {least} are there"
 
 
 def _failing_checkpoints(

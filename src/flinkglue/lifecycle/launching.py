@@ -39,6 +39,18 @@ def launched_id(tx: Transaction, label: str) -> str:
     return ""
 
 
+def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
+    """Id, state and failure for the outcome: a job may be lost after it was seen running."""
+    job_id = launched_id(tx, label)
+    view = tx.backend.view(job_id) if job_id else None
+    if view is None and not failure:
+        failure = (
+            f"job {job_id} ran, and then the service lost it. RE_LAUNCH brings it back from its "
+            "newest retained state"
+        )
+    return {"job_id": job_id, "state": view.state if view else "", "failure": failure}
+
+
 def end_launched(tx: Transaction, label: str) -> None:
     """Make sure that nothing of a failed launch runs on."""
     job_id = launched_id(tx, label)

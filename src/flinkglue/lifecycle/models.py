@@ -160,7 +160,6 @@ class JobView:
         savepoint_size_bytes: Its size.
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
-        taskmanagers: Processes that run tasks in the cluster, when the service tells.
     """
 
     job_id: str
@@ -182,7 +181,6 @@ class JobView:
     savepoint_size_bytes: int | None = None
     restored_path: str | None = None
     exception: str | None = None
-    taskmanagers: int | None = None
 
     @property
     def is_terminal(self) -> bool:

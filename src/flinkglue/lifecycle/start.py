@@ -6,7 +6,7 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.journal import spec_document, spec_of
-from flinkglue.lifecycle.launching import launch, launched_id
+from flinkglue.lifecycle.launching import launch, state_now
 from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.transaction import Transaction
 
@@ -24,16 +24,12 @@ def start(tx: Transaction) -> Outcome:
 def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
     spec = spec_of(plan["spec"])
     failure = launch(tx, "new", spec, plan["restore_from"])
-    job_id = launched_id(tx, "new")
     if not failure:
         tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
-    view = tx.backend.view(job_id)
     return tx.outcome(
-        job_id=job_id,
         previous_job_id=plan["previous_job_id"],
-        state=view.state if view else "",
         savepoint_path=plan["restore_from"],
-        failure=failure,
+        **state_now(tx, "new", failure),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import SavepointFailed
 from flinkglue.lifecycle.journal import spec_document, spec_of
-from flinkglue.lifecycle.launching import end_launched, launch, launched_id
+from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import Action, Difference, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.stop import stopped
 from flinkglue.lifecycle.transaction import Transaction
@@ -78,14 +78,13 @@ def _roll_back(
     return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
 
 
-def _ended(tx: Transaction, plan: dict[str, Any], label: str, **details: Any) -> Outcome:
-    job_id = launched_id(tx, label)
-    view = tx.backend.view(job_id) if job_id else None
+def _ended(
+    tx: Transaction, plan: dict[str, Any], label: str, *, failure: str = "", **details: Any
+) -> Outcome:
     return tx.outcome(
-        job_id=job_id,
         previous_job_id=plan["job_id"],
-        state=view.state if view else "",
         changes=tuple(Difference(**change) for change in plan["changes"]),
+        **state_now(tx, label, failure),
         **details,
     )
 

@@ -1,0 +1,205 @@
+"""Jobs of a pretended Flink cluster, as they live with the test's clock.
+
+They count ten events a second, so that lost state shows.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flinkglue.flink.state_storage import StoredFile
+
+EVENTS_PER_SECOND = 10
+DIRECTORY = "file:/state"
+
+
+class Clock:
+    """The test's time; it moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Behaviour(StrEnum):
+    """What a jar's job does."""
+
+    GOOD = "good"
+    OTHER_GOOD = "other good"
+    BOUNDED = "bounded"
+    THROWS_IN_MAIN = "throws in main"
+    MISSING_CLASS = "missing class"
+    THROWS_WHEN_RUN = "throws when run"
+    INCOMPATIBLE_STATE = "incompatible state"
+    CRASH_LOOP = "crash loop"
+
+
+@dataclass
+class Job:
+    """A job of the fake."""
+
+    job_id: str
+    name: str
+    behaviour: Behaviour
+    started_at: float
+    restored: str | None
+    count_at_start: int
+    body: dict[str, Any]
+    state: str = "RUNNING"
+    tasks_running: bool = False
+    ended_at: float | None = None
+    count_at_end: int = 0
+    checkpoints: list[tuple[int, str]] = field(default_factory=list)
+    completed: int = 0
+    savepoint: str | None = None
+    discarded: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    def count(self, now: float) -> int:
+        """How many events it has counted."""
+        if self.ended_at is not None:
+            return self.count_at_end
+        return self.count_at_start + int((now - self.started_at) * EVENTS_PER_SECOND)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in ("FINISHED", "CANCELED", "FAILED")
+
+
+class PretendedCluster:
+    """Jobs, their checkpoints and savepoints, and what Flink remembers of its operations.
+
+    Args:
+        clock: The test's time.
+        retain: Whether checkpoints survive a cancellation.
+        checkpoint_every_seconds: The interval of each job's checkpoints; 0: none.
+    """
+
+    def __init__(self, clock: Clock, *, retain: bool, checkpoint_every_seconds: float) -> None:
+        self.clock = clock
+        self.retain = retain
+        self.checkpoint_every_seconds = checkpoint_every_seconds
+        self.jobs: dict[str, Job] = {}
+        self.stored: dict[str, tuple[int, float]] = {}
+        self.unwritable = False
+        self.stop_fails_after_savepoint = False
+        self.operations: dict[str, tuple[float, dict[str, Any] | None]] = {}
+        self.numbers = itertools.count(1)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+
+    def live_jobs(self) -> list[Job]:
+        """The jobs that have not ended."""
+        self.advance()
+        return [job for job in self.jobs.values() if not job.is_terminal]
+
+    def kill(self) -> None:
+        """Kill and restart it without high availability: jars and state in storage survive."""
+        self.jobs.clear()
+        self.operations.clear()
+        self._events.clear()
+
+    def files(self, directory: str) -> list[StoredFile]:
+        """What lies in storage."""
+        return [
+            StoredFile(f"{path}/_metadata", 100, at)
+            for path, (_, at) in self.stored.items()
+            if path.startswith(directory.rstrip("/") + "/")
+        ]
+
+    def later(self, seconds: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.clock.seconds + seconds, next(self.numbers), event))
+
+    def advance(self) -> None:
+        now = self.clock.seconds
+        while self._events and self._events[0][0] <= now:
+            self.clock.seconds, _, event = heapq.heappop(self._events)
+            event()
+        self.clock.seconds = now
+
+    def start(self, job: Job) -> None:
+        self.jobs[job.job_id] = job
+        if job.behaviour is Behaviour.INCOMPATIBLE_STATE and job.restored:
+            self.later(1, lambda: self._fail(job, "StateMigrationException: new serializer"))
+            return
+        self.later(1, lambda: self._run_tasks(job))
+        if job.behaviour is Behaviour.BOUNDED:
+            self.later(3, lambda: self.end(job, "FINISHED"))
+        if job.behaviour is Behaviour.CRASH_LOOP:
+            self.later(2, lambda: self._crash(job))
+        elif self.checkpoint_every_seconds:
+            self.later(self.checkpoint_every_seconds, lambda: self._checkpoint(job))
+
+    def _run_tasks(self, job: Job) -> None:
+        job.tasks_running = not job.is_terminal
+
+    def _crash(self, job: Job) -> None:
+        if not job.is_terminal:
+            job.failures.insert(0, "java.lang.IllegalStateException: fails after 50 events")
+            job.tasks_running = False
+            self.later(1, lambda: self._run_tasks(job))
+            self.later(2, lambda: self._crash(job))
+
+    def _checkpoint(self, job: Job) -> None:
+        if job.is_terminal:
+            return
+        job.completed += 1
+        path = f"{DIRECTORY}/checkpoints/{job.job_id}/chk-{job.completed}"
+        self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
+        job.checkpoints.append((job.completed, path))
+        if len(job.checkpoints) > 1:
+            del self.stored[job.checkpoints.pop(0)[1]]
+        self.later(self.checkpoint_every_seconds, lambda: self._checkpoint(job))
+
+    def _fail(self, job: Job, cause: str) -> None:
+        job.failures.insert(0, f"java.lang.Exception: failed\nCaused by: {cause}")
+        self.end(job, "FAILED")
+
+    def end(self, job: Job, state: str) -> None:
+        if job.is_terminal:
+            return
+        job.count_at_end = job.count(self.clock.seconds)
+        job.state, job.ended_at, job.tasks_running = state, self.clock.seconds, False
+        if state == "FINISHED" or not self.retain:
+            job.discarded = True
+            for _, path in job.checkpoints:
+                self.stored.pop(path, None)
+
+    def take(self, job_id: str, trigger_id: str, *, stop: bool) -> None:
+        job = self.jobs.get(job_id)
+        if job is None or job.is_terminal:
+            return self.complete(trigger_id, failure("FlinkJobNotFoundException: no such job"))
+        if self.unwritable:
+            return self.complete(trigger_id, failure("java.io.IOException: Permission denied"))
+        path = f"{DIRECTORY}/savepoints/savepoint-{job_id[:6]}-{next(self.numbers):012x}"
+        self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
+        job.savepoint = path
+        if stop and self.stop_fails_after_savepoint:
+            return self.complete(
+                trigger_id,
+                failure(
+                    "org.apache.flink.runtime.scheduler.stopwithsavepoint."
+                    f"StopWithSavepointStoppingException: A savepoint has been created at: {path}, "
+                    f"but the corresponding job {job_id} failed during stopping."
+                ),
+            )
+        if stop:
+            self.end(job, "FINISHED")
+        return self.complete(trigger_id, {"location": path})
+
+    def complete(self, trigger_id: str, operation: dict[str, Any]) -> None:
+        self.operations[trigger_id] = (self.clock.seconds, operation)
+
+
+def failure(cause: str) -> dict[str, Any]:
+    stack = f"java.util.concurrent.CompletionException: it failed\nCaused by: {cause}\n\tat X.y"
+    return {"failure-cause": {"class": "java.lang.Exception", "stack-trace": stack}}

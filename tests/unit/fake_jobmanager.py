@@ -1,0 +1,295 @@
+"""A small JobManager on the wire, with the answers that were recorded from Flink 1.17 to 2.3.
+
+What a jar does is written in it: the words of ``Behaviour``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from tests.unit.fake_flink_jobs import (
+    DIRECTORY,
+    Behaviour,
+    Clock,
+    Job,
+    PretendedCluster,
+    failure,
+)
+
+_ASYNC_RESULTS_KEPT_SECONDS = 300
+_DUPLICATE = {
+    "1.17": "org.apache.flink.runtime.client.DuplicateJobSubmissionException: Job has already been",
+    "2.3": "org.apache.flink.runtime.client.DuplicateApplicationSubmissionException: Application",
+}
+_RUN_FIELDS = {
+    "entryClass",
+    "programArgsList",
+    "parallelism",
+    "jobId",
+    "savepointPath",
+    "allowNonRestoredState",
+    "restoreMode",
+    "flinkConfiguration",
+}
+
+
+class FlinkSays(Exception):
+    """An error answer."""
+
+    def __init__(self, status: int, *stack: str) -> None:
+        self.answer = httpx.Response(status, json={"errors": ["\n".join(stack)]})
+        super().__init__(stack)
+
+
+class FakeJobManager(PretendedCluster):
+    """The JobManager; ``transport`` goes into an ``httpx.Client``.
+
+    Args:
+        clock: The test's time.
+        version: ``1.17`` or ``2.3``.
+        retain: Whether checkpoints survive a cancellation.
+        checkpoint_every_seconds: The interval of each job's checkpoints; 0: none.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        version: str = "2.3",
+        retain: bool = True,
+        checkpoint_every_seconds: float = 2.0,
+    ) -> None:
+        super().__init__(clock, retain=retain, checkpoint_every_seconds=checkpoint_every_seconds)
+        self.version = version
+        self.jars: dict[str, tuple[str, str]] = {}
+        self.requests: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        self.advance()
+        path = request.url.path
+        try:
+            for method, pattern, handler in self._routes():
+                match = re.fullmatch(pattern, path)
+                if request.method == method and match:
+                    status, body = handler(request, *match.groups())
+                    return httpx.Response(status, json=body)
+        except FlinkSays as error:
+            return error.answer
+        raise AssertionError(f"Flink has no {request.method} {path}")
+
+    def _routes(self) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
+        job = "/jobs/([0-9a-f]{32})"
+        return [
+            ("GET", "/overview", self._overview),
+            ("GET", "/jobmanager/config", self._config),
+            ("POST", "/jars/upload", self._upload),
+            ("GET", "/jars", self._list_jars),
+            ("DELETE", "/jars/(.+)", self._delete_jar),
+            ("POST", "/jars/(.+)/plan", self._plan),
+            ("POST", "/jars/(.+)/run", self._run),
+            ("GET", "/jobs/overview", self._list_jobs),
+            ("GET", job, self._job),
+            ("PATCH", job, self._cancel),
+            ("GET", f"{job}/exceptions", self._exceptions),
+            ("GET", f"{job}/metrics", self._metrics),
+            ("GET", f"{job}/checkpoints", self._checkpoints),
+            ("GET", f"{job}/checkpoints/config", self._checkpoint_config),
+            ("POST", f"{job}/(savepoints|stop)", self._trigger),
+            ("GET", f"{job}/savepoints/([0-9a-f]{{32}})", self._operation),
+            ("POST", "/savepoint-disposal", self._dispose),
+            ("GET", "/savepoint-disposal/([0-9a-f]{32})", self._disposal),
+        ]
+
+    def _overview(self, request: httpx.Request) -> tuple[int, Any]:
+        return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1}
+
+    def _config(self, request: httpx.Request) -> tuple[int, Any]:
+        new = self.version == "2.3"
+        savepoints = "execution.checkpointing.savepoint-dir" if new else "state.savepoints.dir"
+        checkpoints = "execution.checkpointing.dir" if new else "state.checkpoints.dir"
+        settings = {savepoints: "savepoints", checkpoints: "checkpoints"}
+        return 200, [{"key": k, "value": f"{DIRECTORY}/{v}"} for k, v in settings.items()]
+
+    def _upload(self, request: httpx.Request) -> tuple[int, Any]:
+        text = request.content.decode()
+        name = re.search(r'filename="([^"]+)"', text)
+        assert name
+        content = text.split("\r\n\r\n", 1)[1].split("\r\n--", 1)[0]
+        jar_id = f"{next(self.numbers):08d}_{name[1]}"
+        self.jars[jar_id] = (name[1], content)
+        return 200, {"filename": f"/uploads/{jar_id}", "status": "success"}
+
+    def _list_jars(self, request: httpx.Request) -> tuple[int, Any]:
+        files = [
+            {"id": jar_id, "name": name, "uploaded": int(jar_id[:8]), "entry": []}
+            for jar_id, (name, _) in self.jars.items()
+        ]
+        return 200, {"files": files}
+
+    def _delete_jar(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
+        if self.jars.pop(jar_id, None) is None:
+            raise FlinkSays(400, f"File {jar_id} does not exist in /uploads.")
+        return 200, {}
+
+    def _plan(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
+        self._check_program(jar_id)
+        return 200, {"plan": {"nodes": []}}
+
+    def _check_program(self, jar_id: str) -> Behaviour:
+        if jar_id not in self.jars:
+            raise FlinkSays(500, f"Jar file {jar_id} does not exist")
+        behaviour = Behaviour(self.jars[jar_id][1])
+        if behaviour is Behaviour.THROWS_IN_MAIN:
+            raise FlinkSays(
+                400,
+                "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not execute",
+                "Caused by: java.lang.IllegalStateException: this release throws in its main",
+            )
+        if behaviour is Behaviour.MISSING_CLASS:
+            raise FlinkSays(500, "Internal", "Caused by: java.lang.ClassNotFoundException: Count")
+        return behaviour
+
+    def _run(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
+        body = json.loads(request.content)
+        if self.version == "1.17" and (unknown := body.keys() - _RUN_FIELDS):
+            raise FlinkSays(400, f"Unrecognized field {sorted(unknown)}")
+        behaviour = self._check_program(jar_id)
+        if behaviour is Behaviour.THROWS_WHEN_RUN:
+            raise FlinkSays(400, "Could not run", "Caused by: java.net.ConnectException: no broker")
+        job_id = body.get("jobId") or f"{next(self.numbers):032x}"
+        if job_id in self.jobs:
+            raise FlinkSays(400, "Could not run", f"Caused by: {_DUPLICATE[self.version]}")
+        restored = body.get("savepointPath")
+        if restored is not None and restored not in self.stored:
+            raise FlinkSays(400, "Could not run", "Caused by: java.io.FileNotFoundException: state")
+        self.start(
+            Job(
+                job_id=job_id,
+                name=body.get("flinkConfiguration", {}).get("pipeline.name", "Flink Job"),
+                behaviour=behaviour,
+                started_at=self.clock.seconds,
+                restored=restored,
+                count_at_start=self.stored[restored][0] if restored else 0,
+                body=body,
+            )
+        )
+        if restored and body["restoreMode"] == "CLAIM":
+            del self.stored[restored]
+        return 200, {"jobid": job_id}
+
+    def _known(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            cause = f"FlinkJobNotFoundException: Could not find Flink job ({job_id})"
+            raise FlinkSays(404, f"org.apache.flink.runtime.messages.{cause}")
+        return self.jobs[job_id]
+
+    def _list_jobs(self, request: httpx.Request) -> tuple[int, Any]:
+        return 200, {"jobs": [_details(job) for job in self.jobs.values()]}
+
+    def _job(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        job = self._known(job_id)
+        tasks = {"RUNNING" if job.tasks_running else "SCHEDULED": 2}
+        vertex = {"id": "v", "name": "count", "parallelism": 2, "status": "X", "tasks": tasks}
+        return 200, {**_details(job), "vertices": [vertex]}
+
+    def _cancel(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        job = self._known(job_id)
+        if job.is_terminal:
+            raise FlinkSays(409, f"already reached another terminal state ({job.state}).")
+        job.state, job.tasks_running = "CANCELLING", False
+        self.later(0.2, lambda: self.end(job, "CANCELED"))
+        return 202, {}
+
+    def _exceptions(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        failures = self._known(job_id).failures
+        entries = [{"stacktrace": text, "timestamp": 1} for text in failures]
+        answer: dict[str, Any] = {"exceptionHistory": {"entries": entries, "truncated": False}}
+        if self.version == "1.17":
+            answer["root-exception"] = failures[0] if failures else None
+        return 200, answer
+
+    def _metrics(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        # The first read finds nothing, and later ones come late: never ahead of the exceptions.
+        self._known(job_id)
+        return 200, []
+
+    def _checkpoints(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        job = self._known(job_id)
+        latest: dict[str, Any] = {"completed": None, "savepoint": None, "restored": None}
+        if job.checkpoints:
+            number, path = job.checkpoints[-1]
+            latest["completed"] = _stats(number, path, discarded=job.discarded)
+        if job.savepoint:
+            latest["savepoint"] = _stats(99, job.savepoint, is_savepoint=True)
+        if job.restored:
+            latest["restored"] = _stats(1, job.restored)
+        return 200, {"counts": {"completed": job.completed, "failed": 0}, "latest": latest}
+
+    def _checkpoint_config(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        self._known(job_id)
+        interval = int(self.checkpoint_every_seconds * 1000) or 0x7FFFFFFFFFFFFFFF
+        kept = {"enabled": self.retain, "delete_on_cancellation": not self.retain}
+        return 200, {"interval": interval, "externalization": kept}
+
+    def _trigger(self, request: httpx.Request, job_id: str, kind: str) -> tuple[int, Any]:
+        body = json.loads(request.content)
+        trigger_id = body["triggerId"]
+        if trigger_id not in self.operations:
+            self.operations[trigger_id] = (self.clock.seconds, None)
+            self.later(0.4, lambda: self.take(job_id, trigger_id, stop=kind == "stop"))
+        return 202, {"request-id": trigger_id}
+
+    def _operation(self, request: httpx.Request, job_id: str, trigger_id: str) -> tuple[int, Any]:
+        at, operation = self.operations.get(trigger_id, (0.0, None))
+        expired = operation and self.clock.seconds - at > _ASYNC_RESULTS_KEPT_SECONDS
+        if trigger_id not in self.operations or expired:
+            self.operations.pop(trigger_id, None)
+            raise FlinkSays(404, f"There is no savepoint operation with triggerId={trigger_id}")
+        if operation is None:
+            return 200, {"status": {"id": "IN_PROGRESS"}, "operation": None}
+        return 200, {"status": {"id": "COMPLETED"}, "operation": operation}
+
+    def _dispose(self, request: httpx.Request) -> tuple[int, Any]:
+        path = json.loads(request.content)["savepoint-path"]
+        request_id = f"{next(self.numbers):032x}"
+        gone = "java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory"
+        known = self.stored.pop(path, None)
+        self.complete(request_id, {} if known else failure(f"{gone} '{path}'"))
+        return 200, {"request-id": request_id}
+
+    def _disposal(self, request: httpx.Request, request_id: str) -> tuple[int, Any]:
+        return self._operation(request, "", request_id)
+
+
+def _details(job: Job) -> dict[str, Any]:
+    running, total = (2, 2) if job.tasks_running else (0, 2)
+    return {
+        "jid": job.job_id,
+        "name": job.name,
+        "state": job.state,
+        "start-time": int(job.started_at * 1000),
+        "end-time": -1 if job.ended_at is None else int(job.ended_at * 1000),
+        "duration": 0,
+        "tasks": {"total": total, "running": running, "scheduled": total - running},
+    }
+
+
+def _stats(
+    number: int, path: str, *, is_savepoint: bool = False, discarded: bool = False
+) -> dict[str, Any]:
+    return {
+        "id": number,
+        "is_savepoint": is_savepoint,
+        "external_path": path,
+        "trigger_timestamp": 1,
+        "state_size": 1797,
+        "discarded": discarded,
+    }
