@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect_aws import AwsCredentials
-from pydantic import WithJsonSchema
+from pydantic import GetJsonSchemaHandler
 
-# A form offers saved blocks where the schema has `block_type_slug`. The schema that Prefect derives
-# from the class would do, but its server then refuses every choice: no field of AwsCredentials is
-# required, so a reference also passes as an empty block, and exactly one of both must match.
-AwsCredentialsChoice = Annotated[
-    AwsCredentials | str,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {
-                    "title": "AwsCredentials",
-                    "type": "object",
-                    "block_type_slug": "aws-credentials",
-                    "required": ["$ref"],
-                },
-                {"title": "Name", "type": "string", "minLength": 1},
-            ]
-        }
-    ),
-]
+
+class _NoOtherFields:
+    """Closes the block's schema, so that a reference to a saved block is not taken for a block.
+
+    A run's parameter has to be either a block or a reference to one, not both. No field of
+    AwsCredentials is required and others are allowed, so a reference would be both, and Prefect's
+    server would refuse every block that is chosen in the form.
+    """
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        json_schema = handler(core_schema)
+        handler.resolve_ref_schema(json_schema)["additionalProperties"] = False
+        return json_schema
+
+
+AwsCredentialsChoice = Annotated[AwsCredentials, _NoOtherFields()] | str
 """A saved AWS Credentials block, or its name."""
