@@ -67,9 +67,10 @@ def upload_flink_jar(
     """
     from flinkglue.azure.blobs import upload_jar
 
-    there = jar_directory.child(jar_name)
+    there, progress = jar_directory.child(jar_name), _progress(jar_name)
     with blob_service_client(storage) as service:
-        jar = upload_jar(service, jar_path, there.container, there.path, _progress(jar_name))
+        jar = upload_jar(service, jar_path, there.container, there.path, progress)
+    progress(jar.size, jar.size)
     verb = "is there already" if jar.was_there else "uploaded"
     get_run_logger().info("%s %s: %d bytes, sha256 %s", there, verb, jar.size, jar.sha256)
     return str(there)

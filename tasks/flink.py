@@ -15,7 +15,7 @@ from flinkglue.azure.models import AccessToken, ArmFlinkJob, RunJob
 from flinkglue.azure.submission import Submission
 from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import CallFailed, JobFailed
-from tasks.flink_page import dashboard_of, show_job, show_links
+from tasks.flink_page import dashboard_of, show_job, show_seen
 from tasks.flink_view import flink_lookup
 from tasks.policy import is_another_attempt, passing_fault
 from tasks.word_counts import WordCounts
@@ -51,8 +51,7 @@ def submit_flink_job(
     with cluster.get_client(token) as arm:
         job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
         dashboard = dashboard_of(cluster, arm)
-    show_links(cluster, job.job_id, dashboard)
-    show_job(cluster, JobView(job), dashboard)
+    show_seen(cluster, JobView(job), dashboard)
     return job
 
 
@@ -80,8 +79,10 @@ def wait_for_flink_job(
         arm = opened.enter_context(cluster.get_client(token))
         look = opened.enter_context(flink_lookup(cluster, logger.warning))
         watch = JobWatch(arm, cluster.cluster_id, job, look, logger.info)
-        view = watch.until(until, deadline_minutes * 60)
-        show_job(cluster, view, dashboard_of(cluster, arm))
+        try:
+            view = watch.until(until, deadline_minutes * 60)
+        finally:  # the page shows the last state also when the deadline passed
+            show_seen(cluster, watch.seen, dashboard_of(cluster, arm))
     if view.failure is not None:
         raise JobFailed(f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}")
     if not view.asked_flink and until is not WaitUntil.SUBMITTED:
@@ -107,5 +108,5 @@ def read_word_counts(
                 get_run_logger().warning("The word counts could not be read: %s", fault)
     where = f"The counts are in `{output}` on the cluster's task managers."
     show_job(cluster, view, cluster.flink_rest_url, counts.markdown() if counts else where)
-    get_run_logger().info("%s", counts or where)
+    get_run_logger().info("%s", counts.in_words() if counts else where)
     return counts

@@ -22,8 +22,11 @@ def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
     return f"https://{fqdn}" if fqdn else None
 
 
-def show_links(cluster: HDInsightFlinkCluster, job_id: str | None, dashboard: str | None) -> None:
-    """Links to the portal and to the dashboard."""
+def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: str | None) -> None:
+    """A job as it was seen last, with links to the portal and to the dashboard."""
+    if view is None:
+        return
+    job_id = view.job.job_id
     create_link_artifact(
         portal_link(cluster.cluster_id, cluster.portal_url),
         link_text=f"{cluster.cluster_id} in the Azure portal",
@@ -31,10 +34,11 @@ def show_links(cluster: HDInsightFlinkCluster, job_id: str | None, dashboard: st
     )
     if dashboard is not None:
         create_link_artifact(
-            dashboard_link(dashboard, job_id) if job_id else dashboard,
+            dashboard_link(dashboard, job_id, ended=view.has_ended) if job_id else dashboard,
             link_text=f"{job_id or cluster.cluster_id} in the Flink dashboard",
             key="flink-dashboard",
         )
+    show_job(cluster, view, dashboard)
 
 
 def show_job(

@@ -33,6 +33,11 @@ class WordCounts:
             _number(accumulators.get("total-words")),
         )
 
+    def in_words(self) -> str:
+        """One line."""
+        most = ", ".join(f"{word} {count}" for word, count in self.most_frequent[:5])
+        return f"{self.total_words} words, {self.distinct_words} different ones: {most} …"
+
     def markdown(self) -> str:
         """A table."""
         title = f"{self.total_words} words, {self.distinct_words} different ones"

@@ -22,7 +22,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelled, State
 
 from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
-from flinkglue.errors import InDoubt, InvalidInput, JobFailed
+from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput, JobFailed
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow
 from tests.azure_on_the_wire import JOB_ID, TENANT, AzureOnTheWire, error, flink_job, served
@@ -122,7 +122,7 @@ def test_the_published_json_runs_and_its_words_are_shown(account: AzureOnTheWire
     assert "| the | 345 |" in page["flink-job"]
     assert JOB_ID in page["flink-job"]
     assert "**FINISHED**" in page["flink-job"]
-    assert f"#/job/running/{JOB_ID}/overview" in page["flink-dashboard"]
+    assert f"#/job/completed/{JOB_ID}/overview" in page["flink-dashboard"]
     assert (
         "/providers/Microsoft.HDInsight/clusterpools/pool1/clusters/flink1"
         in (page["azure-portal"])
@@ -330,6 +330,15 @@ def test_a_submit_in_doubt_is_not_tried_again(account: AzureOnTheWire) -> None:
     with pytest.raises(InDoubt):
         state.result()
     assert len(account.sent("POST", "runJob")) == 1
+
+
+def test_a_deadline_leaves_the_job_and_shows_its_last_state(account: AzureOnTheWire) -> None:
+    """The run fails, says that the job may still run, and its page has what was seen last."""
+    account.flink_job = flink_job("RUNNING", RUNNING=1, SCHEDULED=1)
+    state = submit_flink_job_flow(**ANY_JOB, deadline_minutes=0.02, return_state=True)
+    with pytest.raises(DeadlineExceeded, match="may still be running"):
+        state.result()
+    assert "1 of 2 run or finished" in artifacts_of(state)["flink-job"]
 
 
 def test_a_cancelled_run_tells_which_job_goes_on(account: AzureOnTheWire) -> None:

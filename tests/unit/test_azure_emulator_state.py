@@ -9,9 +9,9 @@ import pytest
 
 from flinkglue.flink.models import JobDetails
 from localcloud.azure.arm.authorization import Contributor
+from localcloud.azure.arm.flink_jobs import pod_arguments
 from localcloud.azure.arm.jars import BlobJarStore, JarUnreadable
 from localcloud.azure.arm.jobs import ClusterJob, JobBook, matching
-from localcloud.azure.arm.launch import pod_arguments
 from localcloud.azure.arm.operations import OperationStatuses, timestamp
 from localcloud.azure.arm.responses import ArmRefused, ArmRequest, page
 from localcloud.azure.arm.routes import ROUTES, find_route

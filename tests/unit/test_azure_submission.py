@@ -63,7 +63,7 @@ def test_look_send_follow_find(
         ("GET", "6A2D-gu"),
         ("GET", "jobs"),
     ]
-    assert told[-1] == f"job {NAME} has id {JOB_ID}"
+    assert told[-1] == f"found job {NAME} (id {JOB_ID})"
 
 
 def test_a_job_that_is_there_is_adopted(

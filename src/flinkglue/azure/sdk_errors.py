@@ -19,6 +19,7 @@ from flinkglue.azure.failures import call_failed
 from flinkglue.errors import AuthenticationFailed, CallFailed, ServiceUnavailable
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
+_NO_ANSWER = (ServiceRequestError, ServiceResponseError)
 _STATUS_IN_TEXT = re.compile(r"HTTP Error: (5\d\d)")
 _REQUEST_ID_HEADERS = ("x-ms-request-id", "x-ms-keyvault-request-id")
 
@@ -42,34 +43,8 @@ def told_as_ours(service: str, operation: str, resource: str) -> Iterator[None]:
 
 
 def _translated(error: AzureError, service: str, operation: str, resource: str) -> CallFailed:
-    entra = _ENTRA_CODE.search(str(error))
-    if isinstance(error, ClientAuthenticationError) and (status := _passing_status(error)):
-        return call_failed(service, operation, resource, _first_line(error), status=status)
-    if isinstance(error, ClientAuthenticationError):
-        return AuthenticationFailed(
-            "Entra ID" if entra else service,
-            operation,
-            resource,
-            _first_line(error),
-            status=error.status_code,
-            code=entra[0] if entra else None,
-            request_id=_request_id(error),
-            advice=_ENTRA_ADVICE.get(
-                entra[0] if entra else "", "check the service principal's tenant, id and secret."
-            ),
-        )
-    if isinstance(error, HttpResponseError):
-        code, inner = _codes(error)
-        return call_failed(
-            service,
-            operation,
-            resource,
-            _first_line(error),
-            status=error.status_code,
-            code=inner or code,
-            request_id=_request_id(error),
-        )
-    if isinstance(error, ServiceRequestError | ServiceResponseError):
+    # azure-identity reports a connection that failed as authentication that failed.
+    if isinstance(error, _NO_ANSWER) or isinstance(error.__cause__, _NO_ANSWER):
         return ServiceUnavailable(
             service,
             operation,
@@ -77,26 +52,54 @@ def _translated(error: AzureError, service: str, operation: str, resource: str) 
             _first_line(error),
             advice="check the address, the network and the CA file.",
         )
+    if isinstance(error, ClientAuthenticationError):
+        return _sign_in_failed(error, service, operation, resource)
+    if isinstance(error, HttpResponseError):
+        return call_failed(
+            service,
+            operation,
+            resource,
+            _first_line(error),
+            status=error.status_code,
+            code=_code(error),
+            request_id=_request_id(error),
+        )
     return CallFailed(service, operation, resource, _first_line(error))
 
 
-def _passing_status(error: ClientAuthenticationError) -> int | None:
-    """The status of a passing fault that azure-identity reports as failed authentication."""
-    if isinstance(error.__cause__, ServiceRequestError | ServiceResponseError):
-        return 503
-    if error.status_code is not None:
-        return error.status_code if error.status_code == 429 or error.status_code >= 500 else None
-    status = _STATUS_IN_TEXT.search(str(error))
-    return int(status[1]) if status else None
+def _sign_in_failed(
+    error: ClientAuthenticationError, service: str, operation: str, resource: str
+) -> CallFailed:
+    # So does it with a 5xx, whose status is then only in the text.
+    status = error.status_code or _number(_STATUS_IN_TEXT.search(str(error)))
+    if status is not None and (status == 429 or status >= 500):
+        return call_failed(service, operation, resource, _first_line(error), status=status)
+    entra = _ENTRA_CODE.search(str(error))
+    return AuthenticationFailed(
+        "Entra ID" if entra else service,
+        operation,
+        resource,
+        _first_line(error),
+        status=status,
+        code=entra[0] if entra else None,
+        request_id=_request_id(error),
+        advice=_ENTRA_ADVICE.get(
+            entra[0] if entra else "", "check the service principal's tenant, id and secret."
+        ),
+    )
 
 
-def _codes(error: HttpResponseError) -> tuple[str | None, str | None]:
-    """The error's code and the more telling inner one, as Key Vault gives them."""
+def _number(found: re.Match[str] | None) -> int | None:
+    return int(found[1]) if found else None
+
+
+def _code(error: HttpResponseError) -> str | None:
+    """The error's code, or the more telling inner one that Key Vault gives."""
     if error.error is None:
         code = getattr(error, "error_code", None)  # Blob storage's, an enumeration
-        return getattr(code, "value", code), None
+        return getattr(code, "value", code)
     inner: Any = error.error.innererror
-    return error.error.code, inner.get("code") if isinstance(inner, dict) else None
+    return (inner.get("code") if isinstance(inner, dict) else None) or error.error.code
 
 
 def _request_id(error: HttpResponseError) -> str | None:

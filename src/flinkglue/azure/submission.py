@@ -69,7 +69,7 @@ class Submission:
             )
             found = self._appearing(arm, cluster, request.job_name, self.settles_within_seconds)
         if found is not None:
-            self.tell(f"adopted job {request.job_name} (id {found.job_id}), which is there already")
+            self.tell(f"adopted {_named(found)}, which is there already")
             return found
         try:
             operation = arm.run_job(cluster, request)
@@ -100,7 +100,7 @@ class Submission:
             raise doubt from fault
         if found is None:
             raise doubt
-        self.tell(f"adopted job {request.job_name} (id {found.job_id}): the submit had arrived")
+        self.tell(f"adopted {_named(found)}: the submit had arrived")
         return found
 
     def _follow(
@@ -144,7 +144,7 @@ class Submission:
         if row is None:
             unseen = f"taken, but not in the jobs list after {self.appears_within_seconds:g} s"
             raise _in_doubt(cluster, request, unseen)
-        self.tell(f"job {request.job_name} has id {row.job_id or 'none yet'}")
+        self.tell(f"found {_named(row)}")
         return row
 
     def _appearing(
@@ -171,3 +171,7 @@ def _in_doubt(cluster: FlinkClusterId, request: RunJob, reason: str) -> InDoubt:
         reason,
         advice="look for the job in the portal before starting another.",
     )
+
+
+def _named(job: ArmFlinkJob) -> str:
+    return f"job {job.job_name} (id {job.job_id or 'none yet'})"

@@ -24,6 +24,9 @@ class JobWatch:
         tell: Takes one line per change.
         clock: The time to go by.
         pace: How often to look.
+
+    Attributes:
+        seen: What the last look of a wait saw.
     """
 
     arm: ArmClient
@@ -32,6 +35,7 @@ class JobWatch:
     look_into_flink: LookIntoFlink | None = None
     tell: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
+    seen: JobView | None = field(default=None, init=False)
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=15))
 
     def until(self, until: WaitUntil, deadline_seconds: float) -> JobView:
@@ -50,10 +54,10 @@ class JobWatch:
 
         def look() -> JobView:
             nonlocal told
-            view = self.look().after(self.clock.monotonic() - began)
+            view = self.seen = self.look().after(self.clock.monotonic() - began)
             if view.in_words() != told:
                 told = view.in_words()
-                self.tell(f"job {self.job.job_name} (id {view.job.job_id}): {told}")
+                self.tell(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")
             return view
 
         return wait_until(
