@@ -1,4 +1,4 @@
-"""One whole local cloud for all scenarios, reset before each; deployments where they are asked for."""
+"""One whole local cloud for all scenarios, reset before each; the deployed project on top."""
 
 from __future__ import annotations
 
