@@ -38,11 +38,12 @@ class Sample:
         )
         self._session = session
         self._endpoint_url = arguments.endpoint_url
+        ec2 = self.client("ec2")  # first, because it is the one that misses a region
+        region = ec2.meta.region_name
         identity = self.client("sts").get_caller_identity()
-        region = self.client("ec2").meta.region_name
         partition = session.get_partition_for_region(region)
         self.account = Account(partition, region, identity["Account"])
-        self.network = NetworkStack(self.client("ec2"), arguments.stack_name, print)
+        self.network = NetworkStack(ec2, arguments.stack_name, print)
         self.job = JobStack(
             self.client,
             self.account,
