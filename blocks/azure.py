@@ -10,13 +10,8 @@ from pydantic import Field, SecretStr, model_validator
 
 from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.links import PORTAL
-from flinkglue.azure.models import (
-    PUBLIC_AUTHORITY,
-    RESOURCE_NAME_PATTERN,
-    AccessToken,
-    FlinkClusterId,
-    ServicePrincipal,
-)
+from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, FlinkClusterId, ServicePrincipal
+from flinkglue.azure.names import RESOURCE_NAME_PATTERN
 from flinkglue.flink.rest import FlinkRestClient
 
 HTTPS_PATTERN = r"^https://[^\s/]+/?$"

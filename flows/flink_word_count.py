@@ -10,7 +10,8 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
 from flinkglue.azure.inputs import JarDirectory, JarName, ResourceName
 from flinkglue.azure.job_state import WaitUntil
-from flinkglue.azure.models import FlinkClusterId, RunJob, job_name_for
+from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.azure.names import job_name_for
 from tasks.azure import get_token
 from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
 from tasks.flink_hooks import tell_of_running_job

@@ -12,7 +12,7 @@ from prefect.states import State
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.links import portal_link
-from flinkglue.azure.models import job_name_for
+from flinkglue.azure.names import job_name_for
 from flinkglue.azure.submission import Submission
 from flinkglue.errors import FlinkGlueError
 

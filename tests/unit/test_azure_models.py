@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 from flinkglue.azure import inputs
 from flinkglue.azure.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.azure.models import (
-    JOB_NAME_PATTERN,
     ArmCluster,
     ArmFlinkJob,
     FlinkClusterId,
@@ -21,8 +20,8 @@ from flinkglue.azure.models import (
     Operation,
     RunJob,
     choose_row,
-    job_name_for,
 )
+from flinkglue.azure.names import JOB_NAME_PATTERN, job_name_for
 from flinkglue.errors import InvalidInput
 
 DIRECTORY = "abfs://filesystem@account.dfs.core.windows.net"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from flinkglue.azure.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.azure.abfs import ALLOWED as ABFS_ALLOWED
-from flinkglue.azure.models import (
+from flinkglue.azure.names import (
     ARGUMENT_PATTERN,
     ARGUMENTS_ALLOWED,
     ENTRY_CLASS_ALLOWED,

@@ -5,7 +5,6 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/cluster-jobs/run-job
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,24 +14,21 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.names import (
+    ARGUMENT_PATTERN,
+    ARGUMENTS_ALLOWED,
+    ENTRY_CLASS_ALLOWED,
+    ENTRY_CLASS_PATTERN,
+    JAR_NAME_ALLOWED,
+    JAR_NAME_PATTERN,
+    JOB_NAME_PATTERN,
+    RESOURCE_NAME_ALLOWED,
+    RESOURCE_NAME_PATTERN,
+    require,
+)
 from flinkglue.errors import InvalidInput
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
-RESOURCE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._()-]*$"
-JOB_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-JOB_NAME_PREFIX_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$"
-JOB_NAME_PREFIX_ALLOWED = "1 to 26 of a-z 0-9 -, lower case, - only inside"
-JAR_NAME_PATTERN = r"^[^/\\\s]+\.jar$"
-ENTRY_CLASS_PATTERN = r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$"
-ARGUMENT_PATTERN = r"^\S+$"
-
-RESOURCE_NAME_ALLOWED = "letters, digits and . _ ( ) -, not empty"
-JAR_NAME_ALLOWED = "a file name that ends in .jar, without directories"
-ENTRY_CLASS_ALLOWED = "a full Java class name, for example com.example.Job"
-ARGUMENTS_ALLOWED = (
-    "text without spaces: ARM takes all arguments as one space-separated string, "
-    "so give each word as an argument of its own"
-)
 
 
 class FlinkJobAction(StrEnum):
@@ -297,16 +293,6 @@ class Operation:
         return (self.status or "").lower() in ("failed", "canceled", "cancelled")
 
 
-def job_name_for(prefix: str, flow_run_id: str) -> str:
-    """The name of the job that a flow run starts: the same at every attempt of that run.
-
-    Raises:
-        InvalidInput: The prefix cannot begin a job's name.
-    """
-    require("job_name", prefix, JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED)
-    return f"{prefix}-{flow_run_id.lower()}"
-
-
 def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None:
     """The row that tells most about the job of that name.
 
@@ -320,16 +306,6 @@ def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None
 def _telling(row: ArmFlinkJob) -> tuple[bool, bool, bool]:
     ended = (row.status or "").upper() in ("FINISHED", "CANCELED", "STOPPED", "FAILED")
     return (row.job_id is not None, not row.is_ghost, not ended)
-
-
-def require(field_name: str, value: object, pattern: str, allowed: str) -> None:
-    """Refuse a value that does not match.
-
-    Raises:
-        InvalidInput: It does not match, or is no text.
-    """
-    if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
-        raise InvalidInput(field_name, value, allowed)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
