@@ -404,10 +404,12 @@ def test_planned_failures_hit_the_next_runs_of_a_job(cloud: AwsCloud) -> None:
 
 def test_a_reset_heals_everything_and_keeps_the_jobs(cloud: AwsCloud) -> None:
     """Zones up, subnets drained, runs stopped with their addresses back, timings as at first."""
-    cloud.fault("glue-timing", run_seconds=60, release_lag_seconds=60)
+    cloud.fault("glue-timing", release_lag_seconds=60, slot_lag_seconds=60)
     cloud.fault("glue-scripts", run=False)
     subnet_id, _ = cloud.two_connections()
-    cloud.job("job", ("a", "b"))
+    cloud.job("job", ("a", "b"), ExecutionProperty={"MaxConcurrentRuns": 2})
+    cloud.finished(cloud.start())
+    cloud.fault("glue-timing", run_seconds=60)
     job_run_id = cloud.start()
     cloud.wait_for(job_run_id, "RUNNING")
     cloud.fault("fill-subnet", subnet_id=subnet_id)

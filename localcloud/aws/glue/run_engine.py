@@ -59,7 +59,7 @@ class RunEngine:
         self._scripts = scripts
         self._added = added
         self._waiting: list[JobRun] = []
-        self._live: dict[str, JobRun] = {}
+        self._unreleased: dict[str, JobRun] = {}
         self._failures: list[PlannedFailure] = []
 
     def plan_failure(self, failure: PlannedFailure) -> None:
@@ -77,7 +77,7 @@ class RunEngine:
 
         The caller has checked MaxConcurrentRuns for runs that may not wait.
         """
-        self._live[run.id] = run
+        self._unreleased[run.id] = run
         if slot_is_free():
             reason = self._choose(run)
         else:
@@ -102,16 +102,17 @@ class RunEngine:
     def fail_runs_in(self, availability_zone: str) -> None:
         """End the runs that lost their nodes with a zone."""
         with self._timeline.lock:
-            for run in list(self._live.values()):
-                subnet = self._subnet(run)
-                if run.addresses and subnet and subnet.availability_zone == availability_zone:
+            for run in list(self._unreleased.values()):
+                subnet = self._subnet(run) if run.addresses else None
+                if subnet is not None and subnet.availability_zone == availability_zone:
                     self._end(run, "FAILED", failures.zone_lost())
 
     def end_all(self) -> None:
-        """Stop every live run at once and give its addresses back."""
+        """Stop every live run at once; no ended one keeps its addresses or its slot any longer."""
         with self._timeline.lock:
-            for run in list(self._live.values()):
+            for run in list(self._unreleased.values()):
                 self._end(run, "STOPPED")
+                _give_slot_back(run)
                 self._release(run)
 
     def _choose(self, run: JobRun) -> str | None:
@@ -211,7 +212,6 @@ class RunEngine:
         run.completed_on = now
         run.error_message = error_message
         run.state_detail = None
-        self._live.pop(run.id, None)
         if run in self._waiting:
             self._waiting.remove(run)
         self._scripts.kill(run.id)
@@ -232,6 +232,7 @@ class RunEngine:
     def _release(self, run: JobRun) -> None:
         self._network.release(run.addresses)
         run.addresses = []
+        self._unreleased.pop(run.id, None)
 
     def _subnet(self, run: JobRun) -> SubnetState | None:
         if run.placement is None or run.placement.subnet_id is None:
