@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.flink_jobs import FlinkTarget
 from localcloud.azure.arm.jars import BlobJarStore, JarStore
-from localcloud.azure.arm.launch import FlinkFor, FlinkTarget
+from localcloud.azure.arm.launch import FlinkFor
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.arm.part import ArmPart
 from localcloud.azure.authority import LocalAuthority
@@ -80,10 +81,11 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
     def flink_for(cluster: Cluster) -> FlinkTarget:
         # The JobManager's own address: what the service does is not the client's traffic.
         return FlinkTarget(
-            connect=lambda seconds: FlinkRestClient(
+            connect=lambda seconds: FlinkLifecycleClient(
                 flink.cluster.rest_url, timeout_seconds=seconds
             ),
             image_root=flink.image_root,
+            savepoints=flink.cluster.files.savepoints.as_uri(),
         )
 
     account = AzureAccount(

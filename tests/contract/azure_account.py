@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 from azure.identity import ClientSecretCredential
 
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.flink_jobs import FlinkTarget
 from localcloud.azure.arm.jars import JarUnreadable
-from localcloud.azure.arm.launch import FlinkFor, FlinkTarget
+from localcloud.azure.arm.launch import FlinkFor
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
@@ -37,7 +38,9 @@ class RestingFlink:
     def __call__(self, cluster: Cluster) -> FlinkTarget:
         transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"jobs": []}))
         return FlinkTarget(
-            lambda seconds: FlinkRestClient("http://flink", transport=transport), Path("/image")
+            lambda seconds: FlinkLifecycleClient("http://flink", transport=transport),
+            Path("/image"),
+            "file:///savepoints",
         )
 
 

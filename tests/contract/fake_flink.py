@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from flinkglue.flink.rest import FlinkRestClient
-from localcloud.azure.arm.launch import FlinkTarget
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.flink_jobs import FlinkTarget
 from localcloud.azure.arm.models import Cluster
 
 IMAGE_ROOT = Path("/image")
@@ -41,10 +41,11 @@ class FakeFlink:
     def __call__(self, cluster: Cluster) -> FlinkTarget:
         transport = httpx.MockTransport(self._answer)
         return FlinkTarget(
-            connect=lambda seconds: FlinkRestClient(
+            connect=lambda seconds: FlinkLifecycleClient(
                 "http://flink", transport=transport, timeout_seconds=seconds
             ),
             image_root=IMAGE_ROOT,
+            savepoints="file:///savepoints",
         )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

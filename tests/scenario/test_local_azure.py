@@ -22,6 +22,7 @@ from flinkglue.flink.rest import FlinkRestClient
 from localcloud.client import LocalCloud
 
 JARS = Path(__file__).parents[2] / "jobs" / "flink"
+ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "CANCELLING")
 ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 
 
@@ -108,10 +109,24 @@ def ended(
     give_up_at = time.monotonic() + 60
     while time.monotonic() < give_up_at:
         (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
-        if job.properties.status not in (None, "INITIALIZING", "CREATED", "RUNNING"):
+        if job.properties.status not in (None, *ALIVE):
             return job.properties
         time.sleep(0.2)
     raise AssertionError(f"{job_name} did not end: {job.properties}")
+
+
+def running(
+    cloud: LocalCloud, arm: HDInsightContainersMgmtClient, job_name: str
+) -> FlinkJobProperties:
+    """The job's row once it is RUNNING."""
+    give_up_at = time.monotonic() + 60
+    while time.monotonic() < give_up_at:
+        (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
+        if job.properties.status == "RUNNING":
+            return job.properties
+        assert job.properties.status in (None, *ALIVE), job.properties.job_output
+        time.sleep(0.2)
+    raise AssertionError(f"{job_name} does not run: {job.properties}")
 
 
 def test_the_published_job_counts_the_words_of_the_licence(
@@ -182,20 +197,11 @@ def test_an_unbounded_job_runs_until_it_is_cancelled(
     job_name = f"counting-{uuid.uuid4().hex[:8]}"
     path = cluster_path(cloud)
     arm.cluster_jobs.begin_run_job(*path, counting_job(cloud, job_name)).result()
-    give_up_at = time.monotonic() + 60
-    while time.monotonic() < give_up_at:
-        (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
-        if row.properties.status == "RUNNING":
-            break
-        assert row.properties.status != "JOB_LAUNCH_FAILED", row.properties.job_output
-        time.sleep(0.2)
+    running(cloud, arm, job_name)
     cancel = ClusterJob(properties=FlinkJobProperties(job_name=job_name, action="CANCEL"))
     arm.cluster_jobs.begin_run_job(*path, cancel).result()
-    give_up_at = time.monotonic() + 30
-    while row.properties.status != "CANCELED" and time.monotonic() < give_up_at:
-        time.sleep(0.2)
-        (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
-    assert (row.properties.status, row.properties.action) == ("CANCELED", "CANCEL")
+    row = ended(cloud, arm, job_name)
+    assert (row.status, row.action) == ("CANCELED", "CANCEL")
 
 
 def act(
@@ -249,11 +255,11 @@ def await_checkpoint(flink: FlinkRestClient, job_id: str) -> str | None:
 def test_a_job_goes_through_all_its_actions_on_a_real_flink(
     cloud: LocalCloud, arm: HDInsightContainersMgmtClient
 ) -> None:
-    """Each action with its recorded status; what Flink restored from is what the action promises."""
+    """Each action with its recorded status, restored by Flink from what the action promises."""
     job_name = f"lifecycle-{uuid.uuid4().hex[:8]}"
     arm.cluster_jobs.begin_run_job(*cluster_path(cloud), counting_job(cloud, job_name)).result()
     with FlinkRestClient(cloud.azure["flink_rest_url"]) as flink:
-        first = act(cloud, arm, job_name, "LIST_SAVEPOINT")
+        first = running(cloud, arm, job_name)
         assert await_checkpoint(flink, first.job_id) is None
         assert act(cloud, arm, job_name, "LIST_SAVEPOINT").job_output == "[]"
 

@@ -6,26 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localcloud.azure.arm.flink_jobs import FlinkJob
 from localcloud.azure.arm.jobs import ClusterJob, JobBook, sent_properties
 from localcloud.azure.arm.launch import JobLauncher
 from localcloud.azure.arm.models import Cluster
-from localcloud.azure.arm.responses import ArmRefused
 from localcloud.azure.arm.validation import refuse_property
-
-ACTION_NAMES = (
-    "NEW",
-    "UPDATE",
-    "STATELESS_UPDATE",
-    "STOP",
-    "START",
-    "CANCEL",
-    "SAVEPOINT",
-    "LIST_SAVEPOINT",
-    "DELETE",
-    "LAST_STATE_UPDATE",
-    "RE_LAUNCH",
-)
-"""All actions of the published enum."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +35,63 @@ class JobActions:
             self.cluster.resource_id, sent_properties(properties), visible_at=self.visible_at
         )
         self.jobs.add(job)
-        self.launcher.launch(job, self.cluster)
+        self.launcher.begin(job, self.cluster, lambda flink: flink.launch())
+        return job
+
+    def start(self, properties: dict[str, Any]) -> ClusterJob:
+        """Run from a savepoint."""
+        name = properties.get("savePointName")
+        return self._on_listed(properties, lambda flink: flink.start(name))
+
+    def stop(self, properties: dict[str, Any]) -> ClusterJob:
+        """Stop with a savepoint."""
+        return self._on_listed(properties, lambda flink: flink.stop())
+
+    def update(self, properties: dict[str, Any]) -> ClusterJob:
+        """Stop with a savepoint, run the newest jar from it."""
+        name = properties.get("savePointName")
+        return self._on_listed(properties, lambda flink: flink.update(name))
+
+    def stateless_update(self, properties: dict[str, Any]) -> ClusterJob:
+        """Run the newest jar without state."""
+        return self._on_listed(properties, FlinkJob.stateless_update)
+
+    def last_state_update(self, properties: dict[str, Any]) -> ClusterJob:
+        """Run the newest jar from the latest checkpoint."""
+        return self._on_listed(properties, FlinkJob.last_state_update)
+
+    def relaunch(self, properties: dict[str, Any]) -> ClusterJob:
+        """Run a failed job again."""
+        return self._on_listed(properties, FlinkJob.relaunch)
+
+    def savepoint(self, properties: dict[str, Any]) -> ClusterJob:
+        """Take a savepoint."""
+        return self._on_listed(properties, FlinkJob.savepoint)
+
+    def list_savepoint(self, properties: dict[str, Any]) -> ClusterJob:
+        """Put the paths of the job's savepoints into its output."""
+        job = self._meant(properties)
+        job.begin("LIST_SAVEPOINT")
+        job.listed()
         return job
 
     def cancel(self, properties: dict[str, Any]) -> ClusterJob:
         """Cancel the job for good."""
-        job = self._meant(properties)
-        job.begin("CANCEL")
-        self.launcher.cancel(job, self.cluster)
-        return job
+        return self._on_listed(properties, FlinkJob.cancel)
 
     def delete(self, properties: dict[str, Any]) -> ClusterJob:
         """Forget the row; a job that runs goes on."""
         job = self._meant(properties)
         self.jobs.remove(job)
+        return job
+
+    def _on_listed(
+        self, properties: dict[str, Any], act: Callable[[FlinkJob], object]
+    ) -> ClusterJob:
+        job = self._meant(properties)
+        job.begin(properties["action"])
+        job.update(properties)
+        self.launcher.begin(job, self.cluster, act)
         return job
 
     def _meant(self, properties: dict[str, Any]) -> ClusterJob:
@@ -77,20 +105,28 @@ class Action:
     """One action.
 
     Args:
-        required: Properties needed besides jobType, jobName and action.
         carry_out: What it does.
+        required: Properties needed besides jobType, jobName and action.
     """
 
-    required: tuple[str, ...]
     carry_out: Callable[[JobActions, dict[str, Any]], ClusterJob]
+    required: tuple[str, ...] = ()
 
 
 ACTIONS: Mapping[str, Action] = {
-    "NEW": Action(("jobJarDirectory", "jarName", "entryClass"), JobActions.new),
-    "CANCEL": Action((), JobActions.cancel),
-    "DELETE": Action((), JobActions.delete),
+    "NEW": Action(JobActions.new, ("jobJarDirectory", "jarName", "entryClass")),
+    "UPDATE": Action(JobActions.update),
+    "STATELESS_UPDATE": Action(JobActions.stateless_update),
+    "STOP": Action(JobActions.stop),
+    "START": Action(JobActions.start),
+    "CANCEL": Action(JobActions.cancel),
+    "SAVEPOINT": Action(JobActions.savepoint),
+    "LIST_SAVEPOINT": Action(JobActions.list_savepoint),
+    "DELETE": Action(JobActions.delete),
+    "LAST_STATE_UPDATE": Action(JobActions.last_state_update),
+    "RE_LAUNCH": Action(JobActions.relaunch),
 }
-"""The actions that are served."""
+"""All actions of the published enum."""
 
 
 def checked_action(properties: Mapping[str, Any]) -> Action:
@@ -102,21 +138,15 @@ def checked_action(properties: Mapping[str, Any]) -> Action:
     if properties.get("jobType") != "FlinkJob":
         refuse_property("properties.jobType", "is required and has to be 'FlinkJob'")
     name = properties.get("action")
-    if not isinstance(name, str) or name not in ACTION_NAMES:
-        refuse_property("properties.action", f"{name!r} is not one of {', '.join(ACTION_NAMES)}")
-    if name not in ACTIONS:
-        raise ArmRefused(
-            400,
-            "ActionNotSupported",
-            f"The action {name} is not served by this local cloud; {', '.join(ACTIONS)} are.",
-            target="properties.action",
-        )
+    if not isinstance(name, str) or name not in ACTIONS:
+        refuse_property("properties.action", f"{name!r} is not one of {', '.join(ACTIONS)}")
     action = ACTIONS[name]
     for required in ("jobName", *action.required):
         if not properties.get(required):
             refuse_property(f"properties.{required}", f"is required for the action {name}")
-    if name == "NEW":
-        _check_parallelism(properties.get("flinkConfiguration") or {})
+    configuration = properties.get("flinkConfiguration") or {}
+    if name == "NEW" or "parallelism" in configuration:
+        _check_parallelism(configuration)
     return action
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -27,7 +28,8 @@ class ActionResult(StrEnum):
 
 
 LAUNCH_FAILED = "JOB_LAUNCH_FAILED"
-"""The status of a job that never reached Flink."""
+STOPPED = "STOPPED"
+STOP_FAILED = "STOP-FAILED"
 
 
 def new_run_id() -> str:
@@ -44,6 +46,10 @@ class ClusterJob:
         properties: What was sent, without the read-only properties.
         visible_at: When it begins to appear in lists, in seconds since the epoch.
         flink_job_id: Set when Flink has been asked to run it.
+        save_points: Paths of all its savepoints, oldest first.
+        status_follows: Whether the status is what Flink says, rather than how an action ended.
+        output_follows: The same for the job output.
+        lock: Held by the action that is under way; the next one waits.
     """
 
     cluster_id: str
@@ -54,12 +60,20 @@ class ClusterJob:
     status: str | None = None
     job_output: str | None = None
     action_result: ActionResult | None = None
-    last_save_point: str | None = None
+    save_points: list[str] = field(default_factory=list)
+    status_follows: bool = True
+    output_follows: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def job_name(self) -> str:
         """The name that was sent."""
         return str(self.properties["jobName"])
+
+    @property
+    def last_save_point(self) -> str | None:
+        """The full path of its newest savepoint."""
+        return self.save_points[-1] if self.save_points else None
 
     def view(self) -> dict[str, Any]:
         """The row as JSON; what is not known yet is left out."""
@@ -79,32 +93,66 @@ class ClusterJob:
             },
         }
 
-    def submitted(self, flink_job_id: str) -> None:
-        """Flink runs it under this id."""
-        self.flink_job_id = flink_job_id
-        self.action_result = ActionResult.SUCCESS
-
-    def launch_failed(self, why: str) -> None:
-        """It never reached Flink."""
-        self.status = LAUNCH_FAILED
-        self.job_output = why
-        self.action_result = ActionResult.FAILED
-
-    def action_failed(self, why: str) -> None:
-        """The last action failed; the job is as it was."""
-        self.job_output = why
-        self.action_result = ActionResult.FAILED
-
     def begin(self, action: str) -> None:
-        """An action has started."""
+        """An action on a listed job has started."""
         self.properties["action"] = action
         self.action_result = ActionResult.IN_PROGRESS
 
+    def update(self, properties: Mapping[str, Any]) -> None:
+        """Take over what an action on a listed job may change; nothing that is left out changes."""
+        for name in ("jobJarDirectory", "jarName", "entryClass", "args"):
+            if properties.get(name):
+                self.properties[name] = properties[name]
+        self.properties["flinkConfiguration"] = {
+            **(self.properties.get("flinkConfiguration") or {}),
+            **(properties.get("flinkConfiguration") or {}),
+        }
+
+    def submitted(self, flink_job_id: str) -> None:
+        """Flink runs it under this id."""
+        self.flink_job_id = flink_job_id
+        self.status_follows = self.output_follows = True
+        self.action_result = ActionResult.SUCCESS
+
+    def launch_failed(self, why: str) -> None:
+        """It did not get to run on Flink."""
+        self.status, self.status_follows = LAUNCH_FAILED, False
+        self.action_failed(why)
+
+    def stop_failed(self, why: str) -> None:
+        """It was to be stopped and was not."""
+        self.status, self.status_follows = STOP_FAILED, False
+        self.action_failed(why)
+
+    def action_failed(self, why: str) -> None:
+        """The last action failed; the job is as it was."""
+        self._ended_with(why, ActionResult.FAILED)
+
+    def saved(self, path: str) -> None:
+        """A savepoint was taken."""
+        self.save_points.append(path)
+        self._ended_with(f"Savepoint completed. Path: {path}", ActionResult.SUCCESS)
+
+    def stopped(self, path: str) -> None:
+        """It was stopped with a savepoint."""
+        self.status, self.status_follows = STOPPED, False
+        self.saved(path)
+
+    def listed(self) -> None:
+        """Its savepoints were asked for: a JSON list of paths, newest first."""
+        self._ended_with(json.dumps(self.save_points[::-1]), ActionResult.SUCCESS)
+
+    def _ended_with(self, output: str, result: ActionResult) -> None:
+        self.job_output, self.output_follows = output, False
+        self.action_result = result
+
     def follow(self, job: JobDetails) -> None:
         """Take over what Flink says about it."""
-        self.status = str(job.status.value)
-        if self.action_result is not ActionResult.FAILED:
-            self.job_output = f"Flink internal job status : {self.status}"
+        state = str(job.status.value)
+        if self.status_follows:
+            self.status = state
+        if self.output_follows:
+            self.job_output = f"Flink internal job status : {state}"
 
 
 class JobBook:

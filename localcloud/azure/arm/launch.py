@@ -1,45 +1,22 @@
-"""Runs listed jobs on a real Flink cluster, in the background as the service does."""
+"""Carries out actions on real Flink clusters, in the background as the service does."""
 
 from __future__ import annotations
 
-import tempfile
-import uuid
+import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from flinkglue.errors import CallFailed, Conflict, FlinkGlueError, InDoubt, NotFound
-from flinkglue.flink.rest import FlinkRestClient
-from localcloud.azure.arm.jars import JarStore, JarUnreadable
-from localcloud.azure.arm.jobs import LAUNCH_FAILED, ClusterJob
+from flinkglue.errors import CallFailed
+from localcloud.azure.arm.flink_jobs import FlinkJob, FlinkTarget
+from localcloud.azure.arm.jars import JarStore
+from localcloud.azure.arm.jobs import ClusterJob
 from localcloud.azure.arm.models import Cluster
-
-_OWN_KEYS = ("parallelism", "savepoint.directory")
-"""Keys of ``flinkConfiguration`` that the service itself understands."""
-_POD_DIRECTORIES = ("/opt/flink/", "/tmp/")
-_LAUNCH_SECONDS = 300.0
-
-
-@dataclass(frozen=True)
-class FlinkTarget:
-    """The Flink that stands behind a cluster.
-
-    Args:
-        connect: Opens a client with a time-out in seconds.
-        image_root: The directory that stands for the file system of the cluster's pods.
-    """
-
-    connect: Callable[[float], FlinkRestClient]
-    image_root: Path
-
 
 FlinkFor = Callable[[Cluster], FlinkTarget]
 
 
 class JobLauncher:
-    """Does with Flink what actions ask for, and writes the outcome into the job's row.
+    """Does with Flink what actions ask for; the outcome is written into the job's row.
 
     Args:
         jars: Where job jars come from.
@@ -55,13 +32,16 @@ class JobLauncher:
         """Start nothing more, and wait for what runs."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def launch(self, job: ClusterJob, cluster: Cluster, savepoint: str | None = None) -> None:
-        """Fetch the jar and run it, in the background."""
-        self._threads.submit(self._launch, job, cluster, savepoint)
+    def begin(self, job: ClusterJob, cluster: Cluster, act: Callable[[FlinkJob], object]) -> None:
+        """Act on a job in the background, after the actions on it that are under way."""
+        self._threads.submit(self._act, job, cluster, act).add_done_callback(_report)
 
-    def cancel(self, job: ClusterJob, cluster: Cluster) -> None:
-        """Cancel the job for good, in the background."""
-        self._threads.submit(self._cancel, job, cluster)
+    def _act(self, job: ClusterJob, cluster: Cluster, act: Callable[[FlinkJob], object]) -> None:
+        with job.lock:
+            try:
+                act(FlinkJob(job, self._jars, self._flink_for(cluster)))
+            except CallFailed as error:
+                job.action_failed(error.reason)
 
     def refresh(self, jobs: Iterable[ClusterJob], cluster: Cluster) -> None:
         """Let rows show what Flink says now; what it does not know or answer stays as it was."""
@@ -86,71 +66,8 @@ class JobLauncher:
             return False
         return True
 
-    def _launch(self, job: ClusterJob, cluster: Cluster, savepoint: str | None) -> None:
-        properties = job.properties
-        target = self._flink_for(cluster)
-        flink_job_id = uuid.uuid4().hex
-        try:
-            jar = self._jars.fetch(properties["jobJarDirectory"], properties["jarName"])
-            with target.connect(_LAUNCH_SECONDS) as flink:
-                _run(flink, jar, flink_job_id, properties, target.image_root, savepoint)
-        except InDoubt:
-            # Flink may run it: the list of its jobs tells from now on.
-            job.submitted(flink_job_id)
-        except CallFailed as error:
-            job.launch_failed(error.reason)
-        except (JarUnreadable, FlinkGlueError, OSError) as error:
-            job.launch_failed(str(error))
-        else:
-            job.submitted(flink_job_id)
 
-    def _cancel(self, job: ClusterJob, cluster: Cluster) -> None:
-        if job.flink_job_id is None or job.status == LAUNCH_FAILED:
-            job.action_failed("The job does not run.")
-            return
-        try:
-            with self._flink_for(cluster).connect(30) as flink:
-                flink.cancel(job.flink_job_id)
-        except (NotFound, Conflict) as error:
-            job.action_failed(error.reason)
-        except CallFailed as error:
-            job.action_failed(str(error))
-        else:
-            job.submitted(job.flink_job_id)
-
-
-def _run(
-    flink: FlinkRestClient,
-    jar: bytes,
-    flink_job_id: str,
-    properties: dict[str, Any],
-    image_root: Path,
-    savepoint: str | None,
-) -> None:
-    configuration = properties.get("flinkConfiguration") or {}
-    with tempfile.TemporaryDirectory() as directory:
-        file = Path(directory) / Path(properties["jarName"]).name
-        file.write_bytes(jar)
-        jar_id = flink.upload_jar(file)
-    try:
-        flink.run_jar(
-            jar_id,
-            job_id=flink_job_id,
-            entry_class=properties["entryClass"],
-            program_args=pod_arguments(properties.get("args"), image_root),
-            parallelism=int(configuration["parallelism"]),
-            savepoint_path=savepoint,
-            flink_configuration={
-                key: value for key, value in configuration.items() if key not in _OWN_KEYS
-            },
-        )
-    finally:
-        flink.delete_jar(jar_id)
-
-
-def pod_arguments(arguments: str | None, image_root: Path) -> list[str]:
-    """The words of ``args``; paths of the pods' file system lead into the image directory."""
-    return [
-        f"{image_root}{word}" if word.startswith(_POD_DIRECTORIES) else word
-        for word in (arguments or "").split()
-    ]
+def _report(done: Future[None]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        logging.getLogger(__name__).error("an action on a job broke off", exc_info=error)

@@ -106,15 +106,17 @@ class ArmPart(TlsPart):
             "All clusters run their jobs on the one Flink of the local cloud, whatever their "
             "versions, sizes and storage say.",
             "deploymentMode Application is kept and shown, but no job is started with the cluster.",
-            "runJob serves NEW, CANCEL and DELETE; the other actions are refused with "
-            "ActionNotSupported.",
+            "LIST_SAVEPOINT puts a JSON list of paths, newest first, into jobOutput: the real "
+            "shape is not published. What LAST_STATE_UPDATE and RE_LAUNCH do is inferred from "
+            "their names: both start from the latest completed checkpoint.",
             "Words of runJob's args that begin with /opt/flink/ or /tmp/ lead into the image "
             "directory of the Flink part, which stands for the file system of the cluster's pods.",
-            "savepoint.directory and pipeline.* of flinkConfiguration have no effect.",
+            "savepoint.directory and pipeline.* of flinkConfiguration have no effect: savepoints "
+            "go to the directory of the Flink part.",
             "Clusters of other types than Flink, upgrades, rollbacks, histories and libraries.",
-            "The codes ValidationError, JobNotFound, ActionNotSupported and "
-            "OperationStatusNotFound and their texts are our own: none were recorded. So is the "
-            "text of the missing jar, which is that of Hadoop's abfs file system.",
+            "The codes ValidationError, JobNotFound and OperationStatusNotFound and their texts "
+            "are our own: none were recorded. So is the text of the missing jar, which is that of "
+            "Hadoop's abfs file system.",
             "Role assignments are fixed: the contributor on the cluster, the administrator on the "
             "subscription. Pools, clusters and jobs do not outlive a restart.",
         ]
