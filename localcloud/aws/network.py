@@ -61,6 +61,11 @@ class Network:
         with self._lock:
             return any(subnet_id in subnets for subnets in self._ec2.subnets.values())
 
+    def is_in_use(self, subnet_id: str) -> bool:
+        """Whether any network interface lies in the subnet."""
+        with self._lock:
+            return bool(self._interfaces(self._subnet(subnet_id)))
+
     def free_addresses(self, subnet_id: str) -> int:
         """What DescribeSubnets shows as AvailableIpAddressCount, never below 0."""
         with self._lock:

@@ -110,14 +110,24 @@ class AwsServices:
             return error_response(service, "UnrecognizedClientException", message, 400)
         if service == "glue" and self._glue.serves(operation):
             return self._glue
-        if operation == "CreateNetworkInterface" and self._is_subnet_full(environ):
-            return error_response(service, "InsufficientFreeAddressesInSubnet", _FULL, 400)
+        if service == "ec2":
+            return self._subnet_refusal(environ, operation) or self._ask_moto
         return self._ask_moto
 
-    def _is_subnet_full(self, environ: Environ) -> bool:
-        """Moto would count below 0."""
-        subnet = self._network.state(query_parameter(environ, "SubnetId") or "")
-        return subnet is not None and subnet.free_addresses == 0
+    def _subnet_refusal(self, environ: Environ, operation: str) -> WsgiApp | None:
+        """What EC2 refuses and moto does not: no address left, or addresses still in use."""
+        if operation not in ("CreateNetworkInterface", "DeleteSubnet"):
+            return None
+        subnet_id = query_parameter(environ, "SubnetId") or ""
+        subnet = self._network.state(subnet_id)
+        if subnet is None:
+            return None
+        if operation == "CreateNetworkInterface" and subnet.free_addresses == 0:
+            return error_response("ec2", "InsufficientFreeAddressesInSubnet", _FULL, 400)
+        if operation == "DeleteSubnet" and self._network.is_in_use(subnet_id):
+            message = f"The subnet '{subnet_id}' has dependencies and cannot be deleted."
+            return error_response("ec2", "DependencyViolation", message, 400)
+        return None
 
     def _ask_moto(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account.account_id

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from tests.contract.aws_cloud import AwsCloud
+from tests.contract.aws_cloud import AwsCloud, eventually
 
 pytestmark = pytest.mark.contract
 
@@ -156,6 +156,19 @@ def test_a_full_subnet_takes_no_further_interface(cloud: AwsCloud) -> None:
         cloud.ec2.create_network_interface(SubnetId=subnet_id)
     assert refused.value.response["Error"]["Code"] == "InsufficientFreeAddressesInSubnet"
     assert cloud.free(subnet_id) == 0
+
+
+def test_a_subnet_whose_addresses_are_in_use_is_not_deleted(cloud: AwsCloud) -> None:
+    """Glue's interfaces outlive the run by the release lag; clean-up has to wait for them."""
+    cloud.fault("glue-timing", run_seconds=0.2, release_lag_seconds=0.5)
+    subnet_id = cloud.connection("a", "10.192.20.0/24")
+    cloud.job("job", ("a",))
+    cloud.finished(cloud.start())
+    with pytest.raises(ClientError, match="has dependencies") as refused:
+        cloud.ec2.delete_subnet(SubnetId=subnet_id)
+    assert refused.value.response["Error"]["Code"] == "DependencyViolation"
+    eventually(lambda: cloud.free(subnet_id) == 251)
+    cloud.ec2.delete_subnet(SubnetId=subnet_id)
 
 
 def test_timings_are_checked(untouched: AwsCloud) -> None:
