@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import datetime
+from random import SystemRandom
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
@@ -24,9 +25,13 @@ from flinkglue.glue.attempts import (
     is_recorded,
     with_attempt,
 )
+from flinkglue.glue.demand import EXTRA_NODES
 from flinkglue.glue.inputs import check_arguments, parse_connection_names
-from flinkglue.glue.job_run import RunRequest, recorded_attempts, stop_run
+from flinkglue.glue.job_run import recorded_attempts, stop_run
 from flinkglue.glue.report import RunOutput
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.selection import Wanted
+from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 from flinkglue.glue.strategies import load_strategy
 from tasks.glue import (
     connect,
@@ -77,6 +82,12 @@ def glue_vpc_failover(
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,
     arguments: dict[str, str] | None = None,
+    when_nothing_fits: WhenNothingFits = WhenNothingFits.WAIT,
+    wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880)] = 10,
+    extra_nodes: Annotated[int, Field(ge=0, le=10)] = EXTRA_NODES,
+    needed_addresses: Annotated[int, Field(ge=1)] | None = None,
+    allow_several_vpcs: bool = False,
+    read_all_connections: bool = False,
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
     retry_every_failure: bool = False,
@@ -87,16 +98,31 @@ def glue_vpc_failover(
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 
     The job needs one address per node in the subnet of the connection that Glue takes, which is the
-    first that has any. A failed run is repeated from the choice on, the failed connection last.
+    first that has any. The addresses are promised to this run, so that runs starting together do
+    not count on the same ones; runs of one job take turns to write its definition. A failed run is
+    repeated from the choice on, the failed connection last, and all flow runs leave that connection
+    alone for five minutes while there are others.
 
     Args:
         job_name: The Glue job to run.
         connection_names: The connections to choose from, as a list or comma-separated. Other
             connections of the job are kept, after these.
         strategy: random (shuffled, those with enough addresses first), capacity (most free
-            addresses first), or your own module:function.
+            addresses first), weighted (drawn, each in proportion to its free addresses), best_fit
+            (the smallest subnet that holds the whole run), preferred (in the order given here),
+            spread (the zone with the fewest live runs), or your own module:function.
         seed: Repeats a random order. Leave empty for a new one each time.
         arguments: Job arguments by name, for example --date. Do not put secrets here.
+        when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
+            some minutes, then run with fewer nodes where most are free. use_best: do that at once.
+            fail: do not run.
+        wait_for_addresses_minutes: How long to wait for them. Addresses of runs that ended come
+            back after one or two minutes.
+        extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
+        needed_addresses: How many addresses a run takes, in place of workers and extra nodes.
+        allow_several_vpcs: Take connections that lie in more than one VPC.
+        read_all_connections: Read all connections of the account with one call, which is faster
+            from about 20 connections on and takes the permission glue:GetConnections.
         retries: How many runs may follow a failed one.
         retry_delay_seconds: The pause before the first of them; it doubles each time.
         retry_every_failure: Repeat also what another run would not help, such as a broken script.
@@ -113,8 +139,19 @@ def glue_vpc_failover(
         CallFailed: A service refused a call, or did not answer after several.
         JobFailed: The last run failed.
     """
-    names = parse_connection_names(connection_names)
-    load_strategy(strategy)
+    wanted = Wanted(
+        job_name=job_name,
+        connection_names=parse_connection_names(connection_names),
+        strategy_name=strategy,
+        strategy=load_strategy(strategy),
+        seed=SystemRandom().getrandbits(31) if seed is None else seed,
+        arguments=arguments or {},
+        extra_nodes=extra_nodes,
+        needed_addresses=needed_addresses,
+        allow_several_vpcs=allow_several_vpcs,
+        list_all=read_all_connections,
+        shortage=ShortagePolicy(when_nothing_fits, wait_for_addresses_minutes * 60),
+    )
     check_arguments(arguments or {})
     credentials = load_credentials(aws_credentials)
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
@@ -129,12 +166,12 @@ def glue_vpc_failover(
     attempts = find_recorded_attempts(credentials, first)
     for number, delay_seconds in policy.schedule(attempts):
         _pause(delay_seconds)
-        ranking = None
+        request, ranking = replace(first, number=number), None
         if not is_recorded(attempts, number):
             failed = failed_connections(attempts)
-            ranking = prioritize_connections(credentials, job_name, names, strategy, seed, failed)
+            ranking = prioritize_connections(credentials, request, wanted, failed)
             show_ranking(ranking)
-        attempt = run_glue_job(credentials, replace(first, number=number), ranking)
+        attempt = run_glue_job(credentials, request, ranking)
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt):
             break

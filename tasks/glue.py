@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any
 
@@ -28,18 +27,19 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.demand import demand_of
-from flinkglue.glue.job_run import RunRequest, recorded_attempts, run_job
+from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.ordering import rank
 from flinkglue.glue.report import (
     RunOutput,
     job_run_markdown,
     ranking_description,
     ranking_rows,
 )
-from flinkglue.glue.strategies import load_strategy
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.selection import Wanted, select
+from tasks.glue_coordination import coordination_on_server
 from tasks.policy import passing_fault
+from tasks.server_records import server_records
 
 EXPIRED = ("ExpiredToken", "ExpiredTokenException")
 LOG_LINES = 50
@@ -84,32 +84,28 @@ def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) ->
 )
 def prioritize_connections(
     aws_credentials: AwsCredentials,
-    job_name: str,
-    connection_names: list[str],
-    strategy: str,
-    seed: int | None = None,
+    request: RunRequest,
+    wanted: Wanted,
     failed_connections: list[str] | None = None,
 ) -> Ranking:
-    """Order the connections by what their subnets have free now.
+    """Order the connections by what their subnets have free now, and promise the run its addresses.
 
     Args:
         aws_credentials: The account and region.
-        job_name: The job, whose workers say how many addresses are wanted.
-        connection_names: The connections to order.
-        strategy: ``random``, ``capacity`` or your own ``module:function``.
-        seed: Repeats a random order; a new one is drawn when it is left out.
+        request: What is to be run; the addresses are promised to its key.
+        wanted: The candidates and how to choose.
         failed_connections: Those that failed, the earliest first; they go last.
     """
     log = get_run_logger()
-    selection = connect(aws_credentials).get_selection(job_name, connection_names)
-    ranking = rank(
-        selection.connections,
-        demand_of(selection.job).addresses,
-        load_strategy(strategy),
-        random.SystemRandom().getrandbits(31) if seed is None else seed,
-        strategy_name=strategy,
-        failed=failed_connections or [],
-    )
+    with server_records() as records:
+        ranking = select(
+            connect(aws_credentials),
+            wanted,
+            coordination_on_server(records),
+            run_key=request.key,
+            failed=failed_connections or [],
+            log=log,
+        )
     for row in ranking_rows(ranking):
         level = log.warning if row["Note"] else log.info
         level("%(Place)s. %(Connection)s: %(Group)s, free %(Free addresses)s, "
@@ -141,14 +137,16 @@ def run_glue_job(
     def show_link(run: JobRun) -> None:
         create_link_artifact(client.console.job_run(run), run.job_run_id, key="glue-console")
 
-    return run_job(
-        client,
-        request,
-        ranking,
-        log=get_run_logger(),
-        on_run=show_link,
-        pace=Pace(first_seconds=1, most_seconds=20, growth=1.3),
-    )
+    with server_records() as records:
+        return run_job(
+            client,
+            request,
+            ranking,
+            log=get_run_logger(),
+            coordination=coordination_on_server(records),
+            on_run=show_link,
+            pace=Pace(first_seconds=1, most_seconds=20, growth=1.3),
+        )
 
 
 @task(

@@ -22,7 +22,8 @@ from uuid import uuid4
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
-from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded
+from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
+from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.lock import PLACEMENT_LOCK_NAME, HeldLock, Locks
 from flinkglue.glue.reservations import (
     COOL_DOWN_SECONDS,
@@ -138,10 +139,10 @@ class VariableLease:
         """Return only while the lock is surely held.
 
         Raises:
-            Conflict: The lease may have run out.
+            ServiceUnavailable: The lease may have run out.
         """
         if self._gone or time.monotonic() - self._renewed_at > 0.8 * self._lease_seconds:
-            raise Conflict(
+            raise ServiceUnavailable(
                 "Prefect",
                 "renew lock",
                 self._name,
@@ -228,6 +229,12 @@ class VariableCoolDowns:
         key = f"{cool_down.connection_name} in {cool_down.subnet_id}"
         evidence = cool_down.evidence[:EVIDENCE_CHARACTERS]
         self._expiring.put(key, asdict(replace(cool_down, evidence=evidence)))
+
+
+def coordination_on_server(records: ServerRecords) -> Coordination:
+    """What all flow runs of this Prefect server agree on."""
+    locks = VariableLocks(records)
+    return Coordination(locks, VariableReservations(records, locks), VariableCoolDowns(records))
 
 
 class ExpiringRecords:

@@ -26,10 +26,11 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.demand import demand_of
 from flinkglue.glue.failures import FailureClass
-from flinkglue.glue.job_run import RunRequest, recorded_attempts, run_job, stop_run
+from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.run_request import RunRequest
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
 

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from flinkglue.errors import Conflict
+from flinkglue.errors import ServiceUnavailable
 from tasks.glue_coordination import VariableLocks
 from tasks.server_records import server_records
 
@@ -26,7 +26,7 @@ def hold(name: str, lease_seconds: str) -> None:
             try:
                 lock.check()
                 print("held", flush=True)
-            except Conflict:
+            except ServiceUnavailable:
                 print("lost", flush=True)
 
 

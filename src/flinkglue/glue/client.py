@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flinkglue.errors import CallFailed, NotFound
+from flinkglue.glue.connection_reading import (
+    Candidates,
+    Selection,
+    describe_subnets,
+    joined,
+    list_connections,
+    read_connections,
+)
 from flinkglue.glue.console import Console
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
-from flinkglue.glue.models import Connection, JobRun, Subnet
+from flinkglue.glue.models import JobRun
 from flinkglue.glue.service_errors import translated
 
 if TYPE_CHECKING:
@@ -19,16 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
-LOOKUP_THREADS = 16
-SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes
+LOOKUP_THREADS = 50
 CLOCK_SKEW = timedelta(minutes=5)
-
-
-class Selection(NamedTuple):
-    """What an ordering is made from: the Job structure of GetJob, and the candidates."""
-
-    job: Mapping[str, Any]
-    connections: list[Connection]
 
 
 class GlueClient:
@@ -94,60 +94,49 @@ class GlueClient:
         with translated("AWS Glue", "GetJob", f"job {job_name}"):
             return cast(Mapping[str, Any], self._glue.get_job(JobName=job_name)["Job"])
 
-    def get_selection(self, job_name: str, connection_names: Sequence[str]) -> Selection:
-        """Everything an ordering needs, in two dependent round trips for any number of connections.
+    @property
+    def region(self) -> str:
+        """The region that all calls go to."""
+        return self._glue.meta.region_name
 
-        A connection that cannot be looked up has its problem in words.
+    def get_candidates(
+        self, job_name: str, connection_names: Sequence[str], *, list_all: bool = False
+    ) -> Candidates:
+        """The job and its candidates, in one round trip for up to as many as there are threads.
+
+        Args:
+            job_name: The job.
+            connection_names: The connections.
+            list_all: Read all connections of the account with one call in place of one call each.
 
         Raises:
-            CallFailed: The job or the subnets could not be read, or not one of the connections.
+            CallFailed: The job could not be read, or not one of the connections.
         """
         with ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup") as pool:
             job = pool.submit(self.get_job, job_name)
-            lookups = list(pool.map(self._get_connection, connection_names))
-            found = [c for c in lookups if isinstance(c, Connection)]
-            failures = [c for c in lookups if isinstance(c, CallFailed)]
-            job_structure = job.result()
-        if failures and not found:
+            if list_all:
+                lookups = list_connections(self._glue, connection_names)
+            else:
+                lookups = read_connections(self._glue, connection_names, pool)
+            candidates = Candidates(job.result(), tuple(connection_names), tuple(lookups))
+        failures = [lookup for lookup in lookups if isinstance(lookup, CallFailed)]
+        if failures and len(failures) == len(lookups):
             raise failures[0]
-        subnets = self._describe_subnets({c.subnet_id for c in found if c.subnet_id})
-        return Selection(
-            job_structure,
-            [
-                _joined(name, lookup, subnets)
-                for name, lookup in zip(connection_names, lookups, strict=True)
-            ],
-        )
+        return candidates
 
-    def _get_connection(self, connection_name: str) -> Connection | CallFailed:
-        try:
-            with translated("AWS Glue", "GetConnection", f"connection {connection_name}"):
-                answer = self._glue.get_connection(Name=connection_name, HidePassword=True)
-        except CallFailed as error:
-            return error
-        connection = answer["Connection"]
-        return Connection(
-            name=connection_name,
-            subnet_id=connection.get("PhysicalConnectionRequirements", {}).get("SubnetId"),
-            connection_type=connection.get("ConnectionType", ""),
-            status=connection.get("Status", ""),
-        )
+    def add_subnets(self, candidates: Candidates) -> Selection:
+        """The candidates with what their subnets have free now, in one round trip.
 
-    def _describe_subnets(self, subnet_ids: Iterable[str]) -> dict[str, Subnet]:
-        """The subnets that exist. A filter, unlike SubnetIds, ignores ids that do not."""
-        ordered = sorted(subnet_ids)
-        subnets: dict[str, Subnet] = {}
-        for start in range(0, len(ordered), SUBNETS_PER_CALL):
-            ids = ordered[start : start + SUBNETS_PER_CALL]
-            with translated("Amazon EC2", "DescribeSubnets", ", ".join(ids)):
-                pages = self._ec2.get_paginator("describe_subnets").paginate(
-                    Filters=[{"Name": "subnet-id", "Values": ids}]
-                )
-                found = [
-                    Subnet.from_response(subnet) for page in pages for subnet in page["Subnets"]
-                ]
-            subnets.update((subnet.subnet_id, subnet) for subnet in found)
-        return subnets
+        A connection that could not be looked up has its problem in words.
+        """
+        return joined(candidates, describe_subnets(self._ec2, candidates.subnet_ids))
+
+    def get_selection(
+        self, job_name: str, connection_names: Sequence[str], *, list_all: bool = False
+    ) -> Selection:
+        """Both, in two dependent round trips."""
+        candidates = self.get_candidates(job_name, connection_names, list_all=list_all)
+        return self.add_subnets(candidates)
 
     def plan_update(self, job: Mapping[str, Any], connection_names: Sequence[str]) -> JobUpdate:
         """What UpdateJob would change, by the loaded service model."""
@@ -254,24 +243,3 @@ class GlueClient:
         return [line for event in answer["events"] for line in event["message"].splitlines()][
             -most:
         ]
-
-
-def _joined(
-    name: str, lookup: Connection | CallFailed, subnets: Mapping[str, Subnet]
-) -> Connection:
-    if isinstance(lookup, CallFailed):
-        return Connection(name=name, problem=str(lookup))
-    if lookup.subnet_id is None:
-        problem = "the connection has no subnet"
-    elif lookup.subnet_id not in subnets:
-        problem = f"EC2 knows no subnet {lookup.subnet_id} in this account and region"
-    else:
-        problem = None
-    return Connection(
-        name=name,
-        subnet_id=lookup.subnet_id,
-        subnet=subnets.get(lookup.subnet_id or ""),
-        connection_type=lookup.connection_type,
-        status=lookup.status,
-        problem=problem,
-    )

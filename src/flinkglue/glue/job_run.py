@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
 
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import (
     CallFailed,
-    DeadlineExceeded,
-    InDoubt,
     NotFound,
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.glue.attempts import Attempt, attempt_number, run_key
+from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failures import FailureClass, classify, classify_call, subnet_in
-from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun, Ranking
-
-Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
-
-LOOK_AGAIN_SECONDS = 30.0
-"""How long a run whose start is in doubt is looked for."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What to run, and under which key it is found again.
-
-    `number` counts the attempts from 1; `since` is when the first can have started;
-    `deadline_seconds` bounds the wait.
-    """
-
-    job_name: str
-    flow_run_id: str
-    since: datetime
-    number: int = 1
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    deadline_seconds: float = 48 * 3600.0
-
-    @property
-    def key(self) -> str:
-        return run_key(self.flow_run_id, self.number)
+from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
+from flinkglue.glue.promise import Promise
+from flinkglue.glue.reservations import CoolDown
+from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.starting import start_run
 
 
 def run_job(
@@ -53,17 +28,22 @@ def run_job(
     ranking: Ranking | None,
     *,
     log: Log,
+    coordination: Coordination | None = None,
     on_run: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
     """Have exactly one run for the request's key, and return how it ended.
 
+    What was promised to the run stays promised until it holds its addresses, and a connection on
+    which it failed is cooled down.
+
     Args:
         client: The account.
         request: What to run.
         ranking: The order to start it with; None only continues a run that exists.
         log: Gets a line per decision.
+        coordination: What is agreed on with other flow runs; without it nobody else starts runs.
         on_run: Told about the run as soon as it is known.
         clock: The time to go by.
         pace: How often to look.
@@ -74,17 +54,38 @@ def run_job(
         DeadlineExceeded: The run did not end in time; it is left running.
     """
     clock = clock or SystemClock()
+    coordination = coordination or coordination_in_process()
+    promise = Promise(coordination.reservations, request.key, clock, log)
     found = client.find_run_by_key(request.job_name, request.key, request.since)
     if found is not None:
         log.info("Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.state)
     try:
-        run = found or _start(client, request, ranking, log, clock)
+        run = found or start_run(
+            client,
+            request,
+            _given(ranking, request),
+            coordination.locks,
+            log=log,
+            clock=clock,
+            while_waiting=promise.keep,
+        )
+        on_run(run)
+        ended = wait_for_run(
+            client,
+            run,
+            request.deadline_seconds,
+            log=log,
+            on_look=promise.saw,
+            clock=clock,
+            pace=pace,
+        )
+        log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
+        attempt = attempt_of(ended, request.number, ranking, adopted=found is not None)
     except CallFailed as error:
-        return _refused(request, ranking, error)
-    on_run(run)
-    ended = wait_for_run(client, run, request.deadline_seconds, log=log, clock=clock, pace=pace)
-    log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
-    return attempt_of(ended, request.number, ranking, adopted=found is not None)
+        attempt = _refused(request, ranking, error)
+    promise.end()
+    _cool_down(attempt, ranking, coordination, log)
+    return attempt
 
 
 def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
@@ -115,6 +116,7 @@ def wait_for_run(
     deadline_seconds: float,
     *,
     log: Log,
+    on_look: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> JobRun:
@@ -135,6 +137,7 @@ def wait_for_run(
         if now.describe() != seen.describe():
             log.info("Run %s is %s", now.job_run_id, now.describe())
         seen = now
+        on_look(now)
         return now
 
     if run.ended:
@@ -168,13 +171,7 @@ def stop_run(
     return wait_for_run(client, run, deadline_seconds, log=log, clock=clock)
 
 
-def _start(
-    client: GlueClient,
-    request: RunRequest,
-    ranking: Ranking | None,
-    log: Log,
-    clock: Clock,
-) -> JobRun:
+def _given(ranking: Ranking | None, request: RunRequest) -> Ranking:
     if ranking is None:
         raise NotFound(
             "AWS Glue",
@@ -183,20 +180,24 @@ def _start(
             f"the run with key {request.key} is not there any more",
             advice="run the flow again",
         )
-    _write_order(client, request.job_name, ranking, log)
-    expected = ranking.expected
-    arguments = {
-        **request.arguments,
-        RUN_KEY_ARGUMENT: request.key,
-        **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
-    }
-    try:
-        job_run_id = client.start_job_run(request.job_name, arguments)
-    except InDoubt as error:
-        log.warning("Looking whether the run was started: %s", error)
-        return _run_in_doubt(client, request, error, clock)
-    log.info("Started run %s of job %s", job_run_id, request.job_name)
-    return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
+    return ranking
+
+
+def _cool_down(
+    attempt: Attempt, ranking: Ranking | None, coordination: Coordination, log: Log
+) -> None:
+    failure = attempt.failure
+    if failure is None or failure.failure_class is not FailureClass.FAIL_OVER or ranking is None:
+        return
+    for ranked in ranking.connections:
+        if ranked.connection_name == attempt.connection_name and ranked.subnet_id:
+            cool_down = CoolDown(ranked.connection_name, ranked.subnet_id, failure.evidence)
+            try:
+                coordination.cool_downs.start(cool_down)
+            except CallFailed as error:
+                log.warning("Other flow runs do not learn of the failure: %s", error)
+            else:
+                log.info("Connection %s is left alone for a while", ranked.connection_name)
 
 
 def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:
@@ -211,43 +212,6 @@ def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) ->
         connection_name=blamed.connection_name if blamed else None,
         failure=failure,
     )
-
-
-def _write_order(
-    client: GlueClient,
-    job_name: str,
-    ranking: Ranking,
-    log: Log,
-) -> None:
-    update = client.plan_update(client.get_job(job_name), ranking.connection_names)
-    if not update.changes:
-        log.info("Job %s has this connection order already; nothing is written", job_name)
-        return
-    client.update_job(job_name, update)
-    log.info(
-        "Job %s: connections %s, before %s",
-        job_name,
-        ", ".join(update.connections_after),
-        ", ".join(update.connections_before) or "none",
-    )
-
-
-def _run_in_doubt(client: GlueClient, request: RunRequest, doubt: InDoubt, clock: Clock) -> JobRun:
-    def look() -> JobRun | None:
-        return client.find_run_by_key(request.job_name, request.key, request.since)
-
-    try:
-        found = wait_until(
-            look,
-            lambda run: run is not None,
-            waited_for=f"A run of job {request.job_name} with key {request.key}",
-            deadline_seconds=LOOK_AGAIN_SECONDS,
-            clock=clock,
-        )
-    except DeadlineExceeded:
-        raise doubt from None
-    assert found is not None, "the wait ends only with a run"
-    return found
 
 
 def _connection_of(run: JobRun, ranking: Ranking | None) -> str | None:

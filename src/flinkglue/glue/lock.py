@@ -13,7 +13,7 @@ class HeldLock(Protocol):
         """Return only while the lock is surely held: call it before each step that must be alone.
 
         Raises:
-            Conflict: The lease ran out, or somebody took the lock after it had.
+            ServiceUnavailable: The lease ran out, or somebody took the lock after it had.
         """
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.models import Ranking
+from flinkglue.glue.models import RankedConnection, Ranking
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,28 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "CIDR": ranked.cidr_block or "–",
             "Zone": ranked.availability_zone or "–",
             "Free addresses": "–" if ranked.free_addresses is None else ranked.free_addresses,
+            "Promised": ranked.reserved_addresses,
             "Group": ranked.group.value,
-            "Note": ranked.problem or ("failed in this flow run" if ranked.failed_before else ""),
+            "Note": _note(ranked),
         }
         for ranked in ranking.connections
     ]
+
+
+def _note(ranked: RankedConnection) -> str:
+    if ranked.problem:
+        return ranked.problem
+    if ranked.failed_before:
+        return "failed in this flow run"
+    return f"failed lately: {ranked.cooled_down}" if ranked.cooled_down else ""
 
 
 def ranking_description(ranking: Ranking) -> str:
     """One line under the table: what decided."""
     return (
         f"Strategy {ranking.strategy}, seed {ranking.seed}; "
-        f"the job wants {ranking.needed_addresses} free addresses."
+        f"a run takes {ranking.needed_addresses} addresses. "
+        "Promised addresses are free for EC2, and taken by runs that are starting."
     )
 
 

@@ -1,0 +1,159 @@
+"""Read connections and their subnets in two dependent round trips.
+
+By name, as the published IAM policy allows, with many calls at the same time; or all connections of
+the account with one call, which takes the permission glue:GetConnections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from flinkglue.errors import CallFailed, NotFound
+from flinkglue.glue.models import Connection, Subnet
+from flinkglue.glue.service_errors import ADVICE, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+    from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
+
+CONNECTIONS_PER_PAGE = 1000
+SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The Job structure of GetJob, and each connection or why it cannot be read."""
+
+    job: Mapping[str, Any]
+    connection_names: Sequence[str]
+    lookups: Sequence[Connection | CallFailed]
+
+    @property
+    def subnet_ids(self) -> set[str]:
+        """The subnets that the connections name."""
+        return {c.subnet_id for c in self.lookups if isinstance(c, Connection) and c.subnet_id}
+
+
+class Selection(NamedTuple):
+    """What an ordering is made from: the Job structure of GetJob, and the candidates."""
+
+    job: Mapping[str, Any]
+    connections: list[Connection]
+
+
+def read_connections(
+    glue: Boto3GlueClient, connection_names: Sequence[str], pool: Executor
+) -> list[Connection | CallFailed]:
+    """One GetConnection for each, at the same time.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_GetConnection.html
+    """
+
+    def read(name: str) -> Connection | CallFailed:
+        try:
+            with translated("AWS Glue", "GetConnection", f"connection {name}"):
+                answer = glue.get_connection(Name=name, HidePassword=True)
+        except CallFailed as error:
+            return error
+        return _connection(cast(Mapping[str, Any], answer["Connection"]))
+
+    return list(pool.map(read, connection_names))
+
+
+def list_connections(
+    glue: Boto3GlueClient, connection_names: Sequence[str]
+) -> list[Connection | CallFailed]:
+    """One GetConnections for all; more only for an account with more than 1,000.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_GetConnections.html
+
+    Raises:
+        CallFailed: The connections could not be listed.
+    """
+    wanted = set(connection_names)
+    found: dict[str, Connection] = {}
+    with translated("AWS Glue", "GetConnections", ", ".join(connection_names)):
+        pages = glue.get_paginator("get_connections").paginate(
+            HidePassword=True, PaginationConfig={"PageSize": CONNECTIONS_PER_PAGE}
+        )
+        for page in pages:
+            for connection in page.get("ConnectionList", []):
+                if connection["Name"] in wanted:
+                    found[connection["Name"]] = _connection(cast(Mapping[str, Any], connection))
+            if len(found) == len(wanted):
+                break
+    return [found.get(name) or _not_listed(name) for name in connection_names]
+
+
+def describe_subnets(ec2: EC2Client, subnet_ids: Iterable[str]) -> dict[str, Subnet]:
+    """The subnets that exist. A filter, unlike SubnetIds, ignores ids that do not.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
+    """
+    ordered = sorted(subnet_ids)
+    subnets: dict[str, Subnet] = {}
+    for start in range(0, len(ordered), SUBNETS_PER_CALL):
+        ids = ordered[start : start + SUBNETS_PER_CALL]
+        with translated("Amazon EC2", "DescribeSubnets", ", ".join(ids)):
+            pages = ec2.get_paginator("describe_subnets").paginate(
+                Filters=[{"Name": "subnet-id", "Values": ids}]
+            )
+            found = [Subnet.from_response(subnet) for page in pages for subnet in page["Subnets"]]
+        subnets.update((subnet.subnet_id, subnet) for subnet in found)
+    return subnets
+
+
+def joined(candidates: Candidates, subnets: Mapping[str, Subnet]) -> Selection:
+    """The candidates with their subnets, or with their problems in words."""
+    return Selection(
+        candidates.job,
+        [
+            _joined(name, lookup, subnets)
+            for name, lookup in zip(candidates.connection_names, candidates.lookups, strict=True)
+        ],
+    )
+
+
+def _connection(connection: Mapping[str, Any]) -> Connection:
+    return Connection(
+        name=connection["Name"],
+        subnet_id=connection.get("PhysicalConnectionRequirements", {}).get("SubnetId"),
+        connection_type=connection.get("ConnectionType", ""),
+        status=connection.get("Status", ""),
+    )
+
+
+def _not_listed(name: str) -> NotFound:
+    return NotFound(
+        "AWS Glue",
+        "GetConnections",
+        f"connection {name}",
+        "it is not among the connections of the account",
+        advice=ADVICE[NotFound],
+    )
+
+
+def _joined(
+    name: str, lookup: Connection | CallFailed, subnets: Mapping[str, Subnet]
+) -> Connection:
+    if isinstance(lookup, CallFailed):
+        return Connection(name=name, problem=str(lookup))
+    if lookup.subnet_id is None:
+        problem = "the connection has no subnet"
+    elif lookup.subnet_id not in subnets:
+        problem = f"EC2 knows no subnet {lookup.subnet_id} in this account and region"
+    elif not lookup.ready:
+        problem = f"the connection is {lookup.status}"
+    else:
+        problem = None
+    return Connection(
+        name=name,
+        subnet_id=lookup.subnet_id,
+        subnet=subnets.get(lookup.subnet_id or ""),
+        connection_type=lookup.connection_type,
+        status=lookup.status,
+        problem=problem,
+    )

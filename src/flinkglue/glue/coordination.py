@@ -1,0 +1,24 @@
+"""What flow runs agree on: locks, promises and cool-downs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLocks, InProcessReservations
+from flinkglue.glue.lock import Locks
+from flinkglue.glue.reservations import CoolDowns, ReservationBook
+
+
+@dataclass(frozen=True)
+class Coordination:
+    """What flow runs agree on."""
+
+    locks: Locks
+    reservations: ReservationBook
+    cool_downs: CoolDowns
+
+
+def coordination_in_process() -> Coordination:
+    """For runs that nobody else starts beside."""
+    locks = InProcessLocks()
+    return Coordination(locks, InProcessReservations(locks), InProcessCoolDowns())

@@ -1,0 +1,81 @@
+"""Coordination among the threads of one process: for scripts and tests that start jobs alone."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.glue.lock import PLACEMENT_LOCK_NAME, HeldLock, Locks
+from flinkglue.glue.reservations import (
+    COOL_DOWN_SECONDS,
+    RESERVED_FOR_SECONDS,
+    CoolDown,
+    Reservation,
+)
+
+
+class InProcessLock:
+    """Held by a thread of this process: it cannot be lost."""
+
+    def check(self) -> None:
+        return
+
+
+class InProcessLocks:
+    """Locks by name."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[HeldLock]:
+        with self._locks[name]:
+            yield InProcessLock()
+
+
+@dataclass
+class InProcessReservations:
+    """The promises, by run key, each with the time when it ends."""
+
+    locks: Locks = field(default_factory=InProcessLocks)
+    reserved_for_seconds: float = RESERVED_FOR_SECONDS
+    clock: Clock = field(default_factory=SystemClock)
+    _promised: dict[str, tuple[Reservation, float]] = field(default_factory=dict, repr=False)
+
+    def placing(self) -> AbstractContextManager[HeldLock]:
+        return self.locks.hold(PLACEMENT_LOCK_NAME)
+
+    def live(self) -> list[Reservation]:
+        now = self.clock.monotonic()
+        return [promised for promised, until in [*self._promised.values()] if until > now]
+
+    def reserve(self, reservation: Reservation) -> None:
+        until = self.clock.monotonic() + self.reserved_for_seconds
+        self._promised[reservation.run_key] = (reservation, until)
+
+    def renew(self, run_key: str) -> None:
+        if run_key in self._promised:
+            self.reserve(self._promised[run_key][0])
+
+    def release(self, run_key: str) -> None:
+        self._promised.pop(run_key, None)
+
+
+@dataclass
+class InProcessCoolDowns:
+    """The connections that failed lately."""
+
+    cool_down_seconds: float = COOL_DOWN_SECONDS
+    clock: Clock = field(default_factory=SystemClock)
+    _started: dict[CoolDown, float] = field(default_factory=dict, repr=False)
+
+    def live(self) -> list[CoolDown]:
+        now = self.clock.monotonic()
+        return [cool_down for cool_down, until in [*self._started.items()] if until > now]
+
+    def start(self, cool_down: CoolDown) -> None:
+        self._started[cool_down] = self.clock.monotonic() + self.cool_down_seconds

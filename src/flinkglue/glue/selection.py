@@ -1,0 +1,187 @@
+"""Choose the order of a job's connections for one run, and promise it its addresses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.errors import CallFailed, JobFailed
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.connection_reading import Selection
+from flinkglue.glue.coordination import Coordination
+from flinkglue.glue.demand import EXTRA_NODES, demand_of
+from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
+from flinkglue.glue.ordering import check_one_vpc, rank
+from flinkglue.glue.placement import Strategy
+from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
+from flinkglue.glue.run_request import Log
+from flinkglue.glue.shortage import Decision, ShortagePolicy
+
+LOOK_AGAIN = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
+LONGEST_RUN = timedelta(days=2)  # older runs are not looked for when zones are counted
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of the order.
+
+    Args:
+        job_name: The job.
+        connection_names: The candidates, in the person's order.
+        strategy_name: The strategy as the person wrote it.
+        strategy: The function it stands for.
+        seed: Makes the order repeatable.
+        arguments: The run's own arguments.
+        extra_nodes: Nodes beside the workers.
+        needed_addresses: In place of workers and extra nodes.
+        allow_several_vpcs: Whether the candidates may lie in more than one VPC.
+        list_all: Read all connections of the account with one call.
+        shortage: What to do when nothing fits.
+    """
+
+    job_name: str
+    connection_names: Sequence[str]
+    strategy_name: str
+    strategy: Strategy
+    seed: int
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    extra_nodes: int = EXTRA_NODES
+    needed_addresses: int | None = None
+    allow_several_vpcs: bool = False
+    list_all: bool = False
+    shortage: ShortagePolicy = field(default_factory=ShortagePolicy)
+
+
+def select(
+    client: GlueClient,
+    wanted: Wanted,
+    coordination: Coordination,
+    *,
+    run_key: str,
+    failed: Sequence[str] = (),
+    log: Log,
+    clock: Clock | None = None,
+    pace: Pace | None = None,
+) -> Ranking:
+    """Order the connections by what their subnets have free and not promised, and promise.
+
+    Waits for addresses when nothing fits and the person chose so.
+
+    Args:
+        client: The account.
+        wanted: What is asked.
+        coordination: What other flow runs promised and saw fail.
+        run_key: Who the addresses are promised to.
+        failed: Connections that this flow run saw fail, the earliest first.
+        log: Gets a line per decision.
+        clock: The time to go by.
+        pace: How often to look for addresses while waiting.
+
+    Raises:
+        InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
+        CallFailed: The job, all connections or the subnets could not be read.
+        JobFailed: Nothing fits, and the person chose not to run then.
+    """
+    clock = clock or SystemClock()
+    started_at = clock.monotonic()
+    candidates = client.get_candidates(
+        wanted.job_name, wanted.connection_names, list_all=wanted.list_all
+    )
+    for pause in (pace or LOOK_AGAIN).pauses():
+        live_runs = _live_runs(client, wanted)
+        with coordination.reservations.placing() as lock:
+            # Promises before counts: a promise that is released in between is held by then, and
+            # the count shows it.
+            knowledge = knowledge_for(
+                run_key, coordination.reservations.live(), coordination.cool_downs.live()
+            )
+            selection = client.add_subnets(candidates)
+            knowledge = _with_zones(knowledge, live_runs, selection)
+            ranking = _ranked(selection, wanted, knowledge, failed)
+            decision = wanted.shortage.decide(ranking, clock.monotonic() - started_at)
+            if decision is Decision.START:
+                lock.check()
+                _promise(coordination, ranking, wanted.job_name, run_key)
+                return ranking
+        if decision is Decision.FAIL:
+            raise JobFailed(_no_room(ranking, wanted))
+        log.info("%s; looking again in %.0f s", _no_room(ranking, wanted), pause)
+        clock.sleep(pause)
+    raise AssertionError("pauses never end")
+
+
+def _ranked(
+    selection: Selection, wanted: Wanted, knowledge: Knowledge, failed: Sequence[str]
+) -> Ranking:
+    if not wanted.allow_several_vpcs:
+        check_one_vpc(selection.connections)
+    demand = demand_of(
+        selection.job,
+        extra_nodes=wanted.extra_nodes,
+        arguments=wanted.arguments,
+        needed_addresses=wanted.needed_addresses,
+    )
+    return rank(
+        selection.connections,
+        demand.addresses,
+        wanted.strategy,
+        wanted.seed,
+        strategy_name=wanted.strategy_name,
+        failed=failed,
+        knowledge=knowledge,
+        given_order=wanted.connection_names,
+    )
+
+
+def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> None:
+    expected = ranking.expected
+    if expected is None or expected.subnet_id is None:
+        return  # a run without a subnet takes no addresses
+    free = (expected.free_addresses or 0) - expected.reserved_addresses
+    coordination.reservations.reserve(
+        Reservation(
+            run_key=run_key,
+            job_name=job_name,
+            connection_name=expected.connection_name,
+            subnet_id=expected.subnet_id,
+            availability_zone=expected.availability_zone or "",
+            addresses=min(ranking.needed_addresses, free),
+        )
+    )
+
+
+def _live_runs(client: GlueClient, wanted: Wanted) -> Counter[str]:
+    """This job's live runs by connection; only strategy spread asks for them."""
+    if wanted.strategy_name != "spread":
+        return Counter()
+    try:
+        runs = client.find_runs(wanted.job_name, "", datetime.now(UTC) - LONGEST_RUN)
+    except CallFailed:
+        return Counter()
+    # Runs that are still starting are counted by what was promised to them.
+    running = (run for run in runs if run.state == JobRunState.RUNNING)
+    return Counter(run.arguments.get(CONNECTION_ARGUMENT, "") for run in running)
+
+
+def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Selection) -> Knowledge:
+    zones = Counter(knowledge.live_runs)
+    for connection in selection.connections:
+        if connection.subnet is not None:
+            zones[connection.subnet.availability_zone] += live_runs[connection.name]
+    return replace(knowledge, live_runs=dict(zones))
+
+
+def _no_room(ranking: Ranking, wanted: Wanted) -> str:
+    subnets = "; ".join(
+        f"{r.connection_name} {r.free_addresses}"
+        + (f", {r.reserved_addresses} of them promised" if r.reserved_addresses else "")
+        for r in ranking.connections
+        if r.free_addresses is not None
+    )
+    return (
+        f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
+        f"{wanted.job_name} takes (free: {subnets or 'not known'})"
+    )

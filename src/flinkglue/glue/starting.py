@@ -1,0 +1,136 @@
+"""Start one run with the order that was chosen for it, under the job's lock.
+
+UpdateJob changes the definition that all runs of the job share, and Glue reads it when a run is
+submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run does at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count, islice
+
+from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, InDoubt, Throttled
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
+from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun, Ranking
+from flinkglue.glue.run_request import Log, RunRequest
+
+LOOK_AGAIN_SECONDS = 30.0
+"""How long a run whose start is in doubt is looked for."""
+
+NO_SLOT = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long a start that was refused is tried again."""
+
+    pace: Pace
+    seconds: float
+
+
+def patience_for(error: CallFailed, deadline_seconds: float) -> Patience | None:
+    """What a refusal that surely started nothing asks for; None: it is not passing.
+
+    Args:
+        error: The refusal.
+        deadline_seconds: How long the run itself may take: its turn is waited for as long.
+    """
+    if error.code in NO_SLOT:  # Glue counts a run for 5 to 10 s after its end
+        return Patience(Pace(first_seconds=5, most_seconds=30, growth=1.2), deadline_seconds)
+    if isinstance(error, Conflict):  # somebody who does not take the lock
+        return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
+    if isinstance(error, Throttled):
+        return Patience(Pace(first_seconds=2, most_seconds=20, jitter=0.5), 300.0)
+    return None
+
+
+def start_run(
+    client: GlueClient,
+    request: RunRequest,
+    ranking: Ranking,
+    locks: Locks,
+    *,
+    log: Log,
+    clock: Clock,
+    while_waiting: Callable[[], None] = lambda: None,
+) -> JobRun:
+    """Start the run with its order, waiting for its turn if the job has no slot for it.
+
+    Args:
+        client: The account.
+        request: What to run.
+        ranking: The order.
+        locks: Where the job's lock comes from. It is not held while waiting.
+        log: Gets a line per decision.
+        clock: The time to go by.
+        while_waiting: Called before each pause.
+
+    Raises:
+        CallFailed: The job could not be read or written, or the run not be started.
+        InDoubt: A run may have been started and was not found.
+    """
+    began_at = clock.monotonic()
+    for tries in count():
+        try:
+            with locks.hold(job_lock_name(client.region, request.job_name)) as lock:
+                return _start(client, request, ranking, lock, log)
+        except InDoubt as error:
+            log.warning("Looking whether the run was started: %s", error)
+            return _run_in_doubt(client, request, error, clock)
+        except CallFailed as error:
+            patience = patience_for(error, request.deadline_seconds)
+            if patience is None or clock.monotonic() - began_at > patience.seconds:
+                raise
+            while_waiting()
+            pause = next(islice(patience.pace.pauses(), tries, None))
+            log.info("Trying to start again in %.1f s: %s", pause, error)
+            clock.sleep(pause)
+    raise AssertionError("tries never end")
+
+
+def _start(
+    client: GlueClient, request: RunRequest, ranking: Ranking, lock: HeldLock, log: Log
+) -> JobRun:
+    update = client.plan_update(client.get_job(request.job_name), ranking.connection_names)
+    if update.changes:
+        lock.check()
+        client.update_job(request.job_name, update)
+        log.info(
+            "Job %s: connections %s, before %s",
+            request.job_name,
+            ", ".join(update.connections_after),
+            ", ".join(update.connections_before) or "none",
+        )
+    else:
+        log.info("Job %s has this connection order already; nothing is written", request.job_name)
+    expected = ranking.expected
+    arguments = {
+        **request.arguments,
+        RUN_KEY_ARGUMENT: request.key,
+        **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
+    }
+    lock.check()
+    job_run_id = client.start_job_run(request.job_name, arguments)
+    log.info("Started run %s of job %s", job_run_id, request.job_name)
+    return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
+
+
+def _run_in_doubt(client: GlueClient, request: RunRequest, doubt: InDoubt, clock: Clock) -> JobRun:
+    def look() -> JobRun | None:
+        return client.find_run_by_key(request.job_name, request.key, request.since)
+
+    try:
+        found = wait_until(
+            look,
+            lambda run: run is not None,
+            waited_for=f"A run of job {request.job_name} with key {request.key}",
+            deadline_seconds=LOOK_AGAIN_SECONDS,
+            clock=clock,
+        )
+    except DeadlineExceeded:
+        raise doubt from None
+    assert found is not None, "the wait ends only with a run"
+    return found
