@@ -74,13 +74,14 @@ def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) ->
     return isinstance(failure, Throttled | ServiceUnavailable | Conflict | InDoubt)
 
 
-# What a task here reads or starts lies outside Prefect, so a cached answer would be a wrong one.
+# What a task here reads or starts lies outside Prefect, so a cached or kept answer would be wrong.
 @task(
     retries=4,
     retry_delay_seconds=exponential_backoff(backoff_factor=2),
     retry_jitter_factor=0.5,
     retry_condition_fn=passing_fault,
     cache_policy=NO_CACHE,
+    persist_result=False,
 )
 def prioritize_connections(
     aws_credentials: AwsCredentials,
@@ -119,6 +120,7 @@ def prioritize_connections(
     retry_jitter_factor=0.5,
     retry_condition_fn=may_run_again,
     cache_policy=NO_CACHE,
+    persist_result=False,
 )
 def run_glue_job(
     aws_credentials: AwsCredentials, request: RunRequest, ranking: Ranking | None
@@ -155,6 +157,7 @@ def run_glue_job(
     retry_jitter_factor=0.5,
     retry_condition_fn=passing_fault,
     cache_policy=NO_CACHE,
+    persist_result=False,
 )
 def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest) -> list[Attempt]:
     """What an earlier process of the same flow run started, read from Glue.
@@ -166,7 +169,7 @@ def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest)
     return recorded_attempts(connect(aws_credentials), request)
 
 
-@task(cache_policy=NO_CACHE)
+@task(cache_policy=NO_CACHE, persist_result=False)
 def read_script_output(aws_credentials: AwsCredentials, run: JobRun) -> RunOutput:
     """The tail of the run's logs. That it cannot be read never fails the flow run.
 

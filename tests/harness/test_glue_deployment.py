@@ -19,7 +19,6 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Scheduled
-from prefect.testing.utilities import prefect_test_harness
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
@@ -39,11 +38,10 @@ PARAMETERS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def deployment_id() -> Iterator[UUID]:
-    with prefect_test_harness():
-        applied = RunnerDeployment.from_entrypoint(ENTRYPOINT, name="glue-job").apply()
-        assert isinstance(applied, UUID)
-        yield applied
+def deployment_id(prefect_files: list[Path]) -> UUID:
+    applied = RunnerDeployment.from_entrypoint(ENTRYPOINT, name="glue-job").apply()
+    assert isinstance(applied, UUID)
+    return applied
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.exceptions import ParameterTypeError
-from prefect.testing.utilities import prefect_test_harness
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
@@ -30,14 +29,11 @@ DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname
 FULL = "Number of IP addresses on subnet is 0: subnet-0a1b2c3d"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def prefect_server() -> Iterator[None]:
-    with prefect_test_harness():
-        yield
+pytestmark = pytest.mark.usefixtures("prefect_files")
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
+def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK))
     AwsCredentials(
         aws_access_key_id=running.account["access_key_id"],
@@ -161,10 +157,17 @@ def test_the_log_tells_each_decision_and_no_secret(cloud: AwsCloud, job: str) ->
     assert cloud.account["secret_access_key"] not in log
 
 
-def test_the_secret_is_in_no_result_or_artifact(cloud: AwsCloud, job: str) -> None:
+def test_the_secret_is_in_nothing_that_prefect_writes(
+    cloud: AwsCloud, job: str, prefect_files: list[Path]
+) -> None:
+    """Neither in the database, where the block is encrypted, nor in results and logs."""
     state = run()
-    shown = json.dumps([outcome(state), artifacts(state)], default=str)
-    assert cloud.account["secret_access_key"] not in shown
+    written = [file for folder in prefect_files for file in folder.rglob("*") if file.is_file()]
+    contents = {file: file.read_bytes() for file in written}
+    assert any(b"glue-job-run" in content for content in contents.values()), "the database is read"
+    secret = cloud.account["secret_access_key"].encode()
+    assert [file for file, content in contents.items() if secret in content] == []
+    assert secret.decode() not in json.dumps([outcome(state), artifacts(state)], default=str)
 
 
 @pytest.mark.parametrize(
