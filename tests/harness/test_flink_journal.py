@@ -1,0 +1,196 @@
+"""The journal of Flink actions on a Prefect server: contenders, long documents, fresh processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from prefect.settings import PREFECT_API_URL
+
+from flinkglue.errors import CallFailed, Conflict
+from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.models import Action, Outcome, Savepoint
+from tasks.journal import VALUE_CHARACTERS, TellingStore, VariableStore
+from tasks.server_records import ServerRecords, server_records
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.usefixtures("prefect_files")
+
+
+@pytest.fixture
+def records(prefect_files: object) -> Iterator[ServerRecords]:
+    with server_records() as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(records: ServerRecords) -> VariableStore:
+    return VariableStore(records)
+
+
+@pytest.fixture
+def key() -> str:
+    """A key that no other test uses, with what people put into job names."""
+    return f"Orders: naïve/{uuid4()}"
+
+
+def contender(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.harness.journal_contender", *arguments],
+        cwd=REPOSITORY,
+        env={"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_store_keeps_documents_by_kind_and_key(store: JournalStore, key: str) -> None:
+    """Create, read, write over, delete; kinds do not mix."""
+    assert store.read("job", key) is None
+    assert store.create("job", key, {"a": [1, None, "ü"]})
+    assert store.read("job", key) == {"a": [1, None, "ü"]}
+    assert store.read("claim", key) is None
+    store.write("job", key, {"a": 2})
+    assert store.read("job", key) == {"a": 2}
+    store.delete("job", key)
+    store.delete("job", key)
+    assert store.read("job", key) is None
+
+
+def test_what_is_there_is_not_created_again(store: JournalStore, key: str) -> None:
+    """The first document wins and is as it was."""
+    assert store.create("claim", key, {"intent": "first"})
+    assert not store.create("claim", key, {"intent": "second"})
+    assert store.read("claim", key) == {"intent": "first"}
+
+
+def test_keys_that_differ_little_are_different(store: JournalStore, key: str) -> None:
+    """A Variable's name knows lower case and dashes only."""
+    for variant in (key, key.upper(), key + " ", key + "-"):
+        assert store.create("job", variant, {"key": variant})
+    assert store.read("job", key.upper()) == {"key": key.upper()}
+
+
+@pytest.mark.parametrize("characters", [VALUE_CHARACTERS - 60, VALUE_CHARACTERS, 200_000])
+def test_a_document_of_any_length_is_kept(
+    store: VariableStore, records: ServerRecords, key: str, characters: int
+) -> None:
+    """A Variable holds 5,000 characters; longer documents lie in several, and leave none behind."""
+    document = {"outcome": {}, "story": [os.urandom(characters // 2).hex()]}
+    assert store.create("intent", key, document)
+    assert store.read("intent", key) == document
+    shorter = {"outcome": {}, "story": ["short"]}
+    store.write("intent", key, shorter)
+    assert store.read("intent", key) == shorter
+    store.write("intent", key, document)
+    assert document in store.documents("intent")
+    store.delete("intent", key)
+    assert store.read("intent", key) is None
+    assert records.tagged("flink-journal-part") == []
+
+
+def test_the_server_refuses_what_is_too_long_for_a_variable(records: ServerRecords) -> None:
+    """The limit that the store works around: should it rise, the store may be simpler."""
+    fits = {"document": "x" * (VALUE_CHARACTERS - len('{"document":""}'))}
+    assert records.create(f"fits-{uuid4()}", fits, [])
+    with pytest.raises(CallFailed):
+        records.create(f"too-long-{uuid4()}", {"document": fits["document"] + "x"}, [])
+
+
+def test_one_of_many_threads_creates(store: VariableStore, key: str) -> None:
+    """As one indivisible step of the server."""
+    won: list[int] = []
+    start = threading.Barrier(8)
+
+    def contend(number: int) -> None:
+        start.wait()
+        if store.create("claim", key, {"number": number}):
+            won.append(number)
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert store.read("claim", key) == {"number": won[0]}
+
+
+def test_one_of_two_processes_acts_on_a_job(store: VariableStore, key: str) -> None:
+    """The other is told who does."""
+    processes = [contender("claim", f"run-{number}", key) for number in (1, 2)]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    said = sorted(process.communicate("go\n")[0] for process in processes)
+    assert said[0] == "began\n"
+    owner = Journal(store).owner(key)
+    assert said[1] == f"refused: the intent {owner} has not ended\n"
+
+
+def test_a_fresh_process_reads_what_another_wrote(store: VariableStore, key: str) -> None:
+    """Long documents, too."""
+    document = {"text": os.urandom(5000).hex()}
+    store.write("job", key, document)
+    process = contender("read", "job", key)
+    assert json.loads(process.communicate()[0]) == document
+
+
+def test_an_intent_is_gone_on_with_and_its_job_is_free_when_it_ended(
+    store: VariableStore, key: str
+) -> None:
+    """The journal's promises hold on Prefect's storage as on files."""
+    journal, intent = Journal(store), f"intent {key}"
+    entry = journal.note(
+        journal.begin(intent, Action.UPDATE, key), story=("one",), facts={"plan": {"x": 1}}
+    )
+    with pytest.raises(Conflict, match="has not ended"):
+        journal.begin(f"another {key}", Action.STOP, key)
+    again = journal.begin(intent, Action.UPDATE, key)
+    assert (again.facts, again.story) == (entry.facts, entry.story)
+    journal.end(again, Outcome(Action.UPDATE, key, failure="bad jar", story=("one", "two")))
+    assert journal.begin(intent, Action.UPDATE, key).outcome == Outcome(
+        Action.UPDATE, key, failure="bad jar", story=("one", "two")
+    )
+    assert journal.begin(f"another {key}", Action.STOP, key).outcome is None
+
+
+def test_the_ledger_lists_a_jobs_savepoints_newest_first(store: VariableStore, key: str) -> None:
+    """Of this job alone."""
+    journal = Journal(store)
+    for at in (1.0, 3.0, 2.0):
+        journal.record_savepoint(Savepoint(key, "a" * 32, f"file:/s/{at}", taken_at=at))
+    journal.record_savepoint(Savepoint(f"{key} 2", "b" * 32, "file:/s/4", taken_at=4))
+    assert [savepoint.taken_at for savepoint in journal.savepoints(key)] == [3.0, 2.0, 1.0]
+
+
+def test_stories_are_told_while_they_are_written(records: ServerRecords, key: str) -> None:
+    """Each line once."""
+    told: list[str] = []
+    journal = Journal(TellingStore(records, told.append))
+    entry = journal.begin(key, Action.NEW, key)
+    entry = journal.note(entry, story=("one",), facts={})
+    entry = journal.note(entry, story=("one", "two"), facts={})
+    journal.end(entry, Outcome(Action.NEW, key, story=("one", "two", "three")))
+    assert told == ["one", "two", "three"]
+
+
+def test_intents_that_ended_long_ago_are_forgotten(store: VariableStore, key: str) -> None:
+    """Unfinished ones stay, however old."""
+    journal = Journal(store)
+    journal.end(
+        journal.begin(f"ended {key}", Action.NEW, key), Outcome(Action.NEW, key, failure="x" * 9000)
+    )
+    journal.begin(f"open {key}", Action.STOP, f"{key} 2")
+    assert store.forget_ended_intents(older_than_seconds=3600) == 0
+    assert store.forget_ended_intents(older_than_seconds=-1) >= 1
+    assert journal.entry(f"ended {key}") is None
+    assert journal.entry(f"open {key}") is not None
