@@ -99,7 +99,14 @@ class AsgiServer:
 
 
 class _HangUpProtocol(H11Protocol):
-    """Lets the middleware cut a connection without an answer."""
+    """Lets the middleware cut a connection without an answer, and a stop cut idle ones."""
+
+    def shutdown(self) -> None:
+        # An idle TLS connection would wait for the peer's goodbye, which may never come.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            self.cycle.keep_alive = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)

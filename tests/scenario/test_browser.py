@@ -1,0 +1,73 @@
+"""What a person sees: the run form, and the page of a run, in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scenario.conftest import Platform
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 60_000
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A page that calls nobody but the server under test."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=BROWSER,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()
+
+
+def open_form(platform: Platform, page: Page, flow_name: str, deployment_name: str) -> None:
+    found = platform.prefect.api.get(f"/deployments/name/{flow_name}/{deployment_name}").json()
+    page.goto(f"{platform.prefect.ui_url}/deployments/deployment/{found['id']}/run")
+    page.get_by_text("Parameters", exact=True).wait_for()
+
+
+def test_the_form_says_what_each_field_means(platform: Platform, page: Page) -> None:
+    """The texts come from the flow's docstring."""
+    open_form(platform, page, "glue-vpc-failover", "glue-job")
+
+    page.get_by_text("The Glue job to run.").wait_for()
+    page.get_by_text("The connections to choose from, as a list or comma-separated").wait_for()
+
+
+def test_a_word_count_is_run_from_the_form_and_read_on_its_page(
+    platform: Platform, page: Page
+) -> None:
+    """Filled in by hand with the published values; the counts are on the page's artifact."""
+    open_form(platform, page, "flink-word-count", "flink-word-count")
+    values = platform.published_parameters
+    fields = page.locator("form textarea")
+    for place, value in enumerate(values.values()):
+        fields.nth(place).fill(value)
+        assert fields.nth(place).input_value() == value
+    with page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as created:
+        page.get_by_role("button", name="Submit").click()
+    run = created.value.json()
+    assert run["parameters"] | values == run["parameters"]
+    ended = platform.prefect.wait_for(run["id"])
+    assert ended["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])
+
+    page.goto(platform.prefect.page(run["id"]))
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("flink-job", exact=True).last.click()
+
+    page.get_by_text("FINISHED").first.wait_for()
