@@ -116,6 +116,7 @@ class RunJob:
         args: The arguments; ARM takes them joined by spaces, so none may contain one.
         save_point_name: The savepoint to start from, by name or full path.
         flink_configuration: Flink settings by key; ``parallelism`` is needed by NEW.
+        run_id: The row of the jobs list that is meant, where names are double.
     """
 
     action: FlinkJobAction
@@ -126,6 +127,7 @@ class RunJob:
     args: Sequence[str] = ()
     save_point_name: str | None = None
     flink_configuration: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
 
     @classmethod
     def new(
@@ -177,6 +179,7 @@ class RunJob:
             "jobType": "FlinkJob",
             "jobName": self.job_name,
             "action": self.action.value,
+            "runId": self.run_id,
             "jobJarDirectory": self.job_jar_directory,
             "jarName": self.jar_name,
             "entryClass": self.entry_class,
@@ -202,6 +205,10 @@ class ArmFlinkJob:
     job_output: str | None = None
     jar_name: str | None = None
     last_save_point: str | None = None
+    job_jar_directory: str | None = None
+    entry_class: str | None = None
+    args: str | None = None
+    flink_configuration: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_row(cls, row: object) -> ArmFlinkJob:
@@ -219,6 +226,14 @@ class ArmFlinkJob:
             job_output=_text(properties.get("jobOutput")),
             jar_name=_text(properties.get("jarName")),
             last_save_point=_text(properties.get("lastSavePoint")),
+            job_jar_directory=_text(properties.get("jobJarDirectory")),
+            entry_class=_text(properties.get("entryClass")),
+            args=_text(properties.get("args")),
+            flink_configuration={
+                key: value
+                for key, value in _mapping(properties.get("flinkConfiguration")).items()
+                if isinstance(key, str) and isinstance(value, str)
+            },
         )
 
     @property

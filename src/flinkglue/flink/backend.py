@@ -229,6 +229,10 @@ class RestBackend:
             if is_of_job(jar.name, job_name) and jar.name not in kept:
                 self._delete(jar)
 
+    def forget(self, job_name: str) -> None:
+        """Delete all jars of this job; the JobManager forgets ended jobs by itself."""
+        self.keep_jars(job_name, frozenset())
+
     def _delete(self, jar: UploadedJar) -> None:
         try:
             self._patience.bear(lambda: self._client.delete_jar(jar.jar_id))

@@ -23,12 +23,15 @@ class Launch:
             its name instead.
         restore_from: A savepoint or retained checkpoint; None starts without state.
         previous_job_id: The job that this one takes the place of; empty for the first.
+        asked_before: An earlier process may have sent it. A backend whose lists lag gives it time
+            to show before it sends anything.
     """
 
     spec: JobSpec
     job_id: str
     restore_from: str | None = None
     previous_job_id: str = ""
+    asked_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,9 @@ class FlinkBackend(Protocol):
 
     def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
         """Let the service forget this job's jars except these."""
+
+    def forget(self, job_name: str) -> None:
+        """Let the service forget this job, which has ended: its entry and its jars."""
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks; None when the service does not tell."""

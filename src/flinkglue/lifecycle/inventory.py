@@ -23,7 +23,7 @@ def delete(tx: Transaction) -> Outcome:
         return {"job_id": tx.record().job_id}
 
     plan = tx.once("plan", check)
-    tx.backend.keep_jars(tx.job_name, frozenset())
+    tx.backend.forget(tx.job_name)
     tx.journal.forget_job_record(tx.job_name)
     savepoints = tuple(tx.journal.savepoints(tx.job_name))
     tx.say(f"the job is forgotten; {len(savepoints)} savepoints stay in the ledger")
@@ -53,7 +53,8 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> l
 def _merged(savepoint: Savepoint, stored: Savepoint | None) -> Savepoint:
     if stored is None:
         return replace(savepoint, is_stored=False)
-    return replace(savepoint, is_stored=True, size_bytes=stored.size_bytes)
+    size_bytes = savepoint.size_bytes if stored.size_bytes is None else stored.size_bytes
+    return replace(savepoint, is_stored=True, size_bytes=size_bytes)
 
 
 def _plain(path: str) -> str:

@@ -60,14 +60,14 @@ def end_launched(tx: Transaction, label: str) -> None:
 
 
 def _attempt(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None) -> str:
-    before = tx.record().job_id
+    before, asked_before = tx.record().job_id, tx.fact(f"{label}_launch") is not None
     decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
     _record_launch(tx, decided, spec, restore_from)
     start = f"from {restore_from}" if restore_from else "without state"
     tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
     try:
         view = tx.backend.submit(
-            Launch(spec, decided["job_id"], restore_from, decided["previous_job_id"])
+            Launch(spec, decided["job_id"], restore_from, decided["previous_job_id"], asked_before)
         )
         tx.once(f"{label}_job_id", lambda: view.job_id)
         _record_job_id(tx, view.job_id)

@@ -160,6 +160,7 @@ class JobView:
         savepoint_size_bytes: Its size.
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
+        tasks_told: Whether the service tells about tasks at all; else its RUNNING has to do.
     """
 
     job_id: str
@@ -181,6 +182,7 @@ class JobView:
     savepoint_size_bytes: int | None = None
     restored_path: str | None = None
     exception: str | None = None
+    tasks_told: bool = True
 
     @property
     def is_terminal(self) -> bool:
@@ -189,7 +191,9 @@ class JobView:
 
     @property
     def is_running_for_real(self) -> bool:
-        """Whether it is RUNNING and each of its tasks runs or has finished."""
+        """Whether it is RUNNING and each of its tasks runs or has finished, as far as is told."""
+        if not self.tasks_told:
+            return self.state == "RUNNING"
         return (
             self.state == "RUNNING"
             and self.tasks_total > 0
@@ -215,6 +219,7 @@ class JobView:
     def in_words(self) -> str:
         """One phrase for logs and errors."""
         tasks = f"{self.tasks_running + self.tasks_finished} of {self.tasks_total} tasks"
+        tasks = tasks if self.tasks_told else "tasks not told"
         restarts = f", {self.restarts} restarts" if self.restarts else ""
         failure = f", {self.exception}" if self.exception else ""
         return f"{self.state} ({tasks}{restarts}{failure})"
