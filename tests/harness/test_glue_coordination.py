@@ -19,7 +19,6 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL
-from prefect.testing.utilities import prefect_test_harness
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.models import Connection, Group, Subnet
@@ -32,10 +31,9 @@ from tasks.server_records import ServerRecords, server_records
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+@pytest.fixture
+def prefect_server(prefect_files: list[Path]) -> None:
+    """The server that all tests here share."""
 
 
 @pytest.fixture

@@ -1,0 +1,300 @@
+"""Selection with promises, and starts under a lock, against the local AWS."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flinkglue.clock import Pace
+from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.job_run import run_job
+from flinkglue.glue.models import Group, Ranking
+from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.selection import Wanted, select
+from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from localcloud.aws.glue.settings import GlueSettings
+from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.test_glue_library import connected
+
+LOG = logging.getLogger(__name__)
+FAST = Pace(first_seconds=0.05, most_seconds=0.05)
+FULL = "Number of IP addresses on subnet is 0: subnet-0a1b2c3d"
+
+
+class HastyClock:
+    """Sleeps a share of what it is asked for, and counts the rest as slept."""
+
+    def __init__(self, share: float = 0.05) -> None:
+        self.share = share
+        self.skipped = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.skipped
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds * self.share)
+        self.skipped += seconds * (1 - self.share)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**{**QUICK, "start_delay_seconds": 0.3}))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def client(cloud: AwsCloud) -> GlueClient:
+    return connected(cloud)
+
+
+@pytest.fixture
+def coordination() -> Coordination:
+    return coordination_in_process()
+
+
+def wanted(*names: str, strategy: str = "best_fit", **more: Any) -> Wanted:
+    return Wanted("job", names, strategy, STRATEGIES[strategy], seed=0, **more)
+
+
+def request(number: int) -> RunRequest:
+    return RunRequest("job", "flow-run", datetime.now(UTC), number, deadline_seconds=60)
+
+
+def chosen(
+    client: GlueClient, asked: Wanted, coordination: Coordination, number: int = 1
+) -> Ranking:
+    return select(
+        client,
+        asked,
+        coordination,
+        run_key=request(number).key,
+        log=LOG,
+        clock=HastyClock(),
+        pace=FAST,
+    )
+
+
+def ran(client: GlueClient, asked: Wanted, coordination: Coordination, number: int = 1) -> Attempt:
+    ranking = chosen(client, asked, coordination, number)
+    return run_job(
+        client,
+        request(number),
+        ranking,
+        log=LOG,
+        coordination=coordination,
+        clock=HastyClock(),
+        pace=FAST,
+    )
+
+
+def test_runs_that_start_together_all_get_all_their_nodes(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """Two subnets of 11 addresses hold four runs of 4; the fifth and sixth wait for them."""
+    for n, name in enumerate("ab"):
+        cloud.connection(name, f"10.192.{n}.0/28")
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=1)
+    cloud.settings.nodes_beside_workers = 2
+    with ThreadPoolExecutor(6) as pool:
+        attempts = [
+            *pool.map(lambda n: ran(client, wanted("a", "b"), coordination, n), range(1, 7))
+        ]
+    assert [attempt.succeeded for attempt in attempts] == [True] * 6
+    nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
+    assert nodes == [(4, 4)] * 6
+    assert coordination.reservations.live() == []
+
+
+def test_without_promises_the_same_runs_come_short(cloud: AwsCloud, client: GlueClient) -> None:
+    """The published design on the same subnets: all see the same counts."""
+    for n, name in enumerate("ab"):
+        cloud.connection(name, f"10.192.{n}.0/28")
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=1)
+    cloud.settings.nodes_beside_workers = 2
+    at_once = ShortagePolicy(WhenNothingFits.USE_BEST)
+    asked = wanted("a", "b", strategy="capacity", shortage=at_once)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: ran(client, asked, coordination_in_process(), n), range(1, 5)))
+    assert any(r["nodes_had"] < r["nodes_wanted"] for r in cloud.fault("glue-runs"))
+
+
+def test_a_connection_that_failed_is_left_alone_by_the_next_flow_run(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message=FULL)
+    failed = ran(client, wanted("a", "b"), coordination)
+    assert (failed.succeeded, failed.connection_name) == (False, "a")
+    ranking = chosen(client, wanted("a", "b"), coordination, 2)
+    assert ranking.connection_names == ["b", "a"]
+    assert ranking.connections[1].cooled_down == FULL
+
+
+def test_a_broken_script_is_not_held_against_its_connection(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed")
+    ran(client, wanted("a", "b"), coordination)
+    assert coordination.cool_downs.live() == []
+
+
+def test_nothing_fits_and_the_person_chose_to_fail(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.connection("a", "10.192.1.0/28")
+    cloud.job(NumberOfWorkers=20)
+    asked = wanted("a", shortage=ShortagePolicy(WhenNothingFits.FAIL))
+    with pytest.raises(JobFailed, match=r"No subnet has the 22 addresses.*free: a 11"):
+        ran(client, asked, coordination)
+    assert cloud.requests(operation="StartJobRun") == []
+
+
+def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.connection("a", "10.192.1.0/28")
+    cloud.connection("b", "10.192.2.0/27")
+    cloud.job(NumberOfWorkers=40)
+    asked = wanted("a", "b", shortage=ShortagePolicy(wait_seconds=0.5))
+    ranking = chosen(client, asked, coordination)
+    assert [r.group for r in ranking.connections] == [Group.USABLE, Group.USABLE]
+    [promised] = coordination.reservations.live()
+    assert (promised.connection_name, promised.addresses) == ("b", 27)
+
+
+def test_a_run_waits_until_addresses_come_back(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    subnet_id = cloud.connection("a", "10.192.1.0/28")
+    cloud.job()
+    cloud.fault("fill-subnet", subnet_id=subnet_id, leave=3)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(chosen, client, wanted("a"), coordination)
+        time.sleep(0.3)
+        assert not waiting.done()
+        cloud.fault("drain-subnet", subnet_id=subnet_id)
+        assert waiting.result(timeout=10).connections[0].group is Group.GOOD
+
+
+def test_connections_of_several_vpcs_are_refused_unless_allowed(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.connection("a", "10.192.1.0/24")
+    other_vpc = cloud.ec2.create_vpc(CidrBlock="10.200.0.0/16")["Vpc"]["VpcId"]
+    subnet = cloud.ec2.create_subnet(VpcId=other_vpc, CidrBlock="10.200.1.0/24")["Subnet"]
+    cloud.connection(
+        "b",
+        PhysicalConnectionRequirements={
+            "SubnetId": subnet["SubnetId"],
+            "SecurityGroupIdList": ["sg-0123456789abcdef0"],
+        },
+    )
+    cloud.job()
+    with pytest.raises(InvalidInput, match=f"{other_vpc}: b"):
+        chosen(client, wanted("a", "b"), coordination)
+    allowed = wanted("a", "b", allow_several_vpcs=True)
+    assert sorted(chosen(client, allowed, coordination).connection_names) == ["a", "b"]
+
+
+def test_runs_are_spread_over_zones_by_what_runs_now(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=30)
+    cloud.start(Arguments={"--flinkglue-run-key": "other/1", "--flinkglue-connection": "a"})
+    cloud.wait_for(cloud.glue.get_job_runs(JobName="job")["JobRuns"][0]["Id"], "RUNNING")
+    spread = wanted("a", "b", strategy="spread")
+    assert chosen(client, spread, coordination, 1).connection_names == ["b", "a"]
+    assert chosen(client, spread, coordination, 2).connection_names == ["a", "b"]
+
+
+def test_all_connections_are_read_with_one_call_when_that_is_allowed(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    names = [f"c{n:02}" for n in range(30)]
+    for n, name in enumerate(names):
+        cloud.connection(name, f"10.192.{n}.0/24")
+    cloud.job()
+    by_name = client.get_selection("job", [*names, "nowhere"])
+    cloud.wire.requests.clear()
+    listed = client.get_selection("job", [*names, "nowhere"], list_all=True)
+    assert sorted(r.operation for r in cloud.requests()) == [
+        "DescribeSubnets",
+        "GetConnections",
+        "GetJob",
+    ]
+    assert listed.connections[:-1] == by_name.connections[:-1]
+    assert "not among the connections of the account" in str(listed.connections[-1].problem)
+    with pytest.raises(NotFound, match="connection nowhere"):
+        client.get_selection("job", ["nowhere"], list_all=True)
+
+
+def test_a_job_without_a_free_slot_is_waited_for(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """Glue counts a run for some seconds after its end; both runs still happen, once each."""
+    cloud.two_connections()
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
+    cloud.settings.slot_lag_seconds = 0.5
+    with ThreadPoolExecutor(2) as pool:
+        attempts = list(pool.map(lambda n: ran(client, wanted("a", "b"), coordination, n), (1, 2)))
+    assert [attempt.succeeded for attempt in attempts] == [True, True]
+    assert len(cloud.glue.get_job_runs(JobName="job")["JobRuns"]) == 2
+
+
+def test_somebody_else_who_changes_the_job_is_waited_for(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    cloud.settings.update_seconds = 0.3
+    cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": {"Name": "glueray"}})
+    assert ran(client, wanted("a", "b"), coordination).succeeded
+
+
+def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
+    cloud: AwsCloud, coordination: Coordination
+) -> None:
+    client = connected(cloud, retries={"total_max_attempts": 1})
+    cloud.two_connections()
+    cloud.job()
+    ranking = chosen(client, wanted("a", "b"), coordination)
+    cloud.wire.faults.add("glue:UpdateJob", "throttle", times=None)
+    clock = HastyClock(share=0.005)
+    with pytest.raises(Throttled, match="UpdateJob"):
+        run_job(
+            client, request(1), ranking, log=LOG, coordination=coordination, clock=clock, pace=FAST
+        )
+    assert clock.skipped > 250
+    assert len(cloud.requests(operation="UpdateJob")) > 10
+    assert cloud.requests(operation="StartJobRun") == []
+
+
+def test_a_run_that_is_adopted_is_not_promised_addresses_again(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    first = ran(client, wanted("a", "b"), coordination)
+    again = run_job(client, request(1), None, log=LOG, coordination=coordination, pace=FAST)
+    assert again == replace(first, adopted=True)
+    assert coordination.reservations.live() == []
