@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
-
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.job_state import JobView
 from flinkglue.azure.links import dashboard_link, portal_link
 from flinkglue.errors import CallFailed
+from tasks.run_page import put_link, put_markdown
 
 
 def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
@@ -27,16 +26,16 @@ def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: s
     if view is None:
         return
     job_id = view.job.job_id
-    create_link_artifact(
+    put_link(
+        "azure-portal",
         portal_link(cluster.cluster_id, cluster.portal_url),
-        link_text=f"{cluster.cluster_id} in the Azure portal",
-        key="azure-portal",
+        f"{cluster.cluster_id} in the Azure portal",
     )
     if dashboard is not None:
-        create_link_artifact(
+        put_link(
+            "flink-dashboard",
             dashboard_link(dashboard, job_id, ended=view.has_ended) if job_id else dashboard,
-            link_text=f"{job_id or cluster.cluster_id} in the Flink dashboard",
-            key="flink-dashboard",
+            f"{job_id or cluster.cluster_id} in the Flink dashboard",
         )
     show_job(cluster, view, dashboard)
 
@@ -44,11 +43,11 @@ def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: s
 def show_job(
     cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None, more: str = ""
 ) -> None:
-    """The job's id, name, state, duration and links; a later call adds a newer version."""
-    create_markdown_artifact(
+    """The job's id, name, state, duration and links."""
+    put_markdown(
+        "flink-job",
         job_markdown(cluster, view, dashboard) + (f"\n\n{more}" if more else ""),
-        key="flink-job",
-        description=f"Flink job {view.job.job_name}: {view.state}",
+        f"Flink job {view.job.job_name}: {view.state}",
     )
 
 

@@ -62,6 +62,7 @@ def test_a_word_count_is_run_from_the_form_and_read_on_its_page(
     with page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as created:
         page.get_by_role("button", name="Submit").click()
     run = created.value.json()
+    assert created.value.ok, created.value.text()
     assert run["parameters"] | values == run["parameters"]
     ended = platform.prefect.wait_for(run["id"])
     assert ended["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])
