@@ -249,24 +249,50 @@ class ArmCluster:
     Args:
         provisioning_state: Accepted, Succeeded, Failed, Canceled or what else ARM says.
         web_fqdn: The host of the cluster's own web pages, the Flink dashboard among them.
+        deployment_mode: Application or Session.
+        oss_version: Flink's version.
+        cluster_version: The version of the cluster's image.
+        deployment_id: In the default directories of logs and savepoints.
+        tags: By name.
     """
 
     name: str | None
     provisioning_state: str | None
     status: str | None
     web_fqdn: str | None
+    deployment_mode: str | None = None
+    oss_version: str | None = None
+    cluster_version: str | None = None
+    deployment_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_resource(cls, resource: object) -> ArmCluster:
         """Read the answer of Clusters Get; whatever is missing is None."""
         properties = _mapping(_mapping(resource).get("properties"))
-        web = _mapping(_mapping(properties.get("connectivityProfile")).get("web"))
+        profile = _mapping(properties.get("clusterProfile"))
+        connectivity = profile.get("connectivityProfile") or properties.get("connectivityProfile")
+        web = _mapping(_mapping(connectivity).get("web"))
         return cls(
             _text(_mapping(resource).get("name")),
             _text(properties.get("provisioningState")),
             _text(properties.get("status")),
             _text(web.get("fqdn")),
+            _text(_mapping(profile.get("flinkProfile")).get("deploymentMode")),
+            _text(profile.get("ossVersion")),
+            _text(profile.get("clusterVersion")),
+            _text(properties.get("deploymentId")),
+            {
+                name: value
+                for name, value in _mapping(_mapping(resource).get("tags")).items()
+                if isinstance(name, str) and isinstance(value, str)
+            },
         )
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it was made for one job, which lives and ends with it."""
+        return (self.deployment_mode or "").lower() == "application"
 
 
 @dataclass(frozen=True)

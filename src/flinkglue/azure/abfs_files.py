@@ -1,0 +1,61 @@
+"""Jars and savepoints in Azure Data Lake Storage, read over the Blob API.
+
+azure-storage-blob: https://learn.microsoft.com/python/api/overview/azure/storage-blob-readme
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.errors import NotFound
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient
+
+SERVICE = "Blob storage"
+
+
+class AbfsFiles:
+    """Reads files by ``abfs[s]://container@account.dfs.core.windows.net/path``.
+
+    Args:
+        service: The storage account.
+    """
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        self._service = service
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Download a blob into a file.
+
+        Raises:
+            NotFound: There is none.
+            CallFailed: The account refused, or did not answer.
+        """
+        there = AbfsUri.parse(uri, "jar")
+        blob = self._service.get_blob_client(there.container, there.path)
+        with told_as_ours(SERVICE, "Get Blob", uri), path.open("wb") as file:
+            blob.download_blob().readinto(file)
+
+    def list(self, uri: str) -> Iterator[tuple[str, int, float]]:
+        """Address, bytes and modification time (seconds since the epoch) of all files below.
+
+        Raises:
+            CallFailed: The account refused, or did not answer.
+        """
+        there = AbfsUri.parse(uri, "state directory")
+        container = self._service.get_container_client(there.container)
+        prefix = f"{there.path}/" if there.path else ""
+        root = AbfsUri(there.container, there.host, scheme=there.scheme)
+        try:
+            with told_as_ours(SERVICE, "List Blobs", uri):
+                for blob in container.list_blobs(name_starts_with=prefix):
+                    # Data Lake accounts list directories as empty blobs, without a _metadata.
+                    modified_at = blob.last_modified.timestamp() if blob.last_modified else 0.0
+                    yield str(root.child(blob.name)), blob.size or 0, modified_at
+        except NotFound:
+            return

@@ -1,0 +1,188 @@
+"""An HDInsight on AKS Flink cluster as a place for the eleven actions, over ARM.
+
+ARM's own STOP, START, SAVEPOINT, LIST_SAVEPOINT, CANCEL, DELETE and NEW are the primitives. Its
+UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE and RE_LAUNCH are not used: they stop the old job and
+start the new one in one step that nobody can look into, verify or take back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.job_actions import JobActions, Seen
+from flinkglue.azure.job_launch import JobLauncher, run_job_of
+from flinkglue.azure.job_rows import is_in_progress, launch_of, row_of, view_of
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.errors import InvalidInput, NotFound
+from flinkglue.lifecycle.backend import (
+    FlinkBackend,
+    Launch,
+    LaunchRefused,
+    SavepointFailed,
+    SavepointRequest,
+)
+from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
+
+HoldsJar = Callable[[Jar], bool]
+"""Whether exactly this content lies at the jar's address."""
+
+
+class ArmBackend:
+    """A ``FlinkBackend`` over ARM.
+
+    Args:
+        arm: The client.
+        cluster: The cluster.
+        holds_jar: Looks into the storage that job jars lie in.
+        flink: The cluster's own JobManager, where it can be reached. Without it ARM's word is taken
+            for a job's state, plans are not checked, checkpoints are not seen and savepoints are
+            not disposed of.
+        patience: How long to bear with ARM.
+    """
+
+    name = "HDInsight on AKS"
+
+    def __init__(
+        self,
+        arm: ArmClient,
+        cluster: FlinkClusterId,
+        holds_jar: HoldsJar,
+        *,
+        flink: FlinkBackend | None = None,
+        patience: ArmPatience | None = None,
+    ) -> None:
+        self._arm = arm
+        self._cluster = cluster
+        self._holds_jar = holds_jar
+        self._flink = flink
+        self._actions = JobActions(arm, cluster, self._look, patience or ArmPatience())
+        self._launcher = JobLauncher(
+            arm, cluster, self._actions, self.view, sees_flink=flink is not None
+        )
+
+    def find(self, job_name: str) -> list[JobView]:
+        """The jobs that carry this name, newest first. Rows that name no job are left out."""
+        rows = [row for row in self._rows(job_name) if row.job_id]
+        views = [self._seen(row).view for row in reversed(rows)]
+        found = {view.job_id: view for view in reversed(views) if view is not None}
+        return sorted(found.values(), key=lambda view: view.started_at, reverse=True)
+
+    def view(self, job_id: str) -> JobView | None:
+        """The job as it is now; None only when ARM and, if it is asked, Flink do not know it."""
+        return self._look(job_id).view
+
+    def check_jar(self, spec: JobSpec) -> None:
+        """Check what ARM will be asked, the jar's content and, where Flink is seen, its plan."""
+        run_job_of(spec)
+        self._check_content(spec)
+        if self._flink is None:
+            return
+        try:
+            self._flink.check_jar(spec)
+        finally:
+            # The plan needed a copy on the JobManager; ARM runs the jar from storage.
+            self._flink.keep_jars(spec.job_name, frozenset())
+
+    def has_jar(self, spec: JobSpec) -> bool:
+        """Whether exactly this content still lies in storage."""
+        try:
+            return self._holds_jar(spec.jar)
+        except (NotFound, InvalidInput):
+            return False
+
+    def submit(self, launch: Launch) -> JobView:
+        """Start it, or adopt the job that an earlier call with the same launch started."""
+        self._check_content(launch.spec)
+        return self._launcher.submit(launch)
+
+    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+        """Stop the job for good and return its savepoint's path, which exists then."""
+        return self._actions.stop(request)
+
+    def savepoint(self, request: SavepointRequest) -> str:
+        """Take a savepoint while the job runs on, and return its path."""
+        return self._actions.savepoint(request)
+
+    def cancel(self, job_id: str) -> JobView | None:
+        """End the job without a savepoint, and return it when it has ended; None: it is gone."""
+        if self._flink is not None and row_of(self._rows(), job_id) is None:
+            return self._flink.cancel(job_id)  # ARM has forgotten it, Flink may still run it
+        return self._actions.cancel(job_id)
+
+    def newest_checkpoint(self, job_id: str) -> str | None:
+        """The newest complete checkpoint in the cluster's checkpoint directory."""
+        return self._flink.newest_checkpoint(job_id) if self._flink else None
+
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
+        """What lies in the directory, or else what ARM's LIST_SAVEPOINT tells."""
+        if self._flink is not None and self._flink.can_read_storage():
+            return self._flink.stored_savepoints(job_name, job_ids)
+        row = self._row(job_name)
+        paths = self._actions.list_savepoints(row) if row else []
+        return [Savepoint(job_name, "", path, taken_at=0.0) for path in paths]
+
+    def can_read_storage(self) -> bool:
+        """Always: ARM itself lists savepoints."""
+        return True
+
+    def dispose_savepoint(self, path: str) -> None:
+        """Delete a savepoint; one that is already gone is fine."""
+        if self._flink is None:
+            raise SavepointFailed(
+                f"ARM has no action that deletes {path}: fill in the cluster's Flink REST URL"
+            )
+        self._flink.dispose_savepoint(path)
+
+    def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
+        """Nothing to do: ARM runs jars from storage, where they belong to who put them there."""
+
+    def forget(self, job_name: str) -> None:
+        """Delete the job's rows. In Application Mode that would delete the cluster: they stay."""
+        if self._arm.get_cluster(self._cluster).is_application:
+            return
+        for row in self._rows(job_name):
+            self._actions.delete(row)
+
+    def taskmanagers(self) -> int | None:
+        """Processes that run tasks; None when Flink is not seen."""
+        return self._flink.taskmanagers() if self._flink else None
+
+    def flink_version(self) -> str:
+        """The version that Flink tells, or else ARM."""
+        if self._flink is not None:
+            return self._flink.flink_version()
+        return self._arm.get_cluster(self._cluster).oss_version or ""
+
+    def _check_content(self, spec: JobSpec) -> None:
+        if not self.has_jar(spec):
+            raise LaunchRefused(
+                f"{spec.jar.uri} does not hold sha256 {spec.jar.sha256[:12]}…: ARM runs what lies "
+                "there, so give each release of a jar an address of its own"
+            )
+
+    def _rows(self, job_name: str | None = None) -> list[ArmFlinkJob]:
+        return self._arm.list_jobs(self._cluster, job_name)
+
+    def _row(self, job_name: str) -> ArmFlinkJob | None:
+        return choose_row(self._rows(job_name), job_name)
+
+    def _look(self, job_id: str) -> Seen:
+        row = row_of(self._rows(), job_id)
+        if row is not None:
+            return self._seen(row, job_id)
+        # START gave its row another job; Flink may still know the old one.
+        view = self._flink.view(job_id) if self._flink else None
+        return Seen(None, view, view.savepoint_path if view else None)
+
+    def _seen(self, row: ArmFlinkJob, asked_id: str = "") -> Seen:
+        if is_in_progress(row) and asked_id == launch_of(row) != row.job_id:
+            # The launch is under way, and the row still names the job before it.
+            return Seen(row, JobView(asked_id, row.job_name or "", "CREATED", tasks_told=False))
+        if self._flink is None or row.job_id is None:
+            return Seen(row, view_of(row))
+        flink = self._flink.view(row.job_id)
+        if flink is None and not view_of(row).is_terminal:
+            return Seen(row, None)  # Flink lost it; ARM's row has not noticed
+        return Seen(row, view_of(row, flink), flink.savepoint_path if flink else None)

@@ -1,0 +1,228 @@
+"""ARM's own actions on a listed job: looked for first, asked for once, followed to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.job_rows import (
+    cause_of,
+    has_failed,
+    is_in_progress,
+    listed_savepoints,
+    savepoint_of,
+)
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, FlinkJobAction, Operation, RunJob
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.errors import CallFailed, InDoubt
+from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.models import JobView
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at a job.
+
+    Args:
+        row: ARM's row; None when the list has none.
+        view: What the row and Flink tell together; None when the job is known to be gone.
+        flink_savepoint: The newest savepoint by Flink's own word.
+    """
+
+    row: ArmFlinkJob | None
+    view: JobView | None
+    flink_savepoint: str | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an action on the row has not ended."""
+        return self.row is not None and is_in_progress(self.row)
+
+    def new_savepoint(self, earlier_path: str | None) -> str | None:
+        """A savepoint that was not there before."""
+        listed = savepoint_of(self.row) if self.row else None
+        return next((p for p in (listed, self.flink_savepoint) if p and p != earlier_path), None)
+
+
+Look = Callable[[str], Seen]
+
+
+class _Asking:
+    """One action that is asked for once, and again only when it certainly did not arrive."""
+
+    def __init__(self, actions: JobActions, action: FlinkJobAction) -> None:
+        self._actions = actions
+        self._action = action
+        self._asked_at: float | None = None
+        self._is_doubtful = False
+
+    def failed(self, seen: Seen) -> bool:
+        """Whether what was asked here has failed."""
+        if self._asked_at is None or seen.row is None:
+            return False
+        named = (seen.row.action or "").upper() == self._action.value
+        return named and has_failed(seen.row)
+
+    def ask(self, seen: Seen, taken: float) -> None:
+        """Ask, unless it was asked or something is under way."""
+        if seen.is_busy or seen.row is None:
+            return
+        settles = self._actions.patience.settles_within_seconds
+        if self._asked_at is not None and not (
+            self._is_doubtful and taken > self._asked_at + settles
+        ):
+            return
+        self._asked_at, self._is_doubtful = taken, False
+        try:
+            self._actions.ask(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))
+        except InDoubt:
+            self._is_doubtful = True
+
+
+class JobActions:
+    """STOP, SAVEPOINT, CANCEL, LIST_SAVEPOINT and DELETE of one cluster's jobs.
+
+    Args:
+        arm: The client.
+        cluster: The cluster.
+        look: Looks at a job by its Flink job id.
+        patience: How long to wait.
+    """
+
+    def __init__(
+        self, arm: ArmClient, cluster: FlinkClusterId, look: Look, patience: ArmPatience
+    ) -> None:
+        self._arm = arm
+        self._cluster = cluster
+        self._look = look
+        self.patience = patience
+
+    def ask(self, request: RunJob) -> None:
+        """Send it once, and follow ARM's operation to its end.
+
+        Raises:
+            InDoubt: It may or may not have arrived.
+            CallFailed: ARM refused it, or its operation failed.
+        """
+        operation = self._arm.run_job(self._cluster, request)
+        waited_for = f"ARM's operation for {request.action} of job {request.job_name}"
+        ended = self.patience.follow(self._arm, operation, waited_for)
+        if ended.failed:
+            raise operation_failed(self._cluster, request, ended)
+
+    def stop(self, request: SavepointRequest) -> str:
+        """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
+        _check(request)
+        asking = _Asking(self, FlinkJobAction.STOP)
+        for taken in self.patience.looks(f"the stop of job {request.job_id}"):
+            seen = self._look(request.job_id)
+            path, view = seen.new_savepoint(request.earlier_path), seen.view
+            if view is None:
+                raise SavepointFailed(f"job {request.job_id} is not there any more", path)
+            if view.is_terminal:
+                # ARM's row may be a moment behind Flink.
+                if seen.is_busy and taken < self.patience.settles_within_seconds:
+                    continue
+                return _stopped(request, view, path)
+            if asking.failed(seen):
+                raise _refused(request, seen, path)
+            self._ask(asking, seen, taken, request)
+        raise AssertionError("looks never end")
+
+    def savepoint(self, request: SavepointRequest) -> str:
+        """Take a savepoint; see ``FlinkBackend.savepoint``."""
+        _check(request)
+        asking = _Asking(self, FlinkJobAction.SAVEPOINT)
+        for taken in self.patience.looks(f"a savepoint of job {request.job_id}"):
+            seen = self._look(request.job_id)
+            path, view = seen.new_savepoint(request.earlier_path), seen.view
+            if path:
+                return path
+            if view is None or view.is_terminal:
+                state = view.in_words() if view else "gone"
+                raise SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
+            if asking.failed(seen):
+                raise _refused(request, seen, None)
+            self._ask(asking, seen, taken, request)
+        raise AssertionError("looks never end")
+
+    def cancel(self, job_id: str) -> JobView | None:
+        """Cancel; see ``FlinkBackend.cancel``."""
+        asking = _Asking(self, FlinkJobAction.CANCEL)
+        for taken in self.patience.looks(f"the cancellation of job {job_id}"):
+            seen = self._look(job_id)
+            if seen.view is None or seen.view.is_terminal:
+                return seen.view
+            if seen.row is not None and asking.failed(seen):
+                raise CallFailed(
+                    SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
+                    advice="look at the job in the portal, then ask again.",
+                )  # fmt: skip
+            asking.ask(seen, taken)
+        raise AssertionError("looks never end")
+
+    def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
+        """The savepoints that ARM knows of a row's job."""
+        self.ask(RunJob(FlinkJobAction.LIST_SAVEPOINT, row.job_name or "", run_id=row.run_id))
+        for _ in self.patience.looks(f"the savepoints of job {row.job_name}"):
+            rows = self._arm.list_jobs(self._cluster, row.job_name)
+            now = next((other for other in rows if other.run_id == row.run_id), None)
+            if now is None:
+                return []
+            if not is_in_progress(now):
+                return listed_savepoints(now)
+        raise AssertionError("looks never end")
+
+    def delete(self, row: ArmFlinkJob) -> None:
+        """Let ARM forget a row; its Flink job must have ended."""
+        self.ask(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
+
+    def _ask(self, asking: _Asking, seen: Seen, taken: float, request: SavepointRequest) -> None:
+        try:
+            asking.ask(seen, taken)
+        except OperationFailed as error:
+            raise SavepointFailed(
+                f"ARM took no savepoint of job {request.job_id}: {error.reason}"
+            ) from error
+
+
+class OperationFailed(CallFailed):
+    """ARM took a request, and its operation ended badly: nothing was done."""
+
+
+def operation_failed(cluster: FlinkClusterId, request: RunJob, ended: Operation) -> OperationFailed:
+    """The error for an operation that ended badly."""
+    return OperationFailed(
+        SERVICE,
+        f"RunJob {request.action.value}",
+        f"{cluster} job {request.job_name}",
+        ended.message or ended.status or "it failed",
+        code=ended.code,
+        advice="ask again; when it fails again, look at the cluster in the portal.",
+    )
+
+
+def _check(request: SavepointRequest) -> None:
+    if request.drain:
+        raise SavepointFailed("ARM's STOP cannot drain a job: leave drain out")
+    if request.directory is not None:
+        raise SavepointFailed(
+            f"ARM writes savepoints where the job's savepoint.directory says, not to "
+            f"{request.directory}: set it in flink_configuration when the job is launched"
+        )
+
+
+def _stopped(request: SavepointRequest, view: JobView, path: str | None) -> str:
+    if path is None:
+        raise SavepointFailed(
+            f"job {request.job_id} ended as {view.in_words()} before a savepoint was taken"
+        )
+    if view.state != "FINISHED":
+        raise SavepointFailed(f"job {request.job_id} ended as {view.in_words()}", path)
+    return path
+
+
+def _refused(request: SavepointRequest, seen: Seen, path: str | None) -> SavepointFailed:
+    cause = cause_of(seen.row) if seen.row else "its row is gone"
+    return SavepointFailed(f"ARM's action on job {request.job_id} failed: {cause}", path)

@@ -1,0 +1,159 @@
+"""What a row of ARM's jobs list means for the lifecycle of a job. Pure; every field may be missing.
+
+The list gives no history: a row shows its newest action, that action's result, and the Flink job
+that it stands for now. START gives a row another Flink job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flinkglue.azure.job_state import last_cause
+from flinkglue.azure.models import ArmFlinkJob, choose_row
+from flinkglue.lifecycle.models import JobSpec, JobView
+
+# An unknown Flink setting has no effect, and the list gives the settings back: by this one a launch
+# is known again after its answer was lost.
+LAUNCH_KEY = "flinkglue.launch"
+IN_PROGRESS = "IN_PROGRESS"
+FAILED = "FAILED"
+
+# ARM's words for ends, in Flink's. A stop with savepoint ends a Flink job as FINISHED.
+_ENDS = {
+    "STOPPED": "FINISHED",
+    "CANCELLED": "CANCELED",
+    "DELETED": "CANCELED",
+    "JOB_LAUNCH_FAILED": "FAILED",
+    "LAUNCH_FAILED": "FAILED",
+}
+_PATH_IN_OUTPUT = re.compile(r"Savepoint completed\. Path:\s*(?P<path>\S+)")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/[^\s\"',\[\]{}]+")
+
+
+def state_of(row: ArmFlinkJob) -> str:
+    """The job's state in Flink's words; an unknown one is kept as it is."""
+    status = (row.status or "").strip()
+    plain = status.upper().replace("-", "_")
+    return _ENDS.get(plain, status.upper() if plain.isalpha() else status) or "UNKNOWN"
+
+
+def launch_of(row: ArmFlinkJob) -> str:
+    """The launch that the row's settings name; empty when they name none."""
+    return row.flink_configuration.get(LAUNCH_KEY, "")
+
+
+def is_in_progress(row: ArmFlinkJob) -> bool:
+    """Whether the row's newest action has not ended."""
+    return (row.action_result or "").upper() == IN_PROGRESS
+
+
+def has_failed(row: ArmFlinkJob) -> bool:
+    """Whether the row's newest action failed."""
+    return (row.action_result or "").upper() == FAILED
+
+
+def cause_of(row: ArmFlinkJob) -> str:
+    """What the row says about its newest action: the last ``Caused by`` of an exception."""
+    return last_cause(row.job_output) or row.status or "ARM gave no reason"
+
+
+def savepoint_of(row: ArmFlinkJob) -> str | None:
+    """The full path of the row's newest savepoint."""
+    if row.last_save_point and "/" in row.last_save_point:
+        return row.last_save_point
+    told = _PATH_IN_OUTPUT.search(row.job_output or "")
+    return told["path"] if told else None
+
+
+def listed_savepoints(row: ArmFlinkJob) -> list[str]:
+    """The paths that LIST_SAVEPOINT put into the output, in its order.
+
+    The shape of that answer is not published, so addresses are taken from whatever text it is.
+    """
+    output = (row.job_output or "").replace("\\/", "/")  # JSON may write it so
+    return list(dict.fromkeys(path.rstrip("/") for path in _ADDRESS.findall(output)))
+
+
+def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
+    """The job as ARM and, when it was asked, Flink show it."""
+    exception = cause_of(row) if has_failed(row) or state_of(row) == FAILED else None
+    if flink is None:
+        return JobView(
+            job_id=row.job_id or launch_of(row),
+            job_name=row.job_name or "",
+            state=state_of(row),
+            savepoint_path=savepoint_of(row),
+            exception=exception,
+            tasks_told=False,
+        )
+    return replace(
+        flink,
+        job_name=row.job_name or flink.job_name,
+        savepoint_path=savepoint_of(row) or flink.savepoint_path,
+        exception=flink.exception or exception,
+    )
+
+
+def row_of(rows: Sequence[ArmFlinkJob], job_id: str) -> ArmFlinkJob | None:
+    """The row that stands for a Flink job or for a launch, if there is one."""
+    by_job = [row for row in rows if row.job_id == job_id]
+    by_launch = [row for row in rows if launch_of(row) == job_id]
+    return next(iter([*by_job, *by_launch]), None)
+
+
+def row_to_start(
+    rows: Sequence[ArmFlinkJob], job_name: str, previous_job_id: str
+) -> ArmFlinkJob | None:
+    """The row that a launch goes on with: the previous job's, or else the one that tells most."""
+    return row_of(rows, previous_job_id) or choose_row(
+        [row for row in rows if not row.is_ghost], job_name
+    )
+
+
+def save_point_name(row: ArmFlinkJob, path: str) -> str:
+    """A savepoint as START names it: by name in the row's own directory, else by its full path."""
+    directory = (savepoint_of(row) or "").rpartition("/")[0]
+    parent, _, name = path.rstrip("/").rpartition("/")
+    return name if parent and parent == directory else path
+
+
+def is_same_path(one: str | None, other: str | None) -> bool:
+    """Whether two addresses are the same: some write ``file:/``, others ``file:///``."""
+    return _plain(one) == _plain(other)
+
+
+def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
+    """Where the row tells of something else than was asked for; what it does not tell is fine."""
+    asked = {
+        "jarName": (row.jar_name, spec.jar.name),
+        "jobJarDirectory": (row.job_jar_directory, jar_directory(spec)),
+        "entryClass": (row.entry_class, spec.entry_class),
+        "args": (row.args, " ".join(spec.args) or None),
+    }
+    found = [
+        f"{name} is {told!r}, not {wanted!r}"
+        for name, (told, wanted) in asked.items()
+        if told is not None and told.rstrip("/") != (wanted or "").rstrip("/")
+    ]
+    kept = row.flink_configuration.keys() - flink_configuration(spec).keys() - {LAUNCH_KEY}
+    return found + [f"flinkConfiguration keeps {name}" for name in sorted(kept)]
+
+
+def jar_directory(spec: JobSpec) -> str:
+    """The directory of the jar."""
+    return spec.jar.uri.rpartition("/")[0]
+
+
+def flink_configuration(spec: JobSpec) -> dict[str, str]:
+    """The settings as ARM takes them: parallelism and name are among them."""
+    return {
+        "pipeline.name": spec.job_name,
+        **spec.flink_configuration,
+        "parallelism": str(spec.parallelism),
+    }
+
+
+def _plain(path: str | None) -> str:
+    return re.sub(r":/+", ":/", path or "").rstrip("/")
