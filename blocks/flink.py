@@ -1,0 +1,226 @@
+"""What a person fills in about any live Flink cluster: its REST endpoint, and where jars lie."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr, model_validator
+
+from blocks.flink_storage import Storages
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.patience import Patience
+from flinkglue.flink.sign_in import BearerToken
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class FlinkSignIn(StrEnum):
+    """How the endpoint wants to know who calls."""
+
+    NONE = "none"
+    BASIC = "basic"
+    BEARER = "bearer"
+    MUTUAL_TLS = "mutual_tls"
+
+
+_NEEDED = {
+    FlinkSignIn.BASIC: ("user_name", "password"),
+    FlinkSignIn.BEARER: ("token",),
+    FlinkSignIn.MUTUAL_TLS: ("client_certificate_file", "client_key_file"),
+}
+
+
+class FlinkRestCluster(Block):
+    """Any live Flink cluster, from 1.17 on, over its JobManager's REST API."""
+
+    _block_type_name = "Flink REST Cluster"
+    _block_type_slug = "flink-rest-cluster"
+
+    url: str = Field(
+        title="URL",
+        description="The JobManager's address: what shows the Flink dashboard in a browser.",
+        pattern=r"^https?://[^\s?#]+$",
+        examples=["https://flink.example.com", "http://localhost:8081"],
+    )
+    sign_in: FlinkSignIn = Field(
+        default=FlinkSignIn.NONE,
+        title="Sign-in",
+        description="How the endpoint, or the gateway before it, wants to know who calls.",
+        examples=["none", "bearer"],
+    )
+    user_name: str | None = Field(
+        default=None,
+        title="User name",
+        description="For basic sign-in.",
+        examples=["flows"],
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        title="Password",
+        description="For basic sign-in.",
+        examples=["the password of that user"],
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        title="Token",
+        description="For bearer sign-in.",
+        examples=["the token, without the word Bearer"],
+    )
+    client_certificate_file: str | None = Field(
+        default=None,
+        title="Client certificate file",
+        description="For mutual TLS: a PEM file on the machine where flows run.",
+        examples=["/etc/flink/client.crt"],
+    )
+    client_key_file: str | None = Field(
+        default=None,
+        title="Client key file",
+        description="For mutual TLS: the certificate's private key, a PEM file.",
+        examples=["/etc/flink/client.key"],
+    )
+    client_key_password: SecretStr | None = Field(
+        default=None,
+        title="Client key password",
+        description="For mutual TLS, when the key file is encrypted.",
+        examples=["the password of the key file"],
+    )
+    ca_file: str | None = Field(
+        default=None,
+        title="CA file",
+        description="A PEM file of certificates to trust instead of the platform's own.",
+        examples=["/etc/ssl/certs/company-ca.pem"],
+    )
+    savepoint_directory: str | None = Field(
+        default=None,
+        title="Savepoint directory",
+        description="Where savepoints are written. Empty: the directory that the cluster is "
+        "configured with.",
+        examples=["s3://my-bucket/savepoints", "file:///var/flink/savepoints"],
+    )
+    s3_credentials: str | None = Field(
+        default=None,
+        title="AWS Credentials block",
+        description="The name of an AWS Credentials block, for jars and savepoints at s3://.",
+        examples=["aws"],
+    )
+    abfs_credentials: str | None = Field(
+        default=None,
+        title="Azure Blob Storage Credentials block",
+        description="The name of such a block, for jars and savepoints at abfs:// or abfss://.",
+        examples=["flink-storage"],
+    )
+    state_is_local: bool = Field(
+        default=False,
+        title="State is on this machine",
+        description="Whether the cluster's file: directories are those of the machine where flows "
+        "run. Then LIST_SAVEPOINT and RE_LAUNCH look into them.",
+        examples=[False],
+    )
+    timeout_seconds: float = Field(
+        default=60,
+        gt=0,
+        title="Time-out in seconds",
+        description="The longest wait for an answer. A submit answers when the job's main() has "
+        "reached execute().",
+        examples=[60],
+    )
+    outage_seconds: float = Field(
+        default=120,
+        ge=0,
+        title="Outage in seconds",
+        description="How long to bear with a JobManager that does not answer.",
+        examples=[120],
+    )
+    operation_seconds: float = Field(
+        default=900,
+        gt=0,
+        title="Operation in seconds",
+        description="The longest time that a savepoint, a stop or a cancellation may take.",
+        examples=[900],
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        for name in _NEEDED.get(self.sign_in, ()):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name}: is needed for the sign-in {self.sign_in.value}")
+        url = urlsplit(self.url)
+        if url.username or url.password:
+            raise ValueError("url: takes no user or password; choose the sign-in basic")
+        if self.sign_in is FlinkSignIn.MUTUAL_TLS and url.scheme != "https":
+            raise ValueError("url: must be https:// for the sign-in mutual_tls")
+        open_wire = url.scheme != "https" and url.hostname not in _LOOPBACK
+        if open_wire and self.sign_in is not FlinkSignIn.NONE:
+            raise ValueError(f"url: must be https:// for the sign-in {self.sign_in.value}")
+        return self
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """What a person opens in a browser."""
+        return self.url.rstrip("/")
+
+    def get_client(self) -> FlinkLifecycleClient:
+        """The JobManager, signed in."""
+        return FlinkLifecycleClient(
+            self.url,
+            auth=self._auth(),
+            verify=self._trusted() or True,
+            timeout_seconds=self.timeout_seconds,
+        )
+
+    def get_jars(self) -> JarSource:
+        """Where this cluster's job jars are read from: local paths, https, S3 and Azure."""
+        return JarSource(self._storages().fetchers())
+
+    @contextmanager
+    def get_backend(self, clock: Clock | None = None) -> Iterator[RestBackend]:
+        """The cluster as a place for the eleven actions, until the block ends.
+
+        Args:
+            clock: The time to wait by.
+        """
+        with self.get_client() as client:
+            yield RestBackend(
+                client,
+                self.get_jars(),
+                storage=self._storages().state_storage(state_is_local=self.state_is_local),
+                patience=Patience(
+                    outage_seconds=self.outage_seconds,
+                    operation_seconds=self.operation_seconds,
+                    clock=clock or SystemClock(),
+                ),
+            )
+
+    def _storages(self) -> Storages:
+        return Storages(self.s3_credentials, self.abfs_credentials)
+
+    def _auth(self) -> httpx.Auth | None:
+        if self.sign_in is FlinkSignIn.BASIC and self.user_name and self.password:
+            return httpx.BasicAuth(self.user_name, self.password.get_secret_value())
+        if self.sign_in is FlinkSignIn.BEARER and self.token:
+            return BearerToken(self.token)
+        return None
+
+    def _trusted(self) -> ssl.SSLContext | None:
+        mutual = self.sign_in is FlinkSignIn.MUTUAL_TLS
+        if not (self.ca_file or mutual):
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if mutual and self.client_certificate_file:
+            password = self.client_key_password
+            context.load_cert_chain(
+                self.client_certificate_file,
+                self.client_key_file,
+                password.get_secret_value() if password else None,
+            )
+        return context

@@ -1,0 +1,123 @@
+"""Jars and savepoints in Amazon S3, and in whatever else speaks its protocol.
+
+S3's API: https://docs.aws.amazon.com/AmazonS3/latest/API/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flinkglue.errors import (
+    AuthenticationFailed,
+    CallFailed,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.flink.state_storage import StoredFile
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_s3 import S3Client
+
+SERVICE = "Amazon S3"
+_BY_CODE: dict[str, type[CallFailed]] = {
+    "404": NotFound,
+    "NoSuchKey": NotFound,
+    "NoSuchBucket": NotFound,
+    "403": PermissionDenied,
+    "AccessDenied": PermissionDenied,
+    "InvalidAccessKeyId": AuthenticationFailed,
+    "SignatureDoesNotMatch": AuthenticationFailed,
+    "ExpiredToken": AuthenticationFailed,
+    "SlowDown": Throttled,
+}
+
+
+class S3Files:
+    """Reads files by ``s3://bucket/key``; also spelled ``s3a`` and ``s3p``, as Flink does.
+
+    Args:
+        client: boto3's client.
+    """
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def fetch(self, uri: str, path: Path) -> None:
+        """Download an object into a file.
+
+        Raises:
+            NotFound: There is none.
+            CallFailed: S3 refused, or did not answer.
+        """
+        bucket, key = _parsed(uri)
+        with _told("GetObject", uri):
+            self._client.download_file(bucket, key, str(path))
+
+    def list(self, uri: str) -> list[StoredFile]:
+        """All objects below an address, none when there is nothing.
+
+        Raises:
+            CallFailed: S3 refused, or did not answer.
+        """
+        bucket, key = _parsed(uri)
+        prefix = f"{key.rstrip('/')}/" if key else ""
+        scheme = uri.partition("://")[0]
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        try:
+            with _told("ListObjectsV2", uri):
+                return [
+                    StoredFile(
+                        f"{scheme}://{bucket}/{found['Key']}",
+                        found["Size"],
+                        found["LastModified"].timestamp(),
+                    )
+                    for page in pages
+                    for found in page.get("Contents", ())
+                ]
+        except NotFound:
+            return []
+
+
+def _parsed(uri: str) -> tuple[str, str]:
+    parts = urlsplit(uri)
+    if not parts.netloc:
+        raise InvalidInput("uri", uri, "s3://bucket/key")
+    return parts.netloc, parts.path.lstrip("/")
+
+
+@contextmanager
+def _told(operation: str, resource: str) -> Iterator[None]:
+    from boto3.exceptions import S3TransferFailedError
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        raise _failure(operation, resource, error) from error
+    except (BotoCoreError, S3TransferFailedError) as error:
+        raise ServiceUnavailable(SERVICE, operation, resource, str(error)) from error
+
+
+def _failure(operation: str, resource: str, error: ClientError) -> CallFailed:
+    answer = error.response
+    code = answer.get("Error", {}).get("Code", "")
+    metadata = answer.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode")
+    outage = ServiceUnavailable if status and status >= 500 else CallFailed
+    return _BY_CODE.get(code, outage)(
+        SERVICE,
+        operation,
+        resource,
+        answer.get("Error", {}).get("Message", str(error)),
+        status=status,
+        code=code,
+        request_id=metadata.get("RequestId"),
+    )

@@ -1,0 +1,71 @@
+"""What a watch over a job may do: nothing to a job that was ended on purpose, and not too often."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from flinkglue.lifecycle.health import Degraded, Verdict
+from flinkglue.lifecycle.journal import JournalStore
+from flinkglue.lifecycle.models import Action, JobView, Outcome
+
+_WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
+_LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
+
+
+class Relaunch(StrEnum):
+    """When a watch launches a job again."""
+
+    NEVER = "never"
+    WHEN_DOWN = "when_down"
+    WHEN_UNHEALTHY = "when_unhealthy"
+
+
+def note_wanted(store: JournalStore, outcome: Outcome) -> None:
+    """Remember from an action's success whether the job is meant to run from now on."""
+    if outcome.succeeded and outcome.action not in _LEAVES_IT:
+        wanted = outcome.action not in _WANTS_NO_JOB
+        store.write("wanted", outcome.job_name, {"wanted": wanted})
+
+
+def is_wanted(store: JournalStore, job_name: str) -> bool:
+    """Whether the job is meant to run; so it is until an action ended it."""
+    document = store.read("wanted", job_name)
+    return document is None or bool(document["wanted"])
+
+
+def should_relaunch(verdict: Verdict, view: JobView | None, when: Relaunch) -> bool:
+    """Whether the job is to be launched again; never one that somebody cancelled."""
+    if not isinstance(verdict, Degraded) or when is Relaunch.NEVER:
+        return False
+    if view is not None and view.state in ("CANCELED", "CANCELLING"):
+        return False
+    return verdict.is_down or when is Relaunch.WHEN_UNHEALTHY
+
+
+class RelaunchLimit:
+    """At most so many relaunches of a job within a window of time.
+
+    Args:
+        store: Where they are remembered.
+        most: How many.
+        within_seconds: The window.
+    """
+
+    def __init__(self, store: JournalStore, most: int, within_seconds: float) -> None:
+        self._store = store
+        self._most = most
+        self._within_seconds = within_seconds
+
+    def count(self, job_name: str, now: float) -> bool:
+        """Count one more, before it is made. False: there were as many as are allowed.
+
+        Args:
+            job_name: The job.
+            now: Seconds since the epoch.
+        """
+        document = self._store.read("relaunches", job_name) or {"at": []}
+        recent = [at for at in document["at"] if now - at < self._within_seconds]
+        if len(recent) >= self._most:
+            return False
+        self._store.write("relaunches", job_name, {"at": [*recent, now]})
+        return True
