@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ssl
-from typing import Self
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Self
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, model_validator
 
+from blocks.flink_storage import Storages
 from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, FlinkClusterId, ServicePrincipal
 from flinkglue.azure.names import RESOURCE_NAME_PATTERN
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.rest import FlinkRestClient
+
+if TYPE_CHECKING:
+    from flinkglue.azure.backend import ArmBackend
 
 HTTPS_PATTERN = r"^https://[^\s/]+/?$"
 
@@ -194,6 +203,20 @@ class HDInsightFlinkCluster(Block):
         pattern=r"^https?://\S+$",
         examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
     )
+    abfs_credentials: str | None = Field(
+        default=None,
+        title="Azure Blob Storage Credentials block",
+        description="The name of such a block, for job jars and savepoints at abfs:// or abfss://. "
+        "The actions on Flink jobs need it: they run a jar only when its content is known.",
+        examples=["flink-storage"],
+    )
+    state_is_local: bool = Field(
+        default=False,
+        title="State is on this machine",
+        description="Whether the cluster's file: directories are those of the machine where flows "
+        "run. Only in the local cloud.",
+        examples=[False],
+    )
     portal_url: str = Field(
         default=PORTAL,
         title="Portal URL",
@@ -243,6 +266,44 @@ class HDInsightFlinkCluster(Block):
         if self.flink_rest_url is None:
             return None
         return FlinkRestClient(self.flink_rest_url, verify=self._trusted() or True)
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """What a person opens in a browser, when it is filled in."""
+        return self.flink_rest_url
+
+    @property
+    def savepoint_directory(self) -> str | None:
+        """None: ARM writes savepoints where each job's savepoint.directory says."""
+        return None
+
+    def get_jars(self) -> JarSource:
+        """Where this cluster's job jars are read from."""
+        return JarSource(self._storages().fetchers())
+
+    @contextmanager
+    def get_backend(self, clock: Clock | None = None) -> Iterator[ArmBackend]:
+        """The cluster as a place for the eleven actions, until the block ends.
+
+        Args:
+            clock: The time to wait by.
+        """
+        from blocks.arm_backend import arm_backend
+
+        with ExitStack() as opened:
+            arm = opened.enter_context(self.get_client())
+            flink = None
+            if self.flink_rest_url is not None:
+                flink = opened.enter_context(
+                    FlinkLifecycleClient(self.flink_rest_url, verify=self._trusted() or True)
+                )
+            storage = self._storages().state_storage(state_is_local=self.state_is_local)
+            yield arm_backend(
+                arm, self.cluster_id, self.get_jars(), flink, storage, clock or SystemClock()
+            )
+
+    def _storages(self) -> Storages:
+        return Storages(abfs_credentials=self.abfs_credentials)
 
     def _trusted(self) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None

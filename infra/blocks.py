@@ -70,6 +70,8 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
             arm_endpoint=azure["arm_endpoint"],
             ca_file=ca_file,
             flink_rest_url=azure["flink_rest_url"],
+            abfs_credentials="flink-storage",
+            state_is_local=True,
         ),
         "flink-storage": AzureBlobStorageCredentials(
             connection_string=azure["storage_connection_string"]

@@ -1,0 +1,49 @@
+"""Joins ARM, the cluster's JobManager and the storage of jars to one place for the actions."""
+
+from __future__ import annotations
+
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.models import FlinkClusterId
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.clock import Clock, Pace
+from flinkglue.errors import NotFound
+from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.patience import Patience
+from flinkglue.flink.state_storage import StateStorage
+from flinkglue.lifecycle.models import Jar
+
+
+def arm_backend(
+    arm: ArmClient,
+    cluster: FlinkClusterId,
+    jars: JarSource,
+    flink: FlinkLifecycleClient | None,
+    storage: StateStorage | None,
+    clock: Clock,
+    pace: Pace | None = None,
+) -> ArmBackend:
+    """The cluster as a ``FlinkBackend``.
+
+    Args:
+        arm: Azure Resource Manager.
+        cluster: The cluster.
+        jars: Reads job jars.
+        flink: The cluster's JobManager; None when it cannot be reached.
+        storage: Reads savepoint and checkpoint directories; None when nobody here can.
+        clock: The time to wait by.
+        pace: How often to look; None: each service's own pace.
+    """
+
+    def holds_jar(jar: Jar) -> bool:
+        try:
+            with jars.content(jar, "job.jar"):
+                return True
+        except NotFound:
+            return False
+
+    paced = {"clock": clock} if pace is None else {"clock": clock, "pace": pace}
+    rest = RestBackend(flink, jars, storage=storage, patience=Patience(**paced)) if flink else None
+    return ArmBackend(arm, cluster, holds_jar, flink=rest, patience=ArmPatience(**paced))
