@@ -98,6 +98,7 @@ def artifacts_of(state: State[Any]) -> dict[str, str]:
     )
     with get_client(sync_client=True) as prefect:
         found = prefect.read_artifacts(artifact_filter=wanted)
+    found = [a for a in found if a.key]  # stored results have none
     keys = [a.key for a in found]
     assert sorted(keys) == sorted(set(keys)), "a key stands twice on the page"
     return {a.key: str(a.data) for a in found}
