@@ -16,6 +16,12 @@ from flinkglue.flink.state_storage import StoredFile
 
 EVENTS_PER_SECOND = 10
 DIRECTORY = "file:/state"
+CRASH = "java.lang.IllegalStateException: fails after 50 events"
+# A job id that a restarted JobManager takes again, and its TaskManagers do not.
+SPENT_ID = (
+    "java.lang.IllegalStateException: The library registration references a different set of "
+    "library BLOBs than previous registrations for this job"
+)
 
 
 class Clock:
@@ -64,6 +70,7 @@ class Job:
     savepoint: str | None = None
     discarded: bool = False
     failures: list[str] = field(default_factory=list)
+    is_spent: bool = False
 
     def count(self, now: float) -> int:
         """How many events it has counted."""
@@ -91,6 +98,7 @@ class PretendedCluster:
         self.checkpoint_every_seconds = checkpoint_every_seconds
         self.jobs: dict[str, Job] = {}
         self.stored: dict[str, tuple[int, float]] = {}
+        self.known_to_taskmanagers: set[str] = set()
         self.unwritable = False
         self.stop_fails_after_savepoint = False
         self.operations: dict[str, tuple[float, dict[str, Any] | None]] = {}
@@ -104,6 +112,7 @@ class PretendedCluster:
 
     def kill(self) -> None:
         """Kill and restart it without high availability: jars and state in storage survive."""
+        self.known_to_taskmanagers |= self.jobs.keys()
         self.jobs.clear()
         self.operations.clear()
         self._events.clear()
@@ -131,6 +140,10 @@ class PretendedCluster:
         if job.behaviour is Behaviour.INCOMPATIBLE_STATE and job.restored:
             self.later(1, lambda: self._fail(job, "StateMigrationException: new serializer"))
             return
+        job.is_spent = job.job_id in self.known_to_taskmanagers
+        if job.is_spent:
+            self.later(1, lambda: self._crash(job))
+            return
         self.later(1, lambda: self._run_tasks(job))
         if job.behaviour is Behaviour.BOUNDED:
             self.later(3, lambda: self.end(job, "FINISHED"))
@@ -143,11 +156,13 @@ class PretendedCluster:
         job.tasks_running = not job.is_terminal
 
     def _crash(self, job: Job) -> None:
-        if not job.is_terminal:
-            job.failures.insert(0, "java.lang.IllegalStateException: fails after 50 events")
-            job.tasks_running = False
+        if job.is_terminal:
+            return
+        job.failures.insert(0, SPENT_ID if job.is_spent else CRASH)
+        job.tasks_running = False
+        if not job.is_spent:
             self.later(1, lambda: self._run_tasks(job))
-            self.later(2, lambda: self._crash(job))
+        self.later(2, lambda: self._crash(job))
 
     def _checkpoint(self, job: Job) -> None:
         if job.is_terminal:

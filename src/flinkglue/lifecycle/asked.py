@@ -1,18 +1,13 @@
-"""What a person asks for, checked before any call and made whole with what the journal knows."""
+"""What a person asks for, checked before any call, and made whole with what ran last. Pure."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import count
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 
-from flinkglue.errors import FlinkGlueError, InvalidInput
-from flinkglue.lifecycle.journal import JobRecord, Journal, JournalStore, spec_document, spec_of
-from flinkglue.lifecycle.models import RESTORE_MODES, Action, Difference, Jar, JobSpec, RestoreMode
-from flinkglue.lifecycle.transaction import ActionRequest
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.models import RESTORE_MODES, Action, Jar, JobSpec, RestoreMode
 
 Identify = Callable[[str], Jar]
 """Reads the jar at an address, for its hash and size."""
@@ -135,71 +130,3 @@ class AskedAction:
         else:
             jar = identify(last.jar.uri) if self.action in UPDATING else last.jar
         return self.changes.applied_to(last, self.job_name, jar)
-
-
-def next_intent(journal: Journal, asked_by: str) -> str:
-    """The intent of whoever asks again: a new one only when the last came to a bad end.
-
-    Args:
-        journal: Where intents are remembered.
-        asked_by: Who asks for what, for example ``<flow run id>:UPDATE``.
-    """
-    for attempt in count(1):
-        intent = f"{asked_by}:{attempt}"
-        entry = journal.entry(intent)
-        if entry is None or entry.outcome is None or entry.outcome.succeeded:
-            return intent
-    raise AssertionError("numbers never end")
-
-
-def request_of(
-    asked: AskedAction, intent: str, store: JournalStore, identify: Identify
-) -> ActionRequest:
-    """What is asked for, as the action wants it: the same one however often this intent asks.
-
-    Raises:
-        InvalidInput: What is asked for cannot be, or is not what this intent asked before.
-        CallFailed: The jar could not be read.
-    """
-    filled_in = json.loads(json.dumps(asdict(asked.changes)))
-    known = store.read("request", intent)
-    if known is None:
-        spec = asked.spec(Journal(store).job_record(asked.job_name).returnable_spec, identify)
-        fresh = {"changes": filled_in, "spec": spec_document(spec) if spec else None}
-        store.create("request", intent, fresh)
-        known = store.read("request", intent) or fresh
-    if known["changes"] != filled_in:
-        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
-    return ActionRequest(
-        intent,
-        asked.action,
-        asked.job_name,
-        spec=spec_of(known["spec"]) if known["spec"] else None,
-        savepoint_path=asked.savepoint_path,
-        job_id=asked.job_id,
-        drain=asked.drain,
-        take_over=asked.take_over,
-    )
-
-
-@contextmanager
-def request_remembered(store: JournalStore, intent: str) -> Iterator[None]:
-    """Forgets the request when its intent has ended, or was refused before it did anything."""
-    try:
-        yield
-    except FlinkGlueError:
-        _forget_if_over(store, intent)
-        raise
-    _forget_if_over(store, intent)
-
-
-def _forget_if_over(store: JournalStore, intent: str) -> None:
-    entry = Journal(store).entry(intent)
-    if entry is None or entry.outcome is not None:
-        store.delete("request", intent)
-
-
-def changes_of(request: ActionRequest, record: JobRecord) -> tuple[Difference, ...]:
-    """What a launch changes against what runs or ran last."""
-    last = record.returnable_spec
-    return last.difference(request.spec) if last and request.spec else ()

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 
 
-def job_id_of(intent: str, generation: int) -> str:
+def job_id_of(intent: str, job_name: str, generation: int) -> str:
     """The Flink job id of a launch: 32 hexadecimal digits.
 
     Args:
         intent: What asked for it, for example a flow run's id with its action.
+        job_name: The job; one flow run may act on several.
         generation: How many times the job has been launched. A Flink job id is spent once it was
             used, so each relaunch raises it.
     """
-    return _digits("job", intent, str(generation))
+    return _digits("job", intent, job_name, str(generation))
 
 
-def trigger_id_of(intent: str, generation: int, step: str) -> str:
+def trigger_id_of(intent: str, job_name: str, generation: int, step: str) -> str:
     """The id of a savepoint, stop or disposal: asked for twice, Flink does it once."""
-    return _digits("trigger", intent, str(generation), step)
+    return _digits("trigger", intent, job_name, str(generation), step)
 
 
 def _digits(*parts: str) -> str:

@@ -203,21 +203,22 @@ class Transaction:
     def next_launch(self) -> dict[str, Any]:
         """Generation and Flink job id of a launch that was not made before."""
         generation = self.record().generation + 1
-        return {"generation": generation, "job_id": job_id_of(self.request.intent, generation)}
+        job_id = job_id_of(self.request.intent, self.job_name, generation)
+        return {"generation": generation, "job_id": job_id}
 
     def savepoint_request(self, job_id: str, earlier_path: str | None) -> SavepointRequest:
         """How to ask for this intent's one savepoint."""
-        generation = self.record().generation
         return SavepointRequest(
             job_id=job_id,
-            trigger_id=self.once(
-                "trigger_id",
-                lambda: trigger_id_of(self.request.intent, generation, self.request.action),
-            ),
+            trigger_id=self.once("trigger_id", self._trigger_id),
             earlier_path=earlier_path,
             directory=self.options.savepoint_directory,
             drain=self.request.drain,
         )
+
+    def _trigger_id(self) -> str:
+        generation, asked = self.record().generation, self.request
+        return trigger_id_of(asked.intent, self.job_name, generation, asked.action)
 
     def add_to_ledger(self, job_id: str, path: str) -> None:
         """Write a savepoint into the ledger with what is known of its job."""

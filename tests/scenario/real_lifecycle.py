@@ -1,0 +1,145 @@
+"""Actions on a real Flink cluster, in this process or in one that can be killed."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from flinkglue.clock import Pace
+from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.patience import Patience
+from flinkglue.flink.state_storage import StateStorage, local_files
+from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.file_store import FileStore
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+JARS = ROOT / "jobs" / "flink"
+ENTRY_CLASS = "flinkglue.jobs.StatefulCount"
+QUICK = Pace(first_seconds=0.2, most_seconds=0.5)
+OPTIONS = ActionOptions(ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=QUICK)
+
+
+def wait_for(look: Callable[[], T], seconds: float = 40) -> T:
+    """What is seen as soon as it is true."""
+    give_up_at = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < give_up_at, f"not seen within {seconds:g} s"
+        time.sleep(0.1)
+    return seen
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that the sample job printed."""
+
+    job_id: str
+    total: int
+    label: str
+    event: str
+
+
+class RealJob:
+    """One stateful sample job on one cluster, with a journal of its own.
+
+    Args:
+        rest_url: The JobManager.
+        directory: The journal and the job's output lie below it.
+        job_name: Its name.
+    """
+
+    def __init__(self, rest_url: str, directory: Path, job_name: str) -> None:
+        self.rest_url = rest_url
+        self.directory = directory
+        self.job_name = job_name
+        self.output = directory / "counts.txt"
+        self.journal = Journal(FileStore(directory / "journal"))
+        self.client = FlinkLifecycleClient(rest_url)
+        self.backend = RestBackend(
+            self.client,
+            JarSource(),
+            storage=StateStorage({"file": local_files}),
+            patience=Patience(outage_seconds=60, operation_seconds=60, pace=QUICK),
+        )
+
+    def spec(self, jar: str = "StatefulCount.jar", label: str = "v1", *args: str) -> JobSpec:
+        every = ("--output", str(self.output), "--checkpoint-every-seconds", "1")
+        return JobSpec(
+            self.job_name,
+            JarSource().identify(str(JARS / jar)),
+            ENTRY_CLASS,
+            (*every, "--label", label, *args),
+            parallelism=2,
+        )
+
+    def act(self, action: Action, intent: str, **request: object) -> Outcome:
+        asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
+        return perform(asked, self.backend, self.journal, options=OPTIONS)
+
+    def act_and_be_killed(
+        self, action: Action, intent: str, *, label: str, jar: str, after_seconds: float
+    ) -> bool:
+        """Perform it in a process that gets SIGKILL; whether it was still at it."""
+        command = [sys.executable, "-m", "tests.scenario.real_lifecycle", self.rest_url]
+        command += [str(self.directory), self.job_name, action, intent, label, jar]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        assert process.stdout.readline() == "begin\n"
+        try:
+            process.wait(after_seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.stdout.close()
+        return process.wait() == -signal.SIGKILL
+
+    def live_job_ids(self) -> list[str]:
+        return [job.job_id for job in self.backend.find(self.job_name) if not job.is_terminal]
+
+    def lines(self, job_id: str, event: str = "") -> list[Line]:
+        rows = self.output.read_text().splitlines() if self.output.exists() else []
+        words = [row.split(" ") for row in rows]
+        lines = [Line(word[1], int(word[2]), word[3], word[4]) for word in words]
+        return [line for line in lines if line.job_id == job_id and line.event.startswith(event)]
+
+    def total(self, job_id: str, event: str) -> int:
+        """The total that the job printed with its newest such event."""
+        return wait_for(lambda: self.lines(job_id, event))[-1].total
+
+    def end(self) -> None:
+        for job_id in self.live_job_ids():
+            self.backend.cancel(job_id)
+        self.client.close()
+
+
+def main() -> None:
+    """Perform one action and say when it begins."""
+    parser = argparse.ArgumentParser()
+    for name in ("rest_url", "directory", "job_name", "action", "intent", "label", "jar"):
+        parser.add_argument(name)
+    asked = parser.parse_args()
+    job = RealJob(asked.rest_url, Path(asked.directory), asked.job_name)
+    print("begin", flush=True)
+    job.act(Action(asked.action), asked.intent, **request_for(job, asked))
+
+
+def request_for(job: RealJob, asked: argparse.Namespace) -> dict[str, object]:
+    """The jar goes with the actions that replace what runs."""
+    replaces = asked.action in (Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE)
+    return {"spec": job.spec(asked.jar, asked.label)} if replaces else {}
+
+
+if __name__ == "__main__":
+    main()
