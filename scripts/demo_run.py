@@ -95,27 +95,41 @@ def start(options: argparse.Namespace, running: ExitStack) -> tuple[LocalCloud, 
 
 
 def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
-    """What a person does once: blocks, deployments, a worker, the sample resources."""
-    with step("Registering blocks, deploying the flows, starting a worker"):
+    """What a person does once: blocks, the sample resources, deployments, a worker."""
+    with (
+        step("Registering blocks, setting up the sample Glue job, deploying the flows"),
+        ThreadPoolExecutor() as pool,
+    ):
+        blocks = pool.submit(save_blocks, cloud, prefect)
+        sample = pool.submit(set_up_glue_sample, cloud, prefect)
         prefect.command("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
-        prefect.run_python("-m", "infra.blocks", "local", str(cloud.state.path / "cloud.json"))
         print(indented(prefect.command("deploy", "--all"), only="successfully created"))
         prefect.start_worker()
-    with step("Setting up the sample Glue job: VPC, subnets, connections, IAM, script"):
-        aws = cloud.status()["aws"]
-        prefect.run_python(
-            "-m", "infra.glue_sample", "up",
-            "--endpoint-url", aws["endpoint_url"], "--region", aws["region"],
-            AWS_ACCESS_KEY_ID=aws["access_key_id"],
-            AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
-        )  # fmt: skip
-        # Long enough to be seen; a real run takes a minute to start.
-        cloud.glue_timing(start_delay_seconds=1, run_seconds=3)
+        blocks.result()
+        sample.result()
+    # Long enough to be seen; a real run takes a minute to start.
+    cloud.glue_timing(start_delay_seconds=1, run_seconds=3)
+
+
+def save_blocks(cloud: LocalCloud, prefect: PrefectStack) -> None:
+    """The block types, and blocks with the local cloud's values."""
+    prefect.run_python("-m", "infra.blocks", "local", str(cloud.state.path / "cloud.json"))
+
+
+def set_up_glue_sample(cloud: LocalCloud, prefect: PrefectStack) -> None:
+    """VPC, subnets, connections, IAM role, script and job, as in any account."""
+    aws = cloud.aws
+    prefect.run_python(
+        "-m", "infra.glue_sample", "up",
+        "--endpoint-url", aws["endpoint_url"], "--region", aws["region"],
+        AWS_ACCESS_KEY_ID=aws["access_key_id"],
+        AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
+    )  # fmt: skip
 
 
 def run_word_count(cloud: LocalCloud, prefect: PrefectStack) -> tuple[str, str]:
     """System 1: upload the jar, then submit it with the published parameters."""
-    azure = cloud.status()["azure"]
+    azure = cloud.azure
     with step("Uploading WordCount.jar to the storage account (deployment flink-jar-upload)"):
         run_flow(
             prefect,

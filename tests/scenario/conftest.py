@@ -10,6 +10,7 @@ import pytest
 
 from localcloud.client import LocalCloud
 from localcloud.fixture import cloud, local_cloud, local_cloud_parts
+from scripts.demo_run import save_blocks, set_up_glue_sample
 from scripts.prefect_stack import WORK_POOL, PrefectStack
 
 __all__ = ["cloud", "local_cloud", "local_cloud_parts"]
@@ -49,18 +50,10 @@ def deployed(
     try:
         prefect.start_server()
         prefect.command("work-pool", "create", WORK_POOL, "--type", "process")
-        prefect.run_python(
-            "-m", "infra.blocks", "local", str(local_cloud.state.path / "cloud.json")
-        )
+        save_blocks(local_cloud, prefect)
         prefect.command("deploy", "--all")
         prefect.start_worker()
-        aws = local_cloud.aws
-        prefect.run_python(
-            "-m", "infra.glue_sample", "up",
-            "--endpoint-url", aws["endpoint_url"], "--region", aws["region"],
-            AWS_ACCESS_KEY_ID=aws["access_key_id"],
-            AWS_SECRET_ACCESS_KEY=aws["secret_access_key"],
-        )  # fmt: skip
+        set_up_glue_sample(local_cloud, prefect)
         platform = Platform(local_cloud, prefect)
         uploaded = platform.run(
             "upload-flink-jar/flink-jar-upload",
