@@ -75,9 +75,7 @@ async def serve(connections: int, delay_seconds: float) -> None:
                 }
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 await asyncio.sleep(delay_seconds)
-                kind, content = answer(
-                    connections, headers.get("x-amz-target", ""), body.decode()
-                )
+                kind, content = answer(connections, headers.get("x-amz-target", ""), body.decode())
                 writer.write(
                     f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
                     f"Content-Length: {len(content)}\r\n\r\n".encode()
