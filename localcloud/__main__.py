@@ -28,7 +28,7 @@ examples:
 _FAULT_EXAMPLES = """\
 examples:
   python -m localcloud fault list
-  python -m localcloud fault add 'arm:RunJob' drop_after --times 1
+  python -m localcloud fault add 'arm:ClusterJobs_RunJob' drop_after --times 1
   python -m localcloud fault add 'ec2:DescribeSubnets' delay --seconds 2
   python -m localcloud fault clear
   python -m localcloud fault aws                       lists the fault commands of a part

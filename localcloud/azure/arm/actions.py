@@ -31,11 +31,12 @@ class JobActions:
 
     def new(self, properties: dict[str, Any]) -> ClusterJob:
         """List a row, then submit the job. A name that is taken is no obstacle."""
+        savepoint = properties.get("savePointName")
         job = ClusterJob(
             self.cluster.resource_id, sent_properties(properties), visible_at=self.visible_at
         )
         self.jobs.add(job)
-        self.launcher.begin(job, self.cluster, lambda flink: flink.launch())
+        self.launcher.begin(job, self.cluster, lambda flink: flink.new(savepoint))
         return job
 
     def start(self, properties: dict[str, Any]) -> ClusterJob:

@@ -68,6 +68,10 @@ class FlinkJob:
         else:
             self._job.submitted(flink_job_id)
 
+    def new(self, save_point_name: str | None) -> None:
+        """Run for the first time, from a savepoint when one is named."""
+        self.launch(self._resolve(save_point_name) if save_point_name else None)
+
     def savepoint(self) -> None:
         """Take a savepoint; the job goes on."""
         operation = self._save(stop=False)
