@@ -1,0 +1,135 @@
+"""From what was asked to how it ended: one intent, remembered from its first look to its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import count
+
+from flinkglue.clock import Clock
+from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.asked import AskedAction, Identify
+from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.journal import Journal, JournalStore, spec_document, spec_of
+from flinkglue.lifecycle.models import Difference, JobSpec, Outcome
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.watching import note_wanted
+
+Show = Callable[[tuple[Difference, ...]], None]
+"""Shows what a launch changes, before anything is changed."""
+
+
+def next_intent(journal: Journal, asked_by: str) -> str:
+    """The intent of whoever asks again: a new one only when the last came to a bad end.
+
+    Args:
+        journal: Where intents are remembered.
+        asked_by: Who asks for what, for example ``<flow run id>:UPDATE``.
+    """
+    for attempt in count(1):
+        intent = f"{asked_by}:{attempt}"
+        entry = journal.entry(intent)
+        if entry is None or entry.outcome is None or entry.outcome.succeeded:
+            return intent
+    raise AssertionError("numbers never end")
+
+
+def last_intent(journal: Journal, asked_by: str) -> str:
+    """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
+    for attempt in count(1):
+        if journal.entry(f"{asked_by}:{attempt + 1}") is None:
+            return f"{asked_by}:{attempt}"
+    raise AssertionError("numbers never end")
+
+
+def carry_out(
+    asked: AskedAction,
+    intent: str,
+    *,
+    store: JournalStore,
+    backend: FlinkBackend,
+    identify: Identify,
+    options: ActionOptions | None = None,
+    clock: Clock | None = None,
+    show: Show | None = None,
+) -> Outcome:
+    """Do what was asked, or go on with it where this intent was interrupted.
+
+    Args:
+        asked: What was asked.
+        intent: Who asked; see ``next_intent``.
+        store: The journal's documents.
+        backend: Where the job runs.
+        identify: Reads jars.
+        options: How to go about it.
+        clock: The time to wait by.
+        show: Is shown what changes, before anything is changed.
+
+    Raises:
+        InvalidInput, Refused: Nothing was changed.
+        Conflict: Another intent on this job has not ended.
+        CallFailed, DeadlineExceeded: It has not ended. Call again with the same intent.
+    """
+    journal = Journal(store)
+    with _request_remembered(store, intent):
+        request, changes = _prepared(asked, intent, store, identify)
+        if show is not None:
+            show(changes)
+        outcome = perform(request, backend, journal, options=options, clock=clock)
+    note_wanted(store, outcome)
+    return outcome
+
+
+def _prepared(
+    asked: AskedAction, intent: str, store: JournalStore, identify: Identify
+) -> tuple[ActionRequest, tuple[Difference, ...]]:
+    """The same request however often this intent asks, and what it changes."""
+    asked_changes = json.loads(json.dumps(asdict(asked.changes)))
+    known = store.read("request", intent)
+    if known is None:
+        last = Journal(store).job_record(asked.job_name).returnable_spec
+        spec = asked.spec(last, identify)
+        fresh = {
+            "asked": asked_changes,
+            "spec": spec_document(spec) if spec else None,
+            "changes": [vars(change) for change in _changes(last, spec)],
+        }
+        store.create("request", intent, fresh)
+        known = store.read("request", intent) or fresh
+    if known["asked"] != asked_changes:
+        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
+    request = ActionRequest(
+        intent,
+        asked.action,
+        asked.job_name,
+        spec=spec_of(known["spec"]) if known["spec"] else None,
+        savepoint_path=asked.savepoint_path,
+        job_id=asked.job_id,
+        drain=asked.drain,
+        take_over=asked.take_over,
+    )
+    return request, tuple(Difference(**change) for change in known["changes"])
+
+
+def _changes(last: JobSpec | None, spec: JobSpec | None) -> tuple[Difference, ...]:
+    return last.difference(spec) if last and spec else ()
+
+
+@contextmanager
+def _request_remembered(store: JournalStore, intent: str) -> Iterator[None]:
+    """Forgets the request when its intent has ended, or was refused before it did anything."""
+    try:
+        yield
+    except FlinkGlueError:
+        _forget_if_over(store, intent)
+        raise
+    _forget_if_over(store, intent)
+
+
+def _forget_if_over(store: JournalStore, intent: str) -> None:
+    entry = Journal(store).entry(intent)
+    if entry is None or entry.outcome is not None:
+        store.delete("request", intent)

@@ -1,0 +1,190 @@
+"""What becomes of a job when the one who acted on it was cancelled or died."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.errors import Conflict, DeadlineExceeded
+from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.asked import LAUNCHING, AskedAction
+from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.carrying_out import carry_out
+from flinkglue.lifecycle.journal import Entry, Journal, JournalStore
+from flinkglue.lifecycle.models import Action, Jar, JobView, Outcome
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused
+from flinkglue.lifecycle.watching import note_wanted
+
+_SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
+
+
+class OnCancel(StrEnum):
+    """What becomes of the job when the flow run that acts on it is cancelled."""
+
+    LEAVE = "leave"
+    STOP_WITH_SAVEPOINT = "stop_with_savepoint"
+    CANCEL = "cancel"
+
+
+_ACTIONS = {OnCancel.STOP_WITH_SAVEPOINT: Action.STOP, OnCancel.CANCEL: Action.CANCEL}
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """An action whose process is dead.
+
+    Args:
+        asked: What was asked.
+        intent: Its intent; see ``last_intent``.
+        store: The journal's documents.
+        backend: Where the job runs.
+        options: How to go about it.
+        tell: Takes a line for people.
+        clock: The time to wait by.
+        settle_seconds: How long to wait for a launch that was under way to be seen running.
+    """
+
+    asked: AskedAction
+    intent: str
+    store: JournalStore
+    backend: FlinkBackend
+    tell: Callable[[str], None]
+    options: ActionOptions = field(default_factory=ActionOptions)
+    clock: Clock = field(default_factory=SystemClock)
+    settle_seconds: float = 60
+
+    @property
+    def _journal(self) -> Journal:
+        return Journal(self.store)
+
+    def what_is_left(self) -> JobView | None:
+        """Tell what runs now and how to go on; changes nothing."""
+        entry = self._journal.entry(self.intent)
+        view = self._tell_of_job()
+        if _is_open(entry):
+            self.tell(
+                f"{self.asked.action} of {self.asked.job_name} has not ended. Retry this flow run "
+                "to go on with it; another run may act on the job only with take_over."
+            )
+        return view
+
+    def after_cancellation(self, on_cancel: OnCancel) -> None:
+        """Do with the job what was asked for, and let go of it. Safe to interrupt and repeat.
+
+        A run that had not begun to act, or was done, leaves the job alone, whatever was asked for.
+        """
+        entry = self._journal.entry(self.intent)
+        action = _ACTIONS.get(on_cancel)
+        ending = self._journal.entry(self._ending_intent(action)) if action else None
+        if not (_is_open(entry) or _is_open(ending)):
+            self._tell_of_job()
+            return
+        if action is not None:
+            self._end_job(action, entry)
+        entry = self._journal.entry(self.intent)
+        if entry is not None and _is_open(entry):
+            self._give_up(entry)
+
+    def _ending_intent(self, action: Action) -> str:
+        return f"{self.intent}:{action}"
+
+    def _end_job(self, action: Action, entry: Entry | None) -> None:
+        """Stop or cancel the job; an interrupted stop or cancellation is simply finished."""
+        try:
+            if entry is not None and entry.action is action and _is_open(entry):
+                outcome = carry_out(
+                    self.asked,
+                    self.intent,
+                    store=self.store,
+                    backend=self.backend,
+                    identify=_no_jar,
+                    options=self.options,
+                    clock=self.clock,
+                )
+            else:
+                self._settle(entry, action)
+                outcome = self._perform(action)
+        except Refused as refused:
+            self.tell(f"There was nothing to end: {refused.reason}")
+            return
+        note_wanted(self.store, outcome)
+        for line in (*outcome.story, outcome.failure):
+            if line:
+                self.tell(line)
+
+    def _perform(self, action: Action) -> Outcome:
+        request = ActionRequest(
+            self._ending_intent(action), action, self.asked.job_name, take_over=True
+        )
+        return perform(request, self.backend, self._journal, options=self.options, clock=self.clock)
+
+    def _settle(self, entry: Entry | None, action: Action) -> None:
+        """Wait for a launch that is on its way: what cannot be seen cannot be ended."""
+        if entry is None or entry.action not in LAUNCHING or not _launched(entry):
+            return
+
+        def is_there(view: JobView | None) -> bool:
+            if view is None or view.is_terminal:
+                return view is not None
+            return action is Action.CANCEL or view.is_running_for_real
+
+        try:
+            wait_until(
+                self._view,
+                is_there,
+                waited_for=f"The launch of {self.asked.job_name}",
+                deadline_seconds=self.settle_seconds,
+                pace=_SETTLE_PACE,
+                clock=self.clock,
+            )
+        except DeadlineExceeded as late:
+            self.tell(str(late))
+
+    def _give_up(self, entry: Entry) -> None:
+        view = self._tell_of_job()
+        newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
+        outcome = Outcome(
+            entry.action,
+            entry.job_name,
+            job_id=view.job_id if view else "",
+            state=view.state if view else "",
+            savepoint_path=newest.path if newest else None,
+            failure="the flow run was cancelled",
+            story=entry.story,
+        )
+        try:
+            self._journal.end(entry, outcome)
+        except Conflict:
+            return  # the action that ended the job has given it up already
+        if view is not None and not view.is_terminal and entry.action in LAUNCHING:
+            note_wanted(self.store, replace(outcome, failure=""))
+
+    def _tell_of_job(self) -> JobView | None:
+        view = self._view()
+        if view is None:
+            self.tell(f"No Flink job of {self.asked.job_name} is known to the cluster.")
+        else:
+            self.tell(f"Flink job {view.job_id} of {self.asked.job_name} is {view.in_words()}.")
+        newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
+        if newest is not None:
+            self.tell(f"Its newest savepoint is {newest.path}")
+        return view
+
+    def _view(self) -> JobView | None:
+        job_id = self._journal.job_record(self.asked.job_name).job_id
+        view = self.backend.view(job_id) if job_id else None
+        return view or next(iter(self.backend.find(self.asked.job_name)), None)
+
+
+def _is_open(entry: Entry | None) -> bool:
+    return entry is not None and entry.outcome is None
+
+
+def _launched(entry: Entry) -> bool:
+    return any(name.endswith("_launch") for name in entry.facts)
+
+
+def _no_jar(uri: str) -> Jar:
+    raise AssertionError(f"a job is ended without its jar {uri}")
