@@ -40,6 +40,7 @@ class Boundaries:
     Attributes:
         passed: What was called.
         at: The number of the call to interrupt, from 0; None: none.
+        at_what: Interrupt each call that is this one; empty: none.
         before: Whether it is interrupted before it is done, or after.
         interrupt: What happens then.
     """
@@ -47,16 +48,18 @@ class Boundaries:
     def __init__(self) -> None:
         self.passed: list[str] = []
         self.at: int | None = None
+        self.at_what = ""
         self.before = True
         self.interrupt: Callable[[], None] = _die
 
     def cross(self, what: str, call: Callable[[], Any]) -> Any:
         number = len(self.passed)
         self.passed.append(what)
-        if number == self.at and self.before:
+        is_meant = number == self.at or what == self.at_what
+        if is_meant and self.before:
             self.interrupt()
         answer = call()
-        if number == self.at and not self.before:
+        if is_meant and not self.before:
             self.interrupt()
         return answer
 

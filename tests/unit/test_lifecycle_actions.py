@@ -140,10 +140,17 @@ def test_stateless_update_loses_the_count(world: World) -> None:
 
 @pytest.mark.parametrize("action", [Action.LAST_STATE_UPDATE, Action.RE_LAUNCH])
 def test_the_newest_checkpoint_of_the_ended_job_is_taken(world: World, action: Action) -> None:
-    """A checkpoint known before the cancellation may be subsumed by a newer one."""
+    """The checkpoint that was known before the cancellation is subsumed by a newer one."""
     old = world.running()
-    outcome = world.act(action, "run-2")
-    assert outcome.succeeded
+    known = old.checkpoints[-1][1]
+
+    def let_a_checkpoint_pass() -> None:
+        world.clock.sleep(5)
+
+    world.boundaries.interrupt = let_a_checkpoint_pass
+    world.boundaries.at_what = f"PATCH /jobs/{old.job_id}"
+    outcome = world.act(action, "run-2").raise_for_failure()
+    assert known not in world.jobmanager.stored
     assert world.job().restored == old.checkpoints[-1][1] == outcome.savepoint_path
     assert 0 < world.job().count_at_start <= old.count_at_end
 
