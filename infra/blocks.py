@@ -4,7 +4,7 @@ python -m infra.blocks register               the block types only; fill the blo
 python -m infra.blocks local [CLOUD.json]     also blocks with the values of a running local cloud
                                               (default: .localcloud/cloud.json)
 
-The flows look for these names: hdinsight-flink, flink-storage and aws.
+The flows look for these names: hdinsight-flink, flink, flink-storage and aws.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from prefect_aws.client_parameters import AwsClientParameters
 from prefect_azure import AzureBlobStorageCredentials
 
 from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
+from blocks.flink import FlinkRestCluster
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
     KeyVaultServicePrincipal,
     HDInsightFlinkCluster,
+    FlinkRestCluster,
     AzureBlobStorageCredentials,
     AwsCredentials,
 )
@@ -70,6 +72,12 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
             arm_endpoint=azure["arm_endpoint"],
             ca_file=ca_file,
             flink_rest_url=azure["flink_rest_url"],
+            abfs_credentials="flink-storage",
+            state_is_local=True,
+        ),
+        "flink": FlinkRestCluster(
+            url=azure["flink_rest_url"],
+            s3_credentials="aws",
             abfs_credentials="flink-storage",
             state_is_local=True,
         ),

@@ -56,16 +56,19 @@ class RelaunchLimit:
         self._most = most
         self._within_seconds = within_seconds
 
-    def count(self, job_name: str, now: float) -> bool:
+    def count(self, job_name: str, asked_by: str, now: float) -> bool:
         """Count one more, before it is made. False: there were as many as are allowed.
 
         Args:
             job_name: The job.
+            asked_by: Who makes it; asked again by the same, it is counted once.
             now: Seconds since the epoch.
         """
-        document = self._store.read("relaunches", job_name) or {"at": []}
-        recent = [at for at in document["at"] if now - at < self._within_seconds]
+        document = self._store.read("relaunches", job_name) or {"made": {}}
+        recent = {by: at for by, at in document["made"].items() if now - at < self._within_seconds}
+        if asked_by in recent:
+            return True
         if len(recent) >= self._most:
             return False
-        self._store.write("relaunches", job_name, {"at": [*recent, now]})
+        self._store.write("relaunches", job_name, {"made": {**recent, asked_by: now}})
         return True

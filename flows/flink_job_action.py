@@ -1,0 +1,128 @@
+"""Deployment flink-job-action: any of the eleven actions, on any Flink cluster."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from prefect import flow, runtime
+
+from blocks.flink_choice import FlinkClusterChoice, cluster_of
+from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, JobName, Parallelism, Positive
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
+from flinkglue.lifecycle.readiness import ReadyLimits
+from tasks.flink_action_hooks import asked_by, end_as_asked, tell_what_is_left
+from tasks.flink_actions import Manner, perform_flink_action
+
+
+def asked_of(parameters: dict[str, Any]) -> AskedAction:
+    """What a run's parameters ask for.
+
+    Raises:
+        InvalidInput: They do not fit together; names the field.
+    """
+    args = parameters["args"]
+    changes = JobChanges(
+        jar=parameters["jar"],
+        entry_class=parameters["entry_class"],
+        args=None if args is None else tuple(args),
+        parallelism=parameters["parallelism"],
+        flink_configuration=parameters["flink_configuration"],
+        allow_non_restored_state=parameters["allow_non_restored_state"],
+        restore_mode=parameters["restore_mode"],
+    )
+    return AskedAction(
+        Action(parameters["action"]),
+        parameters["job_name"],
+        changes,
+        savepoint_path=parameters["savepoint"] or None,
+        job_id=parameters["job_id"],
+        drain=parameters["drain"],
+        take_over=parameters["take_over"],
+    )
+
+
+@flow(
+    name="flink-job-action",
+    flow_run_name="{action} {job_name}",
+    on_cancellation=[end_as_asked(asked_of)],
+    on_crashed=[tell_what_is_left(asked_of)],
+)
+def flink_job_action(
+    action: Action,
+    job_name: JobName,
+    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
+    jar: JarAddress | None = None,
+    entry_class: JavaClass | None = None,
+    args: list[str] | None = None,
+    parallelism: Parallelism | None = None,
+    flink_configuration: dict[str, str] | None = None,
+    savepoint: str = "",
+    allow_non_restored_state: bool = False,
+    restore_mode: RestoreMode = "NO_CLAIM",
+    job_id: JobId = "",
+    drain: bool = False,
+    roll_back: bool = True,
+    stable_seconds: Positive = 10,
+    ready_within_seconds: Positive = 300,
+    on_cancel: OnCancel = OnCancel.LEAVE,
+    deadline_minutes: Positive = 60,
+    take_over: bool = False,
+) -> dict[str, Any]:
+    """Do one of the eleven actions on a Flink job, exactly once, and see it through.
+
+    A run that crashed goes on where it was when it is retried; nothing is started twice. A run
+    whose action came to a bad end tries anew.
+
+    Args:
+        action: NEW starts a job for the first time. START goes on from the newest savepoint. STOP
+            ends it with a savepoint. UPDATE stops it with a savepoint and starts the new jar from
+            it, or returns to the old one. STATELESS_UPDATE starts without state. LAST_STATE_UPDATE
+            starts from the newest checkpoint. SAVEPOINT, LIST_SAVEPOINT. CANCEL ends it without a
+            savepoint. DELETE forgets it. RE_LAUNCH brings a failed one back.
+        job_name: The name that people and Flink know the job by.
+        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name,
+            for example flink-rest-cluster/flink.
+        jar: The jar's address: a path on the worker, https://, s3:// or abfs://. Left out, the jar
+            of the last launch; an update reads it anew.
+        entry_class: The full name of the class with main(). Left out, as it ran last, or what the
+            jar's manifest says.
+        args: Arguments of main(), one per item. None: as it ran last.
+        parallelism: How many tasks run side by side. None: as it ran last, or 1.
+        flink_configuration: Settings of the job; what its code sets wins. None: as it ran last.
+        savepoint: A savepoint or retained checkpoint to start from, for NEW, START,
+            LAST_STATE_UPDATE and RE_LAUNCH.
+        allow_non_restored_state: Start also when the savepoint has state that the job lacks.
+        restore_mode: NO_CLAIM leaves the savepoint in place, CLAIM lets Flink delete it.
+        job_id: The Flink job that is meant, where the name alone does not tell.
+        drain: Only for STOP for good: let the sources end first.
+        roll_back: Whether an update must be able to return to what ran before.
+        stable_seconds: How long a launched job must run without a restart before it counts.
+        ready_within_seconds: The longest time until then.
+        on_cancel: What happens to the job when this run is cancelled while it waits. leave: it is
+            left as it is. stop_with_savepoint or cancel: it is ended.
+        deadline_minutes: The longest time for all of it. The job is left as it is then, and a
+            retry of this run goes on.
+        take_over: Give up the unfinished action of another run on this job, which must be dead.
+
+    Returns:
+        How it ended: job id, state, savepoint, story.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        Conflict: Refused: the job is not in a state for this, or another run acts on it.
+        JobFailed: The action failed, with its whole story.
+    """
+    asked = asked_of(locals())
+    ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
+    manner = Manner(deadline_minutes * 60, roll_back, ready)
+    chosen = cluster_of("cluster", cluster)
+    outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), manner)
+    return summary(outcome.raise_for_failure())
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as plain values."""
+    return {name: value for name, value in asdict(outcome).items() if name != "changes"}

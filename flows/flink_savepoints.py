@@ -1,0 +1,81 @@
+"""Deployment flink-savepoints: takes savepoints of jobs, and disposes of old ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow, runtime
+from pydantic import Field
+
+from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
+from flinkglue.errors import FlinkGlueError, JobFailed
+from flinkglue.flink.inputs import JobName, Positive
+from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.retention import Retention
+from tasks.flink_actions import (
+    Manner,
+    dispose_of_savepoints,
+    forget_old_intents,
+    perform_flink_action,
+)
+from tasks.flink_savepoint_page import JobReport, show_report
+
+REMEMBER_DAYS = 30
+"""So long can an action's run be retried and be known as the same."""
+
+
+@flow(name="flink-savepoints", flow_run_name="savepoints of {job_names}")
+def flink_savepoints(
+    job_names: Annotated[list[JobName], Field(min_length=1)],
+    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
+    keep: Annotated[int, Field(ge=1)] | None = None,
+    most_age_days: Positive | None = None,
+    deadline_minutes: Positive = 30,
+) -> dict[str, Any]:
+    """Take a savepoint of each job, then dispose of those that the limits let go.
+
+    The newest savepoint, one that a running job started from, and savepoints that were not taken
+    here are never disposed of. A job that cannot be done does not keep the others from it.
+
+    Args:
+        job_names: The jobs, one per item.
+        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
+        keep: How many of the newest stay. None: any number.
+        most_age_days: How old a savepoint may become. None: at any age it stays.
+        deadline_minutes: The longest time for one savepoint.
+
+    Returns:
+        For each job the new savepoint and what was disposed of.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        JobFailed: At least one job could not be done; tells each.
+    """
+    retention = Retention(keep, most_age_days * 86400 if most_age_days else None)
+    chosen = cluster_of("cluster", cluster)
+    manner = Manner(deadline_minutes * 60)
+    limited = keep is not None or most_age_days is not None
+    reports = [
+        _one_job(chosen, name, manner, retention if limited else None)
+        for name in dict.fromkeys(job_names)
+    ]
+    show_report(reports)
+    forget_old_intents(REMEMBER_DAYS)
+    if failed := [report for report in reports if report.failure]:
+        told = "; ".join(f"{report.job_name}: {report.failure}" for report in failed)
+        raise JobFailed(f"{len(failed)} of {len(reports)} jobs could not be done: {told}")
+    return {report.job_name: report.summary() for report in reports}
+
+
+def _one_job(
+    cluster: FlinkCluster, job_name: str, manner: Manner, retention: Retention | None
+) -> JobReport:
+    asked = AskedAction(Action.SAVEPOINT, job_name)
+    by = f"{runtime.flow_run.id}:{asked.action}:{job_name}"
+    try:
+        outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+        disposals = retention and dispose_of_savepoints(cluster, job_name, retention)
+    except FlinkGlueError as error:
+        return JobReport(job_name, failure=str(error))
+    return JobReport(job_name, outcome.savepoint_path or "", disposals)

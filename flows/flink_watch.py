@@ -1,0 +1,104 @@
+"""Deployment flink-watch: judges how jobs are, and brings them back if it is told to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from prefect import flow, runtime
+from pydantic import Field
+
+from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
+from flinkglue.errors import FlinkGlueError, JobFailed
+from flinkglue.flink.inputs import JobName, Positive
+from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.health import HealthLimits
+from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.watching import Relaunch, should_relaunch
+from tasks.flink_actions import Manner, perform_flink_action
+from tasks.flink_health import (
+    Finding,
+    count_relaunch,
+    judge_flink_jobs,
+    show_findings,
+    tell_of_finding,
+)
+
+
+@flow(name="flink-watch", flow_run_name="health of {job_names}")
+def flink_watch(
+    job_names: Annotated[list[JobName], Field(min_length=1)],
+    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
+    watch_seconds: Annotated[float, Field(ge=0, le=3600)] = 60,
+    every_seconds: Positive = 10,
+    most_restarts: Annotated[int, Field(ge=0)] = 2,
+    most_failed_checkpoints: Annotated[int, Field(ge=0)] = 2,
+    checkpoint_within_seconds: Positive = 600,
+    least_taskmanagers: Annotated[int, Field(ge=1)] | None = None,
+    relaunch: Relaunch = Relaunch.NEVER,
+    most_relaunches: Annotated[int, Field(ge=1)] = 3,
+    relaunch_window_hours: Positive = 6,
+    deadline_minutes: Positive = 30,
+) -> dict[str, Any]:
+    """Look at jobs for a while, judge how they are, and bring back those that are down.
+
+    A job counts as well only when all its tasks run, it does not restart again and again, and its
+    checkpoints complete. A job that was stopped or cancelled on purpose, or that an action is
+    working on, is left alone. For every job there is an event: flink-job.healthy,
+    flink-job.finished, flink-job.degraded, flink-job.re-launched or flink-job.not-judged.
+
+    Args:
+        job_names: The jobs, one per item.
+        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
+        watch_seconds: How long to look.
+        every_seconds: The pause between two looks.
+        most_restarts: More restarts in that time are a crash loop.
+        most_failed_checkpoints: More failed checkpoints in that time are unhealthy.
+        checkpoint_within_seconds: A checkpoint must complete in this time; counts only when
+            watch_seconds is longer.
+        least_taskmanagers: Fewer task managers are unhealthy. None: any number is fine.
+        relaunch: never; when_down: bring a job back that has failed or is gone, from its newest
+            retained state; when_unhealthy: also one that still runs but is not well.
+        most_relaunches: More of them within the window are not made.
+        relaunch_window_hours: That window.
+        deadline_minutes: The longest time for one relaunch.
+
+    Returns:
+        For each job its condition and why.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        JobFailed: At least one job is not well and was not brought back; tells each.
+    """
+    limits = HealthLimits(
+        most_restarts, most_failed_checkpoints, checkpoint_within_seconds, least_taskmanagers
+    )
+    chosen = cluster_of("cluster", cluster)
+    names = list(dict.fromkeys(job_names))
+    findings = judge_flink_jobs(chosen, names, limits, watch_seconds, every_seconds)
+    manner = Manner(deadline_minutes * 60)
+    window_seconds = relaunch_window_hours * 3600
+    for place, finding in enumerate(findings):
+        if finding.verdict and should_relaunch(finding.verdict, finding.view, relaunch):
+            findings[place] = _relaunched(chosen, finding, manner, most_relaunches, window_seconds)
+        tell_of_finding(findings[place])
+    show_findings(findings)
+    if unwell := [finding for finding in findings if finding.is_unwell]:
+        told = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
+        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are not well: {told}")
+    return {finding.job_name: finding.condition for finding in findings}
+
+
+def _relaunched(
+    cluster: FlinkCluster, finding: Finding, manner: Manner, most: int, window_seconds: float
+) -> Finding:
+    asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
+    by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
+    if not count_relaunch(asked.job_name, by, most, window_seconds):
+        why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
+        return replace(finding, not_relaunched=why)
+    try:
+        outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+    except FlinkGlueError as error:
+        return replace(finding, not_relaunched=f"could not be re-launched: {error}")
+    return replace(finding, relaunched_as=outcome.job_id)

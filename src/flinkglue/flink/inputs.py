@@ -1,0 +1,14 @@
+"""Types of what a person fills in about a Flink job: forms get the pattern."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+JobName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+JarAddress = Annotated[str, Field(pattern=r"^\S+\.jar$")]
+JavaClass = Annotated[str, Field(pattern=r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")]
+JobId = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
+Parallelism = Annotated[int, Field(ge=1, le=32768)]
+Positive = Annotated[float, Field(gt=0)]

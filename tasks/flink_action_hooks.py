@@ -1,0 +1,95 @@
+"""What becomes of a Flink job when the flow run that acts on it is cancelled or crashes.
+
+Prefect runs an on_cancellation hook in the flow's process, ends that process when it takes longer
+than 30 s, and runs the hook again in the worker's. So it knows nothing but the flow run, and bears
+being interrupted and repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
+from prefect.states import State
+from prefect.utilities.callables import get_parameter_defaults
+
+from blocks.flink_choice import cluster_of
+from flinkglue.errors import FlinkGlueError
+from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.carrying_out import last_intent
+from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
+from flinkglue.lifecycle.journal import Journal
+from tasks.flink_actions import Manner
+from tasks.journal import variable_store
+
+Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
+Asked = Callable[[dict[str, Any]], AskedAction]
+
+
+def asked_by(flow_run_id: object, asked: AskedAction) -> str:
+    """Who asks for what: the beginning of the intents of a flow run."""
+    return f"{flow_run_id}:{asked.action}"
+
+
+def end_as_asked(asked_of: Asked) -> Hook:
+    """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says.
+
+    Args:
+        asked_of: What the parameters ask for.
+    """
+
+    def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+        with _interrupted(flow, flow_run, asked_of) as (interrupted, parameters):
+            interrupted.after_cancellation(OnCancel(parameters["on_cancel"]))
+
+    hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
+    return hook
+
+
+def tell_what_is_left(asked_of: Asked) -> Hook:
+    """A hook that logs what still runs, and how to go on.
+
+    Args:
+        asked_of: What the parameters ask for.
+    """
+
+    def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+        with _interrupted(flow, flow_run, asked_of) as (interrupted, _):
+            interrupted.what_is_left()
+
+    hook.__name__ = "tell_what_is_left"
+    return hook
+
+
+@contextmanager
+def _interrupted(
+    flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked
+) -> Iterator[tuple[Interrupted, dict[str, Any]]]:
+    logger = flow_run_logger(flow_run, flow)
+    try:
+        # A deployment's run does not name the parameters that were left as they are.
+        given = get_parameter_defaults(flow.fn) | flow_run.parameters
+        parameters = flow.validate_parameters(given)
+        asked = asked_of(parameters)
+        cluster = cluster_of("cluster", parameters["cluster"])
+        manner = Manner(deadline_seconds=parameters["deadline_minutes"] * 60)
+        clock = DeadlineClock(f"The end of {asked.job_name}", manner.deadline_seconds)
+        with variable_store() as store, cluster.get_backend(clock) as backend:
+            intent = last_intent(Journal(store), asked_by(flow_run.id, asked))
+            interrupted = Interrupted(
+                asked,
+                intent,
+                store,
+                backend,
+                tell=logger.warning,
+                options=manner.options(cluster),
+                clock=clock,
+            )
+            yield interrupted, parameters
+    except FlinkGlueError as fault:
+        logger.error("Look at the job yourself; what runs could not be settled: %s", fault)

@@ -1,0 +1,106 @@
+"""What a flow run's page shows about an action on a Flink job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from blocks.flink_choice import FlinkCluster
+from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Difference, Outcome, Savepoint
+
+
+def show_changes(changes: Sequence[Difference]) -> None:
+    """What a launch changes, shown before anything is changed."""
+    if changes:
+        create_table_artifact(
+            [{"what": change.field, "now": change.old, "then": change.new} for change in changes],
+            key="flink-changes",
+            description="What this action changes, against what runs or ran last",
+        )
+
+
+def show_outcome(cluster: FlinkCluster, outcome: Outcome) -> None:
+    """How an action ended, with its story and links."""
+    if outcome.job_id and (link := job_link(cluster, outcome)):
+        create_link_artifact(
+            link, link_text=f"{outcome.job_id} in the Flink dashboard", key="flink-dashboard"
+        )
+    if outcome.action is Action.LIST_SAVEPOINT:
+        show_savepoints(outcome.job_name, outcome.savepoints)
+    create_markdown_artifact(
+        outcome_markdown(cluster, outcome),
+        key="flink-action",
+        description=f"{outcome.action} of {outcome.job_name}: {_result(outcome)}",
+    )
+
+
+def show_savepoints(job_name: str, savepoints: Sequence[Savepoint]) -> None:
+    """The ledger together with what lies in the directory."""
+    create_table_artifact(
+        [savepoint_row(savepoint) for savepoint in savepoints],
+        key="flink-savepoints",
+        description=f"{len(savepoints)} savepoints of {job_name}, newest first",
+    )
+
+
+def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
+    """A savepoint as a row of a table."""
+    stored = {True: "yes", False: "no", None: "not looked"}[savepoint.is_stored]
+    return {
+        "taken at": in_words(savepoint.taken_at),
+        "path": savepoint.path,
+        "stored": stored,
+        "size": savepoint.size_bytes,
+        "job id": savepoint.job_id,
+        "by": savepoint.origin,
+        "format": savepoint.format,
+        "Flink": savepoint.flink_version,
+        "jar": savepoint.jar_sha256[:12],
+        "args": " ".join(savepoint.args),
+        "parallelism": savepoint.parallelism or None,
+    }
+
+
+def outcome_markdown(cluster: FlinkCluster, outcome: Outcome) -> str:
+    """The outcome as a table, and its story as a list."""
+    link = job_link(cluster, outcome)
+    job_id = f"`{outcome.job_id}`" if outcome.job_id else "-"
+    rows = [
+        ("Job", f"`{outcome.job_name}`"),
+        ("Result", f"**{_result(outcome)}**"),
+        ("Job id", f"[{job_id}]({link})" if outcome.job_id and link else job_id),
+        ("Job id before", f"`{outcome.previous_job_id}`" if outcome.previous_job_id else "-"),
+        ("State", outcome.state or "-"),
+        ("Savepoint", f"`{outcome.savepoint_path}`" if outcome.savepoint_path else "-"),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    failure = f"\n\n> {outcome.failure}" if outcome.failure else ""
+    story = "\n".join(f"1. {line}" for line in outcome.story)
+    return f"| {outcome.action} | |\n|---|---|\n{table}{failure}\n\n{story}"
+
+
+def job_link(cluster: FlinkCluster, outcome: Outcome) -> str | None:
+    """The job's page of the Flink dashboard, where there is one."""
+    dashboard = cluster.dashboard_url
+    if dashboard is None:
+        return None
+    kind = "completed" if outcome.state in TERMINAL_STATES else "running"
+    return f"{dashboard}/#/job/{kind}/{outcome.job_id}"
+
+
+def in_words(seconds: float) -> str:
+    """A time of day for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds")
+
+
+def _result(outcome: Outcome) -> str:
+    if outcome.rolled_back:
+        return "failed, the old job runs again"
+    return "failed" if outcome.failure else "done"

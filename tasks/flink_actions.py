@@ -1,0 +1,127 @@
+"""The eleven actions on a Flink job, and the retention of its savepoints."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from blocks.flink_choice import FlinkCluster
+from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.carrying_out import carry_out, next_intent
+from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.inventory import Disposals, apply_retention
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.transaction import ActionOptions
+from tasks.flink_action_page import show_changes, show_outcome
+from tasks.journal import variable_journal, variable_store
+from tasks.policy import passing_fault
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to go about an action.
+
+    Args:
+        deadline_seconds: The longest time for all of it.
+        roll_back: Whether an update must be able to return to what ran before.
+        ready: What is asked of a launched job before it counts as running.
+    """
+
+    deadline_seconds: float = 3600
+    roll_back: bool = True
+    ready: ReadyLimits = field(default_factory=ReadyLimits)
+
+    def options(self, cluster: FlinkCluster) -> ActionOptions:
+        """The same, for this cluster."""
+        return ActionOptions(
+            savepoint_directory=cluster.savepoint_directory,
+            ready=self.ready,
+            roll_back=self.roll_back,
+        )
+
+
+@task(
+    name="perform_flink_action",
+    task_run_name="{asked.action} {asked.job_name}",
+    cache_policy=NO_CACHE,  # the journal knows what was done, and a job changes
+    persist_result=False,
+    # Safe to repeat: the same intent goes on where it was, and submits nothing twice.
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=passing_fault,
+)
+def perform_flink_action(
+    cluster: FlinkCluster, asked: AskedAction, asked_by: str, manner: Manner
+) -> Outcome:
+    """Do an action, or go on with it where an earlier process was interrupted.
+
+    Args:
+        cluster: Where the job runs.
+        asked: What was asked.
+        asked_by: Who asked for what, for example ``<flow run id>:UPDATE``. When what it asked for
+            last came to a bad end, this is a new try; otherwise the same one goes on.
+        manner: How to go about it.
+
+    Raises:
+        InvalidInput, Refused, Conflict: Nothing was changed.
+        CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
+    """
+    logger = get_run_logger()
+    clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
+    with variable_store(logger.info) as store, cluster.get_backend(clock) as backend:
+        outcome = carry_out(
+            asked,
+            next_intent(Journal(store), asked_by),
+            store=store,
+            backend=backend,
+            identify=cluster.get_jars().identify,
+            options=manner.options(cluster),
+            clock=clock,
+            show=show_changes,
+        )
+    show_outcome(cluster, outcome)
+    (logger.error if outcome.failure else logger.info)(
+        "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
+    )
+    return outcome
+
+
+@task(
+    name="dispose_of_savepoints",
+    task_run_name="dispose_of_savepoints of {job_name}",
+    cache_policy=NO_CACHE,  # the ledger changes
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=passing_fault,  # one that is gone is fine
+)
+def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Retention) -> Disposals:
+    """Dispose of the savepoints that the limits let go; the ledger forgets them after that.
+
+    Raises:
+        CallFailed: The cluster did not answer.
+    """
+    with variable_journal() as journal, cluster.get_backend() as backend:
+        disposals = apply_retention(job_name, retention, backend, journal, time.time)
+    logger = get_run_logger()
+    for savepoint in disposals.disposed:
+        logger.info("Disposed of %s", savepoint.path)
+    for savepoint, reason in disposals.failed:
+        logger.warning("%s could not be disposed of: %s", savepoint.path, reason)
+    if disposals.skipped:
+        logger.warning("No savepoint of %s was looked at: %s", job_name, disposals.skipped)
+    return disposals
+
+
+@task(name="forget_old_intents", cache_policy=NO_CACHE, persist_result=False)
+def forget_old_intents(older_than_days: float) -> None:
+    """Delete what the journal says of actions that ended long ago."""
+    with variable_store() as store:
+        forgotten = store.forget_ended_intents(older_than_days * 86400)
+    get_run_logger().info("Forgot %d actions that ended long ago", forgotten)

@@ -1,0 +1,176 @@
+"""How Flink jobs are: judged by several looks, told as events, counted when brought back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+
+from blocks.flink_choice import FlinkCluster
+from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.health import Degraded, HealthLimits, Sample, Verdict, verdict
+from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted
+from tasks.journal import variable_store
+from tasks.policy import passing_fault
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a watch found about a job.
+
+    Args:
+        job_name: The job.
+        verdict: How it is; None when it was not judged.
+        view: The job as it was seen last.
+        not_judged: Why it was not judged.
+        relaunched_as: The Flink job id that it was brought back under.
+        not_relaunched: Why it was not brought back although it was to be.
+    """
+
+    job_name: str
+    verdict: Verdict | None = None
+    view: JobView | None = None
+    not_judged: str = ""
+    relaunched_as: str = ""
+    not_relaunched: str = ""
+
+    @property
+    def condition(self) -> str:
+        """One word."""
+        if self.relaunched_as:
+            return "re-launched"
+        return type(self.verdict).__name__.lower() if self.verdict else "not judged"
+
+    @property
+    def is_unwell(self) -> bool:
+        """Whether somebody has to look after the job."""
+        return isinstance(self.verdict, Degraded) and not self.relaunched_as
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this condition, with the newest exception."""
+        if not isinstance(self.verdict, Degraded):
+            return self.not_judged
+        told = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
+        return "; ".join(part for part in told if part)
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table."""
+        return {
+            "job": self.job_name,
+            "condition": self.condition,
+            "why": self.reason or "-",
+            "job id": self.relaunched_as or (self.view.job_id if self.view else "-"),
+            "seen": self.view.in_words() if self.view else "-",
+        }
+
+
+@task(
+    name="judge_flink_jobs",
+    cache_policy=NO_CACHE,  # a job changes
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=passing_fault,
+)
+def judge_flink_jobs(
+    cluster: FlinkCluster,
+    job_names: Sequence[str],
+    limits: HealthLimits,
+    watch_seconds: float,
+    every_seconds: float,
+) -> list[Finding]:
+    """Look at jobs for a while, and judge how each is.
+
+    A job that an action works on, or that was ended on purpose, is not judged.
+
+    Raises:
+        CallFailed: The cluster did not answer.
+    """
+    samples: dict[str, list[Sample]] = {name: [] for name in job_names}
+    spared: dict[str, str] = {}
+    with variable_store() as store, cluster.get_backend() as backend:
+        for _ in _looks(watch_seconds, every_seconds):
+            taskmanagers = backend.taskmanagers()
+            for name in samples.keys() - spared.keys():
+                if why := _spared(store, name):
+                    spared[name] = why
+                    continue
+                view = _current(Journal(store), backend, name)
+                samples[name].append(Sample(time.monotonic(), view, taskmanagers))
+    found = [_finding(name, samples[name], spared.get(name, ""), limits) for name in job_names]
+    for finding in found:
+        tell = get_run_logger().warning if finding.is_unwell else get_run_logger().info
+        tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
+    return found
+
+
+def tell_of_finding(finding: Finding) -> None:
+    """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
+    emit_event(
+        event=f"flink-job.{finding.condition.replace(' ', '-')}",
+        resource={
+            "prefect.resource.id": f"flink-job.{finding.job_name}",
+            "prefect.resource.name": finding.job_name,
+        },
+        payload={"row": finding.row(), "reason": finding.reason},
+    )
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """One row per job."""
+    create_table_artifact(
+        [finding.row() for finding in findings],
+        key="flink-health",
+        description="How the jobs are",
+    )
+
+
+@task(name="count_relaunch", cache_policy=NO_CACHE, persist_result=False)
+def count_relaunch(job_name: str, asked_by: str, most: int, within_seconds: float) -> bool:
+    """Count one more relaunch, before it is made. False: there were as many as are allowed."""
+    with variable_store() as store:
+        return RelaunchLimit(store, most, within_seconds).count(job_name, asked_by, time.time())
+
+
+def _spared(store: JournalStore, job_name: str) -> str:
+    if not is_wanted(store, job_name):
+        return "it was ended on purpose"
+    owner = Journal(store).owner(job_name)
+    return f"the intent {owner} is acting on it" if owner else ""
+
+
+def _current(journal: Journal, backend: FlinkBackend, job_name: str) -> JobView | None:
+    recorded = journal.job_record(job_name).job_id
+    view = backend.view(recorded) if recorded else None
+    return view or next(iter(backend.find(job_name)), None)
+
+
+def _finding(name: str, samples: list[Sample], spared: str, limits: HealthLimits) -> Finding:
+    if spared:
+        return Finding(name, not_judged=spared)
+    last = samples[-1].view
+    same_job = [
+        sample
+        for sample in samples
+        if sample.view is None or last is None or sample.view.job_id == last.job_id
+    ]
+    return Finding(name, verdict(same_job, limits), last)
+
+
+def _looks(watch_seconds: float, every_seconds: float) -> Iterator[None]:
+    give_up_at = time.monotonic() + watch_seconds
+    while True:
+        yield
+        left = give_up_at - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(every_seconds, left))

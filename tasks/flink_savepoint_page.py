@@ -1,0 +1,53 @@
+"""What the page of a savepoint run shows: each job's new savepoint, and which ones went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.artifacts import create_table_artifact
+
+from flinkglue.lifecycle.inventory import Disposals
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """One job of a savepoint run.
+
+    Args:
+        job_name: The job.
+        path: Its new savepoint.
+        disposals: What the retention did; None when there are no limits.
+        failure: Why it could not be done.
+    """
+
+    job_name: str
+    path: str = ""
+    disposals: Disposals | None = None
+    failure: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """As plain values."""
+        disposed = self.disposals.disposed if self.disposals else ()
+        return {"savepoint": self.path, "disposed": [gone.path for gone in disposed]}
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table."""
+        disposals = self.disposals or Disposals()
+        failed = "; ".join(f"{kept.path}: {reason}" for kept, reason in disposals.failed)
+        return {
+            "job": self.job_name,
+            "new savepoint": self.path or "-",
+            "disposed of": "\n".join(gone.path for gone in disposals.disposed) or "-",
+            "trouble": self.failure or failed or disposals.skipped or "-",
+        }
+
+
+def show_report(reports: Sequence[JobReport]) -> None:
+    """One row per job."""
+    create_table_artifact(
+        [report.row() for report in reports],
+        key="flink-savepoint-report",
+        description="New savepoints, and those that were disposed of",
+    )
