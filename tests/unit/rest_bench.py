@@ -1,0 +1,85 @@
+"""A backend on a pretended JobManager, some of whose answers a test gives itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+from flinkglue.clock import Pace
+from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.patience import Patience
+from flinkglue.flink.state_storage import StateStorage
+from flinkglue.lifecycle.backend import Launch, SavepointRequest
+from flinkglue.lifecycle.models import Jar, JobSpec
+from tests.unit.fake_flink_jobs import Behaviour, Clock, Job
+from tests.unit.fake_jobmanager import FakeJobManager
+
+JOB_ID, TRIGGER_ID = "1" * 32, "a" * 32
+ASK = SavepointRequest(JOB_ID, TRIGGER_ID)
+Answer = Callable[[httpx.Request], httpx.Response | None]
+
+
+class Bench:
+    """A backend on a pretended JobManager; a test may answer some requests itself."""
+
+    def __init__(self, directory: Path, **jobmanager: object) -> None:
+        self.clock = Clock()
+        self.jobmanager = FakeJobManager(self.clock, **jobmanager)  # type: ignore[arg-type]
+        self.directory = directory
+        self.instead: Answer = lambda request: None
+        self.storage: StateStorage | None = StateStorage({"file": self.jobmanager.files})
+
+    def backend(self) -> RestBackend:
+        client = FlinkLifecycleClient(
+            "http://flink.test", verify=False, transport=httpx.MockTransport(self._send)
+        )
+        steady = Pace(first_seconds=1, most_seconds=2, jitter=0)
+        patience = Patience(30, 60, steady, self.clock)
+        return RestBackend(client, JarSource(), storage=self.storage, patience=patience)
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        own = self.instead(request)
+        return own if own is not None else self.jobmanager.transport.handle_request(request)
+
+    def launch(self, behaviour: Behaviour = Behaviour.GOOD, **launch: object) -> Launch:
+        path = self.directory / f"{behaviour.name}.jar"
+        path.write_text(behaviour)
+        jar = Jar(str(path), hashlib.sha256(behaviour.encode()).hexdigest())
+        spec = JobSpec("orders", jar, "Count", ("--a", "b c"), parallelism=2)
+        return Launch(spec, JOB_ID, **launch)  # type: ignore[arg-type]
+
+    def running(self) -> Job:
+        self.backend().submit(self.launch())
+        self.clock.sleep(10)
+        return self.jobmanager.jobs[JOB_ID]
+
+    def sent(self, method: str, ending: str) -> list[httpx.Request]:
+        return [
+            request
+            for request in self.jobmanager.requests
+            if request.method == method and request.url.path.endswith(ending)
+        ]
+
+
+def failing(ending: str, *answers: httpx.Response | Exception) -> Answer:
+    """Answers the first requests to a path like this; later ones pass."""
+    left = list(answers)
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith(ending) or not left:
+            return None
+        first = left.pop(0)
+        if isinstance(first, Exception):
+            raise first
+        return first
+
+    return answer
+
+
+def errors(status: int, *stack: str) -> httpx.Response:
+    return httpx.Response(status, json={"errors": ["\n".join(stack)]})
