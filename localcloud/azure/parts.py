@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.applications import (
+    Applications,
+    FlinkApplications,
+    NoApplications,
+)
 from localcloud.azure.arm.flink_jobs import FlinkTarget
 from localcloud.azure.arm.jars import BlobJarStore, JarStore
 from localcloud.azure.arm.launch import FlinkFor
@@ -32,6 +37,7 @@ class AzureAccount:
         flink_for: The Flink behind a cluster.
         storage_uri: The storage that the seeded cluster names.
         timings: How long things take.
+        applications: The Flinks of clusters in Application Mode; None: they share one with others.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class AzureAccount:
         flink_for: FlinkFor,
         storage_uri: str,
         timings: AzureTimings | None = None,
+        applications: Applications | None = None,
     ) -> None:
         directory = config.part_dir("azure")
         timings = timings or AzureTimings()
@@ -65,6 +72,7 @@ class AzureAccount:
             jars,
             flink_for,
             storage_uri,
+            applications or NoApplications(),
         )
 
 
@@ -78,14 +86,15 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         blob: Holds the job jars.
     """
 
+    applications = FlinkApplications(config.part_dir("applications"), config.flink_lib_dir)
+
     def flink_for(cluster: Cluster) -> FlinkTarget:
+        running = applications.flink(cluster) or flink.cluster
         # The JobManager's own address: what the service does is not the client's traffic.
         return FlinkTarget(
-            connect=lambda seconds: FlinkLifecycleClient(
-                flink.cluster.rest_url, timeout_seconds=seconds
-            ),
+            connect=lambda seconds: FlinkLifecycleClient(running.rest_url, timeout_seconds=seconds),
             image_root=flink.image_root,
-            savepoints=flink.cluster.files.savepoints.as_uri(),
+            savepoints=running.files.savepoints.as_uri(),
         )
 
     account = AzureAccount(
@@ -94,5 +103,6 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         jars=BlobJarStore(lambda: blob.connection_string),
         flink_for=flink_for,
         storage_uri=blob.jar_directory,
+        applications=applications,
     )
     return [account.entra, account.keyvault, account.arm]

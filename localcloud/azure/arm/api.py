@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from localcloud.azure.arm.applications import Applications, NoApplications
 from localcloud.azure.arm.jobs import JobBook
 from localcloud.azure.arm.launch import JobLauncher
 from localcloud.azure.arm.models import (
@@ -39,12 +40,14 @@ class HdInsightApi:
         seed: The account.
         timings: How long things take.
         launcher: Runs jobs.
+        applications: The Flinks of clusters in Application Mode.
         now: The time in seconds since the epoch.
     """
 
     seed: AzureSeed
     timings: AzureTimings
     launcher: JobLauncher
+    applications: Applications = field(default_factory=NoApplications)
     now: Callable[[], float] = time.time
     resources: HdInsight = field(default_factory=HdInsight)
     jobs: JobBook = field(default_factory=JobBook)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localcloud.azure.arm.actions import JobActions, checked_action
 from localcloud.azure.arm.api import HdInsightApi
+from localcloud.azure.arm.clusters import begin_deletion
 from localcloud.azure.arm.jobs import matching
 from localcloud.azure.arm.operations import links
 from localcloud.azure.arm.responses import ArmAnswer, ArmRequest, page
@@ -20,6 +21,10 @@ def run_job(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
         job_name=properties.get("jobName"), action=properties.get("action"), cluster=cluster.name
     )
     action = checked_action(properties)
+    if cluster.is_application and properties["action"] == "DELETE":
+        # In Application Mode the job is the cluster.
+        operation = begin_deletion(api, request, cluster)
+        return ArmAnswer(202, None, links(request.base_url, operation))
     operation = api.operations.begin(
         request,
         cluster.resource_id,

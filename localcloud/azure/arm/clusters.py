@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from localcloud.azure.arm.api import HdInsightApi, writable
+from localcloud.azure.arm.applications import job_properties
+from localcloud.azure.arm.jobs import ClusterJob
 from localcloud.azure.arm.models import CLUSTER_TYPE, Cluster, ProvisioningState
 from localcloud.azure.arm.operations import DELETING, OperationStatus, links
 from localcloud.azure.arm.responses import ArmAnswer, ArmRequest, page, resource_not_found
@@ -67,10 +68,14 @@ def create(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
         )
         api.resources.add_cluster(pool.name, cluster)
         status = 201
+        if cluster.is_application:
+            api.applications.begin(cluster)
     else:
         _replace(api, request, cluster, body)
         status = 200
-    operation = _deploy(api, request, cluster, api.timings.provisioning_seconds)
+    operation = _deploy(
+        api, request, cluster, api.timings.provisioning_seconds, is_new=status == 201
+    )
     header = {"Azure-AsyncOperation": request.base_url + operation.link}
     return ArmAnswer(status, cluster.view(), header)
 
@@ -88,12 +93,31 @@ def _replace(
 
 
 def _deploy(
-    api: HdInsightApi, request: ArmRequest, cluster: Cluster, seconds: float
+    api: HdInsightApi, request: ArmRequest, cluster: Cluster, seconds: float, *, is_new: bool
 ) -> OperationStatus:
     cluster.provisioning_state = ProvisioningState.ACCEPTED
+
+    def finish(succeeded: bool) -> None:
+        cluster.settle(succeeded)
+        if is_new and succeeded and cluster.is_application:
+            _run_its_job(api, cluster)
+
     return api.operations.begin(
-        request, cluster.resource_id, cluster.location, seconds, finish=cluster.settle
+        request,
+        cluster.resource_id,
+        cluster.location,
+        seconds,
+        finish=finish,
+        progress=lambda: api.applications.progress(cluster),
     )
+
+
+def _run_its_job(api: HdInsightApi, cluster: Cluster) -> None:
+    savepoint = (cluster.flink_profile.get("jobSpec") or {}).get("savePointName")
+    visible_at = api.now() + api.timings.job_listing_lag_seconds
+    job = ClusterJob(cluster.resource_id, job_properties(cluster), visible_at=visible_at)
+    api.jobs.add(job)
+    api.launcher.begin(job, cluster, lambda flink: flink.new(savepoint))
 
 
 def update(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
@@ -107,7 +131,7 @@ def update(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
             refuse_property(path, f"cannot be patched, only {', '.join(_PATCHABLE)} can")
     cluster.cluster_profile.update(changes)
     cluster.change(request.principal.client_id, api.now(), tags=body.get("tags"))
-    operation = _deploy(api, request, cluster, api.timings.operation_seconds)
+    operation = _deploy(api, request, cluster, api.timings.operation_seconds, is_new=False)
     return ArmAnswer(202, cluster.view(), links(request.base_url, operation))
 
 
@@ -139,25 +163,32 @@ def resize(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
 
 def delete(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
     """202 and an operation; 204 when there is no such cluster."""
-    pool_name = request.names["pool"]
-    cluster = api.resources.cluster(pool_name, request.names["cluster"])
+    cluster = api.resources.cluster(request.names["pool"], request.names["cluster"])
     if cluster is None:
         return ArmAnswer(204)
+    operation = begin_deletion(api, request, cluster)
+    return ArmAnswer(202, None, links(request.base_url, operation))
+
+
+def begin_deletion(api: HdInsightApi, request: ArmRequest, cluster: Cluster) -> OperationStatus:
+    """Delete a cluster; its own Flink ends with it."""
+    pool_name = request.names["pool"]
+    api.applications.end(cluster)
 
     def finish(succeeded: bool) -> None:
         if succeeded:
             api.jobs.remove_cluster(cluster.resource_id)
             api.resources.remove_cluster(pool_name, cluster.name)
 
-    operation = api.operations.begin(
+    return api.operations.begin(
         request,
         cluster.resource_id,
         cluster.location,
         api.timings.deletion_seconds,
         pending=DELETING,
         finish=finish,
+        progress=lambda: api.applications.has_ended(cluster),
     )
-    return ArmAnswer(202, None, links(request.base_url, operation))
 
 
 def list_instance_views(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
@@ -194,14 +225,6 @@ def _instance_view(api: HdInsightApi, cluster: Cluster) -> dict[str, Any]:
 def list_service_configs(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
     """The Flink configuration: the service's defaults and what the cluster sets."""
     cluster = api.parent_cluster(request, "serviceConfigs")
-    custom = {
-        key: value
-        for profile in cluster.cluster_profile.get("serviceConfigsProfiles") or ()
-        for config in profile.get("configs") or ()
-        for file in config.get("files") or ()
-        if file.get("fileName") == "flink-conf.yaml"
-        for key, value in (file.get("values") or {}).items()
-    }
     properties = {
         "serviceName": "flink-operator",
         "componentName": "flink-configs",
@@ -209,14 +232,10 @@ def list_service_configs(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
         "content": "",
         "type": "yaml",
         "path": "/opt/flink/conf/flink-conf.yaml",
-        "customKeys": {key: _text(value) for key, value in custom.items()},
+        "customKeys": cluster.flink_conf,
         "defaultKeys": {
             key: {"value": value, "description": description}
             for key, (value, description) in FLINK_DEFAULTS.items()
         },
     }
     return page(request, [{"properties": properties}], api.timings.page_size)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

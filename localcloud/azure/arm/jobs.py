@@ -50,6 +50,8 @@ class ClusterJob:
         status_follows: Whether the status is what Flink says, rather than how an action ended.
         output_follows: The same for the job output.
         lock: Held by the action that is under way; the next one waits.
+        shown: What a fault lets the list show instead, by property; None leaves it out.
+        is_ghost: Whether a fault made it up: no job belongs to it.
     """
 
     cluster_id: str
@@ -64,6 +66,8 @@ class ClusterJob:
     status_follows: bool = True
     output_follows: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
+    shown: dict[str, str | None] = field(default_factory=dict)
+    is_ghost: bool = False
 
     @property
     def job_name(self) -> str:
@@ -85,12 +89,10 @@ class ClusterJob:
             "actionResult": self.action_result,
             "lastSavePoint": self.last_save_point,
         }
+        told = {**self.properties, **known, **self.shown}
         return {
             "id": f"{self.cluster_id}/jobs/{self.run_id}",
-            "properties": {
-                **self.properties,
-                **{name: value for name, value in known.items() if value is not None},
-            },
+            "properties": {name: value for name, value in told.items() if value is not None},
         }
 
     def begin(self, action: str) -> None:
@@ -177,6 +179,21 @@ class JobBook:
         with self._lock:
             return [job for job in self._jobs if job.cluster_id.lower() == cluster_id.lower()]
 
+    def show(self, job_name: str, shown: Mapping[str, str | None]) -> int:
+        """Let the rows of a name show something else, until ``show_truth``; how many there are."""
+        with self._lock:
+            named = [job for job in self._jobs if job.job_name == job_name]
+        for job in named:
+            job.shown.update(shown)
+        return len(named)
+
+    def show_truth(self) -> None:
+        """Let all rows show what is so, and forget those that were made up."""
+        with self._lock:
+            self._jobs = [job for job in self._jobs if not job.is_ghost]
+            for job in self._jobs:
+                job.shown.clear()
+
     def remove_cluster(self, cluster_id: str) -> None:
         """Forget all rows of a cluster."""
         for job in self.of_cluster(cluster_id):
@@ -189,6 +206,8 @@ class JobBook:
             ArmRefused: There is none.
         """
         for job in reversed(self.of_cluster(cluster_id)):
+            if job.is_ghost:
+                continue
             if job.job_name == job_name and run_id in (None, job.run_id):
                 return job
         raise ArmRefused(404, "JobNotFound", f"The job '{job_name}' was not found.", target=run_id)

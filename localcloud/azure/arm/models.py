@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 import uuid
 from collections.abc import Mapping
@@ -120,6 +121,23 @@ class Cluster(Resource):
         """The Flink part of the profile as it was sent."""
         profile: dict[str, Any] = self.cluster_profile["flinkProfile"]
         return profile
+
+    @property
+    def is_application(self) -> bool:
+        """Whether it was made for one job."""
+        return self.flink_profile.get("deploymentMode") == "Application"
+
+    @property
+    def flink_conf(self) -> dict[str, str]:
+        """What the service configuration profiles set in flink-conf.yaml."""
+        return {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for profile in self.cluster_profile.get("serviceConfigsProfiles") or ()
+            for config in profile.get("configs") or ()
+            for file in config.get("files") or ()
+            if file.get("fileName") == "flink-conf.yaml"
+            for key, value in (file.get("values") or {}).items()
+        }
 
     @property
     def fqdn(self) -> str:

@@ -46,6 +46,7 @@ class OperationStatus:
         properties: What a success carries.
         failure: Set when it is going to fail.
         finish: Called once with whether it succeeded, when it has ended.
+        progress: Whether what it does is done, or why it never will be; until then it is not due.
     """
 
     name: str
@@ -57,6 +58,7 @@ class OperationStatus:
     properties: Mapping[str, Any] | None
     failure: Failure | None
     finish: Callable[[bool], None]
+    progress: Callable[[], bool | Failure]
     ended: bool = field(default=False)
 
     @property
@@ -119,8 +121,9 @@ class OperationStatuses:
         pending: str = ACCEPTED,
         properties: Mapping[str, Any] | None = None,
         finish: Callable[[bool], None] = lambda succeeded: None,
+        progress: Callable[[], bool | Failure] = lambda: True,
     ) -> OperationStatus:
-        """Start an operation that ends after so many seconds."""
+        """Start an operation that ends after so many seconds, and not before it is done."""
         with self._lock:
             failure = self._planned_failures.pop(0) if self._planned_failures else None
         name = f"{uuid.uuid4()}*{secrets.token_hex(32).upper()}"
@@ -135,6 +138,7 @@ class OperationStatuses:
             properties=properties,
             failure=failure,
             finish=finish,
+            progress=progress,
         )
         with self._lock:
             self._operations[name] = operation
@@ -150,6 +154,10 @@ class OperationStatuses:
                 if not operation.ended and operation.due_at <= now
             ]
             for operation in due:
+                done = operation.failure or operation.progress()
+                if done is False:
+                    continue
+                operation.failure = done if isinstance(done, Failure) else None
                 operation.ended = True
                 operation.finish(operation.failure is None)
 

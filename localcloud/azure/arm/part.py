@@ -7,9 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from localcloud.azure.arm.api import HdInsightApi
+from localcloud.azure.arm.applications import Applications
 from localcloud.azure.arm.authorization import Contributor
 from localcloud.azure.arm.gateway import ArmGateway
 from localcloud.azure.arm.jars import JarStore
+from localcloud.azure.arm.jobs import ClusterJob
 from localcloud.azure.arm.launch import FlinkFor, JobLauncher
 from localcloud.azure.arm.models import (
     CLUSTER_TYPE,
@@ -44,6 +46,7 @@ class ArmPart(TlsPart):
         jars: Where job jars come from.
         flink_for: The Flink behind a cluster.
         storage_uri: The storage that the seeded cluster names.
+        applications: The Flinks of clusters in Application Mode.
     """
 
     def __init__(
@@ -58,11 +61,13 @@ class ArmPart(TlsPart):
         jars: JarStore,
         flink_for: FlinkFor,
         storage_uri: str,
+        applications: Applications,
     ) -> None:
+        self._applications = applications
         self._launcher = JobLauncher(jars, flink_for)
         self._seed = seed
         self._timings = timings
-        self._api = HdInsightApi(seed, timings, self._launcher)
+        self._api = HdInsightApi(seed, timings, self._launcher, applications)
         _deploy_seed(self._api, storage_uri)
         assignments = (
             Contributor(seed.contributor.object_id, seed.cluster_id),
@@ -75,6 +80,7 @@ class ArmPart(TlsPart):
         """Close the listener, then wait for submissions that are under way."""
         super().stop()
         self._launcher.close()
+        self._applications.stop()
 
     def details(self) -> dict[str, Any]:
         """The endpoint, and the names of the cluster."""
@@ -103,9 +109,15 @@ class ArmPart(TlsPart):
     def left_out(self) -> list[str]:
         """What this ARM does not do."""
         return [
-            "All clusters run their jobs on the one Flink of the local cloud, whatever their "
-            "versions, sizes and storage say.",
-            "deploymentMode Application is kept and shown, but no job is started with the cluster.",
+            "All clusters in Session mode run their jobs on the one Flink of the local cloud; each "
+            "cluster in Application Mode has a Flink of its own: a JobManager and a TaskManager of "
+            "the installed Flink in session form, with the cluster's job as the only one. "
+            "Versions, sizes, storage, logs, metrics and the Hive catalog have no effect.",
+            "The job of a cluster in Application Mode is listed under the cluster's name. A later "
+            "PUT changes what the cluster shows and does not restart its job.",
+            "Of a cluster's flink-conf.yaml, execution.*, state.*, pipeline.*, restart-strategy* "
+            "and parallelism.* reach its own Flink, except addresses at abfs.",
+            "NEW takes savePointName, as the schema has it; it is documented for START only.",
             "LIST_SAVEPOINT puts a JSON list of paths, newest first, into jobOutput: the real "
             "shape is not published. What LAST_STATE_UPDATE and RE_LAUNCH do is inferred from "
             "their names: both start from the latest completed checkpoint.",
@@ -122,11 +134,33 @@ class ArmPart(TlsPart):
         ]
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:
-        """Timings, and operations that fail."""
-        return {"timing": self.timing, "fail-next-operations": self.fail_next_operations}
+        """Timings, operations that fail, rows that are odd, and the Flinks of applications."""
+        return {
+            "timing": self.timing,
+            "fail-next-operations": self.fail_next_operations,
+            "ghost-row": self.ghost_row,
+            "show-row": self.show_row,
+            "applications": self._applications.describe,
+        }
+
+    def ghost_row(self, job_name: str) -> dict[str, Any]:
+        """List a row as recorded: action NEW, and no status, job output or action result."""
+        job = ClusterJob(
+            self._seed.cluster_id,
+            {"jobType": "FlinkJob", "jobName": job_name, "action": "NEW"},
+            visible_at=0,
+            is_ghost=True,
+        )
+        self._api.jobs.add(job)
+        return {"run_id": job.run_id}
+
+    def show_row(self, job_name: str, **properties: str | None) -> dict[str, Any]:
+        """Let rows show other properties, for example ``status="STOP-FAILED"``; null hides one."""
+        return {"rows": self._api.jobs.show(job_name, properties)}
 
     def reset(self) -> None:
-        """Let operations succeed again, and take as long as at first."""
+        """Let operations succeed again and take as long as at first, and rows tell the truth."""
+        self._api.jobs.show_truth()
         self._api.operations.fail_next_none()
         self._timings.restore()
 
