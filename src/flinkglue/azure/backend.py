@@ -1,8 +1,8 @@
 """An HDInsight on AKS Flink cluster as a place for the eleven actions, over ARM.
 
-ARM's own STOP, START, SAVEPOINT, LIST_SAVEPOINT, CANCEL, DELETE and NEW are the primitives. Its
-UPDATE, STATELESS_UPDATE, LAST_STATE_UPDATE and RE_LAUNCH are not used: they stop the old job and
-start the new one in one step that nobody can look into, verify or take back.
+ARM's own NEW, STOP, START, SAVEPOINT, LIST_SAVEPOINT, CANCEL, DELETE and, for a job that has ended,
+STATELESS_UPDATE are the primitives. Its UPDATE, LAST_STATE_UPDATE and RE_LAUNCH are not used: they
+end the old job and start the new one in one step that nobody can verify or take back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Launching a job through ARM so that it is there once: looked for, sent once, found, verified.
 
 ARM chooses the Flink job id, so a launch is known by the setting that it carries, and by the job's
-name. Without state it is NEW; from a savepoint it is START of the row that has the name.
+name. A name that is not listed is NEW. A listed one is not made twice: from a savepoint its row is
+asked to START, without state to STATELESS_UPDATE, whose job has ended before.
 """
 
 from __future__ import annotations
@@ -104,9 +105,10 @@ class JobLauncher:
 
     def _request(self, launch: Launch, rows: list[ArmFlinkJob]) -> RunJob:
         new = run_job_of(launch.spec, launch.job_id)
-        if launch.restore_from is None:
-            return new
         row = row_to_start(rows, launch.spec.job_name, launch.previous_job_id)
+        if launch.restore_from is None:
+            again = FlinkJobAction.STATELESS_UPDATE
+            return replace(new, action=again, run_id=row.run_id) if row else new
         if row is None and not self._sees_flink:
             raise LaunchRefused(
                 f"ARM lists no job {launch.spec.job_name} to START, and whether NEW takes the "
