@@ -156,8 +156,7 @@ class FlinkRestClient:
             savepoint_path: A savepoint or retained checkpoint to start from.
             allow_non_restored_state: Start also when the savepoint has state that the job lacks.
             restore_mode: ``NO_CLAIM`` leaves that in place, ``CLAIM`` lets Flink delete it.
-            flink_configuration: Settings of this job; what the job's code sets wins. Needs Flink
-                1.18 or later.
+            flink_configuration: Settings of this job; what the job's code sets wins.
 
         Raises:
             InvalidInput: The job id or the parallelism is not allowed.
