@@ -203,10 +203,16 @@ def reservation(run_key: str, addresses: int = 5, subnet_id: str = "subnet-a") -
 
 @pytest.fixture
 def book(records: ServerRecords) -> Iterator[VariableReservations]:
+    """Empty: other scenarios' runs may have been killed before they were seen running."""
     opened = VariableReservations(records, VariableLocks(records))
+    forget_all(opened)
     yield opened
-    for each in opened.live():
-        opened.release(each.run_key)
+    forget_all(opened)
+
+
+def forget_all(book: VariableReservations) -> None:
+    for each in book.live():
+        book.release(each.run_key)
 
 
 def test_a_promise_counts_for_all_until_it_is_released(
@@ -226,7 +232,9 @@ def test_a_run_has_one_promise_the_last(book: VariableReservations) -> None:
     assert book.live() == [reservation("run/1", 7, "subnet-b")]
 
 
-def test_a_promise_that_nobody_renews_ends_by_itself(records: ServerRecords) -> None:
+def test_a_promise_that_nobody_renews_ends_by_itself(
+    book: VariableReservations, records: ServerRecords
+) -> None:
     book = VariableReservations(records, VariableLocks(records), reserved_for_seconds=2)
     for key in ("kept", "left"):
         book.reserve(reservation(key))
@@ -242,9 +250,9 @@ def test_a_promise_that_nobody_renews_ends_by_itself(records: ServerRecords) -> 
 def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -> None:
     cool_down = CoolDown("connection-a", "subnet-a", "Could not find subnet for AZ us-east-1a")
     VariableCoolDowns(records, cool_down_seconds=1).start(cool_down)
-    assert VariableCoolDowns(records).live() == [cool_down]
+    assert cool_down in VariableCoolDowns(records).live()
     time.sleep(3)
-    assert VariableCoolDowns(records).live() == []
+    assert cool_down not in VariableCoolDowns(records).live()
 
 
 def test_evidence_as_long_as_a_stack_trace_is_cut_to_what_the_server_takes(
