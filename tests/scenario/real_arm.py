@@ -1,0 +1,142 @@
+"""The sample job on the local HDInsight on AKS: ARM, storage and a real Flink, without Prefect."""
+
+from __future__ import annotations
+
+import ssl
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from azure.storage.blob import BlobServiceClient
+from pydantic import SecretStr
+
+from blocks.arm_backend import arm_backend
+from flinkglue.azure.abfs_files import AbfsFiles
+from flinkglue.azure.arm import PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
+from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.identity import KeptToken, fetch_token
+from flinkglue.azure.models import AccessToken, FlinkClusterId, ServicePrincipal
+from flinkglue.clock import SystemClock
+from flinkglue.flink.jars import JarSource
+from flinkglue.flink.state_storage import StateStorage, local_files
+from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+from flinkglue.lifecycle.transaction import ActionRequest
+from localcloud.client import LocalCloud
+from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob
+
+
+def administrator_token(cloud: LocalCloud) -> AccessToken:
+    azure = cloud.azure
+    principal = ServicePrincipal(
+        tenant_id=azure["tenant_id"],
+        client_id=azure["administrator"]["client_id"],
+        client_secret=SecretStr(azure["administrator"]["client_secret"]),
+    )
+    return fetch_token(
+        principal,
+        token_scope(PUBLIC_ENDPOINT),
+        authority=azure["authority"],
+        ca_file=cloud.status()["ca_file"],
+    )
+
+
+def arm_client(cloud: LocalCloud) -> ArmClient:
+    """ARM as the platform's administrator."""
+    kept = KeptToken(lambda: administrator_token(cloud))
+    return ArmClient(
+        TokenSource(kept.get, kept.renew),
+        arm_endpoint=cloud.azure["arm_endpoint"],
+        verify=ssl.create_default_context(cafile=cloud.status()["ca_file"]),
+    )
+
+
+def cluster_id(cloud: LocalCloud, cluster_name: str | None = None) -> FlinkClusterId:
+    azure = cloud.azure
+    return FlinkClusterId(
+        azure["subscription_id"],
+        azure["resource_group"],
+        azure["cluster_pool_name"],
+        cluster_name or azure["cluster_name"],
+    )
+
+
+@contextmanager
+def storage(cloud: LocalCloud) -> Iterator[BlobServiceClient]:
+    connection = cloud.azure["storage_connection_string"]
+    with BlobServiceClient.from_connection_string(connection) as service:
+        yield service
+
+
+def upload(cloud: LocalCloud, jar: str, blob_name: str) -> str:
+    """Put a sample jar into the container, and return its address."""
+    with storage(cloud) as service:
+        blob = service.get_blob_client(cloud.azure["container"], blob_name)
+        blob.upload_blob((JARS / jar).read_bytes(), overwrite=True)
+    return f"{cloud.azure['jar_directory']}/{blob_name}"
+
+
+class ArmJob(RealJob):
+    """One stateful sample job on the local HDInsight on AKS.
+
+    Args:
+        cloud: The local cloud.
+        directory: The journal and the job's output lie below it.
+        job_name: Its name; the jars lie in a directory of that name.
+        sees_flink: Whether the cluster's JobManager can be reached.
+        cluster_name: None: the seeded session cluster.
+        rest_url: The JobManager of that cluster; None: of the session cluster.
+    """
+
+    def __init__(
+        self,
+        cloud: LocalCloud,
+        directory: Path,
+        job_name: str | None = None,
+        *,
+        sees_flink: bool = True,
+        cluster_name: str | None = None,
+        rest_url: str | None = None,
+    ) -> None:
+        name = job_name or f"orders-{uuid.uuid4().hex[:8]}"
+        super().__init__(rest_url or cloud.azure["flink_rest_url"], directory, name)
+        # The pods' /tmp lies in the image directory.
+        image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
+        self.output = image_root / "tmp" / f"{name}.txt"
+        self.stable_seconds = OPTIONS.ready.stable_seconds
+        self.cloud = cloud
+        self.arm = arm_client(cloud)
+        self.cluster_id = cluster_id(cloud, cluster_name)
+        self.flink_backend = self.backend
+        self.backend: Any = self._arm_backend(sees_flink)
+
+    def _arm_backend(self, sees_flink: bool) -> ArmBackend:
+        jars = JarSource({"abfs": self._fetch})
+        flink = self.client if sees_flink else None
+        lists = StateStorage({"file": local_files})
+        return arm_backend(self.arm, self.cluster_id, jars, flink, lists, SystemClock(), pace=QUICK)
+
+    def _fetch(self, uri: str, path: Path) -> None:
+        with storage(self.cloud) as service:
+            AbfsFiles(service).fetch(uri, path)
+
+    def spec(self, jar: str = "StatefulCount.jar", label: str = "v1", *args: str) -> JobSpec:
+        """As it lies in storage, each release at an address of its own."""
+        local = super().spec(jar, label, *args)
+        in_the_pod = f"/tmp/{self.output.name}"
+        args = tuple(in_the_pod if arg == str(self.output) else arg for arg in local.args)
+        uri = upload(self.cloud, jar, f"{self.job_name}/{Path(jar).name}")
+        return replace(local, args=args, jar=replace(local.jar, uri=uri))
+
+    def act(self, action: Action, intent: str, **request: object) -> Outcome:
+        asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
+        ready = replace(OPTIONS.ready, stable_seconds=self.stable_seconds)
+        options = replace(OPTIONS, ready=ready)
+        return perform(asked, self.backend, self.journal, options=options)
+
+    def end(self) -> None:
+        super().end()
+        self.arm.close()
