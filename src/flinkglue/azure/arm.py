@@ -176,20 +176,25 @@ class ArmClient:
             self._endpoint.copy_with(path=path, params={"api-version": self._api_version} | query)
         )
 
-    def _read(self, operation: str, resource: str, url: str) -> httpx.Response:
+    def _read(
+        self, operation: str, resource: str, url: str, method: str = "GET", **content: Any
+    ) -> httpx.Response:
+        """The answer to a call that does no harm when it is made twice."""
         give_up_at = self._clock.monotonic() + self._reads_for_seconds
         for pause in self._pace.pauses():
             try:
-                return self._read_once(operation, resource, url)
+                return self._read_once(operation, resource, url, method, **content)
             except PASSING:
                 if self._clock.monotonic() + pause > give_up_at:
                     raise
             self._clock.sleep(pause)
         raise AssertionError("pauses never end")
 
-    def _read_once(self, operation: str, resource: str, url: str) -> httpx.Response:
+    def _read_once(
+        self, operation: str, resource: str, url: str, method: str, **content: Any
+    ) -> httpx.Response:
         try:
-            answer = self._send("GET", url, operation, resource)
+            answer = self._send(method, url, operation, resource, **content)
         except (httpx.TransportError, httpx.DecodingError) as lost:
             raise ServiceUnavailable(SERVICE, operation, resource, _fault(lost)) from None
         _raise_for(answer, operation, resource)
