@@ -1,8 +1,9 @@
 """A process that is killed at any call, and run again: one job in the wanted state, nothing lost.
 
 Every request to the JobManager and every write to the journal is a boundary. Each action is
-interrupted at each of them, before it is done, and also after it when it changes anything; and run
-again at once, or when Flink has forgotten the results of its asynchronous operations.
+interrupted at each of them, before it is done, and also after it when it changes anything; of reads
+in a row at the first and the last. It is run again at once, or when Flink has forgotten the results
+of its asynchronous operations.
 """
 
 from __future__ import annotations
@@ -134,11 +135,16 @@ def _boundaries(scenario: Scenario, directory: Path) -> list[str]:
     return list(world.boundaries.passed)
 
 
+def _is_inner_read(passed: list[str], at: int) -> bool:
+    return all(what.startswith("GET") for what in passed[max(at - 1, 0) : at + 2])
+
+
 def _interruptions(
     scenario: Scenario, directory: Path, calls: tuple[str, ...] = ALL_CALLS
 ) -> Iterator[tuple[World, str]]:
-    for at, what in enumerate(_boundaries(scenario, directory)):
-        if not what.startswith(calls):
+    passed = _boundaries(scenario, directory)
+    for at, what in enumerate(passed):
+        if not what.startswith(calls) or _is_inner_read(passed, at):
             continue
         for before in (True,) if what.startswith("GET") else (True, False):
             world = World(directory)
