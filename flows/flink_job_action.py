@@ -10,6 +10,7 @@ from prefect import flow, runtime
 from blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, JobName, Parallelism, Positive
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.carrying_out import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -113,14 +114,15 @@ def flink_job_action(
     Raises:
         InvalidInput: A parameter was refused before any call.
         Conflict: Refused: the job is not in a state for this, or another run acts on it.
-        JobFailed: The action failed, with its whole story.
+        RolledBack: The new job did not come to run; the old one runs again.
+        JobFailed: The action failed, with both stories.
     """
     asked = asked_of(locals())
     ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
     manner = Manner(deadline_minutes * 60, roll_back, ready)
     chosen = cluster_of("cluster", cluster)
     outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), manner)
-    return summary(outcome.raise_for_failure())
+    return summary(raise_for_failure(outcome))
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.telling import TellingStore
 from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.flink_action_page import show_changes, show_outcome
 from tasks.journal import variable_journal, variable_store
@@ -74,11 +75,11 @@ def perform_flink_action(
     """
     logger = get_run_logger()
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
-    with variable_store(logger.info) as store, cluster.get_backend(clock) as backend:
+    with variable_store() as store, cluster.get_backend(clock) as backend:
         outcome = carry_out(
             asked,
             next_intent(Journal(store), asked_by),
-            store=store,
+            store=TellingStore(store, logger.info),
             backend=backend,
             identify=cluster.get_jars().identify,
             options=manner.options(cluster),

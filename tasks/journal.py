@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -131,44 +131,17 @@ class VariableStore:
         )
 
 
-class TellingStore(VariableStore):
-    """The same, and each new line of an action's story is told when it is written down.
-
-    Args:
-        records: The server.
-        tell: Takes a line.
-    """
-
-    def __init__(self, records: ServerRecords, tell: Callable[[str], None]) -> None:
-        super().__init__(records)
-        self._tell = tell
-        self._told: set[str] = set()
-
-    def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        """Write it, over the old one if there is one."""
-        super().write(kind, key, document)
-        if kind == "intent":
-            for line in document["story"]:
-                if line not in self._told:
-                    self._told.add(line)
-                    self._tell(line)
-
-
 @contextmanager
-def variable_store(tell: Callable[[str], None] | None = None) -> Iterator[VariableStore]:
-    """The journal's documents on the server that this process is set up for.
-
-    Args:
-        tell: Takes each new line of the stories that are written.
-    """
+def variable_store() -> Iterator[VariableStore]:
+    """The journal's documents on the server that this process is set up for."""
     with server_records() as records:
-        yield TellingStore(records, tell) if tell else VariableStore(records)
+        yield VariableStore(records)
 
 
 @contextmanager
-def variable_journal(tell: Callable[[str], None] | None = None) -> Iterator[Journal]:
+def variable_journal() -> Iterator[Journal]:
     """The journal on the server that this process is set up for."""
-    with variable_store(tell) as store:
+    with variable_store() as store:
         yield Journal(store)
 
 

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL
 from flinkglue.errors import CallFailed, Conflict
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
-from tasks.journal import VALUE_CHARACTERS, TellingStore, VariableStore
+from tasks.journal import VALUE_CHARACTERS, VariableStore
 from tasks.server_records import ServerRecords, server_records
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -170,17 +170,6 @@ def test_the_ledger_lists_a_jobs_savepoints_newest_first(store: VariableStore, k
         journal.record_savepoint(Savepoint(key, "a" * 32, f"file:/s/{at}", taken_at=at))
     journal.record_savepoint(Savepoint(f"{key} 2", "b" * 32, "file:/s/4", taken_at=4))
     assert [savepoint.taken_at for savepoint in journal.savepoints(key)] == [3.0, 2.0, 1.0]
-
-
-def test_stories_are_told_while_they_are_written(records: ServerRecords, key: str) -> None:
-    """Each line once."""
-    told: list[str] = []
-    journal = Journal(TellingStore(records, told.append))
-    entry = journal.begin(key, Action.NEW, key)
-    entry = journal.note(entry, story=("one",), facts={})
-    entry = journal.note(entry, story=("one", "two"), facts={})
-    journal.end(entry, Outcome(Action.NEW, key, story=("one", "two", "three")))
-    assert told == ["one", "two", "three"]
 
 
 def test_intents_that_ended_long_ago_are_forgotten(store: VariableStore, key: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from itertools import count
 
 from flinkglue.clock import Clock
-from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.errors import FlinkGlueError, InvalidInput, JobFailed
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import AskedAction, Identify
 from flinkglue.lifecycle.backend import FlinkBackend
@@ -20,6 +20,22 @@ from flinkglue.lifecycle.watching import note_wanted
 
 Show = Callable[[tuple[Difference, ...]], None]
 """Shows what a launch changes, before anything is changed."""
+
+
+class RolledBack(JobFailed):
+    """An update failed, and the old job runs again from the state that it had."""
+
+
+def raise_for_failure(outcome: Outcome) -> Outcome:
+    """This outcome, if it is a success.
+
+    Raises:
+        RolledBack: It is a failure, and the old job runs again.
+        JobFailed: It is another failure.
+    """
+    if outcome.rolled_back:
+        raise RolledBack(f"{outcome.action} of {outcome.job_name} failed: {outcome.failure}")
+    return outcome.raise_for_failure()
 
 
 def next_intent(journal: Journal, asked_by: str) -> str:

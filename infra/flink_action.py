@@ -1,0 +1,148 @@
+"""One of the eleven actions on a Flink job, for people and for pipelines.
+
+python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME [...]
+    acts from this process, with the block and the journal of the Prefect server
+python -m infra.flink_action ACTION JOB --url URL [--journal DIRECTORY] [...]
+    acts from this process, without Prefect: the journal is a directory, to be kept between calls
+python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME --deployment [--wait] [...]
+    lets the deployment flink-job-action do it
+
+Actions: NEW START STOP UPDATE STATELESS_UPDATE LAST_STATE_UPDATE SAVEPOINT LIST_SAVEPOINT CANCEL
+DELETE RE_LAUNCH. What is to run and is left out stays as it ran last.
+
+examples:
+  python -m infra.flink_action NEW orders --url http://localhost:8081 --jar target/orders.jar
+  python -m infra.flink_action SAVEPOINT orders --cluster-block flink-rest-cluster/flink
+  python -m infra.flink_action UPDATE orders --cluster-block flink-rest-cluster/flink \\
+      --jar s3://jars/orders-2.4.jar --parallelism 4 --arg=--topic --arg=orders \\
+      --intent build-1842 --deployment --wait
+
+The outcome is printed as JSON on standard output, the story on standard error.
+
+exit codes:
+  0  done; with --deployment but not --wait: the flow run was created
+  1  the action failed, and the job is not as asked
+  2  the input was refused; nothing was called
+  3  the update failed, and the old job runs again
+  4  refused: nothing was changed, because of the job's state or of another action on it
+  5  not ended: a service did not answer, time ran out, or the flow run crashed
+  6  a service refused a call
+  7  the flow run was cancelled
+
+The same command with the same --intent goes on where it was, tries anew what failed, and does
+nothing when it was done: give the number of the build.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+from uuid import uuid4
+
+from pydantic import SecretStr, ValidationError
+
+from blocks.flink import FlinkRestCluster, FlinkSignIn
+from blocks.flink_choice import FlinkCluster, cluster_of
+from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
+from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.file_store import FileStore
+from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.telling import TellingStore
+from infra.exit_codes import exit_code_of
+from infra.flink_action_arguments import asked, manner, parameters, parser
+from infra.flink_action_deployment import run_deployment
+from tasks.journal import variable_store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for, and return the exit code."""
+    given = parser(__doc__ or "").parse_args(arguments)
+    intent = given.intent or f"command-{uuid4()}"
+    try:
+        action = asked(given)
+        how = manner(given)
+        if given.dry_run:
+            _print({"intent": intent, **asdict(action)})
+            return 0
+        _say(f"intent {intent}")
+        if given.deployment is not None:
+            return run_deployment(
+                given.deployment, parameters(given), intent, wait=given.wait, say=_say
+            )
+        cluster = _cluster(given)
+        clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
+        with _store(given) as store, cluster.get_backend(clock) as backend:
+            outcome = carry_out(
+                action,
+                next_intent(Journal(store), intent),
+                store=TellingStore(store, _say),
+                backend=backend,
+                identify=cluster.get_jars().identify,
+                options=how.options(cluster),
+                clock=clock,
+            )
+        _print(asdict(outcome))
+        raise_for_failure(outcome)
+    except FlinkGlueError as error:
+        _say(f"{type(error).__name__}: {error}")
+        return exit_code_of(error)
+    except ValidationError as error:
+        _say("; ".join(detail["msg"] for detail in error.errors()))
+        return 2
+    return 0
+
+
+def _cluster(given: argparse.Namespace) -> FlinkCluster:
+    if given.url is None:
+        return cluster_of("cluster_block", given.cluster_block)
+    sign_in = FlinkSignIn.NONE
+    if given.token_env:
+        sign_in = FlinkSignIn.BEARER
+    elif given.user:
+        sign_in = FlinkSignIn.BASIC
+    return FlinkRestCluster(
+        url=given.url,
+        sign_in=sign_in,
+        token=_secret("token_env", given.token_env),
+        user_name=given.user,
+        password=_secret("password_env", given.password_env),
+        ca_file=given.ca_file,
+        savepoint_directory=given.savepoint_directory,
+        state_is_local=given.state_is_local,
+    )
+
+
+def _secret(field: str, variable: str | None) -> SecretStr | None:
+    if variable is None:
+        return None
+    if variable not in os.environ:
+        raise InvalidInput(field, variable, "the name of an environment variable that is set")
+    return SecretStr(os.environ[variable])
+
+
+@contextmanager
+def _store(given: argparse.Namespace) -> Iterator[JournalStore]:
+    if given.url is not None:
+        yield FileStore(given.journal)
+        return
+    with variable_store() as store:
+        yield store
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _print(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

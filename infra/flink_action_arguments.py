@@ -1,0 +1,148 @@
+"""What the command line of infra.flink_action takes, and what it asks for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.models import RESTORE_MODES, Action
+from flinkglue.lifecycle.readiness import ReadyLimits
+from tasks.flink_actions import Manner
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """The command line."""
+    command = argparse.ArgumentParser(
+        prog="python -m infra.flink_action",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("action", type=Action, metavar="ACTION", help=", ".join(Action))
+    command.add_argument("job_name", metavar="JOB", help="the job's name")
+    where = command.add_mutually_exclusive_group(required=True)
+    where.add_argument("--cluster-block", metavar="TYPE/NAME", help="a saved block")
+    where.add_argument("--url", help="a JobManager's address")
+    sign_in = command.add_argument_group("with --url")
+    sign_in.add_argument("--token-env", metavar="NAME", help="the variable with a bearer token")
+    sign_in.add_argument("--user", help="for basic sign-in")
+    sign_in.add_argument("--password-env", metavar="NAME", help="the variable with its password")
+    sign_in.add_argument("--ca-file", help="a PEM file of certificates to trust")
+    sign_in.add_argument("--savepoint-directory", help="where savepoints are written")
+    sign_in.add_argument("--state-is-local", action="store_true", help="the state is on this disk")
+    sign_in.add_argument(
+        "--journal",
+        type=Path,
+        default=Path(".flink-journal"),
+        help="the directory that remembers (default: %(default)s)",
+    )
+    job = command.add_argument_group("what is to run; left out: as it ran last")
+    job.add_argument("--jar", help="a path, https://, s3:// or abfs://")
+    job.add_argument("--entry-class")
+    job.add_argument("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
+    job.add_argument("--no-args", action="store_true", help="main() gets no arguments")
+    job.add_argument("--parallelism", type=int)
+    job.add_argument("--conf", action="append", metavar="KEY=VALUE", help="repeat")
+    job.add_argument("--savepoint", help="a savepoint or checkpoint to start from")
+    job.add_argument("--allow-non-restored-state", action="store_true")
+    job.add_argument("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
+    how = command.add_argument_group("how")
+    how.add_argument("--job-id", default="", help="the Flink job, where the name does not tell")
+    how.add_argument("--drain", action="store_true", help="STOP for good")
+    how.add_argument("--no-roll-back", action="store_true", help="an update may leave no job")
+    how.add_argument("--take-over", action="store_true", help="give up a dead run's action")
+    how.add_argument("--stable-seconds", type=float, default=10)
+    how.add_argument("--ready-within-seconds", type=float, default=300)
+    how.add_argument("--deadline-minutes", type=float, default=60)
+    how.add_argument("--intent", help="who asks; the same intent is done once (default: a new one)")
+    how.add_argument(
+        "--deployment",
+        nargs="?",
+        const="flink-job-action/flink-job-action",
+        metavar="FLOW/NAME",
+        help="let a deployment do it (%(const)s)",
+    )
+    how.add_argument("--wait", action="store_true", help="with --deployment: until it has ended")
+    how.add_argument("--dry-run", action="store_true", help="check the input and call nothing")
+    return command
+
+
+def asked(given: argparse.Namespace) -> AskedAction:
+    """The action that is asked for.
+
+    Raises:
+        InvalidInput: The options do not fit together; names the field.
+    """
+    if given.url is not None and given.deployment is not None:
+        raise InvalidInput("deployment", given.deployment, "with --cluster-block, not with --url")
+    if given.wait and given.deployment is None:
+        raise InvalidInput("wait", given.wait, "with --deployment; otherwise it is waited for")
+    changes = JobChanges(
+        jar=given.jar,
+        entry_class=given.entry_class,
+        args=_args(given),
+        parallelism=given.parallelism,
+        flink_configuration=_configuration(given),
+        allow_non_restored_state=given.allow_non_restored_state,
+        restore_mode=given.restore_mode,
+    )
+    return AskedAction(
+        given.action,
+        given.job_name,
+        changes,
+        savepoint_path=given.savepoint,
+        job_id=given.job_id,
+        drain=given.drain,
+        take_over=given.take_over,
+    )
+
+
+def _args(given: argparse.Namespace) -> tuple[str, ...] | None:
+    if given.no_args:
+        return ()
+    return tuple(given.arg) if given.arg else None
+
+
+def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
+    if not given.conf:
+        return None
+    settings = [setting.partition("=") for setting in given.conf]
+    if bad := next((key for key, equals, _ in settings if not (key and equals)), None):
+        raise InvalidInput("conf", bad, "KEY=VALUE")
+    return {key: value for key, _, value in settings}
+
+
+def manner(given: argparse.Namespace) -> Manner:
+    """How to go about it."""
+    if given.deadline_minutes <= 0:
+        raise InvalidInput("deadline_minutes", given.deadline_minutes, "more than 0")
+    ready = ReadyLimits(
+        within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
+    )
+    return Manner(given.deadline_minutes * 60, not given.no_roll_back, ready)
+
+
+def parameters(given: argparse.Namespace) -> dict[str, Any]:
+    """The same as parameters of the flow flink-job-action."""
+    return {
+        "action": given.action.value,
+        "job_name": given.job_name,
+        "cluster": given.cluster_block,
+        "jar": given.jar,
+        "entry_class": given.entry_class,
+        "args": None if (args := _args(given)) is None else list(args),
+        "parallelism": given.parallelism,
+        "flink_configuration": _configuration(given),
+        "savepoint": given.savepoint or "",
+        "allow_non_restored_state": given.allow_non_restored_state,
+        "restore_mode": given.restore_mode,
+        "job_id": given.job_id,
+        "drain": given.drain,
+        "roll_back": not given.no_roll_back,
+        "stable_seconds": given.stable_seconds,
+        "ready_within_seconds": given.ready_within_seconds,
+        "deadline_minutes": given.deadline_minutes,
+        "take_over": given.take_over,
+    }

@@ -1,0 +1,46 @@
+"""A journal that tells each line of a story as soon as it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flinkglue.lifecycle.journal import JournalStore
+
+
+class TellingStore:
+    """A ``JournalStore`` over another, for people who watch.
+
+    Args:
+        store: Where the documents lie.
+        tell: Takes each new line.
+    """
+
+    def __init__(self, store: JournalStore, tell: Callable[[str], None]) -> None:
+        self._store = store
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def read(self, kind: str, key: str) -> dict[str, Any] | None:
+        """The document, or None when there is none."""
+        return self._store.read(kind, key)
+
+    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
+        """Write it if there is none. False: there was one, and it is as it was."""
+        return self._store.create(kind, key, document)
+
+    def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
+        """Write it, over the old one if there is one."""
+        self._store.write(kind, key, document)
+        for line in document["story"] if kind == "intent" else ():
+            if line not in self._told:
+                self._told.add(line)
+                self._tell(line)
+
+    def delete(self, kind: str, key: str) -> None:
+        """Remove it; nothing happens when there is none."""
+        self._store.delete(kind, key)
+
+    def documents(self, kind: str) -> list[dict[str, Any]]:
+        """All documents of the kind, in no order."""
+        return self._store.documents(kind)
