@@ -76,7 +76,7 @@ class ChildProcess:
     Args:
         command: The program and its arguments.
         log_file: Its output, appended.
-        environment: Variables beside those of this process.
+        environment: Variables beside those of this process; None takes one of those away.
         directory: Its working directory.
         outlives: Let it go on when this process ends.
     """
@@ -86,7 +86,7 @@ class ChildProcess:
         command: Sequence[str],
         *,
         log_file: Path,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
         directory: Path | None = None,
         outlives: bool = False,
     ) -> None:
@@ -114,12 +114,16 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self._environment},
+                env=self._whole_environment(),
                 cwd=self._directory,
                 start_new_session=True,
             )
         if not self._outlives:
             _keeper.add(self._process.pid)
+
+    def _whole_environment(self) -> dict[str, str]:
+        wanted = {**os.environ, **self._environment}
+        return {name: value for name, value in wanted.items() if value is not None}
 
     def is_alive(self) -> bool:
         """Whether the program runs."""

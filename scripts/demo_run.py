@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from localcloud.client import LocalCloud
+from localcloud.client import CloudNotRunning, CloudRefused, LocalCloud
 from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
 from scripts.prefect_stack import REPOSITORY, WORK_POOL, PrefectStack, StackFailed
 
@@ -30,7 +30,8 @@ WORD_COUNT_JAR = "jobs/flink/WordCount.jar"
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave through the exit stack
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # leave through the exit stack
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts deaf to it
     try:
         with ExitStack() as running:
@@ -44,12 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
             print_summary(cloud, prefect, pages)
             if not options.once:
                 stay_up()
-    except (DemoFailed, StackFailed) as failure:
+    except (DemoFailed, StackFailed, CloudNotRunning, CloudRefused) as failure:
         print(f"\nThe demo failed: {failure}", file=sys.stderr)
         print(f"Logs: {options.state_dir}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped.")
+        return 130 if options.once else 0
     return 0
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +17,9 @@ from typing import Any
 
 import httpx
 
+from localcloud.config import free_port
+from localcloud.processes import ChildProcess, tail
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORK_POOL = "flinkglue"
 FINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -26,13 +27,6 @@ FINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 class StackFailed(Exception):
     """A process did not start or a command failed; the message holds the end of its output."""
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PrefectStack:
@@ -48,13 +42,15 @@ class PrefectStack:
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
         self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=30)
-        self._server: subprocess.Popen[bytes] | None = None
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._server = self._process("server", "server", "start", "--host", "127.0.0.1")
+        self._worker = self._process(
+            "worker", "worker", "start", "--pool", WORK_POOL, "--name", "local"
+        )
 
     @property
-    def environment(self) -> dict[str, str]:
-        """What a process needs to talk to this server, and to no other."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    def environment(self) -> dict[str, str | None]:
+        """What a process needs to talk to this server, and to no other; None takes one away."""
+        inherited = dict.fromkeys(name for name in os.environ if name.startswith("PREFECT_"))
         return inherited | {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": f"{self.ui_url}/api",  # the server too: its UI calls this address
@@ -72,18 +68,17 @@ class PrefectStack:
     def start_server(self, timeout_seconds: float = 120) -> None:
         """Returns when the server is healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._server = self._spawn("server", "server", "start", "--host", "127.0.0.1")
+        self._server.start()
         give_up_at = time.monotonic() + timeout_seconds
         while not self._healthy():
-            if self._server.poll() is not None or time.monotonic() > give_up_at:
-                raise StackFailed(f"The Prefect server did not start:\n{self._tail('server')}")
+            if not self._server.is_alive() or time.monotonic() > give_up_at:
+                said = tail(self._server.log_file)
+                raise StackFailed(f"The Prefect server did not start:\n{said}")
             time.sleep(0.3)
 
     def start_worker(self) -> None:
         """Starts a worker for the work pool, which must exist."""
-        self._worker = self._spawn(
-            "worker", "worker", "start", "--pool", WORK_POOL, "--name", "local"
-        )
+        self._worker.start()
 
     def command(self, *arguments: str) -> str:
         """Runs ``prefect …`` against this server and returns what it printed."""
@@ -91,10 +86,11 @@ class PrefectStack:
 
     def run_python(self, *arguments: str, **extra_environment: str) -> str:
         """Runs this Python with arguments, in the repository, against this server."""
+        wanted = os.environ | self.environment | extra_environment
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
-            env=self.environment | extra_environment,
+            env={k: v for k, v in wanted.items() if v is not None},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -149,17 +145,12 @@ class PrefectStack:
 
     def stop_worker(self) -> None:
         """Ends the worker and the flow runs that it started."""
-        if self._worker is not None:
-            # It waits out its timers before it ends, and nothing here needs that.
-            end_process_group(self._worker, patience_seconds=5)
-            self._worker = None
+        self._worker.stop()
 
     def stop(self) -> None:
         """Ends the worker, then the server, and everything that they started."""
         self.stop_worker()
-        if self._server is not None:
-            end_process_group(self._server)
-            self._server = None
+        self._server.stop(grace_seconds=20)
         self.api.close()
 
     def _get(self, path: str) -> dict[str, Any]:
@@ -172,34 +163,10 @@ class PrefectStack:
         except httpx.TransportError:
             return False
 
-    def _spawn(self, log_name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        with (self.home / f"{log_name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
-                cwd=REPOSITORY,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def _tail(self, log_name: str) -> str:
-        return (self.home / f"{log_name}.log").read_text(errors="replace")[-3000:]
-
-
-def end_process_group(process: subprocess.Popen[bytes], patience_seconds: float = 20) -> None:
-    """Asks a process and all it started to end; ends by force what does not."""
-    for ask, patience in ((signal.SIGTERM, patience_seconds), (signal.SIGKILL, 5)):
-        try:
-            os.killpg(process.pid, ask)
-        except ProcessLookupError:
-            return
-        give_up_at = time.monotonic() + patience
-        while time.monotonic() < give_up_at:
-            process.poll()
-            try:
-                os.killpg(process.pid, 0)
-            except ProcessLookupError:
-                return
-            time.sleep(0.1)
+    def _process(self, log_name: str, *arguments: str) -> ChildProcess:
+        return ChildProcess(
+            [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+            log_file=self.home / f"{log_name}.log",
+            environment=self.environment,
+            directory=REPOSITORY,
+        )
