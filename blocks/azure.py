@@ -5,13 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, model_validator
 
 from blocks.flink_storage import Storages
 from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
+from flinkglue.azure.arm_clusters import ArmClusterClient
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, FlinkClusterId, ServicePrincipal
 from flinkglue.azure.names import RESOURCE_NAME_PATTERN
@@ -23,6 +24,7 @@ from flinkglue.flink.rest import FlinkRestClient
 if TYPE_CHECKING:
     from flinkglue.azure.backend import ArmBackend
 
+C = TypeVar("C", bound=ArmClient)
 HTTPS_PATTERN = r"^https://[^\s/]+/?$"
 
 
@@ -232,14 +234,19 @@ class HDInsightFlinkCluster(Block):
             self.subscription_id, self.resource_group, self.cluster_pool_name, self.cluster_name
         )
 
-    def at(self, cluster_id: FlinkClusterId) -> HDInsightFlinkCluster:
+    def at(
+        self, cluster_id: FlinkClusterId, flink_rest_url: str | None = None
+    ) -> HDInsightFlinkCluster:
         """The same credentials and endpoint for another cluster.
 
-        The Flink REST URL belongs to the cluster of the block, so another cluster has none.
+        Args:
+            cluster_id: That cluster.
+            flink_rest_url: Its JobManager: the block's own belongs to the block's cluster.
         """
-        if cluster_id.resource_id.lower() == self.cluster_id.resource_id.lower():
+        is_same = cluster_id.resource_id.lower() == self.cluster_id.resource_id.lower()
+        if is_same and flink_rest_url is None:
             return self
-        return self.model_copy(update={**vars(cluster_id), "flink_rest_url": None})
+        return self.model_copy(update={**vars(cluster_id), "flink_rest_url": flink_rest_url})
 
     def get_token(self) -> AccessToken:
         """A new bearer token for ARM."""
@@ -251,10 +258,17 @@ class HDInsightFlinkCluster(Block):
         Args:
             token: A token to begin with; it is replaced when it ends or is refused.
         """
+        return self._client(ArmClient, token)
+
+    def get_cluster_client(self) -> ArmClusterClient:
+        """ARM, signed in, with the calls about clusters."""
+        return self._client(ArmClusterClient)
+
+    def _client(self, kind: type[C], token: AccessToken | None = None) -> C:
         from flinkglue.azure.identity import KeptToken
 
         kept = KeptToken(self.get_token, token)
-        return ArmClient(
+        return kind(
             TokenSource(kept.get, kept.renew),
             arm_endpoint=self.arm_endpoint,
             api_version=self.api_version,

@@ -1,0 +1,68 @@
+"""Deployment flink-cluster-create: an HDInsight on AKS cluster in Application Mode with its job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.loading import block_of
+from flinkglue.azure.cluster import FlinkApplicationCluster
+from flinkglue.azure.inputs import DeadlineMinutes
+from tasks.flink_cluster import (
+    create_flink_cluster,
+    create_storage_layout,
+    wait_for_flink_application,
+)
+from tasks.flink_cluster_record import remember_flink_application
+from tasks.flink_job_details import show_flink_job_details
+
+OptionalUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
+
+
+@flow(name="create-flink-cluster", flow_run_name="create {wanted.cluster_name}")
+def create_flink_cluster_flow(
+    wanted: FlinkApplicationCluster,
+    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    storage_block: str = "flink-storage",
+    storage_key_block: str = "",
+    flink_rest_url: OptionalUrl = "",
+    deadline_minutes: DeadlineMinutes = 30,
+) -> dict[str, Any]:
+    """Create a cluster in Application Mode, and wait until it is ready and its job runs.
+
+    Run again with the same values, it adopts the cluster that is there; with other values it
+    changes what can be changed and refuses the rest. It never makes a second one.
+
+    Args:
+        wanted: The cluster and its job.
+        cluster: An HDInsight Flink Cluster block, chosen or by name: its credentials, subscription,
+            resource group and pool are used.
+        storage_block: The Azure Blob Storage Credentials block with which the directories for jars,
+            savepoints and logs are created. Empty: they are there.
+        storage_key_block: A Secret block with the storage account's key. Empty: the managed
+            identity has access.
+        flink_rest_url: The new cluster's JobManager, if it can be reached from where flows run.
+        deadline_minutes: The longest time for each of: deployment, readiness, the job. Azure takes
+            5 to 10 minutes.
+
+    Raises:
+        InvalidInput: A value was refused: the name is taken, a version is not offered, …
+        CallFailed: Azure could not make it.
+        JobFailed: The cluster is there, and its job failed.
+    """
+    block = block_of(HDInsightFlinkCluster, "cluster", cluster)
+    there = replace(block.cluster_id, cluster_name=wanted.cluster_name)
+    chosen = block.at(there, flink_rest_url=flink_rest_url or None)
+    if storage_block:
+        create_storage_layout(storage_block, wanted)
+    plan = create_flink_cluster(chosen, wanted, storage_key_block, deadline_minutes)
+    try:
+        view = wait_for_flink_application(chosen, wanted, deadline_minutes)
+    finally:
+        show_flink_job_details(chosen)
+    remember_flink_application(chosen, wanted, view)
+    return {"cluster": there.resource_id, "step": plan.step.value, **view.summary()}

@@ -1,0 +1,57 @@
+"""Deployment flink-cluster-delete: an HDInsight on AKS cluster and its job, for good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow, runtime
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.loading import block_of
+from flinkglue.azure.cluster import ClusterName
+from flinkglue.azure.inputs import DeadlineMinutes
+from flinkglue.errors import InvalidInput
+from tasks.flink_cluster import delete_flink_cluster
+from tasks.flink_cluster_record import stop_flink_application
+from tasks.flink_job_details import show_flink_job_details
+
+
+@flow(name="delete-flink-cluster", flow_run_name="delete {cluster_name}")
+def delete_flink_cluster_flow(
+    cluster_name: ClusterName,
+    confirm_cluster_name: str,
+    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    take_last_savepoint: bool = True,
+    flink_rest_url: str = "",
+    deadline_minutes: DeadlineMinutes = 30,
+) -> dict[str, Any]:
+    """Stop the cluster's job with a last savepoint, and delete the cluster.
+
+    When the savepoint cannot be taken, nothing is deleted. A cluster that is gone already is fine.
+
+    Args:
+        cluster_name: The cluster to delete.
+        confirm_cluster_name: Its name once more.
+        cluster: An HDInsight Flink Cluster block, chosen or by name: its credentials, subscription,
+            resource group and pool are used.
+        take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
+            and stays in the ledger under the job's name.
+        flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
+        deadline_minutes: The longest time for each of: the savepoint, the deletion.
+
+    Raises:
+        InvalidInput: The two names are not the same; nothing was called.
+        JobFailed: The savepoint was not taken; nothing was deleted.
+    """
+    if confirm_cluster_name != cluster_name:
+        raise InvalidInput("confirm_cluster_name", confirm_cluster_name, repr(cluster_name))
+    block = block_of(HDInsightFlinkCluster, "cluster", cluster)
+    there = replace(block.cluster_id, cluster_name=cluster_name)
+    chosen = block.at(there, flink_rest_url=flink_rest_url or None)
+    savepoint = None
+    if take_last_savepoint:
+        savepoint = stop_flink_application(chosen, str(runtime.flow_run.id), deadline_minutes)
+        show_flink_job_details(chosen)
+    deleted = delete_flink_cluster(chosen, deadline_minutes)
+    return {"cluster": there.resource_id, "deleted": deleted, "savepoint": savepoint}

@@ -1,0 +1,31 @@
+"""Deployment flink-job-details: everything that ARM tells about the jobs of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.loading import block_of
+from tasks.flink_job_details import show_flink_job_details
+
+
+@flow(name="flink-job-details", flow_run_name="details {cluster_name} {job_name}")
+def flink_job_details(
+    job_name: str = "",
+    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    cluster_name: str = "",
+) -> list[dict[str, Any]]:
+    """Show jobs as ARM tells them: as JSON, with the last action's result and what failed it.
+
+    Args:
+        job_name: The job; empty: all of the cluster.
+        cluster: An HDInsight Flink Cluster block, chosen or by name.
+        cluster_name: Another cluster of the block's pool; empty: the block's own.
+    """
+    chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
+    if cluster_name:
+        chosen = chosen.at(replace(chosen.cluster_id, cluster_name=cluster_name))
+    return show_flink_job_details(chosen, job_name)

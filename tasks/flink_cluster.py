@@ -1,0 +1,149 @@
+"""Clusters in Application Mode: storage, creation, readiness, the job, deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import get_run_logger, task
+from prefect.blocks.system import Secret
+from prefect.cache_policies import NO_CACHE
+from pydantic import SecretStr
+
+from blocks.azure import HDInsightFlinkCluster
+from blocks.azure_storage import blob_service_client, storage_of
+from blocks.loading import block_of
+from flinkglue.azure.arm_clusters import ArmClusterClient
+from flinkglue.azure.cluster import FlinkApplicationCluster
+from flinkglue.azure.cluster_body import put_body
+from flinkglue.azure.cluster_creation import ClusterCreation, Plan, follow
+from flinkglue.azure.job_state import JobView
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.storage_layout import create_directories
+from flinkglue.errors import JobFailed
+from tasks.flink_page import show_seen
+from tasks.flink_view import flink_lookup
+from tasks.policy import passing_fault
+from tasks.progress import Progress
+
+
+@task(
+    name="create_storage_layout",
+    cache_policy=NO_CACHE,  # somebody may have deleted it
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,  # a directory that is there is left alone
+)
+def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -> list[str]:
+    """Create the directories of jars, savepoints and logs that are missing."""
+    with blob_service_client(storage_of(storage_block)) as service:
+        created = create_directories(service, wanted.layout.directories)
+    get_run_logger().info("Created %s", ", ".join(created) or "no directory: all are there")
+    return created
+
+
+@task(
+    name="create_flink_cluster",
+    task_run_name="create_flink_cluster {wanted.cluster_name}",
+    cache_policy=NO_CACHE,  # ARM is looked at each time
+    persist_result=False,
+    # Safe to repeat: it looks first, and the same body for the same name is the same cluster.
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=passing_fault,
+)
+def create_flink_cluster(
+    cluster: HDInsightFlinkCluster,
+    wanted: FlinkApplicationCluster,
+    storage_key_block: str,
+    deadline_minutes: float,
+) -> Plan:
+    """Create, change or adopt the cluster, and return when its services are ready.
+
+    Raises:
+        InvalidInput: The name, versions or pool do not fit, or what differs cannot be changed.
+        CallFailed: ARM could not make it.
+        DeadlineExceeded: It was not ready in time; it goes on.
+    """
+    with creation_of(cluster, wanted, storage_key_block, deadline_minutes) as creation:
+        plan = creation.settle()
+        creation.await_ready(deadline_minutes * 60)
+    return plan
+
+
+@task(name="wait_for_flink_application", cache_policy=NO_CACHE, persist_result=False)
+def wait_for_flink_application(
+    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, deadline_minutes: float
+) -> JobView:
+    """Wait until the cluster's job runs.
+
+    Raises:
+        JobFailed: It failed.
+        DeadlineExceeded: It neither ran nor failed in time.
+    """
+    logger = get_run_logger()
+    with (
+        creation_of(cluster, wanted, "", deadline_minutes) as creation,
+        flink_lookup(cluster, logger.warning) as look,
+    ):
+        view = creation.await_job(deadline_minutes * 60, look)
+        host = creation.arm.get_cluster(cluster.cluster_id).web_fqdn
+    show_seen(cluster, view, cluster.flink_rest_url or (f"https://{host}" if host else None))
+    if view.failure is not None:
+        raise JobFailed(f"The job of {cluster.cluster_id} is {view.failure}")
+    if not view.asked_flink:
+        logger.warning("Tasks were not verified: no Flink REST URL was given.")
+    return view
+
+
+@task(
+    name="delete_flink_cluster",
+    task_run_name="delete_flink_cluster {cluster.cluster_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=passing_fault,  # deleting what is deleted does nothing
+)
+def delete_flink_cluster(cluster: HDInsightFlinkCluster, deadline_minutes: float) -> bool:
+    """Delete the cluster and wait until it is gone; False: there was none."""
+    patience = ArmPatience(operation_within_seconds=deadline_minutes * 60)
+    progress = Progress("flink-cluster-deletion", f"Deletion of {cluster.cluster_id}", 120)
+    with cluster.get_cluster_client() as arm:
+        operation = arm.delete(cluster.cluster_id)
+        if operation is not None:
+            follow(arm, cluster.cluster_id, operation, "Clusters Delete", patience, progress.show)
+    progress.end("Deleted" if operation else "There was none")
+    return operation is not None
+
+
+@contextmanager
+def creation_of(
+    cluster: HDInsightFlinkCluster,
+    wanted: FlinkApplicationCluster,
+    storage_key_block: str,
+    deadline_minutes: float,
+) -> Iterator[ClusterCreation]:
+    """The creation of the cluster, followed on the flow run's page."""
+    progress = Progress("flink-cluster-creation", f"Creation of {cluster.cluster_id}", 480)
+    arm: ArmClusterClient
+    with cluster.get_cluster_client() as arm:
+        yield ClusterCreation(
+            arm,
+            cluster.cluster_id,
+            wanted,
+            put_body(wanted, storage_key(storage_key_block)),
+            ArmPatience(operation_within_seconds=deadline_minutes * 60),
+            get_run_logger().info,
+            progress.show,
+        )
+    progress.end("Ready")
+
+
+def storage_key(storage_key_block: str) -> SecretStr | None:
+    """The key in a Secret block; None without one."""
+    if not storage_key_block:
+        return None
+    block = block_of(Secret, "storage_key_block", storage_key_block)
+    return SecretStr(str(block.get()))

@@ -1,0 +1,106 @@
+"""A cluster's one job in the journal: so that the actions know it, and its last savepoint stays."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.cluster import FlinkApplicationCluster
+from flinkglue.azure.cluster_creation import the_job
+from flinkglue.azure.job_rows import LAUNCH_KEY
+from flinkglue.azure.job_state import JobView
+from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.journal import JobRecord
+from flinkglue.lifecycle.models import Action, Jar, JobSpec
+from tasks.flink_actions import Manner, perform_flink_action
+from tasks.journal import variable_journal
+from tasks.policy import passing_fault
+
+_GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
+
+
+@task(name="remember_flink_application", cache_policy=NO_CACHE, persist_result=False)
+def remember_flink_application(
+    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, view: JobView
+) -> None:
+    """Write down what runs, unless it is known: an UPDATE can return to it then."""
+    job, logger = view.job, get_run_logger()
+    job_name = job.job_name or wanted.cluster_name
+    uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
+    if cluster.abfs_credentials is None:
+        logger.warning("UPDATE has no way back yet: the block names no storage to read jars from")
+        return
+    jar = cluster.get_jars().identify(uri)
+    spec = spec_of_application(wanted, job, job_name, jar)
+    with variable_journal() as journal:
+        record = journal.job_record(job_name)
+        if record.spec is not None:
+            logger.info("The journal knows job %s already", job_name)
+            return
+        journal.save_job_record(
+            JobRecord(job_name, job.job_id or "", record.generation + 1, spec, spec)
+        )
+    logger.info("The journal knows job %s (id %s) now", job_name, job.job_id)
+
+
+def spec_of_application(
+    wanted: FlinkApplicationCluster, job: ArmFlinkJob, job_name: str, jar: Jar
+) -> JobSpec:
+    """What runs, as the actions know it; the settings are those that ARM's row tells."""
+    told = job.flink_configuration
+    return JobSpec(
+        job_name,
+        jar,
+        wanted.job.entry_class,
+        wanted.job.args,
+        wanted.job.parallelism,
+        {key: value for key, value in told.items() if key not in _GIVEN_BY_ARM},
+    )
+
+
+@task(
+    name="find_flink_application",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,
+)
+def find_flink_application(cluster: HDInsightFlinkCluster) -> tuple[str, bool] | None:
+    """The name of the cluster's job and whether it still runs; None: no cluster or no job.
+
+    Raises:
+        CallFailed: ARM refused, or did not answer.
+    """
+    with ExitStack() as opened:
+        arm = opened.enter_context(cluster.get_cluster_client())
+        if arm.find_resource(cluster.cluster_id) is None:
+            return None
+        row = the_job(arm.list_jobs(cluster.cluster_id))
+        if row is None or row.job_id is None or row.job_name is None:
+            return None
+        backend = opened.enter_context(cluster.get_backend())
+        view = backend.view(row.job_id)
+        return row.job_name, view is not None and not view.is_terminal
+
+
+def stop_flink_application(
+    cluster: HDInsightFlinkCluster, flow_run_id: str, deadline_minutes: float
+) -> str | None:
+    """Stop the cluster's job with a savepoint, and return its path; None: nothing runs there.
+
+    Raises:
+        JobFailed: It was not stopped, with the cause.
+    """
+    found = find_flink_application(cluster)
+    if found is None or not found[1]:
+        get_run_logger().info("No job of %s runs: no savepoint is taken", cluster.cluster_id)
+        return None
+    asked = AskedAction(Action.STOP, found[0], JobChanges())
+    manner = Manner(deadline_seconds=deadline_minutes * 60)
+    intent = f"{flow_run_id}:{Action.STOP}"
+    return perform_flink_action(cluster, asked, intent, manner).raise_for_failure().savepoint_path

@@ -1,0 +1,83 @@
+"""What ARM tells about jobs, whole, and what went wrong with a failed action."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.job_rows import has_failed, savepoint_of
+from flinkglue.azure.job_state import FAILED_STATES, last_cause
+from flinkglue.azure.models import ArmFlinkJob
+from tasks.policy import passing_fault
+
+
+@task(
+    name="show_flink_job_details",
+    cache_policy=NO_CACHE,  # the details change
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[2, 10],
+    retry_condition_fn=passing_fault,
+)
+def show_flink_job_details(
+    cluster: HDInsightFlinkCluster, job_name: str = ""
+) -> list[dict[str, Any]]:
+    """Show the rows of a job, or of all jobs of the cluster, as ARM tells them.
+
+    Raises:
+        CallFailed: ARM refused, or did not answer.
+    """
+    with cluster.get_cluster_client() as arm:
+        rows = arm.job_rows(cluster.cluster_id)
+    chosen = [row for row in rows if not job_name or _job(row).job_name == job_name]
+    create_markdown_artifact(
+        details_markdown(chosen) or f"ARM lists no job {job_name or ''} on {cluster.cluster_id}.",
+        key="flink-job-details",
+        description=f"{len(chosen)} jobs of {cluster.cluster_id}",
+    )
+    return chosen
+
+
+def details_markdown(rows: list[dict[str, Any]]) -> str:
+    """Each job with its last action's result, then all of it as JSON."""
+    return "\n\n".join(_markdown(row) for row in rows)
+
+
+def _markdown(row: dict[str, Any]) -> str:
+    job = _job(row)
+    table = [
+        ("Status", job.status or "none"),
+        ("Last action", job.action or "-"),
+        ("Its result", job.action_result or "not told"),
+        ("Job id", f"`{job.job_id}`" if job.job_id else "none yet"),
+        ("Last savepoint", f"`{savepoint_of(job)}`" if savepoint_of(job) else "-"),
+        *failure_of(job),
+    ]
+    lines = "\n".join(f"| {name} | {_cell(value)} |" for name, value in table)
+    whole = json.dumps(row, indent=2, ensure_ascii=False)
+    return f"| {job.job_name} | |\n|---|---|\n{lines}\n\n```json\n{whole}\n```"
+
+
+def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:
+    """The exception of a failed action and the reason; nothing when it did not fail."""
+    status = (job.status or "").upper().replace("-", "_")
+    if not has_failed(job) and status not in FAILED_STATES:
+        return []
+    cause = last_cause(job.job_output) or "ARM gave none"
+    kind, colon, message = cause.partition(": ")
+    is_exception = colon and " " not in kind and "." in kind
+    exception, reason = (kind, message) if is_exception else ("not told", cause)
+    return [("Exception", f"`{exception}`"), ("Reason", reason)]
+
+
+def _job(row: dict[str, Any]) -> ArmFlinkJob:
+    return ArmFlinkJob.from_row(row)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
