@@ -18,7 +18,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.models import Connection, Group, Subnet
@@ -53,7 +53,10 @@ def other_process(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.harness.glue_lock_holder", *map(str, arguments)],
         cwd=REPOSITORY,
-        env={"PREFECT_API_URL": str(PREFECT_API_URL.value()), "PATH": ""},
+        env={
+            "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+            "PREFECT_HOME": str(PREFECT_HOME.value()),
+        },
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
