@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,13 +11,15 @@ from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import Conflict, DeadlineExceeded
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import LAUNCHING, AskedAction
-from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.journal import Entry, Journal, JournalStore
+from flinkglue.lifecycle.journal import Entry, Journal, JournalStore, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobView, Outcome
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused
+from flinkglue.lifecycle.stop import savepoint, stopped
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused, Transaction
 from flinkglue.lifecycle.watching import note_wanted
 
+_SAVEPOINT_RESULTS = {"stop", "savepoint_path"}
 _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
 
 
@@ -43,6 +46,7 @@ class Interrupted:
         options: How to go about it.
         tell: Takes a line for people.
         clock: The time to wait by.
+        now: The time of day in seconds since the epoch.
         settle_seconds: How long to wait for a launch that was under way to be seen running.
     """
 
@@ -53,6 +57,7 @@ class Interrupted:
     tell: Callable[[str], None]
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
+    now: Callable[[], float] = time.time
     settle_seconds: float = 60
 
     @property
@@ -78,11 +83,14 @@ class Interrupted:
         entry = self._journal.entry(self.intent)
         action = _ACTIONS.get(on_cancel)
         ending = self._journal.entry(self._ending_intent(action)) if action else None
-        if not (_is_open(entry) or _is_open(ending)):
+        acts = _is_open(entry) and self._journal.owner(self.asked.job_name) == self.intent
+        if not (acts or _is_open(ending)):
             self._tell_of_job()
             return
+        if entry is not None and acts:
+            self._finish_savepoint(entry)
         if action is not None:
-            self._end_job(action, entry)
+            self._end_job(action, self._journal.entry(self.intent))
         entry = self._journal.entry(self.intent)
         if entry is not None and _is_open(entry):
             self._give_up(entry)
@@ -119,6 +127,27 @@ class Interrupted:
             self._ending_intent(action), action, self.asked.job_name, take_over=True
         )
         return perform(request, self.backend, self._journal, options=self.options, clock=self.clock)
+
+    def _finish_savepoint(self, entry: Entry) -> None:
+        """See a savepoint or stop through that may have been asked for, so that none is lost."""
+        if "trigger_id" not in entry.facts or _SAVEPOINT_RESULTS & entry.facts.keys():
+            return
+        plan = entry.facts["plan"]
+        spec = spec_of(plan["spec"]) if "spec" in plan else None
+        request = ActionRequest(entry.intent, entry.action, entry.job_name, spec=spec)
+        tx = Transaction(
+            request, self.backend, self._journal, entry, self.options, self.clock, self.now
+        )
+        try:
+            path = (
+                stopped(tx, plan)
+                if entry.action is not Action.SAVEPOINT
+                else savepoint(tx).savepoint_path
+            )
+        except SavepointFailed as failed:
+            self.tell(str(failed))
+        else:
+            self.tell(f"The savepoint that was under way is good: {path}")
 
     def _settle(self, entry: Entry | None, action: Action) -> None:
         """Wait for a launch that is on its way: what cannot be seen cannot be ended."""
