@@ -11,6 +11,7 @@ from pydantic import Field
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
 from flinkglue.azure.cluster import FlinkApplicationCluster
+from flinkglue.azure.cluster_creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
 from tasks.flink_cluster import (
     create_flink_cluster,
@@ -26,7 +27,7 @@ OptionalUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
 @flow(name="create-flink-cluster", flow_run_name="create {wanted.cluster_name}")
 def create_flink_cluster_flow(
     wanted: FlinkApplicationCluster,
-    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     storage_block: str = "flink-storage",
     storage_key_block: str = "",
     flink_rest_url: OptionalUrl = "",
@@ -39,8 +40,8 @@ def create_flink_cluster_flow(
 
     Args:
         wanted: The cluster and its job.
-        cluster: An HDInsight Flink Cluster block, chosen or by name: its credentials, subscription,
-            resource group and pool are used.
+        cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
+            group and pool are used, and its credentials, which are Contributor on the pool.
         storage_block: The Azure Blob Storage Credentials block with which the directories for jars,
             savepoints and logs are created. Empty: they are there.
         storage_key_block: A Secret block with the storage account's key. Empty: the managed
@@ -64,5 +65,5 @@ def create_flink_cluster_flow(
         view = wait_for_flink_application(chosen, wanted, deadline_minutes)
     finally:
         show_flink_job_details(chosen)
-    remember_flink_application(chosen, wanted, view)
+    remember_flink_application(chosen, wanted, view, is_new=plan.step is Step.CREATE)
     return {"cluster": there.resource_id, "step": plan.step.value, **view.summary()}

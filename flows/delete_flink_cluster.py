@@ -13,7 +13,11 @@ from flinkglue.azure.cluster import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.errors import InvalidInput
 from tasks.flink_cluster import delete_flink_cluster
-from tasks.flink_cluster_record import stop_flink_application
+from tasks.flink_cluster_record import (
+    find_flink_application,
+    forget_flink_application,
+    stop_flink_application,
+)
 from tasks.flink_job_details import show_flink_job_details
 
 
@@ -21,7 +25,7 @@ from tasks.flink_job_details import show_flink_job_details
 def delete_flink_cluster_flow(
     cluster_name: ClusterName,
     confirm_cluster_name: str,
-    cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
+    cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     take_last_savepoint: bool = True,
     flink_rest_url: str = "",
     deadline_minutes: DeadlineMinutes = 30,
@@ -33,8 +37,8 @@ def delete_flink_cluster_flow(
     Args:
         cluster_name: The cluster to delete.
         confirm_cluster_name: Its name once more.
-        cluster: An HDInsight Flink Cluster block, chosen or by name: its credentials, subscription,
-            resource group and pool are used.
+        cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
+            group and pool are used, and its credentials, which are Contributor on the pool.
         take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
             and stays in the ledger under the job's name.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
@@ -49,9 +53,12 @@ def delete_flink_cluster_flow(
     block = block_of(HDInsightFlinkCluster, "cluster", cluster)
     there = replace(block.cluster_id, cluster_name=cluster_name)
     chosen = block.at(there, flink_rest_url=flink_rest_url or None)
-    savepoint = None
-    if take_last_savepoint:
-        savepoint = stop_flink_application(chosen, str(runtime.flow_run.id), deadline_minutes)
+    savepoint, application = None, find_flink_application(chosen)
+    if application is not None and application.is_running and take_last_savepoint:
+        run_id = str(runtime.flow_run.id)
+        savepoint = stop_flink_application(chosen, application, run_id, deadline_minutes)
         show_flink_job_details(chosen)
     deleted = delete_flink_cluster(chosen, deadline_minutes)
+    if application is not None:
+        forget_flink_application(application)
     return {"cluster": there.resource_id, "deleted": deleted, "savepoint": savepoint}

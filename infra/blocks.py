@@ -4,7 +4,8 @@ python -m infra.blocks register               the block types only; fill the blo
 python -m infra.blocks local [CLOUD.json]     also blocks with the values of a running local cloud
                                               (default: .localcloud/cloud.json)
 
-The flows look for these names: hdinsight-flink, flink, flink-storage and aws.
+The flows look for these names: hdinsight-flink, hdinsight-pool, flink,
+flink-storage and aws.
 """
 
 from __future__ import annotations
@@ -60,20 +61,32 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
         secret_prefix=azure["secret_prefix"],
         reader=reader,
     )
+    administrator = EntraServicePrincipal(
+        tenant_id=azure["tenant_id"],
+        client_id=azure["administrator"]["client_id"],
+        client_secret=azure["administrator"]["client_secret"],
+        authority=azure["authority"],
+        ca_file=ca_file,
+    )
+    seeded = HDInsightFlinkCluster(
+        subscription_id=azure["subscription_id"],
+        resource_group=azure["resource_group"],
+        cluster_pool_name=azure["cluster_pool_name"],
+        cluster_name=azure["cluster_name"],
+        credentials=contributor,
+        arm_endpoint=azure["arm_endpoint"],
+        ca_file=ca_file,
+        flink_rest_url=azure["flink_rest_url"],
+        abfs_credentials="flink-storage",
+        state_is_local=True,
+    )
     return {
         "key-vault-reader": reader,
         "flink-contributor": contributor,
-        "hdinsight-flink": HDInsightFlinkCluster(
-            subscription_id=azure["subscription_id"],
-            resource_group=azure["resource_group"],
-            cluster_pool_name=azure["cluster_pool_name"],
-            cluster_name=azure["cluster_name"],
-            credentials=contributor,
-            arm_endpoint=azure["arm_endpoint"],
-            ca_file=ca_file,
-            flink_rest_url=azure["flink_rest_url"],
-            abfs_credentials="flink-storage",
-            state_is_local=True,
+        "flink-administrator": administrator,
+        "hdinsight-flink": seeded,
+        "hdinsight-pool": seeded.model_copy(
+            update={"credentials": administrator, "flink_rest_url": None}
         ),
         "flink": FlinkRestCluster(
             url=azure["flink_rest_url"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -20,14 +21,35 @@ from tasks.flink_actions import Manner, perform_flink_action
 from tasks.journal import variable_journal
 from tasks.policy import passing_fault
 
+
+@dataclass(frozen=True)
+class FlinkApplication:
+    """The one job of a cluster in Application Mode.
+
+    Args:
+        job_name: Its name in ARM's list.
+        is_running: Whether it has not ended.
+    """
+
+    job_name: str
+    is_running: bool
+
+
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
 
 @task(name="remember_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def remember_flink_application(
-    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, view: JobView
+    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, view: JobView, *, is_new: bool
 ) -> None:
-    """Write down what runs, unless it is known: an UPDATE can return to it then."""
+    """Write down what runs, so that an UPDATE can return to it.
+
+    Args:
+        cluster: The cluster.
+        wanted: As it was created.
+        view: Its job.
+        is_new: Whether it was created just now. Else what the journal knows already is newer.
+    """
     job, logger = view.job, get_run_logger()
     job_name = job.job_name or wanted.cluster_name
     uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
@@ -38,7 +60,7 @@ def remember_flink_application(
     spec = spec_of_application(wanted, job, job_name, jar)
     with variable_journal() as journal:
         record = journal.job_record(job_name)
-        if record.spec is not None:
+        if record.spec is not None and not is_new:
             logger.info("The journal knows job %s already", job_name)
             return
         journal.save_job_record(
@@ -70,8 +92,8 @@ def spec_of_application(
     retry_delay_seconds=[2, 10],
     retry_condition_fn=passing_fault,
 )
-def find_flink_application(cluster: HDInsightFlinkCluster) -> tuple[str, bool] | None:
-    """The name of the cluster's job and whether it still runs; None: no cluster or no job.
+def find_flink_application(cluster: HDInsightFlinkCluster) -> FlinkApplication | None:
+    """The cluster's job; None: there is no cluster, or it has no job.
 
     Raises:
         CallFailed: ARM refused, or did not answer.
@@ -85,22 +107,28 @@ def find_flink_application(cluster: HDInsightFlinkCluster) -> tuple[str, bool] |
             return None
         backend = opened.enter_context(cluster.get_backend())
         view = backend.view(row.job_id)
-        return row.job_name, view is not None and not view.is_terminal
+        return FlinkApplication(row.job_name, view is not None and not view.is_terminal)
 
 
 def stop_flink_application(
-    cluster: HDInsightFlinkCluster, flow_run_id: str, deadline_minutes: float
+    cluster: HDInsightFlinkCluster,
+    application: FlinkApplication,
+    flow_run_id: str,
+    deadline_minutes: float,
 ) -> str | None:
-    """Stop the cluster's job with a savepoint, and return its path; None: nothing runs there.
+    """Stop the cluster's job with a savepoint, and return its path.
 
     Raises:
         JobFailed: It was not stopped, with the cause.
     """
-    found = find_flink_application(cluster)
-    if found is None or not found[1]:
-        get_run_logger().info("No job of %s runs: no savepoint is taken", cluster.cluster_id)
-        return None
-    asked = AskedAction(Action.STOP, found[0], JobChanges())
+    asked = AskedAction(Action.STOP, application.job_name, JobChanges())
     manner = Manner(deadline_seconds=deadline_minutes * 60)
-    intent = f"{flow_run_id}:{Action.STOP}"
-    return perform_flink_action(cluster, asked, intent, manner).raise_for_failure().savepoint_path
+    asked_by = f"{flow_run_id}:{Action.STOP}"
+    return perform_flink_action(cluster, asked, asked_by, manner).raise_for_failure().savepoint_path
+
+
+@task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)
+def forget_flink_application(application: FlinkApplication) -> None:
+    """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
+    with variable_journal() as journal:
+        journal.forget_job_record(application.job_name)
