@@ -39,8 +39,9 @@ def stateless_update(tx: Transaction) -> Outcome:
 def last_state_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job from the newest retained checkpoint."""
     plan = tx.once("plan", lambda: _plan_last_state(tx))
-    path = plan["savepoint_path"] or _ended_with(tx, plan)
-    return _replace(tx, plan, restore_from=path, return_to=path)
+    kept = _ended_with(tx, plan)
+    path = plan["savepoint_path"] or kept
+    return _replace(tx, plan, restore_from=path, return_to=kept or path)
 
 
 def re_launch(tx: Transaction) -> Outcome:

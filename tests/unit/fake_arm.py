@@ -1,0 +1,169 @@
+"""The wire of ARM for one cluster, in memory: runJob, its operations, and the jobs list.
+
+Rows are as recorded. Actions end at once; what is odd about the service is switched on by tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from flinkglue.azure.arm import ArmClient, TokenSource
+from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.models import FlinkClusterId
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.clock import Clock, Pace
+
+ENDPOINT = "https://arm.test"
+CLUSTER = FlinkClusterId("subscription", "group", "pool", "cluster")
+DIRECTORY = "abfs://filesystem@account.dfs.core.windows.net/jars"
+SAVEPOINTS = "abfs://filesystem@account.dfs.core.windows.net/savepoints"
+STEADY = Pace(first_seconds=1, most_seconds=2, jitter=0)
+_LAUNCHING = ("NEW", "START", "UPDATE", "STATELESS_UPDATE")
+_KEPT = ("jobJarDirectory", "jarName", "entryClass", "args")
+
+Row = dict[str, Any]
+
+
+class FakeArm:
+    """A cluster of HDInsight on AKS without a Flink.
+
+    Attributes:
+        rows: The properties of the jobs list's rows, oldest first.
+        asked: The properties of each runJob, in order.
+        bad_jars: Jars whose launch fails.
+        saves: Whether savepoints and stops succeed.
+        drop: Whether the next answer to runJob is lost, after it was done.
+        hides: How many looks at the list a new row is missing from.
+        fails_operations: Whether operations fail, and nothing is done.
+        most_live: The most jobs that ran at once.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.asked: list[Row] = []
+        self.bad_jars: set[str] = set()
+        self.saves = True
+        self.drop = False
+        self.hides = 0
+        self.fails_operations = False
+        self.most_live = 0
+        self._hidden: dict[int, int] = {}
+        self._count = 0
+
+    def live(self) -> list[Row]:
+        return [row for row in self.rows if row.get("status") in ("RUNNING", "STOP-FAILED")]
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path.endswith("/runJob"):
+            return self._run_job(json.loads(request.content)["properties"])
+        if "/operationStatuses/" in path:
+            error = {"error": {"code": "InternalServerError", "message": "no capacity"}}
+            failed = {"status": "Failed", **error}
+            return httpx.Response(200, json=failed if "failed" in path else {"status": "Succeeded"})
+        if path.endswith("/jobs"):
+            return self._list(request.url.params.get("$filter"))
+        return httpx.Response(200, json={"name": "cluster", "properties": {"clusterProfile": {}}})
+
+    def _list(self, expression: str | None) -> httpx.Response:
+        name = expression.removeprefix("jobName eq ") if expression else None
+        shown = []
+        for row in self.rows:
+            if self._hidden.get(id(row), 0) > 0:
+                self._hidden[id(row)] -= 1
+            elif name in (None, row.get("jobName")):
+                shown.append({"properties": row})
+        return httpx.Response(200, json={"value": shown})
+
+    def _run_job(self, asked: Row) -> httpx.Response:
+        self.asked.append(asked)
+        outcome = "failed" if self.fails_operations else "good"
+        if not self.fails_operations:
+            self._act(asked)
+        self.most_live = max(self.most_live, len(self.live()))
+        if self.drop:
+            self.drop = False
+            raise httpx.ReadError("connection reset")
+        where = f"{ENDPOINT}/subscriptions/s/locations/WESTUS3/operationStatuses/{outcome}?s=1"
+        return httpx.Response(202, json=None, headers={"Location": where})
+
+    def _act(self, asked: Row) -> None:
+        action = asked["action"]
+        if action == "NEW":
+            row = {**asked, "runId": f"job-{len(self.asked)}"}
+            self.rows.append(row)
+            self._hidden[id(row)] = self.hides
+            self._launch(row)
+            return
+        row = next(row for row in self.rows if row.get("runId") == asked.get("runId"))
+        if action == "DELETE":
+            self.rows.remove(row)
+            return
+        row |= {name: asked[name] for name in _KEPT if name in asked} | {"action": action}
+        row["flinkConfiguration"] = {
+            **row.get("flinkConfiguration", {}),
+            **asked.get("flinkConfiguration", {}),
+        }
+        actions: dict[str, Callable[[Row], None]] = {
+            **dict.fromkeys(_LAUNCHING, self._launch),
+            "STOP": self._stop,
+            "SAVEPOINT": self._save,
+            "CANCEL": lambda row: row.update(status="CANCELED", actionResult="SUCCESS"),
+            "LIST_SAVEPOINT": lambda row: row.update(jobOutput=row.get("lastSavePoint", "none")),
+        }
+        actions[action](row)
+
+    def _launch(self, row: Row) -> None:
+        if row["jarName"] in self.bad_jars:
+            output = "org.apache.X: no\nCaused by: java.lang.IllegalStateException: bad release"
+            row.update(status="JOB_LAUNCH_FAILED", actionResult="FAILED", jobOutput=output)
+            return
+        self._count += 1
+        row.update(jobId=f"{self._count:032x}", status="RUNNING", actionResult="SUCCESS")
+        row["jobOutput"] = "Flink internal job status : RUNNING"
+
+    def _save(self, row: Row) -> None:
+        if not self.saves:
+            row.update(actionResult="FAILED", jobOutput="Caused by: java.io.IOException: full")
+            return
+        self._count += 1
+        path = f"{SAVEPOINTS}/savepoint-{self._count}"
+        row.update(lastSavePoint=path, actionResult="SUCCESS")
+        row["jobOutput"] = f"Savepoint completed. Path: {path}"
+
+    def _stop(self, row: Row) -> None:
+        if row.get("status") not in ("RUNNING", "STOP-FAILED"):
+            row.update(status="STOP-FAILED", actionResult="FAILED", jobOutput="not running")
+            return
+        self._save(row)
+        row["status"] = "STOPPED" if self.saves else "STOP-FAILED"
+
+    def backend(
+        self, clock: Clock, send: Callable[[httpx.Request], httpx.Response] | None = None
+    ) -> ArmBackend:
+        """As a new process would make it."""
+        token = SecretStr("token")
+        arm = ArmClient(
+            TokenSource(lambda: token, lambda: token),
+            arm_endpoint=ENDPOINT,
+            transport=httpx.MockTransport(send or self),
+            verify=_NO_CERTIFICATES,
+            pace=STEADY,
+            clock=clock,
+        )
+        patience = ArmPatience(60, 20, 60, 120, STEADY, clock)
+        return ArmBackend(arm, CLUSTER, lambda jar: True, patience=patience)
+
+
+def _no_certificates() -> Any:
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the machine's takes longer than a test
+
+
+_NO_CERTIFICATES = _no_certificates()
