@@ -20,8 +20,9 @@ FlinkClusterChoice = FlinkRestCluster | HDInsightFlinkCluster | str
 class FlinkCluster(Protocol):
     """What both blocks offer."""
 
-    savepoint_directory: str | None
-    """Where savepoints are written; None: where the cluster is configured to."""
+    @property
+    def savepoint_directory(self) -> str | None:
+        """Where savepoints are written; None: where the cluster is configured to."""
 
     @property
     def dashboard_url(self) -> str | None:

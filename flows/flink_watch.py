@@ -14,6 +14,7 @@ from flinkglue.flink.inputs import JobName, Positive
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.health import HealthLimits
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.watching import Relaunch, should_relaunch
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.flink_health import (
@@ -38,6 +39,7 @@ def flink_watch(
     relaunch: Relaunch = Relaunch.NEVER,
     most_relaunches: Annotated[int, Field(ge=1)] = 3,
     relaunch_window_hours: Positive = 6,
+    stable_seconds: Positive = 10,
     deadline_minutes: Positive = 30,
 ) -> dict[str, Any]:
     """Look at jobs for a while, judge how they are, and bring back those that are down.
@@ -61,6 +63,7 @@ def flink_watch(
             retained state; when_unhealthy: also one that still runs but is not well.
         most_relaunches: More of them within the window are not made.
         relaunch_window_hours: That window.
+        stable_seconds: How long a re-launched job must run without a restart before it counts.
         deadline_minutes: The longest time for one relaunch.
 
     Returns:
@@ -76,7 +79,7 @@ def flink_watch(
     chosen = cluster_of("cluster", cluster)
     names = list(dict.fromkeys(job_names))
     findings = judge_flink_jobs(chosen, names, limits, watch_seconds, every_seconds)
-    manner = Manner(deadline_minutes * 60)
+    manner = Manner(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
     window_seconds = relaunch_window_hours * 3600
     for place, finding in enumerate(findings):
         if finding.verdict and should_relaunch(finding.verdict, finding.view, relaunch):
