@@ -106,7 +106,7 @@ class ArmJob(RealJob):
         # The pods' /tmp lies in the image directory.
         image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
         self.output = image_root / "tmp" / f"{name}.txt"
-        self.stable_seconds = OPTIONS.ready.stable_seconds
+        self.stable_seconds = 1.0
         self.cloud = cloud
         self.arm = arm_client(cloud)
         self.cluster_id = cluster_id(cloud, cluster_name)

@@ -78,7 +78,7 @@ BAD_JARS = {
 
 def test_no_bad_jar_takes_the_place_of_the_old_job(job: ArmJob, running: str) -> None:
     """Four in a row: the old jar runs on, or again from the savepoint, and nothing is lost."""
-    job.stable_seconds = 6  # Flink shows a job up to 3 seconds late, and this one crashes late
+    job.stable_seconds = 5  # Flink shows a job up to 3 seconds late, and this one crashes late
     before = running
     for jar, cause in BAD_JARS.items():
         outcome = job.act(Action.UPDATE, jar, spec=job.spec(jar, "bad"))

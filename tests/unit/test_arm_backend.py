@@ -134,6 +134,7 @@ def test_a_ghost_row_is_no_job(world: World) -> None:
     world.arm.rows.append({"jobName": NAME, "jobType": "FlinkJob", "action": "NEW"})
     outcome = world.act(Action.NEW, spec=spec()).raise_for_failure()
     assert outcome.job_id == world.job_id()
+    assert world.actions_asked() == ["NEW"]
 
 
 def test_of_double_names_the_recorded_job_is_acted_on(running: World) -> None:

@@ -98,6 +98,8 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
 
 def row_of(rows: Sequence[ArmFlinkJob], job_id: str) -> ArmFlinkJob | None:
     """The row that stands for a Flink job or for a launch, if there is one."""
+    if not job_id:
+        return None  # rows without an id are nobody's
     by_job = [row for row in rows if row.job_id == job_id]
     by_launch = [row for row in rows if launch_of(row) == job_id]
     return next(iter([*by_job, *by_launch]), None)

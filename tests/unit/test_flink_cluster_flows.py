@@ -1,0 +1,50 @@
+"""The flows about clusters: what they refuse before any call, and what their pages tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flinkglue.errors import InvalidInput
+from flows.create_flink_cluster import create_flink_cluster_flow
+from flows.delete_flink_cluster import delete_flink_cluster_flow
+from tasks.flink_job_details import details_markdown
+
+
+def row(**properties: Any) -> dict[str, Any]:
+    return {"id": "row", "properties": {"jobName": "orders", **properties}}
+
+
+def test_a_cluster_is_not_deleted_when_its_name_is_mistyped() -> None:
+    with pytest.raises(InvalidInput, match=r"confirm_cluster_name.*'orders'"):
+        delete_flink_cluster_flow.fn("orders", "oders")
+
+
+def test_the_form_shows_every_property_with_its_description() -> None:
+    """Nested forms too: a person fills in nothing that is not explained."""
+    schema = create_flink_cluster_flow.parameters
+    forms = schema.definitions
+    wanted = forms["FlinkApplicationCluster"]["properties"]
+    assert {"hive_catalog", "job_logs", "log_analytics", "prometheus", "tags"} <= wanted.keys()
+    ours = ("ApplicationJob", "ComputeSize", "HiveCatalog", "JobLogs", "LogAnalytics", "Nodes")
+    for form in ("FlinkApplicationCluster", "ManagedIdentity", *ours):
+        for name, field in forms[form]["properties"].items():
+            assert field.get("description"), f"{form}.{name}"
+
+
+@pytest.mark.parametrize("status", ["STOP-FAILED", "RUNNING", "SOMETHING_NEW"])
+def test_the_details_of_a_failed_action_tell_exception_and_reason(status: str) -> None:
+    output = "org.apache.flink.X: no\n  at Y\nCaused by: java.io.IOException: disk | full"
+    page = details_markdown([row(status=status, actionResult="FAILED", jobOutput=output)])
+    assert "| Exception | `java.io.IOException` |" in page
+    assert "| Reason | disk \\| full |" in page
+    assert '"actionResult": "FAILED"' in page
+
+
+def test_a_ghost_row_and_a_failure_without_an_exception_are_shown() -> None:
+    """Text that is no exception is the reason."""
+    assert "| Status | none |" in details_markdown([row()])
+    page = details_markdown([row(status="JOB_LAUNCH_FAILED", jobOutput="The job is running.")])
+    assert "| Exception | `not told` |" in page
+    assert "| Reason | The job is running. |" in page
