@@ -80,10 +80,12 @@ class JobStack:
         """Refuse, before anything is made, names that are somebody else's.
 
         Raises:
-            NotOurs: A job, a connection or a bucket of the wanted name exists already.
+            NotOurs: A job, connection, bucket, role or policy of the wanted name exists already.
         """
         self._owned_job()
         self._owned_bucket()
+        self._owned_role()
+        self._owned_caller_policy()
         for name in self._connection_names:
             self._owned_connection(name)
 
@@ -97,7 +99,8 @@ class JobStack:
         self._up_job()
 
     def down(self) -> None:
-        """Remove what is there."""
+        """Remove what this stack made, and nothing if a name turns out to be somebody else's."""
+        self.check_ownership()
         if self._owned_job():
             self._glue.delete_job(JobName=self._job_name)
             self._say(f"- job {self._job_name}")
@@ -105,9 +108,9 @@ class JobStack:
             if self._owned_connection(name):
                 self._glue.delete_connection(ConnectionName=name)
                 self._say(f"- connection {name}")
-        if _present(lambda: self._iam.get_policy(PolicyArn=self.policy_arn)):
+        if self._owned_caller_policy():
             self._remove_caller_policy()
-        if _present(lambda: self._iam.get_role(RoleName=self.role_name)):
+        if self._owned_role():
             self._remove_role()
         if self._owned_bucket():
             self._remove_bucket()
@@ -128,7 +131,7 @@ class JobStack:
         self._say(f"+ script s3://{self.bucket_name}/{SCRIPT_KEY}")
 
     def _up_role(self) -> None:
-        if _present(lambda: self._iam.get_role(RoleName=self.role_name)) is None:
+        if not self._owned_role():
             self._iam.create_role(
                 RoleName=self.role_name,
                 AssumeRolePolicyDocument=json.dumps(glue_trust()),
@@ -144,15 +147,37 @@ class JobStack:
         )
 
     def _up_caller_policy(self) -> None:
-        if _present(lambda: self._iam.get_policy(PolicyArn=self.policy_arn)):
+        if self._owned_caller_policy():
+            self._update_caller_policy()
             self._say(f"= policy {self.policy_name}")
             return
         self._iam.create_policy(
             PolicyName=self.policy_name,
             PolicyDocument=json.dumps(self.caller_policy),
             Description=self._mark,
+            Tags=[{"Key": STACK_TAG, "Value": self._stack_name}],
         )
         self._say(f"+ policy {self.policy_name}")
+
+    def _update_caller_policy(self) -> None:
+        """A new default version; IAM keeps five, so the older ones go."""
+        for version in self._caller_policy_versions():
+            if not version["IsDefaultVersion"]:
+                self._delete_caller_policy_version(version)
+        self._iam.create_policy_version(
+            PolicyArn=self.policy_arn,
+            PolicyDocument=json.dumps(self.caller_policy),
+            SetAsDefault=True,
+        )
+
+    def _caller_policy_versions(self) -> list[dict[str, Any]]:
+        versions: list[dict[str, Any]] = self._iam.list_policy_versions(PolicyArn=self.policy_arn)[
+            "Versions"
+        ]
+        return versions
+
+    def _delete_caller_policy_version(self, version: dict[str, Any]) -> None:
+        self._iam.delete_policy_version(PolicyArn=self.policy_arn, VersionId=version["VersionId"])
 
     def _up_connection(self, name: str, subnet: PrivateSubnet, security_group_id: str) -> None:
         definition = {
@@ -215,10 +240,31 @@ class JobStack:
         if _present(lambda: self._s3.head_bucket(Bucket=self.bucket_name)) is None:
             return False
         answer = _present(lambda: self._s3.get_bucket_tagging(Bucket=self.bucket_name))
-        tags = {tag["Key"]: tag["Value"] for tag in (answer or {}).get("TagSet", [])}
-        if tags and tags.get(STACK_TAG) != self._stack_name:
-            raise NotOurs(f"Bucket {self.bucket_name}")
+        if self._marked((answer or {}).get("TagSet", [])):
+            return True
+        if answer is None and not self._s3.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1).get(
+            "KeyCount"
+        ):
+            return True  # made by an `up` that ended before it could set the tag
+        raise NotOurs(f"Bucket {self.bucket_name}")
+
+    def _owned_role(self) -> bool:
+        answer = _present(lambda: self._iam.get_role(RoleName=self.role_name))
+        return self._owned_by_tag(answer and answer["Role"], f"Role {self.role_name}")
+
+    def _owned_caller_policy(self) -> bool:
+        answer = _present(lambda: self._iam.get_policy(PolicyArn=self.policy_arn))
+        return self._owned_by_tag(answer and answer["Policy"], f"Policy {self.policy_name}")
+
+    def _owned_by_tag(self, found: dict[str, Any] | None, what: str) -> bool:
+        if found is None:
+            return False
+        if not self._marked(found.get("Tags", [])):
+            raise NotOurs(what)
         return True
+
+    def _marked(self, tags: Sequence[dict[str, str]]) -> bool:
+        return {"Key": STACK_TAG, "Value": self._stack_name} in tags
 
     def _remove_caller_policy(self) -> None:
         users = self._iam.list_entities_for_policy(PolicyArn=self.policy_arn)
@@ -228,10 +274,16 @@ class JobStack:
             self._iam.detach_role_policy(RoleName=role["RoleName"], PolicyArn=self.policy_arn)
         for group in users["PolicyGroups"]:
             self._iam.detach_group_policy(GroupName=group["GroupName"], PolicyArn=self.policy_arn)
+        for version in self._caller_policy_versions():
+            if not version["IsDefaultVersion"]:
+                self._delete_caller_policy_version(version)
         self._iam.delete_policy(PolicyArn=self.policy_arn)
         self._say(f"- policy {self.policy_name}")
 
     def _remove_role(self) -> None:
+        attached = self._iam.list_attached_role_policies(RoleName=self.role_name)
+        for policy in attached["AttachedPolicies"]:
+            self._iam.detach_role_policy(RoleName=self.role_name, PolicyArn=policy["PolicyArn"])
         for name in self._iam.list_role_policies(RoleName=self.role_name)["PolicyNames"]:
             self._iam.delete_role_policy(RoleName=self.role_name, PolicyName=name)
         self._iam.delete_role(RoleName=self.role_name)
