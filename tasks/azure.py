@@ -13,6 +13,7 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_storage import blob_service_client
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.models import AccessToken
+from flinkglue.errors import InvalidInput
 from tasks.policy import passing_fault
 
 if TYPE_CHECKING:
@@ -62,13 +63,20 @@ def upload_flink_jar(
         The jar's abfs URI.
 
     Raises:
-        InvalidInput: The file is no jar.
+        InvalidInput: The file is no jar, or the directory lies in another storage account.
         CallFailed: Blob storage refused, or did not answer.
     """
     from flinkglue.azure.blobs import upload_jar
 
-    there, progress = jar_directory.child(jar_name), _progress(jar_name)
+    there = jar_directory.child(jar_name)
     with blob_service_client(storage) as service:
+        if service.account_name != there.account:
+            raise InvalidInput(
+                "jar_directory",
+                str(jar_directory),
+                f"a directory in the storage account of the block, {service.account_name}",
+            )
+        progress = _progress(jar_name)
         jar = upload_jar(service, jar_path, there.container, there.path, progress)
     progress(jar.size, jar.size)
     verb = "is there already" if jar.was_there else "uploaded"

@@ -203,3 +203,17 @@ def test_the_form_gets_the_pattern_and_the_person_the_words(kind: Any, pattern: 
     assert TypeAdapter(kind).json_schema()["pattern"].startswith(pattern)
     with pytest.raises(ValidationError, match=r"is not accepted\. Allowed: "):
         TypeAdapter(kind).validate_python("A")
+
+
+def test_a_live_row_is_preferred_to_an_ended_one_of_the_same_name_in_any_spelling() -> None:
+    """Names may be double: the job that lives is the one that is meant."""
+    for ended in ("JOB_LAUNCH_FAILED", "Cancelled", "DELETED", "STOPPED", "FINISHED"):
+        rows = [
+            ArmFlinkJob.from_row(
+                {"properties": {"jobName": "a", "jobId": job_id, "status": status, "action": "NEW"}}
+            )
+            for job_id, status in (("1" * 32, ended), ("2" * 32, "RUNNING"))
+        ]
+        chosen = choose_row(rows, "a")
+        assert chosen is not None
+        assert chosen.job_id == "2" * 32

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.azure.models import ArmFlinkJob
-
-# Ends from which a job does not come back by itself, in ARM's and in Flink's spelling.
-FAILED_STATES = frozenset({"FAILED", "JOB_LAUNCH_FAILED", "LAUNCH_FAILED"})
-ENDED_BY_SOMEBODY = frozenset({"CANCELED", "CANCELLED", "STOPPED", "DELETED"})
-FINISHED = "FINISHED"
+from flinkglue.azure.models import (
+    ENDED_BY_SOMEBODY,
+    FAILED_STATES,
+    FINISHED,
+    ArmFlinkJob,
+    plain_status,
+)
 
 
 class WaitUntil(StrEnum):
@@ -70,7 +71,7 @@ class JobView:
     @property
     def state(self) -> str:
         """The state to show: Flink's own if known, except for what only ARM can know."""
-        arm = _plain(self.job.status)
+        arm = plain_status(self.job.status)
         if arm in FAILED_STATES | ENDED_BY_SOMEBODY or self.flink is None:
             return arm or "UNKNOWN"
         return self.flink.state
@@ -152,7 +153,3 @@ def last_cause(text: str | None) -> str | None:
     lines = [line.strip() for line in text.strip().splitlines()]
     causes = [line for line in lines if line.startswith("Caused by:")]
     return causes[-1].removeprefix("Caused by:").strip() if causes else lines[0]
-
-
-def _plain(status: str | None) -> str:
-    return (status or "").strip().upper().replace("-", "_")

@@ -71,7 +71,7 @@ def _secret(vault: SecretClient, name: str) -> str:
     resource = f"secret {name} in {vault.vault_url}"
     try:
         with told_as_ours("Key Vault", "GetSecret", resource):
-            value = vault.get_secret(name).value
+            value = (vault.get_secret(name).value or "").strip()  # files end with a newline
     except (NotFound, PermissionDenied) as refused:
         raise _with_advice(refused) from None
     if not value:

@@ -334,6 +334,13 @@ class Operation:
         return (self.status or "").lower() in ("failed", "canceled", "cancelled")
 
 
+# Ends from which a job does not come back by itself, in ARM's and in Flink's spelling.
+FAILED_STATES = frozenset({"FAILED", "JOB_LAUNCH_FAILED", "LAUNCH_FAILED"})
+ENDED_BY_SOMEBODY = frozenset({"CANCELED", "CANCELLED", "STOPPED", "DELETED"})
+FINISHED = "FINISHED"
+ENDED_STATES = FAILED_STATES | ENDED_BY_SOMEBODY | {FINISHED}
+
+
 def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None:
     """The row that tells most about the job of that name.
 
@@ -344,9 +351,13 @@ def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None
     return max(named, key=_telling, default=None)
 
 
+def plain_status(status: str | None) -> str:
+    """A status in one spelling; the service writes both STOP-FAILED and JOB_LAUNCH_FAILED."""
+    return (status or "").strip().upper().replace("-", "_")
+
+
 def _telling(row: ArmFlinkJob) -> tuple[bool, bool, bool]:
-    ended = (row.status or "").upper() in ("FINISHED", "CANCELED", "STOPPED", "FAILED")
-    return (row.job_id is not None, not row.is_ghost, not ended)
+    return (row.job_id is not None, not row.is_ghost, plain_status(row.status) not in ENDED_STATES)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -260,15 +260,20 @@ class FlinkRestClient:
 
     def _call(self, operation: str, method: str, path: str, resource: str, **request: Any) -> Any:
         answer = self._request(operation, method, path, resource, **request)
-        return answer.json() if answer.content else {}
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError as error:
+            raise self._not_flink(CallFailed, operation, resource, answer) from error
 
     def _request(
         self, operation: str, method: str, path: str, resource: str, **request: Any
     ) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise self._no_answer(operation, resource, error) from error
+        if answer.is_redirect:
+            raise self._not_flink(CallFailed, operation, resource, answer)
         if answer.is_error:
             raise _failure(operation, resource, answer)
         return answer
@@ -278,7 +283,7 @@ class FlinkRestClient:
             answer = self._http.post(path, json=body)
         except _NEVER_SENT as error:
             raise self._no_answer(operation, resource, error) from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             raise InDoubt(
                 SERVICE, operation, resource, f"no answer: {_why(error)}", advice=_LOOK_FIRST
             ) from error
@@ -293,10 +298,26 @@ class FlinkRestClient:
             )
         if answer.is_error:
             raise _failure(operation, resource, answer, is_submit=True)
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise self._not_flink(InDoubt, operation, resource, answer) from error
+
+    def _not_flink(
+        self, kind: type[CallFailed], operation: str, resource: str, answer: httpx.Response
+    ) -> CallFailed:
+        advice = "Check the JobManager's address: a sign-in page or a gateway may stand before it."
+        return kind(
+            SERVICE,
+            operation,
+            resource,
+            f"something else than a JobManager answered at {self.base_url}",
+            status=answer.status_code,
+            advice=f"{advice} {_LOOK_FIRST}" if kind is InDoubt else advice,
+        )
 
     def _no_answer(
-        self, operation: str, resource: str, error: httpx.TransportError
+        self, operation: str, resource: str, error: httpx.RequestError
     ) -> ServiceUnavailable:
         return ServiceUnavailable(
             SERVICE,
@@ -307,7 +328,7 @@ class FlinkRestClient:
         )
 
 
-def _why(error: httpx.TransportError) -> str:
+def _why(error: httpx.RequestError) -> str:
     return str(error) or type(error).__name__
 
 
