@@ -22,6 +22,7 @@ from localcloud.azure.seed import AzureSeed
 from localcloud.azure.timings import AzureTimings
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
+from localcloud.flink.config import flink_path
 from localcloud.flink.part import FlinkPart
 from localcloud.part import Part
 from localcloud.wire import Wire
@@ -94,7 +95,7 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         return FlinkTarget(
             connect=lambda seconds: FlinkLifecycleClient(running.rest_url, timeout_seconds=seconds),
             image_root=flink.image_root,
-            savepoints=running.files.savepoints.as_uri(),
+            savepoints=flink_path(running.files.savepoints),
         )
 
     account = AzureAccount(

@@ -216,6 +216,11 @@ def _addresses(rest_port: int, rpc_port: int) -> dict[str, str]:
     }
 
 
+def flink_path(path: Path) -> str:
+    """A path as Flink takes it: it does not decode %20 and its like in a URI."""
+    return f"file://{path}"
+
+
 def _directories(files: ClusterFiles, version: tuple[int, int]) -> dict[str, str]:
     modern = version >= (1, 20)
     checkpoints = "execution.checkpointing.dir" if modern else "state.checkpoints.dir"
@@ -224,8 +229,8 @@ def _directories(files: ClusterFiles, version: tuple[int, int]) -> dict[str, str
         "execution.checkpointing.num-retained" if modern else "state.checkpoints.num-retained"
     )
     return {
-        checkpoints: files.checkpoints.as_uri(),
-        savepoints: files.savepoints.as_uri(),
+        checkpoints: flink_path(files.checkpoints),
+        savepoints: flink_path(files.savepoints),
         # As on HDInsight on AKS: five checkpoints are kept.
         retained: "5",
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

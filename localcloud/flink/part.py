@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from localcloud.config import CloudConfig
 from localcloud.flink import operations
 from localcloud.flink.cluster import FlinkCluster
+from localcloud.flink.config import flink_path
 from localcloud.part import Operation
 from localcloud.proxy import recording_proxy
 from localcloud.serving import AsgiServer
@@ -75,8 +76,8 @@ class FlinkPart:
             "jobmanager_url": self.cluster.rest_url,
             "task_slots": self.cluster.task_slots,
             "image_root": str(self.image_root),
-            "savepoints": files.savepoints.as_uri(),
-            "checkpoints": files.checkpoints.as_uri(),
+            "savepoints": flink_path(files.savepoints),
+            "checkpoints": flink_path(files.checkpoints),
             "log_files": [str(log) for log in sorted(files.logs.glob("*"))],
             "processes": self.cluster.processes(),
             "accounts": {"azure": {"flink_rest_url": self.url()}},

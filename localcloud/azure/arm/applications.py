@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.arm.operations import Failure
 from localcloud.flink.cluster import FlinkCluster
+from localcloud.flink.config import flink_path
 from localcloud.part import PartFailed
 
 _TASK_SLOTS = 2
@@ -151,7 +152,7 @@ class FlinkApplications:
         return {
             flink.name: {
                 "rest_url": flink.rest_url,
-                "savepoints": flink.files.savepoints.as_uri(),
+                "savepoints": flink_path(flink.files.savepoints),
                 "processes": flink.processes(),
             }
             for flink in list(self._flinks.values())
