@@ -25,13 +25,13 @@ from flinkglue.glue.attempts import (
     is_recorded,
     with_attempt,
 )
-from flinkglue.glue.demand import EXTRA_NODES
+from flinkglue.glue.demand import usual_extra_nodes
 from flinkglue.glue.inputs import check_arguments, parse_connection_names
 from flinkglue.glue.job_run import recorded_attempts, stop_run
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted
-from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.strategies import load_strategy
 from tasks.glue import (
     connect,
@@ -82,9 +82,9 @@ def glue_vpc_failover(
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,
     arguments: dict[str, str] | None = None,
-    when_nothing_fits: WhenNothingFits = WhenNothingFits.WAIT,
+    when_nothing_fits: WhenNothingFits | None = None,
     wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880)] = 10,
-    extra_nodes: Annotated[int, Field(ge=0, le=10)] = EXTRA_NODES,
+    extra_nodes: Annotated[int, Field(ge=0, le=10)] | None = None,
     needed_addresses: Annotated[int, Field(ge=1)] | None = None,
     allow_several_vpcs: bool = False,
     read_all_connections: bool = False,
@@ -115,10 +115,11 @@ def glue_vpc_failover(
         arguments: Job arguments by name, for example --date. Do not put secrets here.
         when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
-            fail: do not run.
+            fail: do not run. Empty: use_best for random and capacity, as published, else wait.
         wait_for_addresses_minutes: How long to wait for them. Addresses of runs that ended come
             back after one or two minutes.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
+            Empty: 0 for random and capacity, as published, else 2.
         needed_addresses: How many addresses a run takes, in place of workers and extra nodes.
         allow_several_vpcs: Take connections that lie in more than one VPC.
         read_all_connections: Read all connections of the account with one call, which is faster
@@ -146,11 +147,13 @@ def glue_vpc_failover(
         strategy=load_strategy(strategy),
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
         arguments=arguments or {},
-        extra_nodes=extra_nodes,
+        extra_nodes=usual_extra_nodes(strategy) if extra_nodes is None else extra_nodes,
         needed_addresses=needed_addresses,
         allow_several_vpcs=allow_several_vpcs,
         list_all=read_all_connections,
-        shortage=ShortagePolicy(when_nothing_fits, wait_for_addresses_minutes * 60),
+        shortage=ShortagePolicy(
+            when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
+        ),
     )
     check_arguments(arguments or {})
     credentials = load_credentials(aws_credentials)

@@ -118,3 +118,10 @@ def test_the_body_passes_the_models_own_validation() -> None:
     update = plan_job_update(job, ["a"], ACCEPTED)
     report = ParamValidator().validate(dict(update.body), MODEL.shape_for("JobUpdate"))
     assert not report.has_errors()
+
+
+def test_a_connection_that_does_not_exist_is_left_out_of_the_definition() -> None:
+    """Glue refuses a definition that names one, also where the job had it before."""
+    job = {"Name": "job", "Role": "r", "Connections": {"Connections": ["gone", "jdbc"]}}
+    update = plan_job_update(job, ["a", "gone"], {"Role", "Connections"}, ["gone"])
+    assert update.body["Connections"] == {"Connections": ["a", "jdbc"]}

@@ -108,11 +108,31 @@ def test_a_subnet_that_is_not_available_is_unfit_however_empty() -> None:
     assert ranking.connection_names == ["b", "a"]
 
 
-def test_connections_that_failed_go_last_and_the_latest_failure_very_last() -> None:
-    connections = [connection("a", 99), connection("b", 50), connection("c", None)]
+def test_connections_that_failed_go_after_all_that_fit_and_the_latest_failure_last() -> None:
+    connections = [connection("a", 99), connection("b", 50), connection("c", 20)]
     ranking = ordered(connections, failed=["a", "b", "a"])
     assert ranking.connection_names == ["c", "b", "a"]
     assert [r.failed_before for r in ranking.connections] == [False, True, True]
+
+
+def test_a_connection_that_failed_is_still_better_than_one_without_room() -> None:
+    """Glue would take the one free address of `b`, and the run would starve there."""
+    connections = [connection("a", 99), connection("b", 1), connection("c", None)]
+    ranking = ordered(connections, failed=["a"])
+    assert ranking.connection_names == ["a", "b", "c"]
+    assert ranking.expected == ranking.connections[0]
+
+
+def test_an_own_strategy_never_gets_an_empty_list() -> None:
+    """It is not called for a group that nothing is in."""
+
+    def first_is_largest(connections, rng):
+        largest = max(connections, key=lambda c: c["free_addresses"])
+        return [largest["name"], *(c["name"] for c in connections if c is not largest)]
+
+    connections = [connection("a", 10), connection("b", 50)]
+    ranking = rank(connections, 2, first_is_largest, 1, strategy_name="own:first_is_largest")
+    assert ranking.connection_names == ["b", "a"]
 
 
 def test_glue_is_expected_to_take_the_first_connection_with_a_free_address() -> None:

@@ -138,10 +138,16 @@ class GlueClient:
         candidates = self.get_candidates(job_name, connection_names, list_all=list_all)
         return self.add_subnets(candidates)
 
-    def plan_update(self, job: Mapping[str, Any], connection_names: Sequence[str]) -> JobUpdate:
+    def plan_update(
+        self,
+        job: Mapping[str, Any],
+        connection_names: Sequence[str],
+        leave_out: Sequence[str] = (),
+    ) -> JobUpdate:
         """What UpdateJob would change, by the loaded service model."""
         shape = self._glue.meta.service_model.shape_for("JobUpdate")
-        return plan_job_update(job, connection_names, frozenset(shape.members))  # type: ignore[attr-defined]
+        members = frozenset(shape.members)  # type: ignore[attr-defined]
+        return plan_job_update(job, connection_names, members, leave_out)
 
     def update_job(self, job_name: str, update: JobUpdate) -> None:
         """Write the definition. https://docs.aws.amazon.com/glue/latest/webapi/API_UpdateJob.html

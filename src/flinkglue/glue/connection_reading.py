@@ -140,7 +140,8 @@ def _joined(
     name: str, lookup: Connection | CallFailed, subnets: Mapping[str, Subnet]
 ) -> Connection:
     if isinstance(lookup, CallFailed):
-        return Connection(name=name, problem=str(lookup))
+        missing = isinstance(lookup, NotFound)
+        return Connection(name=name, problem=str(lookup), missing=missing)
     if lookup.subnet_id is None:
         problem = "the connection has no subnet"
     elif lookup.subnet_id not in subnets:

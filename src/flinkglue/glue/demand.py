@@ -9,11 +9,18 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 
+PUBLISHED_STRATEGIES = ("random", "capacity")
+
 EXTRA_NODES = 2
 """Nodes that Glue adds to the workers of a Spark or Ray job: one or two, so two are planned for.
 
 One too many leaves one address unused; one too few starves a run.
 """
+
+
+def usual_extra_nodes(strategy_name: str) -> int:
+    """None for the published strategies, whose groups count workers alone."""
+    return 0 if strategy_name in PUBLISHED_STRATEGIES else EXTRA_NODES
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import (
     CallFailed,
+    DeadlineExceeded,
     NotFound,
     ServiceUnavailable,
     Throttled,
@@ -20,6 +21,9 @@ from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.starting import start_run
+
+GLUE_RETRIES_WITHIN_SECONDS = 20.0
+"""How long after a failure the run that Glue itself repeats it with may take to be listed."""
 
 
 def run_job(
@@ -79,6 +83,7 @@ def run_job(
             clock=clock,
             pace=pace,
         )
+        ended = _after_glues_own_retries(client, request, ended, log=log, clock=clock, pace=pace)
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
         attempt = attempt_of(ended, request.number, ranking, adopted=found is not None)
     except CallFailed as error:
@@ -88,14 +93,54 @@ def run_job(
     return attempt
 
 
+def _after_glues_own_retries(
+    client: GlueClient,
+    request: RunRequest,
+    ended: JobRun,
+    *,
+    log: Log,
+    clock: Clock,
+    pace: Pace | None,
+) -> JobRun:
+    """The last of the runs with which Glue itself repeats a failed one; they carry its key."""
+    if ended.succeeded or not client.get_job(request.job_name).get("MaxRetries"):
+        return ended
+    while not ended.succeeded:
+        newest = _newest_run(client, request, ended, clock)
+        if newest.job_run_id == ended.job_run_id:
+            break
+        log.warning("Run %s failed; Glue repeats it as %s", ended.job_run_id, newest.job_run_id)
+        ended = wait_for_run(
+            client, newest, request.deadline_seconds, log=log, clock=clock, pace=pace
+        )
+    return ended
+
+
+def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
+    def look() -> JobRun:
+        return client.find_run_by_key(request.job_name, request.key, request.since) or ended
+
+    try:
+        return wait_until(
+            look,
+            lambda run: run.job_run_id != ended.job_run_id,
+            waited_for=f"Glue's own retry of run {ended.job_run_id}",
+            deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
+            clock=clock,
+        )
+    except DeadlineExceeded:
+        return ended
+
+
 def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
     """The attempts that earlier processes of the same flow run left in Glue, in order."""
-    found: list[Attempt] = []
+    found: dict[int, Attempt] = {}
     for run in client.find_runs(request.job_name, request.flow_run_id, request.since):
         number = attempt_number(run.key or "", request.flow_run_id)
         if number is not None:
-            found.append(attempt_of(run, number, None, adopted=True))
-    return sorted(found, key=lambda attempt: attempt.number)
+            # Newest first: what Glue repeated by itself carries the same key.
+            found.setdefault(number, attempt_of(run, number, None, adopted=True))
+    return [found[number] for number in sorted(found)]
 
 
 def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bool) -> Attempt:

@@ -26,7 +26,10 @@ class JobUpdate:
 
 
 def plan_job_update(
-    job: Mapping[str, Any], connection_names: Sequence[str], accepted_fields: Collection[str]
+    job: Mapping[str, Any],
+    connection_names: Sequence[str],
+    accepted_fields: Collection[str],
+    leave_out: Collection[str] = (),
 ) -> JobUpdate:
     """Put these connections first, in this order; the job's others follow in theirs.
 
@@ -34,9 +37,11 @@ def plan_job_update(
         job: The Job structure of GetJob.
         connection_names: The connections to put first.
         accepted_fields: The members of the loaded model's JobUpdate structure.
+        leave_out: Connections that do not exist: Glue refuses a definition that names one.
     """
     before = list((job.get("Connections") or {}).get("Connections") or [])
-    after = [*connection_names, *(name for name in before if name not in connection_names)]
+    wanted = [name for name in connection_names if name not in leave_out]
+    after = [*wanted, *(name for name in before if name not in (*wanted, *leave_out))]
     body = {
         name: value
         for name, value in job.items()

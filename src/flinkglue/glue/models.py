@@ -92,6 +92,7 @@ class Connection:
     connection_type: str = ""
     status: str = ""
     problem: str | None = None
+    missing: bool = False
 
     @property
     def ready(self) -> bool:
@@ -109,7 +110,8 @@ class RankedConnection:
     """One row of a ranking; `place` counts from 1.
 
     `free_addresses` is EC2's count, of which `reserved_addresses` are promised to other runs;
-    `cooled_down` is what Glue said when the connection failed lately in any flow run.
+    `cooled_down` is what Glue said when the connection failed lately in any flow run. A `missing`
+    connection does not exist, so a job cannot have it.
     """
 
     place: int
@@ -123,6 +125,7 @@ class RankedConnection:
     problem: str | None
     reserved_addresses: int = 0
     cooled_down: str | None = None
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,11 @@ class Ranking:
     @property
     def connection_names(self) -> list[str]:
         return [ranked.connection_name for ranked in self.connections]
+
+    @property
+    def missing_names(self) -> list[str]:
+        """Those that do not exist, and so cannot be written into the job."""
+        return [ranked.connection_name for ranked in self.connections if ranked.missing]
 
     @property
     def expected(self) -> RankedConnection | None:

@@ -78,8 +78,8 @@ def rank(
         strategy: Orders the good and the usable ones.
         seed: Makes the strategy's randomness repeatable.
         strategy_name: The strategy as the person wrote it; kept in the ranking.
-        failed: Names of connections that failed, the earliest first. They go last, and the one
-            that failed last goes very last.
+        failed: Names of connections that failed, the earliest first. They go after all others
+            that can hold the run, and the one that failed last goes last of them.
         knowledge: What was promised to other runs, and what failed lately.
         given_order: The names as the person listed them; by name when it is left out. In it,
             connections without a subnet keep their places.
@@ -94,15 +94,19 @@ def rank(
     }
     last_failure = {name: at for at, name in enumerate(failed)}
     untried = [c for c in candidates.values() if c.name not in last_failure]
-    fit = [c for c in untried if c.group in (Group.GOOD, Group.USABLE)]
+    tried = sorted(
+        (c for c in candidates.values() if c.name in last_failure),
+        key=lambda c: last_failure[c.name],
+    )
+    fit = [c for c in untried if c.fits]
     ordered = [
         *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is None], seed),
         *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is not None], seed),
+        # Glue would take an unfit subnet that has one address, and the run would starve there.
+        *(c.name for c in tried if c.fits),
         *(c.name for c in untried if c.group is Group.UNFIT),
         *(c.name for c in untried if c.group is Group.UNKNOWN),
-        *sorted(
-            (name for name in candidates if name in last_failure), key=last_failure.__getitem__
-        ),
+        *(c.name for c in tried if not c.fits),
     ]
     stay = {
         name: position
@@ -136,6 +140,10 @@ class _Candidate:
         self.cooled_down = knowledge.cooled_down.get((connection.name, connection.subnet_id or ""))
         self.group = group_of(connection, needed, self.reserved)
 
+    @property
+    def fits(self) -> bool:
+        return self.group in (Group.GOOD, Group.USABLE)
+
     def plain(self) -> PlainConnection:
         subnet = self.connection.subnet
         assert subnet is not None, "only connections with a subnet are good or usable"
@@ -166,6 +174,7 @@ class _Candidate:
             group=self.group,
             failed_before=failed,
             problem=self.connection.problem,
+            missing=self.connection.missing,
             reserved_addresses=self.reserved,
             cooled_down=self.cooled_down,
         )
@@ -174,6 +183,8 @@ class _Candidate:
 def _ordered_by(
     strategy: Strategy, strategy_name: str, candidates: list[_Candidate], seed: int
 ) -> list[str]:
+    if not candidates:
+        return []  # a person's own strategy need not expect that
     names = strategy([c.plain() for c in candidates], random.Random(seed))
     check_permutation(strategy_name, names, [c.name for c in candidates])
     return names

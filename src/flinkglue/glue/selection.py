@@ -13,6 +13,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.connection_reading import Selection
 from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.demand import EXTRA_NODES, demand_of
+from flinkglue.glue.job_settings import warnings_about
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
 from flinkglue.glue.ordering import check_one_vpc, rank
 from flinkglue.glue.placement import Strategy
@@ -90,6 +91,8 @@ def select(
     candidates = client.get_candidates(
         wanted.job_name, wanted.connection_names, list_all=wanted.list_all
     )
+    for warning in warnings_about(candidates.job):
+        log.warning("%s", warning)
     for pause in (pace or LOOK_AGAIN).pauses():
         live_runs = _live_runs(client, wanted)
         with coordination.reservations.placing() as lock:
@@ -183,5 +186,7 @@ def _no_room(ranking: Ranking, wanted: Wanted) -> str:
     )
     return (
         f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
-        f"{wanted.job_name} takes (free: {subnets or 'not known'})"
+        f"{wanted.job_name} takes (free: {subnets or 'not known'}). Give the job fewer workers, "
+        "add a connection with a larger subnet, or let it wait or use the best there is "
+        "(when_nothing_fits)"
     )

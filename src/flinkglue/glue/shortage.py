@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flinkglue.glue.demand import PUBLISHED_STRATEGIES
 from flinkglue.glue.models import Group, Ranking
 
 
@@ -14,13 +15,20 @@ class WhenNothingFits(StrEnum):
     WAIT = "wait"
     """Wait for addresses up to a deadline, then run on the best usable connection.
 
-    The default: most shortages are runs that end, or that ended a minute ago and whose addresses
+    The default of strategies beside the published ones: most shortages are runs that end, or that ended a minute ago and whose addresses
     are not returned yet, and a run with too few nodes costs more than the wait.
     """
     USE_BEST = "use_best"
     """Run at once on the best usable connection, with fewer nodes, as the published design does."""
     FAIL = "fail"
     """Do not run: for jobs that must not be slower than usual."""
+
+
+def usual_choice(strategy_name: str) -> WhenNothingFits:
+    """What is done unless the person says otherwise: the published strategies never wait."""
+    if strategy_name in PUBLISHED_STRATEGIES:
+        return WhenNothingFits.USE_BEST
+    return WhenNothingFits.WAIT
 
 
 class Decision(StrEnum):

@@ -94,7 +94,12 @@ def start_run(
 def _start(
     client: GlueClient, request: RunRequest, ranking: Ranking, lock: HeldLock, log: Log
 ) -> JobRun:
-    update = client.plan_update(client.get_job(request.job_name), ranking.connection_names)
+    missing = ranking.missing_names
+    if missing:
+        log.warning("Job %s without %s: no such connection", request.job_name, ", ".join(missing))
+    update = client.plan_update(
+        client.get_job(request.job_name), ranking.connection_names, leave_out=missing
+    )
     if update.changes:
         lock.check()
         client.update_job(request.job_name, update)

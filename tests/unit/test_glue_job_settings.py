@@ -1,0 +1,30 @@
+"""A person is told of settings of a job that defeat failover."""
+
+from __future__ import annotations
+
+from flinkglue.glue.demand import demand_of, usual_extra_nodes
+from flinkglue.glue.job_settings import warnings_about
+from flinkglue.glue.shortage import WhenNothingFits, usual_choice
+
+
+def test_glues_own_retries_and_queuing_are_warned_about() -> None:
+    """Both keep a run on the connection that has no room."""
+    retries, queuing = warnings_about(
+        {"Name": "nightly", "MaxRetries": 2, "JobRunQueuingEnabled": True}
+    )
+    assert "nightly has MaxRetries 2" in retries
+    assert "queuing on" in queuing
+
+
+def test_a_job_that_fails_over_is_not_warned_about() -> None:
+    assert warnings_about({"Name": "nightly", "MaxRetries": 0}) == []
+
+
+def test_the_published_strategies_count_workers_alone_and_never_wait() -> None:
+    """Good is as many free addresses as the job has workers."""
+    job = {"NumberOfWorkers": 2}
+    for name in ("random", "capacity"):
+        assert demand_of(job, extra_nodes=usual_extra_nodes(name)).addresses == 2
+        assert usual_choice(name) is WhenNothingFits.USE_BEST
+    assert demand_of(job, extra_nodes=usual_extra_nodes("best_fit")).addresses == 4
+    assert usual_choice("best_fit") is WhenNothingFits.WAIT
