@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import secrets
 from pathlib import Path
 
@@ -43,11 +45,27 @@ def account_key(connection_string: str) -> bytes:
 
 
 def found_in(where: Path, wanted: list[bytes]) -> list[str]:
-    """The files that hold one of the texts, with the text."""
+    """The files that hold one of the texts, with the text; also inside stored results."""
     files = [where] if where.is_file() else [path for path in where.rglob("*") if path.is_file()]
     return [
         f"{path.name}: {text.decode()}"
         for path in files
         for text in wanted
-        if text in path.read_bytes()
+        if text in readable(path.read_bytes())
     ]
+
+
+def readable(content: bytes) -> bytes:
+    """A file with what its stored result holds: Prefect writes a pickle in base64 into JSON."""
+    try:
+        result = json.loads(content)["result"]
+        return content + base64.b64decode(result, validate=True)
+    except (ValueError, KeyError, TypeError):
+        return content
+
+
+def test_a_secret_in_a_stored_result_would_be_found(tmp_path: Path) -> None:
+    """The search above is no search if it cannot see into what Prefect stores."""
+    stored = json.dumps({"metadata": {}, "result": base64.b64encode(b"..secret..").decode()})
+    (tmp_path / "result").write_text(stored)
+    assert found_in(tmp_path, [b"secret"]) == ["result: secret"]
