@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from scripts.prefect_stack import PrefectStack
 
 PROCESSES, TIMES, HELD_SECONDS = 10, 5, 0.1
 SHORTEST_LIMIT_LEASE_SECONDS = 60
-GIVE_UP_SECONDS = 240.0
+GIVE_UP_SECONDS = 150.0
 KINDS = ("limit", "variable")
 
 
@@ -91,38 +92,62 @@ class Workers:
         outputs = [p.communicate()[0] for p in self.start(count, times, held_seconds)]
         return time.monotonic() - began, sorted(float(x) for out in outputs for x in out.split())
 
-    def after_kill(self) -> float | None:
-        """Seconds until another gets the lock of a holder that was killed; None: it gave up."""
-        [holder] = self.start(1, 1, 3600)
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        holder.send_signal(signal.SIGKILL)
-        holder.communicate()
+    def holder(self) -> subprocess.Popen[str]:
+        """A process that holds the lock."""
+        [process] = self.start(1, 1, 3600)
+        assert process.stdout is not None
+        process.stdout.readline()
+        return process
+
+    def free_after(self) -> str:
+        """How long another one waits for the lock, in words."""
         [other] = self.start(1, 1, 0)
         try:
-            return float(other.communicate(timeout=GIVE_UP_SECONDS)[0])
+            return f"{float(other.communicate(timeout=GIVE_UP_SECONDS)[0]):.0f} s"
         except subprocess.TimeoutExpired:
-            other.kill()
-            other.communicate()
-            return None
+            kill(other)
+            return f"not within {GIVE_UP_SECONDS:.0f} s"
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def contenders(stack: PrefectStack, kind: str, name: str) -> Workers:
+    """For a lock that nobody has used before."""
+    if kind == "limit":
+        stack.command("global-concurrency-limit", "create", name, "--limit", "1")
+    return Workers(stack, kind, name)
 
 
 def measure(stack: PrefectStack, kind: str) -> list[str]:
-    def workers(name: str) -> Workers:
-        if kind == "limit":
-            stack.command("global-concurrency-limit", "create", name, "--limit", "1")
-        return Workers(stack, kind, name)
-
-    _, alone = workers(f"{kind}-alone").waits(1, 20, 0)
-    total, waits = workers(f"{kind}-together").waits(PROCESSES, TIMES, HELD_SECONDS)
-    killed = workers(f"{kind}-killed").after_kill()
+    """The rows of one column, as far as the server need not be restarted."""
+    _, alone = contenders(stack, kind, "alone").waits(1, 20, 0)
+    together = contenders(stack, kind, "together")
+    total, waits = together.waits(PROCESSES, TIMES, HELD_SECONDS)
+    killed = contenders(stack, kind, "killed")
+    kill(killed.holder())
     return [
         f"{alone[len(alone) // 2] * 1000:.0f} ms",
         f"{total:.1f} s",
         f"{waits[len(waits) // 2]:.2f} s",
         f"{waits[-1]:.1f} s",
-        f"{killed:.0f} s" if killed is not None else f"more than {GIVE_UP_SECONDS:.0f} s",
+        killed.free_after(),
     ]
+
+
+def measure_restart(stack: PrefectStack, home: Path) -> tuple[PrefectStack, list[str]]:
+    """The server is restarted while both locks are held and their holders die."""
+    workers = [contenders(stack, kind, "restarted") for kind in KINDS]
+    holders = [each.holder() for each in workers]
+    stack.stop()
+    for holder in holders:
+        kill(holder)
+    again = PrefectStack(home, stack.port)
+    again.start_server()
+    with ThreadPoolExecutor(len(KINDS)) as pool:  # at the same time, as leases run out meanwhile
+        return again, list(pool.map(Workers.free_after, workers))
 
 
 def main() -> None:
@@ -131,6 +156,7 @@ def main() -> None:
         try:
             stack.start_server()
             columns = [measure(stack, kind) for kind in KINDS]
+            stack, restarted = measure_restart(stack, Path(home))
         finally:
             stack.stop()
     what = [
@@ -139,10 +165,12 @@ def main() -> None:
         "… a wait, median",
         "… the longest wait",
         "holder killed: free for others after",
+        "server restarted, holder killed: free after",
     ]
+    rows = zip(what, *([*column, last] for column, last in zip(columns, restarted, strict=True)),
+               strict=True)  # fmt: skip
     lines = ["| | global concurrency limit | Variable |", "|---|---:|---:|"]
-    lines += [f"| {name} | {a} | {b} |" for name, a, b in zip(what, *columns, strict=True)]
-    text = "\n".join(lines)
+    text = "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
     print(text)
     write_section("locks", text)
 
