@@ -17,6 +17,7 @@ from flinkglue.azure.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.clock import Clock, Pace
+from flinkglue.lifecycle.backend import FlinkBackend
 
 ENDPOINT = "https://arm.test"
 CLUSTER = FlinkClusterId("subscription", "group", "pool", "cluster")
@@ -144,7 +145,10 @@ class FakeArm:
         row["status"] = "STOPPED" if self.saves else "STOP-FAILED"
 
     def backend(
-        self, clock: Clock, send: Callable[[httpx.Request], httpx.Response] | None = None
+        self,
+        clock: Clock,
+        send: Callable[[httpx.Request], httpx.Response] | None = None,
+        flink: FlinkBackend | None = None,
     ) -> ArmBackend:
         """As a new process would make it."""
         token = SecretStr("token")
@@ -157,7 +161,7 @@ class FakeArm:
             clock=clock,
         )
         patience = ArmPatience(60, 20, 60, 120, STEADY, clock)
-        return ArmBackend(arm, CLUSTER, lambda jar: True, patience=patience)
+        return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, patience=patience)
 
 
 def _no_certificates() -> Any:

@@ -14,9 +14,9 @@ from flinkglue.azure.job_rows import listed_savepoints, row_of, savepoint_of, st
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput
 from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.backend import Launch
+from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Jar, JobSpec, Outcome
+from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Jar, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused
 from tests.unit.fake_arm import DIRECTORY, SAVEPOINTS, STEADY, FakeArm
@@ -184,6 +184,39 @@ def test_a_service_that_starts_something_else_is_noticed(running: World) -> None
     running.arm.rows[0]["flinkConfiguration"]["state.backend"] = "rocksdb"
     outcome = running.act(Action.START)
     assert "keeps state.backend" in outcome.failure
+    assert running.arm.live() == []
+
+
+class FlinkBesideArm:
+    """The cluster's JobManager, as far as launches look at it."""
+
+    def __init__(self, arm: FakeArm, restored_path: str | None) -> None:
+        self._arm = arm
+        self._restored_path = restored_path
+
+    def view(self, job_id: str) -> JobView | None:
+        row = next((row for row in self._arm.rows if row.get("jobId") == job_id), None)
+        if row is None:
+            return None
+        state = "FINISHED" if row["status"] == "STOPPED" else str(row["status"])
+        every, restored = 1.0, self._restored_path
+        return JobView(
+            job_id, NAME, state, 1, 1, checkpoint_every_seconds=every, restored_path=restored
+        )
+
+
+@pytest.mark.parametrize("restored", [None, f"{SAVEPOINTS}/savepoint-other", "same"])
+def test_a_service_that_drops_the_state_is_noticed(running: World, restored: str | None) -> None:
+    """What Flink says it was restored from counts: anything else is cancelled, never kept."""
+    path = str(running.act(Action.STOP).raise_for_failure().savepoint_path)
+    flink: Any = FlinkBesideArm(running.arm, path if restored == "same" else restored)
+    backend = running.arm.backend(running.clock, flink=flink)
+    launch = Launch(spec(), "a" * 32, path, running.arm.rows[0]["jobId"])
+    if restored == "same":
+        assert backend.submit(launch).job_id == running.job_id()
+        return
+    with pytest.raises(LaunchRefused, match=f"started from {restored or 'nothing'}"):
+        backend.submit(launch)
     assert running.arm.live() == []
 
 
