@@ -94,6 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             sample.up()
         elif arguments.yes or _confirmed(arguments.stack_name):
             sample.down()
+        else:
+            print("Nothing was removed.", file=sys.stderr)
+            return 1
     except (NotOurs, ClientError, BotoCoreError) as error:
         print(f"Stopped: {error}", file=sys.stderr)
         print("The command can be repeated.", file=sys.stderr)
@@ -102,7 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _confirmed(stack_name: str) -> bool:
-    return input(f"Remove everything of stack {stack_name}? Type its name: ") == stack_name
+    try:
+        return input(f"Remove everything of stack {stack_name}? Type its name: ") == stack_name
+    except EOFError:
+        print("Nobody is there to confirm it: use --yes.", file=sys.stderr)
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,6 +37,7 @@ from flinkglue.glue.report import (
 )
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
+from flinkglue.glue.service_errors import translated
 from tasks.glue_coordination import coordination_on_server
 from tasks.policy import passing_fault
 from tasks.server_records import server_records
@@ -57,8 +58,10 @@ def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
 
 def connect(aws_credentials: AwsCredentials) -> GlueClient:
     """The clients for the block's account and region."""
+    with translated("AWS", "connect", "the AWS Credentials block"):
+        session = aws_credentials.get_boto3_session()  # may assume a role
     return GlueClient.connect(
-        aws_credentials.get_boto3_session(),
+        session,
         aws_credentials.aws_client_parameters.get_params_override(),
     )
 

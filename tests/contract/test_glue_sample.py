@@ -176,10 +176,39 @@ def test_somebody_elses_job_is_neither_changed_nor_removed(
     assert everything(cloud)["vpcs"] == 0
 
 
+@pytest.mark.parametrize("command", [("up",), ("down", "--yes")], ids=["up", "down"])
+@pytest.mark.parametrize("foreign", ["role", "policy", "bucket"])
+def test_what_somebody_else_made_is_neither_changed_nor_removed(
+    cloud: AwsCloud,
+    sample: Sample,
+    capsys: pytest.CaptureFixture[str],
+    foreign: str,
+    command: tuple[str, ...],
+) -> None:
+    """A role, a policy and a full bucket of the wanted name without the stack's tag."""
+    iam, s3 = cloud.client("iam"), cloud.client("s3")
+    account = cloud.account
+    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    if foreign == "role":
+        iam.create_role(RoleName="flinkglue-sample-job", AssumeRolePolicyDocument=document)
+    elif foreign == "policy":
+        iam.create_policy(PolicyName="flinkglue-sample-caller", PolicyDocument=document)
+    else:
+        bucket = f"flinkglue-sample-{account['account_id']}-{account['region']}"
+        s3.create_bucket(Bucket=bucket)
+        s3.put_object(Bucket=bucket, Key="theirs", Body=b"data")
+    before = everything(cloud)
+
+    assert sample(*command) == 1
+
+    assert "was not made by this stack" in capsys.readouterr().err
+    assert everything(cloud) == before
+
+
 def test_down_asks_first(cloud: AwsCloud, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     sample("up")
     monkeypatch.setattr("builtins.input", lambda question: "no")
-    assert sample("down") == 0
+    assert sample("down") == 1
     assert everything(cloud) == COMPLETE
     monkeypatch.setattr("builtins.input", lambda question: "flinkglue-sample")
     assert sample("down") == 0

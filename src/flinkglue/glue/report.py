@@ -144,4 +144,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def _capacity(capacity_seconds: float | None) -> str:
-    return "–" if capacity_seconds is None else f"{capacity_seconds:,.0f} DPU-seconds"
+    if capacity_seconds is None:
+        return "–"
+    digits = 0 if capacity_seconds >= 10 else 2
+    return f"{capacity_seconds:,.{digits}f} DPU-seconds"

@@ -15,8 +15,9 @@ class WhenNothingFits(StrEnum):
     WAIT = "wait"
     """Wait for addresses up to a deadline, then run on the best usable connection.
 
-    The default of strategies beside the published ones: most shortages are runs that end, or that ended a minute ago and whose addresses
-    are not returned yet, and a run with too few nodes costs more than the wait.
+    The default of the strategies beside the published ones: most shortages are runs that end, or
+    that ended a minute ago and whose addresses are not returned yet, and a run with too few nodes
+    costs more than the wait.
     """
     USE_BEST = "use_best"
     """Run at once on the best usable connection, with fewer nodes, as the published design does."""
