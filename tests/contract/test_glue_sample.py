@@ -188,7 +188,8 @@ def test_what_somebody_else_made_is_neither_changed_nor_removed(
     """A role, a policy and a full bucket of the wanted name without the stack's tag."""
     iam, s3 = cloud.client("iam"), cloud.client("s3")
     account = cloud.account
-    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    nothing = {"Effect": "Deny", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [nothing]})
     if foreign == "role":
         iam.create_role(RoleName="flinkglue-sample-job", AssumeRolePolicyDocument=document)
     elif foreign == "policy":
