@@ -46,6 +46,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import FlinkCluster, cluster_of
@@ -94,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"{type(error).__name__}: {error}")
         return exit_code_of(error)
     except ValidationError as error:
-        _say("; ".join(detail["msg"] for detail in error.errors()))
+        _say("; ".join(_refusal(detail) for detail in error.errors()))
         return 2
     return 0
 
@@ -134,6 +135,11 @@ def _store(given: argparse.Namespace) -> Iterator[JournalStore]:
         return
     with variable_store() as store:
         yield store
+
+
+def _refusal(detail: ErrorDetails) -> str:
+    """Without the value, which may be a secret."""
+    return ": ".join([*map(str, detail["loc"]), detail["msg"]])
 
 
 def _say(line: str) -> None:

@@ -195,19 +195,6 @@ def test_bad_input_is_refused_before_any_call(
     assert flink.requests == []
 
 
-def test_a_block_is_chosen_by_itself_or_by_reference(
-    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
-) -> None:
-    """As the form and a schedule do."""
-    assert act(Action.NEW, job_name, jar=jar(), cluster=cluster).is_completed()
-    reference = {"$ref": {"block_document_slug": "flink-rest-cluster/flink"}}
-    parameters = flink_job_action.validate_parameters(
-        {"action": "SAVEPOINT", "job_name": job_name, "cluster": reference}
-    )
-    state = flink_job_action(**parameters, return_state=True)
-    assert state.result()["savepoint_path"]
-
-
 def test_savepoints_are_listed(
     cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
 ) -> None:
@@ -221,7 +208,7 @@ def test_savepoints_are_listed(
     assert [row["path"] for row in state.result()["savepoints"]] == paths[::-1]
 
 
-@pytest.mark.parametrize("on_cancel", ["leave", "stop_with_savepoint", "cancel"])
+@pytest.mark.parametrize("on_cancel", ["leave", "stop_with_savepoint"])
 def test_a_cancelled_run_ends_its_job_as_asked(
     cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str, on_cancel: str
 ) -> None:
