@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.job_rows import has_failed, savepoint_of
-from flinkglue.azure.job_state import last_cause
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
+from flinkglue.stack_trace import last_cause
 from tasks.policy import passing_fault
 
 

@@ -18,11 +18,11 @@ from flinkglue.azure.job_state import (
     FlinkView,
     JobView,
     WaitUntil,
-    last_cause,
 )
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import DeadlineExceeded
+from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")

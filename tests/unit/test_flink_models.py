@@ -12,8 +12,8 @@ from flinkglue.flink.models import (
     JobExceptions,
     JobStatus,
     TaskCounts,
-    last_caused_by,
 )
+from flinkglue.stack_trace import last_cause
 
 
 def _job(state: str, **tasks: int) -> JobDetails:
@@ -101,17 +101,15 @@ def test_the_last_cause_is_the_one_that_tells() -> None:
         "Caused by: java.io.FileNotFoundException: /opt/flink/README (No such file)\n"
         "\t... 7 more\n"
     )
-    assert (
-        last_caused_by(stack) == "java.io.FileNotFoundException: /opt/flink/README (No such file)"
-    )
+    assert last_cause(stack) == "java.io.FileNotFoundException: /opt/flink/README (No such file)"
 
 
 def test_without_a_cause_the_exception_itself_tells_and_not_its_envelope() -> None:
     text = (
         "Internal server error.\n<Exception on server side:\njava.lang.IllegalStateException: no\n"
     )
-    assert last_caused_by(text) == "java.lang.IllegalStateException: no"
-    assert last_caused_by("") == "no reason given"
+    assert last_cause(text) == "java.lang.IllegalStateException: no"
+    assert last_cause("") is None
 
 
 V1_EXCEPTIONS: dict[str, Any] = {

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flinkglue.azure.job_state import last_cause
 from flinkglue.azure.models import ArmFlinkJob, choose_row
 from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.stack_trace import last_cause
 
 # An unknown Flink setting has no effect, and the list gives the settings back: by this one a launch
 # is known again after its answer was lost.

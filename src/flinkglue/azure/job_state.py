@@ -14,6 +14,7 @@ from flinkglue.azure.models import (
     ArmFlinkJob,
     plain_status,
 )
+from flinkglue.stack_trace import last_cause
 
 
 class WaitUntil(StrEnum):
@@ -144,12 +145,3 @@ class JobView:
     def _evidence(self) -> str:
         told = [last_cause(self.job.job_output), self.flink.failure if self.flink else None]
         return "; ".join(dict.fromkeys(text for text in told if text))
-
-
-def last_cause(text: str | None) -> str | None:
-    """The last ``Caused by:`` of a Java stack trace, or the text's first line."""
-    if not text or not text.strip():
-        return None
-    lines = [line.strip() for line in text.strip().splitlines()]
-    causes = [line for line in lines if line.startswith("Caused by:")]
-    return causes[-1].removeprefix("Caused by:").strip() if causes else lines[0]

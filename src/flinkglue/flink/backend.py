@@ -13,11 +13,11 @@ from flinkglue.errors import (
     NotFound,
     PermissionDenied,
 )
+from flinkglue.flink.failures import SERVICE
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
 from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.patience import PASSING, Patience
-from flinkglue.flink.rest import SERVICE
 from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_storage import StateStorage, StoredState
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, SavepointRequest

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flinkglue.errors import InDoubt, NotFound, ServiceUnavailable
-from flinkglue.flink.models import last_caused_by
-from flinkglue.flink.rest import SERVICE, FlinkRestClient
+from flinkglue.flink.failures import SERVICE
+from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.stack_trace import NO_REASON, last_cause
 
 # Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
 _NEVER_MS = 0x7FFFFFFFFFFFFFFF
@@ -75,10 +76,11 @@ class AsyncOperation:
         operation = answer.get("operation") or {}
         cause = operation.get("failure-cause")
         stack_trace = (cause or {}).get("stack-trace") or ""
+        failure = last_cause(stack_trace or cause.get("class")) or NO_REASON if cause else None
         return cls(
             completed=answer["status"]["id"] == "COMPLETED",
             location=operation.get("location"),
-            failure=last_caused_by(stack_trace or cause.get("class", "")) if cause else None,
+            failure=failure,
             stack_trace=stack_trace,
         )
 
@@ -88,11 +90,15 @@ class FlinkLifecycleClient(FlinkRestClient):
 
     def jars(self) -> list[UploadedJar]:
         """The jars that lie on the JobManager."""
-        answer = self._get("ListJars", "/jars", self.base_url)
-        return [
-            UploadedJar(jar["id"], jar.get("name", ""), jar.get("uploaded", 0))
-            for jar in answer["files"]
-        ]
+        return self._get(
+            "ListJars",
+            "/jars",
+            self.base_url,
+            lambda answer: [
+                UploadedJar(jar["id"], jar.get("name", ""), jar.get("uploaded", 0))
+                for jar in answer["files"]
+            ],
+        )
 
     def plan_jar(
         self,
@@ -118,7 +124,7 @@ class FlinkLifecycleClient(FlinkRestClient):
             body["flinkConfiguration"] = dict(flink_configuration)
         # The failures are those of a submit, 500 for a missing class; but nothing starts.
         try:
-            self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", body)
+            self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", _any_plan, body)
         except InDoubt as error:
             raise ServiceUnavailable(
                 SERVICE, "PlanJar", f"jar {jar_id}", error.reason, status=error.status
@@ -128,15 +134,20 @@ class FlinkLifecycleClient(FlinkRestClient):
         """How the job takes checkpoints; a job without any has the defaults."""
         try:
             path = f"/jobs/{job_id}/checkpoints/config"
-            answer = self._get("GetCheckpointConfig", path, f"job {job_id}")
+            return self._get(
+                "GetCheckpointConfig", path, f"job {job_id}", CheckpointConfig.from_json
+            )
         except NotFound:
             return CheckpointConfig()
-        return CheckpointConfig.from_json(answer)
 
     def jobmanager_config(self) -> dict[str, str]:
         """The JobManager's own settings."""
-        answer = self._get("GetJobManagerConfig", "/jobmanager/config", self.base_url)
-        return {setting["key"]: setting["value"] for setting in answer}
+        return self._get(
+            "GetJobManagerConfig",
+            "/jobmanager/config",
+            self.base_url,
+            lambda answer: {setting["key"]: setting["value"] for setting in answer},
+        )
 
     def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
         """Ask for a savepoint. Flink answers alike for a job that it does not know."""
@@ -144,14 +155,15 @@ class FlinkLifecycleClient(FlinkRestClient):
         if directory is not None:
             body["target-directory"] = directory
         path = f"/jobs/{job_id}/savepoints"
-        self._call("TriggerSavepoint", "POST", path, f"job {job_id}", json=body)
+        self._call("TriggerSavepoint", "POST", path, f"job {job_id}", _trigger_id, json=body)
 
     def stop(self, job_id: str, trigger_id: str, directory: str | None, *, drain: bool) -> None:
         """Ask to stop the job with a savepoint, under the names of this endpoint alone."""
         body: dict[str, Any] = {"triggerId": trigger_id, "drain": drain}
         if directory is not None:
             body["targetDirectory"] = directory
-        self._call("StopJob", "POST", f"/jobs/{job_id}/stop", f"job {job_id}", json=body)
+        path = f"/jobs/{job_id}/stop"
+        self._call("StopJob", "POST", path, f"job {job_id}", _trigger_id, json=body)
 
     def savepoint_operation(self, job_id: str, trigger_id: str) -> AsyncOperation | None:
         """A savepoint or stop; None when it was never asked for or ended over 5 minutes ago."""
@@ -161,8 +173,9 @@ class FlinkLifecycleClient(FlinkRestClient):
     def dispose_savepoint(self, path: str) -> str:
         """Ask to delete a savepoint, and return the id to follow it by, which Flink chooses."""
         body = {"savepoint-path": path}
-        answer = self._call("DisposeSavepoint", "POST", "/savepoint-disposal", path, json=body)
-        return str(answer["request-id"])
+        return self._call(
+            "DisposeSavepoint", "POST", "/savepoint-disposal", path, _trigger_id, json=body
+        )
 
     def disposal_operation(self, request_id: str) -> AsyncOperation | None:
         """A disposal; None when Flink has forgotten it."""
@@ -171,6 +184,14 @@ class FlinkLifecycleClient(FlinkRestClient):
 
     def _operation(self, operation: str, path: str, resource: str) -> AsyncOperation | None:
         try:
-            return AsyncOperation.from_json(self._get(operation, path, resource))
+            return self._get(operation, path, resource, AsyncOperation.from_json)
         except NotFound:
             return None
+
+
+def _trigger_id(answer: Any) -> str:
+    return str(answer["request-id"])
+
+
+def _any_plan(answer: Any) -> None:
+    """The plan itself is not looked at."""

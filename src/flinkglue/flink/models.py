@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from flinkglue.stack_trace import last_cause
+
 
 class JobStatus(StrEnum):
     """The states of a job; a string that Flink may add later is kept as it is.
@@ -179,7 +181,7 @@ class JobExceptions:
             stack_trace, at_ms = answer.get("root-exception") or "", answer.get("timestamp")
         if not stack_trace:
             return cls()
-        return cls(last_caused_by(stack_trace), stack_trace, at_ms, len(entries) or 1)
+        return cls(last_cause(stack_trace), stack_trace, at_ms, len(entries) or 1)
 
 
 @dataclass(frozen=True)
@@ -273,16 +275,3 @@ class ClusterOverview:
             slots_available=answer.get("slots-available", 0),
             jobs_running=answer.get("jobs-running", 0),
         )
-
-
-_CAUSE = "Caused by: "
-_ENVELOPE = ("Internal server error.", "<Exception on server side:", "End of exception on server")
-
-
-def last_caused_by(stack_trace: str) -> str:
-    """The last ``Caused by`` of a Java stack, or the exception itself when it has none."""
-    lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
-    causes = [line.removeprefix(_CAUSE) for line in lines if line.startswith(_CAUSE)]
-    if causes:
-        return causes[-1]
-    return next((line for line in lines if not line.startswith(_ENVELOPE)), "no reason given")

@@ -7,24 +7,15 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
-from flinkglue.errors import (
-    AuthenticationFailed,
-    CallFailed,
-    Conflict,
-    InDoubt,
-    InvalidInput,
-    NotFound,
-    PermissionDenied,
-    ServiceUnavailable,
-    Throttled,
-)
+from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
+from flinkglue.flink.failures import SERVICE, call_failed
 from flinkglue.flink.models import (
     Checkpoints,
     ClusterOverview,
@@ -32,27 +23,12 @@ from flinkglue.flink.models import (
     JobExceptions,
     JobStatus,
     TaskManager,
-    last_caused_by,
 )
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
 
-SERVICE = "Flink"
+T = TypeVar("T")
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
-
-# Read top to bottom: the exception that Flink names says more than the status it chose.
-_BY_EXCEPTION: tuple[tuple[str, type[CallFailed]], ...] = (
-    ("DuplicateJobSubmissionException", Conflict),
-    ("DuplicateApplicationSubmissionException", Conflict),
-    ("FlinkJobNotFoundException", NotFound),
-)
-_BY_STATUS: dict[int, type[CallFailed]] = {
-    401: AuthenticationFailed,
-    403: PermissionDenied,
-    404: NotFound,
-    409: Conflict,
-    429: Throttled,
-}
 
 
 class FlinkRestClient:
@@ -111,12 +87,11 @@ class FlinkRestClient:
 
     def overview(self) -> ClusterOverview:
         """The cluster in numbers."""
-        return ClusterOverview.from_json(self._get("GetOverview", "/overview", self.base_url))
+        return self._get("GetOverview", "/overview", self.base_url, ClusterOverview.from_json)
 
     def config(self) -> Mapping[str, Any]:
         """The dashboard's configuration: Flink's version and revision, features, time zone."""
-        answer: Mapping[str, Any] = self._get("GetConfig", "/config", self.base_url)
-        return answer
+        return self._get("GetConfig", "/config", self.base_url, _members)
 
     def upload_jar(self, jar: Path) -> str:
         """Upload a jar and return its jar id. Every upload makes a new one: delete it after use.
@@ -128,8 +103,7 @@ class FlinkRestClient:
             raise InvalidInput("jar", str(jar), "a file whose name ends in .jar")
         with jar.open("rb") as file:
             files = {"jarfile": (jar.name, file, "application/x-java-archive")}
-            answer = self._call("UploadJar", "POST", "/jars/upload", jar.name, files=files)
-        return str(answer["filename"]).rsplit("/", 1)[-1]
+            return self._call("UploadJar", "POST", "/jars/upload", jar.name, _jar_id, files=files)
 
     def run_jar(
         self,
@@ -181,54 +155,66 @@ class FlinkRestClient:
             body["restoreMode"] = restore_mode
         if flink_configuration:
             body["flinkConfiguration"] = dict(flink_configuration)
-        answer = self._submit("RunJar", f"/jars/{jar_id}/run", f"job {job_id}", body)
-        return str(answer["jobid"])
+        return self._submit(
+            "RunJar",
+            f"/jars/{jar_id}/run",
+            f"job {job_id}",
+            lambda answer: str(answer["jobid"]),
+            body,
+        )
 
     def delete_jar(self, jar_id: str) -> None:
         """Delete an uploaded jar; safe as soon as its job has started."""
-        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id)
+        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _nothing)
 
     def jobs(self) -> list[JobDetails]:
         """All jobs that the JobManager remembers, without their vertices."""
-        answer = self._get("ListJobs", "/jobs/overview", self.base_url)
-        return [JobDetails.from_json(job) for job in answer["jobs"]]
+        return self._get(
+            "ListJobs",
+            "/jobs/overview",
+            self.base_url,
+            lambda answer: [JobDetails.from_json(job) for job in answer["jobs"]],
+        )
 
     def job(self, job_id: str) -> JobDetails:
         """The job with its vertices."""
-        return JobDetails.from_json(self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}"))
+        return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", JobDetails.from_json)
 
     def job_status(self, job_id: str) -> JobStatus:
         """Only the job's state; the cheapest call to wait with."""
-        answer = self._get("GetJobStatus", f"/jobs/{job_id}/status", f"job {job_id}")
-        return JobStatus(answer["status"])
+        return self._get(
+            "GetJobStatus",
+            f"/jobs/{job_id}/status",
+            f"job {job_id}",
+            lambda answer: JobStatus(answer["status"]),
+        )
 
     def exceptions(self, job_id: str) -> JobExceptions:
         """Why the job failed or restarted."""
-        answer = self._get("GetJobExceptions", f"/jobs/{job_id}/exceptions", f"job {job_id}")
-        return JobExceptions.from_json(answer)
+        path = f"/jobs/{job_id}/exceptions"
+        return self._get("GetJobExceptions", path, f"job {job_id}", JobExceptions.from_json)
 
     def accumulators(self, job_id: str) -> dict[str, str]:
         """The job's own accumulators: name to value in words."""
-        answer = self._get("GetJobAccumulators", f"/jobs/{job_id}/accumulators", f"job {job_id}")
-        return {
-            accumulator["name"]: accumulator["value"]
-            for accumulator in answer.get("user-task-accumulators") or ()
-        }
+        path = f"/jobs/{job_id}/accumulators"
+        return self._get("GetJobAccumulators", path, f"job {job_id}", _accumulators)
 
     def job_metrics(self, job_id: str, *names: str) -> dict[str, str]:
         """Metrics of the job by name. Flink caches them for 10 s; the first look may find none."""
-        answer = self._get(
+        return self._get(
             "GetJobMetrics",
             f"/jobs/{job_id}/metrics",
             f"job {job_id}",
+            lambda answer: {
+                metric["id"]: metric["value"] for metric in answer if "value" in metric
+            },
             params={"get": ",".join(names)},
         )
-        return {metric["id"]: metric["value"] for metric in answer if "value" in metric}
 
     def checkpoints(self, job_id: str) -> Checkpoints:
         """The job's checkpoint statistics."""
-        answer = self._get("GetJobCheckpoints", f"/jobs/{job_id}/checkpoints", f"job {job_id}")
-        return Checkpoints.from_json(answer)
+        path = f"/jobs/{job_id}/checkpoints"
+        return self._get("GetJobCheckpoints", path, f"job {job_id}", Checkpoints.from_json)
 
     def cancel(self, job_id: str) -> None:
         """Ask for the job's cancellation; it is CANCELED some time later.
@@ -237,13 +223,22 @@ class FlinkRestClient:
             Conflict: The job has already ended.
         """
         self._call(
-            "CancelJob", "PATCH", f"/jobs/{job_id}", f"job {job_id}", params={"mode": "cancel"}
+            "CancelJob",
+            "PATCH",
+            f"/jobs/{job_id}",
+            f"job {job_id}",
+            _nothing,
+            params={"mode": "cancel"},
         )
 
     def taskmanagers(self) -> list[TaskManager]:
         """The processes that run tasks."""
-        answer = self._get("ListTaskManagers", "/taskmanagers", self.base_url)
-        return [TaskManager.from_json(taskmanager) for taskmanager in answer["taskmanagers"]]
+        return self._get(
+            "ListTaskManagers",
+            "/taskmanagers",
+            self.base_url,
+            lambda answer: [TaskManager.from_json(each) for each in answer["taskmanagers"]],
+        )
 
     def taskmanager_stdout(self, taskmanager_id: str) -> str:
         """What the tasks of this process have printed since it started."""
@@ -255,38 +250,57 @@ class FlinkRestClient:
         )
         return answer.text
 
-    def _get(self, operation: str, path: str, resource: str, **request: Any) -> Any:
-        return self._call(operation, "GET", path, resource, **request)
+    def _get(
+        self,
+        operation: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        **request: Any,
+    ) -> T:
+        return self._call(operation, "GET", path, resource, read, **request)
 
-    def _call(self, operation: str, method: str, path: str, resource: str, **request: Any) -> Any:
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        **request: Any,
+    ) -> T:
         answer = self._request(operation, method, path, resource, **request)
-        try:
-            return answer.json() if answer.content else {}
-        except ValueError as error:
-            raise self._not_flink(CallFailed, operation, resource, answer) from error
+        return self._understood(CallFailed, operation, resource, answer, read)
 
     def _request(
         self, operation: str, method: str, path: str, resource: str, **request: Any
     ) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            raise self._no_answer(operation, resource, error) from error
-        if answer.is_redirect:
-            raise self._not_flink(CallFailed, operation, resource, answer)
+        except NO_ANSWER as fault:
+            raise self._no_answer(operation, resource, fault) from fault
         if answer.is_error:
-            raise _failure(operation, resource, answer)
+            raise call_failed(operation, resource, answer.status_code, _said(answer))
+        if not answer.is_success:
+            raise self._not_flink(CallFailed, operation, resource, answer)
         return answer
 
-    def _submit(self, operation: str, path: str, resource: str, body: dict[str, Any]) -> Any:
+    def _submit(
+        self,
+        operation: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        body: dict[str, Any],
+    ) -> T:
         try:
             answer = self._http.post(path, json=body)
-        except _NEVER_SENT as error:
-            raise self._no_answer(operation, resource, error) from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except NEVER_SENT as fault:
+            raise self._no_answer(operation, resource, fault) from fault
+        except NO_ANSWER as fault:
             raise InDoubt(
-                SERVICE, operation, resource, f"no answer: {_why(error)}", advice=_LOOK_FIRST
-            ) from error
+                SERVICE, operation, resource, f"no answer: {in_words(fault)}", advice=_LOOK_FIRST
+            ) from fault
         if answer.status_code in (502, 503, 504) and not _flink_errors(answer):
             raise InDoubt(
                 SERVICE,
@@ -297,11 +311,26 @@ class FlinkRestClient:
                 advice=_LOOK_FIRST,
             )
         if answer.is_error:
-            raise _failure(operation, resource, answer, is_submit=True)
+            raise call_failed(
+                operation, resource, answer.status_code, _said(answer), is_submit=True
+            )
+        if not answer.is_success:
+            raise self._not_flink(InDoubt, operation, resource, answer)
+        return self._understood(InDoubt, operation, resource, answer, read)
+
+    def _understood(
+        self,
+        kind: type[CallFailed],
+        operation: str,
+        resource: str,
+        answer: httpx.Response,
+        read: Callable[[Any], T],
+    ) -> T:
+        """What a good answer says; the address may be that of something else than Flink."""
         try:
-            return answer.json()
-        except ValueError as error:
-            raise self._not_flink(InDoubt, operation, resource, answer) from error
+            return read(answer.json() if answer.content else {})
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise self._not_flink(kind, operation, resource, answer) from error
 
     def _not_flink(
         self, kind: type[CallFailed], operation: str, resource: str, answer: httpx.Response
@@ -317,19 +346,36 @@ class FlinkRestClient:
         )
 
     def _no_answer(
-        self, operation: str, resource: str, error: httpx.RequestError
+        self, operation: str, resource: str, fault: httpx.RequestError
     ) -> ServiceUnavailable:
         return ServiceUnavailable(
             SERVICE,
             operation,
             resource,
-            f"{self.base_url} did not answer: {_why(error)}",
+            f"{self.base_url} did not answer: {in_words(fault)}",
             advice="Check that the JobManager runs and that this address is reachable from here.",
         )
 
 
-def _why(error: httpx.RequestError) -> str:
-    return str(error) or type(error).__name__
+def _nothing(answer: Any) -> None:
+    """For answers that say nothing but that it was done."""
+
+
+def _members(answer: Any) -> Mapping[str, Any]:
+    return dict(answer)
+
+
+def _jar_id(answer: Any) -> str:
+    return str(answer["filename"]).rsplit("/", 1)[-1]
+
+
+def _accumulators(answer: Any) -> dict[str, str]:
+    told = answer.get("user-task-accumulators") or ()
+    return {accumulator["name"]: accumulator["value"] for accumulator in told}
+
+
+def _said(answer: httpx.Response) -> str:
+    return "\n".join(_flink_errors(answer)) or answer.text
 
 
 def _flink_errors(answer: httpx.Response) -> list[str]:
@@ -339,23 +385,3 @@ def _flink_errors(answer: httpx.Response) -> list[str]:
         return []
     errors = body.get("errors") if isinstance(body, dict) else None
     return [str(error) for error in errors or ()]
-
-
-def _failure(
-    operation: str, resource: str, answer: httpx.Response, *, is_submit: bool = False
-) -> CallFailed:
-    text = "\n".join(_flink_errors(answer)) or answer.text
-    code = next((name for name, _ in _BY_EXCEPTION if name in text), None)
-    kind = dict(_BY_EXCEPTION)[code] if code else _kind(answer.status_code, is_submit=is_submit)
-    return kind(
-        SERVICE, operation, resource, last_caused_by(text), status=answer.status_code, code=code
-    )
-
-
-def _kind(status: int, *, is_submit: bool) -> type[CallFailed]:
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    # Flink answers 500 to a submit whose class or jar is missing: trying again does not help.
-    if status == 503 or (status >= 500 and not is_submit):
-        return ServiceUnavailable
-    return CallFailed
