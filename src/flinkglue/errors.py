@@ -52,6 +52,7 @@ class CallFailed(FlinkGlueError):
         code: The service's error code, if it gave one.
         request_id: The id to quote to the service's support, if it gave one.
         advice: What to do next.
+        retry_after_seconds: How long the service asked to wait before the next call.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class CallFailed(FlinkGlueError):
         code: str | None = None,
         request_id: str | None = None,
         advice: str | None = None,
+        retry_after_seconds: float | None = None,
     ) -> None:
         self.service = service
         self.operation = operation
@@ -74,6 +76,7 @@ class CallFailed(FlinkGlueError):
         self.code = code
         self.request_id = request_id
         self.advice = advice
+        self.retry_after_seconds = retry_after_seconds
         answer = ", ".join(
             part
             for part in (

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from flinkglue.azure.arm import ArmClient, TokenSource, token_scope
+from flinkglue.azure.failures import call_failed
 from flinkglue.azure.models import FlinkClusterId, RunJob
 from flinkglue.clock import Pace
 from flinkglue.errors import (
@@ -164,6 +165,37 @@ def test_passing_faults_of_reads_are_waited_out(
     azure.fail("GET", "/jobs", fault, times=3)
     assert arm.list_jobs(CLUSTER) == []
     assert len(azure.requests) == 4
+
+
+def test_the_service_says_how_long_to_wait(azure: AzureOnTheWire, tokens: TokenSource) -> None:
+    """Retry-After of a throttled read is the least pause before the next one."""
+    clock = Clock()
+    throttled = error(429, "TooManyRequests", "Slow down.")
+    throttled.headers["Retry-After"] = "17"
+    azure.fail("GET", "/jobs", throttled)
+    with ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock) as arm:
+        assert arm.list_jobs(CLUSTER) == []
+    assert clock.now == 17
+
+
+@pytest.mark.parametrize("asked", ["3600", "Wed, 21 Oct 2015 07:28:00 GMT", "-1"])
+def test_no_answer_of_the_service_makes_a_read_wait_too_long(
+    azure: AzureOnTheWire, tokens: TokenSource, asked: str
+) -> None:
+    """An hour is more than a read may take: it is told at once; what is no number is left out."""
+    clock = Clock()
+    throttled = error(429, "TooManyRequests", "Slow down.")
+    throttled.headers["Retry-After"] = asked
+    azure.fail("GET", "/jobs", throttled, times=500)
+    transport = httpx.MockTransport(azure)
+    with ArmClient(tokens, transport=transport, clock=clock) as arm, pytest.raises(Throttled):
+        arm.list_jobs(CLUSTER)
+    assert clock.now <= 60
+
+
+@pytest.mark.parametrize("status", [None, 302, 400, 401, 402, 403, 404, 409, 412, 422, 429, 502])
+def test_every_refusal_says_what_to_do(status: int | None) -> None:
+    assert call_failed("Azure", "Op", "x", "text", status=status).advice
 
 
 def test_reads_are_not_repeated_for_ever(arm: ArmClient, azure: AzureOnTheWire) -> None:

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from flinkglue.azure.arm import ArmClient, TokenSource
 from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.submission import Submission
 from flinkglue.clock import Pace
 from flinkglue.errors import (
@@ -47,7 +48,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def submission(clock: Clock, told: list[str]) -> Submission:
-    return Submission(clock=clock, tell=told.append, pace=Pace(jitter=0))
+    return Submission(ArmPatience(clock=clock, pace=Pace(jitter=0)), told.append)
 
 
 def test_look_send_follow_find(
@@ -108,7 +109,7 @@ def test_an_ambiguous_submit_that_never_shows_stays_in_doubt(
     with pytest.raises(InDoubt):
         submission.submit(arm, CLUSTER, NEW)
     assert len(azure.sent("POST", "runJob")) == 1
-    assert clock.now == pytest.approx(submission.appears_within_seconds, abs=1)
+    assert clock.now == pytest.approx(submission.patience.appears_within_seconds, abs=1)
 
 
 def test_a_failing_lookup_never_starts_a_job(
@@ -160,7 +161,7 @@ def test_a_later_attempt_sends_when_nothing_shows(
     """The process died before sending: after a while the job is sent."""
     assert submission.submit(arm, CLUSTER, NEW, sent_before=True).job_id == JOB_ID
     assert len(azure.sent("POST", "runJob")) == 1
-    assert clock.now >= submission.settles_within_seconds - 1
+    assert clock.now >= submission.patience.settles_within_seconds - 1
 
 
 def test_ghost_rows_and_double_names_are_told_apart(

@@ -18,13 +18,12 @@ from flinkglue.azure.failures import PASSING, call_failed
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, RunJob
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2024-05-01-preview"
 SERVICE = "Azure Resource Manager"
 _SOVEREIGN_HOSTS = ("management.chinacloudapi.cn", "management.usgovcloudapi.net")
-# Raised before a request left this machine: the service cannot have acted on it.
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class TokenSource:
@@ -149,8 +148,8 @@ class ArmClient:
         url = self._url(f"{cluster.resource_id}/runJob")
         try:
             answer = self._send("POST", url, operation, resource, json=request.body())
-        except (httpx.TransportError, httpx.DecodingError) as lost:
-            raise _in_doubt(operation, resource, _fault(lost)) from None
+        except NO_ANSWER as lost:
+            raise _in_doubt(operation, resource, in_words(lost)) from None
         if answer.status_code == 408 or answer.status_code >= 500:
             raise _in_doubt(operation, resource, _reason(answer), answer)
         _raise_for(answer, operation, resource)
@@ -184,7 +183,8 @@ class ArmClient:
         for pause in self._pace.pauses():
             try:
                 return self._read_once(operation, resource, url, method, **content)
-            except PASSING:
+            except PASSING as fault:
+                pause = max(pause, fault.retry_after_seconds or 0)
                 if self._clock.monotonic() + pause > give_up_at:
                     raise
             self._clock.sleep(pause)
@@ -195,8 +195,14 @@ class ArmClient:
     ) -> httpx.Response:
         try:
             answer = self._send(method, url, operation, resource, **content)
-        except (httpx.TransportError, httpx.DecodingError) as lost:
-            raise ServiceUnavailable(SERVICE, operation, resource, _fault(lost)) from None
+        except NO_ANSWER as lost:
+            raise ServiceUnavailable(
+                SERVICE,
+                operation,
+                resource,
+                in_words(lost),
+                advice="check the network, and run again later.",
+            ) from None
         _raise_for(answer, operation, resource)
         return answer
 
@@ -208,12 +214,12 @@ class ArmClient:
             bearer = {"Authorization": f"Bearer {token().get_secret_value()}"}
             try:
                 answer = self._http.request(method, url, headers=bearer, **content)
-            except _NEVER_SENT as unreachable:
+            except NEVER_SENT as unreachable:
                 raise ServiceUnavailable(
                     SERVICE,
                     operation,
                     resource,
-                    f"{self._endpoint.host} cannot be reached: {_fault(unreachable)}",
+                    f"{self._endpoint.host} cannot be reached: {in_words(unreachable)}",
                     advice="check the ARM endpoint, the network and the CA file.",
                 ) from None
             # A refused token means that nothing was done, so sending again is safe.
@@ -234,6 +240,7 @@ class ArmClient:
                 resource,
                 f"it pointed to {target.scheme}://{target.host}, and the bearer token is sent to "
                 f"{self._endpoint} only",
+                advice="set the ARM endpoint to that of the cluster's own cloud.",
             )
 
 
@@ -248,6 +255,7 @@ def _raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
         status=answer.status_code,
         code=_error(answer).get("code"),
         request_id=answer.headers.get("x-ms-request-id"),
+        retry_after=answer.headers.get("Retry-After"),
     )
 
 
@@ -282,7 +290,3 @@ def _json(answer: httpx.Response) -> Any:
         return answer.json()
     except ValueError:
         return None
-
-
-def _fault(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

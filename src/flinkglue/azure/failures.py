@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -15,7 +17,8 @@ from flinkglue.errors import (
 # Passing faults: the same read may succeed later.
 PASSING: tuple[type[CallFailed], ...] = (Throttled, ServiceUnavailable)
 
-_BY_STATUS: tuple[tuple[range, type[CallFailed], str | None], ...] = (
+# Read top to bottom: the first range that holds the status tells.
+_BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(401, 402), AuthenticationFailed, "check the service principal's secret and tenant."),
     (range(403, 404), PermissionDenied, "give the service principal the role it needs there."),
     (range(404, 405), NotFound, "check the names; the caller may also lack the right to see it."),
@@ -23,8 +26,10 @@ _BY_STATUS: tuple[tuple[range, type[CallFailed], str | None], ...] = (
     (range(412, 413), Conflict, "somebody else changed it at the same time: run again."),
     (range(408, 409), ServiceUnavailable, "run again later."),
     (range(429, 430), Throttled, "run again later, or less often."),
+    (range(400, 500), CallFailed, "correct what the service refuses, then run again."),
     (range(500, 600), ServiceUnavailable, "run again later; see Azure's service health."),
 )
+_OTHERWISE = (CallFailed, "check the address: something else than the service may have answered.")
 
 
 def call_failed(
@@ -37,12 +42,23 @@ def call_failed(
     code: str | None = None,
     request_id: str | None = None,
     advice: str | None = None,
+    retry_after: str | None = None,
 ) -> CallFailed:
-    """The error for an answer; ``advice`` replaces the general one for its status."""
-    error, general = CallFailed, None
-    for statuses, candidate, text in _BY_STATUS:
-        if status is not None and status in statuses:
-            error, general = candidate, text
+    """The error for an answer.
+
+    Args:
+        service: The service.
+        operation: Its operation.
+        resource: What was acted on.
+        reason: What the service said.
+        status: The HTTP status; None when the answer had none.
+        code: The service's error code.
+        request_id: The id to quote to the service's support.
+        advice: Replaces the general advice for the status.
+        retry_after: The answer's Retry-After header; dates in it are not understood.
+    """
+    found = ((kind, text) for statuses, kind, text in _BY_STATUS if status in statuses)
+    error, general = next(found, _OTHERWISE)
     return error(
         service,
         operation,
@@ -52,4 +68,10 @@ def call_failed(
         code=code,
         request_id=request_id,
         advice=advice or general,
+        retry_after_seconds=_seconds(retry_after),
     )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    number = re.fullmatch(r"[0-9]+", retry_after or "")
+    return float(number[0]) if number else None

@@ -10,32 +10,25 @@ from dataclasses import dataclass, field
 
 from flinkglue.azure.arm import SERVICE, ArmClient
 from flinkglue.azure.failures import PASSING
-from flinkglue.azure.job_state import last_cause
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, RunJob, choose_row
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
-from flinkglue.errors import CallFailed, DeadlineExceeded, InDoubt, NotFound
+from flinkglue.azure.patience import ArmPatience
+from flinkglue.clock import wait_until
+from flinkglue.errors import CallFailed, DeadlineExceeded, InDoubt
+from flinkglue.stack_trace import last_cause
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Submission:
-    """How long each part of a submission may take.
+    """Submits jobs.
 
     Args:
-        appears_within_seconds: How long a job that was sent may take to show up in the jobs list.
-        settles_within_seconds: How long a job that an earlier attempt may have sent may take.
-        operation_within_seconds: How long ARM's operation may take.
-        pace: How often to look.
-        clock: The time to go by.
+        patience: How long each part may take.
         tell: Takes one line per decision.
     """
 
-    appears_within_seconds: float = 120
-    settles_within_seconds: float = 30
-    operation_within_seconds: float = 600
-    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
-    clock: Clock = field(default_factory=SystemClock)
+    patience: ArmPatience = field(default_factory=ArmPatience)
     tell: Tell = lambda line: None
 
     def submit(
@@ -67,7 +60,9 @@ class Submission:
             self.tell(
                 f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
             )
-            found = self._appearing(arm, cluster, request.job_name, self.settles_within_seconds)
+            found = self._appearing(
+                arm, cluster, request.job_name, self.patience.settles_within_seconds
+            )
         if found is not None:
             self.tell(f"adopted {_named(found)}, which is there already")
             return found
@@ -94,7 +89,9 @@ class Submission:
             f"no clear answer to runJob for {request.job_name}, looking for it: {doubt.reason}"
         )
         try:
-            found = self._appearing(arm, cluster, request.job_name, self.appears_within_seconds)
+            found = self._appearing(
+                arm, cluster, request.job_name, self.patience.appears_within_seconds
+            )
         except CallFailed as fault:
             self.tell(f"{request.job_name} could not be looked for: {fault}")
             raise doubt from fault
@@ -106,24 +103,11 @@ class Submission:
     def _follow(
         self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, operation: Operation
     ) -> None:
-        if operation.url is None:
-            return
-        url = operation.url
-        try:
-            ended = wait_until(
-                lambda: arm.operation(url),
-                lambda seen: seen.succeeded or seen.failed,
-                waited_for=f"ARM's operation for job {request.job_name}",
-                deadline_seconds=self.operation_within_seconds,
-                describe=lambda seen: seen.status or "no status",
-                pace=self.pace,
-                clock=self.clock,
-            )
-        except NotFound:
-            self.tell(f"ARM has forgotten the operation of {request.job_name}; the list will tell")
-            return
+        ended = self.patience.follow(arm, operation, f"ARM's operation for job {request.job_name}")
         if ended.failed:
             raise self._operation_failed(arm, cluster, request, ended)
+        if not ended.succeeded:
+            self.tell(f"ARM has forgotten the operation of {request.job_name}; the list will tell")
 
     def _operation_failed(
         self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, ended: Operation
@@ -140,9 +124,10 @@ class Submission:
         )
 
     def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
-        row = self._appearing(arm, cluster, request.job_name, self.appears_within_seconds)
+        within_seconds = self.patience.appears_within_seconds
+        row = self._appearing(arm, cluster, request.job_name, within_seconds)
         if row is None:
-            unseen = f"taken, but not in the jobs list after {self.appears_within_seconds:g} s"
+            unseen = f"taken, but not in the jobs list after {within_seconds:g} s"
             raise _in_doubt(cluster, request, unseen)
         self.tell(f"found {_named(row)}")
         return row
@@ -156,8 +141,8 @@ class Submission:
                 lambda row: row is not None,
                 waited_for=f"job {job_name} in the list of {cluster}",
                 deadline_seconds=within_seconds,
-                pace=self.pace,
-                clock=self.clock,
+                pace=self.patience.pace,
+                clock=self.patience.clock,
             )
         except DeadlineExceeded:
             return None
