@@ -15,7 +15,7 @@ from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSo
 from flinkglue.azure.arm_clusters import ArmClusterClient
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, FlinkClusterId, ServicePrincipal
-from flinkglue.azure.names import RESOURCE_NAME_PATTERN
+from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
@@ -121,14 +121,14 @@ class KeyVaultServicePrincipal(Block):
         from flinkglue.azure.identity import credential
         from flinkglue.azure.key_vault import read_service_principal
 
-        reader = credential(
+        with credential(
             self.reader.get_principal(),
             authority=self.reader.authority,
             ca_file=self.reader.ca_file,
-        )
-        return read_service_principal(
-            self.vault_url, self.secret_prefix, reader, ca_file=self.reader.ca_file
-        )
+        ) as reader:
+            return read_service_principal(
+                self.vault_url, self.secret_prefix, reader, ca_file=self.reader.ca_file
+            )
 
     def get_token(self, scope: str) -> AccessToken:
         """A new bearer token for a scope, with the secret as it is now."""
@@ -157,7 +157,7 @@ class HDInsightFlinkCluster(Block):
     resource_group: str = Field(
         title="Resource group",
         description="The resource group of the cluster pool.",
-        pattern=RESOURCE_NAME_PATTERN,
+        pattern=RESOURCE_GROUP_PATTERN,
         examples=["streaming"],
     )
     cluster_pool_name: str = Field(

@@ -8,7 +8,7 @@ from prefect import flow, runtime
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
-from flinkglue.azure.inputs import JarDirectory, JarName, ResourceName
+from flinkglue.azure.inputs import JarDirectory, JarName, ResourceGroup, ResourceName
 from flinkglue.azure.job_state import WaitUntil
 from flinkglue.azure.models import FlinkClusterId, RunJob
 from flinkglue.azure.names import job_name_for
@@ -50,7 +50,7 @@ def flink_word_count(
     jarName: JarName,
     jarDirectory: JarDirectory,
     subscription: ResourceName,
-    rg: ResourceName,
+    rg: ResourceGroup,
     poolNm: ResourceName,
     clusterNm: ResourceName,
     clusterBlock: HDInsightFlinkCluster | str = "hdinsight-flink",

@@ -9,6 +9,7 @@ from prefect import flow
 from blocks.azure_storage import storage_of
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.inputs import JarDirectory, JarName
+from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
 from tasks.azure import upload_flink_jar
 
 
@@ -29,4 +30,6 @@ def upload_flink_jar_flow(
     """
     jar = Path(jar_path)
     directory = AbfsUri.parse(jar_directory, "jar_directory")
-    return upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)
+    name = jar_name or jar.name  # the file's own name needs to be one that a job can ask for
+    require("jar_name", name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
+    return upload_flink_jar(storage_of(storage_block), jar, directory, name)

@@ -217,3 +217,15 @@ def test_a_live_row_is_preferred_to_an_ended_one_of_the_same_name_in_any_spellin
         chosen = choose_row(rows, "a")
         assert chosen is not None
         assert chosen.job_id == "2" * 32
+
+
+@pytest.mark.parametrize("name", ["_rg", "(prod)", "-", "größe", "a" * 90])
+def test_a_resource_group_may_begin_with_anything_that_azure_allows(name: str) -> None:
+    """Unlike clusters and pools."""
+    assert FlinkClusterId("sub", name, "pool1", "flink1").resource_group == name
+
+
+@pytest.mark.parametrize("name", ["", "rg.", "..", "a b", "a/b", "rg\n", "a" * 91])
+def test_what_is_no_resource_group_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="resource_group"):
+        FlinkClusterId("sub", name, "pool1", "flink1")

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from flinkglue.azure.identity import KeptToken, credential, fetch_token
 from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.azure.models import AccessToken, ServicePrincipal
+from flinkglue.azure.sdk_errors import told_as_ours
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -139,6 +140,47 @@ def test_an_empty_secret_is_no_secret(azure: AzureOnTheWire, wire: dict[str, Any
     azure.secrets[PREFIX + "tenant-id"] = ""
     with pytest.raises(CallFailed, match="tenant-id"):
         read(wire)
+
+
+@pytest.mark.parametrize("name", ["tenant-id", "api-client-id", "api-secret"])
+def test_the_newline_at_the_end_of_a_file_is_no_part_of_a_secret(
+    azure: AzureOnTheWire, wire: dict[str, Any], name: str
+) -> None:
+    """``az keyvault secret set --file`` stores it."""
+    azure.secrets[PREFIX + name] += "\n"
+    token = fetch_token(read(wire), SCOPE, authority=AUTHORITY, **wire)
+    assert token.client_id == "contributor"
+
+
+@pytest.mark.parametrize("name", ["tenant-id", "api-client-id"])
+def test_a_secret_that_is_no_id_is_named_and_not_shown(
+    azure: AzureOnTheWire, wire: dict[str, Any], name: str
+) -> None:
+    """Somebody may have stored the client secret there."""
+    azure.secrets[PREFIX + name] = "abc8Q~no id"
+    with pytest.raises(CallFailed, match=rf"{PREFIX}{name} in https://vault\.test") as told:
+        read(wire)
+    assert "8Q~" not in str(told.value)
+
+
+@pytest.mark.parametrize("field", ["tenant_id", "client_id"])
+def test_an_id_that_is_none_is_refused_before_any_call(
+    azure: AzureOnTheWire, wire: dict[str, Any], field: str
+) -> None:
+    """By the name of the block's field."""
+    wrong = READER.model_copy(update={field: "no id\n"})
+    with pytest.raises(InvalidInput, match=field):
+        fetch_token(wrong, SCOPE, authority=AUTHORITY, **wire)
+    assert azure.requests == []
+
+
+def test_what_an_sdk_refuses_is_told_as_ours() -> None:
+    """An SDK raises a bare ValueError for a value that it does not like."""
+    with (
+        pytest.raises(CallFailed, match=r"client x: Invalid tenant\..*correct"),
+        told_as_ours("Entra ID", "GetToken", "client x"),
+    ):
+        raise ValueError("Invalid tenant.\nSee there.")
 
 
 def test_a_kept_token_is_fetched_again_shortly_before_its_end() -> None:

@@ -11,11 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure.core.credentials import TokenCredential
 from azure.identity import AzureAuthorityHosts, ClientSecretCredential, DefaultAzureCredential
 from pydantic import SecretStr
 
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
+from flinkglue.azure.names import (
+    CLIENT_ID_ALLOWED,
+    CLIENT_ID_PATTERN,
+    TENANT_ID_ALLOWED,
+    TENANT_ID_PATTERN,
+    require,
+)
 from flinkglue.azure.sdk_errors import told_as_ours
 from flinkglue.errors import InvalidInput
 
@@ -31,8 +37,8 @@ def credential(
     authority: str = PUBLIC_AUTHORITY,
     ca_file: str | None = None,
     **wire: Any,
-) -> TokenCredential:
-    """An SDK credential.
+) -> ClientSecretCredential | DefaultAzureCredential:
+    """An SDK credential. Close it, or use it as a context manager: it holds connections.
 
     Args:
         principal: Who signs in; None for the platform's own identity.
@@ -41,8 +47,11 @@ def credential(
         wire: Passed to the SDK's pipeline, for tests.
 
     Raises:
-        InvalidInput: The authority is not https.
+        InvalidInput: The authority is not https, or an id is none.
     """
+    if principal is not None:
+        require("tenant_id", principal.tenant_id, TENANT_ID_PATTERN, TENANT_ID_ALLOWED)
+        require("client_id", principal.client_id, CLIENT_ID_PATTERN, CLIENT_ID_ALLOWED)
     if urlsplit(authority).scheme != "https":
         raise InvalidInput("authority", authority, "an https URL: a secret is sent to it")
     settings: dict[str, Any] = {"authority": authority, "retry_total": 3, **wire}
@@ -79,13 +88,16 @@ def fetch_token(
         wire: Passed to the SDK's pipeline, for tests.
 
     Raises:
+        InvalidInput: The authority is not https, or an id is none.
         AuthenticationFailed: Entra ID refused; the message has its AADSTS code.
         ServiceUnavailable: Entra ID did not answer.
     """
     client_id = principal.client_id if principal else None
     who = f"client {client_id} of tenant {principal.tenant_id}" if principal else "default identity"
-    with told_as_ours("Entra ID", "GetToken", who):
-        signed_in = credential(principal, authority=authority, ca_file=ca_file, **wire)
+    with (
+        told_as_ours("Entra ID", "GetToken", who),
+        credential(principal, authority=authority, ca_file=ca_file, **wire) as signed_in,
+    ):
         token = signed_in.get_token(scope)
     return AccessToken(
         token=SecretStr(token.token),

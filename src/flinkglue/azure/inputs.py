@@ -18,6 +18,8 @@ from flinkglue.azure.names import (
     JAR_NAME_PATTERN,
     JOB_NAME_PREFIX_ALLOWED,
     JOB_NAME_PREFIX_PATTERN,
+    RESOURCE_GROUP_ALLOWED,
+    RESOURCE_GROUP_PATTERN,
     RESOURCE_NAME_ALLOWED,
     RESOURCE_NAME_PATTERN,
 )
@@ -45,6 +47,11 @@ ResourceName = Annotated[
     str,
     AfterValidator(Allowed(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)),
     Field(json_schema_extra={"pattern": RESOURCE_NAME_PATTERN}),
+]
+ResourceGroup = Annotated[
+    str,
+    AfterValidator(Allowed(RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED)),
+    Field(json_schema_extra={"pattern": RESOURCE_GROUP_PATTERN}),
 ]
 JobNamePrefix = Annotated[
     str,

@@ -5,6 +5,7 @@ azure-keyvault-secrets: https://learn.microsoft.com/python/api/overview/azure/ke
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,12 @@ from azure.keyvault.secrets import SecretClient
 from pydantic import SecretStr
 
 from flinkglue.azure.models import ServicePrincipal
+from flinkglue.azure.names import (
+    CLIENT_ID_ALLOWED,
+    CLIENT_ID_PATTERN,
+    TENANT_ID_ALLOWED,
+    TENANT_ID_PATTERN,
+)
 from flinkglue.azure.sdk_errors import told_as_ours
 from flinkglue.errors import CallFailed, InvalidInput, NotFound, PermissionDenied
 
@@ -45,6 +52,7 @@ def read_service_principal(
     Raises:
         InvalidInput: The vault's address is not https.
         NotFound: A secret does not exist.
+        CallFailed: A secret is empty, or no id where one is needed.
         PermissionDenied: A secret is disabled, or the reader may not read it.
         AuthenticationFailed: The reader could not sign in.
         ServiceUnavailable: The vault did not answer.
@@ -61,24 +69,38 @@ def read_service_principal(
         vault_url, reader, verify_challenge_resource=at_microsoft, **settings
     ) as vault:
         return ServicePrincipal(
-            client_id=_secret(vault, secret_prefix + CLIENT_ID),
+            client_id=_id(vault, secret_prefix + CLIENT_ID, CLIENT_ID_PATTERN, CLIENT_ID_ALLOWED),
             client_secret=SecretStr(_secret(vault, secret_prefix + CLIENT_SECRET)),
-            tenant_id=_secret(vault, secret_prefix + TENANT_ID),
+            tenant_id=_id(vault, secret_prefix + TENANT_ID, TENANT_ID_PATTERN, TENANT_ID_ALLOWED),
         )
 
 
+def _id(vault: SecretClient, name: str, pattern: str, allowed: str) -> str:
+    value = _secret(vault, name)
+    if re.fullmatch(pattern, value) is None:
+        # The value is not shown: it may be another secret, stored at the wrong name.
+        raise _unusable(vault, name, "its value has another form", f"store {allowed} there.")
+    return value
+
+
 def _secret(vault: SecretClient, name: str) -> str:
-    resource = f"secret {name} in {vault.vault_url}"
+    resource = _resource(vault, name)
     try:
         with told_as_ours("Key Vault", "GetSecret", resource):
             value = (vault.get_secret(name).value or "").strip()  # files end with a newline
     except (NotFound, PermissionDenied) as refused:
         raise _with_advice(refused) from None
     if not value:
-        raise CallFailed(
-            "Key Vault", "GetSecret", resource, "it is empty", advice="give it a value."
-        )
+        raise _unusable(vault, name, "it is empty", "give it a value.")
     return value
+
+
+def _unusable(vault: SecretClient, name: str, reason: str, advice: str) -> CallFailed:
+    return CallFailed("Key Vault", "GetSecret", _resource(vault, name), reason, advice=advice)
+
+
+def _resource(vault: SecretClient, name: str) -> str:
+    return f"secret {name} in {vault.vault_url}"
 
 
 def _with_advice(refused: NotFound | PermissionDenied) -> CallFailed:

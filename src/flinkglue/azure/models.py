@@ -22,6 +22,8 @@ from flinkglue.azure.names import (
     JAR_NAME_ALLOWED,
     JAR_NAME_PATTERN,
     JOB_NAME_PATTERN,
+    RESOURCE_GROUP_ALLOWED,
+    RESOURCE_GROUP_PATTERN,
     RESOURCE_NAME_ALLOWED,
     RESOURCE_NAME_PATTERN,
     require,
@@ -87,8 +89,10 @@ class FlinkClusterId:
     cluster_name: str
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            require(name, value, RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)
+        for name in ("subscription_id", "cluster_pool_name", "cluster_name"):
+            require(name, getattr(self, name), RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)
+        group = self.resource_group
+        require("resource_group", group, RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED)
 
     @property
     def resource_id(self) -> str:

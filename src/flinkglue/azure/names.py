@@ -7,6 +7,10 @@ import re
 from flinkglue.errors import InvalidInput
 
 RESOURCE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._()-]*$"
+# Letters and digits of every script; Azure prescribes nothing for the first character.
+RESOURCE_GROUP_PATTERN = r"^[\w.()-]{0,89}[\w()-]$"
+TENANT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9.-]*$"
+CLIENT_ID_PATTERN = r"^[A-Za-z0-9-]+$"
 JOB_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 JOB_NAME_PREFIX_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$"
 JOB_NAME_PREFIX_ALLOWED = "1 to 26 of a-z 0-9 -, lower case, - only inside"
@@ -15,6 +19,9 @@ ENTRY_CLASS_PATTERN = r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$"
 ARGUMENT_PATTERN = r"^\S+$"
 
 RESOURCE_NAME_ALLOWED = "letters, digits and . _ ( ) -, not empty"
+RESOURCE_GROUP_ALLOWED = "1 to 90 letters, digits and . _ ( ) -, without a . at the end"
+TENANT_ID_ALLOWED = "the tenant's id or one of its domains"
+CLIENT_ID_ALLOWED = "the application (client) id"
 JAR_NAME_ALLOWED = "a file name that ends in .jar, without directories"
 ENTRY_CLASS_ALLOWED = "a full Java class name, for example com.example.Job"
 ARGUMENTS_ALLOWED = (

@@ -16,12 +16,14 @@ from azure.core.exceptions import (
 )
 
 from flinkglue.azure.failures import call_failed
-from flinkglue.errors import AuthenticationFailed, CallFailed, ServiceUnavailable
+from flinkglue.errors import AuthenticationFailed, CallFailed, InvalidInput, ServiceUnavailable
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _NO_ANSWER = (ServiceRequestError, ServiceResponseError)
 _STATUS_IN_TEXT = re.compile(r"HTTP Error: (5\d\d)")
 _REQUEST_ID_HEADERS = ("x-ms-request-id", "x-ms-keyvault-request-id")
+
+_CORRECT_AND_REPEAT = "correct what the message names, then run again."
 
 # Entra ID's code → what to do.
 _ENTRA_ADVICE = {
@@ -40,6 +42,12 @@ def told_as_ours(service: str, operation: str, resource: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise _translated(error, service, operation, resource) from None
+    except InvalidInput:
+        raise
+    except ValueError as error:  # what an SDK refuses before it sends anything
+        raise CallFailed(
+            service, operation, resource, _first_line(error), advice=_CORRECT_AND_REPEAT
+        ) from None
 
 
 def _translated(error: AzureError, service: str, operation: str, resource: str) -> CallFailed:
@@ -64,7 +72,7 @@ def _translated(error: AzureError, service: str, operation: str, resource: str) 
             code=_code(error),
             request_id=_request_id(error),
         )
-    return CallFailed(service, operation, resource, _first_line(error))
+    return CallFailed(service, operation, resource, _first_line(error), advice=_CORRECT_AND_REPEAT)
 
 
 def _sign_in_failed(
@@ -107,6 +115,6 @@ def _request_id(error: HttpResponseError) -> str | None:
     return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
 
 
-def _first_line(error: AzureError) -> str:
-    lines = str(error.message or error).strip().splitlines()
+def _first_line(error: AzureError | ValueError) -> str:
+    lines = str(getattr(error, "message", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
