@@ -15,7 +15,7 @@ from flinkglue.azure.models import AccessToken, ArmFlinkJob, RunJob
 from flinkglue.azure.submission import Submission
 from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import CallFailed, JobFailed
-from tasks.flink_page import dashboard_of, show_job, show_seen
+from tasks.flink_page import dashboard_of, page_of, show_job, show_seen
 from tasks.flink_view import flink_lookup
 from tasks.policy import is_another_attempt, passing_fault
 from tasks.word_counts import WordCounts
@@ -82,9 +82,13 @@ def wait_for_flink_job(
         try:
             view = watch.until(until, deadline_minutes * 60)
         finally:  # the page shows the last state also when the deadline passed
-            show_seen(cluster, watch.seen, dashboard_of(cluster, arm))
+            dashboard = dashboard_of(cluster, arm)
+            show_seen(cluster, watch.seen, dashboard)
     if view.failure is not None:
-        raise JobFailed(f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}")
+        raise JobFailed(
+            f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: look "
+            f"at {page_of(cluster, view, dashboard)}, mend the cause, and start a new run."
+        )
     if not view.asked_flink and until is not WaitUntil.SUBMITTED:
         logger.warning("Tasks were not verified: the cluster block has no Flink REST URL.")
     return view

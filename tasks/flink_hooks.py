@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import State
@@ -15,8 +17,12 @@ from flinkglue.azure.links import portal_link
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.submission import Submission
 from flinkglue.errors import FlinkGlueError
+from flinkglue.http_faults import in_words
 
 Parameters = dict[str, Any]
+
+# Parameters of an older deployment may not fit, and Prefect's own API may not answer.
+_CANNOT_TELL = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
 
 
 def tell_of_running_job(
@@ -35,15 +41,17 @@ def tell_of_running_job(
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         logger = flow_run_logger(flow_run, flow)
-        parameters = flow.validate_parameters(flow_run.parameters)
-        name = job_name_for(job_name_of(parameters), str(flow_run.id))
         try:
+            parameters = flow.validate_parameters(flow_run.parameters)
+            name = job_name_for(job_name_of(parameters), str(flow_run.id))
             cluster = cluster_of(parameters)
             with cluster.get_client() as arm:
                 job = Submission().find(arm, cluster.cluster_id, name)
-        except FlinkGlueError as fault:
+        except _CANNOT_TELL as fault:
             logger.error(
-                "Look whether job %s still runs; it could not be asked for: %s", name, fault
+                "Look whether a Flink job of flow run %s still runs; it could not be asked for: %s",
+                flow_run.id,
+                in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
             )
             return
         if job is None:

@@ -21,6 +21,13 @@ def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
     return f"https://{fqdn}" if fqdn else None
 
 
+def page_of(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None) -> str:
+    """Where a person looks at the job: its page in the dashboard, or else the cluster's."""
+    if dashboard is not None and view.job.job_id is not None:
+        return dashboard_link(dashboard, view.job.job_id, ended=view.has_ended)
+    return portal_link(cluster.cluster_id, cluster.portal_url)
+
+
 def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: str | None) -> None:
     """A job as it was seen last, with links to the portal and to the dashboard."""
     if view is None:

@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterTypeError
 from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, State
 
 from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
@@ -356,3 +357,26 @@ def test_a_cancelled_run_tells_which_job_goes_on(account: AzureOnTheWire) -> Non
     assert len(lines) == 1
     assert JOB_ID in lines[0]
     assert "portal.azure.com" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, ANY_JOB | {"job_name": ""}, ANY_JOB | {"cluster": "no-such-block"}]
+)
+def test_a_hook_that_cannot_tell_says_so(
+    account: AzureOnTheWire, parameters: dict[str, Any]
+) -> None:
+    """The parameters may be those of an older deployment, and a block may be gone."""
+    flow_run = flow_run_of(submit_flink_job_flow(**ANY_JOB, return_state=True))
+    flow_run.parameters = parameters
+    (hook,) = submit_flink_job_flow.on_crashed_hooks
+    hook(submit_flink_job_flow, flow_run, Cancelled())
+    assert [line for line in logs_of(flow_run.id) if "could not be asked for" in line]
+
+
+def test_a_hook_survives_that_prefect_itself_does_not_answer(account: AzureOnTheWire) -> None:
+    """Nobody can load a block then."""
+    flow_run = flow_run_of(submit_flink_job_flow(**ANY_JOB, return_state=True))
+    flow_run.parameters = ANY_JOB
+    (hook,) = submit_flink_job_flow.on_crashed_hooks
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        hook(submit_flink_job_flow, flow_run, Cancelled())
