@@ -52,6 +52,13 @@ class FlinkRestCluster(Block):
         pattern=r"^https?://[^\s?#]+$",
         examples=["https://flink.example.com", "http://localhost:8081"],
     )
+    cluster_name: str | None = Field(
+        default=None,
+        title="Cluster name",
+        description="What jobs and savepoints are remembered under. Blocks for one cluster need "
+        "the same. Empty: the URL; a name outlives a change of it.",
+        examples=["production-eu"],
+    )
     sign_in: FlinkSignIn = Field(
         default=FlinkSignIn.NONE,
         title="Sign-in",

@@ -35,6 +35,15 @@ class FlinkCluster(Protocol):
         """Where its job jars are read from."""
 
 
+def cluster_name_of(cluster: FlinkCluster) -> str:
+    """What a cluster's jobs are remembered under: the same for every block that means it."""
+    if isinstance(cluster, HDInsightFlinkCluster):
+        return cluster.cluster_id.resource_id.lower()
+    if isinstance(cluster, FlinkRestCluster):
+        return cluster.cluster_name or cluster.url.rstrip("/").lower()
+    raise TypeError(type(cluster).__name__)
+
+
 _BLOCK_TYPES = {
     block_type.get_block_type_slug(): block_type
     for block_type in (FlinkRestCluster, HDInsightFlinkCluster)

@@ -60,5 +60,5 @@ def delete_flink_cluster_flow(
         show_flink_job_details(chosen)
     deleted = delete_flink_cluster(chosen, deadline_minutes)
     if application is not None:
-        forget_flink_application(application)
+        forget_flink_application(chosen, application)
     return {"cluster": there.resource_id, "deleted": deleted, "savepoint": savepoint}

@@ -61,7 +61,7 @@ def flink_savepoints(
         for name in dict.fromkeys(job_names)
     ]
     show_report(reports)
-    forget_old_intents(REMEMBER_DAYS)
+    forget_old_intents(chosen, REMEMBER_DAYS)
     if failed := [report for report in reports if report.failure]:
         told = "; ".join(f"{report.job_name}: {report.failure}" for report in failed)
         raise JobFailed(f"{len(failed)} of {len(reports)} jobs could not be done: {told}")

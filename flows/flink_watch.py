@@ -97,7 +97,7 @@ def _relaunched(
 ) -> Finding:
     asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
-    if not count_relaunch(asked.job_name, by, most, window_seconds):
+    if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
         why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
         return replace(finding, not_relaunched=why)
     try:

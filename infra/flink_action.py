@@ -36,6 +36,7 @@ nothing when it was done: give the number of the build.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -49,7 +50,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import FlinkCluster, cluster_of
+from blocks.flink_choice import FlinkCluster, cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         cluster = _cluster(given)
         clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
-        with _store(given) as store, cluster.get_backend(clock) as backend:
+        with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
             outcome = carry_out(
                 action,
                 next_intent(Journal(store), intent),
@@ -129,11 +130,13 @@ def _secret(field: str, variable: str | None) -> SecretStr | None:
 
 
 @contextmanager
-def _store(given: argparse.Namespace) -> Iterator[JournalStore]:
+def _store(given: argparse.Namespace, cluster: FlinkCluster) -> Iterator[JournalStore]:
     if given.url is not None:
-        yield FileStore(given.journal)
+        # Jobs of one name on two clusters are two jobs.
+        name = hashlib.sha256(cluster_name_of(cluster).encode()).hexdigest()[:20]
+        yield FileStore(given.journal / name)
         return
-    with variable_store() as store:
+    with variable_store(cluster_name_of(cluster)) as store:
         yield store
 
 

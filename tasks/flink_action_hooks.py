@@ -17,7 +17,7 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.states import State
 from prefect.utilities.callables import get_parameter_defaults
 
-from blocks.flink_choice import cluster_of
+from blocks.flink_choice import cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import last_intent
@@ -79,7 +79,10 @@ def _interrupted(
         cluster = cluster_of("cluster", parameters["cluster"])
         manner = Manner(deadline_seconds=parameters["deadline_minutes"] * 60)
         clock = DeadlineClock(f"The end of {asked.job_name}", manner.deadline_seconds)
-        with variable_store() as store, cluster.get_backend(clock) as backend:
+        with (
+            variable_store(cluster_name_of(cluster)) as store,
+            cluster.get_backend(clock) as backend,
+        ):
             intent = last_intent(Journal(store), asked_by(flow_run.id, asked))
             interrupted = Interrupted(
                 asked,

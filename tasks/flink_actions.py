@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.flink_choice import FlinkCluster
+from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -75,7 +75,10 @@ def perform_flink_action(
     """
     logger = get_run_logger()
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
-    with variable_store() as store, cluster.get_backend(clock) as backend:
+    with (
+        variable_store(cluster_name_of(cluster)) as store,
+        cluster.get_backend(clock) as backend,
+    ):
         outcome = carry_out(
             asked,
             next_intent(Journal(store), asked_by),
@@ -108,7 +111,10 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
     Raises:
         CallFailed: The cluster did not answer.
     """
-    with variable_journal() as journal, cluster.get_backend() as backend:
+    with (
+        variable_journal(cluster_name_of(cluster)) as journal,
+        cluster.get_backend() as backend,
+    ):
         disposals = apply_retention(job_name, retention, backend, journal, time.time)
     logger = get_run_logger()
     for savepoint in disposals.disposed:
@@ -121,8 +127,8 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
 
 
 @task(name="forget_old_intents", cache_policy=NO_CACHE, persist_result=False)
-def forget_old_intents(older_than_days: float) -> None:
+def forget_old_intents(cluster: FlinkCluster, older_than_days: float) -> None:
     """Delete what the journal says of actions that ended long ago."""
-    with variable_store() as store:
+    with variable_store(cluster_name_of(cluster)) as store:
         forgotten = store.forget_ended_intents(older_than_days * 86400)
     get_run_logger().info("Forgot %d actions that ended long ago", forgotten)

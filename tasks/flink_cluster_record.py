@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
+from blocks.flink_choice import cluster_name_of
 from flinkglue.azure.cluster import FlinkApplicationCluster
 from flinkglue.azure.cluster_creation import the_job
 from flinkglue.azure.job_rows import LAUNCH_KEY
@@ -58,7 +59,7 @@ def remember_flink_application(
         return
     jar = cluster.get_jars().identify(uri)
     spec = spec_of_application(wanted, job, job_name, jar)
-    with variable_journal() as journal:
+    with variable_journal(cluster_name_of(cluster)) as journal:
         record = journal.job_record(job_name)
         if record.spec is not None and not is_new:
             logger.info("The journal knows job %s already", job_name)
@@ -128,7 +129,7 @@ def stop_flink_application(
 
 
 @task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)
-def forget_flink_application(application: FlinkApplication) -> None:
+def forget_flink_application(cluster: HDInsightFlinkCluster, application: FlinkApplication) -> None:
     """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
-    with variable_journal() as journal:
+    with variable_journal(cluster_name_of(cluster)) as journal:
         journal.forget_job_record(application.job_name)

@@ -12,7 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from blocks.flink_choice import FlinkCluster
+from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health import Degraded, HealthLimits, Sample, Verdict, verdict
 from flinkglue.lifecycle.journal import Journal, JournalStore
@@ -97,7 +97,7 @@ def judge_flink_jobs(
     """
     samples: dict[str, list[Sample]] = {name: [] for name in job_names}
     spared: dict[str, str] = {}
-    with variable_store() as store, cluster.get_backend() as backend:
+    with variable_store(cluster_name_of(cluster)) as store, cluster.get_backend() as backend:
         for _ in _looks(watch_seconds, every_seconds):
             taskmanagers = backend.taskmanagers()
             for name in samples.keys() - spared.keys():
@@ -135,9 +135,11 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 @task(name="count_relaunch", cache_policy=NO_CACHE, persist_result=False)
-def count_relaunch(job_name: str, asked_by: str, most: int, within_seconds: float) -> bool:
+def count_relaunch(
+    cluster: FlinkCluster, job_name: str, asked_by: str, most: int, within_seconds: float
+) -> bool:
     """Count one more relaunch, before it is made. False: there were as many as are allowed."""
-    with variable_store() as store:
+    with variable_store(cluster_name_of(cluster)) as store:
         return RelaunchLimit(store, most, within_seconds).count(job_name, asked_by, time.time())
 
 

@@ -32,15 +32,17 @@ class VariableStore:
 
     Args:
         records: The server.
+        cluster: Which cluster's jobs it is about: a job's name means another job on another one.
     """
 
-    def __init__(self, records: ServerRecords) -> None:
+    def __init__(self, records: ServerRecords, cluster: str) -> None:
         self._records = records
+        self._cluster = cluster
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, or None when there is none."""
         for _ in range(_MOST_TRIES):
-            record = self._records.read(_name(kind, key))
+            record = self._records.read(self._name(kind, key))
             if record is None:
                 return None
             document = self._document(record)
@@ -50,17 +52,18 @@ class VariableStore:
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
         """Write it if there is none. False: there was one, and it is as it was."""
-        name = _name(kind, key)
-        return self._records.create(name, self._value(name, document), [_tag(kind)]) is not None
+        name = self._name(kind, key)
+        value = self._value(name, document)
+        return self._records.create(name, value, self._tags(kind)) is not None
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Write it, over the old one if there is one."""
-        name = _name(kind, key)
+        name = self._name(kind, key)
         value = self._value(name, document)
         for _ in range(_MOST_TRIES):
             record = self._records.read(name)
             if record is None:
-                if self._records.create(name, value, [_tag(kind)]) is not None:
+                if self._records.create(name, value, self._tags(kind)) is not None:
                     return
             elif self._records.rewrite(record.record_id, value):
                 self._delete_parts(set(_parts(record.value)) - set(_parts(value)))
@@ -69,19 +72,23 @@ class VariableStore:
 
     def delete(self, kind: str, key: str) -> None:
         """Remove it; nothing happens when there is none."""
-        if record := self._records.read(_name(kind, key)):
+        if record := self._records.read(self._name(kind, key)):
             self._delete(record)
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """All documents of the kind, in no order."""
-        found = map(self._document, self._records.tagged(_tag(kind)))
+        found = map(self._document, self._records.tagged(self._tags(kind)[1]))
         return [document for document in found if document is not None]
 
     def forget_ended_intents(self, older_than_seconds: float) -> int:
-        """Delete the intents that ended so long ago that nobody runs them again; how many."""
+        """Delete the intents of any cluster that ended so long ago that nobody runs them again.
+
+        Returns:
+            How many.
+        """
         old = [
             record
-            for record in self._records.tagged(_tag("intent"))
+            for record in self._records.tagged(self._tags("intent")[0])
             if record.age_seconds > older_than_seconds
         ]
         ended = [record for record in old if (self._document(record) or {}).get("outcome")]
@@ -125,6 +132,15 @@ class VariableStore:
             if part := self._records.read(name):
                 self._records.delete(part.record_id)
 
+    def _tags(self, kind: str) -> list[str]:
+        """All of the kind, and those of this cluster."""
+        return [f"flink-{kind}", f"flink-{kind}-{_digits(self._cluster)}"]
+
+    def _name(self, kind: str, key: str) -> str:
+        """A name that the server accepts: readable as far as it goes, different for every key."""
+        readable = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:80]
+        return f"flink-{kind}-{readable}-{_digits(f'{self._cluster} {key}')}"
+
     def _contended(self, verb: str, kind: str, key: str) -> ServiceUnavailable:
         return ServiceUnavailable(
             "Prefect", verb, f"{kind} {key}", f"it was changed {_MOST_TRIES} times meanwhile"
@@ -132,27 +148,25 @@ class VariableStore:
 
 
 @contextmanager
-def variable_store() -> Iterator[VariableStore]:
-    """The journal's documents on the server that this process is set up for."""
+def variable_store(cluster: str) -> Iterator[VariableStore]:
+    """The documents about a cluster's jobs, on the server that this process is set up for.
+
+    Args:
+        cluster: The cluster, as ``blocks.flink_choice.cluster_name_of`` tells it.
+    """
     with server_records() as records:
-        yield VariableStore(records)
+        yield VariableStore(records, cluster)
 
 
 @contextmanager
-def variable_journal() -> Iterator[Journal]:
-    """The journal on the server that this process is set up for."""
-    with variable_store() as store:
+def variable_journal(cluster: str) -> Iterator[Journal]:
+    """The journal about a cluster's jobs, on the server that this process is set up for."""
+    with variable_store(cluster) as store:
         yield Journal(store)
 
 
-def _tag(kind: str) -> str:
-    return f"flink-{kind}"
-
-
-def _name(kind: str, key: str) -> str:
-    """A name that the server accepts: readable as far as it goes, and different for every key."""
-    readable = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:80]
-    return f"flink-{kind}-{readable}-{hashlib.sha256(key.encode()).hexdigest()[:20]}"
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def _parts(value: Mapping[str, Any]) -> list[str]:

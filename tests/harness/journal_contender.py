@@ -17,10 +17,10 @@ from tasks.journal import variable_journal, variable_store
 def main() -> None:
     verb, first, second = sys.argv[1:]
     if verb == "read":
-        with variable_store() as store:
+        with variable_store("here") as store:
             print(json.dumps(store.read(first, second)))
         return
-    with variable_journal() as journal:
+    with variable_journal("here") as journal:
         print("ready", flush=True)
         sys.stdin.readline()
         try:

@@ -17,6 +17,7 @@ from prefect.states import Cancelling
 from pydantic import SecretStr
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
+from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import Conflict, InvalidInput, JobFailed
 from flinkglue.lifecycle.carrying_out import RolledBack
 from flinkglue.lifecycle.journal import Journal
@@ -149,7 +150,7 @@ def test_a_bad_update_tells_both_stories(
     assert "failed, the old job runs again" in artifacts_of(state)["flink-action"]
     (job,) = flink.live_jobs()
     assert job.behaviour is Behaviour.GOOD
-    with variable_store() as store:
+    with variable_store(cluster_name_of(cluster)) as store:
         asked_by = f"{state.state_details.flow_run_id}:UPDATE"
         assert Journal(store).entry(f"{asked_by}:1") is not None
         assert Journal(store).entry(f"{asked_by}:2") is None
@@ -227,7 +228,7 @@ def test_a_cancelled_run_ends_its_job_as_asked(
     }
     for hook in flink_job_action.on_cancellation_hooks:
         hook(flink_job_action, flow_run, Cancelling())
-    with variable_store() as store:
+    with variable_store(cluster_name_of(cluster)) as store:
         assert Journal(store).owner(job_name) is None
         savepoints = Journal(store).savepoints(job_name)
     assert bool(flink.live_jobs()) is (on_cancel == "leave" and not savepoints)

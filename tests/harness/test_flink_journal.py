@@ -32,7 +32,7 @@ def records(prefect_files: object) -> Iterator[ServerRecords]:
 
 @pytest.fixture
 def store(records: ServerRecords) -> VariableStore:
-    return VariableStore(records)
+    return VariableStore(records, "here")
 
 
 @pytest.fixture
@@ -63,6 +63,18 @@ def test_the_store_keeps_documents_by_kind_and_key(store: JournalStore, key: str
     store.delete("job", key)
     store.delete("job", key)
     assert store.read("job", key) is None
+
+
+def test_one_name_on_two_clusters_is_two_jobs(
+    store: VariableStore, records: ServerRecords, key: str
+) -> None:
+    """Neither its record nor its savepoints are those of the other."""
+    elsewhere = VariableStore(records, "elsewhere")
+    assert store.create("job", key, {"at": "here"})
+    assert elsewhere.create("job", key, {"at": "elsewhere"})
+    assert store.read("job", key) == {"at": "here"}
+    assert {"at": "here"} not in elsewhere.documents("job")
+    assert {"at": "elsewhere"} in elsewhere.documents("job")
 
 
 def test_what_is_there_is_not_created_again(store: JournalStore, key: str) -> None:

@@ -13,7 +13,9 @@ from prefect.flows import Flow
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 from pydantic import ValidationError as BlockError
 
+from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster
 from blocks.flink import FlinkRestCluster, FlinkSignIn
+from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
 from flows.flink_job_action import asked_of, flink_job_action
@@ -137,6 +139,28 @@ def test_a_block_that_cannot_work_is_refused(fields: dict[str, Any], said: str) 
     """When it is saved, with the field's name; a secret does not cross an open wire."""
     with pytest.raises(BlockError, match=said):
         FlinkRestCluster(**{"url": "https://flink.example.com"} | fields)
+
+
+def test_a_cluster_has_one_name_whatever_block_means_it() -> None:
+    """Its jobs are remembered under it."""
+    azure = {
+        "subscription_id": "11111111-2222-3333-4444-555555555555",
+        "resource_group": "Streaming",
+        "cluster_pool_name": "pool1",
+        "credentials": EntraServicePrincipal(),
+    }
+    named = FlinkRestCluster(url="https://flink.example.com", cluster_name="production")
+    blocks = [
+        FlinkRestCluster(url="https://flink.example.com/"),
+        FlinkRestCluster(url="https://Flink.example.com", timeout_seconds=5),
+        named,
+        named.model_copy(update={"url": "https://flink2.example.com"}),
+        HDInsightFlinkCluster(cluster_name="flink1", **azure),
+        HDInsightFlinkCluster(cluster_name="FLINK1", flink_rest_url="https://f", **azure),
+    ]
+    names = [cluster_name_of(block) for block in blocks]
+    assert names[0::2] == names[1::2]
+    assert len(set(names)) == 3
 
 
 def test_secrets_of_the_block_are_secrets() -> None:
