@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import re
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ from localcloud.state import AlreadyRunning, StateDir
 
 _BOOK_OPTIONS = ("times", "share", "seconds", "status", "message")
 _WITH_PORTS = (*PART_NAMES, "control")
+_MOST_PORT = 65535
 _SECRET_WORDS = ("secret", "key", "connection_string")
 
 
@@ -75,8 +77,10 @@ def _ports(settings: list[str]) -> dict[str, int]:
     ports = {}
     for setting in settings:
         part, _, port = setting.partition("=")
-        if part not in _WITH_PORTS or not port.isdigit():
-            allowed = f"PART=PORT with a part of {', '.join(_WITH_PORTS)}"
+        is_port = re.fullmatch("[0-9]{1,5}", port) is not None and int(port) <= _MOST_PORT
+        if part not in _WITH_PORTS or not is_port:
+            parts = ", ".join(_WITH_PORTS)
+            allowed = f"PART=PORT with a part of {parts} and a port of 0 (any) to {_MOST_PORT}"
             raise ValueError(f"--port: {setting!r} is not accepted. Allowed: {allowed}")
         ports[part] = int(port)
     return ports
@@ -157,15 +161,14 @@ def logs(options: argparse.Namespace) -> int:
 
 
 def _log_files(options: argparse.Namespace) -> list[Path]:
-    supervisor = StateDir(options.state_dir).log_file
+    """Found in the state directory: logs matter most when the cloud does not run any more."""
+    state = StateDir(options.state_dir)
     if options.part is None:
-        return [supervisor]
-    parts = LocalCloud(options.state_dir).status()["parts"]
-    if options.part not in parts:
-        raise ValueError(
-            f"part: {options.part!r} is not accepted. Allowed: {', '.join(parts) or 'none runs'}"
-        )
-    return [Path(file) for file in parts[options.part].get("log_files", [])] or [supervisor]
+        return [state.log_file]
+    if options.part not in PART_NAMES:
+        allowed = ", ".join(PART_NAMES)
+        raise ValueError(f"part: {options.part!r} is not accepted. Allowed: {allowed}")
+    return state.log_files(options.part) or [state.log_file]
 
 
 def _follow(files: list[Path]) -> None:
@@ -236,7 +239,7 @@ def _fault_book(cloud: LocalCloud, options: argparse.Namespace) -> int:
 
 
 def _command_arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """``--subnet-id x --leave 1`` and ``--leave=1`` as JSON values by name."""
+    """``--subnet-id x --leave 1`` and ``--leave=1`` as texts by name."""
     arguments = {
         name: value for name in _BOOK_OPTIONS if (value := getattr(options, name)) is not None
     }
@@ -247,19 +250,12 @@ def _command_arguments(options: argparse.Namespace) -> dict[str, Any]:
     for name, value in zip(words[::2], words[1::2], strict=True):
         if not name.startswith("--"):
             raise ValueError(f"{name!r} is not accepted. Allowed: --name value")
-        arguments[name.removeprefix("--").replace("-", "_")] = _json_or_text(value)
+        arguments[name.removeprefix("--").replace("-", "_")] = value
     return arguments
 
 
 def _split_option(word: str) -> list[str]:
     return word.split("=", 1) if word.startswith("--") else [word]
-
-
-def _json_or_text(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 def operations(options: argparse.Namespace) -> int:

@@ -25,7 +25,8 @@ def local_cloud(
     tmp_path_factory: pytest.TempPathFactory, local_cloud_parts: Sequence[str]
 ) -> Iterator[LocalCloud]:
     """The session's cloud."""
-    state_dir = tmp_path_factory.mktemp("localcloud")
+    # With a space, as home directories have it: Flink's paths must bear that.
+    state_dir = tmp_path_factory.mktemp("local cloud")
     with LocalCloud.up(state_dir, only=local_cloud_parts) as running:
         yield running
 

@@ -11,6 +11,10 @@ class PartFailed(Exception):
     """A part did not start or died; the message ends with the tail of its log."""
 
 
+class Refused(Exception):
+    """An emulator refuses what it was asked for; the message is for who asked."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One operation that an emulator serves, for the generated page.
@@ -57,7 +61,7 @@ class Part(Protocol):
 
         Some keys mean the same for every part. ``accounts`` (``{"azure": {…}}``, ``{"aws": {…}}``)
         is merged into the sections of that name at the top of ``status``, ``ca_file`` is shown at
-        the top as well. ``log_files`` is what ``logs`` shows. ``processes`` (a name to
+        the top as well. ``processes`` (a name to
         ``{"pid", "alive"}``) decides whether the part is still ready.
         """
 
@@ -68,4 +72,8 @@ class Part(Protocol):
         """What is deliberately not done, one sentence each. Must not need a started part."""
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:
-        """Faults beyond the fault book: name to a function of JSON values that returns JSON."""
+        """Faults beyond the fault book: name to a function of JSON values that returns JSON.
+
+        The functions say in their type hints what they take, and raise ``Refused``, ``PartFailed``,
+        ``ValueError`` or ``LookupError`` for what they do not do.
+        """

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from localcloud.kept_file import write_kept
+
 
 class AlreadyRunning(Exception):
     """Another cloud holds this state directory."""
@@ -32,6 +34,12 @@ class StateDir:
     def log_file(self) -> Path:
         """The supervisor's log."""
         return self.path / "supervisor.log"
+
+    def log_files(self, part_name: str) -> list[Path]:
+        """What the processes of a part have written: its ``*.log`` and all in a ``log`` below."""
+        directory = self.path / part_name
+        found = [*directory.glob("*.log"), *directory.glob("*/log/*")]
+        return sorted(file for file in found if file.is_file())
 
     @property
     def requests_file(self) -> Path:
@@ -60,11 +68,7 @@ class StateDir:
 
     def write(self, status: dict[str, Any]) -> None:
         """Replace ``cloud.json``."""
-        fresh = self.cloud_file.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(status, file, indent=2)
-        fresh.rename(self.cloud_file)
+        write_kept(self.cloud_file, json.dumps(status, indent=2).encode())
 
     def read(self) -> dict[str, Any] | None:
         """``cloud.json`` of the cloud that holds the directory; None when none does."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from localcloud.assembly import PART_NAMES, build_parts, start_order
+from localcloud.assembly import PART_NAMES, build_parts, start_order, with_needs
 from localcloud.config import CloudConfig
 from localcloud.control import ControlPart
 from localcloud.part import Part, PartFailed
@@ -20,16 +20,22 @@ _LOG = logging.getLogger("localcloud")
 
 
 class Cloud:
-    """The parts of one state directory in this process.
+    """The parts of one state directory in this process, which it holds until it ends.
 
     Args:
         config: What was set.
         only: The parts to run, with those that they need; all of them by default.
+
+    Raises:
+        AlreadyRunning: Another process runs a cloud in this state directory.
+        ValueError: There is no part of that name.
     """
 
     def __init__(self, config: CloudConfig, only: Iterable[str] = PART_NAMES) -> None:
+        only = with_needs(only)
         self.state = StateDir(config.state_dir)
-        self.state.path.mkdir(parents=True, exist_ok=True)
+        # Parts make accounts and keys when they are built: two first starts must not both do so.
+        self.state.hold()
         self.wire = Wire(RequestLog(self.state.requests_file), FaultBook(seed=config.seed))
         self.parts = build_parts(config, self.wire, only)
         self._control = ControlPart(config, self)
@@ -40,10 +46,8 @@ class Cloud:
         """Start everything, wait for ``ask_to_stop``, stop everything.
 
         Raises:
-            AlreadyRunning: Another process runs a cloud in this state directory.
             PartFailed: A part did not start; the others are stopped.
         """
-        self.state.hold()
         self.state.requests_file.unlink(missing_ok=True)
         try:
             self._start()

@@ -8,6 +8,8 @@ import string
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from localcloud.kept_file import kept
+
 REGION = "us-east-1"
 _ALPHABET = string.ascii_uppercase + string.digits
 
@@ -24,14 +26,13 @@ class Account:
 
 def account(directory: Path) -> Account:
     """The account kept in a directory; a new one when there is none yet."""
-    path = directory / "account.json"
-    if path.exists():
-        return Account(**json.loads(path.read_text(encoding="utf-8")))
+    return Account(**json.loads(kept(directory / "account.json", _new_account)))
+
+
+def _new_account() -> bytes:
     fresh = Account(
         account_id=f"{secrets.randbelow(9 * 10**11) + 10**11}",
         access_key_id="AKIA" + "".join(secrets.choice(_ALPHABET) for _ in range(16)),
         secret_access_key=secrets.token_urlsafe(30),
     )
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(fresh)), encoding="utf-8")
-    return fresh
+    return json.dumps(asdict(fresh)).encode()

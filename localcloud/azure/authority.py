@@ -8,6 +8,7 @@ from pathlib import Path
 import trustme
 
 from localcloud.config import LOOPBACK
+from localcloud.kept_file import write_kept
 from localcloud.serving import TlsFiles
 
 
@@ -45,10 +46,8 @@ class LocalAuthority:
     def _issue(self) -> None:
         authority = trustme.CA(organization_name="Local cloud")
         certificate = authority.issue_cert(LOOPBACK, "localhost")
-        self.key_file.touch(mode=0o600)
-        certificate.private_key_pem.write_to_path(str(self.key_file))
-        authority.cert_pem.write_to_path(str(self.ca_file))
+        write_kept(self.key_file, certificate.private_key_pem.bytes())
+        write_kept(self.ca_file, authority.cert_pem.bytes())
         # Written last: its presence says that the set is complete.
-        self.certificate_file.write_bytes(
-            b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
-        )
+        chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+        write_kept(self.certificate_file, chain)

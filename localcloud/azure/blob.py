@@ -14,6 +14,7 @@ import httpx
 from localcloud.azure import blob_operations
 from localcloud.azure.azurite_install import azurite_program, node
 from localcloud.config import LOOPBACK, CloudConfig, free_port
+from localcloud.kept_file import kept
 from localcloud.part import Operation, PartFailed
 from localcloud.processes import ChildProcess, tail
 from localcloud.proxy import recording_proxy
@@ -137,7 +138,6 @@ class BlobPart:
         }
         process = self._process
         return {
-            "log_files": [str(process.log_file)] if process else [],
             "processes": (
                 {"azurite": {"pid": process.pid, "alive": process.is_alive()}} if process else {}
             ),
@@ -163,7 +163,4 @@ class BlobPart:
 
 
 def _kept_key(file: Path) -> str:
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(base64.b64encode(secrets.token_bytes(64)).decode())
-    return file.read_text()
+    return kept(file, lambda: base64.b64encode(secrets.token_bytes(64))).decode()

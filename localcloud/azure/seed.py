@@ -8,6 +8,8 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from localcloud.kept_file import kept
+
 SECRET_PREFIX = "hdinsight-aks-variables-"
 CLIENT_ID_SECRET = "api-client-id"
 CLIENT_SECRET_SECRET = "api-secret"
@@ -76,11 +78,9 @@ class AzureSeed:
     @classmethod
     def in_directory(cls, directory: Path) -> AzureSeed:
         """The account kept in the directory; drawn on the first call, reused by later ones."""
-        file = directory / "seed.json"
-        if not file.exists():
-            file.touch(mode=0o600)
-            file.write_text(json.dumps(asdict(cls.draw()), indent=2), encoding="utf-8")
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(
+            kept(directory / "seed.json", lambda: json.dumps(asdict(cls.draw()), indent=2).encode())
+        )
         for name in ("reader", "contributor", "administrator"):
             values[name] = ServicePrincipal(**values[name])
         return cls(**values)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from localcloud.azure.timings import AzureTimings
+from localcloud.kept_file import kept
 
 ALGORITHM = "RS256"
 
@@ -162,16 +163,14 @@ class TokenAuthority:
 
 
 def _load_or_create_key(key_file: Path) -> rsa.RSAPrivateKey:
-    if not key_file.exists():
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        key_file.touch(mode=0o600)
-        key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-    loaded = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    loaded = serialization.load_pem_private_key(kept(key_file, _new_key), password=None)
     assert isinstance(loaded, rsa.RSAPrivateKey)
     return loaded
+
+
+def _new_key() -> bytes:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

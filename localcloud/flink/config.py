@@ -194,6 +194,8 @@ def write_configuration(
         # A killed JobManager is noticed in 10 seconds instead of 50.
         "heartbeat.interval": "1000",
         "heartbeat.timeout": "10000",
+        # It outlasts a JobManager that stays down; after 5 minutes it would end itself otherwise.
+        "taskmanager.registration.timeout": "30 d",
         **TaskManagerMemory(task_slots).options(),
         **settings,
     }

@@ -78,7 +78,6 @@ class FlinkPart:
             "image_root": str(self.image_root),
             "savepoints": flink_path(files.savepoints),
             "checkpoints": flink_path(files.checkpoints),
-            "log_files": [str(log) for log in sorted(files.logs.glob("*"))],
             "processes": self.cluster.processes(),
             "accounts": {"azure": {"flink_rest_url": self.url()}},
         }

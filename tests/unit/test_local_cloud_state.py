@@ -1,0 +1,85 @@
+"""What a state directory keeps, and who may work in it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from localcloud.__main__ import main
+from localcloud.config import CloudConfig
+from localcloud.flink.config import ClusterFiles, write_configuration
+from localcloud.kept_file import kept, write_kept
+from localcloud.state import AlreadyRunning, StateDir
+from localcloud.supervisor import Cloud
+
+
+def test_a_kept_file_is_made_once_and_for_its_owner(tmp_path: Path) -> None:
+    file = tmp_path / "account.key"
+    assert kept(file, lambda: b"first") == b"first"
+    assert kept(file, lambda: b"second") == b"first"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_start_that_was_killed_leaves_no_half_of_a_file(tmp_path: Path) -> None:
+    """What is not renamed yet does not count, and is no obstacle."""
+    (tmp_path / "account.key.new").write_bytes(b"hal")
+    assert kept(tmp_path / "account.key", lambda: b"whole") == b"whole"
+    write_kept(tmp_path / "account.key", b"other")
+    assert [file.name for file in tmp_path.iterdir()] == ["account.key"]
+
+
+def test_a_second_cloud_makes_nothing_in_a_directory_that_is_held(tmp_path: Path) -> None:
+    """Else two first starts would draw two accounts."""
+    StateDir(tmp_path).hold()
+    with pytest.raises(AlreadyRunning):
+        Cloud(CloudConfig(tmp_path), ["flink"])
+    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+
+
+def test_logs_are_shown_of_a_cloud_that_does_not_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most of all why it does not."""
+    logs = tmp_path / "flink" / "session" / "log"
+    logs.mkdir(parents=True)
+    (logs / "jobmanager.log").write_text("the JobManager died")
+    (logs / "taskmanager.out").write_text("a word")
+    assert main(["logs", "flink", "--state-dir", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "jobmanager.log <==\nthe JobManager died" in shown
+    assert "taskmanager.out <==\na word" in shown
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "x", "", "65536", "²"])
+def test_a_port_that_is_none_is_refused(
+    port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up", "--port", f"control={port}", "--state-dir", str(tmp_path / "none")]) == 2
+    assert "0 (any) to 65535" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("version", [(1, 17), (2, 3)])
+def test_flink_keeps_its_state_in_a_directory_with_a_space(
+    tmp_path: Path, version: tuple[int, int]
+) -> None:
+    """It does not decode %20: the state would lie in a directory of that name."""
+    files = ClusterFiles(tmp_path / "my cloud")
+    files.make()
+    write_configuration(files, version=version, rest_port=1, rpc_port=2, task_slots=1, settings={})
+    (written,) = (*files.conf.glob("*.yaml"),)
+    configuration = written.read_text()
+    assert f": file://{files.savepoints}\n" in configuration
+    assert f": file://{files.checkpoints}\n" in configuration
+    assert "%20" not in configuration
+
+
+def test_a_taskmanager_outlasts_a_jobmanager_that_stays_down(tmp_path: Path) -> None:
+    """By itself it ends after 5 minutes, and could not be registered again."""
+    files = ClusterFiles(tmp_path)
+    files.make()
+    write_configuration(files, version=(2, 3), rest_port=1, rpc_port=2, task_slots=1, settings={})
+    configuration = (files.conf / "config.yaml").read_text()
+    assert "taskmanager.registration.timeout: 30 d\n" in configuration
