@@ -35,7 +35,7 @@ examples:
   python -m localcloud fault aws zone-down --availability-zone us-east-1a
   python -m localcloud fault flink kill-jobmanager --restart-after-seconds null
 
-Arguments of a part's command are read as JSON where they can be, as text otherwise.
+Arguments of a part's command are text where it takes text, JSON otherwise; null is none.
 """
 
 

@@ -92,12 +92,20 @@ class LocalCloud:
             environment={"PYTHONPATH": _python_path()},
             outlives=outlives,
         )
-        self._process.start()
+        try:
+            self._process.start()
+            self._wait_until_ready(self._process)
+        except BaseException:  # Ctrl-C as well: a cloud that is being started has no owner yet
+            self._process.stop(_DOWN_SECONDS)
+            raise
+
+    def _wait_until_ready(self, process: ChildProcess) -> None:
         give_up_at = time.monotonic() + _UP_SECONDS
         while not (self.state.read() or {}).get("ready"):
-            if not self._process.is_alive() or time.monotonic() > give_up_at:
-                self._process.stop(_DOWN_SECONDS)
-                raise CloudNotRunning(f"the local cloud did not start:\n{tail(output, 60)}")
+            if not process.is_alive() or time.monotonic() > give_up_at:
+                process.stop(_DOWN_SECONDS)
+                said = tail(process.log_file, 60)
+                raise CloudNotRunning(f"the local cloud did not start:\n{said}")
             time.sleep(0.1)
 
     def __enter__(self) -> Self:
@@ -236,7 +244,11 @@ class LocalCloud:
             raise CloudNotRunning(f"the local cloud at {url} did not answer: {error}") from error
         if answer.is_client_error:
             raise CloudRefused(answer.json()["error"])
-        answer.raise_for_status()
+        if answer.is_error:
+            raise CloudRefused(
+                f"the local cloud failed at {method} {path} (HTTP {answer.status_code}); its log "
+                f"says why: python -m localcloud logs --state-dir {self.state.path}"
+            )
         return answer.json()
 
 

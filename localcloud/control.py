@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from localcloud.arguments import typed
 from localcloud.config import CloudConfig
-from localcloud.part import Operation, Part
+from localcloud.part import Operation, Part, PartFailed, Refused
 from localcloud.serving import AsgiServer
 from localcloud.wire import Wire
 
@@ -157,7 +158,7 @@ def _faults(cloud: Controlled) -> Answer:
         if request.method == "POST":
             return asdict(_called(book.add, body))
         if request.method == "DELETE":
-            return book.clear(request.query_params.get("id"))
+            return _called(book.clear, dict(request.query_params))
         return [asdict(fault) for fault in book.list()]
 
     return answer
@@ -187,6 +188,6 @@ def _called(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         names = ", ".join(signature.parameters) or "no arguments"
         raise HTTPException(400, f"{error}. Allowed: {names}") from error
     try:
-        return function(**arguments)
-    except (ValueError, LookupError) as error:
+        return function(**typed(function, arguments))
+    except (Refused, PartFailed, ValueError, LookupError, TypeError) as error:
         raise HTTPException(400, str(error)) from error

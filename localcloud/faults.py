@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import uuid
@@ -72,9 +73,10 @@ class FaultBook:
         """Add a fault; see :class:`Fault` for the arguments.
 
         Raises:
-            ValueError: The pattern, the kind, the number of times or the share is not allowed.
+            ValueError: The pattern, the kind, the number of times, the share or the length is not
+                allowed.
         """
-        _check_fault(pattern, kind, times, share)
+        _check_fault(pattern, kind, times, share, seconds)
         fault = Fault(
             id=uuid.uuid4().hex[:8],
             pattern=pattern,
@@ -100,8 +102,16 @@ class FaultBook:
             return None
 
     def clear(self, id: str | None = None) -> None:
-        """Remove one fault, or all of them."""
+        """Remove one fault, or all of them.
+
+        Raises:
+            ValueError: There is no fault with that id.
+        """
         with self._lock:
+            known = [fault.id for fault in self._faults]
+            if id is not None and id not in known:
+                allowed = ", ".join(known) or "none, the book is empty"
+                raise ValueError(f"id: {id!r} is not accepted. Allowed: {allowed}")
             self._faults = [fault for fault in self._faults if id is not None and fault.id != id]
 
     def list(self) -> list[Fault]:
@@ -110,7 +120,7 @@ class FaultBook:
             return list(self._faults)
 
 
-def _check_fault(pattern: str, kind: str, times: int | None, share: float) -> None:
+def _check_fault(pattern: str, kind: str, times: int | None, share: float, seconds: float) -> None:
     if ":" not in pattern:
         raise ValueError(f"pattern: {pattern!r} is not accepted. Allowed: service:operation")
     if kind not in FAULT_KINDS:
@@ -119,3 +129,5 @@ def _check_fault(pattern: str, kind: str, times: int | None, share: float) -> No
         raise ValueError(f"times: {times!r} is not accepted. Allowed: 1 or more, or none at all")
     if not 0 <= share <= 1:
         raise ValueError(f"share: {share!r} is not accepted. Allowed: 0 to 1")
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"seconds: {seconds!r} is not accepted. Allowed: 0 or more")

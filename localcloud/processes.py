@@ -169,7 +169,8 @@ class ChildProcess:
 
     def _end_group(self, signal_number: signal.Signals) -> None:
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
+            # Where a group has only ended processes left, macOS answers EPERM and Linux ESRCH.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal_number)
 
 

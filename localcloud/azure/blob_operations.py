@@ -34,7 +34,8 @@ _NAMES = {
     ("PUT", 2, "properties"): ("SetBlobProperties", "Replace the headers of a blob."),
 }
 _OTHER_DESCRIPTION = "Everything else that Azurite serves."
-_CODES = {429: "TooManyRequests", 500: "InternalError", 503: "ServerBusy"}
+_CODES = {500: "InternalError", 503: "ServerBusy"}
+_THROTTLED = 503  # https://learn.microsoft.com/azure/storage/blobs/scalability-targets
 
 
 def operation_name(scope: Scope) -> str:
@@ -53,11 +54,12 @@ def operations() -> list[Operation]:
 
 def refuse(fault: Fault, scope: Scope) -> AsgiApp:
     """An error as Azure Storage words it."""
-    code = _CODES.get(fault.status) or re.sub(r"\W", "", fault.kind.title())
+    status = _THROTTLED if fault.kind == "throttle" else fault.status
+    code = _CODES.get(status) or re.sub(r"\W", "", fault.kind.title())
     return Response(
         '<?xml version="1.0" encoding="utf-8"?>'
         f"<Error><Code>{code}</Code><Message>{escape(fault.message)}</Message></Error>",
-        status_code=fault.status,
+        status_code=status,
         media_type="application/xml",
         headers={"x-ms-error-code": code},
     )

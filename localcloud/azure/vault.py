@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from localcloud.part import Refused
+
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 
 
-class VaultRefused(Exception):
+class VaultRefused(Refused):
     """Key Vault answers with an error.
 
     Args:

@@ -235,8 +235,10 @@ def _bundle(request: Request, secret: SecretVersion) -> dict[str, Any]:
 
 
 def _page(request: Request, secrets: list[SecretVersion], *, with_version: bool) -> Response:
-    size = int(request.query_params.get("maxresults", _PAGE_SIZE))
-    start = int(request.query_params.get("$skiptoken", "0"))
+    size = _number(request, "maxresults", _PAGE_SIZE)
+    if not 1 <= size <= _PAGE_SIZE:
+        raise VaultRefused(400, "BadParameter", f"maxresults must be from 1 to {_PAGE_SIZE}.")
+    start = _number(request, "$skiptoken", 0)
     end = start + size
     next_link = str(request.url.include_query_params(**{"$skiptoken": end}))
     return _answer(
@@ -247,6 +249,13 @@ def _page(request: Request, secrets: list[SecretVersion], *, with_version: bool)
             "nextLink": next_link if end < len(secrets) else None,
         }
     )
+
+
+def _number(request: Request, name: str, otherwise: int) -> int:
+    text = request.query_params.get(name, str(otherwise))
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise VaultRefused(400, "BadParameter", f"{name} is not a number: {text}")
+    return int(text)
 
 
 def _answer(body: dict[str, Any], status: int = 200) -> Response:

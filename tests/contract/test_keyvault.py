@@ -274,3 +274,17 @@ def test_faults_are_answered_in_the_words_of_key_vault(
     assert [answer.status_code for answer in answers] == [429, 500, 401, 200]
     assert answers[0].headers["retry-after"]
     assert "www-authenticate" in answers[2].headers
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"maxresults": "many"}, {"maxresults": "0"}, {"maxresults": "26"}, {"$skiptoken": "x"}],
+)
+def test_a_page_that_is_none_is_refused(
+    account: AzureAccount, http: httpx.Client, query: dict[str, str]
+) -> None:
+    """400, and no failure of the vault."""
+    headers = bearer(account, account.seed.reader, "https://vault.azure.net")
+    answer = http.get("/secrets", params=API | query, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "BadParameter"

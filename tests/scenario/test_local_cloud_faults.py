@@ -83,6 +83,11 @@ def test_a_fault_is_added_listed_and_cleared_on_the_command_line(
         (("gcp", "break"), "no part gcp runs here"),
         (("flink", "break"), "flink has no fault command break. It has: kill-jobmanager"),
         (("flink", "kill-jobmanager", "--when", "now"), "Allowed: restart_after_seconds"),
+        (("keyvault", "disable-secret", "--name", "nope"), "SecretNotFound"),
+        (("aws", "fill-subnet", "--subnet-id", "subnet-0"), "does not exist"),
+        (("aws", "glue-nodes", "--nodes-beside-workers", "many"), "'str'"),
+        (("clear", "nosuchid"), "id: 'nosuchid' is not accepted"),
+        (("add", "flink:*", "delay", "--seconds=-1"), "seconds: -1.0 is not accepted"),
     ],
 )
 def test_a_senseless_fault_is_refused_with_what_is_allowed(
@@ -91,6 +96,11 @@ def test_a_senseless_fault_is_refused_with_what_is_allowed(
     refused = _fault(cloud, *arguments)
     assert refused.returncode == 2
     assert told in refused.stderr
+
+
+def test_a_secret_of_digits_stays_a_text(cloud: LocalCloud) -> None:
+    rotated = _fault(cloud, "keyvault", "rotate-secret", "--name", "digits", "--value", "0012345")
+    assert rotated.returncode == 0, rotated.stderr
 
 
 def test_the_fault_commands_of_a_part_are_listed(cloud: LocalCloud) -> None:

@@ -239,3 +239,19 @@ def test_a_cloud_is_started_from_any_directory(
     monkeypatch.chdir(tmp_path)
     with LocalCloud.up(tmp_path / "state", only=["blob"]) as cloud:
         assert cloud.status()["ready"]
+
+
+def test_ctrl_c_while_a_detached_cloud_starts_leaves_none_behind(tmp_path: Path) -> None:
+    state = StateDir(tmp_path)
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "localcloud", "up", "--detach", "--state-dir", str(tmp_path)],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert wait_for(state.is_held)
+    started = processes_of(starting.pid)
+    starting.send_signal(signal.SIGINT)
+    starting.wait(60)
+    assert are_gone(started)
+    assert not state.is_held()

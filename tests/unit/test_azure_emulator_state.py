@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.models import JobDetails
 from localcloud.azure.arm.authorization import Contributor
-from localcloud.azure.arm.flink_jobs import pod_arguments
+from localcloud.azure.arm.flink_jobs import FlinkJob, FlinkTarget, pod_arguments
 from localcloud.azure.arm.jars import BlobJarStore, JarUnreadable
-from localcloud.azure.arm.jobs import ClusterJob, JobBook, matching
+from localcloud.azure.arm.jobs import LAUNCH_FAILED, ClusterJob, JobBook, matching
 from localcloud.azure.arm.operations import OperationStatuses, timestamp
 from localcloud.azure.arm.responses import ArmRefused, ArmRequest, page
 from localcloud.azure.arm.routes import ROUTES, find_route
@@ -170,6 +173,49 @@ def test_a_page_links_to_the_next_one_and_keeps_the_filter() -> None:
     assert first["value"] == [1, 2]
     assert first["nextLink"] == ("https://arm/list?api-version=v&$filter=jobName+eq+a&$skiptoken=2")
     assert page(request(query | {"$skiptoken": "2"}), [1, 2, 3], 2).body == {"value": [3]}
+
+
+@pytest.mark.parametrize("token", ["x", "-2", "", "1.5", "²"])
+def test_a_position_that_is_none_is_refused(token: str) -> None:
+    """With 400, as a client's mistake."""
+    with pytest.raises(ArmRefused, match="skiptoken") as refused:
+        page(request({"$skiptoken": token}), [1, 2, 3], 2)
+    assert refused.value.status == 400
+
+
+def test_a_jar_that_cannot_be_deleted_does_not_hide_that_the_job_started() -> None:
+    """The launch is what counts; the jar stays on the JobManager."""
+
+    def jobmanager(asked: httpx.Request) -> httpx.Response:
+        if asked.method == "DELETE":
+            return httpx.Response(500, json={"errors": ["disk is full"]})
+        if asked.url.path.endswith("/run"):
+            return httpx.Response(200, json={"jobid": json.loads(asked.content)["jobId"]})
+        return httpx.Response(200, json={"filename": "/uploads/1_a.jar"})
+
+    target = FlinkTarget(
+        lambda seconds: FlinkLifecycleClient(
+            "http://flink", transport=httpx.MockTransport(jobmanager)
+        ),
+        image_root=Path("/image"),
+        savepoints="file:///savepoints",
+    )
+    row = job("a")
+    row.properties |= {
+        "jobJarDirectory": "abfs://c@a.dfs.core.windows.net",
+        "entryClass": "a.A",
+        "flinkConfiguration": {"parallelism": "1"},
+    }
+    FlinkJob(row, OneJar(), target).launch()
+    assert row.flink_job_id is not None
+    assert row.status != LAUNCH_FAILED
+
+
+class OneJar:
+    """A jar store that has every jar."""
+
+    def fetch(self, jar_directory: str, jar_name: str) -> bytes:
+        return b"jar"
 
 
 def test_a_contributor_may_act_at_and_below_its_scope() -> None:

@@ -102,3 +102,19 @@ def test_the_status_of_a_fault_follows_its_kind_unless_it_is_given() -> None:
     assert book.add("a:b", "error").status == 500
     assert book.add("a:b", "expire_token").status == 401
     assert book.add("a:b", "error", status=503).status == 503
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_a_length_that_is_none_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"seconds: .* Allowed: 0 or more"):
+        FaultBook().add("glue:*", "delay", seconds=seconds)
+
+
+def test_an_unknown_fault_cannot_be_cleared_and_all_of_none_can() -> None:
+    book = FaultBook()
+    book.clear()
+    known = book.add("glue:*", "error").id
+    with pytest.raises(ValueError, match=f"id: 'nosuchid' is not accepted. Allowed: {known}"):
+        book.clear("nosuchid")
+    book.clear(known)
+    assert book.list() == []

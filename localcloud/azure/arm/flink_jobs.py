@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 import uuid
@@ -150,7 +151,7 @@ class FlinkJob:
                     },
                 )
             finally:
-                flink.delete_jar(jar_id)
+                _delete(flink, jar_id)
 
     def _stop(self) -> str | None:
         """The savepoint that the job was stopped with; without one, the row says why."""
@@ -233,6 +234,13 @@ def _upload(flink: FlinkLifecycleClient, jar: bytes, jar_name: str) -> str:
         file = Path(directory) / Path(jar_name).name
         file.write_bytes(jar)
         return flink.upload_jar(file)
+
+
+def _delete(flink: FlinkLifecycleClient, jar_id: str) -> None:
+    try:
+        flink.delete_jar(jar_id)
+    except CallFailed as fault:  # a jar too many is no reason to forget how the launch ended
+        logging.getLogger(__name__).warning("%s", fault)
 
 
 def pod_arguments(arguments: str | None, image_root: Path) -> list[str]:

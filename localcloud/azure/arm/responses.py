@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from localcloud.azure.tokens import Principal
+from localcloud.part import Refused
 
 PROVIDER = "Microsoft.HDInsight"
 
 
-class ArmRefused(Exception):
+class ArmRefused(Refused):
     """ARM or its provider answers with an error.
 
     Args:
@@ -103,12 +105,23 @@ class ArmAnswer:
 
 def page(request: ArmRequest, items: Sequence[Any], size: int) -> ArmAnswer:
     """One page of a list, with the link to the next one."""
-    start = int(request.query.get("$skiptoken", "0"))
+    start = _start(request.query.get("$skiptoken", "0"))
     body: dict[str, Any] = {"value": list(items[start : start + size])}
     if start + size < len(items):
         query = urlencode({**request.query, "$skiptoken": start + size}, safe="$")
         body["nextLink"] = f"{request.base_url}{request.path}?{query}"
     return ArmAnswer(200, body)
+
+
+def _start(skip_token: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", skip_token):
+        raise ArmRefused(
+            400,
+            "InvalidSkipToken",
+            f"Invalid $skiptoken '{skip_token}' specified in the query string.",
+            target="$skiptoken",
+        )
+    return int(skip_token)
 
 
 def resource_not_found(resource_type: str, names: str, resource_group: str) -> ArmRefused:
