@@ -128,10 +128,19 @@ class WsgiServer:
         app: The application.
         port: The port; 0 takes a free one.
         tls: Serve https with this certificate.
+        handler: Reads requests; werkzeug's own drops headers with an underscore.
     """
 
-    def __init__(self, app: WsgiApp, port: int = 0, *, tls: TlsFiles | None = None) -> None:
+    def __init__(
+        self,
+        app: WsgiApp,
+        port: int = 0,
+        *,
+        tls: TlsFiles | None = None,
+        handler: type[WSGIRequestHandler] = WSGIRequestHandler,
+    ) -> None:
         self._app = app
+        self._handler = type("QuietHandler", (_Quiet, handler), {})
         self._tls = tls
         self._thread: threading.Thread | None = None
         self._server: _WsgiConnections | None = None
@@ -156,7 +165,7 @@ class WsgiServer:
                 LOOPBACK,
                 self.port,
                 self._app,
-                handler=_QuietHandler,
+                handler=self._handler,
                 ssl_context=_server_context(self._tls),
                 fd=listener.fileno(),
             )
@@ -178,7 +187,7 @@ class WsgiServer:
         self._server = self._thread = None
 
 
-class _QuietHandler(WSGIRequestHandler):
+class _Quiet:
     def log(self, type: str, message: str, *args: Any) -> None:
         """The request log of the local cloud has it all; only errors go to the process's log."""
         if type == "error":

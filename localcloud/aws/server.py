@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+
 from localcloud.aws.fault_commands import AwsFaultCommands
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.operations import SERVICES, catalogue, operation_of, service_of
@@ -57,7 +59,8 @@ class AwsPart:
         """Serve; returns when requests are answered."""
         self._services = AwsServices(self._config, self._settings, self.url)
         app = WsgiWire(self._services, self._wire, service_of, operation_of, refuse)
-        self._server = WsgiServer(app, self._config.ports.get(self.name, 0))
+        port = self._config.ports.get(self.name, 0)
+        self._server = WsgiServer(app, port, handler=MotoRequestHandler)
         self._server.start()
         self._services.open()
 

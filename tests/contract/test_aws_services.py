@@ -243,3 +243,12 @@ def test_the_aws_cli_shows_a_refusal(cloud: AwsCloud) -> None:
     error = aws(cloud, "glue", "get-connection", "--name", "nowhere", refused=True)
     assert "EntityNotFoundException" in error
     assert "Connection nowhere not found" in error
+
+
+def test_metadata_of_an_object_keeps_its_underscores(cloud: AwsCloud) -> None:
+    """WSGI servers drop such headers; S3 takes them."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="with-metadata")
+    s3.put_object(Bucket="with-metadata", Key="k", Body=b"x", Metadata={"run_id": "1", "a-b": "2"})
+    found = s3.head_object(Bucket="with-metadata", Key="k")["Metadata"]
+    assert found == {"run_id": "1", "a-b": "2"}
