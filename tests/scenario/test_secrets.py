@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 from pathlib import Path
 
 from tests.scenario.conftest import Platform
 from tests.scenario.test_deployments import GLUE_JOB, PUBLISHED_GLUE, WORD_COUNT
+from tests.stored_results import searchable
 
 # Every bearer token of Entra ID is a JSON web token, and every one of those begins so.
 BEARER_TOKEN = b"eyJ0eXAiOi", b"eyJhbGciOi"
@@ -51,21 +50,5 @@ def found_in(where: Path, wanted: list[bytes]) -> list[str]:
         f"{path.name}: {text.decode()}"
         for path in files
         for text in wanted
-        if text in readable(path.read_bytes())
+        if text in searchable(path.read_bytes())
     ]
-
-
-def readable(content: bytes) -> bytes:
-    """A file with what its stored result holds: Prefect writes a pickle in base64 into JSON."""
-    try:
-        result = json.loads(content)["result"]
-        return content + base64.b64decode(result, validate=True)
-    except (ValueError, KeyError, TypeError):
-        return content
-
-
-def test_a_secret_in_a_stored_result_would_be_found(tmp_path: Path) -> None:
-    """The search above is no search if it cannot see into what Prefect stores."""
-    stored = json.dumps({"metadata": {}, "result": base64.b64encode(b"..secret..").decode()})
-    (tmp_path / "result").write_text(stored)
-    assert found_in(tmp_path, [b"secret"]) == ["result: secret"]
