@@ -41,7 +41,8 @@ class PrefectStack:
         self.home = home.resolve()
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
-        self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=30)
+        # SQLite answers late when much is going on at once.
+        self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=120)
         self._server = self._process("server", "server", "start", "--host", "127.0.0.1")
         self._worker = self._process(
             "worker", "worker", "start", "--pool", WORK_POOL, "--name", "local"
