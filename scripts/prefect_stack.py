@@ -109,6 +109,15 @@ class PrefectStack:
             raise StackFailed(f"No flow run id in what `prefect deployment run` printed:\n{shown}")
         return found.group()
 
+    def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
+        """Posts, and again while SQLite is busy, as Prefect's own client does."""
+        for _ in range(5):
+            answer = self.api.post(path, json=body)
+            if not answer.is_server_error:
+                break
+            time.sleep(1)
+        return answer
+
     def flow_run(self, flow_run_id: str) -> dict[str, Any]:
         """The flow run as the API shows it."""
         return self._get(f"/flow_runs/{flow_run_id}")

@@ -125,8 +125,8 @@ def refusal(platform: Platform, deployment: str, parameters: dict[str, object]) 
     """What the person is told: the server's answer, or the log of the failed run."""
     flow_name, deployment_name = deployment.split("/")
     found = platform.prefect.api.get(f"/deployments/name/{flow_name}/{deployment_name}")
-    answer = platform.prefect.api.post(
-        f"/deployments/{found.json()['id']}/create_flow_run", json={"parameters": parameters}
+    answer = platform.prefect.post(
+        f"/deployments/{found.json()['id']}/create_flow_run", {"parameters": parameters}
     )
     if answer.is_client_error:
         return answer.text
