@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -163,4 +164,6 @@ def _add_fault(verbs: argparse._SubParsersAction, place: argparse.ArgumentParser
 
 
 if __name__ == "__main__":
+    # Started in the background of a script, a process is deaf to Ctrl-C; a cloud must not be.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
