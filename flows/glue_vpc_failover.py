@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from random import SystemRandom
 from typing import Annotated, Any, Literal
 
@@ -169,7 +169,7 @@ def glue_vpc_failover(
     attempts = find_recorded_attempts(credentials, first)
     for number, delay_seconds in policy.schedule(attempts):
         _pause(delay_seconds)
-        request, ranking = replace(first, number=number), None
+        request, ranking = replace(first, number=number, asked_at=datetime.now(UTC)), None
         if not is_recorded(attempts, number):
             failed = failed_connections(attempts)
             ranking = prioritize_connections(credentials, request, wanted, failed)

@@ -1,9 +1,9 @@
-"""AWS Glue, one verb each. How often a fault is retried stands in the decorators."""
+"""AWS Glue, one verb each. How often a fault is retried stands in RETRIED."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
 from prefect.artifacts import (
@@ -21,9 +21,6 @@ from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
     Conflict,
-    InDoubt,
-    ServiceUnavailable,
-    Throttled,
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
@@ -38,11 +35,15 @@ from flinkglue.glue.report import (
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
+from flinkglue.glue.sessions import renewing_session
 from tasks.glue_coordination import coordination_on_server
 from tasks.policy import passing_fault
 from tasks.server_records import server_records
 
-EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+if TYPE_CHECKING:
+    import boto3
+
+ROLE_LASTS_SECONDS = 3600.0  # what STS gives unless it is asked for more
 LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 
@@ -59,33 +60,45 @@ def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
 def connect(aws_credentials: AwsCredentials) -> GlueClient:
     """The clients for the block's account and region."""
     with translated("AWS", "connect", "the AWS Credentials block"):
-        session = aws_credentials.get_boto3_session()  # may assume a role
+        session = _session(aws_credentials)
     return GlueClient.connect(
         session,
         aws_credentials.aws_client_parameters.get_params_override(),
     )
 
 
-def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether running the job again may succeed later. It looks first, so even doubt may pass.
+def _session(aws_credentials: AwsCredentials) -> boto3.Session:
+    """The block's session; one that assumes a role does so again before the role's keys expire."""
+    if not aws_credentials.assume_role_arn:
+        return aws_credentials.get_boto3_session()
+    role = aws_credentials.assume_role_kwargs.get_params_override()
+    return renewing_session(
+        aws_credentials.get_boto3_session,
+        lasts_seconds=role.get("DurationSeconds") or ROLE_LASTS_SECONDS,
+    )
 
-    A session that expired passes too, because the next try assumes the block's role again.
+
+def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether the start surely did not happen, or the run is only waited for, and the fault passes.
+
+    A start in doubt is never sent again by itself: whoever runs the flow again has it looked for.
     """
     failure = state.result(raise_on_failure=False)
-    if isinstance(failure, CallFailed) and failure.code in EXPIRED:
-        return True
-    return isinstance(failure, Throttled | ServiceUnavailable | Conflict | InDoubt)
+    return passing_fault(task, task_run, state) or isinstance(failure, Conflict)
 
 
 # What a task here reads or starts lies outside Prefect, so a cached or kept answer would be wrong.
-@task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(backoff_factor=2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=passing_fault,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+UNCACHED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+RETRIED: dict[str, Any] = {
+    **UNCACHED,
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": passing_fault,
+}
+
+
+@task(**RETRIED)
 def prioritize_connections(
     aws_credentials: AwsCredentials,
     request: RunRequest,
@@ -118,12 +131,11 @@ def prioritize_connections(
 
 
 @task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(backoff_factor=5),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=may_run_again,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **{
+        **RETRIED,
+        "retry_delay_seconds": exponential_backoff(backoff_factor=5),
+        "retry_condition_fn": may_run_again,
+    }
 )
 def run_glue_job(
     aws_credentials: AwsCredentials, request: RunRequest, ranking: Ranking | None
@@ -154,14 +166,7 @@ def run_glue_job(
         )
 
 
-@task(
-    retries=4,
-    retry_delay_seconds=exponential_backoff(backoff_factor=2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=passing_fault,
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@task(**RETRIED)
 def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest) -> list[Attempt]:
     """What an earlier process of the same flow run started, read from Glue.
 
@@ -172,7 +177,7 @@ def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest)
     return recorded_attempts(connect(aws_credentials), request)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(**UNCACHED)
 def read_script_output(aws_credentials: AwsCredentials, run: JobRun) -> RunOutput:
     """The tail of the run's logs. That it cannot be read never fails the flow run.
 

@@ -37,6 +37,10 @@ LEASE_SECONDS = 30.0
 WAIT_SECONDS = 900.0
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
 SAME_WRITE_SECONDS = 30.0
+ADVICE = (
+    "Nothing was started. Run the flow again later; if always the same holder is named, look at "
+    "its flow run: a holder that died loses the lock by itself."
+)
 DATE_RESOLUTION_SECONDS = 1.0  # of the HTTP date that leases are judged by
 FIRST_PAUSE_SECONDS = 0.1
 LATENCIES_PER_PAUSE = 25
@@ -76,7 +80,7 @@ class VariableLocks:
         give_up_at = time.monotonic() + self._wait_seconds
         gate = _gates[variable_name]  # of all threads here, one at a time asks the server
         if not gate.acquire(timeout=self._wait_seconds):
-            raise DeadlineExceeded(f"The lock {name}", self._wait_seconds, "held in this process")
+            raise self._too_late(name, "held in this process")
         try:
             lease = self._acquire(name, variable_name, give_up_at)
             try:
@@ -106,12 +110,13 @@ class VariableLocks:
                     self._records.delete(seen.record_id)
                     break
                 if answered_at > give_up_at:
-                    raise DeadlineExceeded(
-                        f"The lock {name}", self._wait_seconds, f"held by {seen.value['holder']}"
-                    )
+                    raise self._too_late(name, f"held by {seen.value['holder']}")
                 pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * (answered_at - asked_at)
                 time.sleep(pause * rng.uniform(0.5, 1))
                 asked_at = time.monotonic()
+
+    def _too_late(self, name: str, holder: str) -> DeadlineExceeded:
+        return DeadlineExceeded(f"The lock {name}", self._wait_seconds, holder, ADVICE)
 
 
 class VariableLease:

@@ -64,6 +64,7 @@ def wait_until(
     *,
     waited_for: str,
     deadline_seconds: float,
+    waited_seconds: float = 0.0,
     describe: Callable[[T], str] = str,
     pace: Pace | None = None,
     clock: Clock | None = None,
@@ -75,6 +76,7 @@ def wait_until(
         done: Whether a state ends the wait.
         waited_for: What is waited for, with the id to look it up by; used in the error.
         deadline_seconds: The longest time to wait, over all looks.
+        waited_seconds: How much of it has passed already, in an earlier try of the same wait.
         describe: A state in words, for the error.
         pace: How often to look.
         clock: The time to go by.
@@ -83,7 +85,7 @@ def wait_until(
         DeadlineExceeded: The deadline passed; it carries the last state seen.
     """
     clock = clock or SystemClock()
-    give_up_at = clock.monotonic() + deadline_seconds
+    give_up_at = clock.monotonic() + deadline_seconds - waited_seconds
     for pause in (pace or Pace()).pauses():
         seen = look()
         if done(seen):

@@ -137,13 +137,20 @@ class DeadlineExceeded(FlinkGlueError):
         waited_for: What was waited for, with the id to look it up by.
         deadline_seconds: How long was waited.
         last_seen: The last state that was observed.
+        advice: What to do next.
     """
 
-    def __init__(self, waited_for: str, deadline_seconds: float, last_seen: str) -> None:
+    def __init__(
+        self,
+        waited_for: str,
+        deadline_seconds: float,
+        last_seen: str,
+        advice: str = "It may still be running: look at it in its console before starting another.",
+    ) -> None:
         self.waited_for = waited_for
         self.deadline_seconds = deadline_seconds
         self.last_seen = last_seen
         super().__init__(
             f"{waited_for} was not reached within {deadline_seconds:g} s; last seen: {last_seen}. "
-            "It may still be running: look at it in its console before starting another."
+            f"{advice}"
         )

@@ -24,6 +24,7 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination import coordination_in_process
 from flinkglue.glue.demand import demand_of
 from flinkglue.glue.failures import FailureClass
 from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
@@ -31,8 +32,9 @@ from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.starting import start_run
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
 
 LOG = logging.getLogger(__name__)
 FAST = Pace(first_seconds=0.05, most_seconds=0.05)
@@ -185,6 +187,64 @@ def test_a_start_whose_answer_was_lost_is_found_and_not_repeated(
     assert attempt.succeeded
     assert len(cloud.glue.get_job_runs(JobName="job")["JobRuns"]) == 1
     assert len(cloud.requests(operation="StartJobRun")) == 1
+
+
+def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: AwsCloud) -> None:
+    """Even an error that others may try again would have the run started again."""
+    client = connected(cloud, retries={"total_max_attempts": 1})
+    cloud.two_connections()
+    cloud.job()
+    ranking = ranked(client, ["a", "b"])
+    cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
+    cloud.wire.faults.add("glue:GetJobRuns", "error", times=None, status=503)
+    locks = coordination_in_process().locks
+    with pytest.raises(InDoubt, match="StartJobRun"):
+        start_run(client, request(), ranking, locks, log=LOG, clock=HastyClock())
+    assert len(cloud.requests(operation="StartJobRun")) == 1
+
+
+def test_the_deadline_counts_from_when_the_run_was_asked_for(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """However often a process that failed takes the wait up again."""
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=60)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with pytest.raises(DeadlineExceeded, match="within 3000 s"):
+        ran(client, ranked(client, ["a", "b"]), deadline_seconds=3000, asked_at=an_hour_ago)
+
+
+def test_a_run_that_glue_repeats_by_itself_is_one_attempt(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """Both runs carry the same key, and a third is never started beside them."""
+    cloud.two_connections()
+    cloud.job(MaxRetries=1)
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Resource unavailable")
+    ranking = ranked(client, ["a", "b"])
+    attempt = ran(client, ranking)
+    assert attempt.succeeded
+    assert attempt.run is not None
+    assert attempt.run.job_run_id.endswith("_attempt_1")
+    [recorded] = recorded_attempts(client, request())
+    assert recorded.run is not None
+    assert recorded.run.job_run_id == attempt.run.job_run_id
+    assert len(cloud.requests(operation="StartJobRun")) == 1
+
+
+def test_a_connection_that_was_deleted_does_not_keep_the_job_from_the_others(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """UpdateJob refuses a list with a name that does not exist."""
+    cloud.two_connections()
+    cloud.job(connections=("a", "b"))
+    cloud.glue.delete_connection(ConnectionName="a")
+    attempt = ran(client, ranked(client, ["a", "b"]))
+    assert attempt.succeeded
+    assert attempt.connection_name == "b"
+    written = cloud.glue.get_job(JobName="job")["Job"]["Connections"]
+    assert written == {"Connections": ["b"]}
 
 
 def test_a_start_that_the_service_broke_on_is_in_doubt_and_sent_once(

@@ -25,27 +25,12 @@ from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
 from tests.contract.test_glue_library import connected
 
 LOG = logging.getLogger(__name__)
 FAST = Pace(first_seconds=0.05, most_seconds=0.05)
 FULL = "Number of IP addresses on subnet is 0: subnet-0a1b2c3d"
-
-
-class HastyClock:
-    """Sleeps a share of what it is asked for, and counts the rest as slept."""
-
-    def __init__(self, share: float = 0.05) -> None:
-        self.share = share
-        self.skipped = 0.0
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.skipped
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds * self.share)
-        self.skipped += seconds * (1 - self.share)
 
 
 @pytest.fixture

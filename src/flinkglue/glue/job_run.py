@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import (
@@ -78,6 +79,7 @@ def run_job(
             client,
             run,
             request.deadline_seconds,
+            waited_seconds=request.waited_seconds(datetime.now(UTC)),
             log=log,
             on_look=promise.saw,
             clock=clock,
@@ -111,7 +113,13 @@ def _after_glues_own_retries(
             break
         log.warning("Run %s failed; Glue repeats it as %s", ended.job_run_id, newest.job_run_id)
         ended = wait_for_run(
-            client, newest, request.deadline_seconds, log=log, clock=clock, pace=pace
+            client,
+            newest,
+            request.deadline_seconds,
+            waited_seconds=request.waited_seconds(datetime.now(UTC)),
+            log=log,
+            clock=clock,
+            pace=pace,
         )
     return ended
 
@@ -161,6 +169,7 @@ def wait_for_run(
     deadline_seconds: float,
     *,
     log: Log,
+    waited_seconds: float = 0.0,
     on_look: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
@@ -192,6 +201,7 @@ def wait_for_run(
         lambda now: now.ended,
         waited_for=f"The end of run {run.job_run_id} of job {run.job_name}",
         deadline_seconds=deadline_seconds,
+        waited_seconds=waited_seconds,
         describe=JobRun.describe,
         pace=pace or Pace(),
         clock=clock,

@@ -18,7 +18,8 @@ class RunRequest:
     """What to run, and under which key it is found again.
 
     `number` counts the attempts from 1; `since` is when the first can have started;
-    `deadline_seconds` bounds the wait.
+    `deadline_seconds` bounds the wait. It counts from `asked_at`, however often the wait is taken
+    up again; without that, from the call.
     """
 
     job_name: str
@@ -27,7 +28,12 @@ class RunRequest:
     number: int = 1
     arguments: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 48 * 3600.0
+    asked_at: datetime | None = None
 
     @property
     def key(self) -> str:
         return run_key(self.flow_run_id, self.number)
+
+    def waited_seconds(self, now: datetime) -> float:
+        """How much of the deadline has passed."""
+        return max(0.0, (now - self.asked_at).total_seconds()) if self.asked_at else 0.0

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from flinkglue.clock import Clock, Pace, wait_until
-from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, InDoubt, Throttled
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    DeadlineExceeded,
+    InDoubt,
+    ServiceUnavailable,
+    Throttled,
+)
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun, Ranking
@@ -79,7 +86,7 @@ def start_run(
                 return _start(client, request, ranking, lock, log)
         except InDoubt as error:
             log.warning("Looking whether the run was started: %s", error)
-            return _run_in_doubt(client, request, error, clock)
+            return _run_in_doubt(client, request, error, log, clock)
         except CallFailed as error:
             patience = patience_for(error, request.deadline_seconds)
             if patience is None or clock.monotonic() - began_at > patience.seconds:
@@ -123,9 +130,15 @@ def _start(
     return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
 
 
-def _run_in_doubt(client: GlueClient, request: RunRequest, doubt: InDoubt, clock: Clock) -> JobRun:
+def _run_in_doubt(
+    client: GlueClient, request: RunRequest, doubt: InDoubt, log: Log, clock: Clock
+) -> JobRun:
     def look() -> JobRun | None:
-        return client.find_run_by_key(request.job_name, request.key, request.since)
+        try:
+            return client.find_run_by_key(request.job_name, request.key, request.since)
+        except (Throttled, ServiceUnavailable) as error:
+            log.warning("Looking again for the run: %s", error)
+            return None
 
     try:
         found = wait_until(
@@ -135,7 +148,7 @@ def _run_in_doubt(client: GlueClient, request: RunRequest, doubt: InDoubt, clock
             deadline_seconds=LOOK_AGAIN_SECONDS,
             clock=clock,
         )
-    except DeadlineExceeded:
-        raise doubt from None
+    except (DeadlineExceeded, CallFailed):
+        raise doubt from None  # a lookup that fails says nothing about the run
     assert found is not None, "the wait ends only with a run"
     return found
