@@ -9,7 +9,7 @@ from prefect import flow, runtime
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
-from flinkglue.azure.cluster import ClusterName
+from flinkglue.azure.cluster_inputs import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.errors import InvalidInput
 from tasks.flink_cluster import delete_flink_cluster

@@ -10,8 +10,9 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
 from flinkglue.azure.inputs import JarDirectory, JarName, ResourceGroup, ResourceName
 from flinkglue.azure.job_state import WaitUntil
-from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
+from flinkglue.azure.run_job import RunJob
 from tasks.azure import get_token
 from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
 from tasks.flink_hooks import tell_of_running_job

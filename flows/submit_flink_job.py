@@ -21,8 +21,8 @@ from flinkglue.azure.inputs import (
     Parallelism,
 )
 from flinkglue.azure.job_state import WaitUntil
-from flinkglue.azure.models import RunJob
 from flinkglue.azure.names import job_name_for
+from flinkglue.azure.run_job import RunJob
 from tasks.azure import get_token, upload_flink_jar
 from tasks.flink import submit_flink_job, wait_for_flink_job
 from tasks.flink_hooks import tell_of_running_job

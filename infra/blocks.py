@@ -21,7 +21,8 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_azure import AzureBlobStorageCredentials
 
-from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster, KeyVaultServicePrincipal
+from blocks.azure import HDInsightFlinkCluster
+from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink import FlinkRestCluster
 
 BLOCK_TYPES: tuple[type[Block], ...] = (

@@ -11,7 +11,8 @@ from prefect.context import TaskRunContext
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.job_state import JobView, WaitUntil
-from flinkglue.azure.models import AccessToken, ArmFlinkJob, RunJob
+from flinkglue.azure.models import AccessToken, ArmFlinkJob
+from flinkglue.azure.run_job import RunJob
 from flinkglue.azure.submission import Submission
 from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import CallFailed, JobFailed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,8 @@ from prefect.artifacts import (
 )
 
 from blocks.flink_choice import FlinkCluster
-from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Difference, Outcome, Savepoint
+from flinkglue.lifecycle.differences import Difference
+from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Outcome, Savepoint
 
 
 def show_changes(changes: Sequence[Difference]) -> None:
@@ -63,7 +65,7 @@ def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
         "format": savepoint.format,
         "Flink": savepoint.flink_version,
         "jar": savepoint.jar_sha256[:12],
-        "args": " ".join(savepoint.args),
+        "args": shlex.join(savepoint.args),
         "parallelism": savepoint.parallelism or None,
     }
 

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from flinkglue.azure.arm import ArmClient, TokenSource, token_scope
 from flinkglue.azure.failures import call_failed
-from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.azure.models import FlinkClusterId
+from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     AuthenticationFailed,

@@ -12,16 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from flinkglue.azure import inputs
 from flinkglue.azure.abfs import ABFS_PATTERN, AbfsUri
-from flinkglue.azure.models import (
-    ArmCluster,
-    ArmFlinkJob,
-    FlinkClusterId,
-    FlinkJobAction,
-    Operation,
-    RunJob,
-    choose_row,
-)
+from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.azure.names import JOB_NAME_PATTERN, job_name_for
+from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import InvalidInput
 
 DIRECTORY = "abfs://filesystem@account.dfs.core.windows.net"

@@ -7,8 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.models import FlinkClusterId, RunJob
+from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.run_job import RunJob
 from flinkglue.azure.submission import Submission
 from flinkglue.clock import Pace
 from flinkglue.errors import (

@@ -13,7 +13,8 @@ from prefect.flows import Flow
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 from pydantic import ValidationError as BlockError
 
-from blocks.azure import EntraServicePrincipal, HDInsightFlinkCluster
+from blocks.azure import HDInsightFlinkCluster
+from blocks.azure_sign_in import EntraServicePrincipal
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import InvalidInput

@@ -18,9 +18,10 @@ from flinkglue.lifecycle.carrying_out import (
     raise_for_failure,
 )
 from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.health import Degraded, Finished, Healthy
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import Action, Difference, JobView, Outcome
+from flinkglue.lifecycle.models import Action, JobView, Outcome
 from flinkglue.lifecycle.telling import TellingStore
 from flinkglue.lifecycle.watching import (
     Relaunch,

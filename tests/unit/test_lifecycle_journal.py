@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import JobRecord, Journal, spec_document, spec_of
-from flinkglue.lifecycle.models import Action, Difference, Jar, JobSpec, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome, Savepoint
 
 SPEC = JobSpec(
     "orders", Jar("/jars/a.jar", "a" * 64, 1), args=("--x", "1"), flink_configuration={"k": "v"}

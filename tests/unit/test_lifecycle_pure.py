@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput, JobFailed
+from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.health import Degraded, Finished, HealthLimits, Healthy, Sample, verdict
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, JobView, Outcome, Savepoint
@@ -76,6 +77,16 @@ class TestSpec:
         }
         assert changes["parallelism"] == ("1", "2")
         assert changes["flink_configuration[b]"] == ("2", "(unset)")
+
+    def test_arguments_are_told_as_they_stand_on_a_command_line(self) -> None:
+        old = replace(SPEC, args=(), entry_class=None)
+        new = replace(
+            SPEC, args=("--topic", "new orders", "--every", "5"), entry_class="com.Orders"
+        )
+        assert old.difference(new) == (
+            Difference("entry_class", "(unset)", "com.Orders"),
+            Difference("args", "(unset)", "--topic 'new orders' --every 5"),
+        )
 
     @given(st.integers(1, 100), st.integers(1, 100))
     def test_specs_differ_exactly_when_their_digests_do(self, one: int, other: int) -> None:

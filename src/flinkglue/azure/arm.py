@@ -15,7 +15,8 @@ import httpx
 from pydantic import SecretStr
 
 from flinkglue.azure.failures import PASSING, call_failed
-from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, RunJob
+from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
+from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words

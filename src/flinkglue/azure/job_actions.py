@@ -13,8 +13,9 @@ from flinkglue.azure.job_rows import (
     listed_savepoints,
     savepoint_of,
 )
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, FlinkJobAction, Operation, RunJob
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView

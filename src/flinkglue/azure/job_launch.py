@@ -26,8 +26,9 @@ from flinkglue.azure.job_rows import (
     save_point_name,
     state_of,
 )
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, FlinkJobAction, RunJob
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from flinkglue.azure.arm import SERVICE, ArmClient
 from flinkglue.azure.failures import PASSING
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, RunJob, choose_row
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import wait_until
 from flinkglue.errors import CallFailed, DeadlineExceeded, InDoubt
 from flinkglue.stack_trace import last_cause

@@ -6,16 +6,11 @@ Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/
 from __future__ import annotations
 
 import re
-import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-import httpx
-
-from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
-from flinkglue.flink.failures import SERVICE, call_failed
+from flinkglue.errors import InvalidInput
 from flinkglue.flink.models import (
     Checkpoints,
     ClusterOverview,
@@ -24,61 +19,17 @@ from flinkglue.flink.models import (
     JobStatus,
     TaskManager,
 )
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
+from flinkglue.flink.wire import JobManagerWire
 
-T = TypeVar("T")
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
-_LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
 
 
-class FlinkRestClient:
+class FlinkRestClient(JobManagerWire):
     """One JobManager, from Flink 1.17 on. Every call is one request; nothing is retried here.
-
-    Args:
-        base_url: The JobManager's address, for example ``https://flink.example.com``; what the
-            dashboard shows in the browser.
-        auth: httpx authentication, for endpoints behind a gateway.
-        verify: False, or the TLS settings to check the endpoint's certificate with.
-        timeout_seconds: The longest wait for an answer. Starting a job answers only when the
-            job's ``main()`` has reached ``execute()``.
-        transport: Replaces the network in tests.
 
     Every method raises ``ServiceUnavailable`` when Flink does not answer or answers 5xx,
     ``NotFound`` for an unknown job, and another ``CallFailed`` with the last ``Caused by``.
     """
-
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        auth: httpx.Auth | tuple[str, str] | None = None,
-        verify: bool | ssl.SSLContext = True,
-        timeout_seconds: float = 30,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            auth=auth,
-            verify=verify,
-            timeout=timeout_seconds,
-            transport=transport,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def dashboard_url(self, job_id: str, status: JobStatus = JobStatus.RUNNING) -> str:
         """The job's page of the Flink dashboard."""
@@ -250,112 +201,6 @@ class FlinkRestClient:
         )
         return answer.text
 
-    def _get(
-        self,
-        operation: str,
-        path: str,
-        resource: str,
-        read: Callable[[Any], T],
-        **request: Any,
-    ) -> T:
-        return self._call(operation, "GET", path, resource, read, **request)
-
-    def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        resource: str,
-        read: Callable[[Any], T],
-        **request: Any,
-    ) -> T:
-        answer = self._request(operation, method, path, resource, **request)
-        return self._understood(CallFailed, operation, resource, answer, read)
-
-    def _request(
-        self, operation: str, method: str, path: str, resource: str, **request: Any
-    ) -> httpx.Response:
-        try:
-            answer = self._http.request(method, path, **request)
-        except NO_ANSWER as fault:
-            raise self._no_answer(operation, resource, fault) from fault
-        if answer.is_error:
-            raise call_failed(operation, resource, answer.status_code, _said(answer))
-        if not answer.is_success:
-            raise self._not_flink(CallFailed, operation, resource, answer)
-        return answer
-
-    def _submit(
-        self,
-        operation: str,
-        path: str,
-        resource: str,
-        read: Callable[[Any], T],
-        body: dict[str, Any],
-    ) -> T:
-        try:
-            answer = self._http.post(path, json=body)
-        except NEVER_SENT as fault:
-            raise self._no_answer(operation, resource, fault) from fault
-        except NO_ANSWER as fault:
-            raise InDoubt(
-                SERVICE, operation, resource, f"no answer: {in_words(fault)}", advice=_LOOK_FIRST
-            ) from fault
-        if answer.status_code in (502, 503, 504) and not _flink_errors(answer):
-            raise InDoubt(
-                SERVICE,
-                operation,
-                resource,
-                "a gateway answered for Flink",
-                status=answer.status_code,
-                advice=_LOOK_FIRST,
-            )
-        if answer.is_error:
-            raise call_failed(
-                operation, resource, answer.status_code, _said(answer), is_submit=True
-            )
-        if not answer.is_success:
-            raise self._not_flink(InDoubt, operation, resource, answer)
-        return self._understood(InDoubt, operation, resource, answer, read)
-
-    def _understood(
-        self,
-        kind: type[CallFailed],
-        operation: str,
-        resource: str,
-        answer: httpx.Response,
-        read: Callable[[Any], T],
-    ) -> T:
-        """What a good answer says; the address may be that of something else than Flink."""
-        try:
-            return read(answer.json() if answer.content else {})
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._not_flink(kind, operation, resource, answer) from error
-
-    def _not_flink(
-        self, kind: type[CallFailed], operation: str, resource: str, answer: httpx.Response
-    ) -> CallFailed:
-        advice = "Check the JobManager's address: a sign-in page or a gateway may stand before it."
-        return kind(
-            SERVICE,
-            operation,
-            resource,
-            f"something else than a JobManager answered at {self.base_url}",
-            status=answer.status_code,
-            advice=f"{advice} {_LOOK_FIRST}" if kind is InDoubt else advice,
-        )
-
-    def _no_answer(
-        self, operation: str, resource: str, fault: httpx.RequestError
-    ) -> ServiceUnavailable:
-        return ServiceUnavailable(
-            SERVICE,
-            operation,
-            resource,
-            f"{self.base_url} did not answer: {in_words(fault)}",
-            advice="Check that the JobManager runs and that this address is reachable from here.",
-        )
-
 
 def _nothing(answer: Any) -> None:
     """For answers that say nothing but that it was done."""
@@ -372,16 +217,3 @@ def _jar_id(answer: Any) -> str:
 def _accumulators(answer: Any) -> dict[str, str]:
     told = answer.get("user-task-accumulators") or ()
     return {accumulator["name"]: accumulator["value"] for accumulator in told}
-
-
-def _said(answer: httpx.Response) -> str:
-    return "\n".join(_flink_errors(answer)) or answer.text
-
-
-def _flink_errors(answer: httpx.Response) -> list[str]:
-    try:
-        body = answer.json()
-    except ValueError:
-        return []
-    errors = body.get("errors") if isinstance(body, dict) else None
-    return [str(error) for error in errors or ()]

@@ -13,8 +13,9 @@ from flinkglue.errors import FlinkGlueError, InvalidInput, JobFailed
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import AskedAction, Identify
 from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import Journal, JournalStore, spec_document, spec_of
-from flinkglue.lifecycle.models import Difference, JobSpec, Outcome
+from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
 from flinkglue.lifecycle.watching import note_wanted
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 from flinkglue.errors import InvalidInput, JobFailed
+from flinkglue.lifecycle.differences import Difference, changed_settings, in_words
 
 RestoreMode = Literal["NO_CLAIM", "CLAIM", "LEGACY"]
 RESTORE_MODES: tuple[RestoreMode, ...] = ("NO_CLAIM", "CLAIM", "LEGACY")
@@ -60,14 +61,9 @@ class Jar:
         """The file's name."""
         return self.uri.rsplit("/", 1)[-1]
 
-
-@dataclass(frozen=True)
-class Difference:
-    """One field that an update changes."""
-
-    field: str
-    old: str
-    new: str
+    def in_words(self) -> str:
+        """One phrase for people who compare."""
+        return f"{self.name} (sha256 {self.sha256[:12]}…, {self.size_bytes} bytes)"
 
 
 @dataclass(frozen=True)
@@ -115,25 +111,13 @@ class JobSpec:
         for name in (known.name for known in fields(self)):
             old, new = getattr(self, name), getattr(other, name)
             if name == "flink_configuration":
-                changes += _changed_settings(old, new)
+                changes += changed_settings(old, new)
             elif name == "jar":
                 if old.sha256 != new.sha256:
-                    changes.append(Difference("jar", _jar_in_words(old), _jar_in_words(new)))
+                    changes.append(Difference("jar", old.in_words(), new.in_words()))
             elif old != new:
-                changes.append(Difference(name, str(old), str(new)))
+                changes.append(Difference(name, in_words(old), in_words(new)))
         return tuple(changes)
-
-
-def _jar_in_words(jar: Jar) -> str:
-    return f"{jar.name} (sha256 {jar.sha256[:12]}…, {jar.size_bytes} bytes)"
-
-
-def _changed_settings(old: Mapping[str, str], new: Mapping[str, str]) -> list[Difference]:
-    return [
-        Difference(f"flink_configuration[{key}]", old.get(key, "(unset)"), new.get(key, "(unset)"))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import SavepointFailed
+from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
-from flinkglue.lifecycle.models import Action, Difference, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.stop import stopped
 from flinkglue.lifecycle.transaction import Transaction
 

@@ -1,0 +1,126 @@
+"""What a person fills in about who signs in to Azure."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr, model_validator
+
+from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
+
+HTTPS_PATTERN = r"^https://[^\s/]+/?$"
+
+
+class EntraServicePrincipal(Block):
+    """An application in Entra ID that signs in with a secret, or the platform's own identity."""
+
+    _block_type_name = "Entra Service Principal"
+    _block_type_slug = "entra-service-principal"
+
+    tenant_id: str | None = Field(
+        default=None,
+        title="Tenant ID",
+        description="The Entra ID tenant of the application. Needed with a client secret.",
+        examples=["72f988bf-86f1-41af-91ab-2d7cd011db47"],
+    )
+    client_id: str | None = Field(
+        default=None,
+        title="Client ID",
+        description="The application (client) ID. Needed with a client secret.",
+        examples=["11111111-2222-3333-4444-555555555555"],
+    )
+    client_secret: SecretStr | None = Field(
+        default=None,
+        title="Client secret",
+        description="Leave it empty to sign in as the platform's own identity: managed identity, "
+        "workload identity, environment variables or the Azure CLI.",
+        examples=["the secret's value, not its ID"],
+    )
+    authority: str = Field(
+        default=PUBLIC_AUTHORITY,
+        title="Authority",
+        description="Entra ID's address. Sovereign clouds have their own.",
+        pattern=HTTPS_PATTERN,
+        examples=[PUBLIC_AUTHORITY, "https://login.microsoftonline.us"],
+    )
+    ca_file: str | None = Field(
+        default=None,
+        title="CA file",
+        description="A PEM file of certificates to trust instead of the platform's own.",
+        examples=["/etc/ssl/certs/company-ca.pem"],
+    )
+
+    @model_validator(mode="after")
+    def _secret_has_an_owner(self) -> Self:
+        if self.client_secret is not None and not (self.tenant_id and self.client_id):
+            raise ValueError("client_secret: needs tenant_id and client_id beside it")
+        return self
+
+    def get_principal(self) -> ServicePrincipal | None:
+        """Who signs in; None for the platform's own identity."""
+        if self.client_secret is None or self.tenant_id is None or self.client_id is None:
+            return None
+        return ServicePrincipal(
+            tenant_id=self.tenant_id, client_id=self.client_id, client_secret=self.client_secret
+        )
+
+    def get_token(self, scope: str) -> AccessToken:
+        """A new bearer token for a scope."""
+        from flinkglue.azure.identity import fetch_token
+
+        return fetch_token(
+            self.get_principal(), scope, authority=self.authority, ca_file=self.ca_file
+        )
+
+
+class KeyVaultServicePrincipal(Block):
+    """A service principal that is kept in Key Vault and read anew for every token."""
+
+    _block_type_name = "Key Vault Service Principal"
+    _block_type_slug = "key-vault-service-principal"
+
+    vault_url: str = Field(
+        title="Vault URL",
+        description="The vault that holds the three secrets.",
+        pattern=HTTPS_PATTERN,
+        examples=["https://my-vault.vault.azure.net"],
+    )
+    secret_prefix: str = Field(
+        default="hdinsight-aks-variables-",
+        title="Secret prefix",
+        description="What stands before the names api-client-id, api-secret and tenant-id.",
+        pattern=r"^[0-9A-Za-z-]*$",
+        examples=["hdinsight-aks-variables-"],
+    )
+    reader: EntraServicePrincipal = Field(
+        title="Reader",
+        description="Who reads the secrets; needs no more than the right to get them. What is read "
+        "signs in at the same authority, with the same CA file.",
+        examples=["key-vault-reader"],
+    )
+
+    def get_principal(self) -> ServicePrincipal:
+        """The principal as Key Vault has it at this moment."""
+        from flinkglue.azure.identity import credential
+        from flinkglue.azure.key_vault import read_service_principal
+
+        with credential(
+            self.reader.get_principal(),
+            authority=self.reader.authority,
+            ca_file=self.reader.ca_file,
+        ) as reader:
+            return read_service_principal(
+                self.vault_url, self.secret_prefix, reader, ca_file=self.reader.ca_file
+            )
+
+    def get_token(self, scope: str) -> AccessToken:
+        """A new bearer token for a scope, with the secret as it is now."""
+        from flinkglue.azure.identity import fetch_token
+
+        return fetch_token(
+            self.get_principal(),
+            scope,
+            authority=self.reader.authority,
+            ca_file=self.reader.ca_file,
+        )
