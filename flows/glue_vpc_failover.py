@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from random import SystemRandom
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ from flinkglue.glue.attempts import (
     RetryPolicy,
     failed_connections,
     is_recorded,
+    settled_number,
     with_attempt,
 )
 from flinkglue.glue.demand import usual_extra_nodes
@@ -43,6 +45,7 @@ from tasks.glue import (
     show_job_run,
     show_ranking,
 )
+from tasks.policy import failed_at
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0
@@ -125,8 +128,10 @@ def glue_vpc_failover(
         read_all_connections: Read all connections of the account with one call, which is faster
             from about 20 connections on and takes the permission glue:GetConnections.
         retries: How many runs may follow a failed one.
-        retry_delay_seconds: The pause before the first of them; it doubles each time.
-        retry_every_failure: Repeat also what another run would not help, such as a broken script.
+        retry_delay_seconds: The pause before the first of them when the failure asks for time, as
+            a quota does; it doubles each time. To another connection it moves without a pause.
+        retry_every_failure: Repeat also what another run would not help, such as a broken script,
+            and always pause before it, as published.
         deadline_minutes: The longest to wait for one run. The run itself is left alone then.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
@@ -167,8 +172,8 @@ def glue_vpc_failover(
         deadline_seconds=deadline_minutes * 60,
     )
     attempts = find_recorded_attempts(credentials, first)
-    for number, delay_seconds in policy.schedule(attempts):
-        _pause(delay_seconds)
+    settled = settled_number(attempts, failed_at(flow_run)) if attempts else 0
+    for number in count(policy.first_number(attempts, settled)):
         request, ranking = replace(first, number=number, asked_at=datetime.now(UTC)), None
         if not is_recorded(attempts, number):
             failed = failed_connections(attempts)
@@ -176,8 +181,9 @@ def glue_vpc_failover(
             show_ranking(ranking)
         attempt = run_glue_job(credentials, request, ranking)
         attempts = with_attempt(attempts, attempt)
-        if not policy.again(attempt):
+        if not policy.again(attempt, settled):
             break
+        _pause(policy.delay_after(attempts, settled))
     return _result(credentials, job_name, attempts)
 
 

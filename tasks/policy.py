@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from prefect import runtime
-from prefect.client.schemas.objects import TaskRun
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.states import State
 from prefect.tasks import Task
 
@@ -22,3 +24,14 @@ def is_another_attempt() -> bool:
     """Whether this task run, or the flow run around it, has been tried before."""
     counts = (runtime.task_run.run_count, runtime.flow_run.run_count)
     return any(count is not None and int(count) > 1 for count in counts)
+
+
+def failed_at(flow_run: FlowRun) -> datetime | None:
+    """When this flow run, which runs again, last ended without success; None after a crash alone.
+
+    A flow run that has ended so runs again only because somebody asked for it.
+    """
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(flow_run.id)
+    asked_after = (StateType.FAILED, StateType.CANCELLED)
+    return max((state.timestamp for state in states if state.type in asked_after), default=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from flinkglue.glue.attempts import (
@@ -11,58 +13,121 @@ from flinkglue.glue.attempts import (
     failed_connections,
     is_recorded,
     run_key,
+    settled_number,
     with_attempt,
 )
 from flinkglue.glue.failures import Failure, FailureClass
 from flinkglue.glue.models import JobRun
 
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
-def attempt(number: int, state: str, failure_class: FailureClass | None = None) -> Attempt:
+
+def attempt(
+    number: int,
+    state: str,
+    failure_class: FailureClass | None = None,
+    connection_name: str | None = None,
+) -> Attempt:
+    """Attempts start a minute apart, each on a connection of its own."""
     failure = Failure(failure_class, "evidence", "advice") if failure_class else None
-    return Attempt(number, JobRun("nightly", f"jr_{number}", state), f"subnet-{number}", failure)
+    started_on = BEGAN + timedelta(minutes=number)
+    run = JobRun("nightly", f"jr_{number}", state, started_on=started_on)
+    return Attempt(number, run, connection_name or f"subnet-{number}", failure)
 
 
-def failed(number: int, failure_class: FailureClass = FailureClass.FAIL_OVER) -> Attempt:
-    return attempt(number, "FAILED", failure_class)
+def failed(
+    number: int,
+    failure_class: FailureClass = FailureClass.FAIL_OVER,
+    connection_name: str | None = None,
+) -> Attempt:
+    return attempt(number, "FAILED", failure_class, connection_name)
 
 
-def numbers(policy: RetryPolicy, *earlier: Attempt) -> list[int]:
-    return [number for number, _ in policy.schedule(earlier)]
+def seen_failing(*attempts: Attempt, after: int) -> int:
+    """What is settled when the flow run ended as Failed half a minute after that attempt began."""
+    return settled_number(attempts, BEGAN + timedelta(minutes=after, seconds=30))
 
 
 TWICE = RetryPolicy(retries=2, delay_seconds=30)
 
 
-def test_the_pause_doubles_from_retry_to_retry() -> None:
-    assert TWICE.schedule([]) == [(1, 0.0), (2, 30.0), (3, 60.0)]
+def test_the_first_attempt_has_number_one() -> None:
+    assert TWICE.first_number([]) == 1
 
 
-def test_no_retries_is_one_attempt() -> None:
-    assert RetryPolicy(0, 30).schedule([]) == [(1, 0.0)]
+@pytest.mark.parametrize(
+    "last",
+    [
+        attempt(2, "RUNNING"),
+        attempt(2, "SUCCEEDED"),
+        failed(2),
+        failed(2, FailureClass.STOP),
+    ],
+)
+def test_after_a_crash_the_last_attempt_is_taken_up_again(last: Attempt) -> None:
+    assert TWICE.first_number([failed(1), last]) == 2
 
 
-def test_a_live_run_is_continued_under_its_number() -> None:
-    assert numbers(TWICE, failed(1), attempt(2, "RUNNING")) == [2, 3]
-
-
-def test_a_run_that_succeeded_unseen_is_not_run_again() -> None:
-    assert numbers(TWICE, attempt(1, "SUCCEEDED"))[0] == 1
-
-
-def test_after_a_crash_between_two_attempts_the_rest_is_made() -> None:
-    assert numbers(TWICE, failed(1)) == [2, 3]
+def test_after_a_crash_the_attempts_that_are_left_are_made_and_no_more() -> None:
+    assert TWICE.again(failed(1))
+    assert TWICE.again(failed(2))
+    assert not TWICE.again(failed(3))
+    assert not TWICE.again(failed(2, FailureClass.STOP))
 
 
 def test_a_person_who_retries_a_flow_run_that_used_all_attempts_gets_new_ones() -> None:
-    assert numbers(TWICE, failed(1), failed(2), failed(3)) == [4, 5, 6]
+    earlier = [failed(1), failed(2), failed(3)]
+    settled = seen_failing(*earlier, after=3)
+    assert TWICE.first_number(earlier, settled) == 4
+    assert [TWICE.again(failed(number), settled) for number in (4, 5, 6)] == [True, True, False]
 
 
 def test_a_person_who_retries_after_correcting_a_script_gets_new_attempts() -> None:
-    assert numbers(TWICE, failed(1, FailureClass.STOP)) == [2, 3, 4]
+    earlier = [failed(1, FailureClass.STOP)]
+    assert TWICE.first_number(earlier, seen_failing(*earlier, after=1)) == 2
 
 
-def test_a_live_run_of_a_later_round_is_continued_too() -> None:
-    assert numbers(TWICE, failed(3), attempt(4, "RUNNING")) == [4]
+def test_a_crash_in_the_round_that_a_person_asked_for_is_no_reason_for_another_round() -> None:
+    earlier = [failed(1, FailureClass.STOP), failed(2, FailureClass.STOP)]
+    settled = seen_failing(*earlier, after=1)
+    assert TWICE.first_number(earlier, settled) == 2
+    assert not TWICE.again(earlier[-1], settled)
+
+
+def test_a_live_or_successful_run_is_never_settled() -> None:
+    """A flow run that gave up waiting for it, and is retried, continues it."""
+    for state in ("RUNNING", "SUCCEEDED"):
+        earlier = [failed(1), attempt(2, state)]
+        settled = seen_failing(*earlier, after=2)
+        assert TWICE.first_number(earlier, settled) == 2
+
+
+def test_an_attempt_that_was_refused_counts_but_leaves_no_record() -> None:
+    refused = Attempt(2, None, "b", Failure(FailureClass.FAIL_OVER, "evidence", "advice"))
+    assert TWICE.again(refused)
+    assert seen_failing(failed(1), refused, after=2) == 1
+
+
+def test_to_another_connection_there_is_no_pause() -> None:
+    assert TWICE.delay_after([failed(1)]) == 0
+    assert TWICE.delay_after([failed(1), failed(2)]) == 0
+
+
+def test_when_every_connection_has_failed_there_is_a_pause() -> None:
+    attempts = [failed(1, connection_name="a"), failed(2, connection_name="b")]
+    assert TWICE.delay_after([*attempts, failed(3, connection_name="a")]) == 120
+
+
+def test_what_needs_time_gets_a_pause_that_doubles() -> None:
+    waits = [failed(number, FailureClass.WAIT) for number in (1, 2, 3)]
+    assert [TWICE.delay_after(waits[:n]) for n in (1, 2, 3)] == [30, 60, 120]
+    assert TWICE.delay_after(waits, settled=2) == 30
+
+
+def test_the_published_behaviour_always_pauses() -> None:
+    published = RetryPolicy(2, 30, every_failure=True)
+    assert published.delay_after([failed(1)]) == 30
+    assert published.delay_after([failed(1), failed(2, FailureClass.STOP)]) == 60
 
 
 @pytest.mark.parametrize(

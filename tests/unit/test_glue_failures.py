@@ -20,6 +20,11 @@ def test_every_row_is_reached_by_its_recorded_sample(rule: Rule) -> None:
     assert failure.advice == rule.advice
 
 
+def test_a_zone_is_blamed_only_for_what_none_of_its_subnets_can_give() -> None:
+    blaming = {rule.text for rule in RULES if classify("FAILED", rule.sample).blames_zone}
+    assert blaming == {"Could not find subnet for AZ", "Resource unavailable"}
+
+
 @pytest.mark.parametrize("state", ["STOPPED", "TIMEOUT", "EXPIRED"])
 def test_some_ends_are_never_repeated_whatever_the_message(state: str) -> None:
     failure = classify(state, "Number of IP addresses on subnet is 0: subnet-1")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flinkglue.glue.failures import Failure, FailureClass
@@ -91,46 +92,82 @@ class RetryPolicy:
 
     Args:
         retries: How many attempts may follow the first.
-        delay_seconds: The pause before the second attempt; it doubles with each one after.
-        every_failure: Repeat whatever the failure was, as the published design does. Otherwise a
-            failure of class STOP ends the attempts.
+        delay_seconds: The pause after an attempt that failed for a reason that needs time; it
+            doubles with each attempt.
+        every_failure: Repeat whatever the failure was, always after the pause, as the published
+            design does. Otherwise a failure of class STOP ends the attempts, and the next
+            connection is tried without a pause.
     """
 
     retries: int
     delay_seconds: float
     every_failure: bool = False
 
-    def schedule(self, earlier: Sequence[Attempt]) -> list[tuple[int, float]]:
-        """The attempts to make now: their numbers, and the seconds to wait before each.
+    def first_number(self, earlier: Sequence[Attempt], settled: int = 0) -> int:
+        """The attempt to begin with.
+
+        The last one that an earlier process of the same flow run left is taken up again, whatever
+        became of it: a crash is no reason to pay for another.
 
         Args:
-            earlier: What an earlier process of the same flow run left. A live or successful run is
-                continued under its number. After failures the remaining numbers are used; when none
-                remain, a person has asked for more, and a new round follows.
+            earlier: The attempts on record.
+            settled: The number of the last one that a person has seen fail (`settled_number`).
         """
-        numbers = self._numbers(earlier)
-        return [(number, self._delay_before(nth)) for nth, number in enumerate(numbers)]
+        last = earlier[-1].number if earlier else 0
+        return last if last > settled else settled + 1
 
-    def _numbers(self, earlier: Sequence[Attempt]) -> range:
-        most = self.retries + 1
-        if not earlier:
-            return range(1, most + 1)
-        last = earlier[-1]
-        if last.live or last.succeeded:
-            return range(last.number, max(last.number, most) + 1)
-        first = last.number + 1
-        if self.again(last) and first <= most:
-            return range(first, most + 1)
-        return range(first, first + most)
+    def again(self, attempt: Attempt, settled: int = 0) -> bool:
+        """Whether another attempt follows this one.
 
-    def again(self, attempt: Attempt) -> bool:
-        """Whether another attempt may help."""
-        if attempt.failure is None:
+        Args:
+            attempt: The last one.
+            settled: The number of the last one that a person has seen fail (`settled_number`).
+        """
+        if attempt.failure is None or attempt.number - settled > self.retries:
             return False
         return self.every_failure or attempt.failure.failure_class is not FailureClass.STOP
 
-    def _delay_before(self, nth_retry: int) -> float:
-        return self.delay_seconds * 2.0 ** (nth_retry - 1) if nth_retry else 0.0
+    def delay_after(self, attempts: Sequence[Attempt], settled: int = 0) -> float:
+        """The pause before the next attempt, in seconds.
+
+        None is needed to move to another connection. There is a pause when the connection is not to
+        blame, and when it has failed before, for then all others have failed as well.
+
+        Args:
+            attempts: All of them; the last one failed.
+            settled: The number of the last one that a person has seen fail (`settled_number`).
+        """
+        *before, last = attempts
+        moves_on = last.failure and last.failure.failure_class is FailureClass.FAIL_OVER
+        failed_before = last.connection_name in failed_connections(before)
+        if moves_on and not failed_before and not self.every_failure:
+            return 0.0
+        return self.delay_seconds * 2.0 ** (last.number - settled - 1)
+
+
+def settled_number(attempts: Sequence[Attempt], flow_run_failed_at: datetime | None) -> int:
+    """The number of the last attempt that is over for good: a person saw it and asked for more.
+
+    A flow run that failed and runs again was retried by somebody, who gets new attempts. One that
+    crashed and runs again goes on where it was.
+
+    Args:
+        attempts: The attempts on record.
+        flow_run_failed_at: When the flow run ended without success; None if it never did.
+    """
+    if flow_run_failed_at is None:
+        return 0
+    return max(
+        (
+            attempt.number
+            for attempt in attempts
+            if attempt.run
+            and attempt.failure
+            and attempt.run.started_on
+            and attempt.run.started_on < flow_run_failed_at
+        ),
+        default=0,
+    )
 
 
 def is_recorded(attempts: Sequence[Attempt], number: int) -> bool:

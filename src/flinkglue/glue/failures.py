@@ -7,7 +7,7 @@ decides. What no row matches is STOP: paying again for an unknown failure needs 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable, Throttled
@@ -27,12 +27,16 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """One row: a message that contains `text`, ignoring case, is of this class."""
+    """One row: a message that contains `text`, ignoring case, is of this class.
+
+    `blames_zone` tells that all subnets of the zone are out of service, not this one alone.
+    """
 
     text: str
     failure_class: FailureClass
     advice: str
     sample: str
+    blames_zone: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Failure:
     failure_class: FailureClass
     evidence: str
     advice: str
+    blames_zone: bool = False
 
 
 A, B, C = FailureClass.FAIL_OVER, FailureClass.WAIT, FailureClass.STOP
@@ -74,6 +79,7 @@ RULES: tuple[Rule, ...] = (
         A,
         "the zone is out of service for Glue; another one is tried",
         "Could not find subnet for AZ us-east-1a",
+        blames_zone=True,
     ),
     Rule(
         "VPC S3 endpoint validation failed for SubnetId",
@@ -101,6 +107,7 @@ RULES: tuple[Rule, ...] = (
         A,
         "Glue has no capacity in this zone; another one is tried",
         "Resource unavailable",
+        blames_zone=True,
     ),
     Rule(
         "threshold for executors failed after launch reached",
@@ -230,7 +237,7 @@ def classify_call(error: CallFailed) -> Failure:
     if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
         return Failure(B, str(error), error.advice or "it is tried again later")
     judged = _by_text(error.reason)
-    return Failure(judged.failure_class, str(error), error.advice or judged.advice)
+    return replace(judged, evidence=str(error), advice=error.advice or judged.advice)
 
 
 def subnet_in(message: str | None) -> str | None:
@@ -243,5 +250,5 @@ def _by_text(text: str) -> Failure:
     lowered = text.lower()
     for rule in RULES:
         if rule.text.lower() in lowered:
-            return Failure(rule.failure_class, text, rule.advice)
+            return Failure(rule.failure_class, text, rule.advice, rule.blames_zone)
     return Failure(C, text, "the failure is not a known one: read the run's error log")

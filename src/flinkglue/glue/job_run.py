@@ -244,15 +244,15 @@ def _cool_down(
     failure = attempt.failure
     if failure is None or failure.failure_class is not FailureClass.FAIL_OVER or ranking is None:
         return
-    for ranked in ranking.connections:
-        if ranked.connection_name == attempt.connection_name and ranked.subnet_id:
-            cool_down = CoolDown(ranked.connection_name, ranked.subnet_id, failure.evidence)
-            try:
-                coordination.cool_downs.start(cool_down)
-            except CallFailed as error:
-                log.warning("Other flow runs do not learn of the failure: %s", error)
-            else:
-                log.info("Connection %s is left alone for a while", ranked.connection_name)
+    for ranked in ranking.blamed(attempt.connection_name, with_zone=failure.blames_zone):
+        assert ranked.subnet_id, "Glue can blame only a connection with a subnet"
+        cool_down = CoolDown(ranked.connection_name, ranked.subnet_id, failure.evidence)
+        try:
+            coordination.cool_downs.start(cool_down)
+        except CallFailed as error:
+            log.warning("Other flow runs do not learn of the failure: %s", error)
+        else:
+            log.info("Connection %s is left alone for a while", ranked.connection_name)
 
 
 def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:

@@ -161,6 +161,16 @@ class Ranking:
         """The first connection in order that lies in this subnet."""
         return next((r for r in self.connections if r.subnet_id == subnet_id), None)
 
+    def blamed(self, connection_name: str | None, *, with_zone: bool) -> list[RankedConnection]:
+        """The connection of this name, if it has a subnet; with all others of its zone if asked."""
+        named = [c for c in self.connections if c.connection_name == connection_name]
+        zones = {c.availability_zone for c in named if with_zone and c.availability_zone}
+        return [
+            c
+            for c in self.connections
+            if c.subnet_id and (c in named or c.availability_zone in zones)
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {**asdict(self), "connections": [asdict(ranked) for ranked in self.connections]}
