@@ -33,7 +33,7 @@ from flinkglue.glue.reservations import (
 )
 from tasks.server_records import ServerRecords
 
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = float(os.environ.get("GLUE_LOCK_LEASE_SECONDS", "30"))
 WAIT_SECONDS = 900.0
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
 SAME_WRITE_SECONDS = 30.0

@@ -40,8 +40,10 @@ class HastyClock:
 class AwsCloud:
     """The part and the things that tests put into it."""
 
-    def __init__(self, state_dir: Path, settings: GlueSettings | None = None) -> None:
-        self.wire = Wire()
+    def __init__(
+        self, state_dir: Path, settings: GlueSettings | None = None, wire: Wire | None = None
+    ) -> None:
+        self.wire = wire or Wire()
         self.settings = settings or GlueSettings(**QUICK)
         self.part = AwsPart(CloudConfig(state_dir=state_dir), self.wire, self.settings)
         self.part.start()

@@ -203,6 +203,35 @@ def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: Aws
     assert len(cloud.requests(operation="StartJobRun")) == 1
 
 
+def test_a_start_that_broke_and_is_surely_not_there_is_made_again(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """Only after the list of runs was read to the end of the time that one is looked for."""
+    cloud.two_connections()
+    cloud.job()
+    ranking = ranked(client, ["a", "b"])
+    cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
+    locks = coordination_in_process().locks
+    clock = HastyClock()
+    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock)
+    assert [r["Id"] for r in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [run.job_run_id]
+    broken, made = (r.at for r in cloud.requests(operation="StartJobRun"))
+    looks = [r.at for r in cloud.requests(operation="GetJobRuns")]
+    assert len([at for at in looks if broken < at < made]) > 5
+    assert clock.skipped > 25
+
+
+def test_a_start_that_always_breaks_stays_in_doubt(cloud: AwsCloud, client: GlueClient) -> None:
+    cloud.two_connections()
+    cloud.job()
+    ranking = ranked(client, ["a", "b"])
+    cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
+    locks = coordination_in_process().locks
+    with pytest.raises(InDoubt, match="look for the run before another is started"):
+        start_run(client, request(), ranking, locks, log=LOG, clock=HastyClock(0.01))
+    assert len(cloud.requests(operation="StartJobRun")) < 15
+
+
 def test_the_deadline_counts_from_when_the_run_was_asked_for(
     cloud: AwsCloud, client: GlueClient
 ) -> None:

@@ -25,7 +25,10 @@ from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun,
 from flinkglue.glue.run_request import Log, RunRequest
 
 LOOK_AGAIN_SECONDS = 30.0
-"""How long a run whose start is in doubt is looked for."""
+"""How long a run whose start is in doubt is looked for before it is held not to be there."""
+
+DOUBTED_SECONDS = 300.0
+"""How long a start that Glue breaks on is tried again."""
 
 NO_SLOT = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
 
@@ -77,7 +80,7 @@ def start_run(
 
     Raises:
         CallFailed: The job could not be read or written, or the run not be started.
-        InDoubt: A run may have been started and was not found.
+        InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
     """
     began_at = clock.monotonic()
     for tries in count():
@@ -86,7 +89,12 @@ def start_run(
                 return _start(client, request, ranking, lock, log)
         except InDoubt as error:
             log.warning("Looking whether the run was started: %s", error)
-            return _run_in_doubt(client, request, error, log, clock)
+            run = _run_in_doubt(client, request, error, log, clock)
+            if run is not None:
+                return run
+            if clock.monotonic() - began_at > DOUBTED_SECONDS:
+                raise
+            log.warning("It was not started; it is started again")
         except CallFailed as error:
             patience = patience_for(error, request.deadline_seconds)
             if patience is None or clock.monotonic() - began_at > patience.seconds:
@@ -132,23 +140,32 @@ def _start(
 
 def _run_in_doubt(
     client: GlueClient, request: RunRequest, doubt: InDoubt, log: Log, clock: Clock
-) -> JobRun:
+) -> JobRun | None:
+    """The run, as soon as Glue lists it; None when the list is read and it is still not there."""
+    list_was_read = False
+
     def look() -> JobRun | None:
+        nonlocal list_was_read
+        list_was_read = False
         try:
-            return client.find_run_by_key(request.job_name, request.key, request.since)
+            found = client.find_run_by_key(request.job_name, request.key, request.since)
         except (Throttled, ServiceUnavailable) as error:
             log.warning("Looking again for the run: %s", error)
             return None
+        list_was_read = True
+        return found
 
     try:
-        found = wait_until(
+        return wait_until(
             look,
             lambda run: run is not None,
             waited_for=f"A run of job {request.job_name} with key {request.key}",
             deadline_seconds=LOOK_AGAIN_SECONDS,
             clock=clock,
         )
-    except (DeadlineExceeded, CallFailed):
+    except DeadlineExceeded:
+        if list_was_read:
+            return None
         raise doubt from None  # a lookup that fails says nothing about the run
-    assert found is not None, "the wait ends only with a run"
-    return found
+    except CallFailed:
+        raise doubt from None

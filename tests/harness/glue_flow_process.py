@@ -1,0 +1,30 @@
+"""Flow runs in processes that can be killed, forked from one that has imported the flow already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+from uuid import UUID
+
+from prefect.flow_engine import load_flow_run, run_flow
+
+from flows.glue_vpc_failover import glue_vpc_failover
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__])
+
+
+def execute(flow_run_id: UUID, log: Path) -> None:
+    """What `prefect flow-run execute` does in its process."""
+    with log.open("a") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    run_flow(glue_vpc_failover, flow_run=load_flow_run(flow_run_id), return_type="state")
+
+
+def started(flow_run_id: UUID, log: Path) -> multiprocessing.process.BaseProcess:
+    """A process that executes the flow run and says what it does in the log."""
+    process = CONTEXT.Process(target=execute, args=(flow_run_id, log))
+    process.start()
+    return process
