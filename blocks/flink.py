@@ -201,6 +201,7 @@ class FlinkRestCluster(Block):
                 client,
                 self.get_jars(),
                 storage=self._storages().state_storage(state_is_local=self.state_is_local),
+                savepoint_directory=self.savepoint_directory,
                 patience=Patience(
                     outage_seconds=self.outage_seconds,
                     operation_seconds=self.operation_seconds,

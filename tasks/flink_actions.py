@@ -14,7 +14,7 @@ from flinkglue.lifecycle.carrying_out import carry_out, next_intent
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.telling import TellingStore
@@ -90,6 +90,9 @@ def perform_flink_action(
             show=show_changes,
         )
     show_outcome(cluster, outcome)
+    if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
+        for line in outcome.story:
+            logger.info(line)
     (logger.error if outcome.failure else logger.info)(
         "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
     )

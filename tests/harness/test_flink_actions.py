@@ -122,7 +122,7 @@ def test_an_update_shows_first_what_changes(
         Action.UPDATE,
         job_name,
         jar=jar(Behaviour.OTHER_GOOD),
-        args=["--fast"],
+        args=["--topic", "new orders"],
         parallelism=3,
         flink_configuration={"restart-strategy.type": "none"},
     )
@@ -133,6 +133,7 @@ def test_an_update_shows_first_what_changes(
         "parallelism",
         "flink_configuration[restart-strategy.type]",
     ]
+    assert (changes[1]["now"], changes[1]["then"]) == ("(unset)", "--topic 'new orders'")
     result = state.result()
     assert result["previous_job_id"] == first
     (job,) = flink.live_jobs()
@@ -206,6 +207,9 @@ def test_savepoints_are_listed(
     rows = json.loads(artifacts_of(state)["flink-savepoints"])
     assert [row["path"] for row in rows] == paths[::-1]
     assert {row["job id"] for row in rows} == {job_id}
+    assert {row["stored"] for row in rows} == {"not looked"}
+    page = artifacts_of(state)["flink-action"]
+    assert "1. file:/state/savepoints cannot be listed from here" in page
     assert [row["path"] for row in state.result()["savepoints"]] == paths[::-1]
 
 

@@ -189,13 +189,16 @@ class PretendedCluster:
             for _, path in job.checkpoints:
                 self.stored.pop(path, None)
 
-    def take(self, job_id: str, trigger_id: str, *, stop: bool) -> None:
+    def take(
+        self, job_id: str, trigger_id: str, *, stop: bool, directory: str | None = None
+    ) -> None:
         job = self.jobs.get(job_id)
         if job is None or job.is_terminal:
             return self.complete(trigger_id, failure("FlinkJobNotFoundException: no such job"))
         if self.unwritable:
             return self.complete(trigger_id, failure("java.io.IOException: Permission denied"))
-        path = f"{DIRECTORY}/savepoints/savepoint-{job_id[:6]}-{next(self.numbers):012x}"
+        where = (directory or f"{DIRECTORY}/savepoints").rstrip("/")
+        path = f"{where}/savepoint-{job_id[:6]}-{next(self.numbers):012x}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
         job.savepoint = path
         if stop and self.stop_fails_after_savepoint:

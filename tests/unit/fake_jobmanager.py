@@ -244,7 +244,11 @@ class FakeJobManager(PretendedCluster):
         trigger_id = body["triggerId"]
         if trigger_id not in self.operations:
             self.operations[trigger_id] = (self.clock.seconds, None)
-            self.later(0.4, lambda: self.take(job_id, trigger_id, stop=kind == "stop"))
+            is_stop = kind == "stop"
+            directory = body.get("targetDirectory" if is_stop else "target-directory")
+            self.later(
+                0.4, lambda: self.take(job_id, trigger_id, stop=is_stop, directory=directory)
+            )
         return 202, {"request-id": trigger_id}
 
     def _operation(self, request: httpx.Request, job_id: str, trigger_id: str) -> tuple[int, Any]:

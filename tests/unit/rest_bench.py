@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -34,13 +35,13 @@ class Bench:
         self.instead: Answer = lambda request: None
         self.storage: StateStorage | None = StateStorage({"file": self.jobmanager.files})
 
-    def backend(self) -> RestBackend:
+    def backend(self, **options: Any) -> RestBackend:
         client = FlinkLifecycleClient(
             "http://flink.test", verify=False, transport=httpx.MockTransport(self._send)
         )
         steady = Pace(first_seconds=1, most_seconds=2, jitter=0)
         patience = Patience(30, 60, steady, self.clock)
-        return RestBackend(client, JarSource(), storage=self.storage, patience=patience)
+        return RestBackend(client, JarSource(), storage=self.storage, patience=patience, **options)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         own = self.instead(request)

@@ -1,5 +1,6 @@
 """The eleven actions against a JobManager on the wire."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Behaviour
-from tests.unit.lifecycle_world import World
+from tests.unit.lifecycle_world import OPTIONS, World
 
 
 @pytest.fixture
@@ -182,7 +183,10 @@ def test_re_launch_is_refused_when_nobody_can_look_for_the_lost_jobs_checkpoints
     world.running()
     world.jobmanager.kill()
     world.reads_storage = False
-    with pytest.raises(Refused, match="no retained state"):
+    with pytest.raises(
+        Refused,
+        match=r"no retained state .* not known: file:/state/checkpoints/.* cannot be listed",
+    ):
         world.act(Action.RE_LAUNCH, "run-2")
 
 
@@ -195,6 +199,30 @@ def test_savepoint_leaves_the_job_running_and_is_listed(world: World) -> None:
     assert listed.is_stored
     assert (listed.origin, listed.job_id) == ("SAVEPOINT", job.job_id)
     assert listed.jar_sha256 == world.spec().jar.sha256
+
+
+def test_savepoints_in_a_directory_that_nobody_can_list_are_never_called_gone(
+    world: World,
+) -> None:
+    """Neither when no directory can be listed, nor when another one than theirs is."""
+    world.running()
+    elsewhere = replace(OPTIONS, savepoint_directory="s3://bucket/savepoints")
+    taken = world.act(Action.SAVEPOINT, "run-2", options=elsewhere).savepoint_path
+    outcome = world.act(Action.LIST_SAVEPOINT, "run-3")
+    assert [(listed.path, listed.is_stored) for listed in outcome.savepoints] == [(taken, None)]
+    world.reads_storage = False
+    outcome = world.act(Action.LIST_SAVEPOINT, "run-4")
+    assert [(listed.path, listed.is_stored) for listed in outcome.savepoints] == [(taken, None)]
+    assert outcome.story[0] == "the ledger has 1"
+    assert "file:/state/savepoints cannot be listed from here" in outcome.story[1]
+
+
+def test_a_savepoint_that_somebody_deleted_is_listed_as_gone(world: World) -> None:
+    world.running()
+    taken = world.act(Action.SAVEPOINT, "run-2").savepoint_path
+    world.jobmanager.stored.pop(taken)
+    (listed,) = world.act(Action.LIST_SAVEPOINT, "run-3").savepoints
+    assert (listed.path, listed.is_stored) == (taken, False)
 
 
 def test_cancel_ends_the_job_and_delete_forgets_it_with_its_jars(world: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.backend import CannotList, SavepointFailed, SavepointRequest
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.rest_bench import ASK, JOB_ID, TRIGGER_ID, Bench, errors, failing
 
@@ -66,8 +66,11 @@ class TestStop:
         bench.jobmanager.kill()
         assert bench.backend().stop_with_savepoint(ASK) == path
         bench.storage = None
-        with pytest.raises(SavepointFailed, match="no longer knows"):
+        with pytest.raises(
+            SavepointFailed, match=r"no longer knows .* not known: file:.* cannot be listed"
+        ) as failure:
             bench.backend().stop_with_savepoint(ASK)
+        assert failure.value.path is None
 
     def test_an_older_savepoint_is_not_taken_for_the_new_one(self, bench: Bench) -> None:
         job = bench.running()
@@ -121,11 +124,39 @@ class TestTheRest:
         bench = Bench(tmp_path, version=version)
         bench.running()
         path = bench.backend().savepoint(ASK)
-        (stored,) = bench.backend().stored_savepoints("orders", frozenset({JOB_ID}))
+        found = bench.backend().stored_savepoints("orders", frozenset({JOB_ID}))
+        (stored,) = found.savepoints
         assert (stored.path, stored.size_bytes, stored.origin) == (path, 100, "directory")
-        assert bench.backend().stored_savepoints("orders", frozenset({"2" * 32})) == []
+        assert (found.listed, found.not_listed) == (("file:/state/savepoints",), ())
+        stranger = bench.backend().stored_savepoints("orders", frozenset({"2" * 32}))
+        assert stranger.savepoints == ()
         newest = bench.backend().newest_checkpoint(JOB_ID)
         assert newest == bench.jobmanager.jobs[JOB_ID].checkpoints[-1][1]
+
+    def test_the_directory_that_the_block_names_is_looked_into_as_well(self, bench: Bench) -> None:
+        bench.running()
+        in_clusters = bench.backend().savepoint(ASK)
+        bench.clock.sleep(1)
+        own = SavepointRequest(JOB_ID, "b" * 32, in_clusters, "file:/own")
+        in_own = bench.backend().savepoint(own)
+        backend = bench.backend(savepoint_directory="file:/own")
+        found = backend.stored_savepoints("orders", frozenset({JOB_ID}))
+        assert [savepoint.path for savepoint in found.savepoints] == [in_own, in_clusters]
+
+    def test_a_directory_of_a_kind_that_nobody_here_can_list_is_told_as_that(
+        self, bench: Bench
+    ) -> None:
+        """The other one is listed all the same; an unknown checkpoint directory is no empty one."""
+        bench.running()
+        path = bench.backend().savepoint(ASK)
+        backend = bench.backend(savepoint_directory="s3://bucket/own")
+        found = backend.stored_savepoints("orders", frozenset({JOB_ID}))
+        assert [savepoint.path for savepoint in found.savepoints] == [path]
+        (reason,) = found.not_listed
+        assert "s3://bucket/own cannot be listed from here" in reason
+        bench.storage = None
+        with pytest.raises(CannotList, match=r"which reads no storage at all.*credentials"):
+            bench.backend().newest_checkpoint(JOB_ID)
 
     def test_only_this_jobs_jars_are_cleared_away(self, bench: Bench) -> None:
         backend = bench.backend()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
 from flinkglue.flink.state_storage import StateStorage, local_files
+from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import Jar
 
 CONTENT = b"PK a jar"
@@ -126,5 +127,5 @@ class TestStateStorage:
         assert storage.newest_checkpoint(directory.as_uri(), self.JOB_ID) is None
 
     def test_storage_that_nobody_can_read_is_an_error_not_an_empty_list(self) -> None:
-        with pytest.raises(InvalidInput, match="file"):
+        with pytest.raises(CannotList, match=r"s3://bucket/savepoints .* which reads file:"):
             StateStorage({"file": local_files}).savepoints("s3://bucket/savepoints", {self.JOB_ID})

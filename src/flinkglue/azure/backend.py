@@ -8,6 +8,7 @@ end the old job and start the new one in one step that nobody can verify or take
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.job_actions import JobActions, Seen
@@ -17,11 +18,13 @@ from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.lifecycle.backend import (
+    CannotList,
     FlinkBackend,
     Launch,
     LaunchRefused,
     SavepointFailed,
     SavepointRequest,
+    StoredSavepoints,
 )
 from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
 
@@ -113,19 +116,25 @@ class ArmBackend:
 
     def newest_checkpoint(self, job_id: str) -> str | None:
         """The newest complete checkpoint in the cluster's checkpoint directory."""
-        return self._flink.newest_checkpoint(job_id) if self._flink else None
+        if self._flink is None:
+            raise CannotList(
+                "ARM tells of no checkpoints: fill in the Flink REST URL in the cluster's block"
+            )
+        return self._flink.newest_checkpoint(job_id)
 
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
-        """What lies in the directory, or else what ARM's LIST_SAVEPOINT tells."""
-        if self._flink is not None and self._flink.can_read_storage():
-            return self._flink.stored_savepoints(job_name, job_ids)
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+        """What lies in the directories; where one cannot be listed, what ARM tells as well."""
+        stored = StoredSavepoints(not_listed=("the list is ARM's: no Flink REST URL is filled in",))
+        if self._flink is not None:
+            stored = self._flink.stored_savepoints(job_name, job_ids)
+        return self._with_arms_list(job_name, stored) if stored.not_listed else stored
+
+    def _with_arms_list(self, job_name: str, stored: StoredSavepoints) -> StoredSavepoints:
         row = self._row(job_name)
         paths = self._actions.list_savepoints(row) if row else []
-        return [Savepoint(job_name, "", path, taken_at=0.0) for path in paths]
-
-    def can_read_storage(self) -> bool:
-        """Always: ARM itself lists savepoints."""
-        return True
+        seen = {savepoint.path for savepoint in stored.savepoints}
+        told = [Savepoint(job_name, "", path, taken_at=0.0) for path in paths if path not in seen]
+        return replace(stored, savepoints=(*stored.savepoints, *told))
 
     def dispose_savepoint(self, path: str) -> None:
         """Delete a savepoint; one that is already gone is fine."""

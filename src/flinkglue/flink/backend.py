@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -19,13 +17,16 @@ from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.patience import PASSING, Patience
 from flinkglue.flink.savepoints import SavepointOperations
-from flinkglue.flink.state_storage import StateStorage, StoredState
-from flinkglue.lifecycle.backend import Launch, LaunchRefused, SavepointRequest
-from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
+from flinkglue.flink.state_directories import StateDirectories
+from flinkglue.flink.state_storage import StateStorage
+from flinkglue.lifecycle.backend import (
+    Launch,
+    LaunchRefused,
+    SavepointRequest,
+    StoredSavepoints,
+)
+from flinkglue.lifecycle.models import JobSpec, JobView
 
-# Their names up to 1.19, and from 1.20 on.
-_SAVEPOINT_DIRECTORY = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
-_CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 # How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
 _MOST_SUBMITS = 3
 _NOT_THE_JOBS_FAULT = (AuthenticationFailed, PermissionDenied)
@@ -38,6 +39,7 @@ class RestBackend:
         client: The JobManager.
         jars: Where job jars are read from.
         storage: Reads the savepoint and checkpoint directories; None: nobody here can.
+        savepoint_directory: Where savepoints are written besides the cluster's own directory.
         patience: How long to bear with outages and slow operations.
     """
 
@@ -49,16 +51,20 @@ class RestBackend:
         jars: JarSource,
         *,
         storage: StateStorage | None = None,
+        savepoint_directory: str | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._client = client
         self._jars = jars
-        self._storage = storage
         self._patience = patience or Patience()
         self._configs: dict[str, CheckpointConfig] = {}
-        self._savepoints = SavepointOperations(
-            client, self.view, self._stored_paths, self._patience
+        self._directories = StateDirectories(
+            storage or StateStorage({}), self._settings, savepoint_directory
         )
+        self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
+
+    def _settings(self) -> dict[str, str]:
+        return self._patience.bear(self._client.jobmanager_config)
 
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first; what the job's code calls itself wins."""
@@ -188,35 +194,11 @@ class RestBackend:
 
     def newest_checkpoint(self, job_id: str) -> str | None:
         """The newest complete checkpoint in the cluster's checkpoint directory."""
-        if self._storage is None:
-            return None
-        directory = self._directory(_CHECKPOINT_DIRECTORY)
-        newest = self._storage.newest_checkpoint(directory, job_id) if directory else None
-        return newest.path if newest else None
+        return self._directories.newest_checkpoint(job_id)
 
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
-        """The complete savepoints of these jobs in the cluster's directory, newest first.
-
-        Flink's directory names tell six digits of the job id, so a stranger's may be among them.
-        """
-        if self._storage is None:
-            raise InvalidInput("storage", None, "a way to read the savepoint directory")
-        directory = self._directory(_SAVEPOINT_DIRECTORY)
-        stored = self._storage.savepoints(directory, job_ids) if directory else []
-        return [_savepoint(job_name, state) for state in stored]
-
-    def can_read_storage(self) -> bool:
-        """Whether a way to read the cluster's directories was given."""
-        return self._storage is not None
-
-    def _stored_paths(self, job_id: str) -> list[str]:
-        if self._storage is None:
-            return []
-        return [savepoint.path for savepoint in self.stored_savepoints("", frozenset({job_id}))]
-
-    def _directory(self, settings: Sequence[str]) -> str | None:
-        config = self._patience.bear(self._client.jobmanager_config)
-        return next((config[setting] for setting in settings if setting in config), None)
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+        """What lies in the cluster's savepoint directory, and in the one that was named here."""
+        return self._directories.savepoints(job_name, job_ids)
 
     def dispose_savepoint(self, path: str) -> None:
         """Delete a savepoint; one that is already gone is fine."""
@@ -265,13 +247,3 @@ class RestBackend:
 
 def _configuration(spec: JobSpec) -> dict[str, str]:
     return {"pipeline.name": spec.job_name, **spec.flink_configuration}
-
-
-def _savepoint(job_name: str, state: StoredState) -> Savepoint:
-    return Savepoint(
-        job_name=job_name,
-        job_id="",
-        path=state.path,
-        taken_at=state.taken_at,
-        size_bytes=state.size_bytes,
-    )

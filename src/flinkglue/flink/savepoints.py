@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flinkglue.errors import CallFailed
 from flinkglue.flink.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
 from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 
@@ -24,7 +25,7 @@ class SavepointOperations:
     Args:
         client: The JobManager.
         view: Looks at a job.
-        stored: The paths of a job's savepoints in storage, newest first; none if nobody can look.
+        directories: What lies in storage.
         patience: How long to wait.
     """
 
@@ -32,12 +33,12 @@ class SavepointOperations:
         self,
         client: FlinkLifecycleClient,
         view: Callable[[str], JobView | None],
-        stored: Callable[[str], list[str]],
+        directories: StateDirectories,
         patience: Patience,
     ) -> None:
         self._client = client
         self._view = view
-        self._stored = stored
+        self._directories = directories
         self._patience = patience
 
     def take(self, request: SavepointRequest) -> str:
@@ -107,7 +108,7 @@ class SavepointOperations:
     def _already_taken(self, request: SavepointRequest) -> str | None:
         view = self._view(request.job_id)
         if view is None:
-            raise _lost(request, self._newest_stored(request))
+            raise self._lost(request)
         path = _new(view.savepoint_path, request)
         if path is None and view.is_terminal:
             raise _ended_before(request, view)
@@ -116,9 +117,10 @@ class SavepointOperations:
     def _already_stopped(self, request: SavepointRequest) -> str | None:
         view = self._view(request.job_id)
         if view is None:
-            if path := self._newest_stored(request):
-                return path
-            raise _lost(request, None)
+            lost = self._lost(request)
+            if lost.path:
+                return lost.path
+            raise lost
         if not view.is_terminal:
             return None
         path = _new(view.savepoint_path, request)
@@ -128,9 +130,16 @@ class SavepointOperations:
             raise SavepointFailed(f"job {request.job_id} ended as {view.in_words()}", path)
         return path
 
-    def _newest_stored(self, request: SavepointRequest) -> str | None:
-        newest = next(iter(self._stored(request.job_id)), None)
-        return _new(newest, request)
+    def _lost(self, request: SavepointRequest) -> SavepointFailed:
+        """What there is to say of a job that is gone: with its savepoint, if storage has one."""
+        stored = self._directories.savepoints("", frozenset({request.job_id}))
+        newest = next((savepoint.path for savepoint in stored.savepoints), None)
+        path = _new(newest, request)
+        reason = f"the JobManager no longer knows job {request.job_id}"
+        if path is None and stored.not_listed:
+            unseen = "; ".join(stored.not_listed)
+            reason += f". Whether it left a savepoint is not known: {unseen}"
+        return SavepointFailed(reason, path)
 
     def _ask(self, request: SavepointRequest, ask: Callable[[], None]) -> None:
         try:
@@ -160,7 +169,3 @@ def _ended_before(request: SavepointRequest, view: JobView) -> SavepointFailed:
     return SavepointFailed(
         f"job {request.job_id} ended as {view.in_words()} before a savepoint was taken"
     )
-
-
-def _lost(request: SavepointRequest, path: str | None) -> SavepointFailed:
-    return SavepointFailed(f"the JobManager no longer knows job {request.job_id}", path)

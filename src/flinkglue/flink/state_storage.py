@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.backend import CannotList
 
 _SAVEPOINT = re.compile(r"savepoint-(?P<job>[0-9a-f]{6})-[0-9a-f]+")
 _PREFIX_DIGITS = 6
@@ -58,13 +58,21 @@ class StateStorage:
         self._listers = listers
 
     def savepoints(self, directory: str, job_ids: Collection[str]) -> list[StoredState]:
-        """The complete savepoints of these Flink jobs in a directory, newest first."""
+        """The complete savepoints of these Flink jobs in a directory, newest first.
+
+        Raises:
+            CannotList: There is no way to list such an address.
+        """
         states = self._states(directory, _SAVEPOINT)
         prefixes = {job_id[:_PREFIX_DIGITS] for job_id in job_ids}
         return [state for state in states if state.job_prefix in prefixes]
 
     def newest_checkpoint(self, directory: str, job_id: str) -> StoredState | None:
-        """The newest complete checkpoint of a Flink job."""
+        """The newest complete checkpoint of a Flink job.
+
+        Raises:
+            CannotList: There is no way to list such an address.
+        """
         states = self._states(f"{directory.rstrip('/')}/{job_id}", _CHECKPOINT)
         return max(states, key=lambda state: state.number, default=None)
 
@@ -82,8 +90,11 @@ class StateStorage:
         scheme = directory.partition(":")[0] if ":" in directory else "file"
         lister = self._listers.get(scheme)
         if lister is None:
-            known = ", ".join(sorted(self._listers)) or "none: this backend reads no storage"
-            raise InvalidInput("state directory", directory, f"an address of these kinds: {known}")
+            known = ", ".join(f"{name}:" for name in sorted(self._listers)) or "no storage at all"
+            raise CannotList(
+                f"{directory} cannot be listed from here, which reads {known}: fill in the "
+                "credentials of that storage in the cluster's block"
+            )
         return lister
 
 

@@ -56,8 +56,7 @@ def perform(
             ended: call again with the same intent.
     """
     if request.action is Action.LIST_SAVEPOINT:
-        found = tuple(inventory.list_savepoints(request.job_name, backend, journal))
-        return Outcome(request.action, request.job_name, savepoints=found)
+        return inventory.list_savepoints(request.job_name, backend, journal)
     entry = journal.begin(
         request.intent, request.action, request.job_name, take_over=request.take_over
     )

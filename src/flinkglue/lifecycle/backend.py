@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from flinkglue.errors import JobFailed
+from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
 
 
@@ -71,6 +71,29 @@ class SavepointFailed(JobFailed):
         super().__init__(message)
 
 
+class CannotList(FlinkGlueError):
+    """A directory that state is written to cannot be listed from here: what lies there is unknown.
+
+    Args:
+        message: Which directory, why not, and what would let it be listed.
+    """
+
+
+@dataclass(frozen=True)
+class StoredSavepoints:
+    """What lies in the directories that savepoints are written to.
+
+    Args:
+        savepoints: The complete ones, newest first.
+        listed: The directories that were looked into.
+        not_listed: Why each other one could not be.
+    """
+
+    savepoints: tuple[Savepoint, ...] = ()
+    listed: tuple[str, ...] = ()
+    not_listed: tuple[str, ...] = ()
+
+
 class FlinkBackend(Protocol):
     """A place where Flink jobs run.
 
@@ -121,17 +144,14 @@ class FlinkBackend(Protocol):
         """End the job without a savepoint, and return it when it has ended; None: it is gone."""
 
     def newest_checkpoint(self, job_id: str) -> str | None:
-        """The newest retained checkpoint of a job that the service no longer knows, if any."""
-
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> list[Savepoint]:
-        """What lies in the savepoint directory of these Flink jobs, newest first.
+        """The newest retained checkpoint of a job that the service no longer knows, if any.
 
         Raises:
-            InvalidInput: The backend was given no way to read the directory.
+            CannotList: The checkpoint directory cannot be listed from here.
         """
 
-    def can_read_storage(self) -> bool:
-        """Whether ``newest_checkpoint`` and ``stored_savepoints`` can look."""
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+        """What lies in the savepoint directories of these Flink jobs."""
 
     def dispose_savepoint(self, path: str) -> None:
         """Delete a savepoint; one that is already gone is fine.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, StoredSavepoints
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.retention import Retention, disposable
 from flinkglue.lifecycle.transaction import Transaction
 
@@ -30,31 +30,48 @@ def delete(tx: Transaction) -> Outcome:
     return tx.outcome(previous_job_id=plan["job_id"], savepoints=savepoints)
 
 
-def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> list[Savepoint]:
-    """The ledger together with what lies in the savepoint directory, newest first."""
+def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> Outcome:
+    """The ledger together with what lies in the savepoint directories, newest first."""
     ledger = journal.savepoints(job_name)
-    if not backend.can_read_storage():
-        return ledger
     job_ids = {savepoint.job_id for savepoint in ledger} | {journal.job_record(job_name).job_id}
     stored = backend.stored_savepoints(job_name, frozenset(job_ids - {""}))
-    stored_by_path = {_plain(savepoint.path): savepoint for savepoint in stored}
+    found = _ledger_and_stored(ledger, stored)
+    where = [f"looked into {directory}" for directory in stored.listed]
+    return Outcome(
+        Action.LIST_SAVEPOINT,
+        job_name,
+        savepoints=tuple(sorted(found, key=lambda savepoint: savepoint.taken_at, reverse=True)),
+        story=(f"the ledger has {len(ledger)}", *where, *stored.not_listed),
+    )
+
+
+def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:
+    stored_by_path = {_plain(savepoint.path): savepoint for savepoint in stored.savepoints}
     known = {_plain(savepoint.path) for savepoint in ledger}
     listed = [
-        _merged(savepoint, stored_by_path.get(_plain(savepoint.path))) for savepoint in ledger
+        _merged(savepoint, stored_by_path.get(_plain(savepoint.path)), stored.listed)
+        for savepoint in ledger
     ]
     strangers = [
         replace(savepoint, is_stored=True)
         for path, savepoint in stored_by_path.items()
         if path not in known
     ]
-    return sorted(listed + strangers, key=lambda savepoint: savepoint.taken_at, reverse=True)
+    return listed + strangers
 
 
-def _merged(savepoint: Savepoint, stored: Savepoint | None) -> Savepoint:
+def _merged(
+    savepoint: Savepoint, stored: Savepoint | None, directories: tuple[str, ...]
+) -> Savepoint:
     if stored is None:
-        return replace(savepoint, is_stored=False)
+        looked = any(_is_below(savepoint.path, directory) for directory in directories)
+        return replace(savepoint, is_stored=False if looked else None)
     size_bytes = savepoint.size_bytes if stored.size_bytes is None else stored.size_bytes
     return replace(savepoint, is_stored=True, size_bytes=size_bytes)
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return _plain(path).startswith(f"{_plain(directory).rstrip('/')}/")
 
 
 def _plain(path: str) -> str:

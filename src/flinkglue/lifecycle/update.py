@@ -6,10 +6,10 @@ not come to run, the old one comes back from the same state.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.backend import SavepointFailed
+from flinkglue.lifecycle.backend import CannotList, SavepointFailed
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
@@ -67,7 +67,7 @@ def _roll_back(
     end_launched(tx, "new")
     story = f"the new job did not come to run: {new_failure}"
     if plan["old_spec"] is None or return_to is None:
-        what = "no retained state" if return_to is None else "nothing that ran before"
+        what = "no known retained state" if return_to is None else "nothing that ran before"
         failure = f"{story}. No job runs now: there is {what} to return to"
         return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
     old_spec = spec_of(plan["old_spec"])
@@ -102,7 +102,9 @@ def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) 
             failure=f"{error}. The old job goes on",
             savepoint_path=error.path,
         )
-    kept = tx.once("kept_state", lambda: error.path or _kept_state(tx, plan["job_id"], view))
+    kept = tx.once(
+        "kept_state", lambda: error.path or _told(tx, _kept_state(tx, plan["job_id"], view))
+    )
     return _roll_back(tx, plan, str(error), kept)
 
 
@@ -111,21 +113,36 @@ def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
 
     def end() -> str | None:
         ended = tx.backend.cancel(plan["job_id"]) if plan["job_id"] else None
-        return _kept_state(tx, plan["job_id"], ended) or plan["kept_state"]
+        return _told(tx, _kept_state(tx, plan["job_id"], ended)) or plan["kept_state"]
 
     kept = tx.once("kept_state", end)
     tx.say(f"the old job {plan['job_id']} has ended; its newest retained state is {kept}")
     return kept
 
 
-def _kept_state(tx: Transaction, job_id: str, view: JobView | None) -> str | None:
-    if view is not None:
-        return view.kept_state
-    if not job_id or not tx.backend.can_read_storage():
-        return None
+class _Kept(NamedTuple):
+    """The newest state to go on from, or why nobody here can know it."""
+
+    path: str | None
+    unseen: str = ""
+
+
+def _kept_state(tx: Transaction, job_id: str, view: JobView | None) -> _Kept:
+    if view is not None or not job_id:
+        return _Kept(view.kept_state if view else None)
+    try:
+        newest = tx.backend.newest_checkpoint(job_id)
+    except CannotList as error:
+        # It may have a newer state than the one that it began with: that is for a person to name.
+        return _Kept(None, f"the checkpoints of job {job_id} are not known: {error}")
     record = tx.record()
-    began_with = record.restored_from if record.job_id == job_id else None
-    return tx.backend.newest_checkpoint(job_id) or began_with
+    return _Kept(newest or (record.restored_from if record.job_id == job_id else None))
+
+
+def _told(tx: Transaction, kept: _Kept) -> str | None:
+    if kept.unseen:
+        tx.say(kept.unseen)
+    return kept.path
 
 
 def _plan_update(tx: Transaction) -> dict[str, Any]:
@@ -146,8 +163,10 @@ def _plan_last_state(tx: Transaction) -> dict[str, Any]:
         )
     plan = _plan(tx, view)
     if not plan["kept_state"] and not plan["savepoint_path"]:
+        unseen = f"; {plan['unseen']}" if plan["unseen"] else ""
         raise tx.refuse(
-            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended",
+            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended"
+            f"{unseen}",
             f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
             "directory, or name a savepoint or checkpoint with savepoint_path.",
         )
@@ -168,13 +187,15 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
     old_spec = known_spec if _must_be_able_to_return(tx, view) else None
     if _must_be_able_to_return(tx, view):
         _check_way_back(tx, new_spec, old_spec)
+    kept = _kept_state(tx, job_id, view)
     return {
         "job_id": job_id,
         "spec": spec_document(new_spec),
         "old_spec": spec_document(old_spec) if old_spec else None,
         "changes": [vars(change) for change in changes],
         "savepoint_path": tx.request.savepoint_path,
-        "kept_state": _kept_state(tx, job_id, view),
+        "kept_state": kept.path,
+        "unseen": kept.unseen,
     }
 
 
