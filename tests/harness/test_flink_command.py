@@ -210,17 +210,8 @@ def test_a_pipeline_deploys_the_flows(pipeline: Path) -> None:
     assert blocks[-1] == "register"
 
 
-def test_the_pipelines_have_the_shape_that_their_services_want() -> None:
-    """Azure: steps under a trigger; GitHub: jobs with a runner and steps under on."""
+def test_what_a_pipelines_jobs_wait_for_exists() -> None:
+    """The services' schemas, which other tests check, do not look at names."""
     azure, github = (yaml.load(path.read_text(), Loader=yaml.BaseLoader) for path in PIPELINES)
-    assert {"trigger", "parameters", "stages"} <= azure.keys()
-    for stage in azure["stages"]:
-        for job in stage["jobs"]:
-            steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
-            assert all({"script", "task", "checkout"} & step.keys() for step in steps)
-    assert {"name", "on", "permissions", "jobs"} <= github.keys()
-    for job in github["jobs"].values():
-        assert job["runs-on"]
-        assert all({"run", "uses"} & step.keys() for step in job["steps"])
-        needed = job.get("needs", [])
-        assert set([needed] if isinstance(needed, str) else needed) <= github["jobs"].keys()
+    assert azure["stages"][1]["dependsOn"] == azure["stages"][0]["stage"]
+    assert github["jobs"]["update"]["needs"] in github["jobs"]
