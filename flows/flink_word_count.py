@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect import flow, runtime
 
@@ -13,9 +13,10 @@ from flinkglue.azure.job_state import WaitUntil
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.run_job import RunJob
+from flinkglue.lifecycle.interrupted import OnCancel
 from tasks.azure import get_token
 from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
-from tasks.flink_hooks import tell_of_running_job
+from tasks.flink_hooks import SubmittedBy
 
 ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 INPUT = "/opt/flink/LICENSE"
@@ -36,7 +37,7 @@ def _cluster(
     return block.at(FlinkClusterId(subscription, rg, poolNm, clusterNm))
 
 
-_tell_of_running_job = tell_of_running_job(
+_submitted = SubmittedBy(
     cluster_of=lambda parameters: _cluster(**parameters), job_name_of=lambda parameters: JOB_NAME
 )
 
@@ -44,8 +45,8 @@ _tell_of_running_job = tell_of_running_job(
 @flow(
     name="flink-word-count",
     flow_run_name="{jarName} on {clusterNm}",
-    on_cancellation=[_tell_of_running_job],
-    on_crashed=[_tell_of_running_job],
+    on_cancellation=[_submitted.end_as_asked()],
+    on_crashed=[_submitted.tell_what_is_left()],
 )
 def flink_word_count(
     jarName: JarName,
@@ -55,6 +56,7 @@ def flink_word_count(
     poolNm: ResourceName,
     clusterNm: ResourceName,
     clusterBlock: HDInsightFlinkCluster | str = "hdinsight-flink",
+    on_cancel: Literal[OnCancel.CANCEL, OnCancel.LEAVE] = OnCancel.CANCEL,
 ) -> dict[str, Any]:
     """Count the words of Flink's licence on an HDInsight on AKS cluster, and show them.
 
@@ -67,6 +69,8 @@ def flink_word_count(
         clusterNm: The cluster's name.
         clusterBlock: The HDInsight Flink Cluster block that says how to sign in and where ARM is.
             The names above decide which cluster is used.
+        on_cancel: What becomes of the job when this run is cancelled: cancel ends it and waits
+            until it has ended; leave lets it count on.
     """
     cluster = _cluster(clusterBlock, subscription, rg, poolNm, clusterNm)
     flow_run_id = str(runtime.flow_run.id)

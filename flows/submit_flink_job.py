@@ -23,11 +23,12 @@ from flinkglue.azure.inputs import (
 from flinkglue.azure.job_state import WaitUntil
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.run_job import RunJob
+from flinkglue.lifecycle.interrupted import OnCancel
 from tasks.azure import get_token, upload_flink_jar
 from tasks.flink import submit_flink_job, wait_for_flink_job
-from tasks.flink_hooks import tell_of_running_job
+from tasks.flink_hooks import SubmittedBy
 
-_tell_of_running_job = tell_of_running_job(
+_submitted = SubmittedBy(
     cluster_of=lambda parameters: block_of(HDInsightFlinkCluster, "cluster", parameters["cluster"]),
     job_name_of=lambda parameters: str(parameters["job_name"]),
 )
@@ -36,8 +37,8 @@ _tell_of_running_job = tell_of_running_job(
 @flow(
     name="submit-flink-job",
     flow_run_name="{job_name}: {jar_name}",
-    on_cancellation=[_tell_of_running_job],
-    on_crashed=[_tell_of_running_job],
+    on_cancellation=[_submitted.end_as_asked()],
+    on_crashed=[_submitted.tell_what_is_left()],
 )
 def submit_flink_job_flow(
     job_name: JobNamePrefix,
@@ -54,6 +55,7 @@ def submit_flink_job_flow(
     deadline_minutes: DeadlineMinutes = 30,
     local_jar_path: str = "",
     storage_block: str = "flink-storage",
+    on_cancel: OnCancel = OnCancel.LEAVE,
 ) -> dict[str, Any]:
     """Submit a jar as a Flink job, and wait until it is submitted, really runs, or has finished.
 
@@ -72,6 +74,9 @@ def submit_flink_job_flow(
         deadline_minutes: The longest time to wait; the job goes on when it passes.
         local_jar_path: A jar on the worker's machine to upload to the directory first.
         storage_block: The Azure Blob Storage Credentials block for that upload.
+        on_cancel: What becomes of the job when this run is cancelled: leave lets it run;
+            stop_with_savepoint and cancel end it, and that is waited for. The log names the
+            savepoint.
     """
     chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
     request = RunJob.new(

@@ -7,11 +7,12 @@ being interrupted and repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import State
@@ -19,6 +20,7 @@ from prefect.utilities.callables import get_parameter_defaults
 
 from blocks.flink_choice import cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError
+from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import last_intent
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -29,6 +31,10 @@ from tasks.journal import variable_store
 
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
 Asked = Callable[[dict[str, Any]], AskedAction]
+Act = Callable[[Interrupted, dict[str, Any]], object]
+
+# Parameters of an older deployment may not fit, and Prefect's own API may not answer.
+CANNOT_TELL = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
 
 
 def asked_by(flow_run_id: object, asked: AskedAction) -> str:
@@ -44,8 +50,10 @@ def end_as_asked(asked_of: Asked) -> Hook:
     """
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        with _interrupted(flow, flow_run, asked_of) as (interrupted, parameters):
+        def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
             interrupted.after_cancellation(OnCancel(parameters["on_cancel"]))
+
+        _settle(flow, flow_run, asked_of, end)
 
     hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
     return hook
@@ -59,17 +67,13 @@ def tell_what_is_left(asked_of: Asked) -> Hook:
     """
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        with _interrupted(flow, flow_run, asked_of) as (interrupted, _):
-            interrupted.what_is_left()
+        _settle(flow, flow_run, asked_of, lambda interrupted, _: interrupted.what_is_left())
 
     hook.__name__ = "tell_what_is_left"
     return hook
 
 
-@contextmanager
-def _interrupted(
-    flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked
-) -> Iterator[tuple[Interrupted, dict[str, Any]]]:
+def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) -> None:
     logger = flow_run_logger(flow_run, flow)
     try:
         # A deployment's run does not name the parameters that were left as they are.
@@ -93,6 +97,9 @@ def _interrupted(
                 options=manner.options(cluster),
                 clock=clock,
             )
-            yield interrupted, parameters
-    except FlinkGlueError as fault:
-        logger.error("Look at the job yourself; what runs could not be settled: %s", fault)
+            act(interrupted, parameters)
+    except CANNOT_TELL as fault:
+        logger.error(
+            "Look at the job yourself; what runs could not be settled: %s",
+            in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
+        )

@@ -1,4 +1,9 @@
-"""What happens to a job when its flow run is cancelled or crashes: it goes on, and that is said."""
+"""What happens to a submitted job when its flow run is cancelled or crashes, and that it is said.
+
+Prefect runs an on_cancellation hook in the flow's process, ends that process when it takes longer
+than 30 s, and runs the hook again in the worker's. So it knows nothing but the flow run, finds the
+job by the name that belongs to it, and bears being interrupted and repeated.
+"""
 
 from __future__ import annotations
 
@@ -7,65 +12,92 @@ from typing import Any
 
 import httpx
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import State
+from prefect.utilities.callables import get_parameter_defaults
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.links import portal_link
 from flinkglue.azure.names import job_name_for
-from flinkglue.azure.submission import Submission
-from flinkglue.errors import FlinkGlueError
+from flinkglue.azure.submitted_job import SubmittedJob
 from flinkglue.http_faults import in_words
+from flinkglue.lifecycle.interrupted import OnCancel
+from tasks.flink_action_hooks import CANNOT_TELL
 
 Parameters = dict[str, Any]
+Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
 
-# Parameters of an older deployment may not fit, and Prefect's own API may not answer.
-_CANNOT_TELL = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
+Act = Callable[[SubmittedJob, HDInsightFlinkCluster, Parameters], None]
 
 
-def tell_of_running_job(
-    cluster_of: Callable[[Parameters], HDInsightFlinkCluster],
-    job_name_of: Callable[[Parameters], str],
-) -> Callable[[Flow[Any, Any], FlowRun, State[Any]], None]:
-    """A hook that logs which job the flow run left behind, with its id and link.
-
-    The hook may run in another process than the flow, so it knows nothing but the flow run: the
-    job is found by the name that belongs to it.
+class SubmittedBy:
+    """Finds the job that a flow run submitted.
 
     Args:
         cluster_of: The cluster that the parameters mean.
         job_name_of: The beginning of the job's name.
     """
 
-    def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    def __init__(
+        self,
+        cluster_of: Callable[[Parameters], HDInsightFlinkCluster],
+        job_name_of: Callable[[Parameters], str],
+    ) -> None:
+        self._cluster_of = cluster_of
+        self._job_name_of = job_name_of
+
+    def end_as_asked(self) -> Hook:
+        """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says."""
+
+        def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+            def end(job: SubmittedJob, cluster: HDInsightFlinkCluster, asked: Parameters) -> None:
+                on_cancel = OnCancel(asked["on_cancel"])
+                if on_cancel is OnCancel.LEAVE:
+                    _tell_of(job, cluster, state)
+                else:
+                    job.end(on_cancel)
+
+            self._settle(flow, flow_run, end)
+
+        hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
+        return hook
+
+    def tell_what_is_left(self) -> Hook:
+        """A hook that logs which job the flow run left behind, with its id and link."""
+
+        def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+            self._settle(flow, flow_run, lambda job, cluster, _: _tell_of(job, cluster, state))
+
+        hook.__name__ = "tell_what_is_left"
+        return hook
+
+    def _settle(self, flow: Flow[Any, Any], flow_run: FlowRun, act: Act) -> None:
         logger = flow_run_logger(flow_run, flow)
         try:
-            parameters = flow.validate_parameters(flow_run.parameters)
-            name = job_name_for(job_name_of(parameters), str(flow_run.id))
-            cluster = cluster_of(parameters)
+            # A deployment's run does not name the parameters that were left as they are.
+            given = get_parameter_defaults(flow.fn) | flow_run.parameters
+            parameters = flow.validate_parameters(given)
+            name = job_name_for(self._job_name_of(parameters), str(flow_run.id))
+            cluster = self._cluster_of(parameters)
             with cluster.get_client() as arm:
-                job = Submission().find(arm, cluster.cluster_id, name)
-        except _CANNOT_TELL as fault:
+                job = SubmittedJob(arm, cluster.cluster_id, name, logger.warning)
+                act(job, cluster, parameters)
+        except CANNOT_TELL as fault:
             logger.error(
-                "Look whether a Flink job of flow run %s still runs; it could not be asked for: %s",
+                "Look whether a Flink job of flow run %s still runs; it could not be settled: %s",
                 flow_run.id,
                 in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
             )
-            return
-        if job is None:
-            logger.info("No job %s is in the list of %s.", name, cluster.cluster_id)
-            return
-        logger.warning(
-            "This run is %s; its Flink job %s (id %s) was last %s and is left as it is: %s",
-            state.name,
-            name,
-            job.job_id,
-            job.status,
-            portal_link(cluster.cluster_id, cluster.portal_url),
-        )
 
-    # Prefect names hooks in its log by this.
-    hook.__name__ = "tell_of_running_job"
-    return hook
+
+def _tell_of(job: SubmittedJob, cluster: HDInsightFlinkCluster, state: State[Any]) -> None:
+    row = job.find()
+    if row is None:
+        job.tell(f"No job {job.job_name} is in the list of {cluster.cluster_id}.")
+        return
+    link = portal_link(cluster.cluster_id, cluster.portal_url)
+    job.tell(
+        f"This run is {state.name}; its Flink job {job.job_name} (id {row.job_id}) was last "
+        f"{row.status} and is left as it is: {link}"
+    )

@@ -23,6 +23,8 @@ JOB_ID = "8f1f2b3c4d5e6f708192a3b4c5d6e7f8"
 OPERATION_ID = "6A2D-guid*0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF"
 SIGNATURE = "t=638412&c=MIIH%2bzCC%2F~x&s=a%2Bb/c=="
 
+FAILED_ACTION = {"actionResult": "FAILED", "jobOutput": "java.io.IOException: disk is full"}
+
 Answer = httpx.Response | Exception
 
 
@@ -67,6 +69,8 @@ class AzureOnTheWire:
             "reader": "secret-of-the-reader",
             "contributor": "secret-of-the-contributor",
         }
+        self.action_result = "SUCCESS"  # how actions on listed jobs end
+        self._ends: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._hidden: list[tuple[int, dict[str, Any]]] = []
         self._polled = 0
 
@@ -136,14 +140,28 @@ class AzureOnTheWire:
 
     def _run_job(self, request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)["properties"]
-        row = self.row(asked["jobName"], status=self.job_status, jarName=asked["jarName"])
-        self._hidden.append((self.lists_after, row))
+        if asked["action"] == "NEW":
+            row = self.row(asked["jobName"], status=self.job_status, jarName=asked["jarName"])
+            self._hidden.append((self.lists_after, row))
+        else:
+            self._act(asked)
         where = (
             f"{self.endpoint}/subscriptions/s/providers/Microsoft.HDInsight/locations/WESTUS2"
             f"/operationStatuses/{OPERATION_ID}?api-version=2024-05-01-preview&{SIGNATURE}"
         )
         headers = {"Location": where, "Azure-AsyncOperation": where}
         return httpx.Response(202, content=b"null", headers=headers)
+
+    def _act(self, asked: dict[str, Any]) -> None:
+        """The row shows the action in progress at the next look, and its end at the one after."""
+        (row,) = (r for r in self.rows if r["properties"]["jobName"] == asked["jobName"])
+        path = f"abfs://c@a.dfs.core.windows.net/savepoints/{asked['jobName']}"
+        ends = {
+            "CANCEL": {"status": "CANCELED"},
+            "STOP": {"status": "STOPPED", "lastSavePoint": path},
+        }
+        row["properties"] |= {"action": asked["action"], "actionResult": "IN_PROGRESS"}
+        self._ends.append((row, ends[asked["action"]] | {"actionResult": self.action_result}))
 
     def _list(self, request: httpx.Request) -> httpx.Response:
         self.rows += [row for looks, row in self._hidden if looks <= 0]
@@ -154,7 +172,11 @@ class AzureOnTheWire:
             for r in self.rows
             if not only or (r.get("properties") or {}).get("jobName") in (only, None)
         ]
-        return httpx.Response(200, json={"value": rows})
+        answer = httpx.Response(200, json={"value": rows})
+        for row, end in self._ends:
+            row["properties"] |= end if end["actionResult"] == "SUCCESS" else FAILED_ACTION
+        self._ends.clear()
+        return answer
 
     def _operation(self) -> httpx.Response:
         status = self.polls[min(self._polled, len(self.polls) - 1)]

@@ -11,8 +11,14 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+)
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
@@ -92,6 +98,14 @@ def artifacts_of(state: State[Any]) -> dict[str, Any]:
     with get_client(sync_client=True) as prefect:
         found = prefect.read_artifacts(artifact_filter=wanted)
     return {a.key: a.data for a in sorted(found, key=lambda a: a.created) if a.key}
+
+
+def logs_of(flow_run_id: Any) -> list[str]:
+    """A flow run's log lines as the server has them."""
+    APILogHandler().flush()
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as prefect:
+        return [line.message for line in prefect.read_logs(wanted)]
 
 
 def flow_run_of(state: State[Any]) -> FlowRun:
@@ -211,6 +225,27 @@ def test_savepoints_are_listed(
     page = artifacts_of(state)["flink-action"]
     assert "1. file:/state/savepoints cannot be listed from here" in page
     assert [row["path"] for row in state.result()["savepoints"]] == paths[::-1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"cluster": "flink-rest-cluster/gone"}, "cluster: 'gone' is not accepted"),
+        ({"on_cancel": "forget"}, "on_cancel"),
+    ],
+)
+def test_a_hook_that_cannot_tell_says_so(
+    cluster: FlinkRestCluster, jar: Jars, job_name: str, parameters: dict[str, str], why: str
+) -> None:
+    """The parameters may be those of an older deployment, and a block may be gone."""
+    state = act(Action.NEW, job_name, jar=jar())
+    flow_run = flow_run_of(state)
+    flow_run.parameters = {"action": "NEW", "job_name": job_name, **parameters}
+    for hook in (*flink_job_action.on_cancellation_hooks, *flink_job_action.on_crashed_hooks):
+        hook(flink_job_action, flow_run, Cancelling())
+    told = [line for line in logs_of(flow_run.id) if "could not be settled" in line]
+    assert len(told) == 2
+    assert why in told[0]
 
 
 @pytest.mark.parametrize("on_cancel", ["leave", "stop_with_savepoint"])

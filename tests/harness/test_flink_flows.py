@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterTypeError
+from prefect.flows import Flow
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, State
@@ -385,6 +387,63 @@ def test_a_cancelled_run_tells_which_job_goes_on(account: AzureOnTheWire) -> Non
     assert "portal.azure.com" in lines[0]
 
 
+def cancelled(flow: Flow[Any, Any], account: AzureOnTheWire, **given: Any) -> list[str]:
+    """The log of a run that the worker has cancelled while its job ran on."""
+    account.flink_job = flink_job("RUNNING", RUNNING=2)
+    flow_run_id = flow(**given, return_state=True).state_details.flow_run_id
+    with get_client(sync_client=True) as prefect:
+        flow_run = prefect.read_flow_run(flow_run_id)
+    flow_run.parameters = given  # as a deployment's run has them, without defaults
+    (hook,) = flow.on_cancellation_hooks
+    for _ in range(2):  # in the flow's process, and again in the worker's
+        hook(flow, flow_run, Cancelled())
+    return logs_of(flow_run_id)
+
+
+def actions_sent(account: AzureOnTheWire) -> list[str]:
+    bodies = [json.loads(request.content) for request in account.sent("POST", "runJob")]
+    return [body["properties"]["action"] for body in bodies]
+
+
+@pytest.mark.parametrize(
+    ("on_cancel", "action", "end"),
+    [
+        ("cancel", "CANCEL", "is CANCELED."),
+        ("stop_with_savepoint", "STOP", "has stopped with the savepoint abfs://c@a.dfs"),
+    ],
+)
+def test_a_cancelled_run_ends_its_job_as_asked(
+    account: AzureOnTheWire, on_cancel: str, action: str, end: str
+) -> None:
+    """Asked for once, through ARM, and waited for until the list shows the end."""
+    lines = cancelled(submit_flink_job_flow, account, **ANY_JOB, on_cancel=on_cancel)
+    assert actions_sent(account) == ["NEW", action]
+    assert sum(f"(id {JOB_ID}) {end}" in line for line in lines) >= 1
+    assert lines[-1].endswith("there is nothing to end.")
+
+
+def test_a_cancelled_word_count_is_cancelled(account: AzureOnTheWire) -> None:
+    """With the published JSON as it is: a batch job that nobody waits for has no use."""
+    account.job_status = "FAILED"  # so that the run ends, and its job can be made to live
+    account.rows.clear()
+    flow_run = flow_run_of(flink_word_count(**PUBLISHED, return_state=True))
+    account.rows[0]["properties"]["status"] = "RUNNING"
+    flow_run.parameters = PUBLISHED
+    (hook,) = flink_word_count.on_cancellation_hooks
+    hook(flink_word_count, flow_run, Cancelled())
+    assert actions_sent(account) == ["NEW", "CANCEL"]
+    assert any("is CANCELED." in line for line in logs_of(flow_run.id))
+
+
+def test_a_job_that_cannot_be_cancelled_is_told_with_the_reason(account: AzureOnTheWire) -> None:
+    """The action's own failure, and where to look."""
+    account.action_result = "FAILED"
+    lines = cancelled(submit_flink_job_flow, account, **ANY_JOB, on_cancel="cancel")
+    told = [line for line in lines if "could not be settled" in line]
+    assert told
+    assert all("disk is full" in line for line in told)
+
+
 @pytest.mark.parametrize(
     "parameters", [{}, ANY_JOB | {"job_name": ""}, ANY_JOB | {"cluster": "no-such-block"}]
 )
@@ -396,7 +455,7 @@ def test_a_hook_that_cannot_tell_says_so(
     flow_run.parameters = parameters
     (hook,) = submit_flink_job_flow.on_crashed_hooks
     hook(submit_flink_job_flow, flow_run, Cancelled())
-    assert [line for line in logs_of(flow_run.id) if "could not be asked for" in line]
+    assert [line for line in logs_of(flow_run.id) if "could not be settled" in line]
 
 
 def test_a_hook_survives_that_prefect_itself_does_not_answer(account: AzureOnTheWire) -> None:

@@ -99,6 +99,8 @@ def test_a_block_can_be_chosen_named_or_referred_to() -> None:
         (submit_flink_job_flow, {"args": ["two words"]}, "args"),
         (submit_flink_job_flow, {"wait_until": "tomorrow"}, "wait_until"),
         (submit_flink_job_flow, {"deadline_minutes": 0}, "deadline_minutes"),
+        (submit_flink_job_flow, {"on_cancel": "forget"}, "on_cancel"),
+        (flink_word_count, {"on_cancel": "stop_with_savepoint"}, "on_cancel"),
     ],
     ids=str,
 )
