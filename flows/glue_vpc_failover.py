@@ -42,9 +42,8 @@ from tasks.glue import (
     prioritize_connections,
     read_script_output,
     run_glue_job,
-    show_job_run,
-    show_ranking,
 )
+from tasks.glue_page import show_job_run, show_ranking
 from tasks.policy import failed_at
 
 DEFAULT_CREDENTIALS = "aws"

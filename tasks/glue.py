@@ -6,11 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
@@ -26,12 +22,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.report import (
-    RunOutput,
-    job_run_markdown,
-    ranking_description,
-    ranking_rows,
-)
+from flinkglue.glue.report import RunOutput, ranking_rows
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
@@ -198,20 +189,3 @@ def read_script_output(aws_credentials: AwsCredentials, run: JobRun) -> RunOutpu
         get_run_logger().warning("The logs cannot be shown: %s", failed)
         return RunOutput(note=f"The logs cannot be shown: {failed}")
     return RunOutput(output, error, "" if output else "The script wrote nothing.")
-
-
-def show_ranking(ranking: Ranking) -> None:
-    """The ranking as a table on the run's page."""
-    create_table_artifact(
-        ranking_rows(ranking),
-        key="connection-ranking",
-        description=ranking_description(ranking),
-    )
-
-
-def show_job_run(
-    aws_credentials: AwsCredentials, job_name: str, attempts: list[Attempt], output: RunOutput
-) -> None:
-    """The attempts, the run and its output on the run's page."""
-    markdown = job_run_markdown(job_name, attempts, output, connect(aws_credentials).console)
-    create_markdown_artifact(markdown, key="glue-job-run", description=f"Glue job {job_name}")
