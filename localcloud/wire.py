@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+
 from localcloud.faults import FAULT_KINDS, Fault, FaultBook, FaultKind
 from localcloud.request_log import Request, RequestLog
 
@@ -36,6 +38,7 @@ HANG_UP = "localcloud.hang_up"
 """ASGI extension of :mod:`localcloud.serving`: a function that cuts the client's connection."""
 
 _DETAIL = "localcloud.detail"
+_GONE = 499  # for the record alone: the client went away before it had sent its request
 
 
 def request_detail(scope_or_environ: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -119,6 +122,8 @@ class AsgiWire:
         )
         try:
             await self._answer(recording, scope, receive, send)
+        except ClientDisconnect:
+            recording.record(_GONE)
         except Exception:
             recording.record(500)
             raise
@@ -126,9 +131,17 @@ class AsgiWire:
     async def _answer(
         self, recording: _Recording, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        gone = False
+
+        async def receive_and_notice() -> MutableMapping[str, Any]:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
+
         async def send_and_record(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                recording.record(message["status"])
+                recording.record(_GONE if gone else message["status"])
             if not recording.is_fault("drop_after"):
                 await send(message)
 
@@ -139,7 +152,7 @@ class AsgiWire:
             elif recording.is_fault("delay"):
                 await asyncio.sleep(recording.fault.seconds)
         if not recording.is_fault("drop_before"):
-            await app(scope, receive, send_and_record)
+            await app(scope, receive_and_notice, send_and_record)
         if recording.is_fault("drop_before", "drop_after"):
             recording.record(0)
             await _hang_up(scope, receive)

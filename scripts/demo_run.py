@@ -184,7 +184,7 @@ def run_flow(prefect: PrefectStack, deployment: str, parameters: dict[str, Any])
     print(f"    {prefect.page(flow_run_id)}", flush=True)
     run = prefect.wait_for(flow_run_id)
     if run["state_type"] != "COMPLETED":
-        lines = "\n".join(prefect.logs(flow_run_id)[-30:])
+        lines = "\n".join(prefect.whole_log(flow_run_id)[-30:])
         raise DemoFailed(f"{deployment} ended as {run['state_name']}:\n{lines}")
     return flow_run_id
 

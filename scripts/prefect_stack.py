@@ -23,6 +23,7 @@ from localcloud.processes import ChildProcess, tail
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORK_POOL = "flinkglue"
 FINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+LOG_ARRIVES_WITHIN_SECONDS = 30.0
 
 
 class StackFailed(Exception):
@@ -148,6 +149,20 @@ class PrefectStack:
         }
         found = self.api.post("/logs/filter", json=query).raise_for_status().json()
         return [line["message"] for line in found]
+
+    def whole_log(self, flow_run_id: str) -> list[str]:
+        """The log of a flow run that has ended, with what its process wrote last.
+
+        The lines are sent behind the state; the worker's word that the process is gone comes last.
+        """
+        give_up_at = time.monotonic() + LOG_ARRIVES_WITHIN_SECONDS
+        while True:
+            lines = self.logs(flow_run_id)
+            if any("Process for flow run" in line for line in lines):
+                return lines
+            if time.monotonic() > give_up_at:
+                return lines
+            time.sleep(0.2)
 
     def page(self, flow_run_id: str) -> str:
         """The address of a flow run's page in the UI."""

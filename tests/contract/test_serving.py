@@ -1,6 +1,8 @@
 """Recording and faults over real sockets, the same for ASGI and WSGI parts."""
 
 import json
+import logging
+import socket
 import ssl
 import threading
 import time
@@ -16,6 +18,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from werkzeug.wrappers import Response as WsgiResponse
 
+from localcloud.proxy import recording_proxy
 from localcloud.serving import AsgiServer, TlsFiles, WsgiServer
 from localcloud.wire import AsgiWire, Wire, WsgiWire, request_detail
 
@@ -193,3 +196,31 @@ def test_a_taken_port_is_an_error_at_start() -> None:
     with pytest.raises(OSError, match="in use"):
         AsgiServer(Served().asgi(), first.port).start()
     first.stop()
+
+
+def test_a_client_that_goes_away_amid_its_upload_is_recorded_and_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A killed process leaves no traceback in the log of the cloud, and the next one is served."""
+    behind = Served()
+    target = AsgiServer(behind.asgi())
+    target.start()
+    wire = Wire()
+    proxied = recording_proxy(
+        target.url, wire, "front", lambda scope: "Upload", lambda fault, scope: JSONResponse({})
+    )
+    front = AsgiServer(proxied)
+    front.start()
+    try:
+        with socket.create_connection(("127.0.0.1", front.port)) as upload:
+            upload.sendall(b"POST /Put HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        give_up_at = time.monotonic() + 20
+        while not wire.requests.find("front") and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        assert httpx.post(f"{front.url}/Put", content=b"whole").status_code == 200
+    finally:
+        front.stop()
+        target.stop()
+    assert [request.status for request in wire.requests.find("front")] == [499, 200]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert behind.processed == ["/Put"]

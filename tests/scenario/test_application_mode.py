@@ -182,5 +182,5 @@ def test_deployments_create_adopt_and_delete_a_cluster(platform: Platform) -> No
 
     deleted = platform.run(delete, {"cluster_name": name, "confirm_cluster_name": name})
     assert deleted["state_type"] == "COMPLETED", platform.prefect.logs(deleted["id"])
-    assert "has stopped with the savepoint" in str(platform.prefect.logs(deleted["id"]))
+    assert "has stopped with the savepoint" in str(platform.prefect.whole_log(deleted["id"]))
     assert name not in cloud.fault("arm", "applications")

@@ -62,7 +62,7 @@ def test_a_disabled_secret_fails_the_run_by_name(platform: Platform) -> None:
         platform.cloud.fault("keyvault", "enable-secret", name=name)
 
     assert run["state_type"] == "FAILED"
-    said = "\n".join(platform.prefect.logs(run["id"]))
+    said = "\n".join(platform.prefect.whole_log(run["id"]))
     assert name in said
     assert "What to do" in said
     assert platform.cloud.requests("arm", "*RunJob") == []
@@ -132,4 +132,4 @@ def refusal(platform: Platform, deployment: str, parameters: dict[str, object]) 
         return answer.text
     run = platform.prefect.wait_for(answer.json()["id"])
     assert run["state_type"] == "FAILED"
-    return "\n".join([run["state"]["message"], *platform.prefect.logs(run["id"])])
+    return "\n".join([run["state"]["message"], *platform.prefect.whole_log(run["id"])])

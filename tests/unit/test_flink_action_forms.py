@@ -90,7 +90,7 @@ def test_a_cluster_can_be_chosen_named_or_referred_to(flow: Flow[Any, Any], clus
         (flink_watch, {"most_relaunches": 0}, "most_relaunches"),
         (flink_watch, {"every_seconds": 0}, "every_seconds"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_bad_input_is_refused_when_the_run_is_made(
     flow: Flow[Any, Any], changed: dict[str, Any], field: str

@@ -102,7 +102,7 @@ def test_a_block_can_be_chosen_named_or_referred_to() -> None:
         (submit_flink_job_flow, {"on_cancel": "forget"}, "on_cancel"),
         (flink_word_count, {"on_cancel": "stop_with_savepoint"}, "on_cancel"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_bad_input_is_refused_when_the_run_is_made(
     flow: Flow[Any, Any], changed: dict[str, Any], field: str
