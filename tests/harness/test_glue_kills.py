@@ -162,7 +162,6 @@ class Killer:
         self._rng = rng
         self._log = log
         self.kills: Counter[str] = Counter()
-        self.story: list[str] = []
 
     def execute(self, flow_run_id: UUID) -> FlowRun:
         """Start processes until one ends by itself; the flow run as that one left it."""
@@ -184,7 +183,7 @@ class Killer:
         assert process.pid
         how = "not"
         if doomed and may_be_killed and by_call:
-            how = f"at call {at_call}, {'processed' if processed else 'dropped'}"
+            how = f"at call {at_call} ({'processed' if processed else 'dropped'})"
             self._faults.arm(process.pid, at_call, processed)
         elif doomed and may_be_killed:
             how = f"after {after_seconds:.2f} s"
@@ -194,7 +193,7 @@ class Killer:
         self._faults.disarm()
         assert process.exitcode is not None, f"flow run {flow_run_id} does not end"
         killed = process.exitcode == -signal.SIGKILL
-        self.story.append(f"{flow_run_id}: {how}, exit code {process.exitcode}")
+        print(f"flow run {flow_run_id}: {how} killed, exit code {process.exitcode}", flush=True)
         self.kills[how.split()[0]] += killed
         process.close()
         return killed
