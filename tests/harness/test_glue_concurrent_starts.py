@@ -24,6 +24,8 @@ from prefect.client.schemas.filters import (
     ArtifactFilterFlowRunId,
     ArtifactFilterKey,
 )
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
@@ -130,14 +132,21 @@ def test_flow_runs_that_start_together_keep_their_orders(
 ) -> None:
     """Each flow run shows on its page the order that its Glue run was started with."""
 
-    def run(seed: int) -> State[Any]:
-        return glue_vpc_failover(
-            job_name="job", connection_names=list(NAMES), seed=seed, return_state=True
-        )
+    names = {"job_name": "job", "connection_names": list(NAMES)}
+    with get_client(sync_client=True) as client:
+        flow_runs = [
+            client.create_flow_run(glue_vpc_failover, parameters={**names, "seed": seed})
+            for seed in range(FLOW_RUNS)
+        ]
+
+    def run(flow_run: FlowRun) -> State[Any]:
+        state = run_flow(glue_vpc_failover, flow_run=flow_run, return_type="state")
+        assert isinstance(state, State)
+        return state
 
     began_at = time.monotonic()
     with ThreadPoolExecutor(FLOW_RUNS) as pool:
-        states = list(pool.map(run, range(FLOW_RUNS)))
+        states = list(pool.map(run, flow_runs))
     print(f"{FLOW_RUNS} flow runs in {time.monotonic() - began_at:.0f} s")
     assert {state.name for state in states} == {"Completed"}
     computed = {state.result()["job_run_id"]: order_on_the_page(state) for state in states}

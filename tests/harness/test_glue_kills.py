@@ -39,7 +39,7 @@ KILLS = int(os.environ.get("GLUE_KILLS", "10"))
 KILLED_SHARE = 0.7
 MOST_CALLS, MOST_SECONDS = 16, 5.0
 LEASE_SECONDS = 4.0
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 600.0
 SCRIPT = "import time; time.sleep(0.5); print('done')"
 
 
