@@ -77,7 +77,7 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
         credentials=contributor,
         arm_endpoint=azure["arm_endpoint"],
         ca_file=ca_file,
-        flink_rest_url=azure["flink_rest_url"],
+        flink_rest_url=azure["cluster_web_url"],
         abfs_credentials="flink-storage",
         state_is_local=True,
     )

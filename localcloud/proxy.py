@@ -40,8 +40,23 @@ def recording_proxy(
         name_operation: The operation's name, from the scope.
         refuse: The service's own answer to a fault.
     """
+    app = passing_on(lambda: target_url, service)
+    return AsgiWire(app, wire, service, name_operation, refuse)
+
+
+def passing_on(
+    target_url: Callable[[], str],
+    service: str,
+    change: Callable[[str, bytes], bytes] | None = None,
+) -> Starlette:
+    """An application that passes everything to another server, and records nothing.
+
+    Args:
+        target_url: The server's address, without a path.
+        service: The service's name.
+        change: What to send for a POST, from its path and body; None: as it is.
+    """
     client = httpx.AsyncClient(
-        base_url=target_url,
         timeout=_TIMEOUT,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2),
         trust_env=False,
@@ -49,11 +64,18 @@ def recording_proxy(
     client.headers.clear()
 
     async def forward(request: Request) -> Response:
+        headers = _end_to_end(request.headers.raw)
+        content: AsyncIterator[bytes] | bytes | None = None
+        if change is not None and _is_json_post(request):
+            content = change(request.url.path, await request.body())
+            headers = [(name, value) for name, value in headers if name != b"content-length"]
+        elif _has_body(request):
+            content = request.stream()
         onward = client.build_request(
             request.method,
-            httpx.URL(target_url).copy_with(raw_path=_raw_path(request.scope)),
-            headers=_end_to_end(request.headers.raw),
-            content=request.stream() if _has_body(request) else None,
+            httpx.URL(target_url()).copy_with(raw_path=_raw_path(request.scope)),
+            headers=headers,
+            content=content,
         )
         try:
             answer = await client.send(onward, stream=True)
@@ -68,16 +90,20 @@ def recording_proxy(
         async with client:
             yield
 
-    app = Starlette(
+    return Starlette(
         routes=[Route("/{path:path}", forward, methods=_METHODS)], lifespan=close_at_the_end
     )
-    return AsgiWire(app, wire, service, name_operation, refuse)
 
 
 def _raw_path(scope: Scope) -> bytes:
     path: bytes = scope["raw_path"]
     query: bytes = scope["query_string"]
     return path + b"?" + query if query else path
+
+
+def _is_json_post(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    return request.method == "POST" and kind.startswith("application/json")
 
 
 def _has_body(request: Request) -> bool:

@@ -13,6 +13,7 @@ from localcloud.azure.arm.jars import BlobJarStore, JarStore
 from localcloud.azure.arm.launch import FlinkFor
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.arm.part import ArmPart
+from localcloud.azure.arm.web import cluster_web
 from localcloud.azure.authority import LocalAuthority
 from localcloud.azure.blob import BlobPart
 from localcloud.azure.directory import Directory
@@ -25,7 +26,7 @@ from localcloud.config import CloudConfig
 from localcloud.flink.config import flink_path
 from localcloud.flink.part import FlinkPart
 from localcloud.part import Part
-from localcloud.wire import Wire
+from localcloud.wire import AsgiApp, Wire
 
 
 class AzureAccount:
@@ -39,6 +40,7 @@ class AzureAccount:
         storage_uri: The storage that the seeded cluster names.
         timings: How long things take.
         applications: The Flinks of clusters in Application Mode; None: they share one with others.
+        web: The web address of the session cluster; None: it has none.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class AzureAccount:
         storage_uri: str,
         timings: AzureTimings | None = None,
         applications: Applications | None = None,
+        web: AsgiApp | None = None,
     ) -> None:
         directory = config.part_dir("azure")
         timings = timings or AzureTimings()
@@ -74,6 +77,7 @@ class AzureAccount:
             flink_for,
             storage_uri,
             applications or NoApplications(),
+            web,
         )
 
 
@@ -105,5 +109,6 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         flink_for=flink_for,
         storage_uri=blob.jar_directory,
         applications=applications,
+        web=cluster_web(flink.url, flink.image_root),
     )
     return [account.entra, account.keyvault, account.arm]

@@ -6,7 +6,7 @@ import logging
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,7 +245,9 @@ def _delete(flink: FlinkLifecycleClient, jar_id: str) -> None:
 
 def pod_arguments(arguments: str | None, image_root: Path) -> list[str]:
     """The words of ``args``; paths of the pods' file system lead into the image directory."""
-    return [
-        f"{image_root}{word}" if word.startswith(_POD_DIRECTORIES) else word
-        for word in (arguments or "").split()
-    ]
+    return pod_words((arguments or "").split(), image_root)
+
+
+def pod_words(words: Iterable[str], image_root: Path) -> list[str]:
+    """Arguments as a list; paths of the pods' file system lead into the image directory."""
+    return [f"{image_root}{word}" if word.startswith(_POD_DIRECTORIES) else word for word in words]

@@ -27,7 +27,8 @@ from localcloud.azure.tls_part import TlsPart
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
 from localcloud.part import Operation
-from localcloud.wire import Wire
+from localcloud.serving import AsgiServer
+from localcloud.wire import AsgiApp, Wire
 
 _NODE_SIZE = "Standard_D8ds_v5"
 
@@ -47,6 +48,7 @@ class ArmPart(TlsPart):
         flink_for: The Flink behind a cluster.
         storage_uri: The storage that the seeded cluster names.
         applications: The Flinks of clusters in Application Mode.
+        web: The web address of the session cluster; None: it has none.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class ArmPart(TlsPart):
         flink_for: FlinkFor,
         storage_uri: str,
         applications: Applications,
+        web: AsgiApp | None = None,
     ) -> None:
+        self._web = AsgiServer(web) if web else None
         self._applications = applications
         self._launcher = JobLauncher(jars, flink_for)
         self._seed = seed
@@ -76,9 +80,17 @@ class ArmPart(TlsPart):
         gateway = ArmGateway(self._api, tokens, assignments, entra_url)
         super().__init__("arm", gateway.app(wire), config, authority)
 
+    def start(self) -> None:
+        """Return when connections are accepted; see ``TlsPart``."""
+        super().start()
+        if self._web is not None:
+            self._web.start()
+
     def stop(self) -> None:
-        """Close the listener, then wait for submissions that are under way."""
+        """Close the listeners, then wait for submissions that are under way."""
         super().stop()
+        if self._web is not None:
+            self._web.stop()
         self._launcher.close()
         self._applications.stop()
 
@@ -95,6 +107,7 @@ class ArmPart(TlsPart):
                     "cluster_pool_name": seed.cluster_pool_name,
                     "cluster_name": seed.cluster_name,
                     "location": seed.location,
+                    **({"cluster_web_url": self._web.url} if self._web else {}),
                 }
             },
         }
@@ -122,7 +135,8 @@ class ArmPart(TlsPart):
             "shape is not published. What LAST_STATE_UPDATE and RE_LAUNCH do is inferred from "
             "their names: both start from the latest completed checkpoint.",
             "Words of runJob's args that begin with /opt/flink/ or /tmp/ lead into the image "
-            "directory of the Flink part, which stands for the file system of the cluster's pods.",
+            "directory of the Flink part, which stands for the file system of the cluster's pods. "
+            "So do those of plans and jobs that are asked of the session cluster's web address.",
             "savepoint.directory and pipeline.* of flinkConfiguration have no effect: savepoints "
             "go to the directory of the Flink part.",
             "Clusters of other types than Flink, upgrades, rollbacks, histories and libraries.",
