@@ -104,7 +104,8 @@ class FlinkRestCluster(Block):
     ca_file: str | None = Field(
         default=None,
         title="CA file",
-        description="A PEM file of certificates to trust instead of the platform's own.",
+        description="A PEM file of certificates to trust instead of the platform's own; for jars "
+        "at https://, besides them.",
         examples=["/etc/ssl/certs/company-ca.pem"],
     )
     savepoint_directory: str | None = Field(
@@ -210,7 +211,7 @@ class FlinkRestCluster(Block):
             )
 
     def _storages(self) -> Storages:
-        return Storages(self.s3_credentials, self.abfs_credentials)
+        return Storages(self.s3_credentials, self.abfs_credentials, self.ca_file)
 
     def _auth(self) -> httpx.Auth | None:
         if self.sign_in is FlinkSignIn.BASIC and self.user_name and self.password:

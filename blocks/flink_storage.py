@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.loading import block_of
+from flinkglue.flink.https_files import HttpsFiles
 from flinkglue.flink.jars import Fetch
 from flinkglue.flink.state_storage import ListFiles, StateStorage, StoredFile, local_files
 
@@ -27,14 +28,16 @@ class Storages:
     Args:
         s3_credentials: The name of an AWS Credentials block.
         abfs_credentials: The name of an Azure Blob Storage Credentials block.
+        ca_file: A PEM file of certificates to trust for ``https`` besides the platform's own.
     """
 
     s3_credentials: str | None = None
     abfs_credentials: str | None = None
+    ca_file: str | None = None
 
     def fetchers(self) -> dict[str, Fetch]:
         """How to read jars, by scheme."""
-        found: dict[str, Fetch] = {}
+        found: dict[str, Fetch] = {"https": HttpsFiles(self.ca_file).fetch}
         if self.s3_credentials:
             found |= dict.fromkeys(S3_SCHEMES, self._fetch_s3)
         if self.abfs_credentials:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flinkglue.lifecycle.asked import JAR_PATTERN
+
 JobName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
-JarAddress = Annotated[str, Field(pattern=r"^\S+\.jar$")]
+JarAddress = Annotated[str, Field(pattern=JAR_PATTERN)]
 JavaClass = Annotated[str, Field(pattern=r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")]
 JobId = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
 Parallelism = Annotated[int, Field(ge=1, le=32768)]

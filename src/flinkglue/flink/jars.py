@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
-from flinkglue.errors import InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.errors import InvalidInput, NotFound
+from flinkglue.flink.https_files import HttpsFiles
 from flinkglue.lifecycle.models import Jar
 
 Fetch = Callable[[str, Path], None]
 """Writes what lies at an address into a file."""
 
-_CHUNK_BYTES = 1 << 20
 _DIGEST_DIGITS = 16
 
 
@@ -31,7 +29,7 @@ class JarSource:
     """
 
     def __init__(self, fetchers: Mapping[str, Fetch] | None = None) -> None:
-        self._fetchers: dict[str, Fetch] = {"https": fetch_https, **(fetchers or {})}
+        self._fetchers: dict[str, Fetch] = {"https": HttpsFiles().fetch, **(fetchers or {})}
 
     def identify(self, uri: str) -> Jar:
         """The jar that lies there now, with its hash and size.
@@ -78,20 +76,6 @@ class JarSource:
             path = Path(directory) / "job.jar"
             fetch(uri, path)
             yield path
-
-
-def fetch_https(uri: str, path: Path) -> None:
-    """Download it into the file."""
-    try:
-        with httpx.stream("GET", uri, follow_redirects=True, timeout=60) as answer:
-            if answer.is_error:
-                kind = NotFound if answer.status_code == 404 else ServiceUnavailable
-                raise kind("jar source", "GET", uri, "no jar", status=answer.status_code)
-            with path.open("wb") as file:
-                for chunk in answer.iter_bytes(_CHUNK_BYTES):
-                    file.write(chunk)
-    except httpx.TransportError as error:
-        raise ServiceUnavailable("jar source", "GET", uri, str(error)) from error
 
 
 def sha256_of(path: Path) -> str:

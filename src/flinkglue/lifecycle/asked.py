@@ -22,8 +22,19 @@ LAUNCHING = (
 )
 UPDATING = (Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE)
 _FROM_SAVEPOINT = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
-JAR_PATTERN = r"^\S+\.jar$"
+# Neither user and password nor a signature: addresses are written down, and shown.
+JAR_PATTERN = (
+    r"^(https://[^\s/@?#]+/[^\s?#]+|(s3|s3a|s3p|abfs|abfss)://\S+|file:\S+|/\S+|[^\s:]+)\.jar$"
+)
+JAR_ALLOWED = (
+    "a path, https://, s3:// or abfs:// address whose last part ends in .jar, without credentials"
+)
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
+
+
+def _without_credentials(address: str) -> str:
+    plain = re.sub(r"[?#].*", "?…", address)
+    return re.sub(r"^(https?://)[^/]*@", r"\1…@", plain)
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,7 @@ class JobChanges:
 
     def __post_init__(self) -> None:
         if self.jar is not None and not re.fullmatch(JAR_PATTERN, self.jar):
-            raise InvalidInput("jar", self.jar, "an address whose last part ends in .jar")
+            raise InvalidInput("jar", _without_credentials(self.jar), JAR_ALLOWED)
         if self.parallelism is not None and self.parallelism < 1:
             raise InvalidInput("parallelism", self.parallelism, "1 or more")
         if self.restore_mode not in RESTORE_MODES:
