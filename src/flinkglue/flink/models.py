@@ -78,7 +78,7 @@ class TaskCounts:
         for count in counts:
             for state, tasks in count.items():
                 if state.lower() != "total":
-                    added[state.upper()] = added.get(state.upper(), 0) + tasks
+                    added[state.upper()] = added.get(state.upper(), 0) + int(tasks or 0)
         return cls(added)
 
 
@@ -132,14 +132,14 @@ class JobDetails:
         """From ``/jobs/{id}`` or from an entry of ``/jobs/overview``."""
         vertices = tuple(_vertex(vertex) for vertex in answer.get("vertices") or ())
         counts = [vertex.tasks.by_state for vertex in vertices] or [answer.get("tasks") or {}]
-        end_time_ms = answer.get("end-time", -1)
+        end_time_ms = int(answer.get("end-time") or -1)
         return cls(
-            job_id=answer["jid"],
-            name=answer.get("name", ""),
+            job_id=str(answer["jid"]),
+            name=str(answer.get("name") or ""),
             status=JobStatus(answer["state"]),
-            start_time_ms=answer.get("start-time", 0),
+            start_time_ms=int(answer.get("start-time") or 0),
             end_time_ms=end_time_ms if end_time_ms >= 0 else None,
-            duration_ms=answer.get("duration", 0),
+            duration_ms=int(answer.get("duration") or 0),
             tasks=TaskCounts.added_up(counts),
             vertices=vertices,
         )
@@ -147,10 +147,10 @@ class JobDetails:
 
 def _vertex(answer: Mapping[str, Any]) -> Vertex:
     return Vertex(
-        vertex_id=answer["id"],
-        name=answer.get("name", ""),
-        parallelism=answer.get("parallelism", 0),
-        status=answer.get("status", ""),
+        vertex_id=str(answer.get("id") or ""),
+        name=str(answer.get("name") or ""),
+        parallelism=int(answer.get("parallelism") or 0),
+        status=str(answer.get("status") or ""),
         tasks=TaskCounts.added_up([answer.get("tasks") or {}]),
     )
 
