@@ -15,7 +15,7 @@ from typing import Any
 from flinkglue.flink.state_storage import StoredFile
 
 EVENTS_PER_SECOND = 10
-DIRECTORY = "file:/state"
+DIRECTORY = "file:/the state"  # as in a home directory
 CRASH = "java.lang.IllegalStateException: fails after 50 events"
 # A job id that a restarted JobManager takes again, and its TaskManagers do not.
 SPENT_ID = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -335,6 +336,7 @@ def test_rows_of_others_never_stop_a_launch(rows: list[dict[str, Any]]) -> None:
         ('["abfs://c@a.dfs.net/s/savepoint-2", "abfs://c@a.dfs.net/s/savepoint-1/"]', [2, 1]),
         ("abfs://c@a.dfs.net/s/savepoint-1\nabfs://c@a.dfs.net/s/savepoint-2", [1, 2]),
         (r'{"list":["abfs:\/\/c@a.dfs.net\/s\/savepoint-1"]}', [1]),
+        ('"abfs://c@a.dfs.net/s/savepoint-1\\nabfs://c@a.dfs.net/s/savepoint-2"', [1, 2]),
         ("none", []),
     ],
 )
@@ -342,3 +344,11 @@ def test_savepoints_are_read_from_whatever_text_lists_them(output: str, paths: l
     """The shape of LIST_SAVEPOINT's answer is not published."""
     expected = [f"abfs://c@a.dfs.net/s/savepoint-{number}" for number in paths]
     assert listed_savepoints(ArmFlinkJob(job_output=output)) == expected
+
+
+def test_a_savepoint_in_a_directory_with_a_space_is_one_savepoint() -> None:
+    path = "file:/home/a b/local cloud/savepoints/savepoint-0a1b2c-0123456789ab"
+    assert listed_savepoints(ArmFlinkJob(job_output=json.dumps([path, path]))) == [path]
+    assert listed_savepoints(ArmFlinkJob(job_output=json.dumps({path: {"size": 1}}))) == [path]
+    told = ArmFlinkJob(job_output=f"Savepoint completed. Path: {path} (1 KB)")
+    assert savepoint_of(told) == path

@@ -185,7 +185,7 @@ def test_re_launch_is_refused_when_nobody_can_look_for_the_lost_jobs_checkpoints
     world.reads_storage = False
     with pytest.raises(
         Refused,
-        match=r"no retained state .* not known: file:/state/checkpoints/.* cannot be listed",
+        match=r"no retained state .* not known: file:/the state/checkpoints/.* cannot be listed",
     ):
         world.act(Action.RE_LAUNCH, "run-2")
 
@@ -214,7 +214,7 @@ def test_savepoints_in_a_directory_that_nobody_can_list_are_never_called_gone(
     outcome = world.act(Action.LIST_SAVEPOINT, "run-4")
     assert [(listed.path, listed.is_stored) for listed in outcome.savepoints] == [(taken, None)]
     assert outcome.story[0] == "the ledger has 1"
-    assert "file:/state/savepoints cannot be listed from here" in outcome.story[1]
+    assert "file:/the state/savepoints cannot be listed from here" in outcome.story[1]
 
 
 def test_a_savepoint_that_somebody_deleted_is_listed_as_gone(world: World) -> None:

@@ -23,8 +23,8 @@ class TestSubmit:
     def test_the_body_is_what_every_version_takes(self, tmp_path: Path, version: str) -> None:
         """1.17 answers 400 to unknown fields, 2.x ignores programArgs: neither is sent."""
         bench = Bench(tmp_path, version=version)
-        bench.jobmanager.stored["file:/state/savepoints/savepoint-000000-1"] = (7, 0.0)
-        restore_from = "file:/state/savepoints/savepoint-000000-1"
+        bench.jobmanager.stored["file:/the state/savepoints/savepoint-000000-1"] = (7, 0.0)
+        restore_from = "file:/the state/savepoints/savepoint-000000-1"
         bench.backend().submit(bench.launch(restore_from=restore_from))
         assert bench.jobmanager.jobs[JOB_ID].body == {
             "jobId": JOB_ID,

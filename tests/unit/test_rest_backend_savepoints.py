@@ -127,7 +127,7 @@ class TestTheRest:
         found = bench.backend().stored_savepoints("orders", frozenset({JOB_ID}))
         (stored,) = found.savepoints
         assert (stored.path, stored.size_bytes, stored.origin) == (path, 100, "directory")
-        assert (found.listed, found.not_listed) == (("file:/state/savepoints",), ())
+        assert (found.listed, found.not_listed) == (("file:/the state/savepoints",), ())
         stranger = bench.backend().stored_savepoints("orders", frozenset({"2" * 32}))
         assert stranger.savepoints == ()
         newest = bench.backend().newest_checkpoint(JOB_ID)

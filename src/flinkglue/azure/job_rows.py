@@ -6,8 +6,9 @@ that it stands for now. START gives a row another Flink job.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flinkglue.azure.models import ArmFlinkJob, choose_row
@@ -28,8 +29,12 @@ _ENDS = {
     "JOB_LAUNCH_FAILED": "FAILED",
     "LAUNCH_FAILED": "FAILED",
 }
-_PATH_IN_OUTPUT = re.compile(r"Savepoint completed\. Path:\s*(?P<path>\S+)")
+# A directory may have spaces in its name; what Flink calls a savepoint has none.
+_PATH_IN_OUTPUT = re.compile(
+    r"Savepoint completed\. Path:\s*(?P<path>\S.*?/savepoint-[0-9a-f]{6}-[0-9a-f]+|\S+)"
+)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/[^\s\"',\[\]{}]+")
+_ONE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/(?:(?!:/).)+")
 
 
 def state_of(row: ArmFlinkJob) -> str:
@@ -70,10 +75,32 @@ def savepoint_of(row: ArmFlinkJob) -> str | None:
 def listed_savepoints(row: ArmFlinkJob) -> list[str]:
     """The paths that LIST_SAVEPOINT put into the output, in its order.
 
-    The shape of that answer is not published, so addresses are taken from whatever text it is.
+    The shape of that answer is not published, so addresses are taken from whatever text it is. One
+    with a space in it is told from two only where it is a string of JSON.
     """
-    output = (row.job_output or "").replace("\\/", "/")  # JSON may write it so
-    return list(dict.fromkeys(path.rstrip("/") for path in _ADDRESS.findall(output)))
+    output = row.job_output or ""
+    try:
+        found = [path for text in _strings(json.loads(output)) for path in _addresses(text)]
+    except ValueError:
+        found = _ADDRESS.findall(output)
+    return list(dict.fromkeys(path.rstrip("/") for path in found))
+
+
+def _strings(value: object) -> Iterator[str]:
+    """All strings of a JSON value, names included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+
+
+def _addresses(text: str) -> list[str]:
+    return [text] if _ONE_ADDRESS.fullmatch(text) else _ADDRESS.findall(text)
 
 
 def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:

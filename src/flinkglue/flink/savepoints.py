@@ -13,7 +13,7 @@ from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 
 # Flink's StopWithSavepointStoppingException: the savepoint is good, the stop was not.
-_GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>\S+), but")
+_GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but")
 # Flink's answer to disposing of a savepoint twice.
 _ALREADY_GONE = "Cannot find checkpoint or savepoint"
 _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
