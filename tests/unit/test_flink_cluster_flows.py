@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flinkglue.azure.cluster import FlinkApplicationCluster
 from flinkglue.errors import InvalidInput
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 from tasks.flink_job_details import details_markdown
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "flink-clusters.md"
 
 
 def row(**properties: Any) -> dict[str, Any]:
@@ -33,6 +37,16 @@ def test_the_form_shows_every_property_with_its_description() -> None:
             form_of_its_own = forms.get(str(field.get("$ref", "")).rpartition("/")[2], {})
             explained = field.get("description") or form_of_its_own.get("description")
             assert explained, f"{form}.{name}"
+
+
+def test_the_page_about_clusters_tells_of_every_parameter() -> None:
+    """The flow's own, and what describes the cluster."""
+    page = PAGE.read_text(encoding="utf-8")
+    names = {
+        *create_flink_cluster_flow.parameters.properties,
+        *FlinkApplicationCluster.model_fields,
+    }
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
 @pytest.mark.parametrize("status", ["STOP-FAILED", "RUNNING", "SOMETHING_NEW"])
