@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger, task
@@ -38,6 +40,8 @@ ROLE_LASTS_SECONDS = 3600.0  # what STS gives unless it is asked for more
 LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 
+_connecting = threading.Lock()
+
 
 def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
     """The block itself, or the saved block of this name.
@@ -49,7 +53,17 @@ def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
 
 
 def connect(aws_credentials: AwsCredentials) -> GlueClient:
-    """The clients for the block's account and region."""
+    """The clients for the block's account and region, the same ones for all tasks of a process.
+
+    The SDK reads its models for as long as all calls of a selection take, and connections that are
+    open need no other handshake.
+    """
+    with _connecting:  # threads that miss the cache together would each make clients
+        return _connected(aws_credentials)
+
+
+@lru_cache(maxsize=8)
+def _connected(aws_credentials: AwsCredentials) -> GlueClient:
     with translated("AWS", "connect", "the AWS Credentials block"):
         session = _session(aws_credentials)
     return GlueClient.connect(
