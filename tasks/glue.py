@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     import boto3
 
 ROLE_LASTS_SECONDS = 3600.0  # what STS gives unless it is asked for more
+LOOK = Pace(first_seconds=1, most_seconds=7, growth=1.3)
+"""How often a run is looked at: the next attempt has to start within 10 s of a failure."""
+
 LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 
@@ -167,7 +170,7 @@ def run_glue_job(
             log=get_run_logger(),
             coordination=coordination_on_server(records),
             on_run=show_link,
-            pace=Pace(first_seconds=1, most_seconds=20, growth=1.3),
+            pace=LOOK,
         )
 
 

@@ -13,9 +13,11 @@ from prefect_aws.client_parameters import AwsClientParameters
 
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
+from tasks.glue import LOOK
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 
 WITHIN_SECONDS = 10.0
+CHOOSING_SECONDS = 2.0
 pytestmark = pytest.mark.usefixtures("prefect_files")
 
 
@@ -73,3 +75,7 @@ def test_the_next_attempt_starts_in_another_zone_at_once(cloud: AwsCloud) -> Non
     first_start, second_start = (r.at for r in cloud.requests(operation="StartJobRun"))
     idle_seconds = second_start - lost["CompletedOn"].timestamp() - (first_start - began_at)
     assert idle_seconds < WITHIN_SECONDS
+
+
+def test_a_failure_is_looked_for_often_enough_however_long_the_run_has_lasted() -> None:
+    assert LOOK.most_seconds + CHOOSING_SECONDS < WITHIN_SECONDS
