@@ -31,6 +31,7 @@ def flink_savepoints(
     cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
     keep: Annotated[int, Field(ge=1)] | None = None,
     most_age_days: Positive | None = None,
+    kept_paths: list[str] = [],  # noqa: B006 - so that the form shows a list; nothing changes it
     deadline_minutes: Positive = 30,
 ) -> dict[str, Any]:
     """Take a savepoint of each job, then dispose of those that the limits let go.
@@ -43,6 +44,7 @@ def flink_savepoints(
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
         keep: How many of the newest stay. None: any number.
         most_age_days: How old a savepoint may become. None: at any age it stays.
+        kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
         deadline_minutes: The longest time for one savepoint.
 
     Returns:
@@ -52,7 +54,8 @@ def flink_savepoints(
         InvalidInput: A parameter was refused before any call.
         JobFailed: At least one job could not be done; tells each.
     """
-    retention = Retention(keep, most_age_days * 86400 if most_age_days else None)
+    most_age_seconds = most_age_days * 86400 if most_age_days else None
+    retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)
     manner = Manner(deadline_minutes * 60)
     limited = keep is not None or most_age_days is not None

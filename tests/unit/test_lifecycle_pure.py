@@ -246,7 +246,6 @@ savepoints = st.lists(
         path=st.uuids().map(str),
         taken_at=st.floats(0, 1000),
         origin=st.sampled_from(["SAVEPOINT", "STOP", "directory"]),
-        kept=st.booleans(),
     ),
     max_size=12,
     unique_by=lambda savepoint: savepoint.path,
@@ -264,9 +263,10 @@ class TestRetention:
         self, ledger: list[Savepoint], keep: int | None, age: float | None, used: set[int]
     ) -> None:
         in_use = {savepoint.path for i, savepoint in enumerate(ledger) if i in used}
-        going = disposable(ledger, Retention(keep, age), in_use=in_use, now=1000)
+        kept = frozenset(savepoint.path for savepoint in ledger[::3])
+        going = disposable(ledger, Retention(keep, age, kept), in_use=in_use, now=1000)
         ours = [savepoint for savepoint in ledger if savepoint.origin != "directory"]
-        assert all(savepoint in ours and not savepoint.kept for savepoint in going)
+        assert all(savepoint in ours and savepoint.path not in kept for savepoint in going)
         assert not in_use & {savepoint.path for savepoint in going}
         if ours:
             newest = max(savepoint.taken_at for savepoint in ours)
@@ -275,7 +275,7 @@ class TestRetention:
             assert going == []
         if age is None and keep is not None:
             assert len(ours) - len(going) >= min(keep, len(ours))
-            free = [one for one in ours if not one.kept and one.path not in in_use]
+            free = [one for one in ours if one.path not in in_use | kept]
             assert len(ours) - len(going) <= keep + len(ours) - len(free)
 
     def test_the_last_good_one_stays_however_old(self) -> None:

@@ -225,7 +225,6 @@ class Savepoint:
         args: Its arguments.
         parallelism: Its parallelism.
         origin: The action that took it, or ``directory`` when it was only found there.
-        kept: Whether a person asked to keep it for good.
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
     """
 
@@ -240,7 +239,6 @@ class Savepoint:
     args: tuple[str, ...] = ()
     parallelism: int = 0
     origin: str = "directory"
-    kept: bool = False
     is_stored: bool | None = None
 
 

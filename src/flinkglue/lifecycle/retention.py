@@ -18,10 +18,12 @@ class Retention:
     Args:
         keep: So many of the newest stay; None: any number.
         most_age_seconds: Older ones may go; None: at any age they stay.
+        kept_paths: These stay for good.
     """
 
     keep: int | None = None
     most_age_seconds: float | None = None
+    kept_paths: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.keep is not None and self.keep < 1:
@@ -50,7 +52,7 @@ def disposable(
         savepoint
         for place, savepoint in reversed(list(enumerate(newest_first)))
         if place > 0
-        and not savepoint.kept
+        and savepoint.path not in retention.kept_paths
         and savepoint.path not in in_use
         and _too_many_or_too_old(place, savepoint, retention, now)
     ]
