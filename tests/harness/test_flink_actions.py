@@ -33,7 +33,7 @@ from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from tasks.journal import variable_store
 from tests.harness.served_flink import ServedJobManager, served_jobmanager
-from tests.unit.fake_flink_jobs import Behaviour
+from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 
 TOKEN = "token-that-nobody-may-see-d41d8cd9"
 QUICK = {"stable_seconds": 0.1, "deadline_minutes": 2}
@@ -223,7 +223,7 @@ def test_savepoints_are_listed(
     assert {row["job id"] for row in rows} == {job_id}
     assert {row["stored"] for row in rows} == {"not looked"}
     page = artifacts_of(state)["flink-action"]
-    assert "1. file:/state/savepoints cannot be listed from here" in page
+    assert f"1. {DIRECTORY}/savepoints cannot be listed from here" in page
     assert [row["path"] for row in state.result()["savepoints"]] == paths[::-1]
 
 
@@ -290,6 +290,18 @@ def test_old_savepoints_are_disposed_of(
     assert done["disposed of"] == first["savepoint"]
     assert done["new savepoint"] in flink.stored
     assert first["savepoint"] not in flink.stored
+
+
+def test_a_savepoint_that_a_person_names_stays_for_good(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
+) -> None:
+    """Whatever the limits say; the others go."""
+    running(job_name, jar)
+    named = act(Action.SAVEPOINT, job_name).result()["savepoint_path"]
+    other = act(Action.SAVEPOINT, job_name).result()["savepoint_path"]
+    flink_savepoints([job_name], "flink-rest-cluster/flink", keep=1, kept_paths=[named])
+    assert named in flink.stored
+    assert other not in flink.stored
 
 
 def test_a_watch_brings_a_failed_job_back_but_not_for_ever(
