@@ -9,6 +9,8 @@ from pathlib import Path
 from localcloud.config import LOOPBACK
 
 _ADD_OPENS = (
+    # Flink 1.17 reads addresses with it.
+    "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
     "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
     "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
     *(

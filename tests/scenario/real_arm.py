@@ -26,7 +26,7 @@ from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.transaction import ActionRequest
 from localcloud.client import LocalCloud
-from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob
+from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main
 
 
 def administrator_token(cloud: LocalCloud) -> AccessToken:
@@ -91,6 +91,8 @@ class ArmJob(RealJob):
         rest_url: The JobManager of that cluster; None: of the session cluster.
     """
 
+    module = "tests.scenario.real_arm"
+
     def __init__(
         self,
         cloud: LocalCloud,
@@ -107,6 +109,7 @@ class ArmJob(RealJob):
         image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
         self.output = image_root / "tmp" / f"{name}.txt"
         self.stable_seconds = 1.0
+        self.place = str(cloud.state.path)
         self.cloud = cloud
         self.arm = arm_client(cloud)
         self.cluster_id = cluster_id(cloud, cluster_name)
@@ -140,3 +143,12 @@ class ArmJob(RealJob):
     def end(self) -> None:
         super().end()
         self.arm.close()
+
+
+def open_job(state_dir: str, directory: Path, job_name: str) -> ArmJob:
+    """The job in the local cloud of a state directory."""
+    return ArmJob(LocalCloud(Path(state_dir)), directory, job_name)
+
+
+if __name__ == "__main__":
+    main(open_job)

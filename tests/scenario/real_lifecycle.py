@@ -61,8 +61,11 @@ class RealJob:
         job_name: Its name.
     """
 
+    module = "tests.scenario.real_lifecycle"
+    """The program that performs one action."""
+
     def __init__(self, rest_url: str, directory: Path, job_name: str) -> None:
-        self.rest_url = rest_url
+        self.place = rest_url
         self.directory = directory
         self.job_name = job_name
         self.output = directory / "counts.txt"
@@ -90,11 +93,11 @@ class RealJob:
         return perform(asked, self.backend, self.journal, options=OPTIONS)
 
     def act_and_be_killed(
-        self, action: Action, intent: str, *, label: str, jar: str, after_seconds: float
+        self, action: Action, intent: str, *, label: str, after_seconds: float
     ) -> bool:
         """Perform it in a process that gets SIGKILL; whether it was still at it."""
-        command = [sys.executable, "-m", "tests.scenario.real_lifecycle", self.rest_url]
-        command += [str(self.directory), self.job_name, action, intent, label, jar]
+        command = [sys.executable, "-m", self.module, self.place, str(self.directory)]
+        command += [self.job_name, action, intent, label]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert process.stdout
         assert process.stdout.readline() == "begin\n"
@@ -105,6 +108,15 @@ class RealJob:
         process.stdout.close()
         return process.wait() == -signal.SIGKILL
 
+    def asked_for(self, action: Action, label: str) -> dict[str, object]:
+        """The jar goes with the actions that replace what runs."""
+        replaces = action in (Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE)
+        return {"spec": self.spec(label=label)} if replaces else {}
+
+    def job_ids(self) -> list[str]:
+        """The jobs of this name that Flink remembers, live and ended."""
+        return [job.job_id for job in self.client.jobs() if job.name == self.job_name]
+
     def live_job_ids(self) -> list[str]:
         return [job.job_id for job in self.backend.find(self.job_name) if not job.is_terminal]
 
@@ -112,7 +124,7 @@ class RealJob:
         rows = self.output.read_text().splitlines() if self.output.exists() else []
         words = [row.split(" ") for row in rows]
         lines = [Line(word[1], int(word[2]), word[3], word[4]) for word in words]
-        return [line for line in lines if line.job_id == job_id and line.event.startswith(event)]
+        return [line for line in lines if line.job_id == job_id and event in ("", line.event)]
 
     def total(self, job_id: str, event: str) -> int:
         """The total that the job printed with its newest such event."""
@@ -124,22 +136,17 @@ class RealJob:
         self.client.close()
 
 
-def main() -> None:
+def main(open_job: Callable[[str, Path, str], RealJob]) -> None:
     """Perform one action and say when it begins."""
     parser = argparse.ArgumentParser()
-    for name in ("rest_url", "directory", "job_name", "action", "intent", "label", "jar"):
+    for name in ("place", "directory", "job_name", "action", "intent", "label"):
         parser.add_argument(name)
     asked = parser.parse_args()
-    job = RealJob(asked.rest_url, Path(asked.directory), asked.job_name)
+    job = open_job(asked.place, Path(asked.directory), asked.job_name)
+    action = Action(asked.action)
     print("begin", flush=True)
-    job.act(Action(asked.action), asked.intent, **request_for(job, asked))
-
-
-def request_for(job: RealJob, asked: argparse.Namespace) -> dict[str, object]:
-    """The jar goes with the actions that replace what runs."""
-    replaces = asked.action in (Action.NEW, Action.UPDATE, Action.STATELESS_UPDATE)
-    return {"spec": job.spec(asked.jar, asked.label)} if replaces else {}
+    job.act(action, asked.intent, **job.asked_for(action, asked.label))
 
 
 if __name__ == "__main__":
-    main()
+    main(RealJob)

@@ -217,3 +217,35 @@ def test_another_block_means_another_backend(job: StatefulJob) -> None:
     assert len(requests) == 2
     assert job.live_job_ids() == []
     assert "savepoint" in job.platform.prefect.artifacts(run["id"])["flink-action"]
+
+
+def test_a_watch_brings_back_a_job_in_a_crash_loop(job: StatefulJob) -> None:
+    """It says RUNNING most of the time; its restarts tell, and it is launched with its counts."""
+    args = [*job.to_run["args"], "--crash-after-events", "400"]  # of each task: every 8 seconds
+    job.act("NEW", **job.to_run | {"jar": str(JARS / "bad" / "CrashLoop.jar"), "args": args})
+    (first,) = job.live_job_ids()
+
+    run = job.completed(
+        job.platform.prefect.run_deployment(
+            "flink-watch/flink-watch",
+            {
+                "job_names": [job.name],
+                "cluster": REST,
+                "watch_seconds": 18,
+                "every_seconds": 1,
+                "most_restarts": 0,
+                "relaunch": "when_unhealthy",
+                "stable_seconds": 1,
+            },
+        )
+    )
+
+    logs = "\n".join(job.platform.prefect.logs(run["id"]))
+    assert "crash loop: " in logs
+    assert "this release fails after 400 events" in logs
+    assert "re-launched" in str(job.platform.prefect.artifacts(run["id"])["flink-health"])
+    (second,) = job.live_job_ids()
+    assert second != first
+    restored = [line.total for line in job.lines("restored") if line.job_id == second]
+    snapshots = {line.total for line in job.lines("snapshot-") if line.job_id == first}
+    assert restored[0] in snapshots

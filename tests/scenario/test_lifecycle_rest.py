@@ -1,19 +1,14 @@
 """The eleven actions on a real Flink cluster: counts are read from the job's own output.
 
 FLINK_LIB_DIR names the lib directory of another Flink distribution (1.17 or later) to act on.
-FLINK_KILLS says how many processes are killed at random; FLINK_SEED replays them.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import os
-import random
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,27 +18,9 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
-from tests.scenario.real_lifecycle import RealJob, request_for, wait_for
+from tests.scenario.real_lifecycle import RealJob, wait_for
 
-KILLS = int(os.environ.get("FLINK_KILLS", "11"))
 _names = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """An action in a job's life.
-
-    Args:
-        action: The action.
-        most_seconds: Its process is killed within so many seconds.
-        live_jobs: How many jobs live after it.
-        begins: How its new job begins, by the job's own words; empty when it starts none.
-    """
-
-    action: Action
-    most_seconds: float
-    live_jobs: int
-    begins: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -161,71 +138,3 @@ def test_cancel_ends_the_job_and_delete_forgets_it(job: RealJob, running: str) -
     job.act(Action.DELETE, "delete").raise_for_failure()
     assert job.live_job_ids() == []
     assert job.journal.job_record(job.job_name).spec is None
-
-
-def test_a_jobmanager_killed_during_an_update_ends_right_or_with_the_state_told(
-    job: RealJob, running: str, cluster: FlinkCluster
-) -> None:
-    def restart() -> None:
-        cluster.kill_jobmanager()
-        cluster.start_jobmanager()
-
-    timer = threading.Timer(1.0, restart)
-    timer.start()
-    outcome = job.act(Action.UPDATE, "update", spec=job.spec(label="v2"))
-    timer.join()
-    cluster.wait_until_ready()
-    print("\n".join((outcome.failure, *outcome.story)))
-    assert len(job.live_job_ids()) <= 1
-    if not job.live_job_ids():
-        assert "RE_LAUNCH" in outcome.failure or "No job runs now" in outcome.failure
-        outcome = job.act(Action.RE_LAUNCH, "re-launch").raise_for_failure()
-    assert job.live_job_ids() == [outcome.job_id]
-    assert job.total(outcome.job_id, "restored") > 0
-
-
-ROUND = (
-    Turn(Action.SAVEPOINT, 0.5, 1),
-    Turn(Action.UPDATE, 3.0, 1, "restored"),
-    Turn(Action.LAST_STATE_UPDATE, 2.5, 1, "restored"),
-    Turn(Action.STOP, 0.8, 0),
-    Turn(Action.START, 2.5, 1, "restored"),
-    Turn(Action.CANCEL, 0.4, 0),
-    Turn(Action.RE_LAUNCH, 2.5, 1, "restored"),
-    Turn(Action.STATELESS_UPDATE, 2.5, 1, "started"),
-    Turn(Action.CANCEL, 0.4, 0),
-    Turn(Action.DELETE, 0.2, 0),
-    Turn(Action.NEW, 2.0, 1, "started"),
-)
-
-
-def test_processes_killed_at_random_leave_one_job_with_its_counts(
-    job: RealJob, running: str, cluster: FlinkCluster
-) -> None:
-    """SIGKILL at any moment, and the same intent again: one job in the wanted state."""
-    seed = int(os.environ.get("FLINK_SEED", time.time_ns() % 1_000_000))
-    print(f"FLINK_SEED={seed}")
-    rng = random.Random(seed)
-    before, killed, savepoints = running, 0, 0
-    for number, turn in zip(range(KILLS), itertools.cycle(ROUND), strict=False):
-        intent, label = f"turn-{number}", f"v{number + 2}"
-        asked = argparse.Namespace(action=turn.action, label=label, jar="StatefulCount.jar")
-        after_seconds = rng.uniform(0, turn.most_seconds)
-        killed += job.act_and_be_killed(
-            turn.action, intent, label=label, jar=asked.jar, after_seconds=after_seconds
-        )
-        story = f"turn {number}: {turn.action}, killed after {after_seconds:.3f} s"
-        outcome = job.act(turn.action, intent, **request_for(job, asked)).raise_for_failure()
-        assert len(job.live_job_ids()) == turn.live_jobs, story
-        if turn.begins:
-            assert outcome.job_id != before, story
-            before = outcome.job_id
-            assert (job.total(before, turn.begins) > 0) == (turn.begins == "restored"), story
-        savepoints += turn.action in (Action.SAVEPOINT, Action.UPDATE, Action.STOP)
-    print(f"{killed} of {KILLS} were killed before they ended; {savepoints} savepoints")
-    stored = {path.name for path in cluster.files.savepoints.iterdir()}
-    ledger = [
-        savepoint.path.rpartition("/")[2] for savepoint in job.journal.savepoints(job.job_name)
-    ]
-    assert len(ledger) == savepoints
-    assert set(ledger) <= stored

@@ -27,6 +27,9 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
 }
 
 
+_GONE = "No job runs now: RE_LAUNCH brings it back from its newest retained state"
+
+
 def perform(
     request: ActionRequest,
     backend: FlinkBackend,
@@ -84,9 +87,10 @@ def _acted(tx: Transaction) -> Outcome:
         job_id = plan.get("job_id", tx.record().job_id)
         view = tx.backend.view(job_id) if job_id else None
         tx.say(str(error))
+        gone = f". {_GONE}" if job_id and view is None else ""
         return tx.outcome(
             job_id=job_id,
             state=view.state if view else "",
             savepoint_path=path,
-            failure=str(error),
+            failure=f"{error}{gone}",
         )
