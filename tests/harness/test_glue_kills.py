@@ -35,7 +35,7 @@ from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
 
-KILLS = int(os.environ.get("GLUE_KILLS", "10"))
+KILLS = int(os.environ.get("GLUE_KILLS", "6"))
 KILLED_SHARE = 0.7
 MOST_CALLS, MOST_SECONDS = 16, 5.0
 LEASE_SECONDS = 4.0
