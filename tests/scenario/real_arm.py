@@ -108,7 +108,7 @@ class ArmJob(RealJob):
         # The pods' /tmp lies in the image directory.
         image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
         self.output = image_root / "tmp" / f"{name}.txt"
-        self.stable_seconds = 1.0
+        self.ready = replace(OPTIONS.ready, stable_seconds=1)
         self.place = str(cloud.state.path)
         self.cloud = cloud
         self.arm = arm_client(cloud)
@@ -136,8 +136,7 @@ class ArmJob(RealJob):
 
     def act(self, action: Action, intent: str, **request: object) -> Outcome:
         asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
-        ready = replace(OPTIONS.ready, stable_seconds=self.stable_seconds)
-        options = replace(OPTIONS, ready=ready)
+        options = replace(OPTIONS, ready=self.ready)
         return perform(asked, self.backend, self.journal, options=options)
 
     def end(self) -> None:

@@ -25,7 +25,7 @@ from tests.scenario.real_arm import ArmJob
 from tests.scenario.real_lifecycle import RealJob, wait_for
 
 ALL = os.environ.get("FLINK_JOBMANAGER_KILLS") == "all"
-BY_DEFAULT = ("REST UPDATE", "ARM STOP")
+BY_DEFAULT = ("REST UPDATE",)
 STATELESS = (Action.NEW, Action.STATELESS_UPDATE)
 ENDS = (Action.STOP, Action.CANCEL, Action.DELETE)
 BEGINS = {Action.NEW: "", Action.START: Action.STOP, Action.DELETE: Action.CANCEL}

@@ -135,6 +135,18 @@ def test_a_failed_action_keeps_its_reason_while_the_state_moves_on() -> None:
     assert (row.status, row.job_output) == ("RUNNING", "no savepoint directory")
 
 
+def test_word_of_the_job_before_is_not_taken_for_the_new_one() -> None:
+    """A look at Flink that began before a START ends after it."""
+    row = job("a")
+    row.submitted("e" * 32)
+    row.stopped("abfs://c@a/savepoints/savepoint-1")
+    row.submitted("f" * 32)
+    row.follow(JobDetails.from_json({"jid": "e" * 32, "state": "FINISHED"}))
+    properties = row.view()["properties"]
+    assert properties["jobId"] == "f" * 32
+    assert not {"status", "jobOutput"} & properties.keys()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

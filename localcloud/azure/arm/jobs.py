@@ -50,6 +50,7 @@ class ClusterJob:
         status_follows: Whether the status is what Flink says, rather than how an action ended.
         output_follows: The same for the job output.
         lock: Held by the action that is under way; the next one waits.
+        moment: Held while the row changes or is told, so that it is told as it was at one moment.
         shown: What a fault lets the list show instead, by property; None leaves it out.
         is_ghost: Whether a fault made it up: no job belongs to it.
     """
@@ -66,6 +67,7 @@ class ClusterJob:
     status_follows: bool = True
     output_follows: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
+    moment: threading.RLock = field(default_factory=threading.RLock)
     shown: dict[str, str | None] = field(default_factory=dict)
     is_ghost: bool = False
 
@@ -81,15 +83,16 @@ class ClusterJob:
 
     def view(self) -> dict[str, Any]:
         """The row as JSON; what is not known yet is left out."""
-        known = {
-            "runId": self.run_id,
-            "jobId": self.flink_job_id,
-            "status": self.status,
-            "jobOutput": self.job_output,
-            "actionResult": self.action_result,
-            "lastSavePoint": self.last_save_point,
-        }
-        told = {**self.properties, **known, **self.shown}
+        with self.moment:
+            known = {
+                "runId": self.run_id,
+                "jobId": self.flink_job_id,
+                "status": self.status,
+                "jobOutput": self.job_output,
+                "actionResult": self.action_result,
+                "lastSavePoint": self.last_save_point,
+            }
+            told = {**self.properties, **known, **self.shown}
         return {
             "id": f"{self.cluster_id}/jobs/{self.run_id}",
             "properties": {name: value for name, value in told.items() if value is not None},
@@ -112,19 +115,24 @@ class ClusterJob:
 
     def submitted(self, flink_job_id: str) -> None:
         """Flink runs it under this id."""
-        self.flink_job_id = flink_job_id
-        self.status_follows = self.output_follows = True
-        self.action_result = ActionResult.SUCCESS
+        with self.moment:
+            if flink_job_id != self.flink_job_id:
+                self.status = self.job_output = None  # they were the job's before
+            self.flink_job_id = flink_job_id
+            self.status_follows = self.output_follows = True
+            self.action_result = ActionResult.SUCCESS
 
     def launch_failed(self, why: str) -> None:
         """It did not get to run on Flink."""
-        self.status, self.status_follows = LAUNCH_FAILED, False
-        self.action_failed(why)
+        with self.moment:
+            self.status, self.status_follows = LAUNCH_FAILED, False
+            self.action_failed(why)
 
     def stop_failed(self, why: str) -> None:
         """It was to be stopped and was not."""
-        self.status, self.status_follows = STOP_FAILED, False
-        self.action_failed(why)
+        with self.moment:
+            self.status, self.status_follows = STOP_FAILED, False
+            self.action_failed(why)
 
     def action_failed(self, why: str) -> None:
         """The last action failed; the job is as it was."""
@@ -132,29 +140,35 @@ class ClusterJob:
 
     def saved(self, path: str) -> None:
         """A savepoint was taken."""
-        self.save_points.append(path)
-        self._ended_with(f"Savepoint completed. Path: {path}", ActionResult.SUCCESS)
+        with self.moment:
+            self.save_points.append(path)
+            self._ended_with(f"Savepoint completed. Path: {path}", ActionResult.SUCCESS)
 
     def stopped(self, path: str) -> None:
         """It was stopped with a savepoint."""
-        self.status, self.status_follows = STOPPED, False
-        self.saved(path)
+        with self.moment:
+            self.status, self.status_follows = STOPPED, False
+            self.saved(path)
 
     def listed(self) -> None:
         """Its savepoints were asked for: a JSON list of paths, newest first."""
         self._ended_with(json.dumps(self.save_points[::-1]), ActionResult.SUCCESS)
 
     def _ended_with(self, output: str, result: ActionResult) -> None:
-        self.job_output, self.output_follows = output, False
-        self.action_result = result
+        with self.moment:
+            self.job_output, self.output_follows = output, False
+            self.action_result = result
 
     def follow(self, job: JobDetails) -> None:
-        """Take over what Flink says about it."""
+        """Take over what Flink says about it; word of the job before it comes too late."""
         state = str(job.status.value)
-        if self.status_follows:
-            self.status = state
-        if self.output_follows:
-            self.job_output = f"Flink internal job status : {state}"
+        with self.moment:
+            if job.job_id != self.flink_job_id:
+                return
+            if self.status_follows:
+                self.status = state
+            if self.output_follows:
+                self.job_output = f"Flink internal job status : {state}"
 
 
 class JobBook:
