@@ -27,6 +27,7 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
+from flinkglue.glue.cost import cost_of
 from flinkglue.glue.demand import usual_extra_nodes
 from flinkglue.glue.inputs import check_arguments, parse_connection_names
 from flinkglue.glue.job_run import recorded_attempts, stop_run
@@ -43,6 +44,7 @@ from tasks.glue import (
     read_script_output,
     run_glue_job,
 )
+from tasks.glue_events import tell_exhausted, tell_of_choice
 from tasks.glue_page import show_job_run, show_ranking
 from tasks.policy import failed_at
 
@@ -95,6 +97,7 @@ def glue_vpc_failover(
     retry_every_failure: bool = False,
     deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
     when_crashed: Literal["leave", "stop"] = "leave",
+    price_per_dpu_hour: Annotated[float, Field(ge=0)] | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
@@ -134,10 +137,12 @@ def glue_vpc_failover(
         deadline_minutes: The longest to wait for one run. The run itself is left alone then.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
+        price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an
+            estimate of what all runs cost. Empty: only the capacity is shown.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
-        The run that succeeded, the order it was started with, and all attempts.
+        The run that succeeded, the connection it was expected on, all attempts, and the cost.
 
     Raises:
         InvalidInput: A parameter was refused before any call.
@@ -177,13 +182,16 @@ def glue_vpc_failover(
         if not is_recorded(attempts, number):
             failed = failed_connections(attempts)
             ranking = prioritize_connections(credentials, request, wanted, failed)
-            show_ranking(ranking)
+            show_ranking(ranking, request, wanted.shortage)
+            tell_of_choice(ranking, request, attempts)
         attempt = run_glue_job(credentials, request, ranking)
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break
         _pause(policy.delay_after(attempts, settled))
-    return _result(credentials, job_name, attempts)
+    if policy.may_help(attempts[-1]):
+        tell_exhausted(job_name, attempts)
+    return _result(credentials, job_name, attempts, price_per_dpu_hour)
 
 
 def _this_flow_run() -> FlowRun:
@@ -205,14 +213,17 @@ def _pause(delay_seconds: float) -> None:
         time.sleep(delay_seconds)
 
 
-def _result(credentials: AwsCredentials, job_name: str, attempts: list[Attempt]) -> dict[str, Any]:
+def _result(
+    credentials: AwsCredentials, job_name: str, attempts: list[Attempt], price: float | None
+) -> dict[str, Any]:
     last = attempts[-1]
     output = read_script_output(credentials, last.run) if last.run else RunOutput()
-    show_job_run(credentials, job_name, attempts, output)
+    show_job_run(credentials, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {last.describe()}")
     return {
         "job_name": job_name,
         **last.to_dict(),
         "attempts": [attempt.to_dict() for attempt in attempts],
+        "cost": cost_of(attempts, price).to_dict(),
     }

@@ -22,14 +22,16 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.report import RunOutput, ranking_rows
+from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
 from tasks.glue_coordination import coordination_on_server
+from tasks.glue_events import tell_adopted, telling_when_nothing_fits
 from tasks.policy import passing_fault
 from tasks.server_records import server_records
 
@@ -122,7 +124,7 @@ def prioritize_connections(
         failed_connections: Those that failed, the earliest first; they go last.
     """
     log = get_run_logger()
-    with server_records() as records:
+    with server_records() as records, telling_when_nothing_fits(request):
         ranking = select(
             connect(aws_credentials),
             wanted,
@@ -160,7 +162,8 @@ def run_glue_job(
     client = connect(aws_credentials)
 
     def show_link(run: JobRun) -> None:
-        create_link_artifact(client.console.job_run(run), run.job_run_id, key="glue-console")
+        if url := client.console.job_run(run):
+            create_link_artifact(url, run.job_run_id, key="glue-console")
 
     with server_records() as records:
         return run_job(
@@ -170,6 +173,7 @@ def run_glue_job(
             log=get_run_logger(),
             coordination=coordination_on_server(records),
             on_run=show_link,
+            on_adopted=lambda run: tell_adopted(run, request),
             pace=LOOK,
         )
 

@@ -13,7 +13,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -31,7 +32,7 @@ from flinkglue.glue.reservations import (
     CoolDown,
     Reservation,
 )
-from tasks.server_records import ServerRecords
+from tasks.server_records import Record, ServerRecords
 
 LEASE_SECONDS = float(os.environ.get("GLUE_LOCK_LEASE_SECONDS", "30"))
 WAIT_SECONDS = 900.0
@@ -201,7 +202,7 @@ class VariableReservations:
         return self._locks.hold(PLACEMENT_LOCK_NAME)
 
     def live(self) -> list[Reservation]:
-        return [Reservation(**value) for value in self._expiring.live()]
+        return [Reservation(**record.value["about"]) for record in self._expiring.live()]
 
     def reserve(self, reservation: Reservation) -> None:
         self._expiring.put(reservation.run_key, asdict(reservation))
@@ -227,13 +228,22 @@ class VariableCoolDowns:
         self._expiring = ExpiringRecords(records, "glue-cool-down", cool_down_seconds)
 
     def live(self) -> list[CoolDown]:
-        return [CoolDown(**value) for value in self._expiring.live()]
+        found, now = [], datetime.now(UTC)
+        for record in self._expiring.live():
+            since = now - timedelta(seconds=record.age_seconds)
+            until = since + timedelta(seconds=record.value["lasts_seconds"])
+            found.append(CoolDown(**record.value["about"], since=since, until=until))
+        return found
 
     def start(self, cool_down: CoolDown) -> None:
         # Connections of two accounts may have the same name; their subnets differ.
         key = f"{cool_down.connection_name} in {cool_down.subnet_id}"
-        evidence = cool_down.evidence[:EVIDENCE_CHARACTERS]
-        self._expiring.put(key, asdict(replace(cool_down, evidence=evidence)))
+        about = {
+            "connection_name": cool_down.connection_name,
+            "subnet_id": cool_down.subnet_id,
+            "evidence": cool_down.evidence[:EVIDENCE_CHARACTERS],
+        }
+        self._expiring.put(key, about)
 
 
 def coordination_on_server(records: ServerRecords) -> Coordination:
@@ -256,14 +266,14 @@ class ExpiringRecords:
         self._kind = kind
         self._lasts_seconds = lasts_seconds
 
-    def live(self) -> list[dict[str, Any]]:
-        """What the records that still count say. The others are deleted on the way."""
+    def live(self) -> list[Record]:
+        """The records that still count. The others are deleted on the way."""
         found = []
         for record in self._records.tagged(self._kind):
             if record.age_seconds > record.value["lasts_seconds"]:
                 self._records.delete(record.record_id)
             else:
-                found.append(dict(record.value["about"]))
+                found.append(record)
         return found
 
     def put(self, key: str, about: dict[str, Any]) -> None:

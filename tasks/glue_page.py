@@ -6,28 +6,31 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect_aws import AwsCredentials
 
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.decision import ranking_description, ranking_rows
 from flinkglue.glue.models import Ranking
-from flinkglue.glue.report import (
-    RunOutput,
-    job_run_markdown,
-    ranking_description,
-    ranking_rows,
-)
+from flinkglue.glue.report import RunOutput, job_run_markdown
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.shortage import ShortagePolicy
 from tasks.glue import connect
 
 
-def show_ranking(ranking: Ranking) -> None:
-    """The ranking as a table on the run's page."""
+def show_ranking(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy) -> None:
+    """The record of one attempt's choice, as a table with what decided."""
     create_table_artifact(
         ranking_rows(ranking),
         key="connection-ranking",
-        description=ranking_description(ranking),
+        description=ranking_description(ranking, request, shortage),
     )
 
 
 def show_job_run(
-    aws_credentials: AwsCredentials, job_name: str, attempts: list[Attempt], output: RunOutput
+    aws_credentials: AwsCredentials,
+    job_name: str,
+    attempts: list[Attempt],
+    output: RunOutput,
+    price_per_dpu_hour: float | None = None,
 ) -> None:
-    """The attempts, the run and its output on the run's page."""
-    markdown = job_run_markdown(job_name, attempts, output, connect(aws_credentials).console)
+    """The attempts, the run, what they cost and the run's output on the run's page."""
+    console = connect(aws_credentials).console
+    markdown = job_run_markdown(job_name, attempts, output, console, price_per_dpu_hour)
     create_markdown_artifact(markdown, key="glue-job-run", description=f"Glue job {job_name}")

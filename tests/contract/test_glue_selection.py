@@ -128,7 +128,9 @@ def test_a_connection_that_failed_is_left_alone_by_the_next_flow_run(
     assert (failed.succeeded, failed.connection_name) == (False, "a")
     ranking = chosen(client, wanted("a", "b"), coordination, 2)
     assert ranking.connection_names == ["b", "a"]
-    assert ranking.connections[1].cooled_down == FULL
+    cooled_down = ranking.connections[1].cooled_down
+    assert cooled_down is not None
+    assert cooled_down.evidence == FULL
 
 
 def test_a_broken_script_is_not_held_against_its_connection(

@@ -77,6 +77,7 @@ def test_arguments_which_may_hold_secrets_are_not_printed() -> None:
         ("aws", "eu-west-1", "eu-west-1.console.aws.amazon.com"),
         ("aws-cn", "cn-north-1", "cn-north-1.console.amazonaws.cn"),
         ("aws-us-gov", "us-gov-west-1", "us-gov-west-1.console.amazonaws-us-gov.com"),
+        ("aws-eusc", "eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
     ],
 )
 def test_links_lead_to_the_console_of_the_region(partition: str, region: str, host: str) -> None:
@@ -86,8 +87,17 @@ def test_links_lead_to_the_console_of_the_region(partition: str, region: str, ho
     assert link == expected
 
 
+@pytest.mark.parametrize("partition", ["aws-iso", "aws-iso-b", "aws-of-tomorrow"])
+def test_there_is_no_link_into_a_partition_whose_console_is_not_known(partition: str) -> None:
+    """Rather than one into another partition."""
+    console, run = Console(partition, "us-iso-east-1"), job_run()
+    links = [console.job("nightly"), console.job_run(run), console.logs(run), console.vpc("vpc-1")]
+    assert links == [None] * 4
+
+
 def test_the_log_link_is_escaped_as_the_console_does_it() -> None:
     link = Console("aws", "us-east-1").logs(job_run(), "error")
+    assert link is not None
     assert link.endswith("log-group/$252Faws-glue$252Fjobs$252Ferror/log-events/jr_1")
 
 

@@ -219,15 +219,6 @@ def test_an_unknown_strategy_is_refused_with_what_is_allowed(name: str, allowed:
     assert refused.value.field == "strategy"
 
 
-def test_a_ranking_is_plain_json() -> None:
-    import json
-
-    ranking = ordered([connection("a", 20), connection("b", None)])
-    plain = json.loads(json.dumps(ranking.to_dict()))
-    assert plain["connections"][0]["group"] == "good"
-    assert plain["connections"][1]["problem"] == "it could not be looked up"
-
-
 def test_the_strategies_do_not_touch_the_shared_random_state() -> None:
     random.seed(7)
     expected = random.random()

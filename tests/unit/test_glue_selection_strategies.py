@@ -14,7 +14,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import Connection, Group, Ranking, Subnet
 from flinkglue.glue.ordering import check_one_vpc, rank
 from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import Knowledge
+from flinkglue.glue.reservations import CoolDown, Knowledge, knowledge_for
 
 
 def connection(
@@ -105,14 +105,16 @@ def test_promised_addresses_are_not_free_for_others() -> None:
 
 def test_a_connection_that_failed_lately_comes_after_all_others_that_hold_a_run() -> None:
     connections = [connection("a", 99), connection("b", 5), connection("full", 0)]
-    cooled = Knowledge(cooled_down={("a", "subnet-a"): "Could not find subnet for AZ a"})
+    failed = CoolDown("a", "subnet-a", "Could not find subnet for AZ a")
+    cooled = Knowledge(cooled_down={("a", "subnet-a"): failed})
     ranking = ordered(connections, "capacity", knowledge=cooled)
     assert ranking.connection_names == ["b", "a", "full"]
-    assert ranking.connections[1].cooled_down == "Could not find subnet for AZ a"
+    assert ranking.connections[1].cooled_down == failed
 
 
 def test_a_connection_of_the_same_name_in_another_subnet_is_not_cooled_down() -> None:
-    cooled = Knowledge(cooled_down={("a", "subnet-of-another-account"): "Resource unavailable"})
+    failed = CoolDown("a", "subnet-of-another-account", "Resource unavailable")
+    cooled = knowledge_for("x/1", [], [failed])
     assert (
         ordered([connection("a", 99)], "capacity", knowledge=cooled).connections[0].cooled_down
         is None

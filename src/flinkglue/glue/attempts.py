@@ -49,10 +49,13 @@ class Attempt:
 
     def describe(self) -> str:
         """How it went, in one line with the id to look it up by."""
-        if self.run is None:
-            return f"attempt {self.number} was refused: {self.failure and self.failure.evidence}"
-        line = f"run {self.run.job_run_id} {self.run.describe()}"
-        return f"{line} What to do: {self.failure.advice}." if self.failure else line
+        if self.run:
+            line = f"run {self.run.job_run_id} {self.run.describe()}"
+        else:
+            line = f"attempt {self.number} was refused: {self.failure and self.failure.evidence}"
+        if self.failure and self.failure.advice not in line:  # a refused call may tell its own
+            line += f" What to do: {self.failure.advice}."
+        return line
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -67,6 +70,7 @@ class Attempt:
             "capacity_seconds": run.capacity_seconds if run else None,
             "failure_class": self.failure.failure_class.value if self.failure else None,
             "evidence": self.failure.evidence if self.failure else None,
+            "advice": self.failure.advice if self.failure else None,
             "adopted": self.adopted,
         }
 
@@ -123,7 +127,11 @@ class RetryPolicy:
             attempt: The last one.
             settled: The number of the last one that a person has seen fail (`settled_number`).
         """
-        if attempt.failure is None or attempt.number - settled > self.retries:
+        return self.may_help(attempt) and attempt.number - settled <= self.retries
+
+    def may_help(self, attempt: Attempt) -> bool:
+        """Whether another attempt might end better, or is wanted whatever the failure was."""
+        if attempt.failure is None:
             return False
         return self.every_failure or attempt.failure.failure_class is not FailureClass.STOP
 

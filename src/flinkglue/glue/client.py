@@ -18,6 +18,7 @@ from flinkglue.glue.connection_reading import (
     read_connections,
 )
 from flinkglue.glue.console import Console
+from flinkglue.glue.health_reading import LOOKUP_THREADS, Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.service_errors import translated
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
-
-LOOKUP_THREADS = 100
-"""As many connections are read by name in one round trip."""
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -142,6 +140,27 @@ class GlueClient:
         candidates = self.get_candidates(job_name, connection_names, list_all=list_all)
         return self.add_subnets(candidates)
 
+    def read_health(
+        self,
+        connection_names: Sequence[str],
+        job_names: Sequence[str] = (),
+        *,
+        list_all: bool = False,
+    ) -> Reading:
+        """Connections and those of jobs, with their subnets and zones.
+
+        Two dependent round trips; for the connections of jobs three, or two with `list_all`.
+
+        Args:
+            connection_names: The connections.
+            job_names: Jobs whose connections are read as well.
+            list_all: Read all connections of the account with one call in place of one call each.
+
+        Raises:
+            CallFailed: A job, all connections or the subnets could not be read.
+        """
+        return read_health(self._glue, self._ec2, connection_names, job_names, list_all=list_all)
+
     def plan_update(
         self,
         job: Mapping[str, Any],
@@ -228,7 +247,7 @@ class GlueClient:
                 detail.get("ErrorMessage", "it was refused without a message"),
                 code=detail.get("ErrorCode"),
                 request_id=answer["ResponseMetadata"]["RequestId"],
-                advice=f"stop it in the console: {self.console.job(job_name)}",
+                advice=f"stop it in the console: {self.console.job(job_name) or 'Glue, Job runs'}",
             )
 
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:

@@ -6,7 +6,7 @@ the account with one call, which takes the permission glue:GetConnections.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -75,16 +75,32 @@ def list_connections(
     """
     wanted = set(connection_names)
     found: dict[str, Connection] = {}
-    with translated("AWS Glue", "GetConnections", ", ".join(connection_names)):
+    for page in connection_pages(glue):
+        found.update((connection.name, connection) for connection in page)
+        if wanted <= found.keys():
+            break
+    return listed(found, connection_names)
+
+
+def connection_pages(glue: Boto3GlueClient) -> Iterator[list[Connection]]:
+    """All connections of the account, up to 1,000 with each call.
+
+    Raises:
+        CallFailed: The connections could not be listed.
+    """
+    with translated("AWS Glue", "GetConnections", "all connections"):
         pages = glue.get_paginator("get_connections").paginate(
             HidePassword=True, PaginationConfig={"PageSize": CONNECTIONS_PER_PAGE}
         )
         for page in pages:
-            for connection in page.get("ConnectionList", []):
-                if connection["Name"] in wanted:
-                    found[connection["Name"]] = _connection(cast(Mapping[str, Any], connection))
-            if len(found) == len(wanted):
-                break
+            found = page.get("ConnectionList", [])
+            yield [_connection(cast(Mapping[str, Any], connection)) for connection in found]
+
+
+def listed(
+    found: Mapping[str, Connection], connection_names: Sequence[str]
+) -> list[Connection | CallFailed]:
+    """Those of these names, or that there is none."""
     return [found.get(name) or _not_listed(name) for name in connection_names]
 
 

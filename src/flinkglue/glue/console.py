@@ -11,37 +11,49 @@ CONSOLE_DOMAINS = {
     "aws": "aws.amazon.com",
     "aws-cn": "amazonaws.cn",
     "aws-us-gov": "amazonaws-us-gov.com",
+    "aws-eusc": "amazonaws-eusc.eu",
 }
+"""The partitions whose console is publicly known. For others there is no link: none is better than
+one that leads to another partition."""
 
 
 @dataclass(frozen=True)
 class Console:
-    """The console of one region; `partition` is botocore's word, for example ``aws-cn``."""
+    """The console of one region; `partition` is botocore's word, for example ``aws-cn``.
+
+    Each link is None in a partition whose console is not known.
+    """
 
     partition: str
     region: str
 
-    def _home(self, service: str) -> str:
-        domain = CONSOLE_DOMAINS.get(self.partition, CONSOLE_DOMAINS["aws"])
-        return f"https://{self.region}.console.{domain}/{service}/home?region={self.region}"
-
-    def job(self, job_name: str) -> str:
+    def job(self, job_name: str) -> str | None:
         """The job in Glue Studio."""
-        return f"{self._home('gluestudio')}#/editor/job/{quote(job_name, safe='')}/script"
+        return self._link("gluestudio", f"/editor/job/{quote(job_name, safe='')}/script")
 
-    def vpc(self, vpc_id: str) -> str:
+    def vpc(self, vpc_id: str) -> str | None:
         """The VPC."""
-        return f"{self._home('vpcconsole')}#VpcDetails:VpcId={vpc_id}"
+        return self._link("vpcconsole", f"VpcDetails:VpcId={vpc_id}")
 
-    def job_run(self, run: JobRun) -> str:
+    def subnet(self, subnet_id: str) -> str | None:
+        """The subnet."""
+        return self._link("vpcconsole", f"SubnetDetails:subnetId={subnet_id}")
+
+    def job_run(self, run: JobRun) -> str | None:
         """The run's page in Glue Studio."""
         job = quote(run.job_name, safe="")
-        return f"{self._home('gluestudio')}#/job/{job}/run/{quote(run.job_run_id, safe='')}"
+        return self._link("gluestudio", f"/job/{job}/run/{quote(run.job_run_id, safe='')}")
 
-    def logs(self, run: JobRun, kind: str = "output") -> str:
+    def logs(self, run: JobRun, kind: str = "output") -> str | None:
         """The run's log stream in CloudWatch; `kind` is ``output`` or ``error``."""
         # The CloudWatch console escapes twice, the second time with $ for %.
         group = quote(quote(f"{run.log_group_name}/{kind}", safe=""), safe="").replace("%", "$")
         stream = quote(quote(run.job_run_id, safe=""), safe="").replace("%", "$")
-        home = self._home("cloudwatch")
-        return f"{home}#logsV2:log-groups/log-group/{group}/log-events/{stream}"
+        return self._link("cloudwatch", f"logsV2:log-groups/log-group/{group}/log-events/{stream}")
+
+    def _link(self, service: str, place: str) -> str | None:
+        domain = CONSOLE_DOMAINS.get(self.partition)
+        if domain is None:
+            return None
+        home = f"https://{self.region}.console.{domain}/{service}/home"
+        return f"{home}?region={self.region}#{place}"

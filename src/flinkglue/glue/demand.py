@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flinkglue.errors import InvalidInput
@@ -32,11 +32,13 @@ class Demand:
             scaling this is the most that the run may grow to.
         extra_nodes: The nodes beside the workers.
         auto_scaling: Whether the run starts smaller and grows.
+        because: How the number came about, in words.
     """
 
     workers: int
     extra_nodes: int
     auto_scaling: bool = False
+    because: str = field(default="", compare=False)
 
     @property
     def addresses(self) -> int:
@@ -65,15 +67,18 @@ def demand_of(
     if needed_addresses is not None:
         if needed_addresses < 1:
             raise InvalidInput("needed_addresses", needed_addresses, "1 or more")
-        return Demand(needed_addresses, 0)
+        return Demand(needed_addresses, 0, because="given as needed_addresses")
     if extra_nodes < 0:
         raise InvalidInput("extra_nodes", extra_nodes, "0 or more")
     if (job.get("Command") or {}).get("Name") == "pythonshell":
-        return Demand(1, 0)
+        return Demand(1, 0, because="a Python shell run has one node")
     given = {**(job.get("DefaultArguments") or {}), **(arguments or {})}
+    auto_scaling = str(given.get("--enable-auto-scaling", "")).lower() == "true"
     # With auto scaling, NumberOfWorkers and MaxCapacity are the most that a run may have.
-    return Demand(
-        workers=int(job.get("NumberOfWorkers") or max(1, math.ceil(job.get("MaxCapacity") or 0))),
-        extra_nodes=extra_nodes,
-        auto_scaling=str(given.get("--enable-auto-scaling", "")).lower() == "true",
-    )
+    if count := job.get("NumberOfWorkers"):
+        workers, unit = int(count), "workers"
+    else:
+        workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
+    most = ", the most that auto scaling may reach," if auto_scaling else ""
+    because = f"{workers} {unit}{most} and {extra_nodes} extra nodes"
+    return Demand(workers, extra_nodes, auto_scaling, because)

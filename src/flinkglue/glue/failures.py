@@ -29,7 +29,9 @@ class FailureClass(StrEnum):
 class Rule:
     """One row: a message that contains `text`, ignoring case, is of this class.
 
-    `blames_zone` tells that all subnets of the zone are out of service, not this one alone.
+    `blames_zone` tells that all subnets of the zone are out of service, not this one alone. `alert`
+    tells that a setting is wrong and stays wrong until a person mends it, also when another
+    connection carries the run meanwhile.
     """
 
     text: str
@@ -37,6 +39,7 @@ class Rule:
     advice: str
     sample: str
     blames_zone: bool = False
+    alert: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Failure:
     evidence: str
     advice: str
     blames_zone: bool = False
+    alert: bool = False
 
 
 A, B, C = FailureClass.FAIL_OVER, FailureClass.WAIT, FailureClass.STOP
@@ -88,6 +92,7 @@ RULES: tuple[Rule, ...] = (
         "VPC S3 endpoint validation failed for SubnetId: subnet-0a1b2c3d. VPC: vpc-0a1b2c3d. "
         "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b2c3d in Vpc "
         "vpc-0a1b2c3d",
+        alert=True,
     ),
     Rule(
         "At least one security group must open all ingress",
@@ -95,12 +100,14 @@ RULES: tuple[Rule, ...] = (
         "add a rule to the connection's security group that allows all TCP from itself",
         "At least one security group must open all ingress ports. To limit traffic, the source "
         "security group in your inbound rule can be restricted to the same security group",
+        alert=True,
     ),
     Rule(
         "At least one security group must open all egress",
         A,
         "allow all outgoing traffic in the connection's security group",
         "At least one security group must open all egress ports.",
+        alert=True,
     ),
     Rule(
         "Resource unavailable",
@@ -177,6 +184,7 @@ RULES: tuple[Rule, ...] = (
         "no connection of the job passes Glue's checks: test each one in the Glue console",
         "Unable to resolve any valid connection (Service: AWSGlueJobExecutor; Status Code: 400; "
         "Error Code: InvalidInputException)",
+        alert=True,
     ),
     Rule(
         "Could not find connection for the given criteria",
@@ -250,5 +258,5 @@ def _by_text(text: str) -> Failure:
     lowered = text.lower()
     for rule in RULES:
         if rule.text.lower() in lowered:
-            return Failure(rule.failure_class, text, rule.advice, rule.blames_zone)
+            return Failure(rule.failure_class, text, rule.advice, rule.blames_zone, rule.alert)
     return Failure(C, text, "the failure is not a known one: read the run's error log")

@@ -35,6 +35,7 @@ def run_job(
     log: Log,
     coordination: Coordination | None = None,
     on_run: Callable[[JobRun], None] = lambda run: None,
+    on_adopted: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
@@ -50,6 +51,7 @@ def run_job(
         log: Gets a line per decision.
         coordination: What is agreed on with other flow runs; without it nobody else starts runs.
         on_run: Told about the run as soon as it is known.
+        on_adopted: Told about a run that was there already.
         clock: The time to go by.
         pace: How often to look.
 
@@ -64,6 +66,7 @@ def run_job(
     found = client.find_run_by_key(request.job_name, request.key, request.since)
     if found is not None:
         log.info("Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.state)
+        on_adopted(found)
     try:
         run = found or start_run(
             client,
@@ -92,6 +95,8 @@ def run_job(
         attempt = _refused(request, ranking, error)
     promise.end()
     _cool_down(attempt, ranking, coordination, log)
+    if attempt.failure and attempt.failure.alert:
+        log.warning("Job %s needs a person: %s", request.job_name, attempt.describe())
     return attempt
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from flinkglue.glue.reservations import CoolDown
 
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"
 """Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""
@@ -110,8 +112,9 @@ class RankedConnection:
     """One row of a ranking; `place` counts from 1.
 
     `free_addresses` is EC2's count, of which `reserved_addresses` are promised to other runs;
-    `cooled_down` is what Glue said when the connection failed lately in any flow run. A `missing`
-    connection does not exist, so a job cannot have it.
+    `cooled_down` tells that the connection failed lately in any flow run. A `missing` connection
+    does not exist, so a job cannot have it. `live_runs_in_zone` and `position`, the place in the
+    person's order counted from 0, are what some strategies go by.
     """
 
     place: int
@@ -124,21 +127,25 @@ class RankedConnection:
     failed_before: bool
     problem: str | None
     reserved_addresses: int = 0
-    cooled_down: str | None = None
+    cooled_down: CoolDown | None = None
     missing: bool = False
+    live_runs_in_zone: int = 0
+    position: int = 0
 
 
 @dataclass(frozen=True)
 class Ranking:
     """The order in which a job should try its connections, and why.
 
-    `needed_addresses` is what the job wants; `seed` repeats the order of strategy ``random``.
+    `needed_addresses` is what the job wants, and `needed_because` how that number came about;
+    `seed` repeats the order of a strategy that draws.
     """
 
     strategy: str
     seed: int
     needed_addresses: int
     connections: tuple[RankedConnection, ...]
+    needed_because: str = ""
 
     @property
     def connection_names(self) -> list[str]:
@@ -170,10 +177,6 @@ class Ranking:
             for c in self.connections
             if c.subnet_id and (c in named or c.availability_zone in zones)
         ]
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {**asdict(self), "connections": [asdict(ranked) for ranked in self.connections]}
 
 
 @dataclass(frozen=True)

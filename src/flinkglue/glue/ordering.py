@@ -177,6 +177,8 @@ class _Candidate:
             missing=self.connection.missing,
             reserved_addresses=self.reserved,
             cooled_down=self.cooled_down,
+            live_runs_in_zone=self.live_runs,
+            position=self.position,
         )
 
 

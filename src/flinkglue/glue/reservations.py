@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from flinkglue.glue.lock import HeldLock
@@ -36,11 +37,16 @@ class Reservation:
 
 @dataclass(frozen=True)
 class CoolDown:
-    """A connection that failed lately; `evidence` is what Glue said."""
+    """A connection that failed lately; `evidence` is what Glue said.
+
+    `since` and `until` are when it failed and when it counts no more, where that is known.
+    """
 
     connection_name: str
     subnet_id: str
     evidence: str
+    since: datetime | None = field(default=None, compare=False)
+    until: datetime | None = field(default=None, compare=False)
 
 
 class ReservationBook(Protocol):
@@ -81,13 +87,13 @@ class Knowledge:
 
     Args:
         reserved: Addresses promised, by subnet id.
-        cooled_down: What Glue said, by the name and the subnet id of the connection that failed;
-            connections of two accounts may have the same name.
+        cooled_down: The connections that failed, by name and subnet id; connections of two
+            accounts may have the same name.
         live_runs: How many runs there are, by availability zone.
     """
 
     reserved: Mapping[str, int] = field(default_factory=dict)
-    cooled_down: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    cooled_down: Mapping[tuple[str, str], CoolDown] = field(default_factory=dict)
     live_runs: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -113,6 +119,6 @@ def knowledge_for(
         runs[reservation.availability_zone] += 1
     return Knowledge(
         reserved=dict(reserved),
-        cooled_down={(c.connection_name, c.subnet_id): c.evidence for c in cool_downs},
+        cooled_down={(c.connection_name, c.subnet_id): c for c in cool_downs},
         live_runs=dict(runs),
     )

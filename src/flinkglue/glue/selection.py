@@ -127,7 +127,7 @@ def _ranked(
         arguments=wanted.arguments,
         needed_addresses=wanted.needed_addresses,
     )
-    return rank(
+    ranking = rank(
         selection.connections,
         demand.addresses,
         wanted.strategy,
@@ -137,6 +137,7 @@ def _ranked(
         knowledge=knowledge,
         given_order=wanted.connection_names,
     )
+    return replace(ranking, needed_because=demand.because)
 
 
 def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> None:

@@ -1,0 +1,71 @@
+"""Deployment glue-connection-health: tells which Glue connections can hold a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from blocks.aws import AwsCredentialsChoice
+from flinkglue.errors import InvalidInput, JobFailed
+from flinkglue.glue.inputs import parse_connection_names
+from tasks.glue import load_credentials
+from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
+
+JobName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
+
+
+@flow(name="glue-connection-health")
+def glue_connection_health(
+    connection_names: list[str] | str | None = None,
+    job_names: list[JobName] | None = None,
+    minimum_free_addresses: Annotated[int, Field(ge=1)] = 10,
+    fail_below_threshold: bool = False,
+    read_all_connections: bool = False,
+    aws_credentials: AwsCredentialsChoice = "aws",
+) -> dict[str, Any]:
+    """Tell how many addresses the subnets of Glue connections have left, and what is in the way.
+
+    Counts what is free and not promised to a run that is starting. For every connection there is an
+    event: glue-connection.healthy, or .short-of-addresses, .zone-down, .missing, .not-ready,
+    .not-readable, .failed-lately, .without-subnet. Nothing is changed.
+
+    Args:
+        connection_names: The connections, as a list or comma-separated.
+        job_names: Jobs whose connections are looked at; beside or in place of the names.
+        minimum_free_addresses: A connection with fewer usable addresses is short of them. Take what
+            the biggest run takes: its workers and 2 more.
+        fail_below_threshold: Let this run fail when a connection cannot be counted on.
+        read_all_connections: Read all connections of the account with one call, which takes the
+            permission glue:GetConnections.
+        aws_credentials: The AWS Credentials block with the account and region, or its name.
+
+    Returns:
+        For each connection its condition and its usable addresses.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        CallFailed: A service refused a call, or did not answer after several.
+        JobFailed: A connection cannot be counted on, and that was to fail.
+    """
+    names = [] if connection_names is None else parse_connection_names(connection_names)
+    if not names and not job_names:
+        raise InvalidInput("connection_names", connection_names, "names, or job_names instead")
+    credentials = load_credentials(aws_credentials)
+    found = judge_glue_connections(
+        credentials, names, job_names or [], minimum_free_addresses, read_all_connections
+    )
+    show_connections(credentials, found, minimum_free_addresses)
+    tell_of_connections(found, minimum_free_addresses)
+    below = [health for health in found if health.is_below_threshold]
+    if below and fail_below_threshold:
+        told = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)
+        raise JobFailed(f"{len(below)} of {len(found)} connections cannot be counted on: {told}")
+    return {
+        health.connection_name: {
+            "condition": health.condition.value,
+            "usable_addresses": health.usable_addresses,
+        }
+        for health in found
+    }

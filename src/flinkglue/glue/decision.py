@@ -1,0 +1,102 @@
+"""The record of one choice: enough to see why, and to make the same choice again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flinkglue.glue.markdown import NOTHING, one_line
+from flinkglue.glue.models import RankedConnection, Ranking
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+
+EVIDENCE_CHARACTERS = 200  # in a table; the page of the run that failed has all of it
+
+
+def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """The ranking as a table, one row per connection in the order to try them.
+
+    *Given as* is the place in the person's own order; *Live runs* counts those in the zone.
+    """
+    return [
+        {
+            "Place": ranked.place,
+            "Connection": ranked.connection_name,
+            "Subnet": ranked.subnet_id or NOTHING,
+            "CIDR": ranked.cidr_block or NOTHING,
+            "Zone": ranked.availability_zone or NOTHING,
+            "Free addresses": _or_nothing(ranked.free_addresses),
+            "Promised": ranked.reserved_addresses,
+            "Group": ranked.group.value,
+            "Live runs": ranked.live_runs_in_zone,
+            "Given as": ranked.position + 1,
+            "Note": _note(ranked),
+        }
+        for ranked in ranking.connections
+    ]
+
+
+def ranking_description(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy) -> str:
+    """What stands beside the table: what was asked, what decided, what came out.
+
+    Args:
+        ranking: The choice.
+        request: The attempt that it was made for.
+        shortage: What was to be done if nothing had fitted.
+    """
+    lines = [
+        f"Attempt {request.number} of job **{one_line(request.job_name)}**: {_choice(ranking)}",
+        f"Strategy `{ranking.strategy}` with seed {ranking.seed}, from the connections in the "
+        "order of *Given as*.",
+        f"A run takes {ranking.needed_addresses} addresses: {ranking.needed_because}. "
+        f"When no subnet has them: {_in_words(shortage)}.",
+        "*Promised* addresses are free for EC2, and taken by runs that are starting.",
+    ]
+    if left_out := ranking.missing_names:
+        lines.append(f"Left out of the job, as they do not exist: {', '.join(left_out)}.")
+    return "\n\n".join(lines)
+
+
+def _choice(ranking: Ranking) -> str:
+    expected = ranking.expected
+    if expected is None:
+        return "no connection has a free address that is known of; Glue decides."
+    usable = (expected.free_addresses or 0) - expected.reserved_addresses
+    return (
+        f"Glue should take **{one_line(expected.connection_name)}**, whose subnet has {usable} "
+        f"addresses free and not promised ({expected.group.value})."
+    )
+
+
+def _in_words(shortage: ShortagePolicy) -> str:
+    if shortage.when_nothing_fits is WhenNothingFits.WAIT:
+        return f"wait for {shortage.wait_seconds / 60:g} minutes, then use the best there is"
+    if shortage.when_nothing_fits is WhenNothingFits.USE_BEST:
+        return "use the best there is"
+    return "do not run"
+
+
+def _note(ranked: RankedConnection) -> str:
+    notes: list[str] = []
+    if ranked.missing:
+        notes.append("left out of the job")
+    if ranked.problem:
+        notes.append(ranked.problem)
+    if ranked.failed_before:
+        notes.append("failed in this flow run")
+    if cool_down := ranked.cooled_down:
+        times = _times(cool_down.since, cool_down.until)
+        notes.append(f"failed lately{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
+    return "; ".join(notes)
+
+
+def _times(since: datetime | None, until: datetime | None) -> str:
+    told: Sequence[str] = [
+        f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
+    ]
+    return f" ({', left alone '.join(told)})" if told else ""
+
+
+def _or_nothing(value: object) -> Any:
+    return NOTHING if value is None else value

@@ -1,0 +1,197 @@
+"""How connections are: what their subnets can still hold, and what stands in the way. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_network
+
+from flinkglue.glue.models import Connection
+from flinkglue.glue.reservations import CoolDown, Reservation
+
+RESERVED_BY_AWS = 5
+"""The first four addresses and the last one of each subnet.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+"""
+
+
+class Condition(StrEnum):
+    """How a connection is; of several the one that is listed first here."""
+
+    MISSING = "missing"
+    """Glue has no connection of this name."""
+    NOT_READABLE = "not readable"
+    """The connection or its subnet could not be read, so nothing else is known."""
+    ZONE_DOWN = "zone down"
+    """The availability zone is not available."""
+    NOT_READY = "not ready"
+    """The subnet is not available, or Glue's own status of the connection is not READY."""
+    SHORT_OF_ADDRESSES = "short of addresses"
+    """Fewer addresses than the threshold are free and not promised."""
+    FAILED_LATELY = "failed lately"
+    """A run failed on it, and flow runs leave it alone for a while."""
+    WITHOUT_SUBNET = "without subnet"
+    """It names no subnet, so it takes no addresses."""
+    HEALTHY = "healthy"
+
+
+BELOW_THRESHOLD = frozenset(
+    {
+        Condition.MISSING,
+        Condition.NOT_READABLE,
+        Condition.ZONE_DOWN,
+        Condition.NOT_READY,
+        Condition.SHORT_OF_ADDRESSES,
+    }
+)
+"""The conditions in which a run cannot count on the addresses that the threshold asks for."""
+
+
+@dataclass(frozen=True)
+class ZoneState:
+    """An availability zone as EC2 describes it; `messages` say why it is impaired."""
+
+    state: str
+    messages: Sequence[str] = ()
+
+    @property
+    def is_up(self) -> bool:
+        return self.state == "available"
+
+
+@dataclass(frozen=True)
+class ConnectionHealth:
+    """One connection. The numbers are None when its subnet is not known.
+
+    Args:
+        connection_name: The connection.
+        condition: How it is.
+        reason: Why it is in this condition; empty when it is healthy.
+        status: Glue's status of the connection, empty for most.
+        subnet_id: Its subnet.
+        availability_zone: The subnet's zone.
+        zone_state: What EC2 says of the zone; None when that could not be read.
+        total_addresses: What the subnet can hold, without those that AWS keeps.
+        free_addresses: What EC2 counts as free.
+        promised_addresses: Those of them that runs that are starting will take.
+        cool_down: The failure for which flow runs leave it alone.
+    """
+
+    connection_name: str
+    condition: Condition
+    reason: str = ""
+    status: str = ""
+    subnet_id: str | None = None
+    availability_zone: str | None = None
+    zone_state: str | None = None
+    total_addresses: int | None = None
+    free_addresses: int | None = None
+    promised_addresses: int = 0
+    cool_down: CoolDown | None = None
+
+    @property
+    def usable_addresses(self) -> int | None:
+        """Free and not promised."""
+        if self.free_addresses is None:
+            return None
+        return max(0, self.free_addresses - self.promised_addresses)
+
+    @property
+    def is_below_threshold(self) -> bool:
+        """Whether a run cannot count on the addresses that were asked for."""
+        return self.condition in BELOW_THRESHOLD
+
+
+def addresses_in(cidr_block: str) -> int:
+    """How many addresses of a subnet can be used."""
+    return ip_network(cidr_block).num_addresses - RESERVED_BY_AWS
+
+
+def judge_connections(
+    connections: Iterable[Connection],
+    minimum_free_addresses: int,
+    *,
+    zones: Mapping[str, ZoneState],
+    reservations: Iterable[Reservation] = (),
+    cool_downs: Iterable[CoolDown] = (),
+) -> list[ConnectionHealth]:
+    """How each connection is.
+
+    Args:
+        connections: With their subnets.
+        minimum_free_addresses: Fewer usable ones are too few.
+        zones: The zones of the region by name; empty when they could not be read.
+        reservations: What is promised to runs that are starting.
+        cool_downs: What failed lately.
+    """
+    promised: Counter[str] = Counter()
+    for reservation in reservations:
+        promised[reservation.subnet_id] += reservation.addresses
+    failed = {(c.connection_name, c.subnet_id): c for c in cool_downs}
+    return [
+        _judged(
+            connection,
+            minimum_free_addresses,
+            zones.get(connection.subnet.availability_zone) if connection.subnet else None,
+            promised[connection.subnet_id or ""],
+            failed.get((connection.name, connection.subnet_id or "")),
+        )
+        for connection in connections
+    ]
+
+
+def _judged(
+    connection: Connection,
+    minimum: int,
+    zone: ZoneState | None,
+    promised: int,
+    cool_down: CoolDown | None,
+) -> ConnectionHealth:
+    subnet = connection.subnet
+    usable = max(0, subnet.free_addresses - promised) if subnet else None
+    condition, reason = _condition(connection, minimum, zone, usable, cool_down)
+    return ConnectionHealth(
+        connection_name=connection.name,
+        condition=condition,
+        reason=reason,
+        status=connection.status,
+        subnet_id=connection.subnet_id,
+        availability_zone=subnet.availability_zone if subnet else None,
+        zone_state=zone.state if zone else None,
+        total_addresses=addresses_in(subnet.cidr_block) if subnet and subnet.cidr_block else None,
+        free_addresses=subnet.free_addresses if subnet else None,
+        promised_addresses=promised,
+        cool_down=cool_down,
+    )
+
+
+def _condition(
+    connection: Connection,
+    minimum: int,
+    zone: ZoneState | None,
+    usable: int | None,
+    cool_down: CoolDown | None,
+) -> tuple[Condition, str]:
+    subnet = connection.subnet
+    if connection.missing:
+        return Condition.MISSING, connection.problem or ""
+    if connection.without_subnet:
+        return Condition.WITHOUT_SUBNET, ""
+    if subnet is None or usable is None:
+        return Condition.NOT_READABLE, connection.problem or ""
+    if zone and not zone.is_up:
+        told = "; ".join([f"zone {subnet.availability_zone} is {zone.state}", *zone.messages])
+        return Condition.ZONE_DOWN, told
+    if subnet.state != "available":
+        return Condition.NOT_READY, f"subnet {subnet.subnet_id} is {subnet.state}"
+    if not connection.ready:
+        return Condition.NOT_READY, f"the connection is {connection.status}"
+    if usable < minimum:
+        return Condition.SHORT_OF_ADDRESSES, f"{usable} usable addresses, {minimum} are wanted"
+    if cool_down:
+        until = f" (left alone until {cool_down.until:%H:%M:%S} UTC)" if cool_down.until else ""
+        return Condition.FAILED_LATELY, cool_down.evidence + until
+    return Condition.HEALTHY, ""

@@ -1,0 +1,56 @@
+"""What a person reads about the connections. Pure: from values to markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flinkglue.glue.console import Console
+from flinkglue.glue.health import ConnectionHealth
+from flinkglue.glue.markdown import NOTHING, bar, link, table
+
+
+def health_markdown(
+    found: Sequence[ConnectionHealth], minimum_free_addresses: int, console: Console
+) -> str:
+    """All connections as a table; the bar shows the usable share of the whole subnet.
+
+    Args:
+        found: How they are.
+        minimum_free_addresses: The threshold they were judged by.
+        console: Where links lead to.
+    """
+    below = [each for each in found if each.is_below_threshold]
+    outcome = f"{len(below)} of {len(found)} below the threshold" if below else "all can hold a run"
+    parts = [
+        f"# Glue connections: {outcome}",
+        table(
+            ("Connection", "Condition", "Usable", "", "Free", "Promised", "Subnet", "Zone"),
+            [_row(each, console) for each in found],
+        ),
+        f"*Usable* addresses are free and not promised to a run that is starting; fewer than "
+        f"{minimum_free_addresses} are too few. The bar is their share of the subnet.",
+    ]
+    reasons = [(each.connection_name, each.reason) for each in found if each.reason]
+    if reasons:
+        parts += ["## Why", table(("Connection", "Reason"), reasons)]
+    return "\n\n".join(parts)
+
+
+def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
+    subnet, zone = health.subnet_id, health.availability_zone
+    usable, total = health.usable_addresses, health.total_addresses
+    name = f"**{health.condition.value}**" if health.is_below_threshold else health.condition.value
+    return (
+        health.connection_name,
+        name,
+        _count(usable),
+        f"`{bar(usable / total)}` of {total:,}" if usable is not None and total else NOTHING,
+        _count(health.free_addresses),
+        _count(health.promised_addresses),
+        link(subnet, console.subnet(subnet)) if subnet else NOTHING,
+        f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
+    )
+
+
+def _count(number: int | None) -> str:
+    return NOTHING if number is None else f"{number:,}"

@@ -1,0 +1,129 @@
+"""What Glue flow runs tell automations, as events. docs/operations.md lists them.
+
+Prefect adds the flow run, its flow and its deployment to each event, and sends it from a thread of
+its own: a run neither waits for that nor fails with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.events import emit_event
+
+from flinkglue.errors import JobFailed
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.health import ConnectionHealth
+from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.run_request import RunRequest
+
+EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
+
+
+def tell_of_choice(ranking: Ranking, request: RunRequest, attempts: Sequence[Attempt]) -> None:
+    """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
+
+    Args:
+        ranking: The choice.
+        request: The attempt that it was made for.
+        attempts: Those before it.
+    """
+    expected = ranking.expected.connection_name if ranking.expected else None
+    chosen = {
+        "attempt": request.number,
+        "connection_name": expected,
+        "strategy": ranking.strategy,
+        "seed": ranking.seed,
+        "needed_addresses": ranking.needed_addresses,
+        "order": ranking.connection_names,
+    }
+    _tell("selected", request.job_name, chosen, connection=expected)
+    failed = attempts[-1] if attempts else None
+    if failed and failed.failure and failed.connection_name != expected:
+        moved = {
+            "attempt": request.number,
+            "from_connection_name": failed.connection_name,
+            "to_connection_name": expected,
+            **_failure(failed),
+        }
+        _tell(
+            "failed-over",
+            request.job_name,
+            moved,
+            **{"connection": expected, "failed-connection": failed.connection_name},
+        )
+
+
+def tell_adopted(run: JobRun, request: RunRequest) -> None:
+    """``glue-job.adopted``: a run that was there already is waited for; none is started."""
+    payload = {"attempt": request.number, "job_run_id": run.job_run_id, "state": run.state}
+    _tell("adopted", request.job_name, payload)
+
+
+def tell_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
+    """``glue-job.exhausted``: another attempt might have helped, and none is left."""
+    last = attempts[-1]
+    payload = {
+        "attempts": len(attempts),
+        "job_run_id": last.run.job_run_id if last.run else None,
+        "connection_name": last.connection_name,
+        **_failure(last),
+    }
+    _tell("exhausted", job_name, payload, **{"failed-connection": last.connection_name})
+
+
+@contextmanager
+def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
+    """``glue-job.exhausted`` when no connection has room and the person chose not to run then."""
+    try:
+        yield
+    except JobFailed as error:
+        payload = {"attempts": request.number - 1, "evidence": str(error)[:EVIDENCE_CHARACTERS]}
+        _tell("exhausted", request.job_name, payload)
+        raise
+
+
+def tell_of_health(health: ConnectionHealth, minimum_free_addresses: int) -> None:
+    """``glue-connection.short-of-addresses`` and so on: one event with the condition's name."""
+    emit_event(
+        event=f"glue-connection.{health.condition.value.replace(' ', '-')}",
+        resource=_resource("connection", health.connection_name),
+        payload={
+            "subnet_id": health.subnet_id,
+            "availability_zone": health.availability_zone,
+            "usable_addresses": health.usable_addresses,
+            "minimum_free_addresses": minimum_free_addresses,
+            "reason": health.reason[:EVIDENCE_CHARACTERS],
+        },
+    )
+
+
+def _tell(what: str, job_name: str, payload: dict[str, Any], **roles: str | None) -> None:
+    related = [
+        {**_resource("connection", name), "prefect.resource.role": role}
+        for role, name in roles.items()
+        if name
+    ]
+    emit_event(
+        event=f"glue-job.{what}",
+        resource=_resource("job", job_name),
+        related=related,
+        payload={"job_name": job_name, **payload},
+    )
+
+
+def _resource(kind: str, name: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"glue-{kind}.{name}", "prefect.resource.name": name}
+
+
+def _failure(attempt: Attempt) -> dict[str, Any]:
+    failure = attempt.failure
+    if failure is None:
+        return {}
+    return {
+        "failure_class": failure.failure_class.value,
+        "evidence": failure.evidence[:EVIDENCE_CHARACTERS],
+        "advice": failure.advice,
+        "needs_a_person": failure.alert,
+    }

@@ -1,0 +1,82 @@
+"""How Glue connections are: read, judged, shown and told as events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect_aws import AwsCredentials
+
+from flinkglue.errors import InvalidInput
+from flinkglue.glue.health import ConnectionHealth, judge_connections
+from flinkglue.glue.health_report import health_markdown
+from tasks.glue import RETRIED, connect
+from tasks.glue_coordination import coordination_on_server
+from tasks.glue_events import tell_of_health
+from tasks.server_records import server_records
+
+
+@task(**RETRIED)
+def judge_glue_connections(
+    aws_credentials: AwsCredentials,
+    connection_names: Sequence[str],
+    job_names: Sequence[str],
+    minimum_free_addresses: int,
+    read_all_connections: bool = False,
+) -> list[ConnectionHealth]:
+    """Read connections with their subnets and zones, and judge how each is.
+
+    Args:
+        aws_credentials: The account and region.
+        connection_names: The connections.
+        job_names: Jobs whose connections are judged as well.
+        minimum_free_addresses: Fewer usable addresses are too few.
+        read_all_connections: Read all of the account with one call.
+
+    Raises:
+        InvalidInput: The jobs have no connections.
+        CallFailed: A service refused a call, or did not answer.
+    """
+    with server_records() as records:
+        # Promises before counts: what is released in between is held by then, and counted.
+        coordination = coordination_on_server(records)
+        reservations = coordination.reservations.live()
+        cool_downs = coordination.cool_downs.live()
+    reading = connect(aws_credentials).read_health(
+        connection_names, job_names, list_all=read_all_connections
+    )
+    log = get_run_logger()
+    if not reading.connections:
+        raise InvalidInput("job_names", list(job_names), "jobs that have connections")
+    if reading.zones_problem:
+        log.warning("The zones' states are not shown: %s", reading.zones_problem)
+    found = judge_connections(
+        reading.connections,
+        minimum_free_addresses,
+        zones=reading.zones,
+        reservations=reservations,
+        cool_downs=cool_downs,
+    )
+    for health in found:
+        tell = log.warning if health.is_below_threshold else log.info
+        tell("%s: %s %s", health.connection_name, health.condition.value, health.reason)
+    return found
+
+
+def tell_of_connections(found: Sequence[ConnectionHealth], minimum_free_addresses: int) -> None:
+    """An event for each connection, named after its condition."""
+    for health in found:
+        tell_of_health(health, minimum_free_addresses)
+
+
+def show_connections(
+    aws_credentials: AwsCredentials, found: Sequence[ConnectionHealth], minimum_free_addresses: int
+) -> None:
+    """The connections on the run's page."""
+    console = connect(aws_credentials).console
+    create_markdown_artifact(
+        health_markdown(found, minimum_free_addresses, console),
+        key="glue-connection-health",
+        description="How the Glue connections are",
+    )

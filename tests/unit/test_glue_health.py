@@ -1,0 +1,111 @@
+"""How connections are judged, and how that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from flinkglue.glue.console import Console
+from flinkglue.glue.health import (
+    BELOW_THRESHOLD,
+    Condition,
+    ConnectionHealth,
+    ZoneState,
+    addresses_in,
+    judge_connections,
+)
+from flinkglue.glue.health_report import health_markdown
+from flinkglue.glue.models import Connection, Subnet
+from flinkglue.glue.reservations import CoolDown, Reservation
+
+UP = {"us-east-1a": ZoneState("available")}
+DOWN = {"us-east-1a": ZoneState("unavailable", ["power is out"])}
+
+
+def connection(free: int = 20, *, state: str = "available", **more: Any) -> Connection:
+    subnet = Subnet("subnet-a", "vpc-1", "us-east-1a", "10.0.0.0/27", free, state)
+    fields = {"subnet_id": "subnet-a", "subnet": subnet, "connection_type": "NETWORK", **more}
+    return Connection("a", **fields)
+
+
+def judged(
+    looked_up: Connection,
+    *,
+    zones: Mapping[str, ZoneState] = UP,
+    promised: int = 0,
+    failed: bool = False,
+) -> ConnectionHealth:
+    [health] = judge_connections(
+        [looked_up],
+        10,
+        zones=zones,
+        reservations=[Reservation("x/1", "job", "a", "subnet-a", "us-east-1a", promised)],
+        cool_downs=[CoolDown("a", "subnet-a", "Resource unavailable")] if failed else [],
+    )
+    return health
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "known", "condition", "reason"),
+    [
+        (connection(10), {}, Condition.HEALTHY, ""),
+        (connection(9), {}, Condition.SHORT_OF_ADDRESSES, "9 usable addresses, 10 are wanted"),
+        (connection(20), {"promised": 11}, Condition.SHORT_OF_ADDRESSES, "9 usable"),
+        (connection(20), {"zones": DOWN}, Condition.ZONE_DOWN, "is unavailable; power is out"),
+        (connection(20), {"zones": {}}, Condition.HEALTHY, ""),
+        (connection(20, state="pending"), {}, Condition.NOT_READY, "subnet subnet-a is pending"),
+        (connection(20, status="FAILED"), {}, Condition.NOT_READY, "the connection is FAILED"),
+        (connection(20), {"failed": True}, Condition.FAILED_LATELY, "Resource unavailable"),
+        (connection(9), {"failed": True}, Condition.SHORT_OF_ADDRESSES, "9 usable"),
+        (Connection("a", connection_type="JDBC"), {}, Condition.WITHOUT_SUBNET, ""),
+        (Connection("a", problem="gone", missing=True), {}, Condition.MISSING, "gone"),
+        (Connection("a", problem="no right"), {}, Condition.NOT_READABLE, "no right"),
+    ],
+)
+def test_a_connection_is_judged_by_what_weighs_most(
+    looked_up: Connection, known: dict[str, Any], condition: Condition, reason: str
+) -> None:
+    health = judged(looked_up, **known)
+    assert health.condition is condition
+    assert reason in health.reason
+    assert bool(health.reason) == bool(reason)
+
+
+def test_a_run_can_count_on_what_is_healthy_or_only_left_alone_for_a_while() -> None:
+    assert set(Condition) - BELOW_THRESHOLD == {
+        Condition.HEALTHY,
+        Condition.FAILED_LATELY,
+        Condition.WITHOUT_SUBNET,
+    }
+
+
+def test_more_promises_than_addresses_leave_none() -> None:
+    """A run that holds its addresses already is promised them a moment longer."""
+    assert judged(connection(4), promised=6).usable_addresses == 0
+
+
+@pytest.mark.parametrize(("cidr", "usable"), [("10.0.0.0/28", 11), ("10.0.0.0/24", 251)])
+def test_aws_keeps_five_addresses_of_each_subnet(cidr: str, usable: int) -> None:
+    assert addresses_in(cidr) == usable
+
+
+def test_the_page_shows_numbers_a_bar_and_why() -> None:
+    found = [judged(connection(20), promised=11), judged(connection(27))]
+    told = health_markdown(found, 10, Console("aws", "us-east-1"))
+    assert "# Glue connections: 1 of 2 below the threshold" in told
+    assert "| a | **short of addresses** | 9 | `███░░░░░░░` of 27 | 20 | 11 |" in told
+    assert "| a | healthy | 16 |" not in told
+    assert "us-east-1a (available) |" in told
+    assert "| a | 9 usable addresses, 10 are wanted |" in told
+
+
+def test_the_page_says_what_is_not_known() -> None:
+    told = health_markdown(
+        [judged(Connection("a", problem="gone", missing=True)), judged(connection(), zones={})],
+        10,
+        Console("aws-iso", "us-iso-east-1"),
+    )
+    assert "| a | **missing** | – | – | – |" in told
+    assert "us-east-1a (state not read)" in told

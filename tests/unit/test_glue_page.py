@@ -1,0 +1,236 @@
+"""What a person reads about a choice, the attempts and their cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
+from flinkglue.glue.cost import cost_of
+from flinkglue.glue.decision import ranking_description, ranking_rows
+from flinkglue.glue.demand import demand_of
+from flinkglue.glue.failures import RULES, FailureClass, classify
+from flinkglue.glue.markdown import bar, table
+from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
+from flinkglue.glue.ordering import rank
+from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.report import RunOutput, job_run_markdown
+from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+
+CONSOLE = Console("aws", "us-east-1")
+REQUEST = RunRequest("nightly", "flow-run", datetime.now(UTC), number=2)
+FULL = "Number of IP addresses on subnet is 0: subnet-a"
+NO_GATEWAY = "VPC S3 endpoint validation failed for SubnetId: subnet-a. VPC: vpc-1."
+
+
+def connection(name: str, free: int, zone: str = "us-east-1a") -> Connection:
+    subnet = Subnet(f"subnet-{name}", "vpc-1", zone, "10.0.0.0/24", free, "available")
+    return Connection(name, subnet.subnet_id, subnet, "NETWORK")
+
+
+def ranking(strategy: str = "best_fit", seed: int = 7) -> Ranking:
+    """Four connections: one is promised away, one failed lately, one is not there."""
+    return rank(
+        [
+            connection("a", 20),
+            connection("b", 8, "us-east-1b"),
+            connection("c", 50),
+            Connection("gone", problem="there is no connection of this name", missing=True),
+        ],
+        6,
+        STRATEGIES[strategy],
+        seed,
+        strategy_name=strategy,
+        knowledge=knowledge_for(
+            "flow-run/2",
+            [Reservation("other/1", "weekly", "b", "subnet-b", "us-east-1b", 4)],
+            [
+                CoolDown(
+                    "c",
+                    "subnet-c",
+                    "Resource unavailable",
+                    since=datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC),
+                    until=datetime(2026, 1, 1, 12, 5, 0, tzinfo=UTC),
+                )
+            ],
+        ),
+        given_order=["c", "b", "a", "gone"],
+    )
+
+
+def run(state: str = "SUCCEEDED", message: str | None = None, **more: Any) -> JobRun:
+    fields = {"Id": "jr_1", "JobName": "nightly", "JobRunState": state, "ErrorMessage": message}
+    return JobRun.from_response({**fields, "MaxCapacity": 2.0, "ExecutionTime": 60, **more})
+
+
+def attempt(number: int, made: JobRun, connection_name: str = "a") -> Attempt:
+    failure = None if made.succeeded or not made.ended else classify(made.state, made.error_message)
+    return Attempt(number, made, connection_name, failure)
+
+
+def page(
+    attempts: Sequence[Attempt], console: Console = CONSOLE, price: float | None = None
+) -> str:
+    return job_run_markdown("nightly", attempts, RunOutput(["line"]), console, price)
+
+
+def test_the_record_tells_what_was_known_of_each_connection() -> None:
+    rows = {row["Connection"]: row for row in ranking_rows(ranking())}
+    assert [*rows] == ["a", "b", "c", "gone"]
+    assert (rows["b"]["Free addresses"], rows["b"]["Promised"], rows["b"]["Group"]) == (
+        8,
+        4,
+        "usable",
+    )
+    assert rows["c"]["Note"] == (
+        "failed lately (at 12:00:00 UTC, left alone until 12:05:00 UTC): Resource unavailable"
+    )
+    assert rows["gone"]["Note"] == "left out of the job; there is no connection of this name"
+
+
+def test_the_record_tells_what_was_asked_and_what_decided() -> None:
+    told = ranking_description(ranking(), REQUEST, ShortagePolicy(WhenNothingFits.WAIT, 600))
+    assert "Attempt 2 of job **nightly**: Glue should take **a**" in told
+    assert "20 addresses free and not promised (good)" in told
+    assert "`best_fit` with seed 7" in told
+    assert "wait for 10 minutes" in told
+    assert "Left out of the job, as they do not exist: gone." in told
+
+
+@pytest.mark.parametrize(
+    ("job", "options", "because"),
+    [
+        ({"NumberOfWorkers": 5}, {}, "5 workers and 2 extra nodes"),
+        ({"MaxCapacity": 2.5}, {"extra_nodes": 1}, "3 units of capacity and 1 extra nodes"),
+        ({"Command": {"Name": "pythonshell"}}, {}, "a Python shell run has one node"),
+        ({"NumberOfWorkers": 5}, {"needed_addresses": 9}, "given as needed_addresses"),
+        (
+            {"NumberOfWorkers": 5},
+            {"arguments": {"--enable-auto-scaling": "true"}},
+            "5 workers, the most that auto scaling may reach, and 2 extra nodes",
+        ),
+    ],
+)
+def test_the_record_tells_how_the_number_of_addresses_came_about(
+    job: dict[str, Any], options: dict[str, Any], because: str
+) -> None:
+    assert demand_of(job, **options).because == because
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES])
+def test_the_choice_can_be_made_again_from_its_record(strategy: str) -> None:
+    """From the table, the seed and the needed addresses alone."""
+    chosen = ranking(strategy)
+    rows = [row for row in ranking_rows(chosen) if row["Group"] != "unknown"]
+    again = rank(
+        [connection(row["Connection"], row["Free addresses"], row["Zone"]) for row in rows],
+        chosen.needed_addresses,
+        STRATEGIES[strategy],
+        chosen.seed,
+        strategy_name=strategy,
+        knowledge=knowledge_for(
+            "again/1",
+            [
+                Reservation(
+                    "r", "j", row["Connection"], row["Subnet"], row["Zone"], row["Promised"]
+                )
+                for row in rows
+                if row["Promised"]
+            ],
+            [
+                CoolDown(row["Connection"], row["Subnet"], "")
+                for row in rows
+                if row["Note"].startswith("failed lately")
+            ],
+        ),
+        given_order=[r["Connection"] for r in sorted(rows, key=lambda r: r["Given as"])],
+    )
+    assert again.connection_names == [row["Connection"] for row in rows]
+
+
+def test_every_failed_attempt_is_told_with_its_class_its_evidence_and_what_to_do() -> None:
+    told = page(
+        [
+            attempt(1, run("FAILED", FULL)),
+            attempt(2, run("FAILED", NO_GATEWAY), "b"),
+            attempt(3, run("SUCCEEDED"), "c"),
+        ]
+    )
+    assert "## Failure of attempt 1 on a: fail over\n\n    Number of IP addresses" in told
+    assert "What to do: the subnet is full; another one is tried." in told
+    assert "## Failure of attempt 2 on b: fail over" in told
+    assert "**A person has to mend this.** What to do: give the subnet's route table" in told
+    assert "attempt 3 on" not in told
+
+
+def test_a_start_that_was_refused_is_told_too() -> None:
+    refused = Attempt(1, None, "a", classify("FAILED", FULL))
+    told = page([refused])
+    assert "# Glue job nightly: not started" in told
+    assert "Glue refused to start one." in told
+    assert FULL in told
+    assert "Together: 0.00 DPU-seconds." in told
+
+
+def test_the_page_links_to_the_job_the_run_and_both_logs() -> None:
+    told = page([attempt(1, run())])
+    for link in (CONSOLE.job("nightly"), CONSOLE.job_run(run()), CONSOLE.logs(run(), "error")):
+        assert f"]({link})" in told
+
+
+def test_without_a_known_console_there_is_text_in_place_of_links() -> None:
+    told = page([attempt(1, run())], Console("aws-iso", "us-iso-east-1"))
+    assert "](" not in told
+    assert "| Run | jr_1 |" in told
+
+
+@pytest.mark.parametrize(
+    ("runs", "price", "told"),
+    [
+        ([run(), run("FAILED", FULL, DPUSeconds=30.0)], None, "Together: 150 DPU-seconds."),
+        ([run(), run(DPUSeconds=3480.0)], 0.44, "3,600 DPU-seconds, about 0.44 at 0.44 per"),
+        ([run(), run(MaxCapacity=None)], 0.44, "at least 120 DPU-seconds"),
+        ([run("RUNNING")], None, "at least 120 DPU-seconds"),
+    ],
+)
+def test_the_cost_is_summed_over_all_attempts(
+    runs: list[JobRun], price: float | None, told: str
+) -> None:
+    attempts = [attempt(number, made) for number, made in enumerate(runs, start=1)]
+    assert told in page(attempts, price=price)
+
+
+def test_there_is_no_estimate_without_a_price() -> None:
+    assert cost_of([attempt(1, run())]).to_dict() == {
+        "capacity_seconds": 120.0,
+        "is_complete": True,
+        "estimate": None,
+    }
+
+
+def test_the_settings_that_only_a_person_can_mend_raise_an_alert() -> None:
+    alerts = {rule.text: rule.failure_class for rule in RULES if rule.alert}
+    assert alerts == {
+        "VPC S3 endpoint validation failed for SubnetId": FailureClass.FAIL_OVER,
+        "At least one security group must open all ingress": FailureClass.FAIL_OVER,
+        "At least one security group must open all egress": FailureClass.FAIL_OVER,
+        "Unable to resolve any valid connection": FailureClass.STOP,
+    }
+    assert classify("FAILED", NO_GATEWAY).alert
+
+
+def test_a_cell_cannot_break_out_of_its_table() -> None:
+    assert table(["x"], [["a|b\n# c"]]).splitlines()[-1] == "| a\\|b # c |"
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0, "░░░░"), (0.01, "█░░░"), (0.5, "██░░"), (1, "████"), (1.2, "████")]
+)
+def test_a_bar_shows_nothing_only_for_nothing(share: float, told: str) -> None:
+    assert bar(share, 4) == told
