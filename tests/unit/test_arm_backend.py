@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from flinkglue.azure.job_rows import listed_savepoints, row_of, savepoint_of, st
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput
 from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.backend import Launch, LaunchRefused
+from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Jar, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -219,6 +219,23 @@ def test_a_service_that_drops_the_state_is_noticed(running: World, restored: str
     with pytest.raises(LaunchRefused, match=f"started from {restored or 'nothing'}"):
         backend.submit(launch)
     assert running.arm.live() == []
+
+
+class RestartedFlink:
+    """A JobManager that has forgotten its jobs."""
+
+    def view(self, job_id: str) -> None:
+        return None
+
+
+def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:
+    """ARM's row stays as it was: another look tells nothing new, and nothing is sent again."""
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, RestartedFlink()))
+    launch = Launch(spec(), "a" * 32)
+    for asked_before in (False, True):
+        with pytest.raises(LaunchRefused, match="JobManager was restarted and lost the job"):
+            backend.submit(replace(launch, asked_before=asked_before))
+    assert world.actions_asked() == ["NEW"]
 
 
 @pytest.mark.parametrize(

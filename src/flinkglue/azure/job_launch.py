@@ -195,8 +195,14 @@ class JobLauncher:
                 f"{'; '.join(wrong)}. DELETE the job and start it with NEW"
             )
         view = self._begun(job_id)
+        if view is None and self._sees_flink:
+            raise LaunchRefused(
+                f"ARM launched {launch.spec.job_name} as job {job_id}, and Flink has not known it "
+                f"for {self._patience.appears_within_seconds:g} s: its JobManager was restarted "
+                "and lost the job, or the Flink REST URL is that of another cluster"
+            )
         if view is None:
-            raise self._in_doubt(launch, f"listed as job {job_id}, which Flink does not know")
+            raise self._in_doubt(launch, f"job {job_id} is no longer in the jobs list")
         began_clean = self._sees_flink and view.checkpointing and not view.is_terminal
         if launch.restore_from and began_clean:
             self._check_restored(launch, view)

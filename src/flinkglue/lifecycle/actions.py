@@ -27,7 +27,10 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
 }
 
 
-_GONE = "No job runs now: RE_LAUNCH brings it back from its newest retained state"
+_GONE = (
+    "No job runs now: RE_LAUNCH brings it back from its newest retained state, START from its "
+    "newest savepoint"
+)
 
 
 def perform(
