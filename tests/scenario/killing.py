@@ -1,13 +1,19 @@
-"""Actions on a real job, one after the other, each killed at a random moment and asked again."""
+"""Actions on a real job, one after the other, each killed at a random moment and asked again.
+
+FLINK_KILLS says how many actions are interrupted over Flink's REST API, FLINK_ARM_KILLS how many
+over ARM (by default none: each takes about 8 seconds), and FLINK_SEED replays them.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import time
 from dataclasses import dataclass, field
 
 from flinkglue.lifecycle.models import Action, Outcome
-from tests.scenario.real_lifecycle import RealJob
+from tests.scenario.real_lifecycle import RealJob, wait_for
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ ROUND = (
     Turn(Action.DELETE, 0.2, 0),
     Turn(Action.NEW, 2.0, 1, "started"),
 )
+KILLS = int(os.environ.get("FLINK_KILLS", len(ROUND)))
+ARM_KILLS = int(os.environ.get("FLINK_ARM_KILLS", "0"))
 TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.UPDATE, Action.STOP)
 
 
@@ -116,3 +124,14 @@ class Sweep:
         stored = self.job.backend.stored_savepoints(job_name, job_ids)
         assert stored.not_listed == ()
         assert sorted(savepoint.path for savepoint in stored.savepoints) == sorted(ledger)
+
+
+def kill_at_random(job: RealJob, turns: int, slowness: float = 1.0) -> None:
+    """So many interrupted actions on a job that does not run yet."""
+    seed = int(os.environ.get("FLINK_SEED", time.time_ns() % 1_000_000))
+    print(f"FLINK_SEED={seed}")
+    job_id = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
+    wait_for(lambda: job.total(job_id, "running") > 100)
+    sweep = Sweep(job, random.Random(seed), slowness)
+    sweep.take(turns)
+    print(f"{sweep.killed} of {turns} were killed before they had ended")

@@ -12,6 +12,7 @@ import pytest
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.client import LocalCloud
+from tests.scenario.killing import ARM_KILLS, kill_at_random
 from tests.scenario.real_arm import ArmJob
 from tests.scenario.real_lifecycle import wait_for
 
@@ -138,3 +139,9 @@ def test_without_a_view_of_flink_arms_word_is_taken(cloud: LocalCloud, tmp_path:
         assert (listed.path, listed.is_stored) == (outcome.savepoint_path, True)
     finally:
         job.end()
+
+
+@pytest.mark.skipif(ARM_KILLS == 0, reason="FLINK_ARM_KILLS does not say how many to kill")
+def test_processes_killed_at_random_leave_one_job_with_its_counts(job: ArmJob) -> None:
+    """As over REST; ARM's actions take longer, and so does each process live."""
+    kill_at_random(job, ARM_KILLS, slowness=1.6)

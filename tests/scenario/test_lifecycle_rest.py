@@ -18,6 +18,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
+from tests.scenario.killing import KILLS, kill_at_random
 from tests.scenario.real_lifecycle import RealJob, wait_for
 
 _names = itertools.count(1)
@@ -138,3 +139,8 @@ def test_cancel_ends_the_job_and_delete_forgets_it(job: RealJob, running: str) -
     job.act(Action.DELETE, "delete").raise_for_failure()
     assert job.live_job_ids() == []
     assert job.journal.job_record(job.job_name).spec is None
+
+
+def test_processes_killed_at_random_leave_one_job_with_its_counts(job: RealJob) -> None:
+    """SIGKILL, and the same intent again: one job in the wanted state, no savepoint lost."""
+    kill_at_random(job, KILLS)

@@ -15,9 +15,24 @@ from flinkglue.azure.job_rows import listed_savepoints, row_of, savepoint_of, st
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput
 from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
+from flinkglue.lifecycle.backend import (
+    FlinkBackend,
+    Launch,
+    LaunchRefused,
+    SavepointFailed,
+    SavepointRequest,
+    StoredSavepoints,
+)
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Jar, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.models import (
+    TERMINAL_STATES,
+    Action,
+    Jar,
+    JobSpec,
+    JobView,
+    Outcome,
+    Savepoint,
+)
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused
 from tests.unit.fake_arm import DIRECTORY, SAVEPOINTS, STEADY, FakeArm
@@ -222,10 +237,37 @@ def test_a_service_that_drops_the_state_is_noticed(running: World, restored: str
 
 
 class RestartedFlink:
-    """A JobManager that has forgotten its jobs."""
+    """A JobManager that has forgotten its jobs; savepoints lie in storage."""
+
+    def __init__(self, *paths: str) -> None:
+        self._paths = paths
 
     def view(self, job_id: str) -> None:
         return None
+
+    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+        return StoredSavepoints(tuple(Savepoint(job_name, "", path, 0.0) for path in self._paths))
+
+
+@pytest.mark.parametrize("stored", [(), (f"{SAVEPOINTS}/savepoint-1",)])
+def test_a_savepoint_whose_job_was_lost_before_arm_saw_it_is_not_lost(
+    running: World, stored: tuple[str, ...]
+) -> None:
+    """The JobManager was restarted when the savepoint was good and ARM had not noticed."""
+    flink = cast(FlinkBackend, RestartedFlink(*stored))
+    backend = running.arm.backend(running.clock, flink=flink)
+    earlier = SavepointRequest(running.job_id(), "t", earlier_path=stored[0] if stored else None)
+    for request in (earlier, replace(earlier, earlier_path=f"{SAVEPOINTS}/savepoint-0")):
+        expected = stored[0] if stored and request is not earlier else None
+        with pytest.raises(SavepointFailed) as failed:
+            backend.savepoint(request)
+        assert failed.value.path == expected
+        if expected:
+            assert backend.stop_with_savepoint(request) == expected
+        else:
+            with pytest.raises(SavepointFailed, match="not there any more"):
+                backend.stop_with_savepoint(request)
+    assert running.actions_asked() == []
 
 
 def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:

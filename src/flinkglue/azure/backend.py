@@ -60,7 +60,9 @@ class ArmBackend:
         self._cluster = cluster
         self._holds_jar = holds_jar
         self._flink = flink
-        self._actions = JobActions(arm, cluster, self._look, patience or ArmPatience())
+        self._actions = JobActions(
+            arm, cluster, self._look, patience or ArmPatience(), self._newest_stored
+        )
         self._launcher = JobLauncher(
             arm, cluster, self._actions, self.view, sees_flink=flink is not None
         )
@@ -128,6 +130,12 @@ class ArmBackend:
         if self._flink is not None:
             stored = self._flink.stored_savepoints(job_name, job_ids)
         return self._with_arms_list(job_name, stored) if stored.not_listed else stored
+
+    def _newest_stored(self, job_id: str) -> str | None:
+        if self._flink is None:
+            return None
+        stored = self._flink.stored_savepoints("", frozenset({job_id})).savepoints
+        return stored[0].path if stored else None
 
     def _with_arms_list(self, job_name: str, stored: StoredSavepoints) -> StoredSavepoints:
         row = self._row(job_name)

@@ -47,6 +47,8 @@ class Seen:
 
 
 Look = Callable[[str], Seen]
+NewestStored = Callable[[str], str | None]
+"""The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
 
 
 class _Asking:
@@ -89,14 +91,21 @@ class JobActions:
         cluster: The cluster.
         look: Looks at a job by its Flink job id.
         patience: How long to wait.
+        newest_stored: Looks into storage, for a job that Flink has lost.
     """
 
     def __init__(
-        self, arm: ArmClient, cluster: FlinkClusterId, look: Look, patience: ArmPatience
+        self,
+        arm: ArmClient,
+        cluster: FlinkClusterId,
+        look: Look,
+        patience: ArmPatience,
+        newest_stored: NewestStored = lambda job_id: None,
     ) -> None:
         self._arm = arm
         self._cluster = cluster
         self._look = look
+        self._newest_stored = newest_stored
         self.patience = patience
 
     def ask(self, request: RunJob) -> None:
@@ -120,7 +129,10 @@ class JobActions:
             seen = self._look(request.job_id)
             path, view = seen.new_savepoint(request.earlier_path), seen.view
             if view is None:
-                raise SavepointFailed(f"job {request.job_id} is not there any more", path)
+                # Stopped, and then forgotten by a JobManager that was restarted?
+                if path := path or self._new_stored(request):
+                    return path
+                raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
                 # ARM's row may be a moment behind Flink.
                 if seen.is_busy and taken < self.patience.settles_within_seconds:
@@ -141,12 +153,21 @@ class JobActions:
             if path:
                 return path
             if view is None or view.is_terminal:
-                state = view.in_words() if view else "gone"
-                raise SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
+                raise self._ended_before(request, view)
             if asking.failed(seen):
                 raise _refused(request, seen, None)
             self._ask(asking, seen, taken, request)
         raise AssertionError("looks never end")
+
+    def _ended_before(self, request: SavepointRequest, view: JobView | None) -> SavepointFailed:
+        if view is None and (path := self._new_stored(request)):
+            return SavepointFailed(f"job {request.job_id} is gone after its savepoint", path)
+        state = view.in_words() if view else "gone"
+        return SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
+
+    def _new_stored(self, request: SavepointRequest) -> str | None:
+        newest = self._newest_stored(request.job_id)
+        return None if newest == request.earlier_path else newest
 
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
