@@ -125,6 +125,18 @@ def test_an_update_whose_launch_fails_returns_to_the_old_jar(running: World) -> 
     assert names == {str(outcome.savepoint_path).rpartition("/")[2]}
 
 
+def test_a_job_whose_re_launch_failed_is_still_known(running: World) -> None:
+    """The row names the job before that launch, and that is not taken for a stranger's."""
+    checkpoint = f"{SAVEPOINTS}/chk-1"
+    running.arm.bad_jars = {"good.jar"}
+    failed = running.act(Action.RE_LAUNCH, "first", savepoint_path=checkpoint)
+    assert failed.failure.endswith(f"its state is kept in {checkpoint}")
+    assert running.arm.live() == []
+    running.arm.bad_jars = set()
+    again = running.act(Action.RE_LAUNCH, "again", savepoint_path=checkpoint)
+    assert again.raise_for_failure().job_id == running.job_id()
+
+
 @pytest.mark.parametrize("hides", [0, 3])
 def test_a_submit_whose_answer_is_lost_is_found_and_not_sent_again(
     world: World, hides: int

@@ -13,7 +13,7 @@ from dataclasses import replace
 from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.job_actions import JobActions, Seen
 from flinkglue.azure.job_launch import JobLauncher, run_job_of
-from flinkglue.azure.job_rows import is_in_progress, launch_of, row_of, view_of
+from flinkglue.azure.job_rows import is_in_progress, launch_has_failed, launch_of, row_of, view_of
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.errors import InvalidInput, NotFound
@@ -194,9 +194,12 @@ class ArmBackend:
         return Seen(None, view, view.savepoint_path if view else None)
 
     def _seen(self, row: ArmFlinkJob, asked_id: str = "") -> Seen:
-        if is_in_progress(row) and asked_id == launch_of(row) != row.job_id:
-            # The launch is under way, and the row still names the job before it.
-            return Seen(row, JobView(asked_id, row.job_name or "", "CREATED", tasks_told=False))
+        if asked_id and asked_id == launch_of(row) != row.job_id:
+            # The row still names the job before this launch.
+            if is_in_progress(row):
+                return Seen(row, JobView(asked_id, row.job_name or "", "CREATED", tasks_told=False))
+            if row.job_id is not None and launch_has_failed(row):
+                return Seen(row, None)
         if self._flink is None or row.job_id is None:
             return Seen(row, view_of(row))
         flink = self._flink.view(row.job_id)

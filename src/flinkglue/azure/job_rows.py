@@ -29,6 +29,8 @@ _ENDS = {
     "JOB_LAUNCH_FAILED": "FAILED",
     "LAUNCH_FAILED": "FAILED",
 }
+_LAUNCH_FAILED = ("JOB_LAUNCH_FAILED", "LAUNCH_FAILED")
+_LAUNCHING = ("NEW", "START", "STATELESS_UPDATE")  # what launches are asked for with
 # A directory may have spaces in its name; what Flink calls a savepoint has none.
 _PATH_IN_OUTPUT = re.compile(
     r"Savepoint completed\. Path:\s*(?P<path>\S.*?/savepoint-[0-9a-f]{6}-[0-9a-f]+|\S+)"
@@ -57,6 +59,13 @@ def is_in_progress(row: ArmFlinkJob) -> bool:
 def has_failed(row: ArmFlinkJob) -> bool:
     """Whether the row's newest action failed."""
     return (row.action_result or "").upper() == FAILED
+
+
+def launch_has_failed(row: ArmFlinkJob) -> bool:
+    """Whether the row's newest launch left no job."""
+    status = (row.status or "").strip().upper().replace("-", "_")
+    action = (row.action or "").upper()
+    return status in _LAUNCH_FAILED or (has_failed(row) and action in _LAUNCHING)
 
 
 def cause_of(row: ArmFlinkJob) -> str:
