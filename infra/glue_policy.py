@@ -30,19 +30,29 @@ def caller_policy(
     role_arn: str,
     job_name: str = JOB_NAME,
     connection_names: Sequence[str] = CONNECTION_NAMES,
+    *,
+    read_all_connections: bool = False,
+    connection_health: bool = False,
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow.
 
     Beyond the published policy: GetJobRuns (no run is ever started twice), BatchStopJobRun
     (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
-    that it cannot be shown).
+    that it cannot be shown). With `read_all_connections` also GetConnections, for the parameter of
+    that name: it reads every connection of the account, whatever is named here. With
+    `connection_health` also what glue-connection-health reads of zones.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
     connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
+    every_connection = [account.arn("glue", "catalog"), account.arn("glue", "connection/*")]
+    zones = [_allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])]
+    all_at_once = [_allow("ReadAllConnections", ["glue:GetConnections"], every_connection)]
     return _policy(
         _allow("ReadConnections", ["glue:GetConnection"], connections),
+        *(all_at_once if read_all_connections else []),
         _allow("ReadFreeAddresses", ["ec2:DescribeSubnets"], ["*"]),
+        *(zones if connection_health else []),
         _allow(
             "RunJob",
             ["glue:GetJob", "glue:UpdateJob", "glue:StartJobRun", "glue:GetJobRun",

@@ -80,13 +80,12 @@ class Sample:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
     if arguments.command == "policy":
-        account = Account(region=arguments.region or "REGION", account_id=arguments.account_id)
-        role_arn = account.role_arn(f"{arguments.stack_name}-job")
-        policy = caller_policy(account, role_arn, arguments.job_name, arguments.connection_names)
-        print(json.dumps(policy, indent=2))
-        return 0
+        return _print_policy(arguments)
+    if len(arguments.connection_names) != 2:
+        parser.error("--connection-names: the sample has two; only policy takes more or fewer")
     try:
         sample = Sample(arguments)
         print(f"Account {sample.account.account_id}, region {sample.account.region}")
@@ -101,6 +100,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Stopped: {error}", file=sys.stderr)
         print("The command can be repeated.", file=sys.stderr)
         return 1
+    return 0
+
+
+def _print_policy(arguments: argparse.Namespace) -> int:
+    region = arguments.region
+    try:
+        partition = boto3.Session().get_partition_for_region(region) if region else "aws"
+    except BotoCoreError as error:
+        print(f"--region: {error}", file=sys.stderr)
+        return 1
+    account = Account(partition, region or "REGION", arguments.account_id)
+    policy = caller_policy(
+        account,
+        arguments.role_arn or account.role_arn(f"{arguments.stack_name}-job"),
+        arguments.job_name,
+        arguments.connection_names,
+        read_all_connections=arguments.read_all_connections,
+        connection_health=arguments.connection_health,
+    )
+    print(json.dumps(policy, indent=2))
     return 0
 
 
@@ -125,10 +144,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stack-name", default=STACK_NAME, help="marks everything that is made")
     parser.add_argument("--job-name", default=JOB_NAME)
     parser.add_argument(
-        "--connection-names", nargs=2, default=list(CONNECTION_NAMES), metavar=("FIRST", "SECOND")
+        "--connection-names", nargs="+", default=list(CONNECTION_NAMES), metavar="NAME"
     )
     parser.add_argument(
         "--account-id", default="ACCOUNT_ID", help="for policy: the account to write into it"
+    )
+    parser.add_argument("--role-arn", help="for policy: the job's role; default: the sample's")
+    parser.add_argument(
+        "--read-all-connections",
+        action="store_true",
+        help="for policy: what the parameter read_all_connections needs, too",
+    )
+    parser.add_argument(
+        "--connection-health",
+        action="store_true",
+        help="for policy: what glue-connection-health reads of zones, too",
     )
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser

@@ -70,11 +70,14 @@ def operation_of(environ: Environ) -> str:
     """The operation by the service's own name; puts what tests need into the request's detail."""
     service = service_of(environ)
     body = body_of(environ)
+    request_detail(environ)["user_agent"] = environ.get("HTTP_USER_AGENT", "").partition(" ")[0]
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         operation = target.rsplit(".", 1)[-1]
         if service == "glue":
             request_detail(environ).update(_glue_detail(operation, body))
+        if service == "logs":
+            request_detail(environ).update(_logs_detail(body))
         return operation
     if service in ("ec2", "iam", "sts"):
         return query_parameter(environ, "Action") or "?"
@@ -141,13 +144,22 @@ def _scope(environ: Environ) -> tuple[str, str] | None:
     return None
 
 
-def _glue_detail(operation: str, body: bytes) -> dict[str, Any]:
+def _parameters(body: bytes) -> dict[str, Any]:
     try:
         parameters = json.loads(body)
     except ValueError:
         return {}
-    if not isinstance(parameters, dict):
-        return {}
+    return parameters if isinstance(parameters, dict) else {}
+
+
+def _logs_detail(body: bytes) -> dict[str, Any]:
+    shown = {"logGroupName": "log_group", "logStreamName": "log_stream"}
+    parameters = _parameters(body)
+    return {shown[name]: parameters[name] for name in shown if name in parameters}
+
+
+def _glue_detail(operation: str, body: bytes) -> dict[str, Any]:
+    parameters = _parameters(body)
     detail = {shown: parameters[name] for name, shown in _DETAIL.items() if name in parameters}
     if "Name" in parameters:
         noun = "connection_name" if "Connection" in operation else "job_name"

@@ -11,12 +11,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from infra.glue_policy import Account
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.server import AwsPart
 from localcloud.config import CloudConfig
 from localcloud.wire import Request, Wire
+from tests.iam_on_the_wire import own_calls, policy_for, refused
 
 ROLE = "arn:aws:iam::123456789012:role/GlueJobRole"
+ACCOUNT = Account(account_id="123456789012", region="us-east-1")
 SCRIPTS = "job-scripts"
 QUICK = {"start_delay_seconds": 0.05, "release_lag_seconds": 0.05, "stop_seconds": 0.1}
 _SESSION = boto3.Session()
@@ -53,6 +56,12 @@ class AwsCloud:
         for client in self._clients:
             client.close()
         self.part.stop()
+        self.check_permissions()
+
+    def check_permissions(self) -> None:
+        """Each call of the project itself must be one that the shipped policy allows."""
+        calls = own_calls(self.requests())
+        assert refused(calls, policy_for(calls, ACCOUNT), ACCOUNT) == []
 
     @property
     def account(self) -> dict[str, str]:

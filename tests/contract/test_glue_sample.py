@@ -233,6 +233,26 @@ def test_the_policy_file_in_the_project_is_up_to_date(capsys: pytest.CaptureFixt
     assert Path("infra/iam_policy.json").read_text() == capsys.readouterr().out
 
 
+def test_the_policy_is_for_the_partition_of_the_region(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "--region", "cn-north-1"]) == 0
+    assert "arn:aws-cn:glue:cn-north-1:ACCOUNT_ID:job/" in capsys.readouterr().out
+    assert main(["policy", "--region", "nowhere"]) == 1
+    assert "--region" in capsys.readouterr().err
+
+
+def test_the_policy_names_all_connections_and_options(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--read-all-connections", "--connection-health"]
+    assert main(["policy", "--connection-names", "a", "b", "c", *options]) == 0
+    statements = {s["Sid"]: s for s in json.loads(capsys.readouterr().out)["Statement"]}
+    assert [arn.rpartition(":")[2] for arn in statements["ReadConnections"]["Resource"]] == [
+        "catalog", "connection/a", "connection/b", "connection/c"
+    ]  # fmt: skip
+    assert statements["ReadAllConnections"]["Action"] == ["glue:GetConnections"]
+    assert statements["ReadZones"]["Action"] == ["ec2:DescribeAvailabilityZones"]
+    with pytest.raises(SystemExit):
+        main(["up", "--connection-names", "a", "b", "c"])
+
+
 def test_a_missing_region_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
