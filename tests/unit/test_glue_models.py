@@ -109,11 +109,13 @@ def test_connections_are_taken_as_a_list_or_as_the_published_string(given: Any) 
 @pytest.mark.parametrize(
     ("given", "allowed"),
     [
-        ("", "no blank ones"),
+        ("", "no blank names; the first one is blank"),
         ([], "at least one name"),
-        ("a,,b", "no blank ones"),
-        ("a,", "no blank ones"),
-        (["a", " "], "no blank ones"),
+        ("a,,b", "no blank names; the one after 'a' is blank"),
+        ("a,", "the one after 'a' is blank"),
+        (["a", " "], "the one after 'a' is blank"),
+        (["a,b"], "no comma"),
+        (["a" * 256], "at most 255 characters"),
         ("a,b,a", "twice: a"),
         (["a", " a"], "twice: a"),
     ],

@@ -178,6 +178,19 @@ def test_an_own_strategy_gets_plain_values_of_what_fits_and_returns_names(
     }
 
 
+def test_an_own_strategy_draws_the_same_for_the_same_seed(own_module: ModuleType) -> None:
+    def drawn(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
+        return rng.sample([c["name"] for c in connections], len(connections))
+
+    own_module.drawn = drawn  # type: ignore[attr-defined]
+    connections = [connection(f"c{n}", 20) for n in range(9)]
+    orders = [
+        ordered(connections, "nearest_to_the_data:drawn", seed=seed).connection_names
+        for seed in (1, 1, 2)
+    ]
+    assert orders[0] == orders[1] != orders[2]
+
+
 @pytest.mark.parametrize(
     ("answer", "rule"),
     [

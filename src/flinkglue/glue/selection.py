@@ -94,7 +94,7 @@ def select(
     for warning in warnings_about(candidates.job):
         log.warning("%s", warning)
     for pause in (pace or LOOK_AGAIN).pauses():
-        live_runs = _live_runs(client, wanted)
+        live_runs = _live_runs(client, wanted, log)
         with coordination.reservations.placing() as lock:
             # Promises before counts: a promise that is released in between is held by then, and
             # the count shows it.
@@ -157,13 +157,14 @@ def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_ke
     )
 
 
-def _live_runs(client: GlueClient, wanted: Wanted) -> Counter[str]:
+def _live_runs(client: GlueClient, wanted: Wanted, log: Log) -> Counter[str]:
     """This job's live runs by connection; only strategy spread asks for them."""
     if wanted.strategy_name != "spread":
         return Counter()
     try:
         runs = client.find_runs(wanted.job_name, "", datetime.now(UTC) - LONGEST_RUN)
-    except CallFailed:
+    except CallFailed as error:
+        log.warning("Zones are compared without the job's live runs: %s", error)
         return Counter()
     # Runs that are still starting are counted by what was promised to them.
     running = (run for run in runs if run.state == JobRunState.RUNNING)

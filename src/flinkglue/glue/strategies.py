@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import random
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,8 @@ def load_strategy(name: str) -> Strategy:
     An own function gets one list of dictionaries with plain values (name, position in the person's
     list, connection_type, subnet_id, vpc_id, availability_zone, cidr_block, free_addresses without
     the reserved_addresses, live_runs_in_zone, needed_addresses, group) and returns the list of
-    names in the order to try.
+    names in the order to try. One with a parameter ``rng`` gets a ``random.Random`` there, which
+    makes its draws repeatable by the run's seed.
 
     Raises:
         InvalidInput: There is no such strategy, module or function.
@@ -48,13 +50,22 @@ def _imported(name: str, module_name: str, function_name: str) -> Callable[..., 
 
 
 def _own_strategy(name: str, function: Callable[..., Any]) -> Strategy:
+    takes_rng = _takes_rng(function)
+
     def ordered(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
-        del rng
+        given = {"rng": rng} if takes_rng else {}
         try:
-            return function([dict(connection) for connection in connections])  # type: ignore[no-any-return]
+            return function([dict(connection) for connection in connections], **given)  # type: ignore[no-any-return]
         except Exception as error:
             raise InvalidInput(
                 "strategy", name, f"a function that does not raise; {type(error).__name__}: {error}"
             ) from error
 
     return ordered
+
+
+def _takes_rng(function: Callable[..., Any]) -> bool:
+    try:
+        return "rng" in inspect.signature(function).parameters
+    except ValueError:
+        return False  # some built-in functions do not tell
