@@ -11,7 +11,7 @@ from flinkglue.glue.models import RankedConnection, Ranking
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 
-EVIDENCE_CHARACTERS = 200  # in a table; the page of the run that failed has all of it
+EVIDENCE_CHARACTERS = 100  # in a table; the page of the run that failed has all of it
 
 
 def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
@@ -23,15 +23,15 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
         {
             "Place": ranked.place,
             "Connection": ranked.connection_name,
-            "Subnet": ranked.subnet_id or NOTHING,
-            "CIDR": ranked.cidr_block or NOTHING,
-            "Zone": ranked.availability_zone or NOTHING,
+            "Group": ranked.group.value,
             "Free addresses": _or_nothing(ranked.free_addresses),
             "Promised": ranked.reserved_addresses,
-            "Group": ranked.group.value,
+            "Zone": ranked.availability_zone or NOTHING,
+            "Subnet": ranked.subnet_id or NOTHING,
+            "Note": _note(ranked),
+            "CIDR": ranked.cidr_block or NOTHING,
             "Live runs": ranked.live_runs_in_zone,
             "Given as": ranked.position + 1,
-            "Note": _note(ranked),
         }
         for ranked in ranking.connections
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flinkglue.glue.console import Console
 from flinkglue.glue.health import ConnectionHealth
-from flinkglue.glue.markdown import NOTHING, bar, link, table
+from flinkglue.glue.markdown import NOTHING, bar, link, one_line, table
 
 
 def health_markdown(
@@ -24,7 +24,7 @@ def health_markdown(
     parts = [
         f"# Glue connections: {outcome}",
         table(
-            ("Connection", "Condition", "Usable", "", "Free", "Promised", "Subnet", "Zone"),
+            ("Connection", "Condition", "Zone", "Usable", "", "Free", "Promised", "Subnet"),
             [_row(each, console) for each in found],
         ),
         f"*Usable* addresses are free and not promised to a run that is starting; fewer than "
@@ -32,7 +32,8 @@ def health_markdown(
     ]
     reasons = [(each.connection_name, each.reason) for each in found if each.reason]
     if reasons:
-        parts += ["## Why", table(("Connection", "Reason"), reasons)]
+        # A list, because the lines of a table do not wrap.
+        parts += ["## Why", *(f"**{one_line(name)}**: {one_line(why)}" for name, why in reasons)]
     return "\n\n".join(parts)
 
 
@@ -43,12 +44,12 @@ def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
     return (
         health.connection_name,
         name,
+        f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
         _count(usable),
         f"`{bar(usable / total)}` of {total:,}" if usable is not None and total else NOTHING,
         _count(health.free_addresses),
         _count(health.promised_addresses),
         link(subnet, console.subnet(subnet)) if subnet else NOTHING,
-        f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
     )
 
 

@@ -83,17 +83,17 @@ def _details(attempt: Attempt, job_name: str, console: Console) -> str:
 
 def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
     return table(
-        ("Attempt", "Run", "Connection", "State", "Duration", "Capacity", "Failure", "Log"),
+        ("Attempt", "Connection", "State", "Failure", "Duration", "Capacity", "Log", "Run"),
         [
             (
                 str(attempt.number),
-                link(run.job_run_id, console.job_run(run)) if run else NOTHING,
                 attempt.connection_name or NOTHING,
                 (run.state if run else "refused") + (" (adopted)" if attempt.adopted else ""),
+                attempt.failure.failure_class.value if attempt.failure else NOTHING,
                 _seconds(run.duration_seconds) if run else NOTHING,
                 _capacity(run.capacity_seconds) if run else NOTHING,
-                attempt.failure.failure_class.value if attempt.failure else NOTHING,
                 link("error log", console.logs(run, "error")) if run else NOTHING,
+                link(run.job_run_id, console.job_run(run)) if run else NOTHING,
             )
             for attempt in attempts
             for run in (attempt.run,)
