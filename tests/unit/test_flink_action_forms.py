@@ -193,4 +193,5 @@ def test_no_schedule_runs_before_somebody_wants_it() -> None:
         for deployment in deployed["deployments"]
         if "schedules" in deployment
     }
-    assert schedules == {"flink-savepoints": [False], "flink-watch": [False]}
+    scheduled = ("flink-savepoints", "flink-watch", "glue-connection-health")
+    assert schedules == {name: [False] for name in scheduled}

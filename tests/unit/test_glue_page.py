@@ -106,14 +106,14 @@ def test_the_record_tells_what_was_asked_and_what_decided() -> None:
 @pytest.mark.parametrize(
     ("job", "options", "because"),
     [
-        ({"NumberOfWorkers": 5}, {}, "5 workers and 2 extra nodes"),
-        ({"MaxCapacity": 2.5}, {"extra_nodes": 1}, "3 units of capacity and 1 extra nodes"),
+        ({"NumberOfWorkers": 5}, {}, "5 workers + 2 for extra nodes"),
+        ({"MaxCapacity": 2.5}, {"extra_nodes": 1}, "3 units of capacity + 1 for extra nodes"),
         ({"Command": {"Name": "pythonshell"}}, {}, "a Python shell run has one node"),
         ({"NumberOfWorkers": 5}, {"needed_addresses": 9}, "given as needed_addresses"),
         (
             {"NumberOfWorkers": 5},
             {"arguments": {"--enable-auto-scaling": "true"}},
-            "5 workers, the most that auto scaling may reach, and 2 extra nodes",
+            "5 workers, the most that auto scaling may reach, + 2 for extra nodes",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flinkglue.errors import CallFailed, NotFound
 from flinkglue.glue.connection_reading import (
+    LOOKUP_THREADS,
     Candidates,
     Selection,
     describe_subnets,
@@ -18,7 +19,7 @@ from flinkglue.glue.connection_reading import (
     read_connections,
 )
 from flinkglue.glue.console import Console
-from flinkglue.glue.health_reading import LOOKUP_THREADS, Reading, read_health
+from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.service_errors import translated

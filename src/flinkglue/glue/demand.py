@@ -80,5 +80,5 @@ def demand_of(
     else:
         workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
     most = ", the most that auto scaling may reach," if auto_scaling else ""
-    because = f"{workers} {unit}{most} and {extra_nodes} extra nodes"
+    because = f"{workers} {unit}{most} + {extra_nodes} for extra nodes"
     return Demand(workers, extra_nodes, auto_scaling, because)

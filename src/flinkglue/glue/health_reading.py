@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flinkglue.errors import CallFailed, NotFound, PermissionDenied
 from flinkglue.glue.connection_reading import (
+    LOOKUP_THREADS,
     Candidates,
     connection_pages,
     describe_subnets,
@@ -22,9 +23,6 @@ from flinkglue.glue.service_errors import translated
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
-
-LOOKUP_THREADS = 100
-"""As many connections are read by name in one round trip."""
 
 
 class Reading(NamedTuple):
