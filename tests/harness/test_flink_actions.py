@@ -192,7 +192,7 @@ def test_what_is_refused_changes_nothing(
         ("cluster", Action.STOP, {"cluster": "kubernetes/flink"}),
         ("drain", Action.CANCEL, {"drain": True}),
         ("stable_seconds", Action.NEW, {"stable_seconds": 10, "ready_within_seconds": 5}),
-        ("jar", Action.NEW, {"jar": "ftp://jars/a.jar"}),
+        ("jar", Action.NEW, {"jar": "s3://jars/a.jar"}),  # the block holds no AWS credentials
     ],
 )
 def test_bad_input_is_refused_before_any_call(
