@@ -8,6 +8,7 @@ from typing import Any
 
 CONNECTION_NAMES = ("MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2")
 JOB_NAME = "AirflowBlogJob"
+GLUES_TAG = "aws-glue-service-resource"
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,17 @@ def caller_policy(
     )  # fmt: skip
 
 
-def job_policy(account: Account, bucket_name: str) -> dict[str, Any]:
-    """What the sample job's role needs: its script, its logs and its network interfaces."""
+def job_policy(
+    account: Account, bucket_name: str, connection_names: Sequence[str] = CONNECTION_NAMES
+) -> dict[str, Any]:
+    """What the sample job's role needs: its script, its logs and its network interfaces.
+
+    No more than AWS's managed policy AWSGlueServiceRole gives, and only in this account and region.
+    """
+    connections = [account.arn("glue", "catalog")]
+    connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
+    interfaces = account.arn("ec2", "network-interface/*")
+    around = [account.arn("ec2", "security-group/*"), account.arn("ec2", "subnet/*")]
     bucket = f"arn:{account.partition}:s3:::{bucket_name}"
     return _policy(
         _allow("Script", ["s3:GetObject", "s3:ListBucket"], [bucket, f"{bucket}/*"]),
@@ -79,15 +89,20 @@ def job_policy(account: Account, bucket_name: str) -> dict[str, Any]:
             [account.arn("logs", "log-group:/aws-glue/*")],
         ),
         _allow("Metrics", ["cloudwatch:PutMetricData"], ["*"]),
-        _allow("Connections", ["glue:GetConnection", "glue:GetConnections"], ["*"]),
+        _allow("Connections", ["glue:GetConnection", "glue:GetConnections"], connections),
         _allow(
-            "Network",
+            "ReadNetwork",
             ["ec2:DescribeVpcs", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcAttribute",
              "ec2:DescribeSubnets", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups",
-             "ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface",
-             "ec2:DeleteNetworkInterface", "ec2:CreateTags", "ec2:DeleteTags"],
+             "ec2:DescribeNetworkInterfaces"],
             ["*"],
         ),
+        _allow("AttachToNetwork", ["ec2:CreateNetworkInterface"], [interfaces, *around]),
+        _allow("DetachFromNetwork", ["ec2:DeleteNetworkInterface"], [interfaces]),
+        {
+            **_allow("MarkInterfaces", ["ec2:CreateTags", "ec2:DeleteTags"], [interfaces]),
+            "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": [GLUES_TAG]}},
+        },
     )  # fmt: skip
 
 

@@ -216,6 +216,35 @@ def test_down_asks_first(cloud: AwsCloud, sample: Sample, monkeypatch: pytest.Mo
     assert everything(cloud) == NOTHING
 
 
+def test_down_finds_what_up_made_under_other_names(cloud: AwsCloud, sample: Sample) -> None:
+    """And leaves the jobs and connections of others alone."""
+    assert sample("up", "--job-name", "nightly", "--connection-names", "one", "two") == 0
+    cloud.connection("theirs")
+    cloud.job("theirs")
+    assert sample("down") == 0
+    assert cloud.glue.get_jobs()["Jobs"][0]["Name"] == "theirs"
+    assert [c["Name"] for c in cloud.glue.get_connections()["ConnectionList"]] == ["theirs"]
+
+
+def test_the_jobs_role_changes_no_network_but_glues_own(cloud: AwsCloud, sample: Sample) -> None:
+    """Each permission that changes something is for interfaces of this account and region."""
+    sample("up")
+    iam = cloud.client("iam")
+    [role] = [r for r in iam.list_roles()["Roles"] if r["RoleName"].endswith("-job")]
+    [name] = iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+    changing = ("Create", "Delete", "Modify", "Attach")
+    for statement in document["Statement"]:
+        if any(action.startswith(tuple(f"ec2:{verb}" for verb in changing))
+               for action in statement["Action"]):  # fmt: skip
+            prefix = f"arn:aws:ec2:us-east-1:{cloud.account['account_id']}:"
+            assert all(arn.startswith(prefix) for arn in statement["Resource"]), statement
+        if "ec2:CreateTags" in statement["Action"]:
+            assert statement["Condition"] == {
+                "ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}
+            }
+
+
 def test_the_policy_in_the_account_is_the_one_that_is_printed(
     cloud: AwsCloud, sample: Sample, capsys: pytest.CaptureFixture[str]
 ) -> None:
