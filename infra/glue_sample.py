@@ -68,8 +68,9 @@ class Sample:
             self._arguments.connection_names, network.private_subnets, strict=True
         ):
             print(f"{name}: {subnet.subnet_id} {subnet.cidr_block} {subnet.availability_zone}")
-        print(f"Job {self._arguments.job_name}: {console.job(self._arguments.job_name)}")
-        print(f"VPC {network.vpc_id}: {console.vpc(network.vpc_id)}")
+        # Partitions whose console has no known address get no link.
+        print(f"Job {self._arguments.job_name} {console.job(self._arguments.job_name) or ''}")
+        print(f"VPC {network.vpc_id} {console.vpc(network.vpc_id) or ''}")
         print(f"Policy for the flow's caller: {self.job.policy_arn}")
 
     def down(self) -> None:

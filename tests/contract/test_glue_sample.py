@@ -221,7 +221,7 @@ def test_down_finds_what_up_made_under_other_names(cloud: AwsCloud, sample: Samp
     assert sample("up", "--job-name", "nightly", "--connection-names", "one", "two") == 0
     cloud.connection("theirs")
     cloud.job("theirs")
-    assert sample("down") == 0
+    assert sample("down", "--yes") == 0
     assert cloud.glue.get_jobs()["Jobs"][0]["Name"] == "theirs"
     assert [c["Name"] for c in cloud.glue.get_connections()["ConnectionList"]] == ["theirs"]
 
