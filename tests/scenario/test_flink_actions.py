@@ -221,7 +221,7 @@ def test_another_block_means_another_backend(job: StatefulJob) -> None:
 
 def test_a_watch_brings_back_a_job_in_a_crash_loop(job: StatefulJob) -> None:
     """It says RUNNING most of the time; its restarts tell, and it is launched with its counts."""
-    args = [*job.to_run["args"], "--crash-after-events", "400"]  # of each task: every 8 seconds
+    args = [*job.to_run["args"], "--crash-after-events", "800"]  # of each task: every 16 seconds
     job.act("NEW", **job.to_run | {"jar": str(JARS / "bad" / "CrashLoop.jar"), "args": args})
     (first,) = job.live_job_ids()
 
@@ -231,7 +231,7 @@ def test_a_watch_brings_back_a_job_in_a_crash_loop(job: StatefulJob) -> None:
             {
                 "job_names": [job.name],
                 "cluster": REST,
-                "watch_seconds": 18,
+                "watch_seconds": 30,
                 "every_seconds": 1,
                 "most_restarts": 0,
                 "relaunch": "when_unhealthy",
@@ -242,7 +242,7 @@ def test_a_watch_brings_back_a_job_in_a_crash_loop(job: StatefulJob) -> None:
 
     logs = "\n".join(job.platform.prefect.logs(run["id"]))
     assert "crash loop: " in logs
-    assert "this release fails after 400 events" in logs
+    assert "this release fails after 800 events" in logs
     assert "re-launched" in str(job.platform.prefect.artifacts(run["id"])["flink-health"])
     (second,) = job.live_job_ids()
     assert second != first
