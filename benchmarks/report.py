@@ -1,4 +1,4 @@
-"""Measured sections of docs/benchmarks-glue.md: each benchmark writes its own, between markers."""
+"""Measured sections of the pages in docs: each benchmark writes its own, between markers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = DOCS / "benchmarks-glue.md"
+GLUE_PAGE = DOCS / "benchmarks-glue.md"
+FLINK_PAGE = DOCS / "benchmarks-flink.md"
 
 
-def write_section(name: str, text: str) -> None:
+def write_section(name: str, text: str, page: Path = GLUE_PAGE) -> None:
     """Replace what stands between the markers of this section."""
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    page = PAGE.read_text(encoding="utf-8")
-    if begin not in page:
-        raise LookupError(f"{PAGE.name} has no marker {begin}")
+    written = page.read_text(encoding="utf-8")
+    if begin not in written:
+        raise LookupError(f"{page.name} has no marker {begin}")
     section = f"{begin}\n{text.strip()}\n{end}"
     pattern = re.escape(begin) + ".*?" + re.escape(end)
-    PAGE.write_text(re.sub(pattern, lambda _: section, page, flags=re.S), encoding="utf-8")
+    page.write_text(re.sub(pattern, lambda _: section, written, flags=re.S), encoding="utf-8")

@@ -97,6 +97,7 @@ def glue_vpc_failover(
     retry_every_failure: bool = False,
     deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
     when_crashed: Literal["leave", "stop"] = "leave",
+    follow_logs: bool = True,
     price_per_dpu_hour: Annotated[float, Field(ge=0)] | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
 ) -> dict[str, Any]:
@@ -139,6 +140,7 @@ def glue_vpc_failover(
             flow run adopts it. stop: it is stopped.
         price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an
             estimate of what all runs cost. Empty: only the capacity is shown.
+        follow_logs: Show in this flow run's log what the script writes, while it runs.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
@@ -184,7 +186,7 @@ def glue_vpc_failover(
             ranking = prioritize_connections(credentials, request, wanted, failed)
             show_ranking(ranking, request, wanted.shortage)
             tell_of_choice(ranking, request, attempts)
-        attempt = run_glue_job(credentials, request, ranking)
+        attempt = run_glue_job(credentials, request, ranking, follow_logs)
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break

@@ -24,6 +24,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
+from flinkglue.glue.log_following import LogFollower
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_request import RunRequest
@@ -148,7 +149,10 @@ def prioritize_connections(
     }
 )
 def run_glue_job(
-    aws_credentials: AwsCredentials, request: RunRequest, ranking: Ranking | None
+    aws_credentials: AwsCredentials,
+    request: RunRequest,
+    ranking: Ranking | None,
+    follow_logs: bool = True,
 ) -> Attempt:
     """Have exactly one run under the request's key and wait for its end.
 
@@ -158,8 +162,11 @@ def run_glue_job(
         aws_credentials: The account and region.
         request: What to run.
         ranking: The order to start it with; None only continues a run that exists.
+        follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials)
+    log = get_run_logger()
+    follower = LogFollower(client, log)
 
     def show_link(run: JobRun) -> None:
         if url := client.console.job_run(run):
@@ -170,9 +177,10 @@ def run_glue_job(
             client,
             request,
             ranking,
-            log=get_run_logger(),
+            log=log,
             coordination=coordination_on_server(records),
             on_run=show_link,
+            on_look=follower.look if follow_logs else lambda run: None,
             on_adopted=lambda run: tell_adopted(run, request),
             pace=LOOK,
         )

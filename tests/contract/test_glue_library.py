@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -241,6 +242,22 @@ def test_the_deadline_counts_from_when_the_run_was_asked_for(
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with pytest.raises(DeadlineExceeded, match="within 3000 s"):
         ran(client, ranked(client, ["a", "b"]), deadline_seconds=3000, asked_at=an_hour_ago)
+
+
+def test_the_deadline_of_an_adopted_run_counts_from_its_start(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """The process that started it had waited for it, too."""
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault("glue-timing", run_seconds=60)
+    with pytest.raises(DeadlineExceeded):
+        ran(client, ranked(client, ["a", "b"]), deadline_seconds=0.5)
+    time.sleep(0.6)
+    cloud.wire.requests.clear()
+    with pytest.raises(DeadlineExceeded):
+        ran(client, None, deadline_seconds=0.6, asked_at=datetime.now(UTC))
+    assert len(cloud.requests(operation="GetJobRun")) == 1
 
 
 def test_a_run_that_glue_repeats_by_itself_is_one_attempt(

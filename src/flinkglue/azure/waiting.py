@@ -11,6 +11,9 @@ from flinkglue.azure.job_state import JobView, LookIntoFlink, WaitUntil
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 
+PACE = Pace(first_seconds=0.5, most_seconds=15)
+"""Quick for jobs that fail at once, and few calls for those that run for hours."""
+
 
 @dataclass
 class JobWatch:
@@ -36,7 +39,7 @@ class JobWatch:
     tell: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
     seen: JobView | None = field(default=None, init=False)
-    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=15))
+    pace: Pace = PACE
 
     def until(self, until: WaitUntil, deadline_seconds: float) -> JobView:
         """Wait until the job got that far, or failed: the view that is returned says which.

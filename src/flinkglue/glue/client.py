@@ -251,6 +251,37 @@ class GlueClient:
                 advice=f"stop it in the console: {self.console.job(job_name) or 'Glue, Job runs'}",
             )
 
+    def new_log_lines(
+        self, run: JobRun, kind: str, read_until: str | None
+    ) -> tuple[list[str], str | None]:
+        """The lines that the run's driver wrote since the last call, the oldest first.
+
+        https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+
+        Args:
+            run: The run.
+            kind: ``output`` or ``error``.
+            read_until: What the last call returned; None reads from the beginning.
+
+        Returns:
+            At most 10,000 lines or 1 MB of them, and how far they go; None while there is no
+            such stream.
+        """
+        group = f"{run.log_group_name}/{kind}"
+        further = {} if read_until is None else {"nextToken": read_until}
+        try:
+            with translated("CloudWatch Logs", "GetLogEvents", f"{group} {run.job_run_id}"):
+                answer = self._logs.get_log_events(
+                    logGroupName=group,
+                    logStreamName=run.job_run_id,
+                    startFromHead=True,
+                    **further,  # type: ignore[arg-type]
+                )
+        except NotFound:
+            return [], None
+        lines = [line for event in answer["events"] for line in event["message"].splitlines()]
+        return lines, answer["nextForwardToken"]
+
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
         """The last lines that the run's driver wrote; none when there is no such stream.
 

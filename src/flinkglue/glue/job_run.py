@@ -36,6 +36,7 @@ def run_job(
     coordination: Coordination | None = None,
     on_run: Callable[[JobRun], None] = lambda run: None,
     on_adopted: Callable[[JobRun], None] = lambda run: None,
+    on_look: Callable[[JobRun], None] = lambda run: None,
     clock: Clock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
@@ -52,6 +53,7 @@ def run_job(
         coordination: What is agreed on with other flow runs; without it nobody else starts runs.
         on_run: Told about the run as soon as it is known.
         on_adopted: Told about a run that was there already.
+        on_look: Told what each look at the run saw.
         clock: The time to go by.
         pace: How often to look.
 
@@ -63,6 +65,11 @@ def run_job(
     clock = clock or SystemClock()
     coordination = coordination or coordination_in_process()
     promise = Promise(coordination.reservations, request.key, clock, log)
+
+    def saw(run: JobRun) -> None:
+        promise.saw(run)
+        on_look(run)
+
     found = client.find_run_by_key(request.job_name, request.key, request.since)
     if found is not None:
         log.info("Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.state)
@@ -82,9 +89,9 @@ def run_job(
             client,
             run,
             request.deadline_seconds,
-            waited_seconds=request.waited_seconds(datetime.now(UTC)),
+            waited_seconds=request.waited_seconds(datetime.now(UTC), run.started_on),
             log=log,
-            on_look=promise.saw,
+            on_look=saw,
             clock=clock,
             pace=pace,
         )
@@ -121,7 +128,7 @@ def _after_glues_own_retries(
             client,
             newest,
             request.deadline_seconds,
-            waited_seconds=request.waited_seconds(datetime.now(UTC)),
+            waited_seconds=request.waited_seconds(datetime.now(UTC), newest.started_on),
             log=log,
             clock=clock,
             pace=pace,

@@ -18,8 +18,8 @@ class RunRequest:
     """What to run, and under which key it is found again.
 
     `number` counts the attempts from 1; `since` is when the first can have started;
-    `deadline_seconds` bounds the wait. It counts from `asked_at`, however often the wait is taken
-    up again; without that, from the call.
+    `deadline_seconds` bounds the wait. It counts from `asked_at`, or from the start of a run that
+    is adopted, however often the wait is taken up again; without either, from the call.
     """
 
     job_name: str
@@ -34,6 +34,10 @@ class RunRequest:
     def key(self) -> str:
         return run_key(self.flow_run_id, self.number)
 
-    def waited_seconds(self, now: datetime) -> float:
-        """How much of the deadline has passed."""
-        return max(0.0, (now - self.asked_at).total_seconds()) if self.asked_at else 0.0
+    def waited_seconds(self, now: datetime, started_on: datetime | None = None) -> float:
+        """How much of the deadline has passed, since the run was asked for or, if earlier, began.
+
+        A run that another process adopts has been waited for before.
+        """
+        since = [moment for moment in (self.asked_at, started_on) if moment is not None]
+        return max(0.0, (now - min(since)).total_seconds()) if since else 0.0

@@ -1,0 +1,90 @@
+"""What a script writes is shown while it runs."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.job_run import run_job
+from flinkglue.glue.log_following import LogFollower
+from flinkglue.glue.models import JobRun
+from tests.contract.aws_cloud import AwsCloud
+from tests.contract.test_glue_library import FAST, LOG, client, cloud, ranked, request
+
+__all__ = ["client", "cloud"]
+
+# It goes on only when its first line has been seen, so that no clock decides what is tested.
+SLOW_SCRIPT = """
+import pathlib, sys, time
+print("first", flush=True)
+print("a warning of the driver", file=sys.stderr, flush=True)
+while not pathlib.Path({go_on!r}).exists():
+    time.sleep(0.05)
+print("second")
+"""
+
+
+def followed(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.getMessage().startswith(("out", "err"))]
+
+
+def test_lines_are_shown_while_the_script_runs_and_once(
+    cloud: AwsCloud,
+    client: GlueClient,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    go_on = tmp_path_factory.mktemp("script") / "go-on"
+    cloud.two_connections()
+    cloud.job(script=SLOW_SCRIPT.format(go_on=str(go_on)))
+    follower = LogFollower(client, LOG, every_seconds=0)
+    seen_while: list[str] = []
+
+    def look(run: JobRun) -> None:
+        follower.look(run)
+        if "output: first" in followed(caplog) and not go_on.exists():
+            seen_while.append(run.state)
+            go_on.touch()
+
+    caplog.set_level(logging.INFO)
+    ranking = ranked(client, ["a", "b"])
+    attempt = run_job(client, request(), ranking, log=LOG, pace=FAST, on_look=look)
+    assert attempt.succeeded
+    assert seen_while == ["RUNNING"]
+    lines = followed(caplog)
+    assert [line for line in lines if line.startswith("output")] == [
+        "output: first", "output: second"
+    ]  # fmt: skip
+    assert lines.count("error: a warning of the driver") == 1
+
+
+def test_logs_that_cannot_be_read_are_told_once_and_fail_nothing(
+    cloud: AwsCloud, client: GlueClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.two_connections()
+    cloud.job(script="print(1)")
+    cloud.wire.faults.add("logs:GetLogEvents", "error", times=None, status=400)
+    follower = LogFollower(client, LOG, every_seconds=0)
+    ranking = ranked(client, ["a", "b"])
+    attempt = run_job(client, request(), ranking, log=LOG, pace=FAST, on_look=follower.look)
+    assert attempt.succeeded
+    told = [r for r in caplog.records if "cannot be followed" in r.getMessage()]
+    assert len(told) == 1
+
+
+def test_of_a_flood_the_last_lines_are_shown(
+    cloud: AwsCloud, client: GlueClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.two_connections()
+    cloud.job(script="for n in range(50): print('line', n)")
+    attempt = run_job(client, request(), ranked(client, ["a", "b"]), log=LOG, pace=FAST)
+    assert attempt.run is not None
+    caplog.set_level(logging.INFO)
+    follower = LogFollower(client, LOG, most_lines=2)
+    follower.look(attempt.run)
+    follower.look(attempt.run)
+    assert followed(caplog) == [
+        "output: 48 lines are left out here", "output: line 48", "output: line 49"
+    ]  # fmt: skip
