@@ -32,6 +32,7 @@ from flinkglue.glue.demand import usual_extra_nodes
 from flinkglue.glue.inputs import check_arguments, parse_connection_names
 from flinkglue.glue.job_run import recorded_attempts, stop_run
 from flinkglue.glue.report import RunOutput
+from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits, usual_choice
@@ -86,6 +87,7 @@ def glue_vpc_failover(
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,
     arguments: dict[str, str] | None = None,
+    run_options: RunOptions = RunOptions(),  # noqa: B008 - frozen, and the form shows its fields
     when_nothing_fits: WhenNothingFits | None = None,
     wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880)] = 10,
     extra_nodes: Annotated[int, Field(ge=0, le=10)] | None = None,
@@ -119,6 +121,7 @@ def glue_vpc_failover(
             spread (the zone with the fewest live runs), or your own module:function.
         seed: Repeats a random order. Leave empty for a new one each time.
         arguments: Job arguments by name, for example --date. Do not put secrets here.
+        run_options: Settings of this run in place of the job's: workers, timeout and more.
         when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
             fail: do not run. Empty: use_best for random and capacity, as published, else wait.
@@ -162,6 +165,7 @@ def glue_vpc_failover(
         needed_addresses=needed_addresses,
         allow_several_vpcs=allow_several_vpcs,
         list_all=read_all_connections,
+        options=run_options,
         shortage=ShortagePolicy(
             when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
         ),
@@ -176,6 +180,7 @@ def glue_vpc_failover(
         since=_created(flow_run),
         arguments=arguments or {},
         deadline_seconds=deadline_minutes * 60,
+        options=run_options,
     )
     attempts = find_recorded_attempts(credentials, first)
     settled = settled_number(attempts, failed_at(flow_run)) if attempts else 0

@@ -31,6 +31,7 @@ from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.starting import start_run
 from localcloud.aws.glue.settings import GlueSettings
@@ -242,6 +243,22 @@ def test_the_deadline_counts_from_when_the_run_was_asked_for(
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with pytest.raises(DeadlineExceeded, match="within 3000 s"):
         ran(client, ranked(client, ["a", "b"]), deadline_seconds=3000, asked_at=an_hour_ago)
+
+
+def test_a_run_has_the_options_that_a_person_gave_it(cloud: AwsCloud, client: GlueClient) -> None:
+    """And the job keeps its own."""
+    cloud.two_connections()
+    cloud.job()
+    options = RunOptions(
+        worker_type="G.2X", number_of_workers=3, timeout_minutes=7, notify_delay_minutes=5
+    )
+    attempt = ran(client, ranked(client, ["a", "b"]), options=options)
+    assert attempt.run is not None
+    run = cloud.run(attempt.run.job_run_id)
+    assert (run["WorkerType"], run["NumberOfWorkers"], run["Timeout"]) == ("G.2X", 3, 7)
+    assert run["NotificationProperty"] == {"NotifyDelayAfter": 5}
+    job = cloud.glue.get_job(JobName="job")["Job"]
+    assert (job["WorkerType"], job["NumberOfWorkers"]) == ("G.1X", 2)
 
 
 def test_the_deadline_of_an_adopted_run_counts_from_its_start(

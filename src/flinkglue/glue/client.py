@@ -182,10 +182,17 @@ class GlueClient:
         with translated("AWS Glue", "UpdateJob", f"job {job_name}"):
             self._glue.update_job(JobName=job_name, JobUpdate=cast(Any, update.body))
 
-    def start_job_run(self, job_name: str, arguments: Mapping[str, str]) -> str:
+    def start_job_run(
+        self, job_name: str, arguments: Mapping[str, str], options: Mapping[str, Any] | None = None
+    ) -> str:
         """Start a run, sending the call once, and return its id.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
+
+        Args:
+            job_name: The job.
+            arguments: The run's own arguments.
+            options: Further parameters of StartJobRun, by Glue's names.
 
         Raises:
             InDoubt: A run may have been started: look for it by its key.
@@ -193,7 +200,7 @@ class GlueClient:
         """
         with translated("AWS Glue", "StartJobRun", f"job {job_name}", submits=True):
             answer = self._glue_without_retries.start_job_run(
-                JobName=job_name, Arguments=dict(arguments)
+                JobName=job_name, Arguments=dict(arguments), **(options or {})
             )
         return answer["JobRunId"]
 

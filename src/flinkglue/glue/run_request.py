@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flinkglue.glue.attempts import run_key
+from flinkglue.glue.run_options import RunOptions
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 """What gets a line per decision."""
@@ -29,6 +30,7 @@ class RunRequest:
     arguments: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 48 * 3600.0
     asked_at: datetime | None = None
+    options: RunOptions = field(default_factory=RunOptions)
 
     @property
     def key(self) -> str:

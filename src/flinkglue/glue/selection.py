@@ -18,6 +18,7 @@ from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
 from flinkglue.glue.ordering import check_one_vpc, rank
 from flinkglue.glue.placement import Strategy
 from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
+from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log
 from flinkglue.glue.shortage import Decision, ShortagePolicy
 
@@ -40,6 +41,7 @@ class Wanted:
         needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
         list_all: Read all connections of the account with one call.
+        options: The run's own settings, which win over the job's.
         shortage: What to do when nothing fits.
     """
 
@@ -53,6 +55,7 @@ class Wanted:
     needed_addresses: int | None = None
     allow_several_vpcs: bool = False
     list_all: bool = False
+    options: RunOptions = field(default_factory=RunOptions)
     shortage: ShortagePolicy = field(default_factory=ShortagePolicy)
 
 
@@ -91,7 +94,7 @@ def select(
     candidates = client.get_candidates(
         wanted.job_name, wanted.connection_names, list_all=wanted.list_all
     )
-    for warning in warnings_about(candidates.job):
+    for warning in warnings_about(wanted.options.over(candidates.job)):
         log.warning("%s", warning)
     for pause in (pace or LOOK_AGAIN).pauses():
         live_runs = _live_runs(client, wanted, log)
@@ -122,7 +125,7 @@ def _ranked(
     if not wanted.allow_several_vpcs:
         check_one_vpc(selection.connections)
     demand = demand_of(
-        selection.job,
+        wanted.options.over(selection.job),
         extra_nodes=wanted.extra_nodes,
         arguments=wanted.arguments,
         needed_addresses=wanted.needed_addresses,

@@ -133,7 +133,7 @@ def _start(
         **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
     }
     lock.check()
-    job_run_id = client.start_job_run(request.job_name, arguments)
+    job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
     log.info("Started run %s of job %s", job_run_id, request.job_name)
     return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
 

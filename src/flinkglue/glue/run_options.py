@@ -1,0 +1,94 @@
+"""What a person may set for one run in place of the job's own settings. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WorkerType = Literal["Standard", "G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "Z.2X"]
+FLEX_WORKERS = ("G.1X", "G.2X")
+
+
+class RunOptions(BaseModel):
+    """Settings of one run; what is empty is as the job has it.
+
+    https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    worker_type: WorkerType | None = Field(
+        default=None, title="Worker type", description="Takes a number of workers, too."
+    )
+    number_of_workers: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, title="Number of workers", description="Takes a worker type, too."
+    )
+    max_capacity: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        title="Maximum capacity",
+        description="In data processing units, for jobs without workers, such as Python shell.",
+    )
+    timeout_minutes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, title="Timeout", description="Glue ends the run after so many minutes."
+    )
+    execution_class: Literal["STANDARD", "FLEX"] | None = Field(
+        default=None,
+        title="Execution class",
+        description="FLEX is cheaper and may start late: Spark jobs on G.1X or G.2X workers only.",
+    )
+    security_configuration: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None, title="Security configuration", description="The name of one of Glue's."
+    )
+    job_run_queuing_enabled: bool | None = Field(
+        default=None,
+        title="Job run queuing",
+        description="Queued runs wait in their full subnet instead of failing over.",
+    )
+    notify_delay_minutes: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        title="Notify delay",
+        description="Glue sends an event when it runs for longer.",
+    )
+    execution_role_session_policy: Annotated[str, Field(min_length=2, max_length=2048)] | None = (
+        Field(
+            default=None,
+            title="Session policy of the job's role",
+            description="IAM policy as JSON that narrows what the run may do.",
+        )
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.worker_type is None) != (self.number_of_workers is None):
+            raise ValueError("worker_type, number_of_workers: give both or neither")
+        if self.max_capacity is not None and self.worker_type is not None:
+            raise ValueError("max_capacity: only without worker_type and number_of_workers")
+        is_flex = self.execution_class == "FLEX"
+        if is_flex and self.worker_type and self.worker_type not in FLEX_WORKERS:
+            raise ValueError(f"worker_type: with FLEX one of {', '.join(FLEX_WORKERS)}")
+        return self
+
+    def parameters(self) -> dict[str, Any]:
+        """What is set, as StartJobRun takes it."""
+        delay = self.notify_delay_minutes
+        given = {
+            "WorkerType": self.worker_type,
+            "NumberOfWorkers": self.number_of_workers,
+            "MaxCapacity": self.max_capacity,
+            "Timeout": self.timeout_minutes,
+            "ExecutionClass": self.execution_class,
+            "SecurityConfiguration": self.security_configuration,
+            "JobRunQueuingEnabled": self.job_run_queuing_enabled,
+            "NotificationProperty": None if delay is None else {"NotifyDelayAfter": delay},
+            "ExecutionRoleSessionPolicy": self.execution_role_session_policy,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def over(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The job as this run has it: the Job structure of GetJob with what is set in its place."""
+        run = {**job, **self.parameters()}
+        if self.max_capacity is not None:
+            run.pop("NumberOfWorkers", None)
+        return run
