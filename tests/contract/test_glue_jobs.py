@@ -309,5 +309,9 @@ def test_the_request_log_shows_the_order_that_an_update_wrote(shared: AwsCloud) 
     )
     request = shared.requests("glue", "UpdateJob")[-1]
     assert request.status == 200
-    assert request.detail == {"job_name": "logged", "connection_names": ["b", "a"]}
+    caller = request.detail["user_agent"]
+    assert caller.startswith("Boto3/")
+    assert request.detail == {
+        "user_agent": caller, "job_name": "logged", "connection_names": ["b", "a"]
+    }  # fmt: skip
     assert secret not in repr(shared.requests())
