@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from flinkglue.errors import InvalidInput
+
 WorkerType = Literal["Standard", "G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "Z.2X"]
 FLEX_WORKERS = ("G.1X", "G.2X")
+_FLEX_JOBS = f"FLEX for Spark jobs of Glue 3.0 or newer on {' or '.join(FLEX_WORKERS)} workers"
 
 
 class RunOptions(BaseModel):
@@ -22,7 +25,7 @@ class RunOptions(BaseModel):
     worker_type: WorkerType | None = Field(
         default=None, title="Worker type", description="Takes a number of workers, too."
     )
-    number_of_workers: Annotated[int, Field(ge=1)] | None = Field(
+    number_of_workers: Annotated[int, Field(ge=2)] | None = Field(
         default=None, title="Number of workers", description="Takes a worker type, too."
     )
     max_capacity: Annotated[float, Field(gt=0)] | None = Field(
@@ -30,7 +33,7 @@ class RunOptions(BaseModel):
         title="Maximum capacity",
         description="In data processing units, for jobs without workers, such as Python shell.",
     )
-    timeout_minutes: Annotated[int, Field(ge=1)] | None = Field(
+    timeout_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
         default=None, title="Timeout", description="Glue ends the run after so many minutes."
     )
     execution_class: Literal["STANDARD", "FLEX"] | None = Field(
@@ -87,8 +90,21 @@ class RunOptions(BaseModel):
         return {name: value for name, value in given.items() if value is not None}
 
     def over(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The job as this run has it: the Job structure of GetJob with what is set in its place."""
+        """The job as this run has it: the Job structure of GetJob with what is set in its place.
+
+        Raises:
+            InvalidInput: The job does not take what is set.
+        """
+        if self.max_capacity is not None and job.get("NumberOfWorkers"):
+            allowed = "nothing for a job with workers; set worker_type and number_of_workers"
+            raise InvalidInput("run_options.max_capacity", self.max_capacity, allowed)
         run = {**job, **self.parameters()}
-        if self.max_capacity is not None:
-            run.pop("NumberOfWorkers", None)
+        if self.execution_class == "FLEX" and not _takes_flex(run):
+            raise InvalidInput("run_options.execution_class", "FLEX", _FLEX_JOBS)
         return run
+
+
+def _takes_flex(run: Mapping[str, Any]) -> bool:
+    command = (run.get("Command") or {}).get("Name")
+    major = str(run.get("GlueVersion") or "0").partition(".")[0]
+    return command == "glueetl" and int(major) >= 3 and run.get("WorkerType") in FLEX_WORKERS
