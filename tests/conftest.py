@@ -1,4 +1,4 @@
-"""Each test carries the marker of its folder, and runs beside those that share its servers."""
+"""Each test carries the marker of the folder it lies in."""
 
 from pathlib import Path
 
@@ -14,24 +14,9 @@ settings.register_profile("search", parent=settings.get_profile("same"), derando
 settings.load_profile("same")
 
 HERE = Path(__file__).parent
-# What is started once for many tests: two processes of one test run must not both start it.
-SHARED = ("deployed", "local_cloud", "prefect_files")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         speed = item.path.relative_to(HERE).parts[0]
         item.add_marker(getattr(pytest.mark, speed))
-    shared_by_file = _shared_by_file(items)
-    for item in items:
-        group = shared_by_file.get(item.path, str(item.path.relative_to(HERE)))
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _shared_by_file(items: list[pytest.Item]) -> dict[Path, str]:
-    found = {}
-    for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                found[item.path] = min(name, found.get(item.path, name), key=SHARED.index)
-    return found
