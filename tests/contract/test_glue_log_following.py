@@ -72,6 +72,32 @@ def test_logs_that_cannot_be_read_are_told_once_and_fail_nothing(
     assert attempt.succeeded
     told = [r for r in caplog.records if "cannot be followed" in r.getMessage()]
     assert len(told) == 1
+    assert len(cloud.requests("logs", "GetLogEvents")) > 2
+
+
+def test_a_log_service_that_fails_is_not_asked_again_within_one_look(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """The end of a run, and with it the next attempt, must not wait for logs."""
+    cloud.two_connections()
+    cloud.job(script="print(1)")
+    attempt = run_job(client, request(), ranked(client, ["a", "b"]), log=LOG, pace=FAST)
+    assert attempt.run is not None
+    cloud.wire.faults.add("logs:GetLogEvents", "error", times=None, status=503)
+    LogFollower(client, LOG).look(attempt.run)
+    assert len(cloud.requests("logs", "GetLogEvents")) == 2  # one for each stream
+
+
+def test_a_run_that_is_adopted_after_its_end_shows_what_it_wrote(
+    cloud: AwsCloud, client: GlueClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.two_connections()
+    cloud.job(script="print('done')")
+    run_job(client, request(), ranked(client, ["a", "b"]), log=LOG, pace=FAST)
+    caplog.set_level(logging.INFO)
+    follower = LogFollower(client, LOG)
+    assert run_job(client, request(), None, log=LOG, on_look=follower.look).succeeded
+    assert followed(caplog) == ["output: done"]
 
 
 def test_of_a_flood_the_last_lines_are_shown(

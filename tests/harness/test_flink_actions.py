@@ -14,11 +14,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    LogFilter,
-    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.logging.handlers import APILogHandler
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
@@ -32,6 +29,7 @@ from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from tasks.journal import variable_store
+from tests.harness.flow_logs import logs_of
 from tests.harness.served_flink import ServedJobManager, served_jobmanager
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 
@@ -98,14 +96,6 @@ def artifacts_of(state: State[Any]) -> dict[str, Any]:
     with get_client(sync_client=True) as prefect:
         found = prefect.read_artifacts(artifact_filter=wanted)
     return {a.key: a.data for a in sorted(found, key=lambda a: a.created) if a.key}
-
-
-def logs_of(flow_run_id: Any) -> list[str]:
-    """A flow run's log lines as the server has them."""
-    APILogHandler().flush()
-    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-    with get_client(sync_client=True) as prefect:
-        return [line.message for line in prefect.read_logs(wanted)]
 
 
 def flow_run_of(state: State[Any]) -> FlowRun:

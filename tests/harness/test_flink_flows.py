@@ -16,13 +16,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    LogFilter,
-    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow
-from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, State
 from pydantic import SecretStr
@@ -34,6 +31,7 @@ from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput, JobFailed
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow
 from tests.azure_on_the_wire import JOB_ID, TENANT, AzureOnTheWire, error, flink_job, served
+from tests.harness.flow_logs import logs_of
 from tests.stored_results import searchable
 
 PUBLISHED = {
@@ -111,14 +109,6 @@ def artifacts_of(state: State[Any]) -> dict[str, str]:
     keys = [a.key for a in found]
     assert sorted(keys) == sorted(set(keys)), "a key stands twice on the page"
     return {a.key: str(a.data) for a in found}
-
-
-def logs_of(flow_run_id: Any) -> list[str]:
-    """A flow run's log lines as the server has them."""
-    APILogHandler().flush()
-    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-    with get_client(sync_client=True) as prefect:
-        return [line.message for line in prefect.read_logs(wanted)]
 
 
 def test_the_published_json_runs_and_its_words_are_shown(account: AzureOnTheWire) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
-    LogFilter,
-    LogFilterFlowRunId,
 )
 from prefect.exceptions import ParameterTypeError
-from prefect.logging.handlers import APILogHandler
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.harness.flow_logs import logs_of
 
 DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname()))"
 FULL = "Number of IP addresses on subnet is 0: subnet-0a1b2c3d"
@@ -147,18 +144,9 @@ def test_arguments_reach_the_job_beside_the_run_key(cloud: AwsCloud) -> None:
     assert "2026-01-01" in artifacts(state)["glue-job-run"][0]
 
 
-def log_of(state: State[Any], last: str) -> str:
-    """The flow run's log, as soon as the server has this of it: lines are sent behind the state."""
-    APILogHandler().flush()
-    only = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[state.state_details.flow_run_id]))
-    with get_client(sync_client=True) as client:
-        log = "\n".join(entry.message for entry in client.read_logs(log_filter=only))
-    return log if last in log else ""
-
-
 def test_the_log_tells_each_decision_and_no_secret(cloud: AwsCloud, job: str) -> None:
     state = run()
-    log = eventually(partial(log_of, state, "Finished in state"), within_seconds=60)
+    log = "\n".join(logs_of(state.state_details.flow_run_id))
     assert "1. a: good, free 251, subnet-" in log
     assert "Job job: connections a, b, before none" in log
     assert f"Started run {outcome(state)['job_run_id']}" in log

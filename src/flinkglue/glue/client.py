@@ -79,12 +79,14 @@ class GlueClient:
             user_agent=_user_agent(),
         ).merge(parameters.pop("config", None) or Config())
         once = config.merge(Config(retries={"total_max_attempts": 1}))
+        # Logs are for reading along: a service that is slow to show them must hold nothing up.
+        brief = once.merge(Config(connect_timeout=3, read_timeout=5))
         with translated("AWS", "connect", "the AWS Credentials block"):
             return cls(
                 session.client("glue", config=config, **parameters),
                 session.client("glue", config=once, **parameters),
                 session.client("ec2", config=config, **parameters),
-                session.client("logs", config=config, **parameters),
+                session.client("logs", config=brief, **parameters),
             )
 
     @property

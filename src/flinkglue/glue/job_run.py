@@ -72,7 +72,9 @@ def run_job(
 
     found = client.find_run_by_key(request.job_name, request.key, request.since)
     if found is not None:
-        log.info("Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.state)
+        log.info(
+            "Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.describe()
+        )
         on_adopted(found)
     try:
         run = found or start_run(
@@ -95,7 +97,9 @@ def run_job(
             clock=clock,
             pace=pace,
         )
-        ended = _after_glues_own_retries(client, request, ended, log=log, clock=clock, pace=pace)
+        ended = _after_glues_own_retries(
+            client, request, ended, log=log, on_look=on_look, clock=clock, pace=pace
+        )
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
         attempt = attempt_of(ended, request.number, ranking, adopted=found is not None)
     except CallFailed as error:
@@ -113,6 +117,7 @@ def _after_glues_own_retries(
     ended: JobRun,
     *,
     log: Log,
+    on_look: Callable[[JobRun], None],
     clock: Clock,
     pace: Pace | None,
 ) -> JobRun:
@@ -130,6 +135,7 @@ def _after_glues_own_retries(
             request.deadline_seconds,
             waited_seconds=request.waited_seconds(datetime.now(UTC), newest.started_on),
             log=log,
+            on_look=on_look,
             clock=clock,
             pace=pace,
         )
@@ -207,6 +213,7 @@ def wait_for_run(
         return now
 
     if run.ended:
+        on_look(run)
         return run
     return wait_until(
         look,

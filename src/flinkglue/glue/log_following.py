@@ -9,11 +9,14 @@ from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_request import Log
 
 KINDS = ("output", "error")
+MOST_PAGES = 10  # of a megabyte each, when the run has ended
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
 class LogFollower:
-    """Logs new lines of a run's two CloudWatch log streams, each once, and never raises.
+    """Logs new lines of a run's two CloudWatch log streams, and never raises.
+
+    Each line is shown once by one follower; another process that adopts the run begins anew.
 
     A driver can write far more than anybody reads on a flow run's page: of what is new at one look
     the last lines are shown, with a word on how many were left out.
@@ -50,21 +53,30 @@ class LogFollower:
         if run.state in NOT_YET or (now < self._next_read_at and not run.ended):
             return
         self._next_read_at = now + self._every_seconds
-        try:
-            for kind in KINDS:
+        for kind in KINDS:
+            try:
                 self._show(run, kind)
-        except CallFailed as error:
-            if not self._has_failed:
-                self._log.warning("The run's logs cannot be followed now: %s", error)
-            self._has_failed = True
+            except CallFailed as error:
+                if not self._has_failed:
+                    self._log.warning("The run's logs cannot be followed now: %s", error)
+                self._has_failed = True
 
     def _show(self, run: JobRun, kind: str) -> None:
-        stream = (run.job_run_id, kind)
-        lines, token = self._client.new_log_lines(run, kind, self._read_until.get(stream))
-        if token is not None:
-            self._read_until[stream] = token
+        lines: list[str] = []
+        for _ in range(MOST_PAGES if run.ended else 1):
+            page = self._next_page(run, kind)
+            lines += page
+            if not page:
+                break
         left_out = len(lines) - self._most_lines
         if left_out > 0:
             self._log.info("%s: %d lines are left out here", kind, left_out)
         for line in lines[-self._most_lines :]:
             self._log.info("%s: %s", kind, line)
+
+    def _next_page(self, run: JobRun, kind: str) -> list[str]:
+        stream = (run.job_run_id, kind)
+        lines, token = self._client.new_log_lines(run, kind, self._read_until.get(stream))
+        if token is not None:
+            self._read_until[stream] = token
+        return lines
