@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ class Clock(Protocol):
         """Return after so many seconds."""
 
 
+class WakeableClock(Clock, Protocol):
+    """A clock whose sleep can be cut short."""
+
+    def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the event is set."""
+
+
 class SystemClock:
     """The machine's own clock."""
 
@@ -31,6 +39,9 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
+        woken.wait(seconds)
 
 
 @dataclass(frozen=True)

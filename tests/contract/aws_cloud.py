@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -38,6 +39,10 @@ class HastyClock:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds * self.share)
         self.skipped += seconds * (1 - self.share)
+
+    def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
+        if not woken.wait(seconds * self.share):
+            self.skipped += seconds * (1 - self.share)
 
 
 class AwsCloud:

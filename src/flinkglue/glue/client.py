@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -22,6 +22,7 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_watch import RunWatch
 from flinkglue.glue.service_errors import translated
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class GlueClient:
             token, so a repeated call can start a second run.
         ec2: The boto3 client for EC2.
         logs: The boto3 client for CloudWatch Logs.
+
+    Those who wait for runs in threads of one process share their looks in `run_watch`.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class GlueClient:
         self._glue_without_retries = glue_without_retries
         self._ec2 = ec2
         self._logs = logs
+        self.run_watch = RunWatch(self)
 
     @classmethod
     def connect(
@@ -212,26 +216,38 @@ class GlueClient:
             answer = self._glue.get_job_run(JobName=job_name, RunId=job_run_id)
         return JobRun.from_response(cast(Mapping[str, Any], answer["JobRun"]))
 
-    def find_runs(self, job_name: str, key_prefix: str, since: datetime) -> list[JobRun]:
-        """The runs whose run key starts so, newest first.
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
+        """The runs of a job page by page, newest first.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
+
+        Args:
+            job_name: The job.
+            since: When the first of them can have started; older pages are not read.
+        """
+        oldest = since - CLOCK_SKEW
+        with translated("AWS Glue", "GetJobRuns", f"job {job_name}"):
+            paginator = self._glue.get_paginator("get_job_runs")
+            for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
+                runs = [JobRun.from_response(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
+                yield runs
+                if any(run.started_on and run.started_on < oldest for run in runs):
+                    break
+
+    def find_runs(self, job_name: str, key_prefix: str, since: datetime) -> list[JobRun]:
+        """The runs whose run key starts so, newest first.
 
         Args:
             job_name: The job.
             key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
         """
-        found: list[JobRun] = []
-        oldest = since - CLOCK_SKEW
-        with translated("AWS Glue", "GetJobRuns", f"job {job_name}"):
-            paginator = self._glue.get_paginator("get_job_runs")
-            for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
-                runs = [JobRun.from_response(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
-                found += [run for run in runs if run.key and run.key.startswith(key_prefix)]
-                if any(run.started_on and run.started_on < oldest for run in runs):
-                    break
-        return found
+        return [
+            run
+            for page in self.job_run_pages(job_name, since)
+            for run in page
+            if run.key and run.key.startswith(key_prefix)
+        ]
 
     def find_run_by_key(self, job_name: str, run_key: str, since: datetime) -> JobRun | None:
         """The run with this key, if it was started."""

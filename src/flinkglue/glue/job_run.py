@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.clock import Clock, Pace, SystemClock, WakeableClock, wait_until
 from flinkglue.errors import (
     CallFailed,
     DeadlineExceeded,
@@ -37,7 +37,7 @@ def run_job(
     on_run: Callable[[JobRun], None] = lambda run: None,
     on_adopted: Callable[[JobRun], None] = lambda run: None,
     on_look: Callable[[JobRun], None] = lambda run: None,
-    clock: Clock | None = None,
+    clock: WakeableClock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
     """Have exactly one run for the request's key, and return how it ended.
@@ -118,7 +118,7 @@ def _after_glues_own_retries(
     *,
     log: Log,
     on_look: Callable[[JobRun], None],
-    clock: Clock,
+    clock: WakeableClock,
     pace: Pace | None,
 ) -> JobRun:
     """The last of the runs with which Glue itself repeats a failed one; they carry its key."""
@@ -189,42 +189,45 @@ def wait_for_run(
     log: Log,
     waited_seconds: float = 0.0,
     on_look: Callable[[JobRun], None] = lambda run: None,
-    clock: Clock | None = None,
+    clock: WakeableClock | None = None,
     pace: Pace | None = None,
 ) -> JobRun:
     """Look at a run until it has ended. A state that is not known goes on being waited for.
 
+    Threads that wait for runs of one job with one client share their looks.
+
     Raises:
         DeadlineExceeded: It did not end in time; it is left running.
     """
-    seen = run
-
-    def look() -> JobRun:
-        nonlocal seen
-        try:
-            now = client.get_job_run(run.job_name, run.job_run_id)
-        except (Throttled, ServiceUnavailable) as error:
-            log.warning("Looking again later: %s", error)
-            return seen
-        if now.describe() != seen.describe():
-            log.info("Run %s is %s", now.job_run_id, now.describe())
-        seen = now
-        on_look(now)
-        return now
-
     if run.ended:
         on_look(run)
         return run
-    return wait_until(
-        look,
-        lambda now: now.ended,
-        waited_for=f"The end of run {run.job_run_id} of job {run.job_name}",
-        deadline_seconds=deadline_seconds,
-        waited_seconds=waited_seconds,
-        describe=JobRun.describe,
-        pace=pace or Pace(),
-        clock=clock,
-    )
+    with client.run_watch.waiting(run, clock or SystemClock()) as waiter:
+        seen = run
+
+        def look() -> JobRun:
+            nonlocal seen
+            try:
+                now = waiter.look()
+            except (Throttled, ServiceUnavailable) as error:
+                log.warning("Looking again later: %s", error)
+                return seen
+            if now.describe() != seen.describe():
+                log.info("Run %s is %s", now.job_run_id, now.describe())
+            seen = now
+            on_look(now)
+            return now
+
+        return wait_until(
+            look,
+            lambda now: now.ended,
+            waited_for=f"The end of run {run.job_run_id} of job {run.job_name}",
+            deadline_seconds=deadline_seconds,
+            waited_seconds=waited_seconds,
+            describe=JobRun.describe,
+            pace=pace or Pace(),
+            clock=waiter,
+        )
 
 
 def stop_run(
@@ -233,7 +236,7 @@ def stop_run(
     *,
     deadline_seconds: float,
     log: Log,
-    clock: Clock | None = None,
+    clock: WakeableClock | None = None,
 ) -> JobRun:
     """Stop a run and wait until it has ended.
 

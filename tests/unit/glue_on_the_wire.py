@@ -1,0 +1,96 @@
+"""Glue's answers about runs, given to a real boto3 client in place of the network."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.models import JobRun
+
+STARTED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+class Refused(Exception):
+    """Answered with an error."""
+
+    def __init__(self, status: int, code: str) -> None:
+        self.status = status
+        self.code = code
+
+
+class RunsOnTheWire:
+    """The runs of some jobs. `unlisted` are those that GetJobRuns does not show yet."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, list[dict[str, Any]]] = {}
+        self.unlisted: set[str] = set()
+        self.calls: list[str] = []
+        self.before: Callable[[str, dict[str, Any]], None] = lambda operation, given: None
+        session = boto3.Session("key", "secret", region_name="eu-west-1")
+        once = Config(retries={"total_max_attempts": 1}, max_pool_connections=1)
+        glue = session.client("glue", config=once)
+        glue.meta.events.register("before-send.glue", self._send)
+        ec2, logs = session.client("ec2"), session.client("logs")
+        self.client = GlueClient(glue, glue, ec2, logs)
+
+    def start(self, job_name: str, *, at: float = 0.0) -> JobRun:
+        """A run, as StartJobRun leaves it."""
+        runs = self.runs.setdefault(job_name, [])
+        run = {
+            "Id": f"jr_{job_name}_{len(runs)}",
+            "JobName": job_name,
+            "JobRunState": "STARTING",
+            "StartedOn": STARTED + at,
+        }
+        runs.append(run)
+        return JobRun.from_response({**run, "StartedOn": datetime.fromtimestamp(STARTED + at, UTC)})
+
+    def turn(self, run: JobRun, state: str) -> None:
+        """From now on the run has this state."""
+        self._run(run.job_name, run.job_run_id)["JobRunState"] = state
+
+    def counted(self) -> dict[str, int]:
+        """The calls since the last count, by operation."""
+        calls, self.calls = self.calls, []
+        return {name: calls.count(name) for name in sorted(set(calls))}
+
+    def _run(self, job_name: str, job_run_id: str) -> dict[str, Any]:
+        return next(run for run in self.runs[job_name] if run["Id"] == job_run_id)
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        target = request.headers["X-Amz-Target"]
+        operation = (target if isinstance(target, str) else target.decode()).split(".")[1]
+        given = json.loads(request.body)
+        self.calls.append(operation)
+        try:
+            answer, status = self._answer(operation, given), 200
+            self.before(operation, given)
+        except Refused as refused:
+            answer, status = {"__type": refused.code, "Message": "no"}, refused.status
+        content = json.dumps(answer).encode()
+        headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "r-1"}
+        raw = io.BytesIO(content)
+        raw.stream = lambda: iter([content])  # type: ignore[attr-defined]
+        return AWSResponse(request.url, status, headers, raw)
+
+    def _answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        """What Glue has seen when the call arrives; `before` happens before it is answered."""
+        if operation == "GetJobRun":
+            return {"JobRun": dict(self._run(given["JobName"], given["RunId"]))}
+        assert operation == "GetJobRuns"
+        newest_first = sorted(
+            self.runs[given["JobName"]], key=lambda run: float(run["StartedOn"]), reverse=True
+        )
+        listed = [dict(run) for run in newest_first if run["Id"] not in self.unlisted]
+        begin = int(given.get("NextToken", 0))
+        end = begin + int(given["MaxResults"])
+        page = {"JobRuns": listed[begin:end]}
+        return {**page, "NextToken": str(end)} if end < len(listed) else page
