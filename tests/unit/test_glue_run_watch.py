@@ -120,6 +120,14 @@ def test_threads_that_look_together_read_once(wire: RunsOnTheWire, wait: Wait) -
     waiters = [wait(wire.start("job")) for _ in range(20)]
     wire.counted()
     together = threading.Barrier(len(waiters))
+    second_call = threading.Event()
+
+    def leave_time_for_another(operation: str, given: dict[str, Any]) -> None:
+        if len(wire.calls) > 1:
+            second_call.set()
+        second_call.wait(0.2)
+
+    wire.before = leave_time_for_another
 
     def look(waiter: Waiter) -> str:
         together.wait(IN_TIME)
@@ -251,6 +259,33 @@ def test_a_pause_counts_from_the_reading(
     second.look()
     first.sleep(7), second.sleep(7)
     assert clock.slept == [7, 2]
+
+
+def test_a_pause_counts_from_the_look_that_was_made_alone(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand, wait: Wait
+) -> None:
+    waiter = wait(wire.start("job"))
+    with watch.waiting(wire.start("job"), clock) as other:
+        other.look()
+        other.look()
+        clock.seconds += 5
+        waiter.look()
+    waiter.look()
+    waiter.sleep(7)
+    assert clock.slept == [7]
+
+
+def test_a_change_that_was_looked_at_ends_no_pause(
+    wire: RunsOnTheWire, clock: ClockByHand, wait: Wait
+) -> None:
+    runs = [wire.start("job") for _ in range(2)]
+    waiters = [wait(run) for run in runs]
+    for run in runs:
+        wire.turn(run, "RUNNING")
+    for waiter in waiters:
+        waiter.look()
+        waiter.sleep(7)
+    assert clock.slept == [7, 7]
 
 
 def test_a_failed_reading_is_followed_by_a_whole_pause(
