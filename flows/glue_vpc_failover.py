@@ -18,6 +18,7 @@ from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
+from blocks.secret_arguments import read_secret_arguments
 from flinkglue.errors import JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
@@ -29,8 +30,13 @@ from flinkglue.glue.attempts import (
 )
 from flinkglue.glue.cost import cost_of
 from flinkglue.glue.demand import usual_extra_nodes
-from flinkglue.glue.inputs import check_arguments, parse_connection_names
+from flinkglue.glue.inputs import (
+    check_arguments,
+    check_secret_arguments,
+    parse_connection_names,
+)
 from flinkglue.glue.job_run import recorded_attempts, stop_run
+from flinkglue.glue.masking_client import masking
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
@@ -47,7 +53,7 @@ from tasks.glue import (
 )
 from tasks.glue_events import tell_exhausted, tell_of_choice
 from tasks.glue_page import show_job_run, show_ranking
-from tasks.policy import failed_at
+from tasks.policy import failed_at, is_another_attempt
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0
@@ -57,8 +63,14 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
     """Stop what this flow run left running in Glue, and wait until it has stopped."""
     log = flow_run_logger(flow_run, flow)
     given = flow.validate_parameters(flow_run.parameters)
-    client = connect(load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS)))
-    request = RunRequest(given["job_name"], str(flow_run.id), _created(flow_run))
+    request = RunRequest(
+        given["job_name"],
+        str(flow_run.id),
+        _created(flow_run),
+        secret_arguments=given.get("secret_arguments") or {},
+    )
+    credentials = load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS))
+    client = masking(connect(credentials), request)
     for attempt in recorded_attempts(client, request):
         if attempt.run and attempt.live:
             ended = stop_run(client, attempt.run, deadline_seconds=STOP_WITHIN_SECONDS, log=log)
@@ -87,6 +99,7 @@ def glue_vpc_failover(
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,
     arguments: dict[str, str] | None = None,
+    secret_arguments: dict[str, str] | None = None,
     run_options: RunOptions = RunOptions(),  # noqa: B008 - frozen, and the form shows its fields
     when_nothing_fits: WhenNothingFits | None = None,
     wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880)] = 10,
@@ -121,6 +134,10 @@ def glue_vpc_failover(
             spread (the zone with the fewest live runs), or your own module:function.
         seed: Repeats a random order. Leave empty for a new one each time.
         arguments: Job arguments by name, for example --date. Do not put secrets here.
+        secret_arguments: Job arguments that Prefect must not show: by argument name, for example
+            --api-key, the name of a Secret block that holds the value. It is read when a run
+            starts, and shown as *** in logs. Glue itself shows it to everybody who may read the
+            job's runs.
         run_options: Settings of this run in place of the job's: workers, timeout and more.
         when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
@@ -171,6 +188,9 @@ def glue_vpc_failover(
         ),
     )
     check_arguments(arguments or {})
+    check_secret_arguments(secret_arguments or {}, arguments or {})
+    if not is_another_attempt():  # whose run may be there already, and need no secret any more
+        read_secret_arguments(secret_arguments or {})
     credentials = load_credentials(aws_credentials)
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     flow_run = _this_flow_run()
@@ -181,6 +201,7 @@ def glue_vpc_failover(
         arguments=arguments or {},
         deadline_seconds=deadline_minutes * 60,
         options=run_options,
+        secret_arguments=secret_arguments or {},
     )
     attempts = find_recorded_attempts(credentials, first)
     settled = settled_number(attempts, failed_at(flow_run)) if attempts else 0
@@ -198,7 +219,7 @@ def glue_vpc_failover(
         _pause(policy.delay_after(attempts, settled))
     if policy.may_help(attempts[-1]):
         tell_exhausted(job_name, attempts)
-    return _result(credentials, job_name, attempts, price_per_dpu_hour)
+    return _result(credentials, first, attempts, price_per_dpu_hour)
 
 
 def _this_flow_run() -> FlowRun:
@@ -221,10 +242,10 @@ def _pause(delay_seconds: float) -> None:
 
 
 def _result(
-    credentials: AwsCredentials, job_name: str, attempts: list[Attempt], price: float | None
+    credentials: AwsCredentials, request: RunRequest, attempts: list[Attempt], price: float | None
 ) -> dict[str, Any]:
-    last = attempts[-1]
-    output = read_script_output(credentials, last.run) if last.run else RunOutput()
+    last, job_name = attempts[-1], request.job_name
+    output = read_script_output(credentials, request, last.run) if last.run else RunOutput()
     show_job_run(credentials, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {last.describe()}")

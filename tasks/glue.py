@@ -15,6 +15,7 @@ from prefect.tasks import Task, exponential_backoff
 from prefect_aws import AwsCredentials
 
 from blocks.loading import block_of
+from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
@@ -25,6 +26,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.log_following import LogFollower
+from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_request import RunRequest
@@ -164,7 +166,7 @@ def run_glue_job(
         ranking: The order to start it with; None only continues a run that exists.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client = connect(aws_credentials)
+    client = masking(connect(aws_credentials), request)
     log = get_run_logger()
     follower = LogFollower(client, log)
 
@@ -179,6 +181,7 @@ def run_glue_job(
             ranking,
             log=log,
             coordination=coordination_on_server(records),
+            read_secrets=read_secret_arguments,
             on_run=show_link,
             on_look=follower.look if follow_logs else lambda run: None,
             on_adopted=lambda run: tell_adopted(run, request),
@@ -194,18 +197,21 @@ def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest)
         aws_credentials: The account and region.
         request: The job, the flow run, and when its first attempt can have started.
     """
-    return recorded_attempts(connect(aws_credentials), request)
+    return recorded_attempts(masking(connect(aws_credentials), request), request)
 
 
 @task(**UNCACHED)
-def read_script_output(aws_credentials: AwsCredentials, run: JobRun) -> RunOutput:
+def read_script_output(
+    aws_credentials: AwsCredentials, request: RunRequest, run: JobRun
+) -> RunOutput:
     """The tail of the run's logs. That it cannot be read never fails the flow run.
 
     Args:
         aws_credentials: The account and region.
+        request: What was asked for.
         run: A run that has ended; its last lines may take a few seconds to arrive.
     """
-    client = connect(aws_credentials)
+    client = masking(connect(aws_credentials), request)
     give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
     try:
         for pause in Pace(first_seconds=0.5, most_seconds=4).pauses():

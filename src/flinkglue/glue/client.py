@@ -22,7 +22,7 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run_watch import RunWatch
+from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
 
 if TYPE_CHECKING:
@@ -214,7 +214,19 @@ class GlueClient:
         """One run. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRun.html"""
         with translated("AWS Glue", "GetJobRun", f"run {job_run_id} of job {job_name}"):
             answer = self._glue.get_job_run(JobName=job_name, RunId=job_run_id)
-        return JobRun.from_response(cast(Mapping[str, Any], answer["JobRun"]))
+        return self._job_run(cast(Mapping[str, Any], answer["JobRun"]))
+
+    def _job_run(self, answer: Mapping[str, Any]) -> JobRun:
+        """A run as a value; every answer of Glue that has one passes here."""
+        return JobRun.from_response(answer)
+
+    def look(self, waiter: Waiter) -> JobRun:
+        """The run that somebody waits for, by a look that may be shared.
+
+        Raises:
+            CallFailed: The run could not be read.
+        """
+        return waiter.look()
 
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         """The runs of a job page by page, newest first.
@@ -229,7 +241,7 @@ class GlueClient:
         with translated("AWS Glue", "GetJobRuns", f"job {job_name}"):
             paginator = self._glue.get_paginator("get_job_runs")
             for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
-                runs = [JobRun.from_response(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
+                runs = [self._job_run(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
                 yield runs
                 if any(run.started_on and run.started_on < oldest for run in runs):
                     break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT
+from flinkglue.glue.models import OWN_ARGUMENTS
 
 MOST_CHARACTERS = 255
 _ONE_NAME = f"one name per item of the list: at most {MOST_CHARACTERS} characters and no comma"
@@ -38,14 +38,33 @@ def _blank(names: Sequence[str], place: int) -> str:
     return f"no blank names; {where} is blank"
 
 
-def check_arguments(arguments: Mapping[str, str]) -> None:
+def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> None:
     """Refuse job arguments that Glue or this project would not take.
+
+    Args:
+        arguments: By name; only the names are looked at.
+        field: The parameter that they come from, for the error.
 
     Raises:
         InvalidInput: A name does not start with two dashes, or is set by this project.
     """
     for name in arguments:
-        if name in (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT):
-            raise InvalidInput("arguments", name, "any name but those that the flow sets itself")
+        if name in OWN_ARGUMENTS:
+            raise InvalidInput(field, name, "any name but those that the flow sets itself")
         if not name.startswith("--") or len(name) < 3:
-            raise InvalidInput("arguments", name, "names that start with --, for example --date")
+            raise InvalidInput(field, name, "names that start with --, for example --date")
+
+
+def check_secret_arguments(
+    secret_arguments: Mapping[str, str], arguments: Mapping[str, str]
+) -> None:
+    """The same for arguments whose values are kept elsewhere.
+
+    Raises:
+        InvalidInput: As for other arguments; or a name is among these, too.
+    """
+    check_arguments(secret_arguments, "secret_arguments")
+    if doubles := sorted(secret_arguments.keys() & arguments.keys()):
+        raise InvalidInput(
+            "secret_arguments", ", ".join(doubles), "names that are not in arguments as well"
+        )

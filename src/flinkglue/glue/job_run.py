@@ -20,7 +20,7 @@ from flinkglue.glue.failures import FailureClass, classify, classify_call, subne
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
 from flinkglue.glue.starting import start_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
@@ -34,6 +34,7 @@ def run_job(
     *,
     log: Log,
     coordination: Coordination | None = None,
+    read_secrets: ReadSecrets = no_secrets,
     on_run: Callable[[JobRun], None] = lambda run: None,
     on_adopted: Callable[[JobRun], None] = lambda run: None,
     on_look: Callable[[JobRun], None] = lambda run: None,
@@ -51,6 +52,7 @@ def run_job(
         ranking: The order to start it with; None only continues a run that exists.
         log: Gets a line per decision.
         coordination: What is agreed on with other flow runs; without it nobody else starts runs.
+        read_secrets: Tells the values of the request's secret arguments, just before a start.
         on_run: Told about the run as soon as it is known.
         on_adopted: Told about a run that was there already.
         on_look: Told what each look at the run saw.
@@ -84,6 +86,7 @@ def run_job(
             coordination.locks,
             log=log,
             clock=clock,
+            read_secrets=read_secrets,
             while_waiting=promise.keep,
         )
         on_run(run)
@@ -208,7 +211,7 @@ def wait_for_run(
         def look() -> JobRun:
             nonlocal seen
             try:
-                now = waiter.look()
+                now = client.look(waiter)
             except (Throttled, ServiceUnavailable) as error:
                 log.warning("Looking again later: %s", error)
                 return seen

@@ -19,6 +19,9 @@ RUN_KEY_ARGUMENT = "--flinkglue-run-key"
 CONNECTION_ARGUMENT = "--flinkglue-connection"
 """The job argument that says which connection was expected to carry the run."""
 
+OWN_ARGUMENTS = (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT)
+"""What this project adds to a run's arguments, and all that it reads of them."""
+
 
 class JobRunState(StrEnum):
     """The states of a job run.
@@ -179,9 +182,18 @@ class Ranking:
         ]
 
 
+def own_arguments(arguments: Mapping[str, str]) -> dict[str, str]:
+    """Those of a run's arguments that this project added."""
+    return {name: arguments[name] for name in OWN_ARGUMENTS if name in arguments}
+
+
 @dataclass(frozen=True)
 class JobRun:
-    """A job run. `state` is Glue's own string, which may be newer than JobRunState."""
+    """A job run. `state` is Glue's own string, which may be newer than JobRunState.
+
+    `arguments` are those of this project alone: Glue shows the others, secrets among them, in plain
+    text.
+    """
 
     job_name: str
     job_run_id: str
@@ -215,7 +227,7 @@ class JobRun:
             worker_type=run.get("WorkerType"),
             number_of_workers=run.get("NumberOfWorkers"),
             log_group_name=run.get("LogGroupName") or DEFAULT_LOG_GROUP,
-            arguments=dict(run.get("Arguments") or {}),
+            arguments=own_arguments(run.get("Arguments") or {}),
         )
 
     @property

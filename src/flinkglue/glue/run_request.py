@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +13,15 @@ from flinkglue.glue.run_options import RunOptions
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 """What gets a line per decision."""
 
+ReadSecrets = Callable[[Mapping[str, str]], Mapping[str, str]]
+"""From the references in `RunRequest.secret_arguments` to the values that a run gets."""
+
+
+def no_secrets(references: Mapping[str, str]) -> Mapping[str, str]:
+    """For runs without secret arguments."""
+    assert not references, "somebody must know what the references stand for"
+    return {}
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -21,6 +30,7 @@ class RunRequest:
     `number` counts the attempts from 1; `since` is when the first can have started;
     `deadline_seconds` bounds the wait. It counts from `asked_at`, or from the start of a run that
     is adopted, however often the wait is taken up again; without either, from the call.
+    `secret_arguments` says by argument name where the value is found; the values are nowhere here.
     """
 
     job_name: str
@@ -31,6 +41,7 @@ class RunRequest:
     deadline_seconds: float = 48 * 3600.0
     asked_at: datetime | None = None
     options: RunOptions = field(default_factory=RunOptions)
+    secret_arguments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

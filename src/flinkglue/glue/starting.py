@@ -21,8 +21,14 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
-from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, JobRun, Ranking
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.models import (
+    CONNECTION_ARGUMENT,
+    RUN_KEY_ARGUMENT,
+    JobRun,
+    Ranking,
+    own_arguments,
+)
+from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
 
 LOOK_AGAIN_SECONDS = 30.0
 """How long a run whose start is in doubt is looked for before it is held not to be there."""
@@ -65,6 +71,7 @@ def start_run(
     *,
     log: Log,
     clock: Clock,
+    read_secrets: ReadSecrets = no_secrets,
     while_waiting: Callable[[], None] = lambda: None,
 ) -> JobRun:
     """Start the run with its order, waiting for its turn if the job has no slot for it.
@@ -76,6 +83,8 @@ def start_run(
         locks: Where the job's lock comes from. It is not held while waiting.
         log: Gets a line per decision.
         clock: The time to go by.
+        read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
+            one; what it raises is raised.
         while_waiting: Called before each pause.
 
     Raises:
@@ -86,7 +95,7 @@ def start_run(
     for tries in count():
         try:
             with locks.hold(job_lock_name(client.region, request.job_name)) as lock:
-                return _start(client, request, ranking, lock, log)
+                return _start(client, request, ranking, lock, read_secrets, log)
         except InDoubt as error:
             log.warning("Looking whether the run was started: %s", error)
             run = _run_in_doubt(client, request, error, log, clock)
@@ -107,8 +116,14 @@ def start_run(
 
 
 def _start(
-    client: GlueClient, request: RunRequest, ranking: Ranking, lock: HeldLock, log: Log
+    client: GlueClient,
+    request: RunRequest,
+    ranking: Ranking,
+    lock: HeldLock,
+    read_secrets: ReadSecrets,
+    log: Log,
 ) -> JobRun:
+    secrets = read_secrets(request.secret_arguments)  # before the job is written: it may refuse
     missing = ranking.missing_names
     if missing:
         log.warning("Job %s without %s: no such connection", request.job_name, ", ".join(missing))
@@ -129,13 +144,14 @@ def _start(
     expected = ranking.expected
     arguments = {
         **request.arguments,
+        **secrets,
         RUN_KEY_ARGUMENT: request.key,
         **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
     }
     lock.check()
     job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
     log.info("Started run %s of job %s", job_run_id, request.job_name)
-    return JobRun(request.job_name, job_run_id, state="STARTING", arguments=arguments)
+    return JobRun(request.job_name, job_run_id, "STARTING", arguments=own_arguments(arguments))
 
 
 def _run_in_doubt(
