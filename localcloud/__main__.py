@@ -34,6 +34,7 @@ examples:
   python -m localcloud fault clear
   python -m localcloud fault aws                       lists the fault commands of a part
   python -m localcloud fault aws zone-down --availability-zone us-east-1a
+  python -m localcloud fault aws glue-timing --run-seconds 30 --list-lag-seconds 5
   python -m localcloud fault flink kill-jobmanager --restart-after-seconds null
 
 Arguments of a part's command are text where it takes text, JSON otherwise; null is none.
@@ -120,6 +121,7 @@ def _add_up(verbs: argparse._SubParsersAction, place: argparse.ArgumentParser) -
         ("run", "least time that a Glue run is RUNNING"),
         ("start-delay", "time from StartJobRun to the allocation of addresses"),
         ("release-lag", "time from the end of a Glue run to the return of its addresses"),
+        ("list-lag", "time from StartJobRun to the moment when GetJobRuns shows the run"),
     ):
         up.add_argument(f"--glue-{name}-seconds", type=float, metavar="S", help=text)
     up.set_defaults(run=commands.up)

@@ -213,7 +213,7 @@ class LocalCloud:
         )
 
     def glue_timing(self, **seconds: float) -> Any:
-        """Set ``run_seconds``, ``start_delay_seconds``, ``release_lag_seconds``."""
+        """Set ``run_seconds``, ``start_delay_seconds``, ``list_lag_seconds`` and so on."""
         return self.fault("aws", "glue-timing", **seconds)
 
     def expire_tokens(self) -> Any:

@@ -19,11 +19,13 @@ class GlueTiming:
         run_seconds: The least time that a run is RUNNING; a longer script takes longer.
         start_delay_seconds: The time between StartJobRun and the allocation of addresses.
         release_lag_seconds: The time between the end of a run and the return of its addresses.
+        list_lag_seconds: The time between StartJobRun and the moment when GetJobRuns shows the run.
     """
 
     run_seconds: float = 0.0
     start_delay_seconds: float = 0.2
     release_lag_seconds: float = 0.2
+    list_lag_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

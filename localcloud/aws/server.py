@@ -50,6 +50,7 @@ class AwsPart:
             run_seconds=config.glue_timing.run_seconds,
             start_delay_seconds=config.glue_timing.start_delay_seconds,
             release_lag_seconds=config.glue_timing.release_lag_seconds,
+            list_lag_seconds=config.glue_timing.list_lag_seconds,
         )
         self._faults = AwsFaultCommands(lambda: self._started().fault_targets, self._settings)
         self._services: AwsServices | None = None

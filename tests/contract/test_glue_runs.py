@@ -298,6 +298,17 @@ def test_runs_are_listed_newest_first_and_pages_stay_right(cloud: AwsCloud) -> N
         cloud.glue.get_job_runs(JobName="job", NextToken="nonsense")
 
 
+def test_the_list_can_be_late_to_show_a_run(cloud: AwsCloud) -> None:
+    """GetJobRun knows the id that StartJobRun has returned before GetJobRuns lists it."""
+    cloud.job()
+    cloud.fault("glue-timing", list_lag_seconds=3600)
+    job_run_id = cloud.start()
+    assert cloud.glue.get_job_runs(JobName="job")["JobRuns"] == []
+    assert cloud.run(job_run_id)["Id"] == job_run_id
+    cloud.fault("glue-timing", list_lag_seconds=0)
+    assert [run["Id"] for run in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [job_run_id]
+
+
 def test_a_run_overrides_the_job(cloud: AwsCloud) -> None:
     """Worker type and count, time-out, arguments and more, for this run alone."""
     subnet_id = cloud.connection("a", "10.192.20.0/24")

@@ -218,6 +218,27 @@ def test_a_slot_is_free_again_only_after_its_lag(glue: Glue) -> None:
     glue.start()
 
 
+def test_the_list_shows_a_run_late_and_its_id_at_once(glue: Glue) -> None:
+    """Whoever looks a run up in the list just after StartJobRun may not find it yet."""
+    glue.job()
+    glue.settings.list_lag_seconds = 5
+
+    def listed(**options: Any) -> list[str]:
+        answer = glue.runs.get_all({"JobName": "job", **options})
+        return [run["Id"] for run in answer["JobRuns"]]
+
+    first = glue.start()
+    assert listed() == []
+    assert glue.state(first) == "STARTING"
+    glue.forward(4)
+    second = glue.start()
+    assert listed() == []
+    glue.forward(1)
+    assert listed() == listed(MaxResults=1) == [first]
+    glue.forward(4)
+    assert listed() == [second, first]
+
+
 def test_queued_runs_start_one_after_the_other(glue: Glue) -> None:
     """In the order of submission, never two in one slot."""
     glue.settings.run_scripts = False

@@ -31,7 +31,7 @@ DESCRIPTIONS = {
     "DeleteJob": "stops its runs and forgets them",
     "StartJobRun": "takes the first connection in list order that has a free address",
     "GetJobRun": "state, times, error text as the run engine left them",
-    "GetJobRuns": "newest first; pages stay right while runs are added",
+    "GetJobRuns": "newest first, each list_lag_seconds late; pages stay right while runs are added",
     "BatchStopJobRun": "asynchronous: STOPPING, then STOPPED; the script is ended",
     "CreateConnection": "READY at once",
     "GetConnection": "HidePassword leaves the password out",

@@ -76,7 +76,7 @@ class Runs:
             if self._jobs.find(request["JobName"]) is None:
                 raise entity_not_found(f"Job {request['JobName']} not found.")
             shown, next_token = page(
-                newest_first(self._runs[request["JobName"]]),
+                newest_first(self._listed(request["JobName"])),
                 lambda run: run.id,
                 request.get("NextToken"),
                 request.get("MaxResults", _PAGE_SIZE),
@@ -131,6 +131,11 @@ class Runs:
                 for run in newest_first(runs)
                 if job_name is None or run.job_name == job_name
             ]
+
+    def _listed(self, job_name: str) -> list[JobRun]:
+        """The runs that are old enough for the list: it may be late to show a new one."""
+        now, lag = self._timeline.now(), self._settings.list_lag_seconds
+        return [run for run in self._runs[job_name] if max(0.0, now - run.started_on) >= lag]
 
     def _found(self, job_name: str, job_run_id: str) -> JobRun:
         for run in self._runs.get(job_name, []):

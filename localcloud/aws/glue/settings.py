@@ -16,6 +16,8 @@ class GlueSettings:
         release_lag_seconds: The time between the end of a run and the return of its addresses.
         slot_lag_seconds: The time between the end of a run and the moment when it no longer counts
             against MaxConcurrentRuns (5 to 10 s in the real service).
+        list_lag_seconds: The time between StartJobRun and the moment when GetJobRuns shows the run;
+            GetJobRun shows it at once.
         update_seconds: How long UpdateJob works; a second update of the same job in that time is
             refused with ConcurrentModificationException.
         stop_seconds: The time between STOPPING and STOPPED.
@@ -29,6 +31,7 @@ class GlueSettings:
     start_delay_seconds: float = 0.2
     release_lag_seconds: float = 0.2
     slot_lag_seconds: float = 0.0
+    list_lag_seconds: float = 0.0
     update_seconds: float = 0.05
     stop_seconds: float = 0.2
     timeout_minute_seconds: float = 60.0
