@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,10 +197,21 @@ def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: Aws
     cloud.job()
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
-    cloud.wire.faults.add("glue:GetJobRuns", "error", times=None, status=503)
-    locks = coordination_in_process().locks
+
+    def last_thing_before_the_start(_: Mapping[str, str]) -> Mapping[str, str]:
+        cloud.wire.faults.add("glue:GetJobRuns", "error", times=None, status=503)
+        return {}
+
     with pytest.raises(InDoubt, match="StartJobRun"):
-        start_run(client, request(), ranking, locks, log=LOG, clock=HastyClock())
+        start_run(
+            client,
+            request(),
+            ranking,
+            coordination_in_process().locks,
+            log=LOG,
+            clock=HastyClock(),
+            read_secrets=last_thing_before_the_start,
+        )
     assert len(cloud.requests(operation="StartJobRun")) == 1
 
 
@@ -214,7 +225,7 @@ def test_a_start_that_broke_and_is_surely_not_there_is_made_again(
     cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
     locks = coordination_in_process().locks
     clock = HastyClock()
-    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock)
+    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock).run
     assert [r["Id"] for r in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [run.job_run_id]
     broken, made = (r.at for r in cloud.requests(operation="StartJobRun"))
     looks = [r.at for r in cloud.requests(operation="GetJobRuns")]

@@ -15,33 +15,42 @@ from botocore.config import Config
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.models import JobRun
 
+SESSION = boto3.Session("key", "secret", region_name="eu-west-1")
 STARTED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 class Refused(Exception):
     """Answered with an error."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, message: str = "no") -> None:
         self.status = status
         self.code = code
+        self.message = message
 
 
 class RunsOnTheWire:
-    """The runs of some jobs. `unlisted` are those that GetJobRuns does not show yet."""
+    """The runs of some jobs. `unlisted` are those that GetJobRuns does not show yet.
 
-    def __init__(self) -> None:
+    Args:
+        **settings: What GetJob answers of each job.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.orders: list[list[str]] = []
         self.runs: dict[str, list[dict[str, Any]]] = {}
         self.unlisted: set[str] = set()
         self.calls: list[str] = []
         self.before: Callable[[str, dict[str, Any]], None] = lambda operation, given: None
-        session = boto3.Session("key", "secret", region_name="eu-west-1")
         once = Config(retries={"total_max_attempts": 1}, max_pool_connections=1)
-        glue = session.client("glue", config=once)
+        glue = SESSION.client("glue", config=once)
         glue.meta.events.register("before-send.glue", self._send)
-        ec2, logs = session.client("ec2"), session.client("logs")
+        ec2, logs = SESSION.client("ec2"), SESSION.client("logs")
         self.client = GlueClient(glue, glue, ec2, logs)
 
-    def start(self, job_name: str, *, at: float = 0.0) -> JobRun:
+    def start(
+        self, job_name: str, *, at: float = 0.0, arguments: dict[str, str] | None = None
+    ) -> JobRun:
         """A run, as StartJobRun leaves it."""
         runs = self.runs.setdefault(job_name, [])
         run = {
@@ -49,6 +58,7 @@ class RunsOnTheWire:
             "JobName": job_name,
             "JobRunState": "STARTING",
             "StartedOn": STARTED + at,
+            "Arguments": arguments or {},
         }
         runs.append(run)
         return JobRun.from_response({**run, "StartedOn": datetime.fromtimestamp(STARTED + at, UTC)})
@@ -74,7 +84,7 @@ class RunsOnTheWire:
             answer, status = self._answer(operation, given), 200
             self.before(operation, given)
         except Refused as refused:
-            answer, status = {"__type": refused.code, "Message": "no"}, refused.status
+            answer, status = {"__type": refused.code, "Message": refused.message}, refused.status
         content = json.dumps(answer).encode()
         headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": "r-1"}
         raw = io.BytesIO(content)
@@ -85,9 +95,20 @@ class RunsOnTheWire:
         """What Glue has seen when the call arrives; `before` happens before it is answered."""
         if operation == "GetJobRun":
             return {"JobRun": dict(self._run(given["JobName"], given["RunId"]))}
+        if operation == "GetJob":
+            return {"Job": {"Name": given["JobName"], **self.settings}}
+        if operation == "UpdateJob":
+            self.settings["Connections"] = given["JobUpdate"]["Connections"]
+            self.orders.append(self.settings["Connections"]["Connections"])
+            return {"JobName": given["JobName"]}
+        if operation == "StartJobRun":
+            run = self.start(given["JobName"], arguments=given["Arguments"])
+            return {"JobRunId": run.job_run_id}
         assert operation == "GetJobRuns"
         newest_first = sorted(
-            self.runs[given["JobName"]], key=lambda run: float(run["StartedOn"]), reverse=True
+            self.runs.get(given["JobName"], []),
+            key=lambda run: float(run["StartedOn"]),
+            reverse=True,
         )
         listed = [dict(run) for run in newest_first if run["Id"] not in self.unlisted]
         begin = int(given.get("NextToken", 0))

@@ -21,7 +21,7 @@ from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
-from flinkglue.glue.starting import start_run
+from flinkglue.glue.starting import Started, start_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
 """How long after a failure the run that Glue itself repeats it with may take to be listed."""
@@ -72,23 +72,27 @@ def run_job(
         promise.saw(run)
         on_look(run)
 
-    found = client.find_run_by_key(request.job_name, request.key, request.since)
-    if found is not None:
-        log.info(
-            "Adopted run %s of job %s (%s)", found.job_run_id, found.job_name, found.describe()
-        )
-        on_adopted(found)
     try:
-        run = found or start_run(
-            client,
-            request,
-            _given(ranking, request),
-            coordination.locks,
-            log=log,
-            clock=clock,
-            read_secrets=read_secrets,
-            while_waiting=promise.keep,
-        )
+        if ranking is None:
+            started = _adopted(client, request)
+        else:
+            started = start_run(
+                client,
+                request,
+                ranking,
+                coordination.locks,
+                log=log,
+                clock=clock,
+                read_secrets=read_secrets,
+                while_waiting=promise.keep,
+            )
+    except CallFailed as error:
+        attempt = _refused(request, ranking, error)
+    else:
+        run = started.run
+        if started.adopted:
+            log.info("Adopted run %s of job %s (%s)", run.job_run_id, run.job_name, run.describe())
+            on_adopted(run)
         on_run(run)
         ended = wait_for_run(
             client,
@@ -104,9 +108,7 @@ def run_job(
             client, request, ended, log=log, on_look=on_look, clock=clock, pace=pace
         )
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
-        attempt = attempt_of(ended, request.number, ranking, adopted=found is not None)
-    except CallFailed as error:
-        attempt = _refused(request, ranking, error)
+        attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
     promise.end()
     _cool_down(attempt, ranking, coordination, log)
     if attempt.failure and attempt.failure.alert:
@@ -251,8 +253,9 @@ def stop_run(
     return wait_for_run(client, run, deadline_seconds, log=log, clock=clock)
 
 
-def _given(ranking: Ranking | None, request: RunRequest) -> Ranking:
-    if ranking is None:
+def _adopted(client: GlueClient, request: RunRequest) -> Started:
+    run = client.find_run_by_key(request.job_name, request.key, request.since)
+    if run is None:
         raise NotFound(
             "AWS Glue",
             "GetJobRuns",
@@ -260,7 +263,7 @@ def _given(ranking: Ranking | None, request: RunRequest) -> Ranking:
             f"the run with key {request.key} is not there any more",
             advice="run the flow again",
         )
-    return ranking
+    return Started(run, adopted=True)
 
 
 def _cool_down(
@@ -283,7 +286,9 @@ def _cool_down(
 def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:
     """A start that Glue refused because of the subnet, as a value; anything else is raised."""
     failure = classify_call(error)
-    if failure.failure_class is not FailureClass.FAIL_OVER or ranking is None:
+    is_start = error.operation == "StartJobRun"
+    moves_on = is_start and failure.failure_class is FailureClass.FAIL_OVER
+    if not moves_on or ranking is None:
         raise error
     blamed = ranking.of_subnet(subnet_in(error.reason) or "") or ranking.expected
     return Attempt(

@@ -6,9 +6,10 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count, islice
+from typing import Any
 
 from flinkglue.clock import Clock, Pace, wait_until
 from flinkglue.errors import (
@@ -29,6 +30,7 @@ from flinkglue.glue.models import (
     own_arguments,
 )
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
+from flinkglue.glue.slots import REFUSED_FOR_SLOTS, NoSlot, see_runs
 
 LOOK_AGAIN_SECONDS = 30.0
 """How long a run whose start is in doubt is looked for before it is held not to be there."""
@@ -36,7 +38,13 @@ LOOK_AGAIN_SECONDS = 30.0
 DOUBTED_SECONDS = 300.0
 """How long a start that Glue breaks on is tried again."""
 
-NO_SLOT = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
+
+@dataclass(frozen=True)
+class Started:
+    """The one run of a key; `adopted` tells that it was there already."""
+
+    run: JobRun
+    adopted: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def patience_for(error: CallFailed, deadline_seconds: float) -> Patience | None:
         error: The refusal.
         deadline_seconds: How long the run itself may take: its turn is waited for as long.
     """
-    if error.code in NO_SLOT:  # Glue counts a run for 5 to 10 s after its end
+    if error.code in REFUSED_FOR_SLOTS:  # Glue counts a run for 5 to 10 s after its end
         return Patience(Pace(first_seconds=5, most_seconds=30, growth=1.2), deadline_seconds)
     if isinstance(error, Conflict):  # somebody who does not take the lock
         return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
@@ -73,8 +81,10 @@ def start_run(
     clock: Clock,
     read_secrets: ReadSecrets = no_secrets,
     while_waiting: Callable[[], None] = lambda: None,
-) -> JobRun:
-    """Start the run with its order, waiting for its turn if the job has no slot for it.
+) -> Started:
+    """Start the run with its order, unless it is there already.
+
+    It waits for its turn if the job has no slot for it.
 
     Args:
         client: The account.
@@ -100,7 +110,7 @@ def start_run(
             log.warning("Looking whether the run was started: %s", error)
             run = _run_in_doubt(client, request, error, log, clock)
             if run is not None:
-                return run
+                return Started(run)
             if clock.monotonic() - began_at > DOUBTED_SECONDS:
                 raise
             log.warning("It was not started; it is started again")
@@ -122,25 +132,16 @@ def _start(
     lock: HeldLock,
     read_secrets: ReadSecrets,
     log: Log,
-) -> JobRun:
+) -> Started:
+    """Look, write, start. What was true before the lock was had may not be true any more."""
+    job = client.get_job(request.job_name)
+    seen = see_runs(client, request, job)
+    if seen.run is not None:
+        return Started(seen.run, adopted=True)
+    if not seen.slots.free:
+        raise NoSlot(request.job_name, seen.slots.describe())
     secrets = read_secrets(request.secret_arguments)  # before the job is written: it may refuse
-    missing = ranking.missing_names
-    if missing:
-        log.warning("Job %s without %s: no such connection", request.job_name, ", ".join(missing))
-    update = client.plan_update(
-        client.get_job(request.job_name), ranking.connection_names, leave_out=missing
-    )
-    if update.changes:
-        lock.check()
-        client.update_job(request.job_name, update)
-        log.info(
-            "Job %s: connections %s, before %s",
-            request.job_name,
-            ", ".join(update.connections_after),
-            ", ".join(update.connections_before) or "none",
-        )
-    else:
-        log.info("Job %s has this connection order already; nothing is written", request.job_name)
+    _write_order(client, job, ranking, lock, log)
     expected = ranking.expected
     arguments = {
         **request.arguments,
@@ -151,7 +152,28 @@ def _start(
     lock.check()
     job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
     log.info("Started run %s of job %s", job_run_id, request.job_name)
-    return JobRun(request.job_name, job_run_id, "STARTING", arguments=own_arguments(arguments))
+    own = own_arguments(arguments)
+    return Started(JobRun(request.job_name, job_run_id, "STARTING", arguments=own))
+
+
+def _write_order(
+    client: GlueClient, job: Mapping[str, Any], ranking: Ranking, lock: HeldLock, log: Log
+) -> None:
+    job_name, missing = job["Name"], ranking.missing_names
+    if missing:
+        log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
+    update = client.plan_update(job, ranking.connection_names, leave_out=missing)
+    if not update.changes:
+        log.info("Job %s has this connection order already; nothing is written", job_name)
+        return
+    lock.check()
+    client.update_job(job_name, update)
+    log.info(
+        "Job %s: connections %s, before %s",
+        job_name,
+        ", ".join(update.connections_after),
+        ", ".join(update.connections_before) or "none",
+    )
 
 
 def _run_in_doubt(

@@ -1,0 +1,133 @@
+"""One run under the job's lock: looked for, started only when there is a slot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.in_process import InProcessLock
+from flinkglue.glue.job_run import run_job
+from flinkglue.glue.lock import HeldLock
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, Group, RankedConnection, Ranking
+from flinkglue.glue.run_request import RunRequest
+from tests.contract.aws_cloud import HastyClock
+from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
+
+LOG = logging.getLogger(__name__)
+FULL = "The specified subnet does not have enough free addresses to satisfy the request."
+AGES_SECONDS = 1e10
+REQUEST = RunRequest(
+    "nightly", "flow-run", datetime.fromtimestamp(STARTED, UTC), deadline_seconds=AGES_SECONDS
+)
+
+
+def ranking(*names: str) -> Ranking:
+    connections = tuple(
+        RankedConnection(
+            n, name, f"subnet-{name}", "zone", "10.0.0.0/24", 250, Group.GOOD, False, None
+        )
+        for n, name in enumerate(names, 1)
+    )
+    return Ranking("preferred", 0, 3, connections)
+
+
+@pytest.fixture
+def wire() -> RunsOnTheWire:
+    return RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 2})
+
+
+class LocksAfter:
+    """Locks that are had only after something else has happened."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[HeldLock]:
+        self._happens()
+        yield InProcessLock()
+
+
+def agreed(happens: Callable[[], object]) -> Coordination:
+    return replace(coordination_in_process(), locks=LocksAfter(happens))
+
+
+def ends_at_once(wire: RunsOnTheWire, state: str = "SUCCEEDED") -> None:
+    """Each run ends so after the first look at it."""
+
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            run = next(r for r in wire.runs[given["JobName"]] if r["Id"] == given["RunId"])
+            run["JobRunState"] = state
+
+    wire.before = end
+
+
+def test_a_run_that_another_process_started_while_the_lock_was_waited_for_is_adopted(
+    wire: RunsOnTheWire,
+) -> None:
+    """A flow run that is thought dead and retried may have two processes."""
+    ends_at_once(wire)
+
+    def the_other_process_starts() -> None:
+        if not wire.runs:
+            wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+
+    adopted = []
+    attempt = run_job(
+        wire.client,
+        REQUEST,
+        ranking("a", "b"),
+        log=LOG,
+        coordination=agreed(the_other_process_starts),
+        on_adopted=adopted.append,
+        clock=HastyClock(0),
+    )
+    assert attempt.adopted
+    assert [run.job_run_id for run in adopted] == ["jr_nightly_0"]
+    assert len(wire.runs["nightly"]) == 1
+    assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
+def test_a_lookup_under_the_lock_that_fails_starts_nothing(wire: RunsOnTheWire) -> None:
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(503, "ServiceUnavailable")
+
+    wire.before = broken
+    with pytest.raises(ServiceUnavailable):
+        run_job(wire.client, REQUEST, ranking("a"), log=LOG, clock=HastyClock(0))
+    assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
+def test_a_refused_start_moves_to_another_connection(wire: RunsOnTheWire) -> None:
+    def full(operation: str, _: object) -> None:
+        if operation == "StartJobRun":
+            raise Refused(400, "InvalidInputException", FULL)
+
+    wire.before = full
+    attempt = run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
+    assert attempt.run is None
+    assert attempt.connection_name == "a"
+
+
+@pytest.mark.parametrize("operation", ["GetJob", "UpdateJob", "GetJobRuns", "GetJobRun"])
+def test_no_other_call_that_fails_is_taken_for_a_refused_start(
+    wire: RunsOnTheWire, operation: str
+) -> None:
+    """Whatever it says: a run may be live, and another would be started beside it."""
+
+    def full(called: str, _: object) -> None:
+        if called == operation:
+            raise Refused(400, "InvalidInputException", FULL)
+
+    wire.before = full
+    with pytest.raises(CallFailed, match=f"{operation} failed"):
+        run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
