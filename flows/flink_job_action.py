@@ -95,8 +95,10 @@ def flink_job_action(
         flink_configuration: Settings of the job; what its code sets wins. None: as it ran last.
         savepoint: A savepoint or retained checkpoint to start from, for NEW, START,
             LAST_STATE_UPDATE and RE_LAUNCH.
-        allow_non_restored_state: Start also when the savepoint has state that the job lacks.
-        restore_mode: NO_CLAIM leaves the savepoint in place, CLAIM lets Flink delete it.
+        allow_non_restored_state: For this launch alone: start also when the savepoint has state
+            that the job lacks.
+        restore_mode: For this launch alone: NO_CLAIM leaves the savepoint in place, CLAIM lets
+            Flink delete it.
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Only for STOP for good: let the sources end first.
         roll_back: Whether an update must be able to return to what ran before.

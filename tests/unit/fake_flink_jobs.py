@@ -100,6 +100,7 @@ class PretendedCluster:
         self.stored: dict[str, tuple[int, float]] = {}
         self.known_to_taskmanagers: set[str] = set()
         self.unwritable = False
+        self.tasks_run_after_seconds = 1.0
         self.stop_fails_after_savepoint = False
         self.operations: dict[str, tuple[float, dict[str, Any] | None]] = {}
         self.numbers = itertools.count(1)
@@ -144,7 +145,7 @@ class PretendedCluster:
         if job.is_spent:
             self.later(1, lambda: self._crash(job))
             return
-        self.later(1, lambda: self._run_tasks(job))
+        self.later(self.tasks_run_after_seconds, lambda: self._run_tasks(job))
         if job.behaviour is Behaviour.BOUNDED:
             self.later(3, lambda: self.end(job, "FINISHED"))
         if job.behaviour is Behaviour.CRASH_LOOP:
@@ -167,13 +168,15 @@ class PretendedCluster:
     def _checkpoint(self, job: Job) -> None:
         if job.is_terminal:
             return
+        self.later(self.checkpoint_every_seconds, lambda: self._checkpoint(job))
+        if not job.tasks_running:
+            return
         job.completed += 1
         path = f"{DIRECTORY}/checkpoints/{job.job_id}/chk-{job.completed}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
         job.checkpoints.append((job.completed, path))
         if len(job.checkpoints) > 1:
             del self.stored[job.checkpoints.pop(0)[1]]
-        self.later(self.checkpoint_every_seconds, lambda: self._checkpoint(job))
 
     def _fail(self, job: Job, cause: str) -> None:
         job.failures.insert(0, f"java.lang.Exception: failed\nCaused by: {cause}")

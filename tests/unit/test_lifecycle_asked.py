@@ -14,13 +14,11 @@ from flinkglue.lifecycle.carrying_out import (
     RolledBack,
     carry_out,
     last_intent,
-    next_intent,
     raise_for_failure,
 )
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.health import Degraded, Finished, Healthy
-from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, JobView, Outcome
 from flinkglue.lifecycle.telling import TellingStore
 from flinkglue.lifecycle.watching import (
@@ -30,6 +28,7 @@ from flinkglue.lifecycle.watching import (
     note_wanted,
     should_relaunch,
 )
+from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour, Clock
 from tests.unit.lifecycle_world import (
     JOB_NAME,
@@ -37,33 +36,7 @@ from tests.unit.lifecycle_world import (
     Boundaries,
     Killed,
     MemoryStore,
-    World,
 )
-
-
-class AskingWorld(World):
-    """A world in which people fill in forms."""
-
-    def __init__(self, directory: Path, **jobmanager: Any) -> None:
-        super().__init__(directory, **jobmanager)
-        self.store = MemoryStore(self.boundaries)
-        self.journal = Journal(self.store)
-        self.shown: list[tuple[Difference, ...]] = []
-
-    def ask(self, asked: AskedAction, asked_by: str = "run") -> Outcome:
-        return carry_out(
-            asked,
-            next_intent(self.journal, f"{asked_by}:{asked.action}"),
-            store=self.store,
-            backend=self.backend(),
-            identify=JarSource().identify,
-            options=OPTIONS,
-            clock=self.clock,
-            show=self.shown.append,
-        )
-
-    def jar(self, behaviour: Behaviour = Behaviour.GOOD) -> str:
-        return self.spec(behaviour).jar.uri
 
 
 @pytest.fixture

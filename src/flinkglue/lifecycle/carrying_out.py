@@ -107,7 +107,7 @@ def _prepared(
     asked_changes = json.loads(json.dumps(asdict(asked.changes)))
     known = store.read("request", intent)
     if known is None:
-        last = Journal(store).job_record(asked.job_name).returnable_spec
+        last = Journal(store).job_record(asked.job_name).spec
         spec = asked.spec(last, identify)
         fresh = {
             "asked": asked_changes,

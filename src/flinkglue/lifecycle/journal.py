@@ -69,7 +69,7 @@ class JobRecord:
         job_name: Its name.
         job_id: The Flink job id of the newest launch; written before the launch is sent.
         generation: How many launches there were.
-        spec: What the newest launch runs.
+        spec: What the newest launch runs: what a form that is left empty asks for.
         good_spec: The newest that was seen running for real: where a bad update returns to.
         restored_from: The savepoint or checkpoint that the newest launch began with.
     """
@@ -82,9 +82,17 @@ class JobRecord:
     restored_from: str | None = None
 
     @property
-    def returnable_spec(self) -> JobSpec | None:
-        """What to run when nothing else is asked for."""
+    def way_back(self) -> JobSpec | None:
+        """What a bad launch returns to; what runs now while nothing has run well yet."""
         return self.good_spec or self.spec
+
+    def lasting(self) -> JobRecord:
+        """The same without what a launch asked for itself alone."""
+        return replace(
+            self,
+            spec=self.spec and self.spec.lasting(),
+            good_spec=self.good_spec and self.good_spec.lasting(),
+        )
 
 
 _SPEC = TypeAdapter(JobSpec)
@@ -203,7 +211,10 @@ class Journal:
     def job_record(self, job_name: str) -> JobRecord:
         """What is known of the job; an empty record when nothing is."""
         document = self._store.read("job", job_name)
-        return JobRecord(job_name) if document is None else _RECORD.validate_python(document)
+        if document is None:
+            return JobRecord(job_name)
+        record: JobRecord = _RECORD.validate_python(document)
+        return record.lasting()
 
     def job_records(self) -> list[JobRecord]:
         """Every job that is known, by name."""
@@ -212,7 +223,7 @@ class Journal:
 
     def save_job_record(self, record: JobRecord) -> None:
         """Write what is known of the job."""
-        self._store.write("job", record.job_name, _document(_RECORD, record))
+        self._store.write("job", record.job_name, _document(_RECORD, record.lasting()))
 
     def forget_job_record(self, job_name: str) -> None:
         """Forget the job. Its savepoints stay in the ledger."""

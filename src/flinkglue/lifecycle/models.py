@@ -105,6 +105,10 @@ class JobSpec:
         plain["jar"] = self.jar.sha256
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
+    def lasting(self) -> JobSpec:
+        """The same without what was asked for one launch alone: how it takes its state over."""
+        return replace(self, allow_non_restored_state=False, restore_mode="NO_CLAIM")
+
     def difference(self, other: JobSpec) -> tuple[Difference, ...]:
         """What changes from this to the other, in the order of the fields."""
         changes = []
@@ -182,6 +186,13 @@ class JobView:
             self.state == "RUNNING"
             and self.tasks_total > 0
             and self.tasks_running + self.tasks_finished == self.tasks_total
+        )
+
+    @property
+    def has_come_to_run(self) -> bool:
+        """Whether it runs for real, and has completed a checkpoint if it takes any."""
+        return self.is_running_for_real and bool(
+            self.completed_checkpoints or not self.checkpointing
         )
 
     @property

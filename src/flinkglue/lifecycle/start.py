@@ -71,7 +71,7 @@ def _plan(tx: Transaction, spec: JobSpec, restore_from: str | None) -> dict[str,
 
 
 def _asked_spec(tx: Transaction) -> JobSpec:
-    spec = tx.request.spec or tx.record().returnable_spec
+    spec = tx.request.spec or tx.record().spec
     if spec is None:
         raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
     return spec

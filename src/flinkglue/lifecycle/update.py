@@ -13,9 +13,10 @@ from flinkglue.lifecycle.backend import CannotList, SavepointFailed
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
-from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.stop import stopped
 from flinkglue.lifecycle.transaction import Transaction
+from flinkglue.lifecycle.way_back import way_back
 
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
 
@@ -77,7 +78,7 @@ def _roll_back(
         failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
         return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to)
     tx.backend.keep_jars(tx.job_name, frozenset({old_spec.jar.sha256}))
-    failure = f"{story}. The old job runs again from {return_to}"
+    failure = f"{story}. {plan.get('old_in_words', 'The old job')} runs again from {return_to}"
     return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
 
 
@@ -177,42 +178,23 @@ def _plan_last_state(tx: Transaction) -> dict[str, Any]:
 def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
     record = tx.record()
     job_id = view.job_id if view else record.job_id
-    known_spec = record.returnable_spec if job_id == record.job_id else None
-    new_spec = tx.request.spec or known_spec
+    running_spec = record.spec if job_id == record.job_id else None
+    new_spec = tx.request.spec or running_spec
     if new_spec is None:
         raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
-    changes = known_spec.difference(new_spec) if known_spec else ()
+    changes = running_spec.difference(new_spec) if running_spec else ()
     for change in changes:
         tx.say(f"{change.field}: {change.old} → {change.new}")
     tx.backend.check_jar(new_spec)
-    old_spec = known_spec if _must_be_able_to_return(tx, view) else None
-    if _must_be_able_to_return(tx, view):
-        _check_way_back(tx, new_spec, old_spec)
+    back = way_back(tx, view, new_spec)
     kept = _kept_state(tx, job_id, view)
     return {
         "job_id": job_id,
         "spec": spec_document(new_spec),
-        "old_spec": spec_document(old_spec) if old_spec else None,
+        "old_spec": spec_document(back.spec) if back.spec else None,
+        "old_in_words": back.in_words,
         "changes": [vars(change) for change in changes],
         "savepoint_path": tx.request.savepoint_path,
         "kept_state": kept.path,
         "unseen": kept.unseen,
     }
-
-
-def _must_be_able_to_return(tx: Transaction, view: JobView | None) -> bool:
-    """Whether a job runs now that must not be lost to a bad new one."""
-    lives = view is not None and not view.is_terminal
-    return lives and tx.options.roll_back and tx.request.action is not Action.RE_LAUNCH
-
-
-def _check_way_back(tx: Transaction, new_spec: JobSpec, old_spec: JobSpec | None) -> None:
-    if new_spec.restore_mode == "CLAIM":
-        allowed = "NO_CLAIM, so that a rollback finds its savepoint"
-        raise InvalidInput("restore_mode", "CLAIM", allowed)
-    if old_spec is None or not tx.backend.has_jar(old_spec):
-        what = "its jar is gone" if old_spec else "it was not launched under this name here"
-        raise tx.refuse(
-            f"there is no way back to what runs now: {what}",
-            "STOP it and START the new jar from the savepoint, or ask for no rollback.",
-        )

@@ -1,0 +1,74 @@
+"""What a bad launch returns to: chosen, and checked, before the job that runs is touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.models import Action, JobSpec, JobView
+from flinkglue.lifecycle.transaction import Transaction
+
+
+class WayBack(NamedTuple):
+    """What runs again when the new launch does not; no spec: nothing does."""
+
+    spec: JobSpec | None = None
+    in_words: str = "The old job"
+
+
+def way_back(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> WayBack:
+    """The way back from a launch that takes the place of this job; none when none is needed.
+
+    Raises:
+        Refused, InvalidInput: It is needed, and there is none.
+    """
+    record = tx.record()
+    running = record.spec if view and view.job_id == record.job_id else None
+    if view is None or not _is_needed(tx, view, running, new_spec):
+        return WayBack()
+    if new_spec.restore_mode == "CLAIM":
+        allowed = "NO_CLAIM, so that a rollback finds its savepoint"
+        raise InvalidInput("restore_mode", "CLAIM", allowed)
+    found = _newest_good(tx, view) if running else WayBack()
+    if found.spec is None or not tx.backend.has_jar(found.spec):
+        gone = f"its jar is gone: {found.spec.jar.uri}" if found.spec else ""
+        raise tx.refuse(
+            "there is no way back to what runs now: "
+            f"{gone or 'it was not launched under this name here'}",
+            "STOP it and START the new jar from the savepoint, or ask for no rollback.",
+        )
+    return found
+
+
+def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec: JobSpec) -> bool:
+    """Whether a job runs now that must not be lost to a bad new one."""
+    if view.is_terminal or not tx.options.roll_back:
+        return False
+    is_the_same = running is not None and not running.difference(new_spec)
+    return tx.request.action is not Action.RE_LAUNCH or not is_the_same
+
+
+def _newest_good(tx: Transaction, view: JobView) -> WayBack:
+    record = tx.record()
+    if record.spec == record.way_back:
+        return WayBack(record.way_back)
+    if _runs_well(tx, view):
+        tx.say(f"job {view.job_id} runs well by now: it is what a bad launch returns to")
+        tx.journal.save_job_record(replace(record, good_spec=record.spec))
+        return WayBack(record.spec)
+    good = record.way_back
+    in_words = f"What ran well before it, {good.jar.name}," if good else ""
+    tx.say(
+        f"job {view.job_id} was never seen to run well. {in_words} is what a bad launch returns to"
+    )
+    return WayBack(good, in_words)
+
+
+def _runs_well(tx: Transaction, view: JobView) -> bool:
+    """By two looks, as far apart as a launch must run without a restart."""
+    if not view.has_come_to_run:
+        return False
+    tx.clock.sleep(tx.options.ready.stable_seconds)
+    later = tx.backend.view(view.job_id)
+    return later is not None and later.has_come_to_run and later.restarts == view.restarts

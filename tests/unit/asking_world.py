@@ -1,0 +1,40 @@
+"""A world in which people fill in forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flinkglue.flink.jars import JarSource
+from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.carrying_out import carry_out, next_intent
+from flinkglue.lifecycle.differences import Difference
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Outcome
+from tests.unit.fake_flink_jobs import Behaviour
+from tests.unit.lifecycle_world import OPTIONS, MemoryStore, World
+
+
+class AskingWorld(World):
+    """A world in which people fill in forms."""
+
+    def __init__(self, directory: Path, **jobmanager: Any) -> None:
+        super().__init__(directory, **jobmanager)
+        self.store = MemoryStore(self.boundaries)
+        self.journal = Journal(self.store)
+        self.shown: list[tuple[Difference, ...]] = []
+
+    def ask(self, asked: AskedAction, asked_by: str = "run") -> Outcome:
+        return carry_out(
+            asked,
+            next_intent(self.journal, f"{asked_by}:{asked.action}"),
+            store=self.store,
+            backend=self.backend(),
+            identify=JarSource().identify,
+            options=OPTIONS,
+            clock=self.clock,
+            show=self.shown.append,
+        )
+
+    def jar(self, behaviour: Behaviour = Behaviour.GOOD) -> str:
+        return self.spec(behaviour).jar.uri

@@ -1,0 +1,130 @@
+"""What stays as it ran last, and what a bad launch returns to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.journal import spec_document
+from flinkglue.lifecycle.models import Action
+from tests.unit.asking_world import AskingWorld
+from tests.unit.fake_flink_jobs import Behaviour
+from tests.unit.lifecycle_world import JOB_NAME
+
+FOR_ONE_LAUNCH = JobChanges(restore_mode="CLAIM", allow_non_restored_state=True)
+RE_LAUNCH = AskedAction(Action.RE_LAUNCH, JOB_NAME)
+STOP = AskedAction(Action.STOP, JOB_NAME)
+START = AskedAction(Action.START, JOB_NAME)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> AskingWorld:
+    return AskingWorld(tmp_path)
+
+
+def update(world: AskingWorld, behaviour: Behaviour | None = None, **changes: Any) -> AskedAction:
+    jar = world.jar(behaviour) if behaviour else None
+    return AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=jar, **changes))
+
+
+def claimed(world: AskingWorld) -> None:
+    """A job that took its savepoint over, and then ran for a while."""
+    world.stopped()
+    start = AskedAction(Action.START, JOB_NAME, FOR_ONE_LAUNCH)
+    world.ask(start, "claim").raise_for_failure()
+    world.clock.sleep(20)
+
+
+def asked_of_flink(world: AskingWorld) -> tuple[str, bool]:
+    body = world.job().body
+    return body["restoreMode"], body["allowNonRestoredState"]
+
+
+class TestOfOneLaunchAlone:
+    """CLAIM and non-restored state are never asked for again by themselves."""
+
+    def test_the_launch_itself_asks_for_them(self, world: AskingWorld) -> None:
+        claimed(world)
+        assert asked_of_flink(world) == ("CLAIM", True)
+
+    @pytest.mark.parametrize("action", [Action.START, Action.RE_LAUNCH, Action.LAST_STATE_UPDATE])
+    def test_the_next_launch_does_not(self, world: AskingWorld, action: Action) -> None:
+        claimed(world)
+        if action is Action.START:
+            stopped = world.ask(STOP, "next").savepoint_path
+            assert stopped
+        world.ask(AskedAction(action, JOB_NAME), "next").raise_for_failure()
+        assert asked_of_flink(world) == ("NO_CLAIM", False)
+        assert action is not Action.START or stopped in world.jobmanager.stored
+
+    def test_a_rollback_does_not(self, world: AskingWorld) -> None:
+        claimed(world)
+        outcome = world.ask(update(world, Behaviour.CRASH_LOOP), "bad")
+        assert outcome.rolled_back
+        assert asked_of_flink(world) == ("NO_CLAIM", False)
+        assert outcome.savepoint_path in world.jobmanager.stored
+
+    def test_nor_when_the_record_was_written_with_them(self, world: AskingWorld) -> None:
+        world.stopped()
+        spec = spec_document(world.spec(restore_mode="CLAIM", allow_non_restored_state=True))
+        record = world.store.read("job", JOB_NAME) or {}
+        document = {**record, "spec": spec, "good_spec": spec}
+        world.store.write("job", JOB_NAME, document)
+        world.ask(START).raise_for_failure()
+        assert asked_of_flink(world) == ("NO_CLAIM", False)
+
+
+def started_late(world: AskingWorld, behaviour: Behaviour = Behaviour.OTHER_GOOD) -> None:
+    """The newest launch was not ready in time, and runs well since then."""
+    world.stopped()
+    world.jobmanager.tasks_run_after_seconds = 100
+    changes = JobChanges(jar=world.jar(behaviour), parallelism=4)
+    assert world.ask(AskedAction(Action.START, JOB_NAME, changes), "late").failure
+    world.jobmanager.tasks_run_after_seconds = 1
+    world.clock.sleep(3600)
+
+
+class TestAJobThatCameToRunLate:
+    """The last launch is what counts, ready in time or not."""
+
+    def test_re_launch_starts_it_again(self, world: AskingWorld) -> None:
+        started_late(world)
+        outcome = world.ask(RE_LAUNCH).raise_for_failure()
+        assert outcome.changes == ()
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+        assert world.job().body["parallelism"] == 4
+
+    def test_re_launch_starts_it_again_after_the_jobmanager_lost_it(
+        self, world: AskingWorld
+    ) -> None:
+        started_late(world)
+        world.jobmanager.kill()
+        world.ask(RE_LAUNCH).raise_for_failure()
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+
+    def test_an_update_keeps_what_the_form_leaves_empty(self, world: AskingWorld) -> None:
+        started_late(world)
+        world.ask(update(world, args=("--fast",))).raise_for_failure()
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+        assert world.job().body["parallelism"] == 4
+        assert [change.field for change in world.shown[-1]] == ["args"]
+
+    def test_a_bad_update_returns_to_it(self, world: AskingWorld) -> None:
+        started_late(world)
+        outcome = world.ask(update(world, Behaviour.CRASH_LOOP))
+        assert outcome.rolled_back
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+        assert "runs well by now" in " ".join(outcome.story)
+        assert "The old job runs again" in outcome.failure
+
+    def test_but_not_to_one_that_never_ran_well(self, world: AskingWorld) -> None:
+        """The way back is what ran well before it, and is called that."""
+        started_late(world, Behaviour.CRASH_LOOP)
+        outcome = world.ask(update(world, Behaviour.THROWS_WHEN_RUN))
+        assert outcome.rolled_back
+        assert world.job().behaviour is Behaviour.GOOD
+        assert "What ran well before it, good.jar, runs again" in outcome.failure
+        assert "The old job" not in outcome.failure
