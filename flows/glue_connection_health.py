@@ -9,11 +9,9 @@ from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import InvalidInput, JobFailed
-from flinkglue.glue.inputs import parse_connection_names
+from flinkglue.glue.inputs import JobName, parse_connection_names
 from tasks.glue import load_credentials
 from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
-
-JobName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")]
 
 
 @flow(name="glue-connection-health")

@@ -31,6 +31,7 @@ from flinkglue.glue.attempts import (
 from flinkglue.glue.cost import cost_of
 from flinkglue.glue.demand import usual_extra_nodes
 from flinkglue.glue.inputs import (
+    JobName,
     check_arguments,
     check_secret_arguments,
     parse_connection_names,
@@ -94,7 +95,7 @@ def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: Stat
     on_crashed=[stop_live_runs_if_asked],
 )
 def glue_vpc_failover(
-    job_name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"\S")],
+    job_name: JobName,
     connection_names: list[str] | str,
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,

@@ -17,6 +17,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.health import ConnectionHealth
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.sweep import SweptRun
 
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
 
@@ -97,6 +98,13 @@ def tell_of_health(health: ConnectionHealth, minimum_free_addresses: int) -> Non
             "reason": health.reason[:EVIDENCE_CHARACTERS],
         },
     )
+
+
+def tell_of_swept_run(swept: SweptRun) -> None:
+    """``glue-job.orphan``, ``glue-job.stopped`` and so on: one event with the condition's name."""
+    payload = swept.to_dict()
+    payload["note"] = swept.note[:EVIDENCE_CHARACTERS]
+    _tell(swept.condition.value.replace(" ", "-"), swept.run.job_name, payload)
 
 
 def _tell(what: str, job_name: str, payload: dict[str, Any], **roles: str | None) -> None:

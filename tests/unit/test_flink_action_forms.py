@@ -193,5 +193,5 @@ def test_no_schedule_runs_before_somebody_wants_it() -> None:
         for deployment in deployed["deployments"]
         if "schedules" in deployment
     }
-    scheduled = ("flink-savepoints", "flink-watch", "glue-connection-health")
+    scheduled = ("flink-savepoints", "flink-watch", "glue-run-sweep", "glue-connection-health")
     assert schedules == {name: [False] for name in scheduled}

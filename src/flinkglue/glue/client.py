@@ -288,6 +288,20 @@ class GlueClient:
                 advice=f"stop it in the console: {self.console.job(job_name) or 'Glue, Job runs'}",
             )
 
+    def request_stops(self, job_name: str, job_run_ids: Sequence[str]) -> dict[str, str]:
+        """Ask for the end of up to 25 runs; for those that Glue refused, by id, its reason.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
+        """
+        with translated("AWS Glue", "BatchStopJobRun", f"{len(job_run_ids)} runs of {job_name}"):
+            answer = self._glue.batch_stop_job_run(JobName=job_name, JobRunIds=job_run_ids)
+        details = {each["JobRunId"]: each["ErrorDetail"] for each in answer.get("Errors", [])}
+        return {
+            job_run_id: f"{detail.get('ErrorMessage')} ({detail.get('ErrorCode')}, request id "
+            f"{answer['ResponseMetadata']['RequestId']})"
+            for job_run_id, detail in details.items()
+        }
+
     def new_log_lines(
         self, run: JobRun, kind: str, read_until: str | None
     ) -> tuple[list[str], str | None]:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import OWN_ARGUMENTS
 
 MOST_CHARACTERS = 255
+
+JobName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=MOST_CHARACTERS, pattern=r"\S"
+    ),
+]
+"""The name of a Glue job. Blanks around it came along when it was copied."""
+
 _ONE_NAME = f"one name per item of the list: at most {MOST_CHARACTERS} characters and no comma"
 
 

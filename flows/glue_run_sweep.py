@@ -1,0 +1,76 @@
+"""Deployment glue-run-sweep: finds Glue runs whose flow run was cancelled, and stops them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from pydantic import Field
+
+from blocks.aws import AwsCredentialsChoice
+from flinkglue.errors import JobFailed
+from flinkglue.glue.inputs import JobName
+from flinkglue.glue.sweep import SweepRules
+from tasks.glue import load_credentials
+from tasks.glue_sweep import (
+    find_live_glue_runs,
+    judge_glue_runs,
+    show_swept_runs,
+    stop_orphaned_glue_runs,
+    tell_of_swept_runs,
+)
+
+
+@flow(name="glue-run-sweep")
+def glue_run_sweep(
+    job_names: Annotated[list[JobName], Field(min_length=1)],
+    stop: bool = False,
+    cancelling_for_minutes: Annotated[float, Field(ge=0)] = 15,
+    stop_also: list[Literal["CRASHED", "FAILED", "COMPLETED"]] | None = None,
+    look_back_days: Annotated[float, Field(gt=0, le=365)] = 7,
+    stopped_within_minutes: Annotated[float, Field(gt=0, le=120)] = 10,
+    aws_credentials: AwsCredentialsChoice = "aws",
+) -> dict[str, Any]:
+    """Find live Glue runs that nobody waits for any more, and stop those that were cancelled.
+
+    Cancelling a flow run of glue-job stops its Glue run as long as a worker is there to do it. This
+    does it afterwards, for flow runs that are Cancelled, or Cancelling for too long. For other live
+    runs it tells how they stand; those of flow runs that this Prefect server does not know are
+    never stopped, since other servers may use the account. Events: glue-job.orphan,
+    glue-job.stopped, glue-job.left-behind, glue-job.unknown-flow-run.
+
+    Args:
+        job_names: The Glue jobs whose runs are looked at, one per item.
+        stop: Stop what was cancelled. Off: only tell what would be stopped, which is how to begin.
+        cancelling_for_minutes: A flow run that is Cancelling for longer is held to be over. Its
+            own process takes up to 10 minutes to stop the Glue run.
+        stop_also: Stop the live Glue runs of flow runs in these states, too. Empty: they are only
+            told, because retrying such a flow run adopts its Glue run.
+        look_back_days: Runs that were started earlier are not looked at. 7 days is the longest
+            that a Glue job may run; take more for streaming jobs.
+        stopped_within_minutes: How long to wait until what is stopped has ended.
+        aws_credentials: The AWS Credentials block with the account and region, or its name.
+
+    Returns:
+        For each live run its condition, and the flow run that started it.
+
+    Raises:
+        InvalidInput: A parameter was refused before any call.
+        CallFailed: A service refused a call, or did not answer after several.
+        JobFailed: A run could not be stopped, or the runs of a job could not be read.
+    """
+    credentials = load_credentials(aws_credentials)
+    names = list(dict.fromkeys(job_names))
+    rules = SweepRules(timedelta(minutes=cancelling_for_minutes), tuple(stop_also or ()))
+    found = find_live_glue_runs(credentials, names, timedelta(days=look_back_days))
+    swept = judge_glue_runs(found, rules)
+    if stop and any(each.is_orphan for each in swept):
+        swept = stop_orphaned_glue_runs(credentials, swept, stopped_within_minutes * 60)
+    show_swept_runs(credentials, swept, found, stop=stop)
+    tell_of_swept_runs(swept)
+    failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]
+    failures += [each.describe() for each in swept if stop and each.is_orphan]
+    if failures:
+        raise JobFailed(f"The sweep is not complete. {'; '.join(failures)}")
+    return {each.run.job_run_id: each.to_dict() for each in swept}

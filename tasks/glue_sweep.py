@@ -1,0 +1,134 @@
+"""Live Glue runs that no flow run waits for any more: found, stopped, shown and told as events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.utilities.urls import url_for
+from prefect_aws import AwsCredentials
+
+from flinkglue.errors import ServiceUnavailable
+from flinkglue.glue.sweep import FlowRunState, SweepRules, SweptRun, flow_run_id_of, judged
+from flinkglue.glue.sweep_report import sweep_markdown
+from flinkglue.glue.sweeping import LiveRuns, find_live_runs, stop_orphans
+from tasks.glue import RETRIED, UNCACHED, connect
+from tasks.glue_events import tell_of_swept_run
+
+FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
+
+
+@task(**RETRIED)
+def find_live_glue_runs(
+    aws_credentials: AwsCredentials, job_names: Sequence[str], look_back: timedelta
+) -> LiveRuns:
+    """Read the live runs of jobs that flow runs of this project started.
+
+    Args:
+        aws_credentials: The account and region.
+        job_names: The jobs.
+        look_back: Runs that were started earlier are not looked for.
+
+    Raises:
+        CallFailed: Not one of the jobs could be read.
+    """
+    found = find_live_runs(connect(aws_credentials), job_names, datetime.now(UTC) - look_back)
+    for job_name, problem in found.problems.items():
+        get_run_logger().warning("The runs of job %s could not be read: %s", job_name, problem)
+    return found
+
+
+@task(**RETRIED)
+def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
+    """Ask the Prefect server for the flow runs of live Glue runs, and judge who still wants these.
+
+    Args:
+        found: The live runs.
+        rules: What makes an orphan.
+
+    Raises:
+        ServiceUnavailable: The Prefect server could not be asked.
+    """
+    owners = {run.job_run_id: flow_run_id_of(run) or "" for run in found.runs}
+    states = _states_of(sorted(set(owners.values())))
+    now = datetime.now(UTC)
+    swept = [
+        judged(run, owner, states.get(owner), rules, now)
+        for run, owner in zip(found.runs, owners.values(), strict=True)
+    ]
+    for each in swept:
+        tell = get_run_logger().info if each.condition.is_expected else get_run_logger().warning
+        tell("%s", each.describe())
+    return swept
+
+
+@task(**UNCACHED)
+def stop_orphaned_glue_runs(
+    aws_credentials: AwsCredentials, swept: Sequence[SweptRun], deadline_seconds: float
+) -> list[SweptRun]:
+    """Stop the orphans and wait until they have ended; one that cannot be stopped stays one.
+
+    Args:
+        aws_credentials: The account and region.
+        swept: Live runs as they were judged.
+        deadline_seconds: The longest to wait for all of them.
+    """
+    log = get_run_logger()
+    after = stop_orphans(
+        connect(aws_credentials), swept, deadline_seconds=deadline_seconds, log=log
+    )
+    for before, each in zip(swept, after, strict=True):
+        if before.is_orphan:
+            tell = log.warning if each.is_orphan else log.info
+            tell("%s", each.describe())
+    return after
+
+
+def tell_of_swept_runs(swept: Sequence[SweptRun]) -> None:
+    """An event for each run that somebody may have to look after, and for each that was stopped."""
+    for each in swept:
+        if not each.condition.is_expected:
+            tell_of_swept_run(each)
+
+
+def show_swept_runs(
+    aws_credentials: AwsCredentials, swept: Sequence[SweptRun], found: LiveRuns, *, stop: bool
+) -> None:
+    """The runs on the page of this flow run."""
+    create_markdown_artifact(
+        sweep_markdown(
+            swept,
+            found.problems,
+            connect(aws_credentials).console,
+            lambda flow_run_id: url_for("flow-run", flow_run_id),
+            stop=stop,
+        ),
+        key="glue-run-sweep",
+        description="Live Glue runs and the flow runs that started them",
+    )
+
+
+def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
+    """The states of those flow runs that the server knows, with a call for 200 of them."""
+    states: dict[str, FlowRunState] = {}
+    with get_client(sync_client=True) as client:
+        for first in range(0, len(flow_run_ids), FLOW_RUNS_A_CALL):
+            some = flow_run_ids[first : first + FLOW_RUNS_A_CALL]
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=some))
+            try:
+                answered = client.read_flow_runs(flow_run_filter=wanted, limit=FLOW_RUNS_A_CALL)
+            except httpx.HTTPError as error:
+                raise ServiceUnavailable(
+                    "Prefect", "POST /flow_runs/filter", f"{len(some)} flow runs", str(error)
+                ) from error
+            for flow_run in answered:
+                if state := flow_run.state:
+                    states[str(flow_run.id)] = FlowRunState(
+                        state.type.value, state.name or state.type.value, state.timestamp
+                    )
+    return states
