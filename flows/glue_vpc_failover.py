@@ -23,7 +23,6 @@ from flinkglue.errors import JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
     RetryPolicy,
-    failed_connections,
     is_recorded,
     settled_number,
     with_attempt,
@@ -153,7 +152,8 @@ def glue_vpc_failover(
             from about 20 connections on and takes the permission glue:GetConnections.
         retries: How many runs may follow a failed one.
         retry_delay_seconds: The pause before the first of them when the failure asks for time, as
-            a quota does; it doubles each time. To another connection it moves without a pause.
+            a quota does; it doubles each time, up to an hour. To another connection it moves
+            without a pause.
         retry_every_failure: Repeat also what another run would not help, such as a broken script,
             and always pause before it, as published.
         deadline_minutes: The longest to wait for one run. The run itself is left alone then.
@@ -209,7 +209,7 @@ def glue_vpc_failover(
     for number in count(policy.first_number(attempts, settled)):
         request, ranking = replace(first, number=number, asked_at=datetime.now(UTC)), None
         if not is_recorded(attempts, number):
-            failed = failed_connections(attempts)
+            failed = policy.failed_connections(attempts)
             ranking = prioritize_connections(credentials, request, wanted, failed)
             show_ranking(ranking, request, wanted.shortage)
             tell_of_choice(ranking, request, attempts)

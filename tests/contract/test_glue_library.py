@@ -26,7 +26,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import coordination_in_process
 from flinkglue.glue.demand import demand_of
-from flinkglue.glue.failures import FailureClass
+from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.ordering import rank

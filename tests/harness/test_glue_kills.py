@@ -62,7 +62,7 @@ class Plan:
 
 PLANS = (
     Plan("", False, 1, "Completed"),
-    Plan("Number of IP addresses on subnet is 0: subnet-0a1b2c3d", False, 2, "Completed"),
+    Plan("Number of IP addresses on subnet is 0", False, 2, "Completed"),
     Plan("Resource unavailable", False, 2, "Completed"),
     Plan("Exceeded maximum concurrent compute capacity", False, 2, "Completed"),
     Plan("Command failed with exit code 1", False, 1, "Failed"),

@@ -31,7 +31,10 @@ from tests.harness.test_glue_vpc_failover import artifacts
 pytestmark = pytest.mark.usefixtures("prefect_files")
 
 AUTOMATION = Path(__file__).parents[2] / "docs/automations/glue-job-exhausted.yaml"
-NO_GATEWAY = "VPC S3 endpoint validation failed for SubnetId: {}. VPC: vpc-1."
+NO_GATEWAY = (
+    "VPC S3 endpoint validation failed for SubnetId: {}. VPC: vpc-1. "
+    "Reason: Could not find S3 endpoint or NAT gateway"
+)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,13 +11,13 @@ from flinkglue.glue.attempts import (
     Attempt,
     RetryPolicy,
     attempt_number,
-    failed_connections,
     is_recorded,
     run_key,
     settled_number,
     with_attempt,
 )
-from flinkglue.glue.failures import Failure, FailureClass
+from flinkglue.glue.failure_table import FailureClass
+from flinkglue.glue.failures import Failure
 from flinkglue.glue.models import JobRun
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -150,9 +151,40 @@ def test_success_needs_no_further_attempt() -> None:
     assert not RetryPolicy(2, 30, every_failure=True).again(attempt(1, "SUCCEEDED"))
 
 
-def test_connections_that_failed_are_told_in_order_and_waiting_blames_none() -> None:
-    attempts = [failed(1), failed(2, FailureClass.WAIT), failed(3), attempt(4, "RUNNING")]
-    assert failed_connections(attempts) == ["subnet-1", "subnet-3"]
+def test_only_what_another_connection_may_help_counts_against_a_connection() -> None:
+    """A script that a person mended, or a run that somebody stopped, says nothing against it."""
+    attempts = [
+        failed(1),
+        failed(2, FailureClass.WAIT),
+        failed(3, FailureClass.STOP),
+        failed(4),
+        attempt(5, "RUNNING"),
+    ]
+    assert TWICE.failed_connections(attempts) == ["subnet-1", "subnet-4"]
+
+
+def test_the_published_behaviour_moves_on_from_a_broken_script_too() -> None:
+    published = RetryPolicy(2, 30, every_failure=True)
+    attempts = [failed(1), failed(2, FailureClass.WAIT), failed(3, FailureClass.STOP)]
+    assert published.failed_connections(attempts) == ["subnet-1", "subnet-3"]
+    assert [published.moves_on(attempt) for attempt in attempts] == [True, False, True]
+
+
+def test_when_nobody_here_is_to_blame_there_is_a_pause() -> None:
+    """The same order may well lead to the same place."""
+    elsewhere = replace(failed(1), connection_name=None)
+    assert TWICE.delay_after([elsewhere]) == 30
+    assert TWICE.failed_connections([elsewhere]) == []
+
+
+@pytest.mark.parametrize("delay_seconds", [0, 30, 3600, 7200])
+def test_no_pause_grows_beyond_an_hour_however_many_attempts_there_are(delay_seconds: int) -> None:
+    patient = RetryPolicy(5000, delay_seconds)
+    waits = [failed(number, FailureClass.WAIT) for number in (1, 2, 8, 21, 51, 5000)]
+    pauses = [patient.delay_after(waits[: n + 1]) for n in range(len(waits))]
+    assert pauses[0] == delay_seconds
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == (max(3600, delay_seconds) if delay_seconds else 0)
 
 
 def test_an_attempt_that_was_continued_replaces_its_record() -> None:

@@ -13,11 +13,8 @@ from flinkglue.glue.console import CONSOLE_DOMAINS, Console
 from flinkglue.glue.inputs import check_arguments, parse_connection_names
 from flinkglue.glue.models import (
     ENDED_STATES,
-    Group,
     JobRun,
     JobRunState,
-    RankedConnection,
-    Ranking,
 )
 
 MODEL = botocore.session.Session().get_service_model("glue")
@@ -132,19 +129,3 @@ def test_arguments_that_glue_or_the_run_key_would_not_survive_are_refused(name: 
     with pytest.raises(InvalidInput) as refused:
         check_arguments({name: "x"})
     assert refused.value.field == "arguments"
-
-
-def test_a_zone_is_blamed_with_all_its_connections_and_a_subnet_alone() -> None:
-    def ranked(name: str, zone: str | None) -> RankedConnection:
-        subnet_id = f"subnet-{name}" if zone else None
-        return RankedConnection(1, name, subnet_id, zone, None, 9, Group.GOOD, False, None)
-
-    connections = (ranked("a1", "a"), ranked("b", "b"), ranked("a2", "a"), ranked("none", None))
-    ranking = Ranking("capacity", 0, 2, connections)
-
-    def blamed(name: str | None, with_zone: bool) -> list[str]:
-        return [c.connection_name for c in ranking.blamed(name, with_zone=with_zone)]
-
-    assert blamed("a1", True) == ["a1", "a2"]
-    assert blamed("a1", False) == ["a1"]
-    assert blamed("none", True) == blamed(None, True) == []

@@ -13,7 +13,8 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.cost import cost_of
 from flinkglue.glue.decision import ranking_description, ranking_rows
 from flinkglue.glue.demand import demand_of
-from flinkglue.glue.failures import RULES, FailureClass, classify
+from flinkglue.glue.failure_table import RULES, FailureClass
+from flinkglue.glue.failures import classify
 from flinkglue.glue.markdown import bar, table
 from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
 from flinkglue.glue.ordering import rank
@@ -23,10 +24,14 @@ from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 
+A, C = FailureClass.FAIL_OVER, FailureClass.STOP
 CONSOLE = Console("aws", "us-east-1")
 REQUEST = RunRequest("nightly", "flow-run", datetime.now(UTC), number=2)
 FULL = "Number of IP addresses on subnet is 0: subnet-a"
-NO_GATEWAY = "VPC S3 endpoint validation failed for SubnetId: subnet-a. VPC: vpc-1."
+NO_GATEWAY = (
+    "VPC S3 endpoint validation failed for SubnetId: subnet-a. VPC: vpc-1. "
+    "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-a in Vpc vpc-1"
+)
 
 
 def connection(name: str, free: int, zone: str = "us-east-1a") -> Connection:
@@ -215,12 +220,12 @@ def test_there_is_no_estimate_without_a_price() -> None:
 
 
 def test_the_settings_that_only_a_person_can_mend_raise_an_alert() -> None:
-    alerts = {rule.text: rule.failure_class for rule in RULES if rule.alert}
+    alerts = {rule.advice: rule.failure_class for rule in RULES if rule.alert}
     assert alerts == {
-        "VPC S3 endpoint validation failed for SubnetId": FailureClass.FAIL_OVER,
-        "At least one security group must open all ingress": FailureClass.FAIL_OVER,
-        "At least one security group must open all egress": FailureClass.FAIL_OVER,
-        "Unable to resolve any valid connection": FailureClass.STOP,
+        "give the subnet's route table an S3 gateway endpoint or a NAT gateway": A,
+        "add a rule to the connection's security group that allows all TCP from itself": A,
+        "allow all outgoing traffic in the connection's security group": A,
+        "no connection of the job passes Glue's checks: test each one in the Glue console": C,
     }
     assert classify("FAILED", NO_GATEWAY).alert
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flinkglue.glue.failures import Failure, FailureClass
+from flinkglue.glue.failure_table import FailureClass
+from flinkglue.glue.failures import Failure
 from flinkglue.glue.models import JobRun
 
 
@@ -75,19 +76,10 @@ class Attempt:
         }
 
 
-def failed_connections(attempts: Sequence[Attempt]) -> list[str]:
-    """The connections to try last, the earliest failure first.
+MOST_DELAY_SECONDS = 3600.0
+"""No pause between attempts grows longer than this, unless the first one is longer already."""
 
-    A failure of class WAIT says nothing against the connection. One of class STOP is repeated only
-    when every failure is, and then on the next connection, as in the published design.
-    """
-    return [
-        attempt.connection_name
-        for attempt in attempts
-        if attempt.failure
-        and attempt.connection_name
-        and attempt.failure.failure_class is not FailureClass.WAIT
-    ]
+DOUBLED_AT_MOST = 20  # by then any pause that a person would set has reached the longest
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ class RetryPolicy:
     Args:
         retries: How many attempts may follow the first.
         delay_seconds: The pause after an attempt that failed for a reason that needs time; it
-            doubles with each attempt.
+            doubles with each attempt, up to an hour.
         every_failure: Repeat whatever the failure was, always after the pause, as the published
             design does. Otherwise a failure of class STOP ends the attempts, and the next
             connection is tried without a pause.
@@ -135,22 +127,45 @@ class RetryPolicy:
             return False
         return self.every_failure or attempt.failure.failure_class is not FailureClass.STOP
 
+    def moves_on(self, attempt: Attempt) -> bool:
+        """Whether the next attempt is to be made on another connection.
+
+        A failure of class WAIT says nothing against the connection, nor does one of class STOP:
+        when a person retries after mending what was wrong, the connection is as good as before.
+        Only where every failure is repeated, as in the published design, it moves on from these.
+        """
+        failure = attempt.failure
+        if failure is None or failure.failure_class is FailureClass.WAIT:
+            return False
+        return self.every_failure or failure.failure_class is FailureClass.FAIL_OVER
+
+    def failed_connections(self, attempts: Sequence[Attempt]) -> list[str]:
+        """The connections to try last, the earliest failure first."""
+        return [
+            attempt.connection_name
+            for attempt in attempts
+            if attempt.connection_name and self.moves_on(attempt)
+        ]
+
     def delay_after(self, attempts: Sequence[Attempt], settled: int = 0) -> float:
         """The pause before the next attempt, in seconds.
 
         None is needed to move to another connection. There is a pause when the connection is not to
-        blame, and when it has failed before, for then all others have failed as well.
+        blame or not known, and when it has failed before, for then all others have failed as well.
 
         Args:
             attempts: All of them; the last one failed.
             settled: The number of the last one that a person has seen fail (`settled_number`).
         """
         *before, last = attempts
-        moves_on = last.failure and last.failure.failure_class is FailureClass.FAIL_OVER
-        failed_before = last.connection_name in failed_connections(before)
-        if moves_on and not failed_before and not self.every_failure:
+        another = last.connection_name and last.connection_name not in self.failed_connections(
+            before
+        )
+        if another and self.moves_on(last) and not self.every_failure:
             return 0.0
-        return self.delay_seconds * 2.0 ** (last.number - settled - 1)
+        longest = max(self.delay_seconds, MOST_DELAY_SECONDS)
+        doubled = min(last.number - settled - 1, DOUBLED_AT_MOST)
+        return min(self.delay_seconds * 2.0**doubled, longest)
 
 
 def settled_number(attempts: Sequence[Attempt], flow_run_failed_at: datetime | None) -> int:

@@ -14,9 +14,11 @@ from flinkglue.errors import (
     Throttled,
 )
 from flinkglue.glue.attempts import Attempt, attempt_number
+from flinkglue.glue.blame import blamed_connections, carried_by
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.failures import FailureClass, classify, classify_call, subnet_in
+from flinkglue.glue.failure_table import FailureClass
+from flinkglue.glue.failures import classify, classify_call
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
@@ -177,11 +179,14 @@ def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
 def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bool) -> Attempt:
     """A run as an attempt, judged when it has ended without success."""
     failed = run.ended and not run.succeeded
+    expected_name = run.arguments.get(CONNECTION_ARGUMENT)
+    in_vpc = ranking.in_vpc if ranking else expected_name is not None
+    failure = classify(run.state, run.error_message, in_vpc=in_vpc) if failed else None
     return Attempt(
         number=number,
         run=run,
-        connection_name=_connection_of(run, ranking),
-        failure=classify(run.state, run.error_message) if failed else None,
+        connection_name=carried_by(ranking, failure, expected_name),
+        failure=failure,
         adopted=adopted,
     )
 
@@ -270,9 +275,9 @@ def _cool_down(
     attempt: Attempt, ranking: Ranking | None, coordination: Coordination, log: Log
 ) -> None:
     failure = attempt.failure
-    if failure is None or failure.failure_class is not FailureClass.FAIL_OVER or ranking is None:
+    if failure is None or ranking is None:
         return
-    for ranked in ranking.blamed(attempt.connection_name, with_zone=failure.blames_zone):
+    for ranked in blamed_connections(ranking, failure, attempt.connection_name):
         assert ranked.subnet_id, "Glue can blame only a connection with a subnet"
         cool_down = CoolDown(ranked.connection_name, ranked.subnet_id, failure.evidence)
         try:
@@ -290,15 +295,10 @@ def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) ->
     moves_on = is_start and failure.failure_class is FailureClass.FAIL_OVER
     if not moves_on or ranking is None:
         raise error
-    blamed = ranking.of_subnet(subnet_in(error.reason) or "") or ranking.expected
+    expected_name = ranking.expected.connection_name if ranking.expected else None
     return Attempt(
         number=request.number,
         run=None,
-        connection_name=blamed.connection_name if blamed else None,
+        connection_name=carried_by(ranking, failure, expected_name),
         failure=failure,
     )
-
-
-def _connection_of(run: JobRun, ranking: Ranking | None) -> str | None:
-    blamed = ranking.of_subnet(subnet_in(run.error_message) or "") if ranking else None
-    return blamed.connection_name if blamed else run.arguments.get(CONNECTION_ARGUMENT)

@@ -100,6 +100,11 @@ class Connection:
     missing: bool = False
 
     @property
+    def unread(self) -> bool:
+        """Whether it exists, or may, and its lookup failed: it holds a run or does not."""
+        return self.subnet_id is None and not self.connection_type and not self.missing
+
+    @property
     def ready(self) -> bool:
         """Whether Glue can use it; connections without a status, the usual case, are ready."""
         return self.status in ("", "READY")
@@ -117,7 +122,8 @@ class RankedConnection:
     `free_addresses` is EC2's count, of which `reserved_addresses` are promised to other runs;
     `cooled_down` tells that the connection failed lately in any flow run. A `missing` connection
     does not exist, so a job cannot have it. `live_runs_in_zone` and `position`, the place in the
-    person's order counted from 0, are what some strategies go by.
+    person's order counted from 0, are what some strategies go by. Of an `unread` one nothing is
+    known.
     """
 
     place: int
@@ -134,6 +140,7 @@ class RankedConnection:
     missing: bool = False
     live_runs_in_zone: int = 0
     position: int = 0
+    unread: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,26 +167,17 @@ class Ranking:
         return [ranked.connection_name for ranked in self.connections if ranked.missing]
 
     @property
+    def in_vpc(self) -> bool:
+        """Whether a run has, or may have, a connection with a subnet."""
+        return any(ranked.subnet_id or ranked.unread for ranked in self.connections)
+
+    @property
     def expected(self) -> RankedConnection | None:
         """The connection Glue should take: the first in order whose subnet has a free address.
 
-        Glue names the chosen connection nowhere.
+        One that could not be read may have them. Glue names the chosen connection nowhere.
         """
-        return next((ranked for ranked in self.connections if ranked.free_addresses), None)
-
-    def of_subnet(self, subnet_id: str) -> RankedConnection | None:
-        """The first connection in order that lies in this subnet."""
-        return next((r for r in self.connections if r.subnet_id == subnet_id), None)
-
-    def blamed(self, connection_name: str | None, *, with_zone: bool) -> list[RankedConnection]:
-        """The connection of this name, if it has a subnet; with all others of its zone if asked."""
-        named = [c for c in self.connections if c.connection_name == connection_name]
-        zones = {c.availability_zone for c in named if with_zone and c.availability_zone}
-        return [
-            c
-            for c in self.connections
-            if c.subnet_id and (c in named or c.availability_zone in zones)
-        ]
+        return next((r for r in self.connections if r.free_addresses or r.unread), None)
 
 
 def own_arguments(arguments: Mapping[str, str]) -> dict[str, str]:

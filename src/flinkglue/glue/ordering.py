@@ -179,6 +179,7 @@ class _Candidate:
             cooled_down=self.cooled_down,
             live_runs_in_zone=self.live_runs,
             position=self.position,
+            unread=self.connection.unread,
         )
 
 

@@ -1,0 +1,306 @@
+"""The ordered table of failures: what Glue says, and what to do then. Pure.
+
+Glue uses the same error code and service for a full subnet and for a wrong setting, so the message
+decides. A script can fail with any words, also with those of a service that it called. So a row
+matches only where the message *begins* as Glue's own messages do; whatever else stands before such
+words (an exception's name, an exit code, ``An error occurred while calling``) is a script's or a
+launch's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class FailureClass(StrEnum):
+    """What a failure asks for."""
+
+    FAIL_OVER = "fail over"
+    """Try again at once on another connection."""
+    WAIT = "wait"
+    """Try again later; the connection is not to blame."""
+    STOP = "stop"
+    """Paying again would not help; tell a person."""
+
+
+class Blame(StrEnum):
+    """What is out of service, where another connection may help."""
+
+    CONNECTION = "connection"
+    SUBNET = "subnet"
+    """All connections with this subnet."""
+    ZONE = "zone"
+    """All connections whose subnets lie in this zone."""
+
+
+SUBMISSION = r"JobName:.{1,255}? and JobRunId:\S{1,255} failed to execute with exception "
+"""What Glue puts before the reason when it cannot submit a run: no script has begun."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row.
+
+    Args:
+        pattern: How the message begins, ignoring case, after `SUBMISSION` if it is there.
+        failure_class: What to do.
+        advice: What to tell a person.
+        sample: A message of this row.
+        blames: What to leave alone for a while; only where the class is FAIL_OVER.
+        alert: A setting is wrong and stays so until a person mends it, also when another connection
+            carries the run meanwhile.
+        is_code: `pattern` is an error code, which Glue puts in brackets behind the reason.
+        in_vpc_only: The row does not count for a run without a subnet.
+    """
+
+    pattern: str
+    failure_class: FailureClass
+    advice: str
+    sample: str
+    blames: Blame = Blame.CONNECTION
+    alert: bool = False
+    is_code: bool = False
+    in_vpc_only: bool = False
+
+    def matches(self, message: str) -> bool:
+        return self._regex.match(message) is not None
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        pattern = f"(?:{SUBMISSION})?(?:{self.pattern})"
+        if self.is_code:  # alone, or in brackets behind the reason why a run was not submitted
+            code = rf"{self.pattern}(?:Exception)?\b"
+            alone = rf"(?:Error Code: )?{code}\s*(?:\(Service: |$)"
+            pattern = rf"{SUBMISSION}.*\(Service: [^()]*Error Code: {code}|{alone}"
+        return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+
+
+A, B, C = FailureClass.FAIL_OVER, FailureClass.WAIT, FailureClass.STOP
+
+NOT_SUBMITTED = "JobName:nightly and JobRunId:jr_0a1b failed to execute with exception "
+ANSWER = "Request ID: 00000000-0000-0000-0000-000000000000; Proxy: null)"
+REFUSED = (
+    f"(Service: AWSGlueJobExecutor; Status Code: 400; Error Code: InvalidInputException; {ANSWER}"
+)
+
+THE_SCRIPT = "the script failed: read its error log"
+TOO_MANY_CALLS = "the account makes too many calls; they are repeated later"
+NO_SLOT = "another run of the job lives, or Glue is still cleaning up after one (5 to 10 s)"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        r"Error Category: ",
+        C,
+        THE_SCRIPT,
+        "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 12; ClientError: An error "
+        "occurred (ThrottlingException) when calling the PutItem operation: Rate exceeded",
+    ),
+    Rule(
+        r"An error occurred (?:while calling |\()",
+        C,
+        THE_SCRIPT,
+        "An error occurred while calling o102.pyWriteDynamicFrame. Slow Down (Service: Amazon S3; "
+        "Status Code: 503; Error Code: 503 Slow Down)",
+    ),
+    Rule(
+        r"Exception in User Class",
+        C,
+        THE_SCRIPT,
+        "Exception in User Class: java.lang.RuntimeException : Resource unavailable",
+    ),
+    Rule(
+        r"[\w.$]*(?:Error|Exception|Exit|Interrupt|Warning): ",
+        C,
+        THE_SCRIPT,
+        "AnalysisException: Resource unavailable",
+    ),
+    Rule(
+        r"Command failed with exit code",
+        C,
+        THE_SCRIPT,
+        "Command failed with exit code 1",
+    ),
+    Rule(
+        r"LAUNCH ERROR \| Installation of Additional Python Modules failed",
+        C,
+        "correct --additional-python-modules, or give the subnet a way to the package index",
+        "LAUNCH ERROR | Installation of Additional Python Modules failed",
+    ),
+    Rule(
+        r"LAUNCH ERROR",
+        C,
+        "the run could not be prepared: correct what the message names",
+        "LAUNCH ERROR | Error downloading from S3 for bucket: scripts, key: nightly.py.Not Found "
+        "(Service: Amazon S3; Status Code: 404; Please refer logs for details.",
+    ),
+    Rule(
+        r"Number of IP addresses on subnet is 0",
+        A,
+        "the subnet is full; another one is tried",
+        f"{NOT_SUBMITTED}Number of IP addresses on subnet is 0: subnet-0a1b2c3d {REFUSED}",
+        Blame.SUBNET,
+    ),
+    Rule(
+        r"The specified subnet does not have enough free addresses to satisfy the request",
+        A,
+        "the subnet ran out of addresses; another one is tried",
+        "The specified subnet does not have enough free addresses to satisfy the request. "
+        "(Service: AmazonEC2; Status Code: 400; Error Code: InsufficientFreeAddressesInSubnet)",
+        Blame.SUBNET,
+    ),
+    Rule(
+        r"InsufficientFreeAddressesInSubnet",
+        A,
+        "the subnet ran out of addresses; another one is tried",
+        "Error Code: InsufficientFreeAddressesInSubnet",
+        Blame.SUBNET,
+        is_code=True,
+    ),
+    Rule(
+        r"Could not find subnet for AZ",
+        A,
+        "the zone is out of service for Glue; another one is tried",
+        "Could not find subnet for AZ us-east-1a",
+        Blame.ZONE,
+    ),
+    Rule(
+        r"VPC S3 endpoint validation failed for SubnetId: .*"
+        r"Could not find S3 endpoint or NAT gateway",
+        A,
+        "give the subnet's route table an S3 gateway endpoint or a NAT gateway",
+        "VPC S3 endpoint validation failed for SubnetId: subnet-0a1b2c3d. VPC: vpc-0a1b2c3d. "
+        "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b2c3d in Vpc "
+        "vpc-0a1b2c3d",
+        Blame.SUBNET,
+        alert=True,
+    ),
+    Rule(
+        r"At least one security group must open all ingress",
+        A,
+        "add a rule to the connection's security group that allows all TCP from itself",
+        "At least one security group must open all ingress ports. To limit traffic, the source "
+        "security group in your inbound rule can be restricted to the same security group",
+        alert=True,
+    ),
+    Rule(
+        r"At least one security group must open all egress",
+        A,
+        "allow all outgoing traffic in the connection's security group",
+        "At least one security group must open all egress ports.",
+        alert=True,
+    ),
+    Rule(
+        r"Resource unavailable\b",
+        A,
+        "Glue has no capacity in this zone; another one is tried",
+        "Resource unavailable",
+        Blame.ZONE,
+        in_vpc_only=True,
+    ),
+    Rule(
+        r"Resource unavailable\b",
+        B,
+        "Glue has no capacity now; the run takes no subnet, so it is tried again later",
+        "Resource unavailable",
+    ),
+    Rule(
+        r"(?:The )?threshold for executors failed after launch reached",
+        B,
+        "executors could not be started; the same order is tried later",
+        "threshold for executors failed after launch reached. Note: This run was executed with "
+        "Auto Scaling enabled.",
+    ),
+    Rule(
+        r"Exceeded maximum concurrent compute capacity",
+        B,
+        "the account's DPU quota is in use; wait, or ask for a higher quota",
+        "Exceeded maximum concurrent compute capacity for your account. Please contact AWS "
+        "Support.",
+    ),
+    Rule(r"Max concurrent runs exceeded", B, NO_SLOT, "Max concurrent runs exceeded"),
+    Rule(r"Concurrent runs exceeded", B, NO_SLOT, "Concurrent runs exceeded for nightly"),
+    Rule(
+        r"ConcurrentRunsExceeded",
+        B,
+        NO_SLOT,
+        "ConcurrentRunsExceededException",
+        is_code=True,
+    ),
+    Rule(
+        r"Rate exceeded\b",
+        B,
+        TOO_MANY_CALLS,
+        "Rate exceeded (Service: AWSGlue; Status Code: 400; Error Code: ThrottlingException)",
+    ),
+    Rule(
+        r"Throttling",
+        B,
+        TOO_MANY_CALLS,
+        f"{NOT_SUBMITTED}Too many calls (Service: AWSGlueJobExecutor; Status Code: 400; "
+        f"Error Code: ThrottlingException; {ANSWER}",
+        is_code=True,
+    ),
+    Rule(
+        r"InternalService",
+        B,
+        "Glue itself failed; it is tried again later",
+        "Error Code: InternalServiceException",
+        is_code=True,
+    ),
+    Rule(
+        r"OperationTimeout",
+        B,
+        "Glue itself timed out; it is tried again later",
+        "Error Code: OperationTimeoutException",
+        is_code=True,
+    ),
+    Rule(
+        r"ServiceUnavailable",
+        B,
+        "a service is unavailable; it is tried again later",
+        "Error Code: ServiceUnavailableException",
+        is_code=True,
+    ),
+    Rule(
+        r"Request has expired\b",
+        B,
+        "a request was late; it is tried again later",
+        "Request has expired. (Service: AmazonEC2; Status Code: 400; Error Code: RequestExpired)",
+    ),
+    Rule(
+        r"RequestExpired",
+        B,
+        "a request was late; it is tried again later",
+        "Error Code: RequestExpired",
+        is_code=True,
+    ),
+    Rule(
+        r"Unable to resolve any valid connection",
+        C,
+        "no connection of the job passes Glue's checks: test each one in the Glue console",
+        f"{NOT_SUBMITTED}Unable to resolve any valid connection {REFUSED}",
+        alert=True,
+    ),
+    Rule(
+        r"Could not find connection for the given criteria",
+        C,
+        "the job names a connection that does not exist: correct its list of connections",
+        "Could not find connection for the given criteria Key(accountId=000000000000, "
+        "connectionName=missing)",
+    ),
+    Rule(
+        r"No private DNS for network interface found",
+        C,
+        "switch on DNS host names in the VPC",
+        "No private DNS for network interface found",
+    ),
+    Rule(
+        r"Failed to call ec2:DescribeSubnets",
+        C,
+        "allow ec2:DescribeSubnets to the job's role",
+        "Failed to call ec2:DescribeSubnets",
+    ),
+)
