@@ -41,6 +41,11 @@ class FakeArm:
         drop: Whether the next answer to runJob is lost, after it was done.
         hides: How many looks at the list a new row is missing from.
         fails_operations: Whether operations fail, and nothing is done.
+        forbids_operations: Whether nobody may look at operations.
+        is_late: Whether new rows are still missing from the list.
+        lags: How many looks the list is behind, with new rows and with changes to old ones.
+        ignores_filter: Whether every row is listed, whatever name is asked for.
+        answers_html: How many next looks are answered with a proxy's page.
         most_live: The most jobs that ran at once.
     """
 
@@ -52,7 +57,13 @@ class FakeArm:
         self.drop = False
         self.hides = 0
         self.fails_operations = False
+        self.forbids_operations = False
+        self.is_late: Callable[[], bool] = lambda: False
+        self.lags = 0
+        self.ignores_filter = False
+        self.answers_html = 0
         self.most_live = 0
+        self._looks: list[list[Row]] = []
         self._hidden: dict[int, int] = {}
         self._count = 0
 
@@ -64,6 +75,9 @@ class FakeArm:
         if path.endswith("/runJob"):
             return self._run_job(json.loads(request.content)["properties"])
         if "/operationStatuses/" in path:
+            if self.forbids_operations:
+                denied = {"code": "AuthorizationFailed", "message": "no role"}
+                return httpx.Response(403, json={"error": denied})
             error = {"error": {"code": "InternalServerError", "message": "no capacity"}}
             failed = {"status": "Failed", **error}
             return httpx.Response(200, json=failed if "failed" in path else {"status": "Succeeded"})
@@ -72,14 +86,20 @@ class FakeArm:
         return httpx.Response(200, json={"name": "cluster", "properties": {"clusterProfile": {}}})
 
     def _list(self, expression: str | None) -> httpx.Response:
+        if self.answers_html:
+            self.answers_html -= 1
+            return httpx.Response(200, html="<html>Back soon.</html>")
         name = expression.removeprefix("jobName eq ") if expression else None
-        shown = []
+        listed = []
         for row in self.rows:
             if self._hidden.get(id(row), 0) > 0:
                 self._hidden[id(row)] -= 1
-            elif name in (None, row.get("jobName")):
-                shown.append({"properties": row})
-        return httpx.Response(200, json={"value": shown})
+            elif not (row.get("action") == "NEW" and self.is_late()):
+                listed.append(dict(row))
+        self._looks.append(listed)
+        told = self._looks[max(0, len(self._looks) - 1 - self.lags)]
+        shown = [row for row in told if self.ignores_filter or name in (None, row.get("jobName"))]
+        return httpx.Response(200, json={"value": [{"properties": row} for row in shown]})
 
     def _run_job(self, asked: Row) -> httpx.Response:
         self.asked.append(asked)
@@ -160,7 +180,7 @@ class FakeArm:
             pace=STEADY,
             clock=clock,
         )
-        patience = ArmPatience(60, 20, 60, 120, STEADY, clock)
+        patience = ArmPatience(60, 60, 120, STEADY, clock)
         return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, patience=patience)
 
 

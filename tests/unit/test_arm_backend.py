@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any, cast
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from flinkglue.azure.job_rows import listed_savepoints, row_of, savepoint_of, state_of, view_of
-from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput
-from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.backend import (
     FlinkBackend,
     Launch,
@@ -23,59 +17,11 @@ from flinkglue.lifecycle.backend import (
     SavepointRequest,
     StoredSavepoints,
 )
-from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import (
-    TERMINAL_STATES,
-    Action,
-    Jar,
-    JobSpec,
-    JobView,
-    Outcome,
-    Savepoint,
-)
-from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused
-from tests.unit.fake_arm import DIRECTORY, SAVEPOINTS, STEADY, FakeArm
+from flinkglue.lifecycle.models import Action, Jar, JobView, Savepoint
+from flinkglue.lifecycle.transaction import Refused
+from tests.unit.arm_world import NAME, World, running_world, spec
+from tests.unit.fake_arm import SAVEPOINTS, FakeArm
 from tests.unit.fake_flink_jobs import Clock
-from tests.unit.lifecycle_world import Boundaries, Killed, MemoryStore
-
-NAME = "orders"
-OPTIONS = ActionOptions(ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=STEADY)
-RESTORING = {Action.LAST_STATE_UPDATE, Action.RE_LAUNCH}
-
-
-def spec(jar_name: str = "good.jar", **changes: Any) -> JobSpec:
-    jar = Jar(f"{DIRECTORY}/{jar_name}", jar_name.encode().hex().ljust(64, "0")[:64])
-    return replace(JobSpec(NAME, jar, "com.example.Job", ("--rate", "5")), **changes)
-
-
-class World:
-    """ARM, a journal, and processes that may be killed at every call."""
-
-    def __init__(self) -> None:
-        self.arm = FakeArm()
-        self.clock = Clock()
-        self.boundaries = Boundaries()
-        self.journal = Journal(MemoryStore(self.boundaries))
-
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        what = f"{request.method} {request.url.path.rsplit('/', 1)[-1]}"
-        answer: httpx.Response = self.boundaries.cross(what, lambda: self.arm(request))
-        return answer
-
-    def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
-        asked = ActionRequest(intent or action, action, NAME, **request)
-        backend = self.arm.backend(self.clock, self._send)
-        now = self.clock.monotonic
-        return perform(asked, backend, self.journal, options=OPTIONS, clock=self.clock, now=now)
-
-    def actions_asked(self) -> list[str]:
-        return [asked["action"] for asked in self.arm.asked]
-
-    def job_id(self) -> str:
-        """The one live job."""
-        (row,) = self.arm.live()
-        return str(row["jobId"])
 
 
 @pytest.fixture
@@ -84,11 +30,9 @@ def world() -> World:
 
 
 @pytest.fixture
-def running(world: World) -> World:
+def running() -> World:
     """One job runs."""
-    world.act(Action.NEW, "setup", spec=spec()).raise_for_failure()
-    world.arm.asked.clear()
-    return world
+    return running_world()
 
 
 def test_each_action_is_arms_own_where_that_means_the_same(running: World) -> None:
@@ -313,113 +257,3 @@ def test_what_arm_would_misread_is_refused_before_any_call(
 
     with pytest.raises(InvalidInput, match=field):
         arm.backend(Clock(), never).check_jar(spec(**changes))
-
-
-SETUPS: dict[Action, Any] = {
-    Action.NEW: {"spec": spec()},
-    Action.START: {},
-    Action.STOP: {},
-    Action.UPDATE: {"spec": spec("v2.jar")},
-    Action.STATELESS_UPDATE: {"spec": spec("v2.jar")},
-    Action.LAST_STATE_UPDATE: {"savepoint_path": f"{SAVEPOINTS}/chk-1"},
-    Action.RE_LAUNCH: {"savepoint_path": f"{SAVEPOINTS}/chk-1"},
-    Action.SAVEPOINT: {},
-    Action.CANCEL: {},
-    Action.DELETE: {},
-}
-
-
-def _prepared(action: Action) -> World:
-    world = World()
-    if action is not Action.NEW:
-        world.act(Action.NEW, "setup", spec=spec()).raise_for_failure()
-    if action is Action.START:
-        world.act(Action.STOP, "setup-stop").raise_for_failure()
-    if action is Action.DELETE:
-        world.act(Action.CANCEL, "setup-cancel").raise_for_failure()
-    world.boundaries.restart()
-    world.arm.asked.clear()
-    return world
-
-
-def _assert_done_once(world: World, action: Action, outcome: Outcome) -> None:
-    assert outcome.succeeded, (outcome.failure, outcome.story)
-    runs = action not in (Action.STOP, Action.CANCEL, Action.DELETE)
-    assert len(world.arm.live()) == runs
-    assert world.arm.most_live <= 1
-    if runs:
-        assert world.journal.job_record(NAME).job_id == world.job_id()
-    if action in (Action.STOP, Action.UPDATE, Action.SAVEPOINT):
-        paths = [savepoint.path for savepoint in world.journal.savepoints(NAME)]
-        assert paths == [outcome.savepoint_path]
-    launches = [asked for asked in world.actions_asked() if asked in ("NEW", "START")]
-    assert len(launches) <= 1
-
-
-@pytest.mark.parametrize("action", SETUPS)
-@pytest.mark.parametrize("before", [True, False])
-def test_a_process_killed_at_any_call_and_run_again_does_it_once(
-    action: Action, before: bool
-) -> None:
-    """Every request and every write to the journal, before it is done and after."""
-    counted = _prepared(action)
-    counted.act(action, **SETUPS[action])
-    for at in range(len(counted.boundaries.passed)):
-        world = _prepared(action)
-        world.boundaries.at, world.boundaries.before = at, before
-        with pytest.raises(Killed):
-            world.act(action, **SETUPS[action])
-        world.boundaries.restart()
-        _assert_done_once(world, action, world.act(action, **SETUPS[action]))
-
-
-anything = st.none() | st.text(max_size=12) | st.integers() | st.lists(st.text(max_size=3))
-PROPERTIES = (
-    "jobName", "runId", "jobId", "action", "status", "actionResult", "jobOutput", "lastSavePoint",
-    "flinkConfiguration", "args",
-)  # fmt: skip
-
-
-@given(st.dictionaries(st.sampled_from(PROPERTIES), anything))
-def test_no_row_crashes_the_backend(properties: dict[str, Any]) -> None:
-    """Missing fields and unknown statuses are read, and never count as an end."""
-    row = ArmFlinkJob.from_row({"properties": properties})
-    view = view_of(row)
-    savepoint_of(row), listed_savepoints(row), row_of([row], "x" * 32)
-    known = {"FINISHED", "CANCELED", "FAILED", "STOPPED", "CANCELLED", "DELETED"}
-    status = str(properties.get("status")).strip().upper().replace("-", "_")
-    if status not in known | {"JOB_LAUNCH_FAILED", "LAUNCH_FAILED"}:
-        assert state_of(row) not in TERMINAL_STATES
-        assert not view.is_terminal
-
-
-@given(st.lists(st.dictionaries(st.sampled_from(PROPERTIES), anything), max_size=4))
-def test_rows_of_others_never_stop_a_launch(rows: list[dict[str, Any]]) -> None:
-    arm = FakeArm()
-    arm.rows = [{**row, "jobName": "another"} for row in rows]
-    view = arm.backend(Clock()).submit(Launch(spec(), "a" * 32))
-    assert view.state == "RUNNING"
-
-
-@pytest.mark.parametrize(
-    ("output", "paths"),
-    [
-        ('["abfs://c@a.dfs.net/s/savepoint-2", "abfs://c@a.dfs.net/s/savepoint-1/"]', [2, 1]),
-        ("abfs://c@a.dfs.net/s/savepoint-1\nabfs://c@a.dfs.net/s/savepoint-2", [1, 2]),
-        (r'{"list":["abfs:\/\/c@a.dfs.net\/s\/savepoint-1"]}', [1]),
-        ('"abfs://c@a.dfs.net/s/savepoint-1\\nabfs://c@a.dfs.net/s/savepoint-2"', [1, 2]),
-        ("none", []),
-    ],
-)
-def test_savepoints_are_read_from_whatever_text_lists_them(output: str, paths: list[int]) -> None:
-    """The shape of LIST_SAVEPOINT's answer is not published."""
-    expected = [f"abfs://c@a.dfs.net/s/savepoint-{number}" for number in paths]
-    assert listed_savepoints(ArmFlinkJob(job_output=output)) == expected
-
-
-def test_a_savepoint_in_a_directory_with_a_space_is_one_savepoint() -> None:
-    path = "file:/home/a b/local cloud/savepoints/savepoint-0a1b2c-0123456789ab"
-    assert listed_savepoints(ArmFlinkJob(job_output=json.dumps([path, path]))) == [path]
-    assert listed_savepoints(ArmFlinkJob(job_output=json.dumps({path: {"size": 1}}))) == [path]
-    told = ArmFlinkJob(job_output=f"Savepoint completed. Path: {path} (1 KB)")
-    assert savepoint_of(told) == path

@@ -240,7 +240,7 @@ class Cloud:
             pace=STEADY,
             clock=clock,
         )
-        patience = ArmPatience(60, 20, 600, 120, STEADY, clock)
+        patience = ArmPatience(60, 600, 120, STEADY, clock)
         return ClusterCreation(arm, CLUSTER, wanted, put_body(wanted), patience)
 
 

@@ -14,16 +14,26 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
-from flinkglue.azure.failures import PASSING, call_failed
+from flinkglue.azure.arm_answers import (
+    SERVICE,
+    body_of,
+    in_doubt,
+    object_of,
+    page_of,
+    raise_for,
+    reason_of,
+    refuse_page,
+)
+from flinkglue.azure.failures import PASSING
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
+from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import CallFailed, InDoubt, InvalidInput, ServiceUnavailable
+from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2024-05-01-preview"
-SERVICE = "Azure Resource Manager"
 _SOVEREIGN_HOSTS = ("management.chinacloudapi.cn", "management.usgovcloudapi.net")
 
 
@@ -113,28 +123,31 @@ class ArmClient:
             CallFailed: ARM refused, or did not answer in time.
         """
         answer = self._read("Clusters Get", str(cluster), self._url(cluster.resource_id))
-        return ArmCluster.from_resource(_json(answer))
+        return ArmCluster.from_resource(object_of(answer, "Clusters Get", str(cluster)))
 
     def list_jobs(self, cluster: FlinkClusterId, job_name: str | None = None) -> list[ArmFlinkJob]:
         """Cluster Jobs List, every page of it.
 
         Args:
             cluster: The cluster.
-            job_name: Only jobs of this name, as the service's filter understands it.
+            job_name: Only jobs of exactly this name, whatever the service's filter lets through.
 
         Raises:
-            CallFailed: ARM refused, or did not answer in time.
+            InvalidInput: No job can have this name, so the filter would mean something else.
+            CallFailed: ARM refused, did not answer in time, or answered with something else than
+                a list: that is never read as "there is no job".
         """
-        query = {"$filter": f"jobName eq {job_name}"} if job_name else {}
+        query = {}
+        if job_name is not None:
+            require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
+            query = {"$filter": f"jobName eq {job_name}"}
         url: str | None = self._url(f"{cluster.resource_id}/jobs", **query)
         jobs: list[ArmFlinkJob] = []
         while url:
-            page = _json(self._read("Cluster Jobs List", str(cluster), url))
-            page = page if isinstance(page, dict) else {}
-            rows = page.get("value")
-            jobs += [ArmFlinkJob.from_row(row) for row in rows] if isinstance(rows, list) else []
-            url = page.get("nextLink") or None
-        return jobs
+            answer = self._read("Cluster Jobs List", str(cluster), url)
+            rows, url = page_of(answer, "Cluster Jobs List", str(cluster))
+            jobs += map(ArmFlinkJob.from_row, rows)
+        return [job for job in jobs if job_name in (None, job.job_name)]
 
     def run_job(self, cluster: FlinkClusterId, request: RunJob) -> Operation:
         """Cluster Jobs Run Job: sends it once and tells where to follow it.
@@ -150,15 +163,15 @@ class ArmClient:
         try:
             answer = self._send("POST", url, operation, resource, json=request.body())
         except NO_ANSWER as lost:
-            raise _in_doubt(operation, resource, in_words(lost)) from None
+            raise in_doubt(operation, resource, in_words(lost)) from None
         if answer.status_code == 408 or answer.status_code >= 500:
-            raise _in_doubt(operation, resource, _reason(answer), answer)
-        _raise_for(answer, operation, resource)
+            raise in_doubt(operation, resource, reason_of(answer), answer)
+        raise_for(answer, operation, resource)
         # Both headers carry the same URL; the body of a 202 is ``null``.
         where = answer.headers.get("Location") or answer.headers.get("Azure-AsyncOperation")
         if where is None and answer.status_code == httpx.codes.OK:
             return Operation(None, "Succeeded")
-        return Operation.from_answer(where, _json(answer))
+        return Operation.from_answer(where, body_of(answer))
 
     def operation(self, url: str) -> Operation:
         """Look at a long-running operation, at the URL as ARM gave it.
@@ -168,7 +181,7 @@ class ArmClient:
             CallFailed: ARM refused, or did not answer in time.
         """
         return Operation.from_answer(
-            url, _json(self._read("Operation Status Get", url.partition("?")[0], url))
+            url, body_of(self._read("Operation Status Get", url.partition("?")[0], url))
         )
 
     def _url(self, path: str, **query: str) -> str:
@@ -204,7 +217,9 @@ class ArmClient:
                 in_words(lost),
                 advice="check the network, and run again later.",
             ) from None
-        _raise_for(answer, operation, resource)
+        raise_for(answer, operation, resource)
+        if method == "GET":
+            refuse_page(answer, operation, resource)
         return answer
 
     def _send(
@@ -243,51 +258,3 @@ class ArmClient:
                 f"{self._endpoint} only",
                 advice="set the ARM endpoint to that of the cluster's own cloud.",
             )
-
-
-def _raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
-    if answer.is_success:
-        return
-    raise call_failed(
-        SERVICE,
-        operation,
-        resource,
-        _reason(answer),
-        status=answer.status_code,
-        code=_error(answer).get("code"),
-        request_id=answer.headers.get("x-ms-request-id"),
-        retry_after=answer.headers.get("Retry-After"),
-    )
-
-
-def _in_doubt(
-    operation: str, resource: str, reason: str, answer: httpx.Response | None = None
-) -> InDoubt:
-    return InDoubt(
-        SERVICE,
-        operation,
-        resource,
-        reason,
-        status=answer.status_code if answer is not None else None,
-        code=_error(answer).get("code") if answer is not None else None,
-        request_id=answer.headers.get("x-ms-request-id") if answer is not None else None,
-        advice="look for the job in the cluster's jobs list before starting another.",
-    )
-
-
-def _reason(answer: httpx.Response) -> str:
-    return _error(answer).get("message") or f"{answer.status_code} {answer.reason_phrase}".strip()
-
-
-def _error(answer: httpx.Response) -> dict[str, str]:
-    body = _json(answer)
-    error = body.get("error") if isinstance(body, dict) else None
-    texts = error if isinstance(error, dict) else {}
-    return {key: value for key, value in texts.items() if isinstance(value, str)}
-
-
-def _json(answer: httpx.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        return None

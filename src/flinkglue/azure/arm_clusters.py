@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.arm_answers import SERVICE, body_of, object_of, page_of
 from flinkglue.azure.models import FlinkClusterId, Operation
 from flinkglue.errors import InvalidInput, NotFound
 
@@ -70,7 +71,7 @@ class ArmClusterClient(ArmClient):
             if error.code == "ResourceNotFound":
                 return None
             raise  # the pool, the group or the subscription is not there
-        return dict(_mapping(_body(found)))
+        return object_of(found, "Clusters Get", str(cluster))
 
     def get_pool(self, cluster: FlinkClusterId) -> dict[str, Any]:
         """Cluster Pools Get, as JSON.
@@ -80,7 +81,7 @@ class ArmClusterClient(ArmClient):
         """
         pool_id = cluster.resource_id.rpartition("/clusters/")[0]
         answer = self._read("Cluster Pools Get", cluster.cluster_pool_name, self._url(pool_id))
-        return dict(_mapping(_body(answer)))
+        return object_of(answer, "Cluster Pools Get", cluster.cluster_pool_name)
 
     def put(self, cluster: FlinkClusterId, body: Mapping[str, Any]) -> Operation:
         """Clusters Create: creates or changes it. Sent twice, there is still one cluster.
@@ -119,7 +120,7 @@ class ArmClusterClient(ArmClient):
             "POST",
             json={"name": name, "type": _CLUSTER_TYPE},
         )
-        told = _mapping(_body(answer))
+        told = _mapping(body_of(answer))
         if told.get("nameAvailable") is False:
             reason = told.get("message") or told.get("reason") or "another name"
             raise InvalidInput(
@@ -131,21 +132,22 @@ class ArmClusterClient(ArmClient):
         url: str | None = self._url(f"{_location(cluster, location)}/availableClusterVersions")
         found: list[FlinkVersionPair] = []
         while url:
-            page = _mapping(_body(self._read("Available Cluster Versions", location, url)))
-            rows = page.get("value")
-            for row in rows if isinstance(rows, list) else []:
+            answer = self._read("Available Cluster Versions", location, url)
+            rows, url = page_of(answer, "Available Cluster Versions", location)
+            for row in rows:
                 told = _mapping(_mapping(row).get("properties"))
                 if str(told.get("clusterType", "")).lower() == "flink":
                     names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
                     found.append(FlinkVersionPair(*(str(told.get(name) or "") for name in names)))
-            url = page.get("nextLink") or None
         return found
 
     def instance_view(self, cluster: FlinkClusterId) -> InstanceView:
         """Clusters Get Instance View; one that is not there yet is not ready."""
         url = self._url(f"{cluster.resource_id}/instanceViews/default")
         try:
-            return InstanceView.from_json(_body(self._read("Get Instance View", str(cluster), url)))
+            return InstanceView.from_json(
+                body_of(self._read("Get Instance View", str(cluster), url))
+            )
         except NotFound as error:
             return InstanceView(False, "NotFound", error.reason)
 
@@ -154,10 +156,9 @@ class ArmClusterClient(ArmClient):
         url: str | None = self._url(f"{cluster.resource_id}/jobs")
         rows: list[dict[str, Any]] = []
         while url:
-            page = _mapping(_body(self._read("Cluster Jobs List", str(cluster), url)))
-            value = page.get("value")
-            rows += [dict(_mapping(row)) for row in value] if isinstance(value, list) else []
-            url = page.get("nextLink") or None
+            answer = self._read("Cluster Jobs List", str(cluster), url)
+            items, url = page_of(answer, "Cluster Jobs List", str(cluster))
+            rows += [dict(_mapping(item)) for item in items]
         return rows
 
 
@@ -209,10 +210,3 @@ def _is_true(value: object) -> bool:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _body(answer: Any) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        return None

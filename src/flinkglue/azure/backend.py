@@ -157,10 +157,10 @@ class ArmBackend:
 
     def forget(self, job_name: str) -> None:
         """Delete the job's rows. In Application Mode that would delete the cluster: they stay."""
-        if self._arm.get_cluster(self._cluster).is_application:
-            return
-        for row in self._rows(job_name):
-            self._actions.delete(row)
+        rows = self._rows(job_name)
+        if rows and not self._arm.get_cluster(self._cluster).is_application:
+            for row in rows:
+                self._actions.delete(row)
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks; None when Flink is not seen."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.azure.arm import SERVICE
+from flinkglue.azure.arm_answers import SERVICE
 from flinkglue.azure.arm_clusters import ArmClusterClient, InstanceView, check_pool, check_versions
 from flinkglue.azure.cluster import FlinkApplicationCluster
 from flinkglue.azure.cluster_body import differences, fixed

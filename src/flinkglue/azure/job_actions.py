@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.arm_answers import SERVICE
 from flinkglue.azure.job_rows import (
     cause_of,
     has_failed,
@@ -71,7 +72,7 @@ class _Asking:
         """Ask, unless it was asked or something is under way."""
         if seen.is_busy or seen.row is None:
             return
-        settles = self._actions.patience.settles_within_seconds
+        settles = self._actions.patience.appears_within_seconds
         if self._asked_at is not None and not (
             self._is_doubtful and taken > self._asked_at + settles
         ):
@@ -116,8 +117,18 @@ class JobActions:
             CallFailed: ARM refused it, or its operation failed.
         """
         operation = self._arm.run_job(self._cluster, request)
-        waited_for = f"ARM's operation for {request.action} of job {request.job_name}"
-        ended = self.patience.follow(self._arm, operation, waited_for)
+        named = f"{request.action} of job {request.job_name}"
+        try:
+            ended = self.patience.follow(self._arm, operation, f"ARM's operation for {named}")
+        except CallFailed as fault:
+            # ARM has taken it: whatever stands in the way of following it is no refusal.
+            raise InDoubt(
+                SERVICE,
+                f"RunJob {request.action}",
+                f"{self._cluster} job {request.job_name}",
+                f"it was taken, and its operation could not be followed: {fault}",
+                advice="look for the job in the cluster's jobs list before asking again.",
+            ) from fault
         if ended.failed:
             raise operation_failed(self._cluster, request, ended)
 
@@ -135,7 +146,7 @@ class JobActions:
                 raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
                 # ARM's row may be a moment behind Flink.
-                if seen.is_busy and taken < self.patience.settles_within_seconds:
+                if seen.is_busy and taken < self.patience.appears_within_seconds:
                     continue
                 return _stopped(request, view, path)
             if asking.failed(seen):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.arm_answers import SERVICE
 from flinkglue.azure.job_actions import JobActions, OperationFailed
 from flinkglue.azure.job_rows import (
     LAUNCH_KEY,
@@ -29,7 +30,7 @@ from flinkglue.azure.job_rows import (
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
-from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, InDoubt, InvalidInput
+from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
 
@@ -95,11 +96,13 @@ class JobLauncher:
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
-        settles = self._patience.settles_within_seconds if launch.asked_before else 0
-        row = self._appearing(launch, settles)
+        lag = self._patience.appears_within_seconds if launch.asked_before else 0
+        row = self._appearing(launch, lag)
         # A failed launch of an earlier process left nothing that runs: its failure is the answer.
         if row is None:
             rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
+            row = _launched(launch, rows)
+        if row is None:
             self._check_nothing_lives(launch, rows)
             row = self._send(launch, self._request(launch, rows))
         return self._verified(launch, self._settled(launch, row))
@@ -157,19 +160,13 @@ class JobLauncher:
 
     def _appearing(self, launch: Launch, within_seconds: float) -> ArmFlinkJob | None:
         """The row of this very launch, as soon as the list has it."""
-        looks = self._patience.looks(f"launch {launch.job_id}", within_seconds)
-        try:
-            for _ in looks:
-                if row := self._mine(launch):
-                    return row
-        except DeadlineExceeded:
-            pass
+        for _ in self._patience.looks_for(within_seconds):
+            if row := self._mine(launch):
+                return row
         return None
 
     def _mine(self, launch: Launch) -> ArmFlinkJob | None:
-        rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
-        mine = [row for row in rows if launch_of(row) == launch.job_id]
-        return max(mine, key=lambda row: (row.job_id is not None, not row.is_ghost), default=None)
+        return _launched(launch, self._arm.list_jobs(self._cluster, launch.spec.job_name))
 
     def _settled(self, launch: Launch, row: ArmFlinkJob) -> ArmFlinkJob:
         """The row when its launch has ended, for good or bad."""
@@ -211,13 +208,10 @@ class JobLauncher:
     def _begun(self, job_id: str) -> JobView | None:
         """The job as soon as Flink has built it: what it was restored from is known then."""
         view = None
-        try:
-            for _ in self._patience.looks(job_id, self._patience.appears_within_seconds):
-                view = self._view(job_id)
-                if view is not None and (view.state not in _NOT_BEGUN or not self._sees_flink):
-                    return view
-        except DeadlineExceeded:
-            pass
+        for _ in self._patience.looks_for(self._patience.appears_within_seconds):
+            view = self._view(job_id)
+            if view is not None and (view.state not in _NOT_BEGUN or not self._sees_flink):
+                return view
         return view
 
     def _check_restored(self, launch: Launch, view: JobView) -> None:
@@ -240,6 +234,12 @@ class JobLauncher:
             reason,
             advice="run the same action again: it looks for this launch first.",
         )
+
+
+def _launched(launch: Launch, rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
+    """The row that this very launch made."""
+    mine = [row for row in rows if launch_of(row) == launch.job_id]
+    return max(mine, key=lambda row: (row.job_id is not None, not row.is_ghost), default=None)
 
 
 def _is_settled(row: ArmFlinkJob, launch: Launch) -> bool:

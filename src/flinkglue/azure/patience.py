@@ -16,9 +16,8 @@ class ArmPatience:
     """Times in seconds.
 
     Args:
-        appears_within_seconds: How long what was taken may stay out of the jobs list.
-        settles_within_seconds: How long what may have been sent is given to show up before it is
-            sent again.
+        appears_within_seconds: How long the jobs list may lag. What was taken and does not show for
+            so long is in doubt; what may have been sent is not sent again before.
         operation_within_seconds: The longest time of one of ARM's operations.
         action_within_seconds: The longest time of an action on a job, its savepoint included.
         pace: How often to look.
@@ -26,26 +25,32 @@ class ArmPatience:
     """
 
     appears_within_seconds: float = 120
-    settles_within_seconds: float = 30
     operation_within_seconds: float = 600
     action_within_seconds: float = 900
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
     clock: Clock = field(default_factory=SystemClock)
 
-    def looks(self, waited_for: str, within_seconds: float | None = None) -> Iterator[float]:
+    def looks(self, waited_for: str) -> Iterator[float]:
         """The seconds since the first look, once per look.
 
         Raises:
-            DeadlineExceeded: It took longer than ``action_within_seconds``, or the time given.
+            DeadlineExceeded: It took longer than ``action_within_seconds``.
         """
-        limit = self.action_within_seconds if within_seconds is None else within_seconds
+        yield from self.looks_for(self.action_within_seconds)
+        raise DeadlineExceeded(waited_for, self.action_within_seconds, "in progress")
+
+    def looks_for(self, seconds: float) -> Iterator[float]:
+        """The seconds since the first look, once per look; the last one is when the time is up.
+
+        Nothing is raised then: the deadline of a whole action, which its clock raises, is another.
+        """
         began = self.clock.monotonic()
         for pause in self.pace.pauses():
             taken = self.clock.monotonic() - began
-            if taken > limit:
-                raise DeadlineExceeded(waited_for, limit, "in progress")
             yield taken
-            self.clock.sleep(pause)
+            if taken >= seconds:
+                return
+            self.clock.sleep(min(pause, seconds - taken))
 
     def follow(
         self,

@@ -18,6 +18,7 @@ from flinkglue.azure.names import (
     ENTRY_CLASS_PATTERN,
     JAR_NAME_ALLOWED,
     JAR_NAME_PATTERN,
+    JOB_NAME_ALLOWED,
     JOB_NAME_PATTERN,
     require,
 )
@@ -84,7 +85,7 @@ class RunJob:
         Raises:
             InvalidInput: A value that the service would refuse, or misread.
         """
-        require("job_name", job_name, JOB_NAME_PATTERN, "1 to 63 of a-z 0-9 -, lower case")
+        require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
         AbfsUri.parse(job_jar_directory, "job_jar_directory")
         require("jar_name", jar_name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
         require("entry_class", entry_class, ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flinkglue.azure.arm import SERVICE, ArmClient
+from flinkglue.azure.arm import ArmClient
+from flinkglue.azure.arm_answers import SERVICE
 from flinkglue.azure.failures import PASSING
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import RunJob
-from flinkglue.clock import wait_until
-from flinkglue.errors import CallFailed, DeadlineExceeded, InDoubt
+from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.stack_trace import last_cause
 
 Tell = Callable[[str], None]
@@ -61,9 +61,7 @@ class Submission:
             self.tell(
                 f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
             )
-            found = self._appearing(
-                arm, cluster, request.job_name, self.patience.settles_within_seconds
-            )
+            found = self._appearing(arm, cluster, request.job_name)
         if found is not None:
             self.tell(f"adopted {_named(found)}, which is there already")
             return found
@@ -90,9 +88,7 @@ class Submission:
             f"no clear answer to runJob for {request.job_name}, looking for it: {doubt.reason}"
         )
         try:
-            found = self._appearing(
-                arm, cluster, request.job_name, self.patience.appears_within_seconds
-            )
+            found = self._appearing(arm, cluster, request.job_name)
         except CallFailed as fault:
             self.tell(f"{request.job_name} could not be looked for: {fault}")
             raise doubt from fault
@@ -125,28 +121,21 @@ class Submission:
         )
 
     def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
-        within_seconds = self.patience.appears_within_seconds
-        row = self._appearing(arm, cluster, request.job_name, within_seconds)
+        row = self._appearing(arm, cluster, request.job_name)
         if row is None:
-            unseen = f"taken, but not in the jobs list after {within_seconds:g} s"
+            lag = self.patience.appears_within_seconds
+            unseen = f"taken, but not in the jobs list after {lag:g} s"
             raise _in_doubt(cluster, request, unseen)
         self.tell(f"found {_named(row)}")
         return row
 
     def _appearing(
-        self, arm: ArmClient, cluster: FlinkClusterId, job_name: str, within_seconds: float
+        self, arm: ArmClient, cluster: FlinkClusterId, job_name: str
     ) -> ArmFlinkJob | None:
-        try:
-            return wait_until(
-                lambda: self.find(arm, cluster, job_name),
-                lambda row: row is not None,
-                waited_for=f"job {job_name} in the list of {cluster}",
-                deadline_seconds=within_seconds,
-                pace=self.patience.pace,
-                clock=self.patience.clock,
-            )
-        except DeadlineExceeded:
-            return None
+        for _ in self.patience.looks_for(self.patience.appears_within_seconds):
+            if row := self.find(arm, cluster, job_name):
+                return row
+        return None
 
 
 def _in_doubt(cluster: FlinkClusterId, request: RunJob, reason: str) -> InDoubt:

@@ -48,7 +48,7 @@ class SubmittedJob:
         """
         row = self._shown()
         if row is None:
-            waited = f"{self.patience.settles_within_seconds:g} s"
+            waited = f"{self.patience.appears_within_seconds:g} s"
             self.tell(
                 f"Job {self.job_name} did not show up in the list of {self.cluster} within "
                 f"{waited}: there is nothing to end."
@@ -71,15 +71,14 @@ class SubmittedJob:
 
     def _shown(self) -> ArmFlinkJob | None:
         """Its row once that tells of a Flink job or an end; what was just sent may lag."""
-        row = None
-        for taken in self.patience.looks(f"job {self.job_name}"):
+        row, lag = None, self.patience.appears_within_seconds
+        for taken in self.patience.looks_for(lag):
             row = self.find()
             if row is not None and (row.job_id or view_of(row).is_terminal):
                 return row
-            limit = self.patience.appears_within_seconds if row else None
-            if taken > (limit or self.patience.settles_within_seconds):
-                return row
-        raise AssertionError("looks never end")
+            if taken == 0:  # said before Prefect may end the process that waits
+                self.tell(f"Job {self.job_name} is not launched yet: waiting up to {lag:g} s.")
+        return row
 
     def _look(self, job_id: str) -> Seen:
         row = self.find()

@@ -75,7 +75,7 @@ class JobWatch:
 
     def look(self) -> JobView:
         """One look. A row that has vanished from ARM's list leaves the last one in place."""
-        name = self.job.job_name or ""
+        name = self.job.job_name
         try:
             rows = self.arm.list_jobs(self.cluster, name)
         except PASSING as fault:
@@ -83,7 +83,7 @@ class JobWatch:
             self.tell(f"still waiting for {name}: {fault}")
             rows = []
         same = [row for row in rows if self.job.job_id and row.job_id == self.job.job_id]
-        row = choose_row(same or rows, name)
+        row = choose_row(same or rows, name or "")
         if row is not None and not (row.is_ghost and self.job.job_id):
             self.job = row
         if self.look_into_flink is None:

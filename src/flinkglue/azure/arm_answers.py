@@ -1,0 +1,117 @@
+"""What ARM's answers hold: bodies, pages of lists, errors. Anything else is no answer of ARM's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from flinkglue.azure.failures import call_failed
+from flinkglue.errors import InDoubt, ServiceUnavailable
+
+SERVICE = "Azure Resource Manager"
+
+
+def body_of(answer: httpx.Response) -> Any:
+    """The JSON body; None when it has none."""
+    try:
+        return answer.json()
+    except ValueError:
+        return None
+
+
+def refuse_page(answer: httpx.Response, operation: str, resource: str) -> None:
+    """Return when the body is JSON, or there is none.
+
+    Raises:
+        ServiceUnavailable: It is something else, for example the page of a proxy.
+    """
+    if answer.content and body_of(answer) is None and answer.content.strip() != b"null":
+        raise _not_arms(answer, operation, resource, "the answer is no JSON")
+
+
+def object_of(answer: httpx.Response, operation: str, resource: str) -> dict[str, Any]:
+    """The JSON object that an answer holds.
+
+    Raises:
+        ServiceUnavailable: It holds something else.
+    """
+    body = body_of(answer)
+    if isinstance(body, dict):
+        return body
+    raise _not_arms(answer, operation, resource, "the answer is no JSON object")
+
+
+def page_of(answer: httpx.Response, operation: str, resource: str) -> tuple[list[Any], str | None]:
+    """The items of one page of a list, and where the next page is.
+
+    Raises:
+        ServiceUnavailable: It is no such page: that says nothing about what there is.
+    """
+    page = object_of(answer, operation, resource)
+    items, following = page.get("value"), page.get("nextLink") or None
+    if not isinstance(items, list) or not (following is None or isinstance(following, str)):
+        raise _not_arms(answer, operation, resource, "the answer is no page of a list")
+    return items, following
+
+
+def _not_arms(
+    answer: httpx.Response, operation: str, resource: str, reason: str
+) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        SERVICE,
+        operation,
+        resource,
+        reason,
+        status=answer.status_code,
+        request_id=answer.headers.get("x-ms-request-id"),
+        advice="check the ARM endpoint: something else than ARM may have answered. Else run again.",
+    )
+
+
+def raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
+    """Return when the call succeeded.
+
+    Raises:
+        CallFailed: It did not.
+    """
+    if answer.is_success:
+        return
+    raise call_failed(
+        SERVICE,
+        operation,
+        resource,
+        reason_of(answer),
+        status=answer.status_code,
+        code=_error(answer).get("code"),
+        request_id=answer.headers.get("x-ms-request-id"),
+        retry_after=answer.headers.get("Retry-After"),
+    )
+
+
+def in_doubt(
+    operation: str, resource: str, reason: str, answer: httpx.Response | None = None
+) -> InDoubt:
+    """The error for a submit without a clear answer."""
+    return InDoubt(
+        SERVICE,
+        operation,
+        resource,
+        reason,
+        status=answer.status_code if answer is not None else None,
+        code=_error(answer).get("code") if answer is not None else None,
+        request_id=answer.headers.get("x-ms-request-id") if answer is not None else None,
+        advice="look for the job in the cluster's jobs list before starting another.",
+    )
+
+
+def reason_of(answer: httpx.Response) -> str:
+    """What the service said, or else the status."""
+    return _error(answer).get("message") or f"{answer.status_code} {answer.reason_phrase}".strip()
+
+
+def _error(answer: httpx.Response) -> dict[str, str]:
+    body = body_of(answer)
+    error = body.get("error") if isinstance(body, dict) else None
+    texts = error if isinstance(error, dict) else {}
+    return {key: value for key, value in texts.items() if isinstance(value, str)}

@@ -1,0 +1,67 @@
+"""A world to act in: a pretended ARM, a journal, a process that can be killed anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from tests.unit.fake_arm import DIRECTORY, STEADY, FakeArm
+from tests.unit.fake_flink_jobs import Clock
+from tests.unit.lifecycle_world import Boundaries, MemoryStore
+
+NAME = "orders"
+OPTIONS = ActionOptions(ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=STEADY)
+
+
+def spec(jar_name: str = "good.jar", **changes: Any) -> JobSpec:
+    jar = Jar(f"{DIRECTORY}/{jar_name}", jar_name.encode().hex().ljust(64, "0")[:64])
+    return replace(JobSpec(NAME, jar, "com.example.Job", ("--rate", "5")), **changes)
+
+
+class World:
+    """ARM, a journal, and processes that may be killed at every call."""
+
+    def __init__(self) -> None:
+        self.arm = FakeArm()
+        self.clock = Clock()
+        self.boundaries = Boundaries()
+        self.journal = Journal(MemoryStore(self.boundaries))
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        what = f"{request.method} {request.url.path.rsplit('/', 1)[-1]}"
+        answer: httpx.Response = self.boundaries.cross(what, lambda: self.arm(request))
+        return answer
+
+    def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
+        asked = ActionRequest(intent or action, action, NAME, **request)
+        backend = self.arm.backend(self.clock, self._send)
+        now = self.clock.monotonic
+        return perform(asked, backend, self.journal, options=OPTIONS, clock=self.clock, now=now)
+
+    def actions_asked(self) -> list[str]:
+        return [asked["action"] for asked in self.arm.asked]
+
+    def job_id(self) -> str:
+        """The one live job."""
+        (row,) = self.arm.live()
+        return str(row["jobId"])
+
+    def wait(self, seconds: float) -> None:
+        """Nothing happens for so long."""
+        self.clock.sleep(seconds)
+
+
+def running_world() -> World:
+    """One job runs."""
+    world = World()
+    world.act(Action.NEW, "setup", spec=spec()).raise_for_failure()
+    world.arm.asked.clear()
+    world.boundaries.restart()
+    return world
