@@ -12,12 +12,14 @@ from pydantic import Field
 
 from blocks.azure_sign_in import HTTPS_PATTERN, EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink_storage import Storages
+from blocks.tls import trusting
 from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.arm_clusters import ArmClusterClient
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.flink.inputs import FLINK_URL_PATTERN
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.rest import FlinkRestClient
@@ -88,7 +90,7 @@ class HDInsightFlinkCluster(Block):
         title="Flink REST URL",
         description="The cluster's JobManager, if it can be reached from where flows run. With it, "
         "RUNNING counts only when all tasks run; without it, ARM's word is taken.",
-        pattern=r"^https?://\S+$",
+        pattern=FLINK_URL_PATTERN,
         examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
     )
     abfs_credentials: str | None = Field(
@@ -206,4 +208,4 @@ class HDInsightFlinkCluster(Block):
         return Storages(abfs_credentials=self.abfs_credentials)
 
     def _trusted(self) -> ssl.SSLContext | None:
-        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
+        return trusting(self.ca_file) if self.ca_file else None

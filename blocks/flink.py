@@ -14,7 +14,9 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr, model_validator
 
 from blocks.flink_storage import Storages
+from blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import InvalidInput
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
@@ -224,12 +226,20 @@ class FlinkRestCluster(Block):
         mutual = self.sign_in is FlinkSignIn.MUTUAL_TLS
         if not (self.ca_file or mutual):
             return None
-        context = ssl.create_default_context(cafile=self.ca_file)
+        context = trusting(self.ca_file)
         if mutual and self.client_certificate_file:
             password = self.client_key_password
-            context.load_cert_chain(
-                self.client_certificate_file,
-                self.client_key_file,
-                password.get_secret_value() if password else None,
-            )
+            try:
+                context.load_cert_chain(
+                    self.client_certificate_file,
+                    self.client_key_file,
+                    password.get_secret_value() if password else None,
+                )
+            except OSError as error:  # ssl.SSLError is one
+                raise InvalidInput(
+                    "client_certificate_file",
+                    self.client_certificate_file,
+                    "PEM files of a certificate and its key that can be read on this machine, and "
+                    f"the key's password: {error}",
+                ) from error
         return context

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
-from pydantic import Field
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
 from flinkglue.azure.cluster import FlinkApplicationCluster
 from flinkglue.azure.cluster_creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
+from flinkglue.flink.inputs import OptionalFlinkUrl
 from tasks.flink_cluster import (
     create_flink_cluster,
     create_storage_layout,
@@ -21,8 +21,6 @@ from tasks.flink_cluster import (
 from tasks.flink_cluster_record import remember_flink_application
 from tasks.flink_job_details import show_flink_job_details
 
-OptionalUrl = Annotated[str, Field(pattern=r"^(https?://\S+)?$")]
-
 
 @flow(name="create-flink-cluster", flow_run_name="create {wanted.cluster_name}")
 def create_flink_cluster_flow(
@@ -30,7 +28,7 @@ def create_flink_cluster_flow(
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     storage_block: str = "flink-storage",
     storage_key_block: str = "",
-    flink_rest_url: OptionalUrl = "",
+    flink_rest_url: OptionalFlinkUrl = "",
     deadline_minutes: DeadlineMinutes = 30,
 ) -> dict[str, Any]:
     """Create a cluster in Application Mode, and wait until it is ready and its job runs.

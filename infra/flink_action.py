@@ -30,7 +30,8 @@ exit codes:
   7  the flow run was cancelled
 
 The same command with the same --intent goes on where it was, tries anew what failed, and does
-nothing when it was done: give the number of the build.
+nothing when it was done: give the number of the build. Another action, job or cluster may have the
+same --intent; other options of the same action may not.
 """
 
 from __future__ import annotations
@@ -52,14 +53,18 @@ from pydantic_core import ErrorDetails
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import FlinkCluster, cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.telling import TellingStore
 from infra.exit_codes import exit_code_of
 from infra.flink_action_arguments import asked, manner, parameters, parser
-from infra.flink_action_deployment import run_deployment
+from infra.flink_action_deployment import Deployed, run_deployment
+from infra.prefect_server import answering
+from tasks.flink_actions import Manner
 from tasks.journal import variable_store
 
 
@@ -75,21 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         _say(f"intent {intent}")
         if given.deployment is not None:
-            return run_deployment(
-                given.deployment, parameters(given), intent, wait=given.wait, say=_say
-            )
-        cluster = _cluster(given)
-        clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
-        with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
-            outcome = carry_out(
-                action,
-                next_intent(Journal(store), intent),
-                store=TellingStore(store, _say),
-                backend=backend,
-                identify=cluster.get_jars().identify,
-                options=how.options(cluster),
-                clock=clock,
-            )
+            deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)
+            return run_deployment(deployed, wait=given.wait, say=_say)
+        outcome = _carried_out(given, action, how, intent)
         _print(asdict(outcome))
         raise_for_failure(outcome)
     except FlinkGlueError as error:
@@ -99,6 +92,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("; ".join(_refusal(detail) for detail in error.errors()))
         return 2
     return 0
+
+
+def _carried_out(
+    given: argparse.Namespace, action: AskedAction, how: Manner, intent: str
+) -> Outcome:
+    """Done from this process."""
+    with answering():
+        cluster = _cluster(given)
+        clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
+        with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
+            return carry_out(
+                action,
+                next_intent(Journal(store), intent),
+                store=TellingStore(store, _say),
+                backend=backend,
+                identify=cluster.get_jars().identify,
+                options=how.options(cluster),
+                clock=clock,
+            )
 
 
 def _cluster(given: argparse.Namespace) -> FlinkCluster:

@@ -3,53 +3,80 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectException, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Scheduled
 
-from flinkglue.clock import Pace
-from flinkglue.errors import InvalidInput, ServiceUnavailable
+from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
+from infra.prefect_server import answering
+
+STARTS_WITHIN_SECONDS = 600.0
+"""How long a worker may take to take a flow run up, and its process to start and to end."""
 
 _PACE = Pace(first_seconds=1, most_seconds=10)
 _EXCEPTION = re.compile(r"exception: (?P<name>\w+):")
+_NOT_STARTED = (StateType.SCHEDULED, StateType.PENDING)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What to run.
+
+    Args:
+        deployment: As ``flow/deployment``.
+        parameters: Its parameters.
+        intent: The same intent, for the same action on the same job of the same cluster, always
+            means the same flow run; one that failed is retried.
+        deadline_seconds: The longest time that the flow run itself takes.
+    """
+
+    deployment: str
+    parameters: Mapping[str, Any]
+    intent: str
+    deadline_seconds: float
+
+    @property
+    def key(self) -> str:
+        """What the flow run is found again by."""
+        about = (self.parameters.get(name, "") for name in ("action", "job_name", "cluster"))
+        return " ".join([self.intent, *map(str, about)])
 
 
 def run_deployment(
-    name: str,
-    parameters: Mapping[str, Any],
-    intent: str,
-    *,
-    wait: bool,
-    say: Callable[[str], None],
+    asked: Deployed, *, wait: bool, say: Callable[[str], None], clock: Clock | None = None
 ) -> int:
     """Create the flow run of this intent, if there is none; wait until it has ended.
 
     Args:
-        name: The deployment, as ``flow/deployment``.
-        parameters: Its parameters.
-        intent: The same intent always means the same flow run; one that failed is retried.
+        asked: What to run.
         wait: Whether to wait.
         say: Takes a line.
+        clock: The time to go by.
 
     Returns:
         The exit code; 0 when it is not waited for.
 
     Raises:
-        InvalidInput: There is no such deployment, or it refuses the parameters.
+        InvalidInput: There is no such deployment, it refuses the parameters, or the intent was
+            given for something else before.
+        ServiceUnavailable: The Prefect server does not answer.
+        DeadlineExceeded: No worker took the flow run up, or it did not end in time.
     """
-    with get_client(sync_client=True) as prefect:
-        flow_run = _created(prefect, name, parameters, intent)
+    with answering(), get_client(sync_client=True) as prefect:
+        flow_run = _created(prefect, asked)
         say(f"flow run {flow_run.id} ({flow_run.name})")
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
             return 0
-        state = _ended(prefect, flow_run, say)
+        state = _ended(prefect, flow_run, asked, say, clock)
     say(f"{state.name}: {state.message or ''}")
     return exit_code_of(state)
 
@@ -66,13 +93,15 @@ def exit_code_of(state: State[Any]) -> int:
     return exit_code_of_name(found["name"] if found else "")
 
 
-def _created(
-    prefect: SyncPrefectClient, name: str, parameters: Mapping[str, Any], intent: str
-) -> FlowRun:
+def _created(prefect: SyncPrefectClient, asked: Deployed) -> FlowRun:
+    name = asked.deployment
     try:
         deployment = prefect.read_deployment_by_name(name)
-        return prefect.create_flow_run_from_deployment(
-            deployment.id, parameters=dict(parameters), state=Scheduled(), idempotency_key=intent
+        flow_run = prefect.create_flow_run_from_deployment(
+            deployment.id,
+            parameters=dict(asked.parameters),
+            state=Scheduled(),
+            idempotency_key=asked.key,
         )
     except ObjectNotFound as error:
         raise InvalidInput("deployment", name, "the name of a deployment") from error
@@ -82,6 +111,21 @@ def _created(
                 "Prefect", "create flow run", name, str(error), status=error.response.status_code
             ) from error
         raise InvalidInput("parameters", name, error.response.text[:500]) from error
+    _check_same(flow_run, asked)
+    return flow_run
+
+
+def _check_same(flow_run: FlowRun, asked: Deployed) -> None:
+    """An intent that was given before means what it meant then."""
+    before = flow_run.parameters
+    other = [name for name, value in asked.parameters.items() if before.get(name) != value]
+    if other:
+        told = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
+        raise InvalidInput(
+            "intent",
+            asked.intent,
+            f"a new one for what is asked now: flow run {flow_run.id} has it, and there {told}",
+        )
 
 
 def _retry_if_failed(
@@ -94,14 +138,54 @@ def _retry_if_failed(
         prefect.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
 
 
-def _ended(prefect: SyncPrefectClient, flow_run: FlowRun, say: Callable[[str], None]) -> State[Any]:
-    seen = ""
-    for pause in _PACE.pauses():
-        state = prefect.read_flow_run(flow_run.id).state
-        if state is not None and state.name != seen:
-            seen = state.name or ""
-            say(f"flow run {flow_run.id} is {seen}")
-        if state is not None and state.is_final():
-            return state
-        time.sleep(pause)
-    raise AssertionError("pauses never end")
+def _ended(
+    prefect: SyncPrefectClient,
+    flow_run: FlowRun,
+    asked: Deployed,
+    say: Callable[[str], None],
+    clock: Clock | None,
+) -> State[Any]:
+    seen: State[Any] | None = None
+
+    def look() -> State[Any] | None:
+        """What it is now; what it was last while the server does not answer."""
+        nonlocal seen
+        try:
+            state = prefect.read_flow_run(flow_run.id).state
+        except (httpx.HTTPError, PrefectException) as error:
+            say(f"looking again: {error}")
+            return seen
+        if state is not None and (seen is None or state.name != seen.name):
+            say(f"flow run {flow_run.id} is {state.name}")
+        seen = state
+        return state
+
+    def wait(done: Callable[[State[Any]], bool], what: str, seconds: float, advice: str) -> None:
+        try:
+            wait_until(
+                look,
+                lambda state: state is not None and done(state),
+                waited_for=what,
+                deadline_seconds=seconds,
+                pace=_PACE,
+                clock=clock,
+            )
+        except DeadlineExceeded as late:
+            last = seen.name if seen and seen.name else "nothing"
+            raise DeadlineExceeded(what, seconds, last, advice) from late
+
+    again = "The same command with the same --intent goes on."
+    wait(
+        lambda state: state.type not in _NOT_STARTED,
+        f"The start of flow run {flow_run.id}",
+        STARTS_WITHIN_SECONDS,
+        f"Is a worker running for the work pool of {asked.deployment}? {again}",
+    )
+    wait(
+        lambda state: state.is_final(),
+        f"The end of flow run {flow_run.id}",
+        STARTS_WITHIN_SECONDS + asked.deadline_seconds,
+        f"It goes on by itself: look at its page. {again}",
+    )
+    assert seen is not None, "it was waited for"
+    return seen

@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.job_rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
+from flinkglue.lifecycle.sensitive import shown
 from flinkglue.stack_trace import last_cause
 from tasks.policy import passing_fault
 
@@ -33,7 +34,7 @@ def show_flink_job_details(
         CallFailed: ARM refused, or did not answer.
     """
     with cluster.get_cluster_client() as arm:
-        rows = arm.job_rows(cluster.cluster_id)
+        rows = [shown(row) for row in arm.job_rows(cluster.cluster_id)]
     chosen = [row for row in rows if not job_name or _job(row).job_name == job_name]
     create_markdown_artifact(
         details_markdown(chosen) or f"ARM lists no job {job_name or ''} on {cluster.cluster_id}.",

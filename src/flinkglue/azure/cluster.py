@@ -34,6 +34,7 @@ from flinkglue.azure.inputs import (
     Parallelism,
     ResourceName,
 )
+from flinkglue.lifecycle.sensitive import check_no_secrets
 
 LEAST_MEMORY_MB = 1800
 _PROCESS_MEMORY = re.compile(r"(?P<megabytes>[0-9]+)mb")
@@ -251,6 +252,7 @@ class FlinkApplicationCluster(_Form):
     def _fits_together(self) -> Self:
         if not (self.user_ids or self.group_ids):
             raise ValueError("user_ids: at least one user or group object ID that may use it")
+        check_no_secrets("job.flink_configuration", self.job.flink_configuration)
         sizes = {"jobmanager": self.job_manager, "taskmanager": self.task_manager}
         for process, size in sizes.items():
             key = f"{process}.memory.process.size"

@@ -8,6 +8,10 @@ from pydantic import Field
 
 from flinkglue.lifecycle.asked import JAR_PATTERN
 
+FLINK_URL_PATTERN = r"^https?://[^\s@?#]+$"
+"""A JobManager's address: neither user and password nor a query, for links and errors tell it."""
+
+OptionalFlinkUrl = Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$")]
 JobName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 JarAddress = Annotated[str, Field(pattern=JAR_PATTERN)]
 JavaClass = Annotated[str, Field(pattern=r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$")]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import RESTORE_MODES, Action, Jar, JobSpec, RestoreMode
+from flinkglue.lifecycle.sensitive import check_no_secrets
 
 Identify = Callable[[str], Jar]
 """Reads the jar at an address, for its hash and size."""
@@ -66,6 +67,7 @@ class JobChanges:
             raise InvalidInput("parallelism", self.parallelism, "1 or more")
         if self.restore_mode not in RESTORE_MODES:
             raise InvalidInput("restore_mode", self.restore_mode, ", ".join(RESTORE_MODES))
+        check_no_secrets("flink_configuration", self.flink_configuration or {})
 
     def given(self) -> list[str]:
         """The names of the fields that were filled in."""

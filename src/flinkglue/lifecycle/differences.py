@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive
+
 UNSET = "(unset)"
 
 
@@ -28,7 +30,19 @@ def in_words(value: object) -> str:
 def changed_settings(old: Mapping[str, str], new: Mapping[str, str]) -> list[Difference]:
     """The settings that differ, in the order of their names."""
     return [
-        Difference(f"flink_configuration[{key}]", old.get(key, UNSET), new.get(key, UNSET))
+        Difference(
+            f"flink_configuration[{key}]",
+            _told(key, old),
+            _told(key, new),
+        )
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
+
+
+def _told(key: str, settings: Mapping[str, str]) -> str:
+    """A job that was launched without this project may have settings that are secrets."""
+    value = settings.get(key)
+    if value is None:
+        return UNSET
+    return HIDDEN if is_sensitive(key, value) else value
