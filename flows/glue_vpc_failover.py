@@ -28,7 +28,6 @@ from flinkglue.glue.attempts import (
     with_attempt,
 )
 from flinkglue.glue.cost import cost_of
-from flinkglue.glue.demand import usual_extra_nodes
 from flinkglue.glue.inputs import (
     JobName,
     check_arguments,
@@ -141,11 +140,14 @@ def glue_vpc_failover(
         run_options: Settings of this run in place of the job's: workers, timeout and more.
         when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
-            fail: do not run. Empty: use_best for random and capacity, as published, else wait.
+            fail: do not run. Where not even two addresses are free in any subnet, the flow run
+            fails, with wait after the wait. Empty: use_best for random and capacity, as published,
+            else wait.
         wait_for_addresses_minutes: How long to wait for them. Addresses of runs that ended come
             back after one or two minutes.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
-            Empty: 0 for random and capacity, as published, else 2.
+            Empty: 2, which are promised to the run; random and capacity, as published, do not ask
+            whether a subnet has room for them.
         needed_addresses: How many addresses a run takes, in place of workers and extra nodes.
         allow_several_vpcs: Take connections that lie in more than one VPC.
         read_all_connections: Read all connections of the account with one call, which is faster
@@ -179,7 +181,7 @@ def glue_vpc_failover(
         strategy=load_strategy(strategy),
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
         arguments=arguments or {},
-        extra_nodes=usual_extra_nodes(strategy) if extra_nodes is None else extra_nodes,
+        extra_nodes=extra_nodes,
         needed_addresses=needed_addresses,
         allow_several_vpcs=allow_several_vpcs,
         list_all=read_all_connections,

@@ -167,6 +167,26 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     assert (promised.connection_name, promised.addresses) == ("b", 27)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "given", "promised"),
+    [("capacity", None, 4), ("random", None, 4), ("capacity", 0, 2), ("best_fit", None, 4)],
+)
+def test_what_a_run_may_take_is_promised_whatever_the_groups_count(
+    cloud: AwsCloud,
+    client: GlueClient,
+    coordination: Coordination,
+    strategy: str,
+    given: int | None,
+    promised: int,
+) -> None:
+    """A job of two workers: Glue adds one or two nodes, unless a person knows better."""
+    cloud.connection("a", "10.192.1.0/28")
+    cloud.job()
+    chosen(client, wanted("a", strategy=strategy, extra_nodes=given), coordination)
+    [reservation] = coordination.reservations.live()
+    assert reservation.addresses == promised
+
+
 def test_a_run_waits_until_addresses_come_back(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:

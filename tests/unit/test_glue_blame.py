@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.attempts import Attempt, RetryPolicy
 from flinkglue.glue.blame import blamed_connections
 from flinkglue.glue.job_run import attempt_of
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
@@ -67,6 +67,14 @@ def test_what_the_message_names_is_blamed_and_else_what_was_expected(
     attempt = failed(message)
     assert attempt.connection_name == connection_name
     assert blamed(attempt) == names
+    assert [attempt.connection_name, *attempt.also_blamed] == names
+
+
+def test_after_a_zone_is_lost_this_flow_run_tries_the_whole_zone_last() -> None:
+    """Its other subnets still look as good as before."""
+    policy = RetryPolicy(retries=2, delay_seconds=30)
+    assert policy.failed_connections([failed(NOWHERE)]) == ["a2", "a1-too", "a1"]
+    assert policy.delay_after([failed(NOWHERE)]) == 0
 
 
 @pytest.mark.parametrize("message", [f"{FULL}: subnet-of-another", f"{ZONE_DOWN} zz"])

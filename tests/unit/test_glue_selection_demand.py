@@ -40,6 +40,16 @@ def test_auto_scaling_is_planned_for_at_its_maximum_and_shown() -> None:
     assert not demand_of(job, arguments={"--enable-auto-scaling": "false"}).auto_scaling
 
 
+def test_nodes_that_glue_may_add_are_promised_also_where_published_groups_leave_them_out() -> None:
+    published = demand_of({"NumberOfWorkers": 10}, extra_nodes=0, promised_extra_nodes=2)
+    assert (published.addresses, published.promised_addresses) == (10, 12)
+    assert "12 are promised" in published.because
+    shell = {"Command": {"Name": "pythonshell"}}
+    assert demand_of(shell, extra_nodes=0, promised_extra_nodes=2).promised_addresses == 1
+    given = demand_of({}, needed_addresses=7, extra_nodes=0, promised_extra_nodes=2)
+    assert given.promised_addresses == 7
+
+
 def test_a_person_who_knows_better_is_believed() -> None:
     job = {"NumberOfWorkers": 50}
     assert demand_of(job, needed_addresses=12).addresses == 12
@@ -82,6 +92,38 @@ def test_what_happens_when_nothing_fits_is_the_persons_choice(
 ) -> None:
     policy = ShortagePolicy(choice, wait_seconds=600)
     assert policy.decide(ranking_of(*free), waited_seconds) is decision
+
+
+DENIED = Connection("denied", problem="GetConnection: AccessDeniedException")
+GONE = Connection("gone", problem="GetConnection: EntityNotFoundException", missing=True)
+FULL_SUBNET = Connection("full", "s", Subnet("s", "vpc", "a", "10.0.0.0/24", 1, "available"))
+
+
+@pytest.mark.parametrize(
+    ("other", "choice", "waited_seconds", "decision"),
+    [
+        (DENIED, USE_BEST, 0, Decision.START),
+        (DENIED, WAIT, 0, Decision.WAIT),
+        (DENIED, WAIT, 600, Decision.START),
+        (DENIED, FAIL, 0, Decision.FAIL),
+        (GONE, USE_BEST, 0, Decision.FAIL),
+        (GONE, WAIT, 600, Decision.FAIL),
+    ],
+)
+@pytest.mark.parametrize("strategy", ["random", "best_fit"])
+def test_a_connection_that_could_not_be_read_may_have_room_and_one_that_is_not_there_has_none(
+    other: Connection,
+    choice: WhenNothingFits,
+    waited_seconds: float,
+    decision: Decision,
+    strategy: str,
+) -> None:
+    """The published design starts the run, with the one that it could not rank in the list."""
+    connections = [FULL_SUBNET, other]
+    ranking = rank(connections, 10, STRATEGIES[strategy], 0, strategy_name=strategy)
+    assert ShortagePolicy(choice, wait_seconds=600).decide(ranking, waited_seconds) is decision
+    if decision is Decision.START:
+        assert ranking.connection_names == ["denied", "full"]
 
 
 def test_a_job_whose_connections_have_no_subnet_starts_because_it_takes_no_addresses() -> None:

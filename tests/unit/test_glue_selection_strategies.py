@@ -103,13 +103,65 @@ def test_promised_addresses_are_not_free_for_others() -> None:
     )
 
 
-def test_a_connection_that_failed_lately_comes_after_all_others_that_hold_a_run() -> None:
-    connections = [connection("a", 99), connection("b", 5), connection("full", 0)]
-    failed = CoolDown("a", "subnet-a", "Could not find subnet for AZ a")
-    cooled = Knowledge(cooled_down={("a", "subnet-a"): failed})
-    ranking = ordered(connections, "capacity", knowledge=cooled)
-    assert ranking.connection_names == ["b", "a", "full"]
-    assert ranking.connections[1].cooled_down == failed
+def cooled_down(*names: str) -> Knowledge:
+    failed = [CoolDown(name, f"subnet-{name}", "Could not find subnet for AZ a") for name in names]
+    return knowledge_for("x/1", [], failed)
+
+
+def test_a_connection_that_failed_lately_comes_after_the_others_that_hold_as_much() -> None:
+    """Rather on one that may fail again than with two nodes of fifty."""
+    connections = [
+        connection("big", 200),
+        connection("tiny", 2),
+        connection("small", 9),
+        connection("enough", 50),
+        connection("full", 0),
+    ]
+    known = cooled_down("big", "small")
+    ranking = ordered(connections, "capacity", needed=50, knowledge=known)
+    assert ranking.connection_names == ["enough", "big", "tiny", "small", "full"]
+    assert ranking.connections[1].cooled_down == CoolDown(
+        "big", "subnet-big", "Could not find subnet for AZ a"
+    )
+
+
+def test_a_connection_that_failed_in_this_flow_run_is_last_however_good() -> None:
+    connections = [connection("big", 200), connection("tiny", 2)]
+    ranking = ordered(
+        connections, "capacity", needed=50, knowledge=cooled_down("big"), failed=["big"]
+    )
+    assert ranking.connection_names == ["tiny", "big"]
+
+
+@given(
+    free=st.lists(st.integers(0, 40), min_size=1, max_size=8),
+    cooled=st.sets(st.integers(0, 7)),
+    strategy=st.sampled_from(sorted(STRATEGIES)),
+    seed=st.integers(0, 999),
+)
+def test_whatever_failed_lately_what_holds_the_whole_run_comes_first(
+    free: list[int], cooled: set[int], strategy: str, seed: int
+) -> None:
+    connections = [connection(str(n), count) for n, count in enumerate(free)]
+    known = cooled_down(*map(str, cooled))
+    rows = ordered(connections, strategy, seed=seed, knowledge=known).connections
+    tiers = [(list(Group).index(row.group), row.cooled_down is not None) for row in rows]
+    fits = [tier for tier, row in zip(tiers, rows, strict=True) if row.group is not Group.UNFIT]
+    assert fits == sorted(fits)
+    assert tiers[: len(fits)] == fits
+
+
+def test_an_own_strategy_that_prefers_nearness_to_room_is_still_followed() -> None:
+    def by_name(connections: list[dict[str, Any]], rng: random.Random) -> list[str]:
+        return sorted(c["name"] for c in connections)
+
+    connections = [
+        connection(name, free) for name, free in zip("abcde", (5, 50, 4, 50, 3), strict=True)
+    ]
+    ranking = rank(
+        connections, 10, by_name, 0, strategy_name="own:by_name", knowledge=cooled_down("d", "e")
+    )
+    assert ranking.connection_names == ["a", "b", "d", "c", "e"]
 
 
 def test_a_connection_of_the_same_name_in_another_subnet_is_not_cooled_down() -> None:

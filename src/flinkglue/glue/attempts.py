@@ -31,7 +31,8 @@ def attempt_number(key: str, flow_run_id: str) -> int | None:
 class Attempt:
     """One attempt: a run that ended, one that lives (`failure` is None), or a start that failed.
 
-    `connection_name` is the connection that carried the run as far as one can tell.
+    `connection_name` is the connection that carried the run as far as one can tell; `also_blamed`
+    are others that its failure speaks against, as they lie in the same subnet or zone.
     """
 
     number: int
@@ -39,6 +40,7 @@ class Attempt:
     connection_name: str | None
     failure: Failure | None
     adopted: bool = False
+    also_blamed: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -142,9 +144,10 @@ class RetryPolicy:
     def failed_connections(self, attempts: Sequence[Attempt]) -> list[str]:
         """The connections to try last, the earliest failure first."""
         return [
-            attempt.connection_name
+            name
             for attempt in attempts
             if attempt.connection_name and self.moves_on(attempt)
+            for name in (*attempt.also_blamed, attempt.connection_name)
         ]
 
     def delay_after(self, attempts: Sequence[Attempt], settled: int = 0) -> float:

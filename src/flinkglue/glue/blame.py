@@ -36,6 +36,16 @@ def blamed_connections(
     return [c for c in candidates if any(_shares(c, blamed, failure.blames) for blamed in expected)]
 
 
+def also_blamed(
+    ranking: Ranking | None, failure: Failure | None, connection_name: str | None
+) -> tuple[str, ...]:
+    """The names of the connections that a failure speaks against beside the one that carried it."""
+    if ranking is None or failure is None:
+        return ()
+    blamed = blamed_connections(ranking, failure, connection_name)
+    return tuple(c.connection_name for c in blamed if c.connection_name != connection_name)
+
+
 def carried_by(
     ranking: Ranking | None, failure: Failure | None, expected_name: str | None
 ) -> str | None:

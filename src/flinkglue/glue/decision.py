@@ -62,6 +62,11 @@ def _choice(ranking: Ranking) -> str:
     expected = ranking.expected
     if expected is None:
         return "no connection has a free address that is known of; Glue decides."
+    if expected.unread:
+        return (
+            f"no subnet is known to have room, and **{one_line(expected.connection_name)}** could "
+            "not be read, so it may have; Glue decides."
+        )
     usable = (expected.free_addresses or 0) - expected.reserved_addresses
     return (
         f"Glue should take **{one_line(expected.connection_name)}**, whose subnet has {usable} "

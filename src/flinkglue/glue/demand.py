@@ -19,7 +19,10 @@ One too many leaves one address unused; one too few starves a run.
 
 
 def usual_extra_nodes(strategy_name: str) -> int:
-    """None for the published strategies, whose groups count workers alone."""
+    """None for the published strategies, whose groups count workers alone.
+
+    A run takes addresses for its extra nodes all the same, and so they are promised to it.
+    """
     return 0 if strategy_name in PUBLISHED_STRATEGIES else EXTRA_NODES
 
 
@@ -30,26 +33,34 @@ class Demand:
     Args:
         workers: The job's workers, or units of capacity for a job without workers. With auto
             scaling this is the most that the run may grow to.
-        extra_nodes: The nodes beside the workers.
+        extra_nodes: The nodes beside the workers that a subnet must have room for.
+        promised_extra_nodes: Those that the run may take, where that is more.
         auto_scaling: Whether the run starts smaller and grows.
         because: How the number came about, in words.
     """
 
     workers: int
     extra_nodes: int
+    promised_extra_nodes: int = 0
     auto_scaling: bool = False
     because: str = field(default="", compare=False)
 
     @property
     def addresses(self) -> int:
-        """One per node."""
+        """What a subnet must have free to be good: one per node."""
         return self.workers + self.extra_nodes
+
+    @property
+    def promised_addresses(self) -> int:
+        """What others must not count on, as the run may take it."""
+        return self.workers + max(self.extra_nodes, self.promised_extra_nodes)
 
 
 def demand_of(
     job: Mapping[str, Any],
     *,
     extra_nodes: int = EXTRA_NODES,
+    promised_extra_nodes: int = 0,
     arguments: Mapping[str, str] | None = None,
     needed_addresses: int | None = None,
 ) -> Demand:
@@ -58,6 +69,7 @@ def demand_of(
     Args:
         job: The Job structure of GetJob.
         extra_nodes: Nodes beside the workers; a Python shell job has none.
+        promised_extra_nodes: Nodes that the run may take beside them, where that is more.
         arguments: The run's own arguments, which win over the job's default ones.
         needed_addresses: What the person knows better; nothing else is looked at then.
 
@@ -81,4 +93,7 @@ def demand_of(
         workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
     most = ", the most that auto scaling may reach," if auto_scaling else ""
     because = f"{workers} {unit}{most} + {extra_nodes} for extra nodes"
-    return Demand(workers, extra_nodes, auto_scaling, because)
+    if promised_extra_nodes > extra_nodes:
+        promised = workers + promised_extra_nodes
+        because += f"; {promised} are promised to it, as Glue adds one or two nodes"
+    return Demand(workers, extra_nodes, promised_extra_nodes, auto_scaling, because)

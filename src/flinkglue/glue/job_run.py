@@ -14,7 +14,7 @@ from flinkglue.errors import (
     Throttled,
 )
 from flinkglue.glue.attempts import Attempt, attempt_number
-from flinkglue.glue.blame import blamed_connections, carried_by
+from flinkglue.glue.blame import also_blamed, blamed_connections, carried_by
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
@@ -182,12 +182,14 @@ def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bo
     expected_name = run.arguments.get(CONNECTION_ARGUMENT)
     in_vpc = ranking.in_vpc if ranking else expected_name is not None
     failure = classify(run.state, run.error_message, in_vpc=in_vpc) if failed else None
+    connection_name = carried_by(ranking, failure, expected_name)
     return Attempt(
         number=number,
         run=run,
-        connection_name=carried_by(ranking, failure, expected_name),
+        connection_name=connection_name,
         failure=failure,
         adopted=adopted,
+        also_blamed=also_blamed(ranking, failure, connection_name),
     )
 
 
@@ -296,9 +298,11 @@ def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) ->
     if not moves_on or ranking is None:
         raise error
     expected_name = ranking.expected.connection_name if ranking.expected else None
+    connection_name = carried_by(ranking, failure, expected_name)
     return Attempt(
         number=request.number,
         run=None,
-        connection_name=carried_by(ranking, failure, expected_name),
+        connection_name=connection_name,
         failure=failure,
+        also_blamed=also_blamed(ranking, failure, connection_name),
     )

@@ -147,7 +147,8 @@ class RankedConnection:
 class Ranking:
     """The order in which a job should try its connections, and why.
 
-    `needed_addresses` is what the job wants, and `needed_because` how that number came about;
+    `needed_addresses` is what a subnet must have for all of the run, `needed_because` how that
+    number came about, and `promised_addresses` what the run may take, where that is more;
     `seed` repeats the order of a strategy that draws.
     """
 
@@ -156,6 +157,7 @@ class Ranking:
     needed_addresses: int
     connections: tuple[RankedConnection, ...]
     needed_because: str = ""
+    promised_addresses: int = 0
 
     @property
     def connection_names(self) -> list[str]:

@@ -1,10 +1,10 @@
 """Which connection first. Pure, and repeatable with a seed.
 
 Every connection is put into a group by what its subnet has free and not promised to other runs. A
-strategy orders those that can hold a run; among them, connections that failed lately in any flow
-run come later. Those that cannot hold a run follow, then those that could not be looked up, and
-last of all those that this flow run has seen fail. A connection without a subnet stays where the
-person put it.
+strategy orders those that can hold a run. Those that failed lately in any flow run come after the
+others that hold as much of the run, and those that this flow run has seen fail come last. What
+cannot hold a run follows, and what could not be looked up. A connection without a subnet stays
+where the person put it.
 """
 
 from __future__ import annotations
@@ -99,15 +99,22 @@ def rank(
         key=lambda c: last_failure[c.name],
     )
     fit = [c for c in untried if c.fits]
-    ordered = [
-        *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is None], seed),
-        *_ordered_by(strategy, strategy_name, [c for c in fit if c.cooled_down is not None], seed),
-        # Glue would take an unfit subnet that has one address, and the run would starve there.
+    ready = [c for c in fit if c.cooled_down is None]
+    cooled = [c for c in fit if c.cooled_down is not None]
+    unfit = [c for c in untried if c.group is Group.UNFIT]
+    unknown = [c for c in untried if c.group is Group.UNKNOWN]
+    fits = [
+        *_cooled_later(
+            _ordered_by(strategy, strategy_name, ready, seed),
+            _ordered_by(strategy, strategy_name, cooled, seed),
+            candidates,
+        ),
         *(c.name for c in tried if c.fits),
-        *(c.name for c in untried if c.group is Group.UNFIT),
-        *(c.name for c in untried if c.group is Group.UNKNOWN),
-        *(c.name for c in tried if not c.fits),
     ]
+    # Glue would take an unfit subnet that has one address, and the run would starve there. So when
+    # nothing fits, one of which nothing is known is better.
+    others = [*unfit, *unknown] if fits else [*unknown, *unfit]
+    ordered = [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
     stay = {
         name: position
         for name, position in positions.items()
@@ -191,6 +198,27 @@ def _ordered_by(
     names = strategy([c.plain() for c in candidates], random.Random(seed))
     check_permutation(strategy_name, names, [c.name for c in candidates])
     return names
+
+
+def _cooled_later(
+    ready: list[str], cooled: list[str], candidates: Mapping[str, _Candidate]
+) -> list[str]:
+    """Both, so that a cooled-down connection follows the last ready one of its group.
+
+    It may fail again, which costs a minute; a run that starts with too few nodes is slow to the
+    end.
+    """
+
+    def good(name: str) -> bool:
+        return candidates[name].group is Group.GOOD
+
+    last_good = max((place for place, name in enumerate(ready, start=1) if good(name)), default=0)
+    return [
+        *ready[:last_good],
+        *(name for name in cooled if good(name)),
+        *ready[last_good:],
+        *(name for name in cooled if not good(name)),
+    ]
 
 
 def _keeping_places(ordered: Sequence[str], stay: Mapping[str, int]) -> list[str]:

@@ -12,7 +12,7 @@ from flinkglue.errors import CallFailed, JobFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.connection_reading import Selection
 from flinkglue.glue.coordination import Coordination
-from flinkglue.glue.demand import EXTRA_NODES, demand_of
+from flinkglue.glue.demand import EXTRA_NODES, demand_of, usual_extra_nodes
 from flinkglue.glue.job_settings import warnings_about
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
 from flinkglue.glue.ordering import check_one_vpc, rank
@@ -37,7 +37,8 @@ class Wanted:
         strategy: The function it stands for.
         seed: Makes the order repeatable.
         arguments: The run's own arguments.
-        extra_nodes: Nodes beside the workers.
+        extra_nodes: Nodes beside the workers; None counts what the strategy usually does, and
+            promises as many as Glue may add.
         needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
         list_all: Read all connections of the account with one call.
@@ -51,7 +52,7 @@ class Wanted:
     strategy: Strategy
     seed: int
     arguments: Mapping[str, str] = field(default_factory=dict)
-    extra_nodes: int = EXTRA_NODES
+    extra_nodes: int | None = None
     needed_addresses: int | None = None
     allow_several_vpcs: bool = False
     list_all: bool = False
@@ -124,9 +125,11 @@ def _ranked(
 ) -> Ranking:
     if not wanted.allow_several_vpcs:
         check_one_vpc(selection.connections)
+    usual, given = usual_extra_nodes(wanted.strategy_name), wanted.extra_nodes
     demand = demand_of(
         wanted.options.over(selection.job),
-        extra_nodes=wanted.extra_nodes,
+        extra_nodes=usual if given is None else given,
+        promised_extra_nodes=EXTRA_NODES if given is None else given,
         arguments=wanted.arguments,
         needed_addresses=wanted.needed_addresses,
     )
@@ -140,7 +143,9 @@ def _ranked(
         knowledge=knowledge,
         given_order=wanted.connection_names,
     )
-    return replace(ranking, needed_because=demand.because)
+    return replace(
+        ranking, needed_because=demand.because, promised_addresses=demand.promised_addresses
+    )
 
 
 def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> None:
@@ -155,7 +160,7 @@ def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_ke
             connection_name=expected.connection_name,
             subnet_id=expected.subnet_id,
             availability_zone=expected.availability_zone or "",
-            addresses=min(ranking.needed_addresses, free),
+            addresses=min(max(ranking.needed_addresses, ranking.promised_addresses), free),
         )
     )
 

@@ -13,7 +13,7 @@ class WhenNothingFits(StrEnum):
     """The choices a person has."""
 
     WAIT = "wait"
-    """Wait for addresses up to a deadline, then run on the best usable connection.
+    """Wait for addresses up to a deadline, then run on the best usable connection if there is one.
 
     The default of the strategies beside the published ones: most shortages are runs that end, or
     that ended a minute ago and whose addresses are not returned yet, and a run with too few nodes
@@ -51,7 +51,7 @@ class ShortagePolicy:
         """What to do with a run for which this is the order now.
 
         A run that Glue would place on a subnet that holds all of it starts. Otherwise the person's
-        choice decides; a run that could not even start is never started.
+        choice decides; a run that could surely not even start is never started.
 
         Args:
             ranking: The order of the connections now.
@@ -66,6 +66,6 @@ class ShortagePolicy:
             return Decision.FAIL
         if self.when_nothing_fits is WhenNothingFits.WAIT and waited_seconds < self.wait_seconds:
             return Decision.WAIT
-        if expected is not None and expected.group is Group.USABLE:
+        if expected is not None and (expected.group is Group.USABLE or expected.unread):
             return Decision.START
         return Decision.FAIL
