@@ -49,6 +49,7 @@ from tasks.glue import (
     prioritize_connections,
     read_script_output,
     run_glue_job,
+    wait_for_slot,
 )
 from tasks.glue_events import tell_exhausted, tell_of_choice
 from tasks.glue_page import show_job_run, show_ranking
@@ -158,7 +159,9 @@ def glue_vpc_failover(
             without a pause.
         retry_every_failure: Repeat also what another run would not help, such as a broken script,
             and always pause before it, as published.
-        deadline_minutes: The longest to wait for one run. The run itself is left alone then.
+        deadline_minutes: The longest to wait for one run: for addresses, for the job to have a slot
+            for it, and for its end. A run that was started is left alone then. After Retry it
+            counts anew.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
         price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an
@@ -207,15 +210,16 @@ def glue_vpc_failover(
         secret_arguments=secret_arguments or {},
     )
     attempts = find_recorded_attempts(credentials, first)
-    settled = settled_number(attempts, failed_at(flow_run)) if attempts else 0
+    ended_before = failed_at(flow_run) if attempts else None
+    settled, asked_anew = settled_number(attempts, ended_before), ended_before is not None
     for number in count(policy.first_number(attempts, settled)):
-        request, ranking = replace(first, number=number, asked_at=datetime.now(UTC)), None
-        if not is_recorded(attempts, number):
+        now = datetime.now(UTC)
+        request = replace(first, number=number, asked_at=now, asked_anew=asked_anew)
+        if is_recorded(attempts, number):
+            attempt = run_glue_job(credentials, request, None, follow_logs)
+        else:
             failed = policy.failed_connections(attempts)
-            ranking = prioritize_connections(credentials, request, wanted, failed)
-            show_ranking(ranking, request, wanted.shortage)
-            tell_of_choice(ranking, request, attempts)
-        attempt = run_glue_job(credentials, request, ranking, follow_logs)
+            attempt = _new_attempt(credentials, request, wanted, attempts, failed, follow_logs)
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break
@@ -223,6 +227,27 @@ def glue_vpc_failover(
     if policy.may_help(attempts[-1]):
         tell_exhausted(job_name, attempts)
     return _result(credentials, first, attempts, price_per_dpu_hour)
+
+
+def _new_attempt(
+    credentials: AwsCredentials,
+    request: RunRequest,
+    wanted: Wanted,
+    attempts: list[Attempt],
+    failed: list[str],
+    follow_logs: bool,
+) -> Attempt:
+    """Choose and run; when the job has no slot, wait for one and choose again."""
+    for refusals in count(1):
+        ranking = prioritize_connections(credentials, request, wanted, failed)
+        if ranking is not None:
+            show_ranking(ranking, request, wanted.shortage)
+            tell_of_choice(ranking, request, attempts)
+            attempt = run_glue_job(credentials, request, ranking, follow_logs)
+            if attempt is not None:
+                return attempt
+        wait_for_slot(credentials, request, refusals)
+    raise AssertionError("slots are waited for until the deadline")
 
 
 def _this_flow_run() -> FlowRun:

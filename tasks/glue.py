@@ -16,7 +16,7 @@ from prefect_aws import AwsCredentials
 
 from blocks.loading import block_of
 from blocks.secret_arguments import read_secret_arguments
-from flinkglue.clock import Pace
+from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import (
     CallFailed,
     Conflict,
@@ -33,6 +33,8 @@ from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
+from flinkglue.glue.slots import NoSlot, OrderStale
+from flinkglue.glue.slots import wait_for_slot as wait_until_free
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_adopted, telling_when_nothing_fits
 from tasks.policy import passing_fault
@@ -117,8 +119,10 @@ def prioritize_connections(
     request: RunRequest,
     wanted: Wanted,
     failed_connections: list[str] | None = None,
-) -> Ranking:
+) -> Ranking | None:
     """Order the connections by what their subnets have free now, and promise the run its addresses.
+
+    None: the job has as many live runs as it may, so nothing was promised.
 
     Args:
         aws_credentials: The account and region.
@@ -128,14 +132,18 @@ def prioritize_connections(
     """
     log = get_run_logger()
     with server_records() as records, telling_when_nothing_fits(request):
-        ranking = select(
-            connect(aws_credentials),
-            wanted,
-            coordination_on_server(records),
-            run_key=request.key,
-            failed=failed_connections or [],
-            log=log,
-        )
+        try:
+            ranking = select(
+                connect(aws_credentials),
+                wanted,
+                coordination_on_server(records),
+                request=request,
+                failed=failed_connections or [],
+                log=log,
+            )
+        except NoSlot as no_slot:
+            log.info("Nothing is chosen yet: %s", no_slot.reason)
+            return None
     for row in ranking_rows(ranking):
         level = log.warning if row["Note"] else log.info
         level("%(Place)s. %(Connection)s: %(Group)s, free %(Free addresses)s, "
@@ -155,8 +163,11 @@ def run_glue_job(
     request: RunRequest,
     ranking: Ranking | None,
     follow_logs: bool = True,
-) -> Attempt:
+) -> Attempt | None:
     """Have exactly one run under the request's key and wait for its end.
+
+    None: it could not be started in time for its order to be worth anything. The connections have
+    to be chosen anew, when the job has a slot.
 
     A retry of this task, or of the whole flow run, finds the run instead of starting a second one.
 
@@ -175,18 +186,36 @@ def run_glue_job(
             create_link_artifact(url, run.job_run_id, key="glue-console")
 
     with server_records() as records:
-        return run_job(
-            client,
-            request,
-            ranking,
-            log=log,
-            coordination=coordination_on_server(records),
-            read_secrets=read_secret_arguments,
-            on_run=show_link,
-            on_look=follower.look if follow_logs else lambda run: None,
-            on_adopted=lambda run: tell_adopted(run, request),
-            pace=LOOK,
-        )
+        try:
+            return run_job(
+                client,
+                request,
+                ranking,
+                log=log,
+                coordination=coordination_on_server(records),
+                read_secrets=read_secret_arguments,
+                on_run=show_link,
+                on_look=follower.look if follow_logs else lambda run: None,
+                on_adopted=lambda run: tell_adopted(run, request),
+                pace=LOOK,
+            )
+        except OrderStale as stale:
+            log.info("Nothing was started: %s", stale.reason)
+            return None
+
+
+@task(**RETRIED)
+def wait_for_slot(aws_credentials: AwsCredentials, request: RunRequest, refusals: int = 1) -> None:
+    """Wait, holding nothing, until the job may have another run.
+
+    Args:
+        aws_credentials: The account and region.
+        request: What is to be run; its deadline counts.
+        refusals: How often the run had no slot; the more, the longer the first pause.
+    """
+    client = connect(aws_credentials)
+    log, readings = get_run_logger(), client.slot_readings
+    wait_until_free(client, readings, request, refusals=refusals, log=log, clock=SystemClock())
 
 
 @task(**RETRIED)

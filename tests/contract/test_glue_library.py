@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from flinkglue.clock import Pace
+from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import (
     AuthenticationFailed,
     DeadlineExceeded,
@@ -31,6 +31,7 @@ from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.promise import Promise
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.starting import start_run
@@ -68,6 +69,10 @@ def connected(cloud: AwsCloud, **config: Any) -> GlueClient:
 def request(**more: Any) -> RunRequest:
     values = {"job_name": "job", "flow_run_id": "flow-run-1", "since": datetime.now(UTC)}
     return RunRequest(**{"deadline_seconds": 30.0, **values, **more})
+
+
+def promise() -> Promise:
+    return Promise(coordination_in_process().reservations, "", SystemClock(), LOG)
 
 
 def ranked(client: GlueClient, names: list[str], failed: list[str] | None = None) -> Ranking:
@@ -211,6 +216,7 @@ def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: Aws
             log=LOG,
             clock=HastyClock(),
             read_secrets=last_thing_before_the_start,
+            promise=promise(),
         )
     assert len(cloud.requests(operation="StartJobRun")) == 1
 
@@ -225,7 +231,7 @@ def test_a_start_that_broke_and_is_surely_not_there_is_made_again(
     cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
     locks = coordination_in_process().locks
     clock = HastyClock()
-    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock).run
+    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock, promise=promise()).run
     assert [r["Id"] for r in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [run.job_run_id]
     broken, made = (r.at for r in cloud.requests(operation="StartJobRun"))
     looks = [r.at for r in cloud.requests(operation="GetJobRuns")]
@@ -240,7 +246,9 @@ def test_a_start_that_always_breaks_stays_in_doubt(cloud: AwsCloud, client: Glue
     cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
     locks = coordination_in_process().locks
     with pytest.raises(InDoubt, match="look for the run before another is started"):
-        start_run(client, request(), ranking, locks, log=LOG, clock=HastyClock(0.01))
+        start_run(
+            client, request(), ranking, locks, log=LOG, clock=HastyClock(0.01), promise=promise()
+        )
     assert len(cloud.requests(operation="StartJobRun")) < 15
 
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.glue.slots import NoSlot, SlotReadings, wait_for_slot
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
 from tests.contract.test_glue_library import connected
@@ -65,7 +67,7 @@ def chosen(
         client,
         asked,
         coordination,
-        run_key=request(number).key,
+        request=request(number),
         log=LOG,
         clock=HastyClock(),
         pace=FAST,
@@ -255,17 +257,73 @@ def test_all_connections_are_read_with_one_call_when_that_is_allowed(
         client.get_selection("job", ["nowhere"], list_all=True)
 
 
-def test_a_job_without_a_free_slot_is_waited_for(
+def ran_in_turn(
+    client: GlueClient, asked: Wanted, coordination: Coordination, number: int
+) -> Attempt:
+    """As the flow does it: choose again whenever the job has a slot."""
+    while True:
+        with suppress(NoSlot):
+            return ran(client, asked, coordination, number)
+        wait_for_slot(client, SlotReadings(), request(number), log=LOG, clock=HastyClock())
+
+
+def test_runs_that_have_no_slot_take_no_addresses_from_others(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:
-    """Glue counts a run for some seconds after its end; both runs still happen, once each."""
+    """Two subnets of 11, runs of 10, one slot: each run finds room when it is its turn."""
+    for n, name in enumerate("ab"):
+        cloud.connection(name, f"10.192.{n}.0/28")
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1}, NumberOfWorkers=9)
+    cloud.settings.slot_lag_seconds = 0.3
+    at_once = ShortagePolicy(WhenNothingFits.USE_BEST)
+    asked = wanted("a", "b", strategy="capacity", shortage=at_once, extra_nodes=1)
+    with ThreadPoolExecutor(5) as pool:
+        attempts = [*pool.map(lambda n: ran_in_turn(client, asked, coordination, n), range(1, 6))]
+    assert [attempt.succeeded for attempt in attempts] == [True] * 5
+    nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
+    assert nodes == [(10, 10)] * 5
+    assert coordination.reservations.live() == []
+
+
+def test_who_has_no_slot_writes_nothing_and_promises_nothing(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
     cloud.two_connections()
     cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
-    cloud.settings.slot_lag_seconds = 0.5
-    with ThreadPoolExecutor(2) as pool:
-        attempts = list(pool.map(lambda n: ran(client, wanted("a", "b"), coordination, n), (1, 2)))
-    assert [attempt.succeeded for attempt in attempts] == [True, True]
-    assert len(cloud.glue.get_job_runs(JobName="job")["JobRuns"]) == 2
+    ranking = chosen(client, wanted("a", "b"), coordination)
+    cloud.fault("glue-timing", run_seconds=60)
+    cloud.start()
+    with pytest.raises(NoSlot, match=r"job job has 1 live runs; .*MaxConcurrentRuns allows 1"):
+        run_job(client, request(1), ranking, log=LOG, coordination=coordination)
+    with pytest.raises(NoSlot):
+        chosen(client, wanted("a", "b"), coordination, 2)
+    assert coordination.reservations.live() == []
+    assert cloud.requests(operation="UpdateJob") == []
+    assert len(cloud.requests(operation="StartJobRun")) == 1
+
+
+def test_a_slot_that_glue_still_counts_is_refused_as_one_that_is_taken(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """The list shows no live run, and for 5 to 10 s Glue refuses another all the same."""
+    cloud.two_connections()
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
+    cloud.settings.slot_lag_seconds = 600
+    cloud.finished(cloud.start())
+    ranking = chosen(client, wanted("a", "b"), coordination)
+    with pytest.raises(NoSlot, match="job job has 0 live runs"):
+        run_job(client, request(1), ranking, log=LOG, coordination=coordination)
+    assert coordination.reservations.live() == []
+
+
+def test_a_job_that_queues_its_runs_needs_no_slot(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1}, JobRunQueuingEnabled=True)
+    cloud.fault("glue-timing", run_seconds=0.5)
+    cloud.start()
+    assert ran(client, wanted("a", "b"), coordination).succeeded
 
 
 def test_somebody_else_who_changes_the_job_is_waited_for(

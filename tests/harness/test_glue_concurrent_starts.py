@@ -89,7 +89,7 @@ def test_no_run_is_lost_or_started_with_another_runs_order(
         request = RunRequest("job", f"flow-run-{number}", datetime.now(UTC), deadline_seconds=120)
         with server_records() as records:
             agreed = coordination_on_server(records)
-            ranking = select(client, wanted, agreed, run_key=request.key, log=LOG)
+            ranking = select(client, wanted, agreed, request=request, log=LOG)
             pace = Pace(first_seconds=0.5, most_seconds=2)
             attempt = run_job(client, request, ranking, log=LOG, coordination=agreed, pace=pace)
         return ranking, attempt

@@ -78,7 +78,7 @@ def test_a_cool_down_ends_by_itself(clock: HandClock) -> None:
     assert cool_downs.live() == []
 
 
-@pytest.mark.parametrize("state", ["RUNNING", "FAILED", "SUCCEEDED", "A_STATE_OF_TOMORROW"])
+@pytest.mark.parametrize("state", ["RUNNING", "FAILED", "SUCCEEDED", "STOPPING"])
 def test_a_promise_is_released_when_the_run_is_not_on_its_way_any_more(
     book: InProcessReservations, clock: HandClock, state: str
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_promise_is_released_when_the_run_is_not_on_its_way_any_more(
     assert book.live() == []
 
 
-@pytest.mark.parametrize("state", ["STARTING", "WAITING"])
+@pytest.mark.parametrize("state", ["STARTING", "WAITING", "A_STATE_OF_TOMORROW"])
 def test_a_promise_lasts_as_long_as_its_run_takes_to_start(
     book: InProcessReservations, clock: HandClock, state: str
 ) -> None:

@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.in_process import InProcessLock
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.lock import HeldLock
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Group, RankedConnection, Ranking
+from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.slots import OrderStale
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
 
@@ -131,3 +133,91 @@ def test_no_other_call_that_fails_is_taken_for_a_refused_start(
     wire.before = full
     with pytest.raises(CallFailed, match=f"{operation} failed"):
         run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
+
+
+class LocksAfterSeconds:
+    """Locks that are had only after so long."""
+
+    def __init__(self, clock: HastyClock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[HeldLock]:
+        self._clock.skipped += self._seconds
+        yield InProcessLock()
+
+
+def test_after_a_long_wait_for_the_lock_the_addresses_are_promised_anew(
+    wire: RunsOnTheWire,
+) -> None:
+    """A promise lasts five minutes, and the wait for the lock may take fifteen."""
+    ends_at_once(wire)
+    clock = HastyClock(0)
+    soon, late = (
+        replace(coordination_in_process(), locks=LocksAfterSeconds(clock, seconds))
+        for seconds in (60, 600)
+    )
+    with pytest.raises(OrderStale, match="promise of addresses may have ended"):
+        run_job(wire.client, REQUEST, ranking("a"), log=LOG, coordination=late, clock=clock)
+    assert "StartJobRun" not in wire.counted()
+    assert run_job(
+        wire.client, REQUEST, ranking("a"), log=LOG, coordination=soon, clock=clock
+    ).succeeded
+
+
+@pytest.mark.parametrize(
+    ("refusal", "is_kept"),
+    [
+        (Refused(400, "EntityNotFoundException"), False),
+        (Refused(400, "ConcurrentRunsExceededException"), False),
+        (Refused(400, "AccessDeniedException"), False),
+        (Refused(500, "InternalServiceException"), True),
+    ],
+)
+def test_addresses_stay_promised_only_while_a_run_may_take_them(
+    wire: RunsOnTheWire, refusal: Refused, is_kept: bool
+) -> None:
+    """Or while the start is tried again; a start in doubt may be a run on its way."""
+
+    def refuses(operation: str, _: object) -> None:
+        if operation == "StartJobRun":
+            wire.runs.clear()
+            wire.before = broken
+            raise refusal
+
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(400, "AccessDeniedException")
+
+    wire.before = refuses
+    coordination = coordination_in_process()
+    coordination.reservations.reserve(
+        Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3)
+    )
+    with pytest.raises(CallFailed):
+        run_job(
+            wire.client,
+            REQUEST,
+            ranking("a"),
+            log=LOG,
+            coordination=coordination,
+            clock=HastyClock(0),
+        )
+    assert [r.run_key for r in coordination.reservations.live()] == [REQUEST.key] * is_kept
+
+
+def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnTheWire) -> None:
+    """Or a run whose deadline has passed could never be waited for again."""
+    run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+    crashed = replace(REQUEST, deadline_seconds=3600, asked_at=datetime.now(UTC))
+    with pytest.raises(DeadlineExceeded):
+        run_job(wire.client, crashed, None, log=LOG, clock=HastyClock(0))
+
+    def ends(operation: str, _: object) -> None:
+        if len(wire.calls) > 5:
+            wire.turn(run, "SUCCEEDED")
+
+    wire.before = ends
+    retried = replace(crashed, asked_anew=True)
+    assert run_job(wire.client, retried, None, log=LOG, clock=HastyClock(0)).succeeded

@@ -24,6 +24,7 @@ from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
+from flinkglue.glue.slots import SlotReadings
 
 if TYPE_CHECKING:
     import boto3
@@ -44,7 +45,8 @@ class GlueClient:
         ec2: The boto3 client for EC2.
         logs: The boto3 client for CloudWatch Logs.
 
-    Those who wait for runs in threads of one process share their looks in `run_watch`.
+    Those who wait for runs in threads of one process share their looks in `run_watch`,
+    those that wait for a slot of a job in `slot_readings`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class GlueClient:
         self._ec2 = ec2
         self._logs = logs
         self.run_watch = RunWatch(self)
+        self.slot_readings = SlotReadings()
 
     @classmethod
     def connect(

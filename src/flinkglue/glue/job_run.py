@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from flinkglue.clock import Clock, Pace, SystemClock, WakeableClock, wait_until
 from flinkglue.errors import (
     CallFailed,
+    Conflict,
     DeadlineExceeded,
+    InDoubt,
     NotFound,
     ServiceUnavailable,
     Throttled,
@@ -23,7 +25,8 @@ from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
-from flinkglue.glue.starting import Started, start_run
+from flinkglue.glue.slots import OrderStale
+from flinkglue.glue.starting import Started, stale, start_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
 """How long after a failure the run that Glue itself repeats it with may take to be listed."""
@@ -64,6 +67,8 @@ def run_job(
     Raises:
         CallFailed: The run could not be looked for, started or watched. Calling again with the same
             request is safe: it looks for the run first.
+        OrderStale: Nothing was started, and the order has to be chosen anew; after a NoSlot when
+            there is a slot again.
         DeadlineExceeded: The run did not end in time; it is left running.
     """
     clock = clock or SystemClock()
@@ -86,9 +91,10 @@ def run_job(
                 log=log,
                 clock=clock,
                 read_secrets=read_secrets,
-                while_waiting=promise.keep,
+                promise=promise,
             )
     except CallFailed as error:
+        _settle(promise, request, error)
         attempt = _refused(request, ranking, error)
     else:
         run = started.run
@@ -258,6 +264,24 @@ def stop_run(
     log.info("Stopping run %s of job %s (%s)", run.job_run_id, run.job_name, run.state)
     client.request_stop(run.job_name, run.job_run_id)
     return wait_for_run(client, run, deadline_seconds, log=log, clock=clock)
+
+
+def _settle(promise: Promise, request: RunRequest, error: CallFailed) -> None:
+    """What a start that failed means for the run's addresses.
+
+    Raises:
+        OrderStale: The start may be tried again, and the promise may not last until then.
+    """
+    if isinstance(error, InDoubt):
+        return  # a run may be on its way to take them
+    passes = isinstance(error, Throttled | ServiceUnavailable | Conflict)
+    if not passes or isinstance(error, OrderStale):
+        promise.end()
+    elif promise.may_have_lapsed:
+        promise.end()
+        raise stale(request.job_name) from error
+    else:
+        promise.renew()
 
 
 def _adopted(client: GlueClient, request: RunRequest) -> Started:

@@ -34,6 +34,7 @@ class MaskingClient(GlueClient):
     def __init__(self, client: GlueClient, request: RunRequest) -> None:
         super().__init__(client._glue, client._glue_without_retries, client._ec2, client._logs)
         self.run_watch = client.run_watch
+        self.slot_readings = client.slot_readings
         self._flow_run_id = request.flow_run_id
         self._masking = Masking(request.secret_arguments.keys())
         self._seen: set[str] = set()

@@ -10,8 +10,10 @@ from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.reservations import RESERVED_FOR_SECONDS, ReservationBook
 from flinkglue.glue.run_request import Log
 
-ON_ITS_WAY = (JobRunState.STARTING, JobRunState.WAITING)
+HOLDS_OR_GAVE_BACK = (JobRunState.RUNNING, JobRunState.STOPPING)
 RENEW_EVERY_SECONDS = RESERVED_FOR_SECONDS / 3
+LAPSES_AFTER_SECONDS = RESERVED_FOR_SECONDS * 2 / 3
+"""From then on it is not relied on: renewing it takes time, and others go by the server's clock."""
 
 
 class Promise:
@@ -33,18 +35,30 @@ class Promise:
         self._ended = False
 
     def saw(self, run: JobRun) -> None:
-        """A run that is RUNNING holds its addresses, and EC2's counts show it."""
-        if run.state in ON_ITS_WAY:
-            self.keep()
-        else:
+        """A run that is RUNNING holds its addresses, and EC2's counts show it.
+
+        One in a state that is not known may still have to take them.
+        """
+        if run.ended or run.state in HOLDS_OR_GAVE_BACK:
             self.end()
+        else:
+            self.keep()
 
     def keep(self) -> None:
         """Renew it now and then."""
         now = self._clock.monotonic()
         if not self._ended and now - self._renewed_at > RENEW_EVERY_SECONDS:
-            self._try(self._book.renew)
-            self._renewed_at = now
+            self.renew()
+
+    def renew(self) -> None:
+        """Let it last as long again."""
+        self._try(self._book.renew)
+        self._renewed_at = self._clock.monotonic()
+
+    @property
+    def may_have_lapsed(self) -> bool:
+        """Whether others may count on its addresses by now."""
+        return self._clock.monotonic() - self._renewed_at > LAPSES_AFTER_SECONDS
 
     def end(self) -> None:
         """Release it, once."""

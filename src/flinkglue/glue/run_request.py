@@ -29,7 +29,8 @@ class RunRequest:
 
     `number` counts the attempts from 1; `since` is when the first can have started;
     `deadline_seconds` bounds the wait. It counts from `asked_at`, or from the start of a run that
-    is adopted, however often the wait is taken up again; without either, from the call.
+    is adopted, however often the wait is taken up again; without either, from the call. When a
+    person `asked_anew`, after the flow run had ended, the start of the run does not count.
     `secret_arguments` says by argument name where the value is found; the values are nowhere here.
     """
 
@@ -40,6 +41,7 @@ class RunRequest:
     arguments: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 48 * 3600.0
     asked_at: datetime | None = None
+    asked_anew: bool = False
     options: RunOptions = field(default_factory=RunOptions)
     secret_arguments: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,7 +52,9 @@ class RunRequest:
     def waited_seconds(self, now: datetime, started_on: datetime | None = None) -> float:
         """How much of the deadline has passed, since the run was asked for or, if earlier, began.
 
-        A run that another process adopts has been waited for before.
+        A run that another process adopts has been waited for before; a person who asks anew for one
+        whose deadline has passed wants it waited for from now on.
         """
-        since = [moment for moment in (self.asked_at, started_on) if moment is not None]
+        began = None if self.asked_anew else started_on
+        since = [moment for moment in (self.asked_at, began) if moment is not None]
         return max(0.0, (now - min(since)).total_seconds()) if since else 0.0

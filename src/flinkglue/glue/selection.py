@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, JobFailed
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.connection_reading import Selection
+from flinkglue.glue.connection_reading import Candidates, Selection
 from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.demand import EXTRA_NODES, demand_of, usual_extra_nodes
 from flinkglue.glue.job_settings import warnings_about
@@ -19,8 +20,9 @@ from flinkglue.glue.ordering import check_one_vpc, rank
 from flinkglue.glue.placement import Strategy
 from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
 from flinkglue.glue.run_options import RunOptions
-from flinkglue.glue.run_request import Log
+from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.shortage import Decision, ShortagePolicy
+from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs, slots_of
 
 LOOK_AGAIN = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
 LONGEST_RUN = timedelta(days=2)  # older runs are not looked for when zones are counted
@@ -65,7 +67,7 @@ def select(
     wanted: Wanted,
     coordination: Coordination,
     *,
-    run_key: str,
+    request: RunRequest,
     failed: Sequence[str] = (),
     log: Log,
     clock: Clock | None = None,
@@ -79,7 +81,7 @@ def select(
         client: The account.
         wanted: What is asked.
         coordination: What other flow runs promised and saw fail.
-        run_key: Who the addresses are promised to.
+        request: What is to be run; the addresses are promised to its key.
         failed: Connections that this flow run saw fail, the earliest first.
         log: Gets a line per decision.
         clock: The time to go by.
@@ -89,12 +91,11 @@ def select(
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
         CallFailed: The job, all connections or the subnets could not be read.
         JobFailed: Nothing fits, and the person chose not to run then.
+        NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
     """
     clock = clock or SystemClock()
     started_at = clock.monotonic()
-    candidates = client.get_candidates(
-        wanted.job_name, wanted.connection_names, list_all=wanted.list_all
-    )
+    candidates, runs = _candidates_and_runs(client, wanted, request)
     for warning in warnings_about(wanted.options.over(candidates.job)):
         log.warning("%s", warning)
     for pause in (pace or LOOK_AGAIN).pauses():
@@ -102,22 +103,38 @@ def select(
         with coordination.reservations.placing() as lock:
             # Promises before counts: a promise that is released in between is held by then, and
             # the count shows it.
-            knowledge = knowledge_for(
-                run_key, coordination.reservations.live(), coordination.cool_downs.live()
-            )
+            promised = coordination.reservations.live()
+            slots = slots_of(candidates.job, request, runs, promised, candidates.subnet_ids)
+            if not slots.free and request.key not in runs.by_key:
+                coordination.reservations.release(request.key)
+                raise NoSlot(wanted.job_name, slots.describe())
+            knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
             selection = client.add_subnets(candidates)
             knowledge = _with_zones(knowledge, live_runs, selection)
             ranking = _ranked(selection, wanted, knowledge, failed)
             decision = wanted.shortage.decide(ranking, clock.monotonic() - started_at)
             if decision is Decision.START:
                 lock.check()
-                _promise(coordination, ranking, wanted.job_name, run_key)
+                _promise(coordination, ranking, wanted.job_name, request.key)
                 return ranking
         if decision is Decision.FAIL:
             raise JobFailed(_no_room(ranking, wanted))
         log.info("%s; looking again in %.0f s", _no_room(ranking, wanted), pause)
         clock.sleep(pause)
+        runs = list_runs(client, request)
     raise AssertionError("pauses never end")
+
+
+def _candidates_and_runs(
+    client: GlueClient, wanted: Wanted, request: RunRequest
+) -> tuple[Candidates, ListedRuns]:
+    """Both in one round trip."""
+    with ThreadPoolExecutor(1, thread_name_prefix="glue-runs") as pool:
+        runs = pool.submit(list_runs, client, request)
+        candidates = client.get_candidates(
+            wanted.job_name, wanted.connection_names, list_all=wanted.list_all
+        )
+        return candidates, runs.result()
 
 
 def _ranked(

@@ -1,26 +1,39 @@
 """How many runs of a job may live at once, and how many do.
 
 Glue refuses a start when there are as many as the job's MaxConcurrentRuns says. By then the job's
-definition would have been written for nothing, so whoever is about to start looks first.
+definition would have been written for nothing, and addresses promised that others could have had.
+So whoever is about to choose and start looks first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from flinkglue.errors import Conflict
-from flinkglue.glue.client import GlueClient
+from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.run_request import Log, RunRequest
 
 REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
 """Glue counts a run for 5 to 10 s after its end, and the account's runs as well as the job's."""
 
+PAUSES = Pace(first_seconds=5, most_seconds=30, growth=1.3, jitter=0.5)
+SERVES_OTHERS_SECONDS = 2.0
+"""How long a look serves other threads that wait for a slot of the same job."""
 
-class NoSlot(Conflict):
-    """Nothing was started: the job, or the account, has as many live runs as it may."""
+
+class OrderStale(Conflict):
+    """Nothing was started, and by the time that it can be, the order has to be chosen anew."""
+
+
+class NoSlot(OrderStale):
+    """The job, or the account, has as many live runs as it may."""
 
     def __init__(self, job_name: str, reason: str) -> None:
         super().__init__(
@@ -29,61 +42,206 @@ class NoSlot(Conflict):
             f"job {job_name}",
             reason,
             code=REFUSED_FOR_SLOTS[0],
-            advice="raise MaxConcurrentRuns in the job's settings, or wait until a run has ended",
+            advice="wait until a run has ended, or raise the limit",
         )
 
 
-@dataclass(frozen=True)
-class Slots:
-    """The slots of a job: `most` is its MaxConcurrentRuns, None when Glue queues what is above."""
+class RunLister(Protocol):
+    """The calls of Glue that tell about slots."""
 
-    job_name: str
-    most: int | None
+    def get_job(self, job_name: str) -> Mapping[str, Any]:
+        """The Job structure."""
+
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
+        """The runs of a job page by page, newest first, until they are older than that."""
+
+
+@dataclass(frozen=True)
+class ListedRuns:
+    """What GetJobRuns shows: how many runs live, and the newest run of each run key."""
+
     live: int
-
-    @property
-    def free(self) -> bool:
-        return self.most is None or self.live < self.most
-
-    def describe(self) -> str:
-        """How many are taken, and which limit it is."""
-        most = "any number of runs, which Glue queues" if self.most is None else str(self.most)
-        return f"{self.live} runs of job {self.job_name} live; its MaxConcurrentRuns is {most}"
+    by_key: Mapping[str, JobRun]
 
 
-@dataclass(frozen=True)
-class RunsSeen:
-    """What one reading of a job's runs told: the run of a key, if it is there, and the slots."""
+def list_runs(client: RunLister, request: RunRequest) -> ListedRuns:
+    """Read the job's runs as far back as the request's own run can be.
 
-    run: JobRun | None
-    slots: Slots
-
-
-def see_runs(client: GlueClient, request: RunRequest, job: Mapping[str, Any]) -> RunsSeen:
-    """Look for the request's run, and count the live ones on the way.
-
-    No run of the key can be older than the request, so no older page is read. Runs that live on
-    behind those pages are not counted; Glue then refuses the start.
-
-    Args:
-        client: The account.
-        request: What is to be run.
-        job: The Job structure of GetJob.
+    Runs that live on behind those pages are not counted; Glue then refuses the start.
 
     Raises:
         CallFailed: The runs cannot be read, which says nothing about them.
     """
-    live = 0
+    live, by_key = 0, dict[str, JobRun]()
     for page in client.job_run_pages(request.job_name, request.since):
         for run in page:
-            if run.key == request.key:
-                return RunsSeen(run, _slots(request, job, live))
             live += not run.ended
-    return RunsSeen(None, _slots(request, job, live))
+            if run.key:
+                by_key.setdefault(run.key, run)
+    return ListedRuns(live, by_key)
 
 
-def _slots(request: RunRequest, job: Mapping[str, Any], live: int) -> Slots:
+@dataclass(frozen=True)
+class Slots:
+    """The slots of a job.
+
+    `most` is its MaxConcurrentRuns, None when Glue queues what is above; `live` runs have one, and
+    `promised` is how many others were promised addresses and are about to take one.
+    """
+
+    job_name: str
+    most: int | None
+    live: int
+    promised: int = 0
+
+    @property
+    def free(self) -> bool:
+        return self.most is None or self.live + self.promised < self.most
+
+    def describe(self) -> str:
+        """How many are taken, and which limit it is."""
+        starting = f" and {self.promised} about to start" if self.promised else ""
+        return (
+            f"job {self.job_name} has {self.live} live runs{starting}; its setting "
+            f"MaxConcurrentRuns allows {'any number' if self.most is None else self.most}"
+        )
+
+
+def slots_of(
+    job: Mapping[str, Any],
+    request: RunRequest,
+    runs: ListedRuns,
+    promised: Iterable[Reservation] = (),
+    subnet_ids: Collection[str] = (),
+) -> Slots:
+    """The slots that a request finds.
+
+    Args:
+        job: The Job structure of GetJob.
+        request: What is to be run.
+        runs: What GetJobRuns shows.
+        promised: All promises that are live. Those to runs of this job that are not listed yet
+            take a slot each.
+        subnet_ids: Where promises count: jobs of two accounts may have the same name, their subnets
+            differ.
+    """
+    name = request.job_name
     if request.options.over(job).get("JobRunQueuingEnabled"):
-        return Slots(request.job_name, None, live)
+        return Slots(name, None, runs.live)
+    starting = {
+        r.run_key
+        for r in promised
+        if r.job_name == name
+        and r.run_key != request.key
+        and r.run_key not in runs.by_key
+        and r.subnet_id in subnet_ids
+    }
     most = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
-    return Slots(request.job_name, int(most), live)
+    return Slots(name, int(most), runs.live, len(starting))
+
+
+@dataclass
+class SlotReadings:
+    """The last look at each job's slots, which threads that wait for one share."""
+
+    _locks: defaultdict[str, threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock), repr=False
+    )
+    _last: dict[str, tuple[float, Mapping[str, Any], ListedRuns]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def read(
+        self, client: RunLister, request: RunRequest, clock: Clock
+    ) -> tuple[Mapping[str, Any], ListedRuns]:
+        """The job and its runs, as they were at most two seconds ago.
+
+        Raises:
+            CallFailed: They cannot be read.
+        """
+        with self._locks[request.job_name]:
+            last = self._last.get(request.job_name)
+            if last is None or clock.monotonic() - last[0] > SERVES_OTHERS_SECONDS:
+                job = client.get_job(request.job_name)
+                last = (clock.monotonic(), job, list_runs(client, request))
+                self._last[request.job_name] = last
+            return last[1:]
+
+
+def wait_for_slot(
+    client: RunLister,
+    readings: SlotReadings,
+    request: RunRequest,
+    *,
+    refusals: int = 1,
+    log: Log,
+    clock: Clock,
+) -> None:
+    """Return when the job seems to have a slot for the request, or has its run already.
+
+    It pauses first: Glue has just refused, and counts runs for some seconds after their end. The
+    job is read with each look, so that a limit that is raised meanwhile is noticed.
+
+    Args:
+        client: The account.
+        readings: What is shared with other threads that wait.
+        request: What is to be run; its deadline counts.
+        refusals: How often the start was refused for slots: the first pause grows with it.
+        log: Told when what is waited for changes.
+        clock: The time to go by.
+
+    Raises:
+        DeadlineExceeded: There was none within the request's deadline.
+        CallFailed: The job or its runs cannot be read, for a reason that does not pass.
+    """
+    told = ""
+
+    def look() -> str | None:
+        """Why it has to wait on; None: it need not."""
+        nonlocal told
+        try:
+            job, runs = readings.read(client, request, clock)
+            slots = slots_of(job, request, runs)
+        except (Throttled, ServiceUnavailable) as error:
+            log.warning("Looking for a slot again later: %s", error)
+            return told or "not known"
+        if slots.free or request.key in runs.by_key:
+            return None
+        if slots.describe() != told:
+            told = slots.describe()
+            log.info("Waiting for a run to end: %s", told)
+        return told
+
+    waited = request.waited_seconds(datetime.now(UTC))
+    pace = _from(PAUSES, refusals)
+    pause = next(pace.pauses())
+    clock.sleep(min(pause, max(0.0, request.deadline_seconds - waited)))
+    try:
+        wait_until(
+            look,
+            lambda reason: reason is None,
+            waited_for=f"A slot for a run of job {request.job_name}",
+            deadline_seconds=request.deadline_seconds,
+            waited_seconds=waited + pause,
+            describe=str,
+            pace=pace,
+            clock=clock,
+        )
+    except DeadlineExceeded as late:
+        raise DeadlineExceeded(
+            late.waited_for,
+            late.deadline_seconds,
+            late.last_seen,
+            "No run was started. Raise MaxConcurrentRuns in the job's settings, or the deadline.",
+        ) from None
+
+
+def is_refused_for_slots(error: CallFailed) -> bool:
+    """Whether Glue refused a start because too many runs live."""
+    return error.operation == "StartJobRun" and error.code in REFUSED_FOR_SLOTS
+
+
+def _from(pace: Pace, nth: int) -> Pace:
+    """The same pace, from its nth pause on."""
+    grown = pace.first_seconds * pace.growth ** (nth - 1)
+    return Pace(min(grown, pace.most_seconds), pace.most_seconds, pace.growth, pace.jitter)

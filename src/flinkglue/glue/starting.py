@@ -6,7 +6,7 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -29,8 +29,9 @@ from flinkglue.glue.models import (
     Ranking,
     own_arguments,
 )
+from flinkglue.glue.promise import Promise
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
-from flinkglue.glue.slots import REFUSED_FOR_SLOTS, NoSlot, see_runs
+from flinkglue.glue.slots import NoSlot, OrderStale, is_refused_for_slots, list_runs, slots_of
 
 LOOK_AGAIN_SECONDS = 30.0
 """How long a run whose start is in doubt is looked for before it is held not to be there."""
@@ -55,15 +56,10 @@ class Patience:
     seconds: float
 
 
-def patience_for(error: CallFailed, deadline_seconds: float) -> Patience | None:
-    """What a refusal that surely started nothing asks for; None: it is not passing.
-
-    Args:
-        error: The refusal.
-        deadline_seconds: How long the run itself may take: its turn is waited for as long.
-    """
-    if error.code in REFUSED_FOR_SLOTS:  # Glue counts a run for 5 to 10 s after its end
-        return Patience(Pace(first_seconds=5, most_seconds=30, growth=1.2), deadline_seconds)
+def patience_for(error: CallFailed) -> Patience | None:
+    """What a refusal that surely started nothing asks for; None: it is not passing."""
+    if isinstance(error, OrderStale):
+        return None  # what it asks for is another order
     if isinstance(error, Conflict):  # somebody who does not take the lock
         return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
     if isinstance(error, Throttled):
@@ -80,11 +76,9 @@ def start_run(
     log: Log,
     clock: Clock,
     read_secrets: ReadSecrets = no_secrets,
-    while_waiting: Callable[[], None] = lambda: None,
+    promise: Promise,
 ) -> Started:
     """Start the run with its order, unless it is there already.
-
-    It waits for its turn if the job has no slot for it.
 
     Args:
         client: The account.
@@ -95,9 +89,11 @@ def start_run(
         clock: The time to go by.
         read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
             one; what it raises is raised.
-        while_waiting: Called before each pause.
+        promise: The run's addresses: renewed before each pause.
 
     Raises:
+        OrderStale: There is no slot for the run, or its promise may have lapsed while others had
+            the lock.
         CallFailed: The job could not be read or written, or the run not be started.
         InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
     """
@@ -105,7 +101,7 @@ def start_run(
     for tries in count():
         try:
             with locks.hold(job_lock_name(client.region, request.job_name)) as lock:
-                return _start(client, request, ranking, lock, read_secrets, log)
+                return _start(client, request, ranking, lock, promise, read_secrets, log)
         except InDoubt as error:
             log.warning("Looking whether the run was started: %s", error)
             run = _run_in_doubt(client, request, error, log, clock)
@@ -115,10 +111,10 @@ def start_run(
                 raise
             log.warning("It was not started; it is started again")
         except CallFailed as error:
-            patience = patience_for(error, request.deadline_seconds)
+            patience = patience_for(error)
             if patience is None or clock.monotonic() - began_at > patience.seconds:
                 raise
-            while_waiting()
+            promise.keep()
             pause = next(islice(patience.pace.pauses(), tries, None))
             log.info("Trying to start again in %.1f s: %s", pause, error)
             clock.sleep(pause)
@@ -130,16 +126,20 @@ def _start(
     request: RunRequest,
     ranking: Ranking,
     lock: HeldLock,
+    promise: Promise,
     read_secrets: ReadSecrets,
     log: Log,
 ) -> Started:
     """Look, write, start. What was true before the lock was had may not be true any more."""
     job = client.get_job(request.job_name)
-    seen = see_runs(client, request, job)
-    if seen.run is not None:
-        return Started(seen.run, adopted=True)
-    if not seen.slots.free:
-        raise NoSlot(request.job_name, seen.slots.describe())
+    runs = list_runs(client, request)
+    if found := runs.by_key.get(request.key):
+        return Started(found, adopted=True)
+    slots = slots_of(job, request, runs)
+    if not slots.free:
+        raise NoSlot(request.job_name, slots.describe())
+    if promise.may_have_lapsed:
+        raise stale(request.job_name)
     secrets = read_secrets(request.secret_arguments)  # before the job is written: it may refuse
     _write_order(client, job, ranking, lock, log)
     expected = ranking.expected
@@ -150,10 +150,26 @@ def _start(
         **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
     }
     lock.check()
-    job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
+    try:
+        job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
+    except CallFailed as error:
+        if is_refused_for_slots(error):
+            raise NoSlot(request.job_name, f"{error.reason} ({slots.describe()})") from error
+        raise
     log.info("Started run %s of job %s", job_run_id, request.job_name)
     own = own_arguments(arguments)
     return Started(JobRun(request.job_name, job_run_id, "STARTING", arguments=own))
+
+
+def stale(job_name: str) -> OrderStale:
+    """The lock was waited for until others may count on what was promised to the run."""
+    return OrderStale(
+        "Prefect",
+        "lock",
+        f"job {job_name}",
+        "others started runs of the job for so long that the promise of addresses may have ended",
+        advice="nothing was started; the connections are chosen anew",
+    )
 
 
 def _write_order(
