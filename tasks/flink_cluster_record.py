@@ -16,8 +16,8 @@ from flinkglue.azure.job_rows import LAUNCH_KEY
 from flinkglue.azure.job_state import JobView
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.journal import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
+from flinkglue.lifecycle.records import JobRecord
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.journal import variable_journal
 from tasks.policy import passing_fault

@@ -14,10 +14,10 @@ from prefect.events import emit_event
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.lifecycle.backend import FlinkBackend
-from flinkglue.lifecycle.health import Degraded, HealthLimits, Sample, Verdict, verdict
+from flinkglue.lifecycle.health import Degraded, HealthLimits, Healthy, Sample, Verdict, verdict
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
-from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted
+from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted, remembered_end
 from tasks.journal import variable_store
 from tasks.policy import passing_fault
 
@@ -106,7 +106,9 @@ def judge_flink_jobs(
                     continue
                 view = _current(Journal(store), backend, name)
                 samples[name].append(Sample(time.monotonic(), view, taskmanagers))
-    found = [_finding(name, samples[name], spared.get(name, ""), limits) for name in job_names]
+        found = [_finding(name, samples[name], spared.get(name, ""), limits) for name in job_names]
+        for finding in found:
+            _remember(Journal(store), finding)
     for finding in found:
         tell = get_run_logger().warning if finding.is_unwell else get_run_logger().info
         tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
@@ -153,7 +155,14 @@ def _spared(store: JournalStore, job_name: str) -> str:
 def _current(journal: Journal, backend: FlinkBackend, job_name: str) -> JobView | None:
     recorded = journal.job_record(job_name).job_id
     view = backend.view(recorded) if recorded else None
-    return view or next(iter(backend.find(job_name)), None)
+    return view or next(iter(backend.find(job_name)), None) or remembered_end(journal, job_name)
+
+
+def _remember(journal: Journal, finding: Finding) -> None:
+    """The JobManager forgets how a job ended; a job that ended on purpose stays so."""
+    if finding.view is not None:
+        well = isinstance(finding.verdict, Healthy)
+        journal.note_seen(finding.view, finding.job_name, ran_well=well)
 
 
 def _finding(name: str, samples: list[Sample], spared: str, limits: HealthLimits) -> Finding:

@@ -330,6 +330,20 @@ def test_a_watch_leaves_jobs_alone_that_were_ended_on_purpose(
     assert flink_watch([job_name], **asked) == {job_name: "not judged"}
 
 
+def test_a_watch_does_not_run_a_finished_job_again(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
+) -> None:
+    """Also when Flink has forgotten how it ended."""
+    running(job_name, jar)
+    (job,) = flink.live_jobs()
+    flink.end(job, "FINISHED")
+    asked = {"cluster": "flink-rest-cluster/flink", "watch_seconds": 0, "relaunch": "when_down"}
+    assert flink_watch([job_name], **asked) == {job_name: "finished"}
+    flink.jobs.clear()
+    assert flink_watch([job_name], **asked) == {job_name: "finished"}
+    assert flink.live_jobs() == []
+
+
 def test_a_watch_raises_events(
     cluster: FlinkRestCluster, flink: ServedJobManager, job_name: str
 ) -> None:

@@ -101,6 +101,7 @@ class PretendedCluster:
         self.known_to_taskmanagers: set[str] = set()
         self.unwritable = False
         self.tasks_run_after_seconds = 1.0
+        self.checkpoint_directory = f"{DIRECTORY}/checkpoints"
         self.stop_fails_after_savepoint = False
         self.operations: dict[str, tuple[float, dict[str, Any] | None]] = {}
         self.numbers = itertools.count(1)
@@ -172,7 +173,7 @@ class PretendedCluster:
         if not job.tasks_running:
             return
         job.completed += 1
-        path = f"{DIRECTORY}/checkpoints/{job.job_id}/chk-{job.completed}"
+        path = f"{self.checkpoint_directory}/{job.job_id}/chk-{job.completed}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
         job.checkpoints.append((job.completed, path))
         if len(job.checkpoints) > 1:

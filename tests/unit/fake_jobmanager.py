@@ -226,12 +226,25 @@ class FakeJobManager(PretendedCluster):
         latest: dict[str, Any] = {"completed": None, "savepoint": None, "restored": None}
         if job.checkpoints:
             number, path = job.checkpoints[-1]
-            latest["completed"] = _stats(number, path, discarded=job.discarded)
+            latest["completed"] = self._stats(number, path, discarded=job.discarded)
         if job.savepoint:
-            latest["savepoint"] = _stats(99, job.savepoint, is_savepoint=True)
+            latest["savepoint"] = self._stats(99, job.savepoint, is_savepoint=True)
         if job.restored:
-            latest["restored"] = _stats(1, job.restored)
+            latest["restored"] = self._stats(1, job.restored)
         return 200, {"counts": {"completed": job.completed, "failed": 0}, "latest": latest}
+
+    def _stats(
+        self, number: int, path: str, *, is_savepoint: bool = False, discarded: bool = False
+    ) -> dict[str, Any]:
+        _, taken_at = self.stored.get(path, (0, 0.001))
+        return {
+            "id": number,
+            "is_savepoint": is_savepoint,
+            "external_path": path,
+            "trigger_timestamp": int(taken_at * 1000),
+            "state_size": 1797,
+            "discarded": discarded,
+        }
 
     def _checkpoint_config(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
         self._known(job_id)
@@ -283,17 +296,4 @@ def _details(job: Job) -> dict[str, Any]:
         "end-time": -1 if job.ended_at is None else int(job.ended_at * 1000),
         "duration": 0,
         "tasks": {"total": total, "running": running, "scheduled": total - running},
-    }
-
-
-def _stats(
-    number: int, path: str, *, is_savepoint: bool = False, discarded: bool = False
-) -> dict[str, Any]:
-    return {
-        "id": number,
-        "is_savepoint": is_savepoint,
-        "external_path": path,
-        "trigger_timestamp": 1,
-        "state_size": 1797,
-        "discarded": discarded,
     }

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import JobRecord, Journal, spec_document, spec_of
+from flinkglue.lifecycle.journal import Journal, spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome, Savepoint
+from flinkglue.lifecycle.records import JobRecord
 
 SPEC = JobSpec(
     "orders", Jar("/jars/a.jar", "a" * 64, 1), args=("--x", "1"), flink_configuration={"k": "v"}

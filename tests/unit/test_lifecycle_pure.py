@@ -127,10 +127,21 @@ class TestView:
             checkpoint_path="chk-2",
             restored_path="savepoint-1",
         )
-        assert view.kept_state == kept
+        assert view.kept_checkpoint == kept
 
-    def test_a_job_without_a_checkpoint_yet_has_what_it_began_with(self) -> None:
-        assert replace(RUNNING, restored_path="savepoint-1").kept_state == "savepoint-1"
+    @pytest.mark.parametrize("on_cancel", [True, False])
+    def test_what_a_job_began_with_is_no_checkpoint_of_its_own(self, on_cancel: bool) -> None:
+        view = replace(RUNNING, kept_on_cancel=on_cancel, restored_path="savepoint-1")
+        assert view.kept_checkpoint is None
+
+    @pytest.mark.parametrize(("on_cancel", "kept"), [(True, True), (False, False)])
+    def test_what_it_went_on_from_after_a_failover_is_one(
+        self, on_cancel: bool, kept: bool
+    ) -> None:
+        """The JobManager counts anew, and deletes it with the others."""
+        path = f"file:/checkpoints/{RUNNING.job_id}/chk-57"
+        view = replace(RUNNING, kept_on_cancel=on_cancel, restored_path=path)
+        assert view.kept_checkpoint == (path if kept else None)
 
 
 def test_a_failed_outcome_raises_with_its_failure() -> None:

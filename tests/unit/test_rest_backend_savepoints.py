@@ -130,8 +130,9 @@ class TestTheRest:
         assert (found.listed, found.not_listed) == (("file:/the state/savepoints",), ())
         stranger = bench.backend().stored_savepoints("orders", frozenset({"2" * 32}))
         assert stranger.savepoints == ()
-        newest = bench.backend().newest_checkpoint(JOB_ID)
-        assert newest == bench.jobmanager.jobs[JOB_ID].checkpoints[-1][1]
+        newest = bench.backend().newest_checkpoint(JOB_ID, settings={}, seen_path=None)
+        assert newest
+        assert newest.path == bench.jobmanager.jobs[JOB_ID].checkpoints[-1][1]
 
     def test_the_directory_that_the_block_names_is_looked_into_as_well(self, bench: Bench) -> None:
         bench.running()
@@ -156,7 +157,7 @@ class TestTheRest:
         assert "s3://bucket/own cannot be listed from here" in reason
         bench.storage = None
         with pytest.raises(CannotList, match=r"which reads no storage at all.*credentials"):
-            bench.backend().newest_checkpoint(JOB_ID)
+            bench.backend().newest_checkpoint(JOB_ID, settings={}, seen_path=None)
 
     def test_only_this_jobs_jars_are_cleared_away(self, bench: Bench) -> None:
         backend = bench.backend()

@@ -7,7 +7,7 @@ end the old job and start the new one in one step that nobody can verify or take
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flinkglue.azure.arm import ArmClient
@@ -22,6 +22,7 @@ from flinkglue.lifecycle.backend import (
     FlinkBackend,
     Launch,
     LaunchRefused,
+    RetainedState,
     SavepointFailed,
     SavepointRequest,
     StoredSavepoints,
@@ -116,13 +117,15 @@ class ArmBackend:
             return self._flink.cancel(job_id)  # ARM has forgotten it, Flink may still run it
         return self._actions.cancel(job_id)
 
-    def newest_checkpoint(self, job_id: str) -> str | None:
-        """The newest complete checkpoint in the cluster's checkpoint directory."""
+    def newest_checkpoint(
+        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+    ) -> RetainedState | None:
+        """The newest complete checkpoint in the directory of the job, or else of the cluster."""
         if self._flink is None:
             raise CannotList(
                 "ARM tells of no checkpoints: fill in the Flink REST URL in the cluster's block"
             )
-        return self._flink.newest_checkpoint(job_id)
+        return self._flink.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
 
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the directories; where one cannot be listed, what ARM tells as well."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -22,6 +24,7 @@ from flinkglue.flink.state_storage import StateStorage
 from flinkglue.lifecycle.backend import (
     Launch,
     LaunchRefused,
+    RetainedState,
     SavepointRequest,
     StoredSavepoints,
 )
@@ -192,9 +195,11 @@ class RestBackend:
         except (Conflict, NotFound):
             return  # it ended meanwhile, as the next look shows
 
-    def newest_checkpoint(self, job_id: str) -> str | None:
-        """The newest complete checkpoint in the cluster's checkpoint directory."""
-        return self._directories.newest_checkpoint(job_id)
+    def newest_checkpoint(
+        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+    ) -> RetainedState | None:
+        """The newest complete checkpoint in the directory of the job, or else of the cluster."""
+        return self._directories.newest_checkpoint(job_id, settings, seen_path)
 
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the cluster's savepoint directory, and in the one that was named here."""

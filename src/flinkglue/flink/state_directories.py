@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from flinkglue.flink.state_storage import StateStorage, StoredState
-from flinkglue.lifecycle.backend import CannotList, StoredSavepoints
+from flinkglue.lifecycle.backend import CannotList, RetainedState, StoredSavepoints
 from flinkglue.lifecycle.models import Savepoint
 
 # Their names from 1.20 on, and up to 1.19.
@@ -55,24 +55,53 @@ class StateDirectories:
         savepoints = tuple(_savepoint(job_name, state) for state in newest_first)
         return StoredSavepoints(savepoints, tuple(listed), tuple(not_listed))
 
-    def newest_checkpoint(self, job_id: str) -> str | None:
+    def newest_checkpoint(
+        self, job_id: str, settings: Mapping[str, str], seen_path: str | None
+    ) -> RetainedState | None:
         """The newest complete checkpoint of a job.
 
+        Args:
+            job_id: The job.
+            settings: Its own, before the cluster's.
+            seen_path: A checkpoint of it that was seen: where it lies, all of them do, whatever
+                the settings say, because what the job's code sets wins.
+
         Raises:
-            CannotList: There is no way to list the directory, or the cluster names none.
+            CannotList: There is no way to list the directory, or none is named.
         """
-        directory = self._setting(_CHECKPOINT_DIRECTORY)
-        if directory is None:
-            raise CannotList("the cluster names no checkpoint directory")
-        newest = self._storage.newest_checkpoint(directory, job_id)
-        return newest.path if newest else None
+        directories = _checkpoint_directories(job_id, settings, self._settings(), seen_path)
+        if not directories:
+            raise CannotList("neither the job nor the cluster names a checkpoint directory")
+        found, unlisted = [], None
+        for directory in directories:
+            try:
+                found.append(self._storage.newest_checkpoint(directory, job_id))
+            except CannotList as error:
+                unlisted = error
+        newest = max(filter(None, found), key=lambda state: state.number, default=None)
+        if newest is None and unlisted is not None:
+            raise unlisted
+        return RetainedState(newest.path, newest.taken_at) if newest else None
 
     def _configured(self) -> str | None:
-        return self._setting(_SAVEPOINT_DIRECTORY)
+        return _setting(self._settings(), _SAVEPOINT_DIRECTORY)
 
-    def _setting(self, names: Sequence[str]) -> str | None:
-        settings = self._settings()
-        return next((settings[name] for name in names if settings.get(name)), None)
+
+def _checkpoint_directories(
+    job_id: str, own: Mapping[str, str], clusters: Mapping[str, str], seen_path: str | None
+) -> list[str]:
+    """Where the job's checkpoints may lie: an older Flink ignores the newer name of a setting."""
+    if seen_path:
+        directory, _, last = seen_path.rstrip("/").rpartition("/")[0].rpartition("/")
+        if last != job_id:
+            raise CannotList(f"{seen_path} does not lie in a directory of job {job_id} alone")
+        return [directory]
+    named = (_setting(settings, _CHECKPOINT_DIRECTORY) for settings in (own, clusters))
+    return list(dict.fromkeys(filter(None, named)))
+
+
+def _setting(settings: Mapping[str, str], names: Sequence[str]) -> str | None:
+    return next((settings[name] for name in names if settings.get(name)), None)
 
 
 def _savepoint(job_name: str, state: StoredState) -> Savepoint:

@@ -6,6 +6,7 @@ if it had been called once. That, and not the calls' order, is what makes the ac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -80,6 +81,19 @@ class CannotList(FlinkGlueError):
 
 
 @dataclass(frozen=True)
+class RetainedState:
+    """A checkpoint or savepoint that a job left.
+
+    Args:
+        path: Where it lies.
+        taken_at: Seconds since the epoch; 0: not told.
+    """
+
+    path: str
+    taken_at: float
+
+
+@dataclass(frozen=True)
 class StoredSavepoints:
     """What lies in the directories that savepoints are written to.
 
@@ -143,8 +157,15 @@ class FlinkBackend(Protocol):
     def cancel(self, job_id: str) -> JobView | None:
         """End the job without a savepoint, and return it when it has ended; None: it is gone."""
 
-    def newest_checkpoint(self, job_id: str) -> str | None:
+    def newest_checkpoint(
+        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+    ) -> RetainedState | None:
         """The newest retained checkpoint of a job that the service no longer knows, if any.
+
+        Args:
+            job_id: The job.
+            settings: Its own, which may name a directory other than the cluster's.
+            seen_path: A checkpoint that it took while it was known; None: none was seen.
 
         Raises:
             CannotList: The checkpoint directory cannot be listed from here.

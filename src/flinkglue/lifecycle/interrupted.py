@@ -13,8 +13,9 @@ from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import LAUNCHING, AskedAction
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.journal import Entry, Journal, JournalStore, spec_of
+from flinkglue.lifecycle.journal import Journal, JournalStore, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobView, Outcome
+from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.stop import savepoint, stopped
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused, Transaction
 from flinkglue.lifecycle.watching import note_wanted

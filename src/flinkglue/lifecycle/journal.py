@@ -8,13 +8,14 @@ what runs under a job name now, and the *ledger* which savepoints there are. All
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
 from flinkglue.errors import Conflict, InvalidInput
-from flinkglue.lifecycle.models import Action, JobSpec, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.records import Entry, JobRecord, Seen
 
 
 class JournalStore(Protocol):
@@ -39,66 +40,11 @@ class JournalStore(Protocol):
         """All documents of the kind, in no order."""
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One intent and how far it came.
-
-    Args:
-        intent: Who asked, for example ``<flow run id>:UPDATE:1``. A second try of a person has
-            another intent; a retry of the same run has the same.
-        action: What was asked.
-        job_name: Of which job.
-        facts: What was decided or learned, by name.
-        story: One line per decision.
-        outcome: How it ended; None while it has not.
-    """
-
-    intent: str
-    action: Action
-    job_name: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    story: tuple[str, ...] = ()
-    outcome: Outcome | None = None
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """What is known of a job, over all its launches.
-
-    Args:
-        job_name: Its name.
-        job_id: The Flink job id of the newest launch; written before the launch is sent.
-        generation: How many launches there were.
-        spec: What the newest launch runs: what a form that is left empty asks for.
-        good_spec: The newest that was seen running for real: where a bad update returns to.
-        restored_from: The savepoint or checkpoint that the newest launch began with.
-    """
-
-    job_name: str
-    job_id: str = ""
-    generation: int = 0
-    spec: JobSpec | None = None
-    good_spec: JobSpec | None = None
-    restored_from: str | None = None
-
-    @property
-    def way_back(self) -> JobSpec | None:
-        """What a bad launch returns to; what runs now while nothing has run well yet."""
-        return self.good_spec or self.spec
-
-    def lasting(self) -> JobRecord:
-        """The same without what a launch asked for itself alone."""
-        return replace(
-            self,
-            spec=self.spec and self.spec.lasting(),
-            good_spec=self.good_spec and self.good_spec.lasting(),
-        )
-
-
 _SPEC = TypeAdapter(JobSpec)
 _ENTRY = TypeAdapter(Entry)
 _RECORD = TypeAdapter(JobRecord)
 _SAVEPOINT = TypeAdapter(Savepoint)
+_SEEN = TypeAdapter(Seen)
 
 
 class Journal:
@@ -228,6 +174,38 @@ class Journal:
     def forget_job_record(self, job_name: str) -> None:
         """Forget the job. Its savepoints stay in the ledger."""
         self._store.delete("job", job_name)
+        self._store.delete("seen", job_name)
+
+    def note_seen(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
+        """Remember of the newest launch what its service forgets; of another job, nothing."""
+        if not view.job_id or view.job_id != self.job_record(job_name).job_id:
+            return
+        known = self._seen(job_name, view.job_id)
+        seen = Seen(
+            view.job_id,
+            known.ran_well or ran_well,
+            view.checkpoint_path or known.checkpoint_path,
+            view.state if view.is_terminal else known.ended_as,
+        )
+        if seen != known:
+            self._store.write("seen", job_name, _document(_SEEN, seen))
+
+    def job_record_as_seen(self, job_name: str) -> JobRecord:
+        """What is known of the job, with what was seen by those who do not own it."""
+        record = self.job_record(job_name)
+        seen = self._seen(job_name, record.job_id)
+        return replace(
+            record,
+            good_spec=record.spec if seen.ran_well else record.good_spec,
+            ready_job_id=seen.job_id if seen.ran_well else record.ready_job_id,
+            checkpoint_path=seen.checkpoint_path or record.checkpoint_path,
+            ended_as=record.ended_as or seen.ended_as,
+        )
+
+    def _seen(self, job_name: str, job_id: str) -> Seen:
+        document = self._store.read("seen", job_name)
+        seen: Seen = _SEEN.validate_python(document) if document else Seen(job_id)
+        return seen if seen.job_id == job_id else Seen(job_id)
 
     def savepoints(self, job_name: str) -> list[Savepoint]:
         """The job's ledger, newest first."""

@@ -71,11 +71,19 @@ def _attempt(tx: Transaction, label: str, spec: JobSpec, restore_from: str | Non
         )
         tx.once(f"{label}_job_id", lambda: view.job_id)
         _record_job_id(tx, view.job_id)
-        _await_ready(tx, view)
+        ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {decided['job_id']} failed: {error}")
         return str(error)
-    tx.journal.save_job_record(replace(tx.record(), good_spec=spec))
+    tx.journal.save_job_record(
+        replace(
+            tx.record(),
+            good_spec=spec,
+            ready_job_id=ready.job_id,
+            checkpoint_path=ready.checkpoint_path,
+            ended_as=ready.state if ready.is_terminal else "",
+        )
+    )
     return ""
 
 
@@ -96,6 +104,9 @@ def _record_launch(
                 generation=decided["generation"],
                 spec=spec,
                 restored_from=restore_from,
+                claimed=spec.restore_mode == "CLAIM",
+                checkpoint_path=None,
+                ended_as="",
             )
         )
 
@@ -107,11 +118,12 @@ def _record_job_id(tx: Transaction, job_id: str) -> None:
         tx.journal.save_job_record(replace(record, job_id=job_id))
 
 
-def _await_ready(tx: Transaction, view: JobView) -> None:
+def _await_ready(tx: Transaction, view: JobView) -> JobView:
     gate = ReadyGate(tx.options.ready, tx.clock.monotonic())
     for pause in tx.options.pace.pauses():
         seen = tx.backend.view(view.job_id)
-        if gate.passes(seen, tx.clock.monotonic()):
-            tx.say(f"job {view.job_id} runs: {seen.in_words() if seen else view.in_words()}")
-            return
+        if gate.passes(seen, tx.clock.monotonic()) and seen is not None:
+            tx.say(f"job {view.job_id} runs: {seen.in_words()}")
+            return seen
         tx.clock.sleep(pause)
+    raise AssertionError("pauses never end")

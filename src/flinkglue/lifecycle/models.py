@@ -145,6 +145,7 @@ class JobView:
         checkpoint_path: The newest completed checkpoint that this job took.
         checkpoint_at: When that was triggered, in seconds since the epoch.
         savepoint_path: The newest savepoint that was taken of this job.
+        savepoint_at: When that was triggered, in seconds since the epoch.
         savepoint_size_bytes: Its size.
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
@@ -167,6 +168,7 @@ class JobView:
     checkpoint_path: str | None = None
     checkpoint_at: float | None = None
     savepoint_path: str | None = None
+    savepoint_at: float | None = None
     savepoint_size_bytes: int | None = None
     restored_path: str | None = None
     exception: str | None = None
@@ -201,15 +203,16 @@ class JobView:
         return self.checkpoint_every_seconds > 0
 
     @property
-    def kept_state(self) -> str | None:
-        """The newest state that is there when the job has ended; for a live one: is cancelled.
+    def kept_checkpoint(self) -> str | None:
+        """Its newest checkpoint that is there when it has ended; for a live one: is cancelled.
 
-        A job that has completed no checkpoint yet has the state that it began with.
+        After a failover a JobManager counts its checkpoints anew; it shows the one that the job
+        went on from, which lies below the job's own id and is deleted with the others.
         """
-        if self.completed_checkpoints == 0:
-            return self.restored_path
+        restored = self.restored_path or ""
+        own = self.checkpoint_path or (restored if f"/{self.job_id}/" in restored else None)
         kept = self.kept_on_failure if self.state == "FAILED" else self.kept_on_cancel
-        return self.checkpoint_path if kept else None
+        return own if kept else None
 
     def in_words(self) -> str:
         """One phrase for logs and errors."""

@@ -55,7 +55,7 @@ def _plan_start(tx: Transaction) -> dict[str, Any]:
     if path is None:
         raise tx.refuse(
             "no savepoint of this job is known",
-            "Name one with savepoint_path. NEW starts without state, RE_LAUNCH from the newest "
+            "Name one in savepoint. NEW starts without state, RE_LAUNCH from the newest "
             "retained checkpoint.",
         )
     tx.backend.check_jar(spec)

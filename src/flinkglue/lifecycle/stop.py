@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
-from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.models import JobView, Outcome
+from flinkglue.lifecycle.retained import newest_retained
 from flinkglue.lifecycle.transaction import Transaction
 
 Take = Callable[[SavepointRequest], str]
@@ -35,12 +36,13 @@ def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
     job_id = tx.once("plan", lambda: _plan_cancel(tx))["job_id"]
     ended = tx.backend.cancel(job_id)
+    tx.note_end(job_id, ended)
     state = ended.state if ended else ""
     tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
-    kept = ended.kept_state if ended else None
-    if kept:
-        tx.say(f"its newest retained state is {kept}")
-    return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept)
+    kept = newest_retained(tx, job_id, ended)
+    if kept.path:
+        tx.say(f"its newest retained state is {kept.told}")
+    return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept.path)
 
 
 def plan_savepoint(tx: Transaction) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
     if result["failure"]:
         raise SavepointFailed(result["failure"], result["path"])
     path: str = result["path"]
+    tx.note_end(job_id, JobView(job_id, tx.job_name, "FINISHED"))
     tx.say(f"job {job_id} has stopped with the savepoint {path}")
     return path
 

@@ -11,9 +11,11 @@ from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
-from flinkglue.lifecycle.journal import Entry, JobRecord, Journal
+from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.records import Entry, JobRecord
+from flinkglue.lifecycle.state_paths import is_same_path
 
 T = TypeVar("T")
 _STARTS_FROM = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
@@ -174,6 +176,8 @@ class Transaction:
             return view
         recorded = self.record().job_id
         view = self.backend.view(recorded) if recorded else None
+        if view is not None:
+            self.note_end(view.job_id, view)
         live = [job for job in self.backend.find(self.job_name) if not job.is_terminal]
         others = [job for job in live if job.job_id != recorded]
         if view and not view.is_terminal:
@@ -200,6 +204,13 @@ class Transaction:
             raise self.refuse(f"no such job runs; {state}", f"To have it running, {start}.")
         return view
 
+    def note_end(self, job_id: str, view: JobView | None) -> None:
+        """Remember how the newest launch ended, if it has: its service forgets it."""
+        record = self.record()
+        state = view.state if view and view.is_terminal else ""
+        if state and record.job_id == job_id and record.ended_as != state:
+            self.journal.save_job_record(replace(record, ended_as=state))
+
     def next_launch(self) -> dict[str, Any]:
         """Generation and Flink job id of a launch that was not made before."""
         generation = self.record().generation + 1
@@ -223,14 +234,16 @@ class Transaction:
     def add_to_ledger(self, job_id: str, path: str) -> None:
         """Write a savepoint into the ledger with what is known of its job."""
         view = self.backend.view(job_id)
+        told = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
         spec = record.spec if record.job_id == job_id else None
         savepoint = Savepoint(
             job_name=self.job_name,
             job_id=job_id,
             path=path,
-            taken_at=self.now(),
-            size_bytes=view.savepoint_size_bytes if view and view.savepoint_path == path else None,
+            # By the clock that its job's checkpoints are timed by as well, where that is told.
+            taken_at=(told and told.savepoint_at) or self.now(),
+            size_bytes=told.savepoint_size_bytes if told else None,
             flink_version=self.backend.flink_version(),
             origin=self.request.action,
         )

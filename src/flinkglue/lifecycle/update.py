@@ -6,14 +6,15 @@ not come to run, the old one comes back from the same state.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.backend import CannotList, SavepointFailed
+from flinkglue.lifecycle.backend import SavepointFailed
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import JobView, Outcome
+from flinkglue.lifecycle.retained import Retained, newest_retained
 from flinkglue.lifecycle.stop import stopped
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.lifecycle.way_back import way_back
@@ -105,7 +106,7 @@ def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) 
             savepoint_path=error.path,
         )
     kept = tx.once(
-        "kept_state", lambda: error.path or _told(tx, _kept_state(tx, plan["job_id"], view))
+        "kept_state", lambda: error.path or _told(tx, newest_retained(tx, plan["job_id"], view))
     )
     return _roll_back(tx, plan, str(error), kept)
 
@@ -115,35 +116,16 @@ def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
 
     def end() -> str | None:
         ended = tx.backend.cancel(plan["job_id"]) if plan["job_id"] else None
-        return _told(tx, _kept_state(tx, plan["job_id"], ended)) or plan["kept_state"]
+        tx.note_end(plan["job_id"], ended)
+        return _told(tx, newest_retained(tx, plan["job_id"], ended)) or plan["kept_state"]
 
     kept = tx.once("kept_state", end)
     tx.say(f"the old job {plan['job_id']} has ended; its newest retained state is {kept}")
     return kept
 
 
-class _Kept(NamedTuple):
-    """The newest state to go on from, or why nobody here can know it."""
-
-    path: str | None
-    unseen: str = ""
-
-
-def _kept_state(tx: Transaction, job_id: str, view: JobView | None) -> _Kept:
-    if view is not None or not job_id:
-        return _Kept(view.kept_state if view else None)
-    try:
-        newest = tx.backend.newest_checkpoint(job_id)
-    except CannotList as error:
-        # It may have a newer state than the one that it began with: that is for a person to name.
-        return _Kept(None, f"the checkpoints of job {job_id} are not known: {error}")
-    record = tx.record()
-    return _Kept(newest or (record.restored_from if record.job_id == job_id else None))
-
-
-def _told(tx: Transaction, kept: _Kept) -> str | None:
-    if kept.unseen:
-        tx.say(kept.unseen)
+def _told(tx: Transaction, kept: Retained) -> str | None:
+    tx.say(f"{'newest retained state' if kept.path else 'no retained state'}: {kept.told}")
     return kept.path
 
 
@@ -158,19 +140,20 @@ def _plan_stateless(tx: Transaction) -> dict[str, Any]:
 
 def _plan_last_state(tx: Transaction) -> dict[str, Any]:
     view = tx.current_job()
-    if view is not None and view.state == "FINISHED":
+    record = tx.journal.job_record_as_seen(tx.job_name)
+    if (view.state if view else record.ended_as) == "FINISHED":
         raise tx.refuse(
-            f"job {view.job_id} came to its own end, or was stopped with a savepoint",
+            f"job {view.job_id if view else record.job_id} came to its own end, or was stopped "
+            "with a savepoint",
             "START goes on from its newest savepoint; NEW runs it again.",
         )
     plan = _plan(tx, view)
     if not plan["kept_state"] and not plan["savepoint_path"]:
-        unseen = f"; {plan['unseen']}" if plan["unseen"] else ""
         raise tx.refuse(
-            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended"
-            f"{unseen}",
+            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended; "
+            f"{plan['unseen']}",
             f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
-            "directory, or name a savepoint or checkpoint with savepoint_path.",
+            "directory, or name the savepoint or checkpoint to go on from in savepoint.",
         )
     return plan
 
@@ -187,7 +170,7 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
         tx.say(f"{change.field}: {change.old} → {change.new}")
     tx.backend.check_jar(new_spec)
     back = way_back(tx, view, new_spec)
-    kept = _kept_state(tx, job_id, view)
+    kept = newest_retained(tx, job_id, view)
     return {
         "job_id": job_id,
         "spec": spec_document(new_spec),
@@ -196,5 +179,5 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
         "changes": [vars(change) for change in changes],
         "savepoint_path": tx.request.savepoint_path,
         "kept_state": kept.path,
-        "unseen": kept.unseen,
+        "unseen": "" if kept.path else kept.told,
     }

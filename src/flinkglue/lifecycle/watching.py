@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from flinkglue.lifecycle.health import Degraded, Verdict
-from flinkglue.lifecycle.journal import JournalStore
+from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, JobView, Outcome
 
 _WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
@@ -31,6 +31,17 @@ def is_wanted(store: JournalStore, job_name: str) -> bool:
     """Whether the job is meant to run; so it is until an action ended it."""
     document = store.read("wanted", job_name)
     return document is None or bool(document["wanted"])
+
+
+def remembered_end(journal: Journal, job_name: str) -> JobView | None:
+    """A job that ended by itself or by a person's hand, after its service forgot it; else None.
+
+    One that failed is to be brought back: that is not remembered here.
+    """
+    record = journal.job_record_as_seen(job_name)
+    if record.ended_as not in ("FINISHED", "CANCELED"):
+        return None
+    return JobView(record.job_id, job_name, record.ended_as)
 
 
 def should_relaunch(verdict: Verdict, view: JobView | None, when: Relaunch) -> bool:

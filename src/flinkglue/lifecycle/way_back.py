@@ -23,7 +23,7 @@ def way_back(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> WayBac
     Raises:
         Refused, InvalidInput: It is needed, and there is none.
     """
-    record = tx.record()
+    record = tx.journal.job_record_as_seen(tx.job_name)
     running = record.spec if view and view.job_id == record.job_id else None
     if view is None or not _is_needed(tx, view, running, new_spec):
         return WayBack()
@@ -50,12 +50,14 @@ def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec
 
 
 def _newest_good(tx: Transaction, view: JobView) -> WayBack:
-    record = tx.record()
+    record = tx.journal.job_record_as_seen(tx.job_name)
     if record.spec == record.way_back:
         return WayBack(record.way_back)
     if _runs_well(tx, view):
         tx.say(f"job {view.job_id} runs well by now: it is what a bad launch returns to")
-        tx.journal.save_job_record(replace(record, good_spec=record.spec))
+        tx.journal.save_job_record(
+            replace(record, good_spec=record.spec, ready_job_id=record.job_id)
+        )
         return WayBack(record.spec)
     good = record.way_back
     in_words = f"What ran well before it, {good.jar.name}," if good else ""

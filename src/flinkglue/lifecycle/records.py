@@ -1,0 +1,97 @@
+"""What the journal remembers of an intent and of a job, as values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One intent and how far it came.
+
+    Args:
+        intent: Who asked, for example ``<flow run id>:UPDATE:1``. A second try of a person has
+            another intent; a retry of the same run has the same.
+        action: What was asked.
+        job_name: Of which job.
+        facts: What was decided or learned, by name.
+        story: One line per decision.
+        outcome: How it ended; None while it has not.
+    """
+
+    intent: str
+    action: Action
+    job_name: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    story: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What is known of a job, over all its launches.
+
+    Args:
+        job_name: Its name.
+        job_id: The Flink job id of the newest launch; written before the launch is sent.
+        generation: How many launches there were.
+        spec: What the newest launch runs: what a form that is left empty asks for.
+        good_spec: The newest that was seen running for real: where a bad update returns to.
+        restored_from: The savepoint or checkpoint that the newest launch began with.
+        claimed: Whether Flink owns that since then, and deletes it.
+        ready_job_id: The newest launch that was seen running for real.
+        checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
+        ended_as: The terminal state that the newest launch was seen in; its service forgets it.
+    """
+
+    job_name: str
+    job_id: str = ""
+    generation: int = 0
+    spec: JobSpec | None = None
+    good_spec: JobSpec | None = None
+    restored_from: str | None = None
+    claimed: bool = False
+    ready_job_id: str = ""
+    checkpoint_path: str | None = None
+    ended_as: str = ""
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether the newest launch came to run, so that its state went on from its beginning."""
+        if self.ready_job_id:
+            return self.ready_job_id == self.job_id
+        return self.spec is not None and self.spec == self.good_spec
+
+    @property
+    def way_back(self) -> JobSpec | None:
+        """What a bad launch returns to; what runs now while nothing has run well yet."""
+        return self.good_spec or self.spec
+
+    def lasting(self) -> JobRecord:
+        """The same without what a launch asked for itself alone."""
+        return replace(
+            self,
+            spec=self.spec and self.spec.lasting(),
+            good_spec=self.good_spec and self.good_spec.lasting(),
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What somebody saw who does not own the job: apart from its record, which owners write.
+
+    Args:
+        job_id: Of which launch.
+        ran_well: Whether it was judged healthy once.
+        checkpoint_path: The newest checkpoint that was seen.
+        ended_as: The terminal state that it was seen in.
+    """
+
+    job_id: str
+    ran_well: bool = False
+    checkpoint_path: str | None = None
+    ended_as: str = ""

@@ -1,0 +1,115 @@
+"""The newest state that a job left, or why nobody can say which that is.
+
+Never an older one in its place: a person who wants that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from flinkglue.lifecycle.backend import CannotList, RetainedState
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.records import JobRecord
+from flinkglue.lifecycle.transaction import Transaction
+
+
+class Retained(NamedTuple):
+    """The newest state to go on from.
+
+    Args:
+        path: Where it lies; None: there is none, or nobody here can know it.
+        told: Which it is and how old, or why there is none and what there is instead.
+    """
+
+    path: str | None
+    told: str
+
+
+def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retained:
+    """The newest state of a Flink job, alive, ended or forgotten by its service.
+
+    Args:
+        job_id: The job.
+        view: What the service shows of it; None: it does not know it.
+    """
+    if not job_id:
+        return Retained(None, "no launch of it is known")
+    record = tx.journal.job_record_as_seen(tx.job_name)
+    savepoint = _newest_savepoint(tx, job_id)
+    try:
+        checkpoint = _checkpoint(tx, job_id, view, record)
+    except CannotList as error:
+        # It may be newer than all that is known here: that is for a person to name.
+        unseen = f"the checkpoints of job {job_id} are not known: {error}"
+        return Retained(None, _with_the_known(tx, unseen, savepoint, record))
+    if savepoint and _is_newer(savepoint, checkpoint, view):
+        return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}")
+    if checkpoint:
+        return Retained(checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}")
+    if path := _beginning(job_id, view, record):
+        return Retained(path, f"{path}, with which it began: it never came to run")
+    none = f"job {job_id} retained no checkpoint"
+    return Retained(None, _with_the_known(tx, none, savepoint, record))
+
+
+def _checkpoint(
+    tx: Transaction, job_id: str, view: JobView | None, record: JobRecord
+) -> RetainedState | None:
+    if view is not None:
+        path = view.kept_checkpoint
+        # One from before a failover has no time; all that was taken since then is newer.
+        return RetainedState(path, view.checkpoint_at or view.started_at) if path else None
+    is_recorded = record.job_id == job_id
+    settings: Mapping[str, str] = (
+        record.spec.flink_configuration if is_recorded and record.spec else {}
+    )
+    seen_path = record.checkpoint_path if is_recorded else None
+    return tx.backend.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
+
+
+def _newest_savepoint(tx: Transaction, job_id: str) -> RetainedState | None:
+    """Of this launch alone: one of an earlier launch may be of a branch that was given up."""
+    ours = [
+        savepoint for savepoint in tx.journal.savepoints(tx.job_name) if savepoint.job_id == job_id
+    ]
+    states = [RetainedState(savepoint.path, savepoint.taken_at) for savepoint in ours]
+    return max(states, key=lambda state: state.taken_at, default=None)
+
+
+def _is_newer(
+    savepoint: RetainedState, checkpoint: RetainedState | None, view: JobView | None
+) -> bool:
+    if checkpoint is not None:
+        return 0 < checkpoint.taken_at < savepoint.taken_at
+    # A live job has a newer state than its savepoint, which would be given up with it.
+    return view is None or view.is_terminal
+
+
+def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | None:
+    """What a launch that never came to run began with: the job has no newer state than that."""
+    if record.job_id != job_id or record.was_ready or record.claimed:
+        return None
+    if view is not None and view.completed_checkpoints:
+        return None
+    return record.restored_from
+
+
+def _with_the_known(
+    tx: Transaction, why: str, savepoint: RetainedState | None, record: JobRecord
+) -> str:
+    known = f"the savepoint {_aged(tx, savepoint)}" if savepoint else record.restored_from
+    return f"{why}. The newest state of it that is known is {known}" if known else why
+
+
+def _aged(tx: Transaction, state: RetainedState) -> str:
+    return f"{state.path}{_ago(tx.now() - state.taken_at) if state.taken_at else ''}"
+
+
+def _ago(seconds: float) -> str:
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
+    if minutes < 2:
+        return f", {max(seconds, 0):.0f} s old"
+    if hours < 2:
+        return f", {minutes:.0f} min old"
+    return f", {hours:.0f} h old" if days < 2 else f", {days:.0f} days old"
