@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -37,8 +38,8 @@ def subnet(subnet_id: str) -> str:
     )
 
 
-def answer(connections: int, target: str, body: str) -> Answer:
-    """What the service says to one request."""
+def answer_about(connections: int, target: str, body: str) -> Answer:
+    """What the services say to one request; EC2's have no target."""
     if not target:
         ids = [
             value
@@ -64,7 +65,9 @@ def answer(connections: int, target: str, body: str) -> Answer:
     return "application/x-amz-json-1.1", json.dumps(answered).encode()
 
 
-async def serve(connections: int, delay_seconds: float) -> None:
+async def serve(answer: Callable[[str, str], Answer], delay_seconds: float) -> None:
+    """Answer each request by its target and body, and print the port."""
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -75,14 +78,14 @@ async def serve(connections: int, delay_seconds: float) -> None:
                 }
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 await asyncio.sleep(delay_seconds)
-                kind, content = answer(connections, headers.get("x-amz-target", ""), body.decode())
+                kind, content = answer(headers.get("x-amz-target", ""), body.decode())
                 writer.write(
                     f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n"
                     f"Content-Length: {len(content)}\r\n\r\n".encode()
                     + content
                 )
                 await writer.drain()
-        except asyncio.IncompleteReadError:
+        except (asyncio.IncompleteReadError, ConnectionResetError):
             writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0, backlog=500)
@@ -92,4 +95,4 @@ async def serve(connections: int, delay_seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(serve(partial(answer_about, int(sys.argv[1])), float(sys.argv[2])))
