@@ -179,6 +179,13 @@ class HDInsightFlinkCluster(Block):
         """None: ARM writes savepoints where each job's savepoint.directory says."""
         return None
 
+    @property
+    def launch_seconds(self) -> float:
+        """How long after it was sent a launch may come to be seen."""
+        from flinkglue.azure.patience import ArmPatience
+
+        return ArmPatience().appears_within_seconds
+
     def get_jars(self) -> JarSource:
         """Where this cluster's job jars are read from."""
         return JarSource(self._storages().fetchers())

@@ -23,6 +23,7 @@ from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.sign_in import BearerToken
 
+_LEAST_LAUNCH_SECONDS = 60.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -187,6 +188,11 @@ class FlinkRestCluster(Block):
             verify=self._trusted() or True,
             timeout_seconds=self.timeout_seconds,
         )
+
+    @property
+    def launch_seconds(self) -> float:
+        """How long after it was sent a launch may come to be seen."""
+        return max(_LEAST_LAUNCH_SECONDS, self.timeout_seconds)
 
     def get_jars(self) -> JarSource:
         """Where this cluster's job jars are read from: local paths, https, S3 and Azure."""

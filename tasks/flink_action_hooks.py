@@ -96,6 +96,7 @@ def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) 
                 tell=logger.warning,
                 options=manner.options(cluster),
                 clock=clock,
+                settle_seconds=cluster.launch_seconds,
             )
             act(interrupted, parameters)
     except CANNOT_TELL as fault:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -37,6 +39,9 @@ _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(503, 504), ServiceUnavailable, "run again when the JobManager has a leader."),
     (range(500, 600), ServiceUnavailable, "see the JobManager's log, and run again later."),
 )
+_NO_ANSWER_WITHIN_FLINK = re.compile(
+    r"TimeoutException: (?:Invocation of \[|Ask timed out on \[|Recipient\[)"
+)
 # Flink answers 500 to a submit whose class or jar is missing: trying again does not help.
 _OF_A_SUBMIT = (
     CallFailed,
@@ -67,6 +72,15 @@ def call_failed(
         code=code,
         advice=advice,
     )
+
+
+def ran_out_of_time(text: str) -> str:
+    """The last cause, where it is that Flink's own parts did not answer each other in time.
+
+    What was asked of them goes on. A time-out in the job's own ``main()`` is another thing.
+    """
+    cause = last_cause(text)
+    return cause if cause and _NO_ANSWER_WITHIN_FLINK.search(cause) else ""
 
 
 def _named_in(text: str) -> tuple[str, type[CallFailed], str] | None:

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from flinkglue.errors import CallFailed, InDoubt, ServiceUnavailable
-from flinkglue.flink.failures import SERVICE, call_failed
+from flinkglue.flink.failures import SERVICE, call_failed, ran_out_of_time
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
 
 T = TypeVar("T")
@@ -114,12 +114,12 @@ class JobManagerWire:
             raise InDoubt(
                 SERVICE, operation, resource, f"no answer: {in_words(fault)}", advice=_LOOK_FIRST
             ) from fault
-        if answer.status_code in (502, 503, 504) and not _flink_errors(answer):
+        if no_verdict := _why_no_verdict(answer):
             raise InDoubt(
                 SERVICE,
                 operation,
                 resource,
-                "a gateway answered for Flink",
+                no_verdict,
                 status=answer.status_code,
                 advice=_LOOK_FIRST,
             )
@@ -172,6 +172,14 @@ class JobManagerWire:
 
 def _said(answer: httpx.Response) -> str:
     return "\n".join(_flink_errors(answer)) or answer.text
+
+
+def _why_no_verdict(answer: httpx.Response) -> str:
+    """Why an answer to a submit leaves open whether the job will run; empty when it does not."""
+    errors = _flink_errors(answer)
+    if not errors and (answer.status_code >= 500 or answer.status_code == 408):
+        return "a gateway answered for Flink"
+    return ran_out_of_time("\n".join(errors))
 
 
 def _flink_errors(answer: httpx.Response) -> list[str]:

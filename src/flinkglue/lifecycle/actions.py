@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeGuard
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import FlinkGlueError, JobFailed
+from flinkglue.errors import Conflict, FlinkGlueError, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle import inventory, start, stop, update
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal import JOURNAL, Journal
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Transaction
+from flinkglue.lifecycle.transaction import (
+    ActionOptions,
+    ActionRequest,
+    Refused,
+    Transaction,
+)
 
 _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
     Action.NEW: start.new,
@@ -73,11 +79,33 @@ def perform(
     )
     try:
         outcome = _acted(tx)
-    except FlinkGlueError:
+    except FlinkGlueError as error:
         if not tx.fact("plan"):
             journal.withdraw(tx.entry)
+        elif _is_of_the_service(error):
+            raise _not_ended(error) from error
         raise
     return journal.end(tx.entry, outcome)
+
+
+def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[Conflict]:
+    """Another operation was in the way of a call; not another intent, and nothing was refused."""
+    return (
+        isinstance(error, Conflict) and not isinstance(error, Refused) and error.service != JOURNAL
+    )
+
+
+def _not_ended(error: Conflict) -> ServiceUnavailable:
+    return ServiceUnavailable(
+        error.service,
+        error.operation,
+        error.resource,
+        error.reason,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        advice="The action has not ended: the same one goes on when the other operation is over.",
+    )
 
 
 def _acted(tx: Transaction) -> Outcome:

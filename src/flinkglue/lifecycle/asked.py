@@ -7,20 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.models import RESTORE_MODES, Action, Jar, JobSpec, RestoreMode
+from flinkglue.lifecycle.models import LAUNCHING, RESTORE_MODES, Action, Jar, JobSpec, RestoreMode
 from flinkglue.lifecycle.sensitive import check_no_secrets
 
 Identify = Callable[[str], Jar]
 """Reads the jar at an address, for its hash and size."""
 
-LAUNCHING = (
-    Action.NEW,
-    Action.START,
-    Action.UPDATE,
-    Action.STATELESS_UPDATE,
-    Action.LAST_STATE_UPDATE,
-    Action.RE_LAUNCH,
-)
 UPDATING = (Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE)
 _FROM_SAVEPOINT = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
 # Neither user and password nor a signature: addresses are written down, and shown.

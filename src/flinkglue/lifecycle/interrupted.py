@@ -10,11 +10,11 @@ from enum import StrEnum
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import Conflict, DeadlineExceeded
 from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.asked import LAUNCHING, AskedAction
+from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.carrying_out import carry_out
 from flinkglue.lifecycle.journal import Journal, JournalStore, spec_of
-from flinkglue.lifecycle.models import Action, Jar, JobView, Outcome
+from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
 from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.stop import savepoint, stopped
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused, Transaction
@@ -48,7 +48,8 @@ class Interrupted:
         tell: Takes a line for people.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
-        settle_seconds: How long to wait for a launch that was under way to be seen running.
+        settle_seconds: How long to wait for a launch that was under way to be seen running. A
+            launch may take as long as its service is waited for.
     """
 
     asked: AskedAction
@@ -101,6 +102,7 @@ class Interrupted:
 
     def _end_job(self, action: Action, entry: Entry | None) -> None:
         """Stop or cancel the job; an interrupted stop or cancellation is simply finished."""
+        unseen = ""
         try:
             if entry is not None and entry.action is action and _is_open(entry):
                 outcome = carry_out(
@@ -113,10 +115,16 @@ class Interrupted:
                     clock=self.clock,
                 )
             else:
-                self._settle(entry, action)
+                unseen = self._settle(entry, action)
                 outcome = self._perform(action)
         except Refused as refused:
-            self.tell(f"There was nothing to end: {refused.reason}")
+            if unseen:
+                self.tell(
+                    f"The launch {unseen} may still be under way, and could not be ended. Should "
+                    f"it show up, end it with CANCEL. {refused.reason}"
+                )
+            else:
+                self.tell(f"There was nothing to end: {refused.reason}")
             return
         note_wanted(self.store, outcome)
         for line in (*outcome.story, outcome.failure):
@@ -150,10 +158,14 @@ class Interrupted:
         else:
             self.tell(f"The savepoint that was under way is good: {path}")
 
-    def _settle(self, entry: Entry | None, action: Action) -> None:
-        """Wait for a launch that is on its way: what cannot be seen cannot be ended."""
+    def _settle(self, entry: Entry | None, action: Action) -> str:
+        """Wait for a launch that is on its way: what cannot be seen cannot be ended.
+
+        Returns:
+            The job id of a launch that was not seen in that time; empty when there is none.
+        """
         if entry is None or entry.action not in LAUNCHING or not _launched(entry):
-            return
+            return ""
 
         def is_there(view: JobView | None) -> bool:
             if view is None or view.is_terminal:
@@ -171,6 +183,9 @@ class Interrupted:
             )
         except DeadlineExceeded as late:
             self.tell(str(late))
+            if self._view() is None:
+                return self._journal.job_record(self.asked.job_name).job_id or "that was sent"
+        return ""
 
     def _give_up(self, entry: Entry) -> None:
         view = self._tell_of_job()

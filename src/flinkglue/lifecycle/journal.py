@@ -17,6 +17,9 @@ from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.records import Entry, JobRecord, Seen
 
+JOURNAL = "journal"
+"""What errors about an intent name as their service."""
+
 
 class JournalStore(Protocol):
     """JSON documents by kind and key, at most a few kilobytes each.
@@ -98,7 +101,7 @@ class Journal:
             if not entry.facts:
                 self._store.delete("intent", entry.intent)
             raise Conflict(
-                "journal",
+                JOURNAL,
                 entry.action,
                 f"job {entry.job_name}",
                 f"the intent {owner} has not ended",
@@ -147,7 +150,7 @@ class Journal:
         if claim is None or claim["intent"] != entry.intent:
             owner = claim["intent"] if claim else "nobody"
             raise Conflict(
-                "journal",
+                JOURNAL,
                 entry.action,
                 f"job {entry.job_name}",
                 f"the job now belongs to the intent {owner}",

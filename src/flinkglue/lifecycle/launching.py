@@ -25,18 +25,21 @@ def launch(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None)
     failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
     if _SPENT_ID not in failure:
         return failure
-    tx.say(f"the job id {launched_id(tx, label)} is spent: launching under the next one")
-    end_launched(tx, label)
+    spent = _id_of(tx, label)
+    tx.say(f"the job id {spent} is spent: launching under the next one")
+    _end(tx, spent)  # not the launch after it, which may run already when this is done again
     label = f"{label}_again"
     return tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
 
 
 def launched_id(tx: Transaction, label: str) -> str:
     """The Flink job id of a launch; empty when it was not made."""
-    for name in (f"{label}_again", label):
-        if known := tx.fact(f"{name}_job_id") or (tx.fact(f"{name}_launch") or {}).get("job_id"):
-            return str(known)
-    return ""
+    return _id_of(tx, f"{label}_again") or _id_of(tx, label)
+
+
+def _id_of(tx: Transaction, label: str) -> str:
+    known = tx.fact(f"{label}_job_id") or (tx.fact(f"{label}_launch") or {}).get("job_id")
+    return str(known or "")
 
 
 def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
@@ -53,7 +56,10 @@ def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
 
 def end_launched(tx: Transaction, label: str) -> None:
     """Make sure that nothing of a failed launch runs on."""
-    job_id = launched_id(tx, label)
+    _end(tx, launched_id(tx, label))
+
+
+def _end(tx: Transaction, job_id: str) -> None:
     ended = tx.backend.cancel(job_id) if job_id else None
     if ended is not None:
         tx.say(f"the launch {job_id} has ended as {ended.state}")

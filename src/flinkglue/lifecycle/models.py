@@ -36,6 +36,17 @@ class Action(StrEnum):
     RE_LAUNCH = "RE_LAUNCH"
 
 
+LAUNCHING = (
+    Action.NEW,
+    Action.START,
+    Action.UPDATE,
+    Action.STATELESS_UPDATE,
+    Action.LAST_STATE_UPDATE,
+    Action.RE_LAUNCH,
+)
+"""The actions that start a job."""
+
+
 @dataclass(frozen=True)
 class Jar:
     """A job jar, and how to know it again.

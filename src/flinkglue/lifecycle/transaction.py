@@ -12,7 +12,7 @@ from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.records import Entry, JobRecord
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -173,22 +173,41 @@ class Transaction:
             if view is None:
                 reason = f"there is no Flink job {self.request.job_id}"
                 raise self.refuse(reason, "Leave job_id out, or name one of the job list.")
+            self._refuse_beside_others(view)
             return view
         recorded = self.record().job_id
         view = self.backend.view(recorded) if recorded else None
         if view is not None:
             self.note_end(view.job_id, view)
-        live = [job for job in self.backend.find(self.job_name) if not job.is_terminal]
-        others = [job for job in live if job.job_id != recorded]
-        if view and not view.is_terminal:
-            others.insert(0, view)
-        if len(others) > 1:
-            ids = ", ".join(job.job_id for job in others)
+        live = self._live_jobs(view)
+        if len(live) > 1:
+            ids = ", ".join(job.job_id for job in live)
             advice = "Cancel all but one, or name the one that is meant with job_id."
-            raise self.refuse(f"{len(others)} live jobs have this name: {ids}", advice)
-        if not others or others[0] is view:
+            raise self.refuse(f"{len(live)} live jobs have this name: {ids}", advice)
+        if not live or live[0] is view:
             return view
-        return self.backend.view(others[0].job_id)
+        return self.backend.view(live[0].job_id)
+
+    def _live_jobs(self, recorded: JobView | None) -> list[JobView]:
+        """The live jobs of this name, the one that is on record first."""
+        found = [job for job in self.backend.find(self.job_name) if not job.is_terminal]
+        if recorded is None or recorded.is_terminal:
+            return found
+        return [recorded, *(job for job in found if job.job_id != recorded.job_id)]
+
+    def _refuse_beside_others(self, meant: JobView) -> None:
+        """A launch in the place of one job must not come beside another."""
+        if self.request.action not in LAUNCHING:
+            return
+        recorded = self.record().job_id
+        known = self.backend.view(recorded) if recorded else None
+        others = [job.job_id for job in self._live_jobs(known) if job.job_id != meant.job_id]
+        if others:
+            raise self.refuse(
+                f"job_id names {meant.job_id}, and another job of this name runs: "
+                f"{', '.join(others)}",
+                "Leave job_id out to act on that one, or CANCEL it first with its job_id.",
+            )
 
     def live_job(self) -> JobView:
         """The live job of this name.
