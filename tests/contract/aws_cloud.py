@@ -157,9 +157,12 @@ class AwsCloud:
     ) -> str:
         """A job; one without a script is not run as a process but only takes time."""
         location = self.script(script) if script else ""
+        is_run = script or "Command" in more
+        language = {} if is_run else {"--job-language": "scala"}  # a language that is not run here
         definition: dict[str, Any] = {
             "Role": ROLE,
-            "Command": {"Name": "glueetl" if script else "glueray", "ScriptLocation": location},
+            "Command": {"Name": "glueetl", "ScriptLocation": location},
+            "DefaultArguments": {**language, **more.pop("DefaultArguments", {})},
             "ExecutionProperty": {"MaxConcurrentRuns": 100},
             "WorkerType": "G.1X",
             "NumberOfWorkers": 2,

@@ -23,6 +23,11 @@ JOB_UPDATE = GLUE.shape_for("JobUpdate")
 COMMAND = {"Name": "glueetl", "ScriptLocation": "s3://bucket/script.py"}
 MINIMAL: dict[str, Any] = {"Role": ROLE, "Command": COMMAND}
 BY_WORKERS = {"WorkerType": "G.2X", "NumberOfWorkers": 4}
+FITTING: dict[str, tuple[str, str]] = {  # a command and a Glue version for types of worker
+    "Standard": ("glueetl", "2.0"),
+    "G.025X": ("gluestreaming", "3.0"),
+    "Z.2X": ("glueray", "4.0"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +100,22 @@ def definition_with(member: str) -> st.SearchStrategy[dict[str, Any]]:
         "Role": st.just(ROLE),
         "Command": st.just({**COMMAND, "PythonVersion": "3"}),
         "NumberOfWorkers": st.integers(2, 100),
+        "MaxCapacity": st.integers(2, 100).map(float),
+        "Timeout": st.integers(1, 10080),
+        "GlueVersion": st.sampled_from(["0.9", "1.0", "2.0", "3.0", "4.0", "5.0", "5.1"]),
     }
     value = special[member] if member in special else values(JOB_UPDATE.members[member])
     partner = BY_WORKERS if member in BY_WORKERS else {}
-    return value.map(lambda drawn: {**MINIMAL, **partner, member: drawn})
+    version = {"GlueVersion": "1.0" if member == "MaxCapacity" else "5.1"}
+
+    def definition(drawn: Any) -> dict[str, Any]:
+        fitting = {}
+        if member == "WorkerType" and drawn in FITTING:
+            command, glue_version = FITTING[drawn]
+            fitting = {"Command": {**COMMAND, "Name": command}, "GlueVersion": glue_version}
+        return {**MINIMAL, **partner, **version, **fitting, member: drawn}
+
+    return value.map(definition)
 
 
 @pytest.mark.parametrize("member", sorted(JOB_UPDATE.members))
@@ -154,8 +171,12 @@ def test_an_update_replaces_the_whole_definition_but_keeps_an_omitted_glue_versi
     ("definition", "max_capacity", "allocated_capacity"),
     [
         (BY_WORKERS, 8.0, 8),
-        ({"WorkerType": "G.025X", "NumberOfWorkers": 3}, 0.75, 0),
-        ({"MaxCapacity": 5.0}, 5.0, 5),
+        (
+            {"Command": {"Name": "gluestreaming"}, "WorkerType": "G.025X", "NumberOfWorkers": 3},
+            0.75,
+            0,
+        ),
+        ({"GlueVersion": "1.0", "MaxCapacity": 5.0}, 5.0, 5),
         ({}, 10.0, 10),
         ({"Command": {"Name": "pythonshell"}}, 0.0625, 0),
     ],

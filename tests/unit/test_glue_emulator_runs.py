@@ -340,23 +340,33 @@ def test_deleting_a_job_stops_its_runs(glue: Glue) -> None:
         ({}, ("G.1X", 2, 2.0)),
         ({"NumberOfWorkers": 8}, ("G.1X", 8, 8.0)),
         ({"WorkerType": "G.4X"}, ("G.4X", 2, 8.0)),
-        ({"MaxCapacity": 3.0}, (None, None, 3.0)),
     ],
 )
 def test_a_run_overrides_capacity(
     glue: Glue, overrides: dict[str, Any], shown: tuple[Any, ...]
 ) -> None:
-    """One of the two worker settings keeps the other; MaxCapacity replaces both."""
+    """One of the two worker settings keeps the other."""
     glue.job()
     run = glue.run(glue.start(**overrides))
     assert (run.get("WorkerType"), run.get("NumberOfWorkers"), run["MaxCapacity"]) == shown
+
+
+def test_a_runs_max_capacity_replaces_the_workers_of_an_old_job(glue: Glue) -> None:
+    """Glue 1.0 and older take either."""
+    glue.job(GlueVersion="1.0")
+    run = glue.run(glue.start(MaxCapacity=3.0))
+    assert (run.get("WorkerType"), run.get("NumberOfWorkers"), run["MaxCapacity"]) == (
+        None,
+        None,
+        3.0,
+    )
 
 
 @pytest.mark.parametrize(
     ("definition", "nodes"),
     [
         ({"NumberOfWorkers": 10, "WorkerType": "G.2X"}, 11),
-        ({"NumberOfWorkers": None, "WorkerType": None, "MaxCapacity": 4.5}, 6),
+        ({"NumberOfWorkers": None, "WorkerType": None, "GlueVersion": "1.0", "MaxCapacity": 5}, 6),
         ({"NumberOfWorkers": None, "WorkerType": None, "Command": {"Name": "pythonshell"}}, 1),
     ],
 )

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.demand import demand_of
+from flinkglue.glue.run_limits import WORKERS
 from flinkglue.glue.run_options import RunOptions, WorkerType
 
 EVERYTHING: dict[str, Any] = {
@@ -55,6 +56,8 @@ def test_nothing_is_sent_that_was_not_set() -> None:
         ({"timeout_minutes": 10081}, "timeout_minutes"),
         ({"worker_type": "G.1X", "number_of_workers": 1}, "number_of_workers"),
         ({"workers": 3}, "workers"),
+        ({"execution_role_session_policy": "hello"}, "(?s)session_policy.*give an IAM policy"),
+        ({"execution_role_session_policy": '["s3:*"]'}, "(?s)session_policy.*IAM policy"),
     ],
 )
 def test_what_glue_would_refuse_is_refused_by_name(given: dict[str, Any], said: str) -> None:
@@ -73,18 +76,48 @@ SPARK = {
 def test_the_need_for_addresses_follows_the_run() -> None:
     more = RunOptions(worker_type="G.1X", number_of_workers=9)
     assert demand_of(more.over(SPARK), extra_nodes=0).addresses == 9
-    by_capacity = {"Command": {"Name": "glueetl"}, "MaxCapacity": 10.0}
+    old = {"Command": {"Name": "glueetl"}, "GlueVersion": "1.0"}
+    by_capacity = {**old, "MaxCapacity": 10.0}
     assert demand_of(RunOptions(max_capacity=3).over(by_capacity), extra_nodes=0).addresses == 3
     assert demand_of(RunOptions().over(SPARK), extra_nodes=0).addresses == 2
+
+
+def job(command: str, version: str, **more: Any) -> dict[str, Any]:
+    return {"Command": {"Name": command}, "GlueVersion": version, **more}
+
+
+def on(worker_type: str, **more: Any) -> dict[str, Any]:
+    return {"worker_type": worker_type, "number_of_workers": 3, **more}
+
+
+PYTHON_SHELL = job("pythonshell", "3.0", MaxCapacity=0.0625)
+STREAMING = job("gluestreaming", "4.0", WorkerType="G.1X", NumberOfWorkers=2)
+RAY = job("glueray", "4.0", WorkerType="Z.2X", NumberOfWorkers=2)
+OLD = job("glueetl", "1.0", MaxCapacity=10.0)
+FLEXIBLE = {**SPARK, "ExecutionClass": "FLEX"}
+FLEX = {"execution_class": "FLEX"}
 
 
 @pytest.mark.parametrize(
     ("options", "job", "said"),
     [
         ({"max_capacity": 3}, SPARK, "run_options.max_capacity.*job with workers"),
-        ({"execution_class": "FLEX"}, {**SPARK, "GlueVersion": "2.0"}, "Glue 3.0 or newer"),
-        ({"execution_class": "FLEX"}, {**SPARK, "WorkerType": "G.8X"}, "G.1X or G.2X"),
-        ({"execution_class": "FLEX"}, {**SPARK, "Command": {"Name": "gluestreaming"}}, "Spark"),
+        ({"max_capacity": 3}, job("glueetl", "2.0"), "run_options.max_capacity.*set worker_type"),
+        ({"max_capacity": 3}, job("glueray", "4.0"), "run_options.max_capacity.*set worker_type"),
+        ({"max_capacity": 7}, PYTHON_SHELL, "max_capacity.*0.0625 or 1 for a Python shell"),
+        ({"max_capacity": 1}, OLD, "run_options.max_capacity.*from 2 to 100"),
+        ({"max_capacity": 2.5}, OLD, "run_options.max_capacity.*a whole number"),
+        (on("G.1X"), PYTHON_SHELL, "run_options.worker_type.*Python shell job has no workers"),
+        (on("Z.2X"), SPARK, r"worker_type.*G.1X, G.2X, G.4X, G.8X \(Z.2X is for Ray jobs\)"),
+        (on("G.025X"), SPARK, "worker_type.*for Spark streaming jobs of Glue 3.0 or newer"),
+        (on("Standard"), SPARK, "worker_type.*for Spark and Spark streaming jobs older than"),
+        (on("G.4X"), job("glueetl", "2.0"), "worker_type.*Standard, G.1X, G.2X"),
+        (on("G.1X"), RAY, "run_options.worker_type.*Z.2X"),
+        (on("G.8X"), FLEXIBLE, "run_options.worker_type.*G.1X or G.2X for a job that runs with"),
+        (FLEX, {**SPARK, "GlueVersion": "2.0"}, "Glue 3.0 or newer"),
+        (FLEX, {**SPARK, "WorkerType": "G.8X"}, "G.1X or G.2X"),
+        (FLEX, STREAMING, "run_options.execution_class.*FLEX for Spark jobs"),
+        (FLEX, PYTHON_SHELL, "run_options.execution_class"),
     ],
 )
 def test_what_the_job_does_not_take_is_refused_before_it_is_written(
@@ -94,5 +127,43 @@ def test_what_the_job_does_not_take_is_refused_before_it_is_written(
         RunOptions(**options).over(job)
 
 
-def test_a_job_that_takes_flex_gets_it() -> None:
-    assert RunOptions(execution_class="FLEX").over(SPARK)["ExecutionClass"] == "FLEX"
+@pytest.mark.parametrize(
+    ("options", "job"),
+    [
+        (FLEX, SPARK),
+        (FLEX, job("glueetl", "3.0")),
+        (on("G.2X"), FLEXIBLE),
+        (on("G.8X", execution_class="STANDARD"), FLEXIBLE),
+        (on("G.8X"), STREAMING),
+        (on("G.025X"), STREAMING),
+        (on("Standard"), job("glueetl", "2.0")),
+        (on("G.1X"), OLD),
+        (on("Z.2X"), RAY),
+        ({"max_capacity": 0.0625}, PYTHON_SHELL),
+        ({"max_capacity": 1}, PYTHON_SHELL),
+        ({"max_capacity": 100}, OLD),
+        ({"timeout_minutes": 10_080}, RAY),
+    ],
+)
+def test_what_the_job_takes_is_not_refused(options: dict[str, Any], job: dict[str, Any]) -> None:
+    given = RunOptions(**options)
+    assert given.over(job) == {**job, **given.parameters()}
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {**SPARK, "Command": {"Name": "gluequantum"}},
+        {**SPARK, "GlueVersion": "next.0"},
+        {**SPARK, "WorkerType": "R.2X"},
+        {**SPARK, "GlueVersion": "6.0"},
+    ],
+)
+def test_what_is_not_known_of_a_job_is_left_to_glue(newer: dict[str, Any]) -> None:
+    """A newer command, version or type of worker is no reason to refuse a run."""
+    assert RunOptions(execution_class="FLEX").over(newer)["ExecutionClass"] == "FLEX"
+    assert RunOptions(**on("G.2X")).over(newer)["NumberOfWorkers"] == 3
+
+
+def test_every_worker_type_is_in_the_table() -> None:
+    assert set(WORKERS) == set(get_args(WorkerType))

@@ -22,7 +22,7 @@ from localcloud.wire import Environ, request_detail
 Handler = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 DESCRIPTIONS = {
-    "CreateJob": "stores every field; unknown connections are refused",
+    "CreateJob": "stores every field; refuses what such a job cannot have",
     "UpdateJob": "replaces the definition; overlapping updates of a job are refused",
     "GetJob": "with the defaults and the computed MaxCapacity and AllocatedCapacity",
     "GetJobs": "by name, 100 a page",

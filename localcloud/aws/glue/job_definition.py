@@ -7,9 +7,14 @@ from typing import Any
 
 from localcloud.aws.glue.capacity import is_python_shell, max_capacity
 from localcloud.aws.glue.errors import invalid_input
+from localcloud.aws.glue.job_kinds import (
+    check_kind,
+    check_max_capacity,
+    glue_version,
+    major_version,
+)
 
 _LEAST_WORKERS = 2
-DEFAULT_GLUE_VERSION = "0.9"
 
 
 def check_capacity(definition: Mapping[str, Any]) -> None:
@@ -38,8 +43,31 @@ def check_capacity(definition: Mapping[str, Any]) -> None:
         )
 
 
-def check_definition(definition: Mapping[str, Any]) -> None:
+def check_run(definition: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+    """Refuse what Glue refuses in StartJobRun.
+
+    Args:
+        definition: The job's definition with the run's own settings over it.
+        request: The run's own settings.
+
+    Raises:
+        GlueError: ``InvalidInputException``.
+    """
+    check_capacity(definition)
+    check_kind(definition)
+    if "MaxCapacity" in request:
+        check_max_capacity(definition)
+
+
+def check_definition(
+    definition: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> None:
     """Refuse what Glue refuses in CreateJob and UpdateJob.
+
+    Args:
+        definition: What is to be stored.
+        before: What is stored. The MaxCapacity that GetJob shows of it may be sent back, whatever
+            kind of job it is.
 
     Raises:
         GlueError: ``InvalidInputException``.
@@ -51,6 +79,11 @@ def check_definition(definition: Mapping[str, Any]) -> None:
     if "Connections" in definition and not connection_names(definition):
         raise invalid_input("Connection list should not be empty.")
     check_capacity(definition)
+    check_kind(definition)
+    if "MaxCapacity" in definition and (
+        before is None or definition["MaxCapacity"] != max_capacity(before)
+    ):
+        check_max_capacity(definition)
 
 
 def connection_names(definition: Mapping[str, Any]) -> list[str]:
@@ -61,7 +94,6 @@ def connection_names(definition: Mapping[str, Any]) -> list[str]:
 def described(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The definition with the defaults and the computed fields that GetJob shows."""
     capacity = max_capacity(definition)
-    version = definition.get("GlueVersion", DEFAULT_GLUE_VERSION)
     return {
         "JobMode": "SCRIPT",
         "JobRunQueuingEnabled": False,
@@ -70,7 +102,7 @@ def described(definition: Mapping[str, Any]) -> dict[str, Any]:
         "Timeout": default_timeout_minutes(definition),
         **({} if is_python_shell(definition) else {"ExecutionClass": "STANDARD"}),
         **definition,
-        "GlueVersion": version,
+        "GlueVersion": glue_version(definition),
         "MaxCapacity": capacity,
         "AllocatedCapacity": int(capacity),
     }
@@ -78,5 +110,4 @@ def described(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 def default_timeout_minutes(definition: Mapping[str, Any]) -> int:
     """The Timeout of a job that sets none: shorter from Glue 5.0 on."""
-    major = definition.get("GlueVersion", DEFAULT_GLUE_VERSION).split(".", 1)[0]
-    return 480 if major.isdigit() and int(major) >= 5 else 2880
+    return 480 if major_version(definition) >= 5 else 2880

@@ -14,11 +14,8 @@ from localcloud.aws.glue.capacity import (
     max_capacity,
     nodes,
 )
-from localcloud.aws.glue.job_definition import (
-    DEFAULT_GLUE_VERSION,
-    connection_names,
-    default_timeout_minutes,
-)
+from localcloud.aws.glue.job_definition import connection_names, default_timeout_minutes
+from localcloud.aws.glue.job_kinds import glue_version
 from localcloud.aws.glue.placement import Placement
 from localcloud.aws.network import Address
 
@@ -117,7 +114,7 @@ class JobRun:
             "ExecutionTime": int(self.execution_seconds(now)),
             "Timeout": self.timeout_minutes,
             "LogGroupName": "/aws-glue/jobs",
-            "GlueVersion": self.definition.get("GlueVersion", DEFAULT_GLUE_VERSION),
+            "GlueVersion": glue_version(self.definition),
             **{key: self.definition[key] for key in _TAKEN_OVER if key in self.definition},
             "MaxCapacity": capacity,
             "AllocatedCapacity": int(capacity),

@@ -125,9 +125,12 @@ class Jobs:
 
     def _begin_update(self, name: str, definition: Mapping[str, Any]) -> None:
         with self._timeline.lock:
-            if name not in self._jobs:
+            job = self._jobs.get(name)
+            if job is None:
                 raise _job_not_found(name)
-            check_definition(definition)
+            # An omitted GlueVersion stays as it was.
+            kept = {key: job[key] for key in ("GlueVersion",) if key in job}
+            check_definition({**kept, **definition}, before=job)
             missing = self._missing_connections(definition)
             if missing:
                 raise entity_not_found(f"Connection {missing[0]} not found.")

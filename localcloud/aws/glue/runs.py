@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localcloud.aws.glue.errors import GlueError, entity_not_found, invalid_input
-from localcloud.aws.glue.job_definition import check_capacity, described
+from localcloud.aws.glue.job_definition import check_run, described
 from localcloud.aws.glue.job_run import JobRun, first_run_id, new_job_run, newest_first
 from localcloud.aws.glue.jobs import Jobs
 from localcloud.aws.glue.paging import page
@@ -49,7 +49,7 @@ class Runs:
             run = new_job_run(
                 definition, request, self._timeline.now(), self._settings.nodes_beside_workers
             )
-            check_capacity(run.definition)
+            check_run(run.definition, request)
             self._follow_previous(run, request.get("JobRunId"))
             most = described(definition)["ExecutionProperty"].get("MaxConcurrentRuns", 1)
             if self._slots_taken(job_name) >= most and not run.definition.get(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.run_limits import FLEX_WORKERS, check_run
 
 WorkerType = Literal["Standard", "G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "Z.2X"]
-FLEX_WORKERS = ("G.1X", "G.2X")
-_FLEX_JOBS = f"FLEX for Spark jobs of Glue 3.0 or newer on {' or '.join(FLEX_WORKERS)} workers"
 
 
 class RunOptions(BaseModel):
@@ -73,6 +73,13 @@ class RunOptions(BaseModel):
             raise ValueError(f"worker_type: with FLEX one of {', '.join(FLEX_WORKERS)}")
         return self
 
+    @field_validator("execution_role_session_policy")
+    @classmethod
+    def _is_a_policy(cls, policy: str | None) -> str | None:
+        if policy is not None and not isinstance(_parsed(policy), dict):
+            raise ValueError('give an IAM policy as JSON, for example {"Version": "2012-10-17", …}')
+        return policy
+
     def parameters(self) -> dict[str, Any]:
         """What is set, as StartJobRun takes it."""
         delay = self.notify_delay_minutes
@@ -98,13 +105,14 @@ class RunOptions(BaseModel):
         if self.max_capacity is not None and job.get("NumberOfWorkers"):
             allowed = "nothing for a job with workers; set worker_type and number_of_workers"
             raise InvalidInput("run_options.max_capacity", self.max_capacity, allowed)
-        run = {**job, **self.parameters()}
-        if self.execution_class == "FLEX" and not _takes_flex(run):
-            raise InvalidInput("run_options.execution_class", "FLEX", _FLEX_JOBS)
+        given = self.parameters()
+        run = {**job, **given}
+        check_run(run, given)
         return run
 
 
-def _takes_flex(run: Mapping[str, Any]) -> bool:
-    command = (run.get("Command") or {}).get("Name")
-    major = str(run.get("GlueVersion") or "0").partition(".")[0]
-    return command == "glueetl" and int(major) >= 3 and run.get("WorkerType") in FLEX_WORKERS
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

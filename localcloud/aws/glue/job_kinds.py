@@ -1,0 +1,123 @@
+"""What each kind of job may have, by its command and Glue version.
+
+https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html tells the rules. Where the words
+of a refusal are publicly known they are used: those about workers of a Python shell job, about a
+worker type and a Glue version, and about a Glue version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from localcloud.aws.glue.errors import invalid_input
+
+SPARK = ("glueetl", "gluestreaming")
+COMMANDS = (*SPARK, "pythonshell", "glueray")
+GLUE_VERSIONS = ("0.9", "1.0", "2.0", "3.0", "4.0", "5.0", "5.1")
+DEFAULT_GLUE_VERSION = "5.1"
+MOST_TIMEOUT_MINUTES = 10_080
+PYTHON_SHELL_DPU = (0.0625, 1.0)
+LEAST_SPARK_DPU, MOST_SPARK_DPU = 2, 100
+FLEX_WORKER_TYPES = ("G.1X", "G.2X")
+
+
+class Workers(NamedTuple):
+    """Which jobs a type of worker is for: their commands, and the first and last major version."""
+
+    commands: tuple[str, ...]
+    first_major: int = 0
+    last_major: int = 99
+
+
+WORKERS = {
+    "Standard": Workers(SPARK, last_major=2),
+    "G.025X": Workers(("gluestreaming",), first_major=3),
+    "G.1X": Workers(SPARK),
+    "G.2X": Workers(SPARK),
+    "G.4X": Workers(SPARK, first_major=3),
+    "G.8X": Workers(SPARK, first_major=3),
+    "Z.2X": Workers(("glueray",)),
+}
+
+
+def glue_version(definition: Mapping[str, Any]) -> str:
+    """The job's Glue version, or the one that Glue takes when a job names none."""
+    return str(definition.get("GlueVersion", DEFAULT_GLUE_VERSION))
+
+
+def major_version(definition: Mapping[str, Any]) -> int:
+    """The first number of the Glue version, which is one of those above."""
+    return int(glue_version(definition).split(".", 1)[0])
+
+
+def check_kind(definition: Mapping[str, Any]) -> None:
+    """Refuse what this kind of job does not take, but for MaxCapacity.
+
+    Raises:
+        GlueError: ``InvalidInputException``.
+    """
+    command = _command(definition)
+    if command not in COMMANDS:
+        raise invalid_input(f"Command name should be one of: {', '.join(COMMANDS)}.")
+    if glue_version(definition) not in GLUE_VERSIONS:
+        raise invalid_input(f"Given GlueVersion [{glue_version(definition)}] is not valid")
+    if definition.get("Timeout", 0) > MOST_TIMEOUT_MINUTES:
+        raise invalid_input(f"Timeout should not exceed {MOST_TIMEOUT_MINUTES} minutes.")
+    if "WorkerType" in definition:
+        _check_workers(command, definition)
+    if definition.get("ExecutionClass") == "FLEX":
+        _check_flex(command, definition)
+
+
+def check_max_capacity(definition: Mapping[str, Any]) -> None:
+    """Refuse a MaxCapacity that this kind of job does not take.
+
+    Raises:
+        GlueError: ``InvalidInputException``.
+    """
+    command, capacity = _command(definition), definition["MaxCapacity"]
+    if command == "pythonshell":
+        if capacity not in PYTHON_SHELL_DPU:
+            raise invalid_input("Max Capacity of a pythonshell job should be 0.0625 or 1.")
+        return
+    if command == "glueray" or major_version(definition) >= 2:
+        raise invalid_input(
+            "Max Capacity is not supported for this job. Please set Worker Type and Number of "
+            "Workers."
+        )
+    if capacity != int(capacity) or not LEAST_SPARK_DPU <= capacity <= MOST_SPARK_DPU:
+        raise invalid_input(
+            f"Max Capacity should be a whole number from {LEAST_SPARK_DPU} to {MOST_SPARK_DPU}."
+        )
+
+
+def _command(definition: Mapping[str, Any]) -> str:
+    return str(definition.get("Command", {}).get("Name"))
+
+
+def _check_workers(command: str, definition: Mapping[str, Any]) -> None:
+    worker_type = definition["WorkerType"]
+    if command == "pythonshell":
+        raise invalid_input("Worker Type is not supported for Job Command pythonshell")
+    workers = WORKERS[worker_type]
+    if command not in workers.commands:
+        raise invalid_input(f"Worker type {worker_type} is not supported for Job Command {command}")
+    if command == "glueray":
+        return
+    if not workers.first_major <= major_version(definition) <= workers.last_major:
+        version = glue_version(definition)
+        raise invalid_input(
+            f"Worker type {worker_type} is not supported for Glue Version {version}"
+        )
+
+
+def _check_flex(command: str, definition: Mapping[str, Any]) -> None:
+    if command != "glueetl" or major_version(definition) < 3:
+        raise invalid_input(
+            "Execution Class FLEX is only supported for Job Command glueetl and Glue Version 3.0 "
+            "or later."
+        )
+    if definition.get("WorkerType", "G.1X") not in FLEX_WORKER_TYPES:
+        types = " and ".join(FLEX_WORKER_TYPES)
+        raise invalid_input(f"Execution Class FLEX is only supported for Worker Types {types}.")

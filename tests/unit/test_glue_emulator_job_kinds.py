@@ -1,0 +1,118 @@
+"""What the local Glue refuses by a job's command and Glue version, as the API's pages tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localcloud.aws.glue.errors import GlueError
+from localcloud.aws.glue.job_kinds import COMMANDS, GLUE_VERSIONS, WORKERS
+from localcloud.aws.glue.validation import glue_model
+from tests.unit.test_glue_emulator_runs import WHOLE, Glue
+
+
+@pytest.fixture
+def glue() -> Glue:
+    return Glue()
+
+
+def job(command: str, version: str, **more: Any) -> dict[str, Any]:
+    return {"Role": "role", "Command": {"Name": command}, "GlueVersion": version, **more}
+
+
+def workers(worker_type: str) -> dict[str, Any]:
+    return {"WorkerType": worker_type, "NumberOfWorkers": 2}
+
+
+ACCEPTED = [
+    job("glueetl", "5.1"),
+    job("glueetl", "0.9", MaxCapacity=2.0),
+    job("glueetl", "1.0", MaxCapacity=100.0),
+    job("gluestreaming", "1.0", MaxCapacity=10.0),
+    job("glueetl", "2.0", **workers("Standard")),
+    job("glueetl", "0.9", **workers("G.1X")),
+    job("glueetl", "5.0", **workers("G.8X"), Timeout=10_080),
+    job("gluestreaming", "4.0", **workers("G.025X")),
+    job("gluestreaming", "4.0", **workers("G.4X")),
+    job("glueray", "4.0", **workers("Z.2X")),
+    job("pythonshell", "3.0", MaxCapacity=0.0625),
+    job("pythonshell", "1.0", MaxCapacity=1.0),
+    job("glueetl", "3.0", **workers("G.2X"), ExecutionClass="FLEX"),
+    job("glueetl", "4.0", ExecutionClass="FLEX"),
+]
+REFUSED = [
+    (job("nonsense", "5.1"), "Command name should be one of: glueetl"),
+    (job("glueetl", "99.9"), "Given GlueVersion [99.9] is not valid"),
+    (job("glueetl", "5.1", Timeout=10_081), "Timeout should not exceed 10080"),
+    (job("pythonshell", "3.0", **workers("G.1X")), "Worker Type is not supported for Job Command"),
+    (job("pythonshell", "3.0", MaxCapacity=7.0), "should be 0.0625 or 1"),
+    (job("pythonshell", "3.0", ExecutionClass="FLEX"), "only supported for Job Command glueetl"),
+    (job("glueetl", "4.0", **workers("Z.2X")), "Worker type Z.2X is not supported for Job Command"),
+    (job("glueetl", "4.0", **workers("G.025X")), "G.025X is not supported for Job Command glueetl"),
+    (job("gluestreaming", "2.0", **workers("G.025X")), "not supported for Glue Version 2.0"),
+    (job("glueetl", "2.0", **workers("G.4X")), "G.4X is not supported for Glue Version 2.0"),
+    (job("glueetl", "4.0", **workers("Standard")), "Standard is not supported for Glue Version"),
+    (job("glueray", "4.0", **workers("G.1X")), "G.1X is not supported for Job Command glueray"),
+    (job("glueray", "4.0", MaxCapacity=2.0), "Max Capacity is not supported"),
+    (job("glueetl", "2.0", MaxCapacity=20.0), "Max Capacity is not supported"),
+    (job("glueetl", "1.0", MaxCapacity=1.0), "whole number from 2 to 100"),
+    (job("glueetl", "1.0", MaxCapacity=2.5), "whole number from 2 to 100"),
+    (job("glueetl", "2.0", **workers("G.1X"), ExecutionClass="FLEX"), "Glue Version 3.0 or later"),
+    (job("glueetl", "4.0", **workers("G.8X"), ExecutionClass="FLEX"), "Worker Types G.1X and G.2X"),
+]
+
+
+def test_every_worker_type_and_command_has_a_rule() -> None:
+    assert set(WORKERS) == set(glue_model().shape_for("WorkerType").enum)
+    told = glue_model().shape_for("JobCommand").members["Name"].documentation
+    assert all(f"<code>{command}</code>" in told for command in COMMANDS)
+
+
+@pytest.mark.parametrize("definition", ACCEPTED)
+def test_what_the_documents_allow_is_taken(glue: Glue, definition: dict[str, Any]) -> None:
+    glue.jobs.create({"Name": "job", **definition})
+    glue.jobs.update({"JobName": "job", "JobUpdate": definition})
+    assert glue.start()
+
+
+@pytest.mark.parametrize(("definition", "text"), REFUSED)
+def test_what_the_documents_exclude_is_refused_on_every_way_in(
+    glue: Glue, definition: dict[str, Any], text: str
+) -> None:
+    """CreateJob and UpdateJob; and StartJobRun, where a run may have it."""
+    with pytest.raises(GlueError) as created:
+        glue.jobs.create({"Name": "job", **definition})
+    assert (created.value.code, text in created.value.message) == ("InvalidInputException", True)
+    command, version = definition["Command"]["Name"], definition["GlueVersion"]
+    glue.jobs.create({"Name": "job", **job("glueetl", "5.1")})
+    with pytest.raises(GlueError) as updated:
+        glue.jobs.update({"JobName": "job", "JobUpdate": definition})
+    assert updated.value.message == created.value.message
+    if command not in COMMANDS or version not in GLUE_VERSIONS:
+        return
+    glue.jobs.delete({"JobName": "job"})
+    glue.jobs.create({"Name": "job", **job(command, version)})
+    own = {k: v for k, v in definition.items() if k not in ("Role", "Command", "GlueVersion")}
+    with pytest.raises(GlueError) as started:
+        glue.start(**own)
+    assert started.value.message == created.value.message
+
+
+def test_a_job_without_a_glue_version_gets_the_newest(glue: Glue) -> None:
+    glue.jobs.create({"Name": "job", **WHOLE})
+    shown = glue.jobs.get({"JobName": "job"})["Job"]
+    assert (shown["GlueVersion"], shown["Timeout"]) == ("5.1", 480)
+    assert glue.run(glue.start())["GlueVersion"] == "5.1"
+
+
+def test_the_capacity_that_get_job_shows_may_be_sent_back(glue: Glue) -> None:
+    """Who changes one field of a job sends all others as they were."""
+    definition = {"Role": "role", "Command": {"Name": "glueetl"}}
+    glue.jobs.create({"Name": "job", **definition})
+    shown = glue.jobs.get({"JobName": "job"})["Job"]
+    same = {**definition, "MaxCapacity": shown["MaxCapacity"]}
+    glue.jobs.update({"JobName": "job", "JobUpdate": same})
+    assert glue.start()
+    with pytest.raises(GlueError, match="Max Capacity"):
+        glue.jobs.update({"JobName": "job", "JobUpdate": {**definition, "MaxCapacity": 20.0}})
