@@ -218,8 +218,7 @@ def glue_vpc_failover(
         if is_recorded(attempts, number):
             attempt = run_glue_job(credentials, request, None, follow_logs)
         else:
-            failed = policy.failed_connections(attempts)
-            attempt = _new_attempt(credentials, request, wanted, attempts, failed, follow_logs)
+            attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break
@@ -234,15 +233,16 @@ def _new_attempt(
     request: RunRequest,
     wanted: Wanted,
     attempts: list[Attempt],
-    failed: list[str],
+    policy: RetryPolicy,
     follow_logs: bool,
 ) -> Attempt:
     """Choose and run; when the job has no slot, wait for one and choose again."""
+    failed, kept = policy.failed_connections(attempts), policy.kept_order(attempts)
     for refusals in count(1):
-        ranking = prioritize_connections(credentials, request, wanted, failed)
+        ranking = prioritize_connections(credentials, request, wanted, failed, kept)
         if ranking is not None:
             show_ranking(ranking, request, wanted.shortage)
-            tell_of_choice(ranking, request, attempts)
+            tell_of_choice(ranking, request, policy.moved_from(attempts))
             attempt = run_glue_job(credentials, request, ranking, follow_logs)
             if attempt is not None:
                 return attempt

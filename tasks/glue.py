@@ -119,6 +119,7 @@ def prioritize_connections(
     request: RunRequest,
     wanted: Wanted,
     failed_connections: list[str] | None = None,
+    kept: Ranking | None = None,
 ) -> Ranking | None:
     """Order the connections by what their subnets have free now, and promise the run its addresses.
 
@@ -129,6 +130,7 @@ def prioritize_connections(
         request: What is to be run; the addresses are promised to its key.
         wanted: The candidates and how to choose.
         failed_connections: Those that failed, the earliest first; they go last.
+        kept: The order of the attempt before, to be kept as long as nothing speaks against it.
     """
     log = get_run_logger()
     with server_records() as records, telling_when_nothing_fits(request):
@@ -139,6 +141,7 @@ def prioritize_connections(
                 coordination_on_server(records),
                 request=request,
                 failed=failed_connections or [],
+                kept=kept,
                 log=log,
             )
         except NoSlot as no_slot:

@@ -22,13 +22,13 @@ from flinkglue.glue.sweep import SweptRun
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
 
 
-def tell_of_choice(ranking: Ranking, request: RunRequest, attempts: Sequence[Attempt]) -> None:
+def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | None) -> None:
     """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
 
     Args:
         ranking: The choice.
         request: The attempt that it was made for.
-        attempts: Those before it.
+        moved_from: The attempt before it, if its failure asked for another connection.
     """
     expected = ranking.expected.connection_name if ranking.expected else None
     chosen = {
@@ -40,19 +40,18 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, attempts: Sequence[Att
         "order": ranking.connection_names,
     }
     _tell("selected", request.job_name, chosen, connection=expected)
-    failed = attempts[-1] if attempts else None
-    if failed and failed.failure and failed.connection_name != expected:
+    if moved_from and moved_from.connection_name != expected:
         moved = {
             "attempt": request.number,
-            "from_connection_name": failed.connection_name,
+            "from_connection_name": moved_from.connection_name,
             "to_connection_name": expected,
-            **_failure(failed),
+            **_failure(moved_from),
         }
         _tell(
             "failed-over",
             request.job_name,
             moved,
-            **{"connection": expected, "failed-connection": failed.connection_name},
+            **{"connection": expected, "failed-connection": moved_from.connection_name},
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -100,6 +102,35 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     related = {each["prefect.resource.role"]: each for each in moved["related"]}
     assert related["connection"]["prefect.resource.id"] == "glue-connection.b"
     assert related["failed-connection"]["prefect.resource.id"] == "glue-connection.a"
+
+
+def test_a_run_that_needs_time_keeps_its_order_and_does_not_fail_over(
+    cloud: AwsCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The strategy would have another order each time it is asked."""
+    asked: list[int] = []
+
+    def restless(connections: list[dict[str, Any]]) -> list[str]:
+        asked.append(len(connections))
+        return sorted((c["name"] for c in connections), reverse=len(asked) % 2 == 0)
+
+    module = ModuleType("restless_strategy")
+    module.restless = restless  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    cloud.two_connections()
+    cloud.job()
+    quota = "Exceeded maximum concurrent compute capacity"
+    cloud.fault("fail-next-runs", job_name="job", times=2, error_message=quota)
+    state = run(strategy="restless_strategy:restless")
+    assert isinstance(state.result(raise_on_failure=False), JobFailed)
+    assert len(asked) == 2
+    told = events(state, "glue-job.exhausted")
+    assert [event["event"] for event in told] == [
+        "glue-job.selected",
+        "glue-job.selected",
+        "glue-job.exhausted",
+    ]
+    assert [event["payload"]["order"] for event in told[:2]] == [["a", "b"], ["a", "b"]]
 
 
 def automation() -> AutomationCore:

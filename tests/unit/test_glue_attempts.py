@@ -18,7 +18,7 @@ from flinkglue.glue.attempts import (
 )
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import Failure
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import JobRun, Ranking
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -168,6 +168,23 @@ def test_the_published_behaviour_moves_on_from_a_broken_script_too() -> None:
     attempts = [failed(1), failed(2, FailureClass.WAIT), failed(3, FailureClass.STOP)]
     assert published.failed_connections(attempts) == ["subnet-1", "subnet-3"]
     assert [published.moves_on(attempt) for attempt in attempts] == [True, False, True]
+
+
+def test_an_attempt_moves_only_from_a_connection_that_failed() -> None:
+    assert TWICE.moved_from([]) is None
+    assert TWICE.moved_from([failed(1, FailureClass.WAIT)]) is None
+    assert TWICE.moved_from([failed(1, FailureClass.STOP)]) is None
+    assert TWICE.moved_from([failed(1), failed(2)]) == failed(2)
+    assert TWICE.moved_from([replace(failed(1), connection_name=None)]) is None
+
+
+def test_the_order_is_kept_only_when_its_connection_is_not_to_blame() -> None:
+    ranking = Ranking("random", 7, 4, ())
+    waited = replace(failed(1, FailureClass.WAIT), ranking=ranking)
+    assert TWICE.kept_order([]) is None
+    assert TWICE.kept_order([waited]) is ranking
+    assert TWICE.kept_order([replace(failed(1), ranking=ranking)]) is None
+    assert TWICE.kept_order([failed(1, FailureClass.WAIT)]) is None, "adopted: not known"
 
 
 def test_when_nobody_here_is_to_blame_there_is_a_pause() -> None:

@@ -15,6 +15,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import Connection, Group, Ranking, Subnet
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.reservations import CoolDown, Knowledge
 from flinkglue.glue.strategies import load_strategy
 
 
@@ -131,6 +132,40 @@ def test_a_connection_that_failed_is_still_better_than_one_without_room() -> Non
     ranking = ordered(connections, failed=["a"])
     assert ranking.connection_names == ["a", "b", "c"]
     assert ranking.expected == ranking.connections[0]
+
+
+def test_an_order_is_kept_for_an_attempt_whose_connection_was_not_to_blame() -> None:
+    """Another seed would shuffle, and other connections have more room now."""
+    before = ordered([connection(name, 20) for name in "abcd"], "random", seed=5)
+    first = before.connection_names[0]
+    now = [connection(name, 20 if name == first else 90) for name in "abcd"]
+    again = ordered(now, "random", seed=6, kept=before)
+    assert again.connection_names == before.connection_names
+    assert [r.place for r in again.connections] == [1, 2, 3, 4]
+    assert {r.free_addresses for r in again.connections} == {20, 90}
+    assert (before.kept, again.kept) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("free", "failed_lately"), [(9, False), (1, False), (None, False), (20, True)]
+)
+def test_an_order_is_made_anew_when_its_first_connection_is_not_as_good_any_more(
+    free: int | None, failed_lately: bool
+) -> None:
+    before = ordered([connection("a", 50), connection("b", 30)], "capacity")
+    assert before.connection_names == ["a", "b"]
+    cool_down = CoolDown("a", "subnet-a", "Resource unavailable")
+    known = Knowledge(cooled_down={("a", "subnet-a"): cool_down} if failed_lately else {})
+    now = [connection("a", free), connection("b", 30)]
+    again = ordered(now, "capacity", kept=before, knowledge=known)
+    assert again.connection_names == ["b", "a"]
+    assert not again.kept
+
+
+def test_an_order_of_other_connections_is_not_kept() -> None:
+    before = ordered([connection("a", 50), connection("b", 30)], "capacity")
+    again = ordered([connection("a", 50), connection("c", 70)], "capacity", kept=before)
+    assert again.connection_names == ["c", "a"]
 
 
 def test_an_own_strategy_never_gets_an_empty_list() -> None:

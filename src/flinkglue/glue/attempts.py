@@ -7,13 +7,13 @@ the record of what was done is in Glue itself and survives whatever happens to t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import Failure
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import JobRun, Ranking
 
 
 def run_key(flow_run_id: str, number: int) -> str:
@@ -32,7 +32,8 @@ class Attempt:
     """One attempt: a run that ended, one that lives (`failure` is None), or a start that failed.
 
     `connection_name` is the connection that carried the run as far as one can tell; `also_blamed`
-    are others that its failure speaks against, as they lie in the same subnet or zone.
+    are others that its failure speaks against, as they lie in the same subnet or zone. `ranking` is
+    the order it was started with; a process that adopts it does not know that.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Attempt:
     failure: Failure | None
     adopted: bool = False
     also_blamed: tuple[str, ...] = ()
+    ranking: Ranking | None = field(default=None, compare=False, repr=False)
 
     @property
     def succeeded(self) -> bool:
@@ -140,6 +142,16 @@ class RetryPolicy:
         if failure is None or failure.failure_class is FailureClass.WAIT:
             return False
         return self.every_failure or failure.failure_class is FailureClass.FAIL_OVER
+
+    def moved_from(self, attempts: Sequence[Attempt]) -> Attempt | None:
+        """The last attempt, if the next one is to leave its connection."""
+        last = attempts[-1] if attempts else None
+        return last if last and last.connection_name and self.moves_on(last) else None
+
+    def kept_order(self, attempts: Sequence[Attempt]) -> Ranking | None:
+        """The order of the last attempt, if its failure says nothing against its connection."""
+        last = attempts[-1] if attempts else None
+        return last.ranking if last and not self.moves_on(last) else None
 
     def failed_connections(self, attempts: Sequence[Attempt]) -> list[str]:
         """The connections to try last, the earliest failure first."""

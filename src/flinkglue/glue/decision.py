@@ -53,6 +53,11 @@ def ranking_description(ranking: Ranking, request: RunRequest, shortage: Shortag
         f"When no subnet has them: {_in_words(shortage)}.",
         "*Promised* addresses are free for EC2, and taken by runs that are starting.",
     ]
+    if ranking.kept:
+        lines.append(
+            "The order of the attempt before was kept: its failure says nothing against its "
+            "connection."
+        )
     if left_out := ranking.missing_names:
         lines.append(f"Left out of the job, as they do not exist: {', '.join(left_out)}.")
     return "\n\n".join(lines)

@@ -196,6 +196,7 @@ def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bo
         failure=failure,
         adopted=adopted,
         also_blamed=also_blamed(ranking, failure, connection_name),
+        ranking=ranking,
     )
 
 
@@ -329,4 +330,5 @@ def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) ->
         connection_name=connection_name,
         failure=failure,
         also_blamed=also_blamed(ranking, failure, connection_name),
+        ranking=ranking,
     )

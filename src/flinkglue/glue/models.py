@@ -149,7 +149,8 @@ class Ranking:
 
     `needed_addresses` is what a subnet must have for all of the run, `needed_because` how that
     number came about, and `promised_addresses` what the run may take, where that is more;
-    `seed` repeats the order of a strategy that draws.
+    `seed` repeats the order of a strategy that draws. `kept` tells that it is the order of the
+    attempt before, and not the strategy's for these numbers.
     """
 
     strategy: str
@@ -158,6 +159,7 @@ class Ranking:
     connections: tuple[RankedConnection, ...]
     needed_because: str = ""
     promised_addresses: int = 0
+    kept: bool = False
 
     @property
     def connection_names(self) -> list[str]:

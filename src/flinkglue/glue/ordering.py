@@ -69,6 +69,7 @@ def rank(
     failed: Sequence[str] = (),
     knowledge: Knowledge = NOTHING_MORE,
     given_order: Sequence[str] = (),
+    kept: Ranking | None = None,
 ) -> Ranking:
     """Order the connections for one run.
 
@@ -83,6 +84,9 @@ def rank(
         knowledge: What was promised to other runs, and what failed lately.
         given_order: The names as the person listed them; by name when it is left out. In it,
             connections without a subnet keep their places.
+        kept: The order of the attempt before, if its connection is not to blame. It is kept as long
+            as the connection that it begins with holds as much of the run as it did, and has not
+            failed meanwhile.
 
     Raises:
         InvalidInput: The strategy did not return each name exactly once.
@@ -115,6 +119,9 @@ def rank(
     # nothing fits, one of which nothing is known is better.
     others = [*unfit, *unknown] if fits else [*unknown, *unfit]
     ordered = [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
+    is_kept = kept is not None and _is_as_good(kept, candidates)
+    if kept is not None and is_kept:
+        ordered = kept.connection_names
     stay = {
         name: position
         for name, position in positions.items()
@@ -128,6 +135,7 @@ def rank(
             candidates[name].ranked(place, name in last_failure)
             for place, name in enumerate(_keeping_places(ordered, stay), start=1)
         ),
+        kept=is_kept,
     )
 
 
@@ -198,6 +206,17 @@ def _ordered_by(
     names = strategy([c.plain() for c in candidates], random.Random(seed))
     check_permutation(strategy_name, names, [c.name for c in candidates])
     return names
+
+
+def _is_as_good(kept: Ranking, candidates: Mapping[str, _Candidate]) -> bool:
+    """Whether the connection that an order begins with still is what it was then."""
+    before = kept.expected
+    if before is None or set(kept.connection_names) != set(candidates):
+        return False
+    now = candidates[before.connection_name]
+    failed_meanwhile = now.cooled_down is not None and before.cooled_down is None
+    groups = list(Group)
+    return groups.index(now.group) <= groups.index(before.group) and not failed_meanwhile
 
 
 def _cooled_later(

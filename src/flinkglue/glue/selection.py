@@ -69,6 +69,7 @@ def select(
     *,
     request: RunRequest,
     failed: Sequence[str] = (),
+    kept: Ranking | None = None,
     log: Log,
     clock: Clock | None = None,
     pace: Pace | None = None,
@@ -83,6 +84,7 @@ def select(
         coordination: What other flow runs promised and saw fail.
         request: What is to be run; the addresses are promised to its key.
         failed: Connections that this flow run saw fail, the earliest first.
+        kept: The order of the attempt before, to be kept as long as nothing speaks against it.
         log: Gets a line per decision.
         clock: The time to go by.
         pace: How often to look for addresses while waiting.
@@ -111,7 +113,7 @@ def select(
             knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
             selection = client.add_subnets(candidates)
             knowledge = _with_zones(knowledge, live_runs, selection)
-            ranking = _ranked(selection, wanted, knowledge, failed)
+            ranking = _ranked(selection, wanted, knowledge, failed, kept)
             decision = wanted.shortage.decide(ranking, clock.monotonic() - started_at)
             if decision is Decision.START:
                 lock.check()
@@ -138,7 +140,11 @@ def _candidates_and_runs(
 
 
 def _ranked(
-    selection: Selection, wanted: Wanted, knowledge: Knowledge, failed: Sequence[str]
+    selection: Selection,
+    wanted: Wanted,
+    knowledge: Knowledge,
+    failed: Sequence[str],
+    kept: Ranking | None,
 ) -> Ranking:
     if not wanted.allow_several_vpcs:
         check_one_vpc(selection.connections)
@@ -159,6 +165,7 @@ def _ranked(
         failed=failed,
         knowledge=knowledge,
         given_order=wanted.connection_names,
+        kept=kept,
     )
     return replace(
         ranking, needed_because=demand.because, promised_addresses=demand.promised_addresses
