@@ -37,7 +37,7 @@ def lock(kind: str, name: str) -> AbstractContextManager[object]:
 
 @contextmanager
 def variable_lock(name: str) -> Iterator[object]:
-    from tasks.glue_coordination import VariableLocks
+    from tasks.glue_locks import VariableLocks
     from tasks.server_records import server_records
 
     with server_records() as records, VariableLocks(records).hold(name) as held:

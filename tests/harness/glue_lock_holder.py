@@ -1,6 +1,7 @@
 """A process that takes a lock: run by the coordination scenarios, to be killed or paused.
 
 hold NAME LEASE_SECONDS      prints "held", then after each line on stdin whether it still holds
+break NAME LEASE_SECONDS     the same; prints "breaking", waits for a line, and breaks the lock
 contend NAME TIMES FILE      takes the lock so often; FILE must never exist when it gets it
 """
 
@@ -11,16 +12,22 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_URL
+
 from flinkglue.errors import ServiceUnavailable
-from tasks.glue_coordination import VariableLocks
-from tasks.server_records import server_records
+from tasks.glue_locks import VariableLocks
+from tasks.server_records import ServerRecords, server_records
 
 
 def hold(name: str, lease_seconds: str) -> None:
-    with (
-        server_records() as records,
-        VariableLocks(records, float(lease_seconds)).hold(name) as lock,
-    ):
+    with server_records() as records:
+        hold_with(records, name, lease_seconds)
+
+
+def hold_with(records: ServerRecords, name: str, lease_seconds: str) -> None:
+    with VariableLocks(records, float(lease_seconds)).hold(name) as lock:
         print("held", flush=True)
         for _ in sys.stdin:
             try:
@@ -28,6 +35,25 @@ def hold(name: str, lease_seconds: str) -> None:
                 print("held", flush=True)
             except ServiceUnavailable:
                 print("lost", flush=True)
+
+
+class AsksFirst(httpx.HTTPTransport):
+    """Says so before anything is deleted, and waits to be told."""
+
+    asked = False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE" and not self.asked:
+            self.asked = True
+            print("breaking", flush=True)
+            sys.stdin.readline()
+        return super().handle_request(request)
+
+
+def break_(name: str, lease_seconds: str) -> None:
+    url = str(PREFECT_API_URL.value())
+    with SyncPrefectClient(url, httpx_settings={"transport": AsksFirst()}) as client:
+        hold_with(ServerRecords(client), name, lease_seconds)
 
 
 def contend(name: str, times: str, file: str) -> None:
@@ -43,4 +69,4 @@ def contend(name: str, times: str, file: str) -> None:
 
 
 if __name__ == "__main__":
-    {"hold": hold, "contend": contend}[sys.argv[1]](*sys.argv[2:])
+    {"hold": hold, "break": break_, "contend": contend}[sys.argv[1]](*sys.argv[2:])

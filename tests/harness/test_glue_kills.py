@@ -24,13 +24,14 @@ from prefect.states import Crashed, Scheduled
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
-from flinkglue.glue.lock import PLACEMENT_LOCK_NAME, job_lock_name
+from flinkglue.glue.lock import job_lock_name, placement_lock_name
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.faults import Fault, FaultBook
 from localcloud.wire import Wire
-from tasks.glue_coordination import VariableLocks, VariableReservations
+from tasks.glue_coordination import VariableReservations
+from tasks.glue_locks import VariableLocks
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
@@ -261,6 +262,6 @@ def test_killed_flow_runs_leave_exactly_the_runs_that_were_meant(
             r.run_key.partition("/")[0] for r in VariableReservations(records, locks).live()
         }
         assert not promised & flow_run_ids
-        for name in (PLACEMENT_LOCK_NAME, job_lock_name("us-east-1", "job")):
+        for name in (placement_lock_name("us-east-1"), job_lock_name("us-east-1", "job")):
             with locks.hold(name) as lock:
                 lock.check()

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.glue.lock import PLACEMENT_LOCK_NAME, HeldLock, Locks
+from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.reservations import (
     COOL_DOWN_SECONDS,
     RESERVED_FOR_SECONDS,
@@ -46,8 +46,8 @@ class InProcessReservations:
     clock: Clock = field(default_factory=SystemClock)
     _promised: dict[str, tuple[Reservation, float]] = field(default_factory=dict, repr=False)
 
-    def placing(self) -> AbstractContextManager[HeldLock]:
-        return self.locks.hold(PLACEMENT_LOCK_NAME)
+    def placing(self, region: str) -> AbstractContextManager[HeldLock]:
+        return self.locks.hold(placement_lock_name(region))
 
     def live(self) -> list[Reservation]:
         now = self.clock.monotonic()

@@ -24,7 +24,7 @@ class Locks(Protocol):
         """Hold the lock of this name while the block runs; others wait.
 
         Raises:
-            DeadlineExceeded: It was not to be had in time.
+            ServiceUnavailable: It was not to be had in time.
         """
 
 
@@ -37,5 +37,9 @@ def job_lock_name(region: str, job_name: str) -> str:
     return f"job {job_name} in {region}"
 
 
-PLACEMENT_LOCK_NAME = "placement"
-"""The lock over reading promises and counts, choosing, and promising, for all jobs."""
+def placement_lock_name(region: str) -> str:
+    """The lock over reading promises and counts, choosing, and promising, for all jobs of a region.
+
+    A subnet lies in one region: whoever chooses in another chooses among other addresses.
+    """
+    return f"placement in {region}"

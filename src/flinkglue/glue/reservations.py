@@ -52,10 +52,13 @@ class CoolDown:
 class ReservationBook(Protocol):
     """The promises of all flow runs."""
 
-    def placing(self) -> AbstractContextManager[HeldLock]:
+    def placing(self, region: str) -> AbstractContextManager[HeldLock]:
         """Hold this to read the promises, then the counts, choose, and promise.
 
-        Only one holder exists for all jobs, or two would promise the same addresses.
+        Only one holder exists for all jobs of a region, or two would promise the same addresses.
+
+        Raises:
+            ServiceUnavailable: It was not to be had in time.
         """
 
     def live(self) -> list[Reservation]:

@@ -1,0 +1,65 @@
+"""Records in the Prefect server that end by themselves, whatever happens to who wrote them."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Any
+
+from tasks.server_records import Record, ServerRecords
+
+SAME_WRITE_SECONDS = 30.0
+
+
+class ExpiringRecords:
+    """Records of one kind that count for a while after they were last written.
+
+    Args:
+        records: The server.
+        kind: The tag of the records, and how their names begin.
+        lasts_seconds: How long a record counts.
+    """
+
+    def __init__(self, records: ServerRecords, kind: str, lasts_seconds: float) -> None:
+        self._records = records
+        self._kind = kind
+        self._lasts_seconds = lasts_seconds
+
+    def live(self) -> list[Record]:
+        """The records that still count. The others are deleted on the way."""
+        found = []
+        for record in self._records.tagged(self._kind):
+            if record.age_seconds > record.value["lasts_seconds"]:
+                self._records.delete(record.record_id)
+            else:
+                found.append(record)
+        return found
+
+    def put(self, key: str, about: dict[str, Any]) -> None:
+        """Write the record of this key, in place of an older one."""
+        name = self._name(key)
+        value = {"about": about, "lasts_seconds": self._lasts_seconds}
+        while not self._records.create(name, value, [self._kind]):
+            if record := self._records.read(name):
+                if record.value == value and record.age_seconds < SAME_WRITE_SECONDS:
+                    return  # the answer to our own create was lost on its way
+                self._records.delete(record.record_id)
+
+    def renew(self, key: str) -> None:
+        """Let the record of this key count as long again, if there is one."""
+        if record := self._records.read(self._name(key)):
+            self._records.rewrite(record.record_id, record.value)
+
+    def remove(self, key: str) -> None:
+        """Delete the record of this key, if there is one."""
+        if record := self._records.read(self._name(key)):
+            self._records.delete(record.record_id)
+
+    def _name(self, key: str) -> str:
+        return variable_name(self._kind, key)
+
+
+def variable_name(kind: str, key: str) -> str:
+    """A name that the server accepts: readable as far as it goes, and different for every key."""
+    readable = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:60]
+    return f"{kind}-{readable}-{sha256(key.encode()).hexdigest()[:16]}"

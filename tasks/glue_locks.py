@@ -1,0 +1,179 @@
+"""Locks that all Glue flow runs share through the Prefect server.
+
+No lock outlives its lease: what a killed process held is free again after it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+from prefect.logging import get_logger
+from prefect.runtime import flow_run
+
+from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.glue.lease import Lease, has_run_out
+from tasks.expiring_records import variable_name
+from tasks.server_records import ServerRecords
+
+LEASE_SECONDS = float(os.environ.get("GLUE_LOCK_LEASE_SECONDS", "30"))
+WAIT_SECONDS = 900.0
+ADVICE = (
+    "Nothing was started. Run the flow again later; if always the same holder is named, look at "
+    "its flow run: a holder that died loses the lock by itself."
+)
+FIRST_PAUSE_SECONDS = 0.1
+LATENCIES_PER_PAUSE = 25
+"""Each contender is quiet for so many times as long as its last call took, so that however many
+there are, the server is never kept busy by those that wait."""
+
+_gates: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class VariableLocks:
+    """Locks by name, each a Variable while it is held.
+
+    Args:
+        records: The server.
+        lease_seconds: After how long without a sign of life a holder has lost the lock.
+        wait_seconds: How long to wait for a lock.
+    """
+
+    def __init__(
+        self,
+        records: ServerRecords,
+        lease_seconds: float = LEASE_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._records = records
+        self._lease_seconds = lease_seconds
+        self._wait_seconds = wait_seconds
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[VariableLock]:
+        """Hold the lock of this name while the block runs.
+
+        Raises:
+            ServiceUnavailable: Others held it all the time.
+        """
+        record_name = variable_name("glue-lock", name)
+        give_up_at = time.monotonic() + self._wait_seconds
+        gate = _gates[record_name]  # of all threads here, one at a time asks the server
+        if not gate.acquire(timeout=self._wait_seconds):
+            raise self._too_late(name, "another thread of this process")
+        try:
+            lock = self._acquire(name, record_name, give_up_at)
+            try:
+                yield lock
+            finally:
+                lock.release()
+        finally:
+            gate.release()
+
+    def _acquire(self, name: str, record_name: str, give_up_at: float) -> VariableLock:
+        rng = Random()
+        value = {
+            "lock": name,
+            "holder": _this_process(),
+            "token": str(uuid4()),
+            "lease_seconds": self._lease_seconds,
+        }
+        not_ours_at = time.monotonic()  # the last time that the lock was surely not ours
+        while True:
+            asked_at = time.monotonic()
+            if record_id := self._records.create(record_name, value, ["glue-lock"]):
+                lease = Lease.taken(self._lease_seconds, asked_at)
+                return VariableLock(self._records, name, record_id, value, lease)
+            while seen := self._records.read(record_name):
+                answered_at = time.monotonic()
+                if seen.value["token"] == value["token"]:  # the answer to a create was lost
+                    lease = Lease.taken(self._lease_seconds, not_ours_at)
+                    return VariableLock(self._records, name, seen.record_id, value, lease)
+                if has_run_out(seen.age_seconds, seen.value["lease_seconds"]):
+                    self._records.delete(seen.record_id)
+                    break
+                if answered_at > give_up_at:
+                    raise self._too_late(name, seen.value["holder"])
+                not_ours_at = asked_at
+                pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * (answered_at - asked_at)
+                time.sleep(pause * rng.uniform(0.5, 1))
+                asked_at = time.monotonic()
+
+    def _too_late(self, name: str, holder: str) -> ServiceUnavailable:
+        reason = f"it was not to be had within {self._wait_seconds:g} s, held by {holder}"
+        return ServiceUnavailable("Prefect", "take lock", name, reason, advice=ADVICE)
+
+
+class VariableLock:
+    """A lock that is held; a thread renews it until it is released or the process ends."""
+
+    def __init__(
+        self,
+        records: ServerRecords,
+        name: str,
+        record_id: str,
+        value: dict[str, Any],
+        lease: Lease,
+    ) -> None:
+        self._records = records
+        self._name = name
+        self._record_id = record_id
+        self._value = value
+        self._lease = lease
+        self._released = threading.Event()
+        threading.Thread(target=self._keep, name="glue-lock", daemon=True).start()
+
+    def check(self) -> None:
+        """Return only while the lock is surely held.
+
+        Raises:
+            ServiceUnavailable: The lease may have run out.
+        """
+        if not self._lease.is_surely_held(time.monotonic()):
+            raise ServiceUnavailable(
+                "Prefect",
+                "renew lock",
+                self._name,
+                "the lease ran out, because this process, the Prefect server or a service that "
+                "was called under the lock did not answer",
+                advice="run it again; nothing was started",
+            )
+
+    def release(self) -> None:
+        """Let the next one have it. A failure is left to the lease, which ends it too."""
+        self._released.set()
+        try:
+            self._records.delete(self._record_id)
+        except CallFailed as error:
+            get_logger("glue").warning("The lock %s stays for a while: %s", self._name, error)
+
+    def _keep(self) -> None:
+        while not self._released.wait(self._lease.lease_seconds / 3):
+            sent_at = time.monotonic()
+            if not self._lease.is_to_be_renewed(sent_at):
+                return
+            try:
+                if self._records.rewrite(self._record_id, self._value):
+                    self._lease = self._lease.renewed(sent_at, time.monotonic())
+                else:
+                    self._lease = self._lease.lost()
+            except CallFailed:
+                continue  # `check` notices when it does not get better
+            except RuntimeError:
+                if self._released.is_set():
+                    return  # the block ended meanwhile, and its client was closed
+                raise
+
+
+def _this_process() -> str:
+    """Who holds a lock, in words."""
+    process = f"process {os.getpid()} on {socket.gethostname()}"
+    return f"flow run {flow_run.id} ({process})" if flow_run.id else process
