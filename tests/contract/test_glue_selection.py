@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,15 +20,18 @@ from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.in_process import InProcessLocks, InProcessReservations
 from flinkglue.glue.job_run import run_job
+from flinkglue.glue.lock import HeldLock
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 from flinkglue.glue.slots import NoSlot, SlotReadings, wait_for_slot
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
+from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock, eventually
 from tests.contract.test_glue_library import connected
 
 LOG = logging.getLogger(__name__)
@@ -201,6 +205,102 @@ def test_a_run_waits_until_addresses_come_back(
         assert not waiting.done()
         cloud.fault("drain-subnet", subnet_id=subnet_id)
         assert waiting.result(timeout=10).connections[0].group is Group.GOOD
+
+
+class CountedLocks(InProcessLocks):
+    """Tells how often a lock was taken, and what was done while it was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[str] = []
+        self.is_held = False
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[HeldLock]:
+        with super().hold(name) as lock:
+            self.taken.append(name)
+            self.is_held = True
+            yield lock
+            self.is_held = False
+
+
+@pytest.fixture
+def locks(coordination: Coordination) -> CountedLocks:
+    counted = CountedLocks()
+    assert isinstance(coordination.reservations, InProcessReservations)
+    coordination.reservations.locks = counted
+    return counted
+
+
+def test_runs_that_wait_for_addresses_leave_the_lock_to_others(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination, locks: CountedLocks
+) -> None:
+    """It is taken once to find that nothing fits, and once to promise what came back."""
+    subnet_id = cloud.connection("a", "10.192.1.0/28")
+    cloud.job()
+    cloud.fault("fill-subnet", subnet_id=subnet_id, leave=3)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(chosen, client, wanted("a"), coordination)
+        eventually(lambda: len(cloud.requests("ec2", "DescribeSubnets")) > 10)
+        assert locks.taken == ["placement in us-east-1"]
+        cloud.fault("drain-subnet", subnet_id=subnet_id)
+        assert waiting.result(timeout=10).connections[0].group is Group.GOOD
+    assert locks.taken == ["placement in us-east-1"] * 2
+
+
+def test_what_is_read_under_the_lock_decides(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination, locks: CountedLocks
+) -> None:
+    """Somebody is promised the addresses between the look without the lock and the one under it."""
+    cloud.connection("a", "10.192.1.0/28")
+    cloud.connection("b", "10.192.2.0/24", zone="us-east-1b")
+    cloud.job()
+
+    def own(connections: list[dict[str, Any]], rng: Random) -> list[str]:
+        if not locks.is_held:
+            other = Reservation("other/1", "job", "a", subnet_of["a"], "us-east-1a", 10)
+            coordination.reservations.reserve(other)
+        return sorted(connection["name"] for connection in connections)
+
+    subnet_of = {
+        c.name: c.subnet_id or "" for c in client.get_selection("job", ["a", "b"]).connections
+    }
+    asked = replace(wanted("a", "b"), strategy_name="tests:own", strategy=own)
+    assert chosen(client, asked, coordination).connection_names == ["b", "a"]
+
+
+def test_a_persons_own_strategy_is_not_run_under_the_lock_when_nothing_has_changed(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination, locks: CountedLocks
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    run_under_the_lock: list[bool] = []
+
+    def own(connections: list[dict[str, Any]], rng: Random) -> list[str]:
+        run_under_the_lock.append(locks.is_held)
+        return rng.sample(sorted(connection["name"] for connection in connections), 2)
+
+    asked = replace(wanted("a", "b"), strategy_name="tests:own", strategy=own)
+    assert len(chosen(client, asked, coordination).connection_names) == 2
+    assert run_under_the_lock == [False]
+
+
+def test_the_first_choice_takes_two_dependent_round_trips(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """With strategy spread, too: the live runs are read beside the connections."""
+    cloud.two_connections()
+    cloud.job()
+    cloud.wire.requests.clear()
+    cloud.wire.faults.add("*:*", "delay", seconds=1)
+    chosen(client, wanted("a", "b", strategy="spread"), coordination)
+    [subnets] = cloud.requests("ec2", "DescribeSubnets")
+    before = [request for request in cloud.requests() if request is not subnets]
+    assert sorted(request.operation for request in before) == [
+        "GetConnection", "GetConnection", "GetJob", "GetJobRuns", "GetJobRuns"
+    ]  # fmt: skip
+    first_ends = min(request.at + request.seconds for request in before)
+    assert all(request.at < first_ends for request in before), "none waited for another"
 
 
 def test_connections_of_several_vpcs_are_refused_unless_allowed(

@@ -88,11 +88,19 @@ class GlueClient:
         once = config.merge(Config(retries={"total_max_attempts": 1}))
         # Logs are for reading along: a service that is slow to show them must hold nothing up.
         brief = once.merge(Config(connect_timeout=3, read_timeout=5))
+        # Free addresses are read under a lock that others wait for.
+        prompt = config.merge(
+            Config(
+                connect_timeout=3,
+                read_timeout=5,
+                retries={"mode": "standard", "total_max_attempts": 2},
+            )
+        )
         with translated("AWS", "connect", "the AWS Credentials block"):
             return cls(
                 session.client("glue", config=config, **parameters),
                 session.client("glue", config=once, **parameters),
-                session.client("ec2", config=config, **parameters),
+                session.client("ec2", config=prompt, **parameters),
                 session.client("logs", config=brief, **parameters),
             )
 

@@ -17,12 +17,13 @@ from flinkglue.glue.demand import EXTRA_NODES, demand_of, usual_extra_nodes
 from flinkglue.glue.job_settings import warnings_about
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
 from flinkglue.glue.ordering import check_one_vpc, rank
-from flinkglue.glue.placement import Strategy
+from flinkglue.glue.placement import STRATEGIES, Strategy
 from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.shortage import Decision, ShortagePolicy
 from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs, slots_of
+from flinkglue.glue.strategies import AskedOnce
 
 LOOK_AGAIN = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
 LONGEST_RUN = timedelta(days=2)  # older runs are not looked for when zones are counted
@@ -76,7 +77,8 @@ def select(
 ) -> Ranking:
     """Order the connections by what their subnets have free and not promised, and promise.
 
-    Waits for addresses when nothing fits and the person chose so.
+    Waits for addresses when nothing fits and the person chose so, without holding the lock: it is
+    taken only to promise.
 
     Args:
         client: The account.
@@ -91,52 +93,70 @@ def select(
 
     Raises:
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
-        CallFailed: The job, all connections or the subnets could not be read.
+        CallFailed: The job, its runs, all connections or the subnets could not be read, or the
+            lock over the promises was not to be had.
         JobFailed: Nothing fits, and the person chose not to run then.
         NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
     """
     clock = clock or SystemClock()
     started_at = clock.monotonic()
-    candidates, runs = _candidates_and_runs(client, wanted, request)
+    candidates, runs, live_runs = _first_reading(client, wanted, request, log)
     for warning in warnings_about(wanted.options.over(candidates.job)):
         log.warning("%s", warning)
+    is_own = wanted.strategy_name not in STRATEGIES
+    if is_own:
+        wanted = replace(wanted, strategy=AskedOnce(wanted.strategy, wanted.strategy_name, log))
+
+    def look() -> tuple[Ranking, Decision]:
+        # Promises before counts: a promise that is released in between is held by then, and the
+        # count shows it.
+        promised = coordination.reservations.live()
+        slots = slots_of(candidates.job, request, runs, promised, candidates.subnet_ids)
+        if not slots.free and request.key not in runs.by_key:
+            coordination.reservations.release(request.key)
+            raise NoSlot(wanted.job_name, slots.describe())
+        knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
+        selection = client.add_subnets(candidates)
+        knowledge = _with_zones(knowledge, live_runs, selection)
+        ranking = _ranked(selection, wanted, knowledge, failed, kept)
+        return ranking, wanted.shortage.decide(ranking, clock.monotonic() - started_at)
+
+    # Most runs can start at once. Those look once, under the lock; a look in advance would cost
+    # them a round trip, and all that start together would ask EC2 at the same moment.
+    looks_first, has_waited = is_own, False
     for pause in (pace or LOOK_AGAIN).pauses():
-        live_runs = _live_runs(client, wanted, log)
-        with coordination.reservations.placing() as lock:
-            # Promises before counts: a promise that is released in between is held by then, and
-            # the count shows it.
-            promised = coordination.reservations.live()
-            slots = slots_of(candidates.job, request, runs, promised, candidates.subnet_ids)
-            if not slots.free and request.key not in runs.by_key:
-                coordination.reservations.release(request.key)
-                raise NoSlot(wanted.job_name, slots.describe())
-            knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
-            selection = client.add_subnets(candidates)
-            knowledge = _with_zones(knowledge, live_runs, selection)
-            ranking = _ranked(selection, wanted, knowledge, failed, kept)
-            decision = wanted.shortage.decide(ranking, clock.monotonic() - started_at)
-            if decision is Decision.START:
-                lock.check()
-                _promise(coordination, ranking, wanted.job_name, request.key)
-                return ranking
+        decision = Decision.START
+        if looks_first:
+            ranking, decision = look()
+        if decision is Decision.START:
+            if has_waited:
+                live_runs = _live_runs(client, wanted, log)
+            with coordination.reservations.placing(client.region) as lock:
+                ranking, decision = look()
+                if decision is Decision.START:
+                    lock.check()
+                    _promise(coordination, ranking, wanted.job_name, request.key)
+                    return ranking
         if decision is Decision.FAIL:
             raise JobFailed(_no_room(ranking, wanted))
         log.info("%s; looking again in %.0f s", _no_room(ranking, wanted), pause)
         clock.sleep(pause)
+        looks_first = has_waited = True
         runs = list_runs(client, request)
     raise AssertionError("pauses never end")
 
 
-def _candidates_and_runs(
-    client: GlueClient, wanted: Wanted, request: RunRequest
-) -> tuple[Candidates, ListedRuns]:
-    """Both in one round trip."""
-    with ThreadPoolExecutor(1, thread_name_prefix="glue-runs") as pool:
-        runs = pool.submit(list_runs, client, request)
+def _first_reading(
+    client: GlueClient, wanted: Wanted, request: RunRequest, log: Log
+) -> tuple[Candidates, ListedRuns, Counter[str]]:
+    """The connections, the job's runs, and those by connection, in one round trip."""
+    with ThreadPoolExecutor(2, thread_name_prefix="glue-runs") as beside:
+        runs = beside.submit(list_runs, client, request)
+        live_runs = beside.submit(_live_runs, client, wanted, log)
         candidates = client.get_candidates(
             wanted.job_name, wanted.connection_names, list_all=wanted.list_all
         )
-        return candidates, runs.result()
+        return candidates, runs.result(), live_runs.result()
 
 
 def _ranked(

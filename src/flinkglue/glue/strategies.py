@@ -5,16 +5,53 @@ from __future__ import annotations
 import importlib
 import inspect
 import random
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.placement import STRATEGIES, Strategy
+from flinkglue.glue.placement import STRATEGIES, PlainConnection, Strategy
+from flinkglue.glue.run_request import Log
 
 ALLOWED = (
     f"{', '.join(STRATEGIES)}, or module:function of your own that gets a list of dictionaries "
     "and returns the names in order"
 )
+
+SLOW_SECONDS = 1.0
+
+
+class AskedOnce:
+    """A person's strategy, asked again only when the connections have changed.
+
+    It is asked first without the lock over all promises. What it answers there it need not find out
+    again under the lock, where others would wait for it.
+
+    Args:
+        strategy: The person's own.
+        name: How the person wrote it.
+        log: Told when it is slow.
+    """
+
+    def __init__(self, strategy: Strategy, name: str, log: Log) -> None:
+        self._strategy = strategy
+        self._name = name
+        self._log = log
+        self._asked: deque[tuple[list[PlainConnection], list[str]]] = deque(maxlen=8)
+
+    def __call__(self, connections: list[PlainConnection], rng: random.Random) -> list[str]:
+        for asked, answer in self._asked:
+            if asked == connections:
+                return answer
+        began_at = time.monotonic()
+        answer = self._strategy(connections, rng)
+        if (seconds := time.monotonic() - began_at) > SLOW_SECONDS:
+            self._log.warning(
+                "Strategy %s took %.1f s; other runs may wait for it", self._name, seconds
+            )
+        self._asked.append((connections, answer))
+        return answer
 
 
 def load_strategy(name: str) -> Strategy:
