@@ -133,7 +133,8 @@ def glue_vpc_failover(
             (the smallest subnet that holds the whole run), preferred (in the order given here),
             spread (the zone with the fewest live runs), or your own module:function.
         seed: Repeats a random order. Leave empty for a new one each time.
-        arguments: Job arguments by name, for example --date. Do not put secrets here.
+        arguments: Job arguments by name, for example --date. Do not put secrets here. The script
+            gets --flinkglue-run-key and --flinkglue-connection beside them.
         secret_arguments: Job arguments that Prefect must not show: by argument name, for example
             --api-key, the name of a Secret block that holds the value. It is read when a run
             starts, and shown as *** in logs. Glue itself shows it to everybody who may read the

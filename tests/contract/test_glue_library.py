@@ -328,6 +328,22 @@ def test_a_connection_that_was_deleted_does_not_keep_the_job_from_the_others(
     assert written == {"Connections": ["b"]}
 
 
+def test_an_update_that_names_a_deleted_connection_of_others_says_what_to_do(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """The job keeps connections that the flow does not know, and one of them is gone."""
+    cloud.two_connections()
+    cloud.connection("warehouse")
+    cloud.job(connections=("a", "b", "warehouse"))
+    cloud.glue.delete_connection(ConnectionName="warehouse")
+    update = client.plan_update(client.get_job("job"), ["b", "a"])
+    with pytest.raises(
+        NotFound, match=r"warehouse not found.*take it off the job's list"
+    ) as raised:
+        client.update_job("job", update)
+    assert "was to be: b, a, warehouse" in str(raised.value)
+
+
 def test_a_start_that_the_service_broke_on_is_in_doubt_and_sent_once(
     cloud: AwsCloud, client: GlueClient
 ) -> None:

@@ -92,7 +92,7 @@ def test_outside_of_a_vpc_the_driver_has_an_address_of_glues_own(cloud: AwsCloud
 ARGUMENTS = """
 import sys
 from awsglue.utils import getResolvedOptions
-options = getResolvedOptions(sys.argv, ["JOB_NAME", "day", "mode", "table"])
+options = getResolvedOptions(sys.argv, ["JOB_NAME", "day", "kind", "table"])
 for name in sorted(options):
     print(name, options[name])
 print(sys.argv[0].rsplit("/", 1)[-1])
@@ -104,7 +104,7 @@ def test_the_script_gets_merged_arguments(cloud: AwsCloud) -> None:
     cloud.job(
         "job",
         script=ARGUMENTS,
-        DefaultArguments={"--day": "mon", "--mode": "full"},
+        DefaultArguments={"--day": "mon", "--kind": "full"},
         NonOverridableArguments={"--table": "t"},
     )
     run = cloud.finished(cloud.start(Arguments={"--day": "a b,c=d", "--table": "mine"}))
@@ -113,7 +113,7 @@ def test_the_script_gets_merged_arguments(cloud: AwsCloud) -> None:
         "JOB_NAME job",
         f"JOB_RUN_ID {run['Id']}",
         "day a b,c=d",
-        "mode full",
+        "kind full",
         "table t",
         "script.py",
     ]

@@ -7,10 +7,11 @@ from typing import Any
 
 import botocore.session
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.console import CONSOLE_DOMAINS, Console
-from flinkglue.glue.inputs import check_arguments, parse_connection_names
+from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_names
 from flinkglue.glue.models import (
     ENDED_STATES,
     JobRun,
@@ -123,9 +124,34 @@ def test_blank_and_double_connections_are_refused(given: Any, allowed: str) -> N
     assert refused.value.field == "connection_names"
 
 
-@pytest.mark.parametrize("name", ["date", "-d", "--", "--flinkglue-run-key"])
+@pytest.mark.parametrize("name", [" nightly", "nightly ", "\tnightly\n"])
+def test_blanks_around_the_name_of_a_job_are_not_part_of_it(name: str) -> None:
+    assert TypeAdapter(JobName).validate_python(name) == "nightly"
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 256])
+def test_what_cannot_be_the_name_of_a_job_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(JobName).validate_python(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "date",
+        "-d",
+        "--",
+        " --date",
+        "--date ",
+        "--flinkglue-run-key",
+        "--debug",
+        "--endpoint",
+        "--JOB_NAME",
+        "--mode",
+    ],
+)
 def test_arguments_that_glue_or_the_run_key_would_not_survive_are_refused(name: str) -> None:
-    check_arguments({"--date": "2026-01-01"})
+    check_arguments({"--date": "2026-01-01", "--conf": "spark.ui.enabled=false", "--model": "m"})
     with pytest.raises(InvalidInput) as refused:
         check_arguments({name: "x"})
     assert refused.value.field == "arguments"

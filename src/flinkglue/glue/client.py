@@ -195,8 +195,14 @@ class GlueClient:
 
         Raises:
             Conflict: Somebody else is changing it.
+            NotFound: The job is gone, or a connection that its list keeps.
         """
-        with translated("AWS Glue", "UpdateJob", f"job {job_name}"):
+        gone = (
+            "if the job is missing, check its name, region and account; if a connection is, take "
+            "it off the job's list or create it again. The list was to be: "
+            f"{', '.join(update.connections_after)}"
+        )
+        with translated("AWS Glue", "UpdateJob", f"job {job_name}", advice={NotFound: gone}):
             self._glue.update_job(JobName=job_name, JobUpdate=cast(Any, update.body))
 
     def start_job_run(

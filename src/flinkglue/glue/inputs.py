@@ -20,6 +20,12 @@ JobName = Annotated[
 ]
 """The name of a Glue job. Blanks around it came along when it was copied."""
 
+GLUES_OWN_ARGUMENTS = ("--debug", "--endpoint", "--JOB_NAME", "--mode")
+"""Names that Glue uses itself and documents as never to be set; --conf is not among them any more.
+
+https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
+"""
+
 _ONE_NAME = f"one name per item of the list: at most {MOST_CHARACTERS} characters and no comma"
 
 
@@ -58,12 +64,16 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
         field: The parameter that they come from, for the error.
 
     Raises:
-        InvalidInput: A name does not start with two dashes, or is set by this project.
+        InvalidInput: A name does not start with two dashes, has blanks around it, or is set by this
+            project or by Glue itself.
     """
     for name in arguments:
         if name in OWN_ARGUMENTS:
             raise InvalidInput(field, name, "any name but those that the flow sets itself")
-        if not name.startswith("--") or len(name) < 3:
+        if name in GLUES_OWN_ARGUMENTS:
+            glues = ", ".join(GLUES_OWN_ARGUMENTS)
+            raise InvalidInput(field, name, f"any name but those that Glue sets itself: {glues}")
+        if not name.startswith("--") or len(name) < 3 or name != name.strip():
             raise InvalidInput(field, name, "names that start with --, for example --date")
 
 

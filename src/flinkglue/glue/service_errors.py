@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
@@ -54,7 +55,8 @@ ERROR_TYPES: dict[str, type[CallFailed]] = {
 }
 
 ADVICE: dict[type[CallFailed], str] = {
-    PermissionDenied: "give the caller this permission; infra/iam_policy.json has all of them",
+    PermissionDenied: "give the caller this permission; `python -m infra.glue_sample policy` "
+    "prints all that glue-job needs, with options for what some parameters and flows add",
     AuthenticationFailed: "correct the AWS Credentials block, or renew its keys or its role",
     NotFound: "check the name, the region and the account of the AWS Credentials block",
     Throttled: "try again later; fewer jobs at once make fewer calls",
@@ -75,7 +77,12 @@ NO_CREDENTIALS = (
 
 @contextmanager
 def translated(
-    service: str, operation: str, resource: str, *, submits: bool = False
+    service: str,
+    operation: str,
+    resource: str,
+    *,
+    submits: bool = False,
+    advice: Mapping[type[CallFailed], str] = MappingProxyType({}),
 ) -> Iterator[None]:
     """Raise this project's errors in place of the SDK's.
 
@@ -85,11 +92,14 @@ def translated(
         resource: What is acted on.
         submits: Whether the call starts something that must not be started twice. A call whose
             outcome is unknown is then InDoubt.
+        advice: What to do next, where this call knows better than the kind of error tells.
     """
     try:
         yield
     except aws.ClientError as error:
-        raise _from_answer(service, operation, resource, error, submits) from error
+        raise _from_answer(
+            service, operation, resource, error, submits, {**ADVICE, **advice}
+        ) from error
     except aws.BotoCoreError as error:
         raise _without_answer(service, operation, resource, error, submits) from error
     except ResponseParserError as error:  # a proxy's or a broken server's answer
@@ -98,7 +108,12 @@ def translated(
 
 
 def _from_answer(
-    service: str, operation: str, resource: str, error: aws.ClientError, submits: bool
+    service: str,
+    operation: str,
+    resource: str,
+    error: aws.ClientError,
+    submits: bool,
+    advice: Mapping[type[CallFailed], str],
 ) -> CallFailed:
     answer = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
@@ -115,7 +130,7 @@ def _from_answer(
         status=status,
         code=code or None,
         request_id=metadata.get("RequestId"),
-        advice=ADVICE.get(kind),
+        advice=advice.get(kind),
     )
 
 
