@@ -94,14 +94,15 @@ def flink_job_action(
         parallelism: How many tasks run side by side. None: as it ran last, or 1.
         flink_configuration: Settings of the job; what its code sets wins. None: as it ran last.
         savepoint: A savepoint or retained checkpoint to start from, for NEW, START,
-            LAST_STATE_UPDATE and RE_LAUNCH.
+            LAST_STATE_UPDATE and RE_LAUNCH: its whole address, as LIST_SAVEPOINT shows it.
         allow_non_restored_state: For this launch alone: start also when the savepoint has state
             that the job lacks.
         restore_mode: For this launch alone: NO_CLAIM leaves the savepoint in place, CLAIM lets
             Flink delete it.
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Only for STOP for good: let the sources end first.
-        roll_back: Whether an update must be able to return to what ran before.
+        roll_back: Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able to
+            return to what ran before.
         stable_seconds: How long a launched job must run without a restart before it counts.
         ready_within_seconds: The longest time until then.
         on_cancel: What happens to the job when this run is cancelled while it waits. leave: it is

@@ -40,10 +40,11 @@ class World:
         return answer
 
     def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
+        options = request.pop("options", OPTIONS)
         asked = ActionRequest(intent or action, action, NAME, **request)
         backend = self.arm.backend(self.clock, self._send)
         now = self.clock.monotonic
-        return perform(asked, backend, self.journal, options=OPTIONS, clock=self.clock, now=now)
+        return perform(asked, backend, self.journal, options=options, clock=self.clock, now=now)
 
     def actions_asked(self) -> list[str]:
         return [asked["action"] for asked in self.arm.asked]

@@ -124,7 +124,7 @@ class PretendedCluster:
         return [
             StoredFile(f"{path}/_metadata", 100, at)
             for path, (_, at) in self.stored.items()
-            if path.startswith(directory.rstrip("/") + "/")
+            if f"{path}/".startswith(directory.rstrip("/") + "/")
         ]
 
     def later(self, seconds: float, event: Callable[[], None]) -> None:

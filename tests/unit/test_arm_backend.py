@@ -19,7 +19,7 @@ from flinkglue.lifecycle.backend import (
 )
 from flinkglue.lifecycle.models import Action, Jar, JobView, Savepoint
 from flinkglue.lifecycle.transaction import Refused
-from tests.unit.arm_world import NAME, World, running_world, spec
+from tests.unit.arm_world import NAME, OPTIONS, World, running_world, spec
 from tests.unit.fake_arm import SAVEPOINTS, FakeArm
 from tests.unit.fake_flink_jobs import Clock
 
@@ -73,7 +73,8 @@ def test_a_job_whose_re_launch_failed_is_still_known(running: World) -> None:
     """The row names the job before that launch, and that is not taken for a stranger's."""
     checkpoint = f"{SAVEPOINTS}/chk-1"
     running.arm.bad_jars = {"good.jar"}
-    failed = running.act(Action.RE_LAUNCH, "first", savepoint_path=checkpoint)
+    sure = replace(OPTIONS, roll_back=False)  # ARM alone does not tell whether it is there
+    failed = running.act(Action.RE_LAUNCH, "first", savepoint_path=checkpoint, options=sure)
     assert failed.failure.endswith(f"its state is kept in {checkpoint}")
     assert running.arm.live() == []
     running.arm.bad_jars = set()

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flinkglue.lifecycle.models import Action, Outcome
-from tests.unit.arm_world import NAME, World, spec
+from tests.unit.arm_world import NAME, OPTIONS, World, spec
 from tests.unit.fake_arm import SAVEPOINTS
 from tests.unit.lifecycle_world import Killed
 
+# ARM alone does not tell whether a checkpoint is there, so there is no sure way back from it.
+NAMED_CHECKPOINT = {
+    "savepoint_path": f"{SAVEPOINTS}/chk-1",
+    "options": replace(OPTIONS, roll_back=False),
+}
 SETUPS: dict[Action, Any] = {
     Action.NEW: {"spec": spec()},
     Action.START: {},
     Action.STOP: {},
     Action.UPDATE: {"spec": spec("v2.jar")},
     Action.STATELESS_UPDATE: {"spec": spec("v2.jar")},
-    Action.LAST_STATE_UPDATE: {"savepoint_path": f"{SAVEPOINTS}/chk-1"},
-    Action.RE_LAUNCH: {"savepoint_path": f"{SAVEPOINTS}/chk-1"},
+    Action.LAST_STATE_UPDATE: NAMED_CHECKPOINT,
+    Action.RE_LAUNCH: NAMED_CHECKPOINT,
     Action.SAVEPOINT: {},
     Action.CANCEL: {},
     Action.DELETE: {},

@@ -16,6 +16,7 @@ from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate, ReadyLimits
 from flinkglue.lifecycle.retention import Retention, disposable
+from flinkglue.lifecycle.state_paths import is_same_path
 
 JAR = Jar("/jars/orders.jar", "a" * 64, 10)
 SPEC = JobSpec("orders", JAR)
@@ -292,6 +293,37 @@ class TestRetention:
     def test_the_last_good_one_stays_however_old(self) -> None:
         old = Savepoint("orders", "f" * 32, "s1", 0, origin="STOP")
         assert disposable([old], Retention(1, 1), in_use=(), now=10**9) == []
+
+    @pytest.mark.parametrize(
+        ("known", "told"),
+        [
+            ("file:/state/s1", "file:///state/s1/"),
+            ("file:/state/s1", "/state/s1"),
+            ("abfs://c@a.dfs.core.windows.net/s1", "abfss://c@a.dfs.core.windows.net/s1/"),
+            ("s3://bucket/s1", "s3a://bucket/s1/_metadata"),
+        ],
+    )
+    @pytest.mark.parametrize("named", ["in_use", "kept"])
+    def test_one_that_must_stay_is_known_by_any_spelling(
+        self, known: str, told: str, named: str
+    ) -> None:
+        old = Savepoint("orders", "f" * 32, known, 1, origin="STOP")
+        ledger = [old, replace(old, path="s2", taken_at=2)]
+        limits = Retention(1, kept_paths=frozenset({told} if named == "kept" else ()))
+        in_use = {told} if named == "in_use" else set()
+        assert disposable(ledger, limits, in_use=in_use, now=10) == []
+
+    def test_one_in_other_storage_is_another(self) -> None:
+        assert not is_same_path(
+            "abfs://c@a.dfs.core.windows.net/s", "abfs://c@b.dfs.core.windows.net/s"
+        )
+        assert not is_same_path("s3://bucket/s", "abfs://bucket/s")
+
+    def test_one_that_flink_owns_is_not_the_last_good_one(self) -> None:
+        """And is not disposed of here."""
+        good = Savepoint("orders", "f" * 32, "s1", 1, origin="STOP")
+        claimed = Savepoint("orders", "f" * 32, "s2", 2, origin="STOP", claimed=True)
+        assert disposable([good, claimed], Retention(1, 1), in_use=(), now=10**9) == []
 
     @pytest.mark.parametrize("limits", [{"keep": 0}, {"most_age_seconds": 0}])
     def test_limits_that_keep_nothing_are_refused(self, limits: dict[str, int]) -> None:

@@ -127,6 +127,12 @@ class ArmBackend:
             )
         return self._flink.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
 
+    def is_stored(self, path: str) -> bool:
+        """Whether a complete savepoint or checkpoint lies at this address."""
+        if self._flink is None:
+            raise CannotList("ARM lists no storage: fill in the Flink REST URL in the block")
+        return self._flink.is_stored(path)
+
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the directories; where one cannot be listed, what ARM tells as well."""
         stored = StoredSavepoints(not_listed=("the list is ARM's: no Flink REST URL is filled in",))

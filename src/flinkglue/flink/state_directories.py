@@ -83,6 +83,14 @@ class StateDirectories:
             raise unlisted
         return RetainedState(newest.path, newest.taken_at) if newest else None
 
+    def is_stored(self, path: str) -> bool:
+        """Whether a complete savepoint or checkpoint lies at this address.
+
+        Raises:
+            CannotList: There is no way to list it.
+        """
+        return self._storage.is_complete(path)
+
     def _configured(self) -> str | None:
         return _setting(self._settings(), _SAVEPOINT_DIRECTORY)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from flinkglue.lifecycle.backend import CannotList
+from flinkglue.lifecycle.state_paths import is_same_path
 
 _SAVEPOINT = re.compile(r"savepoint-(?P<job>[0-9a-f]{6})-[0-9a-f]+")
 _PREFIX_DIGITS = 6
@@ -75,6 +76,19 @@ class StateStorage:
         """
         states = self._states(f"{directory.rstrip('/')}/{job_id}", _CHECKPOINT)
         return max(states, key=lambda state: state.number, default=None)
+
+    def is_complete(self, path: str) -> bool:
+        """Whether a complete savepoint or checkpoint lies at an address.
+
+        Raises:
+            CannotList: There is no way to list such an address.
+        """
+        directory = path.removesuffix(f"/{_METADATA}")
+        files = self._lister(directory)(directory)
+        return any(
+            file.path.endswith(f"/{_METADATA}") and is_same_path(file.path, directory)
+            for file in files
+        )
 
     def _states(self, directory: str, pattern: re.Pattern[str]) -> list[StoredState]:
         by_path: dict[str, list[StoredFile]] = {}

@@ -22,12 +22,18 @@ JAR_PATTERN = (
 JAR_ALLOWED = (
     "a path, https://, s3:// or abfs:// address whose last part ends in .jar, without credentials"
 )
+# One that is shown, too. Directories may have spaces in their names.
+SAVEPOINT_PATTERN = r"^(/|file:/|[a-z][a-z0-9+.-]*://(?![^/]*:[^/]*@))[^\s?#]([^?#\r\n]*[^\s?#])?$"
+SAVEPOINT_ALLOWED = (
+    "a whole address as LIST_SAVEPOINT shows it: file:/, s3://, abfs:// or another scheme of "
+    "Flink's, or an absolute path; without credentials"
+)
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
 
 
 def _without_credentials(address: str) -> str:
     plain = re.sub(r"[?#].*", "?…", address)
-    return re.sub(r"^(https?://)[^/]*@", r"\1…@", plain)
+    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1…@", plain)
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,16 @@ class AskedAction:
             raise InvalidInput(given[0], value, self._only_for(LAUNCHING))
         if self.savepoint_path is not None and self.action not in _FROM_SAVEPOINT:
             raise InvalidInput("savepoint", self.savepoint_path, self._only_for(_FROM_SAVEPOINT))
+        self._check_savepoint()
         if self.job_id and not re.fullmatch(JOB_ID_PATTERN, self.job_id):
             raise InvalidInput("job_id", self.job_id, "32 lower-case hexadecimal digits")
         if self.drain and self.action is not Action.STOP:
             raise InvalidInput("drain", self.drain, self._only_for((Action.STOP,)))
+
+    def _check_savepoint(self) -> None:
+        path = self.savepoint_path
+        if path is not None and not re.fullmatch(SAVEPOINT_PATTERN, path):
+            raise InvalidInput("savepoint", _without_credentials(path), SAVEPOINT_ALLOWED)
 
     def _only_for(self, actions: tuple[Action, ...]) -> str:
         return f"nothing for {self.action}; it is for {', '.join(actions)}"

@@ -171,6 +171,13 @@ class FlinkBackend(Protocol):
             CannotList: The checkpoint directory cannot be listed from here.
         """
 
+    def is_stored(self, path: str) -> bool:
+        """Whether a complete savepoint or checkpoint lies at this address.
+
+        Raises:
+            CannotList: It cannot be looked at from here.
+        """
+
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the savepoint directories of these Flink jobs."""
 

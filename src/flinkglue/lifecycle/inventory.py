@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, StoredSavepoints
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
+from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.retention import Retention, disposable
+from flinkglue.lifecycle.state_paths import is_below, is_same_path, plain
 from flinkglue.lifecycle.transaction import Transaction
 
 
@@ -46,10 +48,10 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> O
 
 
 def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:
-    stored_by_path = {_plain(savepoint.path): savepoint for savepoint in stored.savepoints}
-    known = {_plain(savepoint.path) for savepoint in ledger}
+    stored_by_path = {plain(savepoint.path): savepoint for savepoint in stored.savepoints}
+    known = {plain(savepoint.path) for savepoint in ledger}
     listed = [
-        _merged(savepoint, stored_by_path.get(_plain(savepoint.path)), stored.listed)
+        _merged(savepoint, stored_by_path.get(plain(savepoint.path)), stored.listed)
         for savepoint in ledger
     ]
     strangers = [
@@ -64,20 +66,10 @@ def _merged(
     savepoint: Savepoint, stored: Savepoint | None, directories: tuple[str, ...]
 ) -> Savepoint:
     if stored is None:
-        looked = any(_is_below(savepoint.path, directory) for directory in directories)
+        looked = any(is_below(savepoint.path, directory) for directory in directories)
         return replace(savepoint, is_stored=False if looked else None)
     size_bytes = savepoint.size_bytes if stored.size_bytes is None else stored.size_bytes
     return replace(savepoint, is_stored=True, size_bytes=size_bytes)
-
-
-def _is_below(path: str, directory: str) -> bool:
-    return _plain(path).startswith(f"{_plain(directory).rstrip('/')}/")
-
-
-def _plain(path: str) -> str:
-    # Flink writes "file:/dir", people write "file:///dir".
-    scheme, colon, rest = path.partition(":")
-    return f"{scheme}:/{rest.lstrip('/')}" if colon and scheme == "file" else path.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -104,19 +96,41 @@ def apply_retention(
 ) -> Disposals:
     """Dispose of the savepoints that the limits let go, and then strike them out of the ledger.
 
-    Does nothing while an action on the job is under way: it may be about to use one.
+    Does nothing while an action on the job is under way: it may be about to use one. An action that
+    begins meanwhile does not take a savepoint whose disposal the ledger tells of; so it is written
+    there first, and only then is looked whether an action has begun.
     """
     if owner := journal.owner(job_name):
         return Disposals(skipped=f"the intent {owner} is acting on the job")
-    in_use = {path for path in [journal.job_record(job_name).restored_from] if path}
+    in_use = {record.restored_from for record in journal.job_records() if record.restored_from}
     going = disposable(journal.savepoints(job_name), retention, in_use=in_use, now=now())
     disposed, failed = [], []
     for savepoint in going:
+        journal.record_savepoint(replace(savepoint, disposal_began=True))
         try:
+            _check_unused(savepoint, journal)
             backend.dispose_savepoint(savepoint.path)
         except SavepointFailed as error:
+            journal.record_savepoint(replace(savepoint, disposal_began=False))
             failed.append((savepoint, str(error)))
             continue
         journal.forget_savepoint(job_name, savepoint.path)
         disposed.append(savepoint)
     return Disposals(tuple(disposed), tuple(failed))
+
+
+def _check_unused(savepoint: Savepoint, journal: Journal) -> None:
+    for entry in journal.unfinished():
+        if entry.job_name == savepoint.job_name or _may_use(entry, savepoint.path):
+            raise SavepointFailed(f"{entry.action} of {entry.job_name} may start from it now")
+    for record in journal.job_records():
+        if is_same_path(record.restored_from, savepoint.path):
+            raise SavepointFailed(f"job {record.job_name} started from it meanwhile")
+
+
+def _may_use(entry: Entry, path: str) -> bool:
+    plan = entry.facts.get("plan")
+    if plan is None:
+        return True  # it has not chosen yet
+    chosen = (*plan.values(), *entry.facts.values())
+    return any(isinstance(value, str) and is_same_path(value, path) for value in chosen)

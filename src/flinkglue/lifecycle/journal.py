@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.records import Entry, JobRecord, Seen
+from flinkglue.lifecycle.state_paths import is_same_path
 
 JOURNAL = "journal"
 """What errors about an intent name as their service."""
@@ -145,6 +146,11 @@ class Journal:
         entry = self.entry(claim["intent"]) if claim else None
         return entry.intent if entry and entry.outcome is None else None
 
+    def unfinished(self) -> list[Entry]:
+        """The intents that own a job and have not ended, of all jobs."""
+        owners = [self.entry(claim["intent"]) for claim in self._store.documents("claim")]
+        return [entry for entry in owners if entry is not None and entry.outcome is None]
+
     def _check_claim(self, entry: Entry) -> None:
         claim = self._store.read("claim", entry.job_name)
         if claim is None or claim["intent"] != entry.intent:
@@ -215,6 +221,16 @@ class Journal:
         every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
         ours = [savepoint for savepoint in every if savepoint.job_name == job_name]
         return sorted(ours, key=lambda savepoint: savepoint.taken_at, reverse=True)
+
+    def savepoints_at(self, path: str) -> list[Savepoint]:
+        """What the ledgers of all jobs say of an address, however it is spelled."""
+        every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
+        return [savepoint for savepoint in every if is_same_path(savepoint.path, path)]
+
+    def note_claimed(self, path: str) -> None:
+        """Remember that Flink owns a savepoint from now on, and deletes it."""
+        for savepoint in self.savepoints_at(path):
+            self.record_savepoint(replace(savepoint, claimed=True))
 
     def record_savepoint(self, savepoint: Savepoint) -> None:
         """Add it to the ledger, or replace what the ledger says of this path."""

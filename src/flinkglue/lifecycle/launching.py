@@ -77,6 +77,8 @@ def _attempt(tx: Transaction, label: str, spec: JobSpec, restore_from: str | Non
         )
         tx.once(f"{label}_job_id", lambda: view.job_id)
         _record_job_id(tx, view.job_id)
+        if restore_from and spec.restore_mode == "CLAIM":
+            tx.journal.note_claimed(restore_from)
         ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {decided['job_id']} failed: {error}")

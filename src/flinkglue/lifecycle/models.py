@@ -251,6 +251,8 @@ class Savepoint:
         parallelism: Its parallelism.
         origin: The action that took it, or ``directory`` when it was only found there.
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
+        claimed: Whether a launch gave it to Flink, which deletes it.
+        disposal_began: Whether it is being deleted here; it may be there in part.
     """
 
     job_name: str
@@ -265,6 +267,13 @@ class Savepoint:
     parallelism: int = 0
     origin: str = "directory"
     is_stored: bool | None = None
+    claimed: bool = False
+    disposal_began: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody is known to have deleted it, or to do so now."""
+        return not (self.claimed or self.disposal_began)
 
 
 @dataclass(frozen=True)

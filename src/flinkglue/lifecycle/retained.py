@@ -71,7 +71,9 @@ def _checkpoint(
 def _newest_savepoint(tx: Transaction, job_id: str) -> RetainedState | None:
     """Of this launch alone: one of an earlier launch may be of a branch that was given up."""
     ours = [
-        savepoint for savepoint in tx.journal.savepoints(tx.job_name) if savepoint.job_id == job_id
+        savepoint
+        for savepoint in tx.journal.savepoints(tx.job_name)
+        if savepoint.job_id == job_id and savepoint.is_whole
     ]
     states = [RetainedState(savepoint.path, savepoint.taken_at) for savepoint in ours]
     return max(states, key=lambda state: state.taken_at, default=None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Savepoint
+from flinkglue.lifecycle.state_paths import plain
 
 FOUND_ONLY = "directory"
 
@@ -38,7 +39,7 @@ def disposable(
     """Those that may be disposed of, oldest first.
 
     Never the newest one, never one in use, never one that a person keeps, never one that we did
-    not take.
+    not take, nor one that Flink owns. What was begun before is gone on with.
 
     Args:
         savepoints: The job's ledger, in any order.
@@ -46,14 +47,18 @@ def disposable(
         in_use: Paths that a running job started from, or that somebody is about to start from.
         now: Seconds since the epoch.
     """
-    ours = [savepoint for savepoint in savepoints if savepoint.origin != FOUND_ONLY]
+    ours = [
+        savepoint
+        for savepoint in savepoints
+        if savepoint.origin != FOUND_ONLY and not savepoint.claimed
+    ]
     newest_first = sorted(ours, key=lambda savepoint: (-savepoint.taken_at, savepoint.path))
+    staying = {plain(path) for path in (*retention.kept_paths, *in_use)}
     return [
         savepoint
         for place, savepoint in reversed(list(enumerate(newest_first)))
         if place > 0
-        and savepoint.path not in retention.kept_paths
-        and savepoint.path not in in_use
+        and plain(savepoint.path) not in staying
         and _too_many_or_too_old(place, savepoint, retention, now)
     ]
 
@@ -64,4 +69,4 @@ def _too_many_or_too_old(
     too_many = retention.keep is not None and place >= retention.keep
     age_seconds = now - savepoint.taken_at
     too_old = retention.most_age_seconds is not None and age_seconds > retention.most_age_seconds
-    return too_many or too_old
+    return too_many or too_old or savepoint.disposal_began

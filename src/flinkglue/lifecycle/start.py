@@ -8,6 +8,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import launch, state_now
 from flinkglue.lifecycle.models import JobSpec, Outcome
+from flinkglue.lifecycle.named_state import check_named, newest_savepoint
 from flinkglue.lifecycle.transaction import Transaction
 
 
@@ -36,6 +37,7 @@ def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
 def _plan_new(tx: Transaction) -> dict[str, Any]:
     _check_nothing_runs(tx)
     spec, path = _asked_spec(tx), tx.request.savepoint_path
+    check_named(tx)
     record = tx.record()
     newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
     if record.spec is not None and newest is not None and path is None:
@@ -50,8 +52,8 @@ def _plan_new(tx: Transaction) -> dict[str, Any]:
 def _plan_start(tx: Transaction) -> dict[str, Any]:
     _check_nothing_runs(tx)
     spec = _asked_spec(tx)
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
-    path = tx.request.savepoint_path or (newest.path if newest else None)
+    check_named(tx)
+    path = tx.request.savepoint_path or newest_savepoint(tx)
     if path is None:
         raise tx.refuse(
             "no savepoint of this job is known",

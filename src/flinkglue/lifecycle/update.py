@@ -14,6 +14,7 @@ from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import JobView, Outcome
+from flinkglue.lifecycle.named_state import check_named
 from flinkglue.lifecycle.retained import Retained, newest_retained
 from flinkglue.lifecycle.stop import stopped
 from flinkglue.lifecycle.transaction import Transaction
@@ -147,7 +148,15 @@ def _plan_last_state(tx: Transaction) -> dict[str, Any]:
             "with a savepoint",
             "START goes on from its newest savepoint; NEW runs it again.",
         )
+    is_there = check_named(tx)
     plan = _plan(tx, view)
+    lives = view is not None and not view.is_terminal
+    if lives and tx.options.roll_back and not is_there and not plan["kept_state"]:
+        raise tx.refuse(
+            f"nobody here can see whether {plan['savepoint_path']} is there, and the job has "
+            f"nothing else to return to: {plan['unseen']}",
+            "Give the block a way to read that storage, or ask for no rollback.",
+        )
     if not plan["kept_state"] and not plan["savepoint_path"]:
         raise tx.refuse(
             f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended; "

@@ -45,8 +45,10 @@ def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec
     """Whether a job runs now that must not be lost to a bad new one."""
     if view.is_terminal or not tx.options.roll_back:
         return False
-    is_the_same = running is not None and not running.difference(new_spec)
-    return tx.request.action is not Action.RE_LAUNCH or not is_the_same
+    asked = tx.request
+    as_it_was = running is not None and not running.difference(new_spec)
+    is_risky = not as_it_was or asked.savepoint_path is not None
+    return asked.action is not Action.RE_LAUNCH or is_risky
 
 
 def _newest_good(tx: Transaction, view: JobView) -> WayBack:
