@@ -45,6 +45,7 @@ from flinkglue.glue.strategies import load_strategy
 from tasks.glue import (
     connect,
     find_recorded_attempts,
+    let_go,
     load_credentials,
     prioritize_connections,
     read_script_output,
@@ -68,6 +69,7 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         str(flow_run.id),
         _created(flow_run),
         secret_arguments=given.get("secret_arguments") or {},
+        restore_order=given.get("restore_order", False),
     )
     credentials = load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS))
     client = masking(connect(credentials), request)
@@ -75,6 +77,7 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         if attempt.run and attempt.live:
             ended = stop_run(client, attempt.run, deadline_seconds=STOP_WITHIN_SECONDS, log=log)
             log.info("Run %s of %s is %s", ended.job_run_id, ended.job_name, ended.describe())
+    let_go(client, request, log)
 
 
 def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -107,6 +110,7 @@ def glue_vpc_failover(
     needed_addresses: Annotated[int, Field(ge=1)] | None = None,
     allow_several_vpcs: bool = False,
     read_all_connections: bool = False,
+    restore_order: bool = False,
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
     retry_every_failure: bool = False,
@@ -154,6 +158,8 @@ def glue_vpc_failover(
         allow_several_vpcs: Take connections that lie in more than one VPC.
         read_all_connections: Read all connections of the account with one call, which is faster
             from about 20 connections on and takes the permission glue:GetConnections.
+        restore_order: Put the job's connections back as they were, once its runs no longer need the
+            order. An order that somebody else has written meanwhile is left alone.
         retries: How many runs may follow a failed one.
         retry_delay_seconds: The pause before the first of them when the failure asks for time, as
             a quota does; it doubles each time, up to an hour. To another connection it moves
@@ -209,6 +215,7 @@ def glue_vpc_failover(
         deadline_seconds=deadline_minutes * 60,
         options=run_options,
         secret_arguments=secret_arguments or {},
+        restore_order=restore_order,
     )
     attempts = find_recorded_attempts(credentials, first)
     ended_before = failed_at(flow_run) if attempts else None

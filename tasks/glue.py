@@ -21,15 +21,16 @@ from flinkglue.errors import (
     CallFailed,
     Conflict,
 )
-from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.log_following import LogFollower
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.order_restoring import OrderRestoring
 from flinkglue.glue.report import RunOutput
-from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
@@ -256,3 +257,19 @@ def read_script_output(
         get_run_logger().warning("The logs cannot be shown: %s", failed)
         return RunOutput(note=f"The logs cannot be shown: {failed}")
     return RunOutput(output, error, "" if output else "The script wrote nothing.")
+
+
+def let_go(client: GlueClient, request: RunRequest, log: Log) -> None:
+    """End what was promised to a flow run whose runs have ended, and put the order back if asked.
+
+    Args:
+        client: The account.
+        request: Any of the flow run's attempts.
+        log: Gets a line per decision.
+    """
+    with server_records() as records:
+        coordination = coordination_on_server(records)
+        for reservation in coordination.reservations.live():
+            if attempt_number(reservation.run_key, request.flow_run_id):
+                coordination.reservations.release(reservation.run_key)
+        OrderRestoring(client, request, coordination, SystemClock(), log).end()

@@ -1,6 +1,7 @@
-"""What Glue flow runs agree on through the Prefect server: locks, promises, cool-downs.
+"""What Glue flow runs agree on through the Prefect server: locks, promises, cool-downs, orders.
 
-Nothing here outlives its lease: whatever a killed process held is free again after it.
+Whatever a killed process held is free again after its lease. The original orders of jobs have none:
+they are kept until somebody puts them back.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from flinkglue.glue.reservations import (
 )
 from tasks.expiring_records import ExpiringRecords
 from tasks.glue_locks import VariableLocks
+from tasks.glue_original_orders import VariableOriginalOrders
 from tasks.server_records import ServerRecords
 
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
@@ -93,4 +95,9 @@ class VariableCoolDowns:
 def coordination_on_server(records: ServerRecords) -> Coordination:
     """What all flow runs of this Prefect server agree on."""
     locks = VariableLocks(records)
-    return Coordination(locks, VariableReservations(records, locks), VariableCoolDowns(records))
+    return Coordination(
+        locks,
+        VariableReservations(records, locks),
+        VariableCoolDowns(records),
+        VariableOriginalOrders(records),
+    )

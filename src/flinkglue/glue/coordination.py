@@ -1,11 +1,17 @@
-"""What flow runs agree on: locks, promises and cool-downs."""
+"""What flow runs agree on: locks, promises, cool-downs and the original orders of jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLocks, InProcessReservations
+from flinkglue.glue.in_process import (
+    InProcessCoolDowns,
+    InProcessLocks,
+    InProcessOriginalOrders,
+    InProcessReservations,
+)
 from flinkglue.glue.lock import Locks
+from flinkglue.glue.original_order import OriginalOrders
 from flinkglue.glue.reservations import CoolDowns, ReservationBook
 
 
@@ -16,9 +22,12 @@ class Coordination:
     locks: Locks
     reservations: ReservationBook
     cool_downs: CoolDowns
+    original_orders: OriginalOrders
 
 
 def coordination_in_process() -> Coordination:
     """For runs that nobody else starts beside."""
     locks = InProcessLocks()
-    return Coordination(locks, InProcessReservations(locks), InProcessCoolDowns())
+    return Coordination(
+        locks, InProcessReservations(locks), InProcessCoolDowns(), InProcessOriginalOrders()
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
+from flinkglue.glue.original_order import OriginalOrder
 from flinkglue.glue.reservations import (
     COOL_DOWN_SECONDS,
     RESERVED_FOR_SECONDS,
@@ -79,3 +80,19 @@ class InProcessCoolDowns:
 
     def start(self, cool_down: CoolDown) -> None:
         self._started[cool_down] = self.clock.monotonic() + self.cool_down_seconds
+
+
+class InProcessOriginalOrders:
+    """The original orders, for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, OriginalOrder] = {}
+
+    def read(self, key: str) -> OriginalOrder | None:
+        return self._orders.get(key)
+
+    def write(self, key: str, order: OriginalOrder) -> None:
+        self._orders[key] = order
+
+    def delete(self, key: str) -> None:
+        self._orders.pop(key, None)

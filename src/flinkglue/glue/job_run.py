@@ -22,6 +22,7 @@ from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import classify, classify_call
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
+from flinkglue.glue.order_restoring import OrderRestoring
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
@@ -74,9 +75,11 @@ def run_job(
     clock = clock or SystemClock()
     coordination = coordination or coordination_in_process()
     promise = Promise(coordination.reservations, request.key, clock, log)
+    order = OrderRestoring(client, request, coordination, clock, log)
 
     def saw(run: JobRun) -> None:
         promise.saw(run)
+        order.saw(run)
         on_look(run)
 
     try:
@@ -91,16 +94,22 @@ def run_job(
                 log=log,
                 clock=clock,
                 read_secrets=read_secrets,
+                before_writing=order.remember,
                 promise=promise,
             )
     except CallFailed as error:
-        _settle(promise, request, error)
+        try:
+            _settle(promise, request, error)
+        finally:
+            if not isinstance(error, InDoubt):  # then there may be a run that needs the order
+                order.end()
         attempt = _refused(request, ranking, error)
     else:
         run = started.run
         if started.adopted:
             log.info("Adopted run %s of job %s (%s)", run.job_run_id, run.job_name, run.describe())
             on_adopted(run)
+        order.saw(run)
         on_run(run)
         ended = wait_for_run(
             client,
@@ -118,6 +127,7 @@ def run_job(
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
         attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
     promise.end()
+    order.end()
     _cool_down(attempt, ranking, coordination, log)
     if attempt.failure and attempt.failure.alert:
         log.warning("Job %s needs a person: %s", request.job_name, attempt.describe())

@@ -25,6 +25,11 @@ class JobUpdate:
         return self.connections_before != self.connections_after
 
 
+def connections_of(job: Mapping[str, Any]) -> list[str]:
+    """The names in a job's list of connections, in order."""
+    return list((job.get("Connections") or {}).get("Connections") or [])
+
+
 def plan_job_update(
     job: Mapping[str, Any],
     connection_names: Sequence[str],
@@ -39,7 +44,7 @@ def plan_job_update(
         accepted_fields: The members of the loaded model's JobUpdate structure.
         leave_out: Connections that do not exist: Glue refuses a definition that names one.
     """
-    before = list((job.get("Connections") or {}).get("Connections") or [])
+    before = connections_of(job)
     wanted = [name for name in connection_names if name not in leave_out]
     after = [*wanted, *(name for name in before if name not in (*wanted, *leave_out))]
     body = {

@@ -57,9 +57,9 @@ class MaskingClient(GlueClient):
         with self._masked_errors():
             return self._masking.run(super().look(waiter))
 
-    def find_runs(self, job_name: str, key_prefix: str, since: datetime) -> list[JobRun]:
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         with self._masked_errors():
-            return super().find_runs(job_name, key_prefix, since)
+            yield from super().job_run_pages(job_name, since)
 
     def new_log_lines(
         self, run: JobRun, kind: str, read_until: str | None

@@ -32,6 +32,7 @@ class RunRequest:
     is adopted, however often the wait is taken up again; without either, from the call. When a
     person `asked_anew`, after the flow run had ended, the start of the run does not count.
     `secret_arguments` says by argument name where the value is found; the values are nowhere here.
+    `restore_order` has the job's connections put back once no run needs their order any more.
     """
 
     job_name: str
@@ -44,6 +45,7 @@ class RunRequest:
     asked_anew: bool = False
     options: RunOptions = field(default_factory=RunOptions)
     secret_arguments: Mapping[str, str] = field(default_factory=dict)
+    restore_order: bool = False
 
     @property
     def key(self) -> str:

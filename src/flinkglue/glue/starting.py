@@ -6,7 +6,7 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -21,6 +21,7 @@ from flinkglue.errors import (
     Throttled,
 )
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.job_update import JobUpdate
 from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
 from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
@@ -38,6 +39,9 @@ LOOK_AGAIN_SECONDS = 30.0
 
 DOUBTED_SECONDS = 300.0
 """How long a start that Glue breaks on is tried again."""
+
+BeforeWriting = Callable[[Mapping[str, Any], JobUpdate], None]
+"""Gets the job as it is and what is to be written, under the job's lock."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def start_run(
     log: Log,
     clock: Clock,
     read_secrets: ReadSecrets = no_secrets,
+    before_writing: BeforeWriting = lambda job, update: None,
     promise: Promise,
 ) -> Started:
     """Start the run with its order, unless it is there already.
@@ -89,6 +94,7 @@ def start_run(
         clock: The time to go by.
         read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
             one; what it raises is raised.
+        before_writing: Called before each start, also when the job has its order already.
         promise: The run's addresses: renewed before each pause.
 
     Raises:
@@ -101,7 +107,9 @@ def start_run(
     for tries in count():
         try:
             with locks.hold(job_lock_name(client.region, request.job_name)) as lock:
-                return _start(client, request, ranking, lock, promise, read_secrets, log)
+                return _start(
+                    client, request, ranking, lock, promise, read_secrets, before_writing, log
+                )
         except InDoubt as error:
             log.warning("Looking whether the run was started: %s", error)
             run = _run_in_doubt(client, request, error, log, clock)
@@ -128,6 +136,7 @@ def _start(
     lock: HeldLock,
     promise: Promise,
     read_secrets: ReadSecrets,
+    before_writing: BeforeWriting,
     log: Log,
 ) -> Started:
     """Look, write, start. What was true before the lock was had may not be true any more."""
@@ -141,7 +150,7 @@ def _start(
     if promise.may_have_lapsed:
         raise stale(request.job_name)
     secrets = read_secrets(request.secret_arguments)  # before the job is written: it may refuse
-    _write_order(client, job, ranking, lock, log)
+    _write_order(client, job, ranking, lock, before_writing, log)
     expected = ranking.expected
     arguments = {
         **request.arguments,
@@ -173,12 +182,18 @@ def stale(job_name: str) -> OrderStale:
 
 
 def _write_order(
-    client: GlueClient, job: Mapping[str, Any], ranking: Ranking, lock: HeldLock, log: Log
+    client: GlueClient,
+    job: Mapping[str, Any],
+    ranking: Ranking,
+    lock: HeldLock,
+    before_writing: BeforeWriting,
+    log: Log,
 ) -> None:
     job_name, missing = job["Name"], ranking.missing_names
     if missing:
         log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
     update = client.plan_update(job, ranking.connection_names, leave_out=missing)
+    before_writing(job, update)
     if not update.changes:
         log.info("Job %s has this connection order already; nothing is written", job_name)
         return

@@ -1,0 +1,128 @@
+"""Flow runs that put a job's connections back, in a Prefect server and against the local AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import State
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow
+from prefect.settings import get_current_settings
+from prefect.states import Crashed, Scheduled
+from prefect_aws import AwsCredentials
+from prefect_aws.client_parameters import AwsClientParameters
+
+from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
+from localcloud.aws.glue.settings import GlueSettings
+from tasks.glue_original_orders import KIND
+from tasks.server_records import server_records
+from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
+from tests.harness import glue_flow_process
+
+ORIGINAL = ["jdbc", "b", "a"]
+
+
+@pytest.fixture
+def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
+    running.two_connections()
+    running.connection("jdbc")
+    running.job(connections=tuple(ORIGINAL), script="print('done')", Timeout=7)
+    AwsCredentials(
+        aws_access_key_id=running.account["access_key_id"],
+        aws_secret_access_key=running.account["secret_access_key"],
+        region_name=running.account["region"],
+        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
+    ).save("aws", overwrite=True)
+    yield running
+    running.close()
+    with server_records() as records:
+        assert records.tagged(KIND) == [], "a record is left behind"
+
+
+def created(**parameters: Any) -> FlowRun:
+    defaults = {"job_name": "job", "connection_names": ["a", "b"], "strategy": "preferred"}
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run(
+            glue_vpc_failover, parameters={**defaults, "restore_order": True, **parameters}
+        )
+
+
+def run(flow_run: FlowRun) -> State[Any]:
+    state = run_flow(glue_vpc_failover, flow_run=flow_run, return_type="state")
+    assert isinstance(state, State)
+    return state
+
+
+def definition(cloud: AwsCloud) -> dict[str, Any]:
+    job: dict[str, Any] = cloud.glue.get_job(JobName="job")["Job"]
+    return {name: value for name, value in job.items() if name != "LastModifiedOn"}
+
+
+def written_orders(cloud: AwsCloud) -> list[list[str]]:
+    return [
+        request.detail["connection_names"]
+        for request in cloud.requests(operation="UpdateJob")
+        if request.status == 200
+    ]
+
+
+def test_flow_runs_at_the_same_time_leave_the_job_as_the_first_found_it(cloud: AwsCloud) -> None:
+    """Each is started with its own order, and the last one to start puts the first one's back."""
+    before = definition(cloud)
+    orders = (["a", "b"], ["b", "a"], ["a", "b"])
+    flow_runs = [created(connection_names=order) for order in orders]
+    with ThreadPoolExecutor(len(flow_runs)) as pool:
+        states = list(pool.map(run, flow_runs))
+    assert {state.name for state in states} == {"Completed"}
+    assert definition(cloud) == before
+    assert written_orders(cloud)[-1] == ORIGINAL
+    taken = {r["job_run_id"]: r["connection_name"] for r in cloud.fault("glue-runs")}
+    assert [taken[state.result()["job_run_id"]] for state in states] == ["a", "b", "a"]
+
+
+def test_a_flow_run_killed_before_it_put_the_order_back_does_so_when_it_goes_on(
+    cloud: AwsCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order was written down in the Prefect server before the job was changed."""
+    for name, value in get_current_settings().to_environment_variables().items():
+        monkeypatch.setenv(name, value)
+    before = definition(cloud)
+    cloud.fault("glue-timing", start_delay_seconds=600)
+    flow_run = created()
+    process = glue_flow_process.started(flow_run.id, tmp_path / "process.log")
+    eventually(lambda: cloud.requests(operation="GetJobRun"), within_seconds=120)
+    process.kill()
+    process.join()
+    assert written_orders(cloud) == [["a", "b", "jdbc"]]
+    cloud.fault("glue-timing", start_delay_seconds=0.05)
+    [glue_run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    cloud.glue.batch_stop_job_run(JobName="job", JobRunIds=[glue_run["Id"]])
+    with get_client(sync_client=True) as client:
+        for state in (Crashed(), Scheduled()):
+            client.set_flow_run_state(flow_run.id, state, force=True)
+        flow_run = client.read_flow_run(flow_run.id)
+    assert run(flow_run).is_failed(), "somebody stopped the run"
+    assert definition(cloud) == before
+    assert written_orders(cloud) == [["a", "b", "jdbc"], ORIGINAL]
+
+
+def test_cancelling_puts_the_order_back(cloud: AwsCloud) -> None:
+    """Also before Glue has given the run its addresses; the promise of them ends as well."""
+    before = definition(cloud)
+    cloud.fault("glue-timing", start_delay_seconds=600)
+    state = run(created(deadline_minutes=0.01))
+    assert state.is_failed(), "the wait ended before the run"
+    assert state.state_details.flow_run_id is not None
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(state.state_details.flow_run_id)
+    stop_live_runs(glue_vpc_failover, flow_run, state)
+    assert definition(cloud) == before
+    with server_records() as records:
+        promised = [record.value["about"] for record in records.tagged("glue-reservation")]
+    assert str(flow_run.id) not in str(promised)
