@@ -24,14 +24,17 @@ from prefect.states import Crashed, Scheduled
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
+from flinkglue.glue.job_update import connections_of
 from flinkglue.glue.lock import job_lock_name, placement_lock_name
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.glue.original_order import original_order_key
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.faults import Fault, FaultBook
 from localcloud.wire import Wire
 from tasks.glue_coordination import VariableReservations
 from tasks.glue_locks import VariableLocks
+from tasks.glue_original_orders import VariableOriginalOrders
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
@@ -41,6 +44,7 @@ KILLED_SHARE = 0.7
 MOST_CALLS, MOST_SECONDS = 16, 5.0
 LEASE_SECONDS = 4.0
 PATIENCE_SECONDS = 600.0
+ORIGINAL = ("c", "a")
 SCRIPT = "import time; time.sleep(0.5); print('done')"
 
 
@@ -130,7 +134,7 @@ def cloud(prefect_files: list[Path], killing: KillingFaults, tmp_path: Path) -> 
     running = AwsCloud(tmp_path, GlueSettings(**QUICK), wire=Wire(faults=killing))
     for n, zone in enumerate("abc"):
         running.connection(zone, f"10.192.{n}.0/24", zone=f"us-east-1{zone}")
-    running.job(script=SCRIPT)
+    running.job(script=SCRIPT, connections=ORIGINAL)
     AwsCredentials(
         aws_access_key_id=running.account["access_key_id"],
         aws_secret_access_key=running.account["secret_access_key"],
@@ -230,6 +234,7 @@ def test_killed_flow_runs_leave_exactly_the_runs_that_were_meant(
                 "connection_names": "a,b,c",
                 "seed": rng.randrange(1000),
                 "retry_delay_seconds": 0.5,
+                "restore_order": True,
             }
             flow_run = client.create_flow_run(glue_vpc_failover, parameters=parameters)
         story = f"GLUE_SEED={seed}, {plan}, log {log}"
@@ -256,6 +261,12 @@ def test_killed_flow_runs_leave_exactly_the_runs_that_were_meant(
         meant = "FAILED" if plan.failure and key.endswith("/1") else "SUCCEEDED"
         assert runs[key] == [meant], key
     with server_records() as records:
+        job = cloud.glue.get_job(JobName="job")["Job"]
+        remembered = VariableOriginalOrders(records).read(original_order_key("us-east-1", job))
+        if remembered is None:
+            assert connections_of(job) == [*ORIGINAL]
+        else:  # too many calls in a row went wrong: the next flow run puts it back
+            assert remembered.connection_names == ORIGINAL
         locks = VariableLocks(records, wait_seconds=4 * LEASE_SECONDS)
         flow_run_ids = {key.partition("/")[0] for key in planned}
         promised = {
