@@ -1,14 +1,14 @@
-"""What this project asks of AWS Glue, EC2 and CloudWatch Logs: the one file that uses boto3."""
+"""What this project asks of AWS Glue, EC2 and CloudWatch Logs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
 
 from flinkglue.errors import CallFailed, NotFound
+from flinkglue.glue.boto3_clients import boto3_clients
 from flinkglue.glue.connection_reading import (
     LOOKUP_THREADS,
     Candidates,
@@ -21,6 +21,7 @@ from flinkglue.glue.connection_reading import (
 from flinkglue.glue.console import Console
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
+from flinkglue.glue.log_reading import LogPage, last_log_lines, new_log_lines
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
@@ -60,6 +61,8 @@ class GlueClient:
         self._glue_without_retries = glue_without_retries
         self._ec2 = ec2
         self._logs = logs
+        # Kept, because to start a hundred threads takes as long as to send twenty calls.
+        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
         self.run_watch = RunWatch(self)
         self.slot_readings = SlotReadings()
 
@@ -67,42 +70,8 @@ class GlueClient:
     def connect(
         cls, session: boto3.Session, client_parameters: Mapping[str, Any] | None = None
     ) -> GlueClient:
-        """Make the clients.
-
-        Args:
-            session: Has the credentials and the region.
-            client_parameters: What every ``session.client`` call gets, for example
-                ``endpoint_url``; a ``config`` among them wins over the defaults here.
-
-        Raises:
-            CallFailed: There is no region, or the profile does not exist.
-        """
-        from botocore.config import Config
-
-        parameters = dict(client_parameters or {})
-        config = Config(
-            retries={"mode": "standard", "total_max_attempts": 6},
-            max_pool_connections=LOOKUP_THREADS,
-            user_agent=_user_agent(),
-        ).merge(parameters.pop("config", None) or Config())
-        once = config.merge(Config(retries={"total_max_attempts": 1}))
-        # Logs are for reading along: a service that is slow to show them must hold nothing up.
-        brief = once.merge(Config(connect_timeout=3, read_timeout=5))
-        # Free addresses are read under a lock that others wait for.
-        prompt = config.merge(
-            Config(
-                connect_timeout=3,
-                read_timeout=5,
-                retries={"mode": "standard", "total_max_attempts": 2},
-            )
-        )
-        with translated("AWS", "connect", "the AWS Credentials block"):
-            return cls(
-                session.client("glue", config=config, **parameters),
-                session.client("glue", config=once, **parameters),
-                session.client("ec2", config=prompt, **parameters),
-                session.client("logs", config=brief, **parameters),
-            )
+        """With clients made for a session; see `boto3_clients`."""
+        return cls(*boto3_clients(session, client_parameters))
 
     @property
     def console(self) -> Console:
@@ -132,13 +101,12 @@ class GlueClient:
         Raises:
             CallFailed: The job could not be read, or not one of the connections.
         """
-        with ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup") as pool:
-            job = pool.submit(self.get_job, job_name)
-            if list_all:
-                lookups = list_connections(self._glue, connection_names)
-            else:
-                lookups = read_connections(self._glue, connection_names, pool)
-            candidates = Candidates(job.result(), tuple(connection_names), tuple(lookups))
+        job = self._lookups.submit(self.get_job, job_name)
+        if list_all:
+            lookups = list_connections(self._glue, connection_names)
+        else:
+            lookups = read_connections(self._glue, connection_names, self._lookups)
+        candidates = Candidates(job.result(), tuple(connection_names), tuple(lookups))
         failures = [lookup for lookup in lookups if isinstance(lookup, CallFailed)]
         if failures and len(failures) == len(lookups):
             raise failures[0]
@@ -165,17 +133,9 @@ class GlueClient:
         *,
         list_all: bool = False,
     ) -> Reading:
-        """Connections and those of jobs, with their subnets and zones.
+        """Connections and those of jobs, with their subnets and zones; see `health_reading`.
 
         Two dependent round trips; for the connections of jobs three, or two with `list_all`.
-
-        Args:
-            connection_names: The connections.
-            job_names: Jobs whose connections are read as well.
-            list_all: Read all connections of the account with one call in place of one call each.
-
-        Raises:
-            CallFailed: A job, all connections or the subnets could not be read.
         """
         return read_health(self._glue, self._ec2, connection_names, job_names, list_all=list_all)
 
@@ -319,36 +279,15 @@ class GlueClient:
             for job_run_id, detail in details.items()
         }
 
-    def new_log_lines(
-        self, run: JobRun, kind: str, read_until: str | None
-    ) -> tuple[list[str], str | None]:
+    def new_log_lines(self, run: JobRun, kind: str, read_until: str | None) -> LogPage:
         """The lines that the run's driver wrote since the last call, the oldest first.
-
-        https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
 
         Args:
             run: The run.
             kind: ``output`` or ``error``.
             read_until: What the last call returned; None reads from the beginning.
-
-        Returns:
-            At most 10,000 lines or 1 MB of them, and how far they go; None while there is no
-            such stream.
         """
-        group = f"{run.log_group_name}/{kind}"
-        further = {} if read_until is None else {"nextToken": read_until}
-        try:
-            with translated("CloudWatch Logs", "GetLogEvents", f"{group} {run.job_run_id}"):
-                answer = self._logs.get_log_events(
-                    logGroupName=group,
-                    logStreamName=run.job_run_id,
-                    startFromHead=True,
-                    **further,  # type: ignore[arg-type]
-                )
-        except NotFound:
-            return [], None
-        lines = [line for event in answer["events"] for line in event["message"].splitlines()]
-        return lines, answer["nextForwardToken"]
+        return new_log_lines(self._logs, run, kind, read_until)
 
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
         """The last lines that the run's driver wrote; none when there is no such stream.
@@ -358,24 +297,4 @@ class GlueClient:
             kind: ``output`` or ``error``.
             most: How many lines at most, up to 10,000.
         """
-        group = f"{run.log_group_name}/{kind}"
-        try:
-            with translated("CloudWatch Logs", "GetLogEvents", f"{group} {run.job_run_id}"):
-                answer = self._logs.get_log_events(
-                    logGroupName=group,
-                    logStreamName=run.job_run_id,
-                    limit=most,
-                    startFromHead=False,
-                )
-        except NotFound:
-            return []
-        return [line for event in answer["events"] for line in event["message"].splitlines()][
-            -most:
-        ]
-
-
-def _user_agent() -> str:
-    """Who calls, for CloudTrail. The SDK's own text would be put together twice for each call."""
-    import boto3
-
-    return f"flinkglue/{version('prefect-flink-glue')} Boto3/{boto3.__version__}"
+        return last_log_lines(self._logs, run, kind, most)

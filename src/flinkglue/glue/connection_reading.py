@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
 
-LOOKUP_THREADS = 100
-"""As many connections are read by name in one round trip."""
+LOOKUP_THREADS = 101
+"""The job, and as many as 100 connections by name, are read in one round trip."""
 
 CONNECTIONS_PER_PAGE = 1000
 SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes

@@ -10,6 +10,9 @@ from flinkglue.glue.run_request import Log
 
 KINDS = ("output", "error")
 MOST_PAGES = 10  # of a megabyte each, when the run has ended
+READS_BEGIN_WITHIN_SECONDS = 2.0
+"""How long one look at both streams goes on asking. A call takes up to 8 s, so a look may take 10: the
+next attempt waits for it."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
@@ -53,30 +56,36 @@ class LogFollower:
         if run.state in NOT_YET or (now < self._next_read_at and not run.ended):
             return
         self._next_read_at = now + self._every_seconds
-        for kind in KINDS:
+        for n, kind in enumerate(KINDS, start=1):
             try:
-                self._show(run, kind)
+                self._show(run, kind, now + READS_BEGIN_WITHIN_SECONDS * n / len(KINDS))
             except CallFailed as error:
                 if not self._has_failed:
                     self._log.warning("The run's logs cannot be followed now: %s", error)
                 self._has_failed = True
 
-    def _show(self, run: JobRun, kind: str) -> None:
+    def _show(self, run: JobRun, kind: str, begin_until: float) -> None:
         lines: list[str] = []
-        for _ in range(MOST_PAGES if run.ended else 1):
-            page = self._next_page(run, kind)
-            lines += page
-            if not page:
+        is_all, pages = False, 0
+        while not is_all and pages < (MOST_PAGES if run.ended else 1):
+            if self._clock.monotonic() > begin_until:
                 break
+            page, is_all = self._next_page(run, kind)
+            lines += page
+            pages += 1
         left_out = len(lines) - self._most_lines
         if left_out > 0:
             self._log.info("%s: %d lines are left out here", kind, left_out)
         for line in lines[-self._most_lines :]:
             self._log.info("%s: %s", kind, line)
+        if run.ended and not is_all:
+            self._log.info("%s: what comes after this is in CloudWatch alone", kind)
 
-    def _next_page(self, run: JobRun, kind: str) -> list[str]:
+    def _next_page(self, run: JobRun, kind: str) -> tuple[list[str], bool]:
+        """New lines, and whether they are the last."""
         stream = (run.job_run_id, kind)
-        lines, token = self._client.new_log_lines(run, kind, self._read_until.get(stream))
-        if token is not None:
-            self._read_until[stream] = token
-        return lines
+        read_until = self._read_until.get(stream)
+        page = self._client.new_log_lines(run, kind, read_until)
+        if page.read_until is not None:
+            self._read_until[stream] = page.read_until
+        return page.lines, page.read_until == read_until

@@ -9,6 +9,7 @@ from typing import Any
 
 from flinkglue.errors import CallFailed
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.log_reading import LogPage
 from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest
@@ -61,12 +62,10 @@ class MaskingClient(GlueClient):
         with self._masked_errors():
             yield from super().job_run_pages(job_name, since)
 
-    def new_log_lines(
-        self, run: JobRun, kind: str, read_until: str | None
-    ) -> tuple[list[str], str | None]:
+    def new_log_lines(self, run: JobRun, kind: str, read_until: str | None) -> LogPage:
         self._see(run)
-        lines, read_until = super().new_log_lines(run, kind, read_until)
-        return [self._masking.text(line) for line in lines], read_until
+        page = super().new_log_lines(run, kind, read_until)
+        return page._replace(lines=[self._masking.text(line) for line in page.lines])
 
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
         self._see(run)
