@@ -11,8 +11,8 @@ from flinkglue.glue.run_request import Log
 KINDS = ("output", "error")
 MOST_PAGES = 10  # of a megabyte each, when the run has ended
 READS_BEGIN_WITHIN_SECONDS = 2.0
-"""How long one look at both streams goes on asking. A call takes up to 8 s, so a look may take 10: the
-next attempt waits for it."""
+"""How long one look at both streams goes on asking. A call takes up to 8 s, so a look takes up to
+10, for which the next attempt waits."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
