@@ -15,6 +15,7 @@ from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.health import HealthLimits
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.transaction import Refused
 from flinkglue.lifecycle.watching import Relaunch, should_relaunch
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.flink_health import (
@@ -23,7 +24,9 @@ from tasks.flink_health import (
     judge_flink_jobs,
     show_findings,
     tell_of_finding,
+    uncount_relaunch,
 )
+from tasks.flink_owners import asked_by_or_left_by
 
 
 @flow(name="flink-watch", flow_run_name="health of {job_names}")
@@ -34,6 +37,7 @@ def flink_watch(
     every_seconds: Positive = 10,
     most_restarts: Annotated[int, Field(ge=0)] = 2,
     most_failed_checkpoints: Annotated[int, Field(ge=0)] = 2,
+    counted_within_seconds: Positive = 600,
     checkpoint_within_seconds: Positive = 600,
     least_taskmanagers: Annotated[int, Field(ge=1)] | None = None,
     relaunch: Relaunch = Relaunch.NEVER,
@@ -46,18 +50,22 @@ def flink_watch(
 
     A job counts as well only when all its tasks run, it does not restart again and again, and its
     checkpoints complete. A job that was stopped or cancelled on purpose, or that an action is
-    working on, is left alone. For every job there is an event: flink-job.healthy,
-    flink-job.finished, flink-job.degraded, flink-job.re-launched or flink-job.not-judged.
+    working on, is left alone. An action whose flow run has died on the way makes the job unwell;
+    when it was a relaunch, and relaunch is not never, it is finished.
+
+    For every job there is an event: flink-job.healthy, flink-job.finished, flink-job.degraded,
+    flink-job.re-launched or flink-job.not-judged.
 
     Args:
         job_names: The jobs, one per item.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
         watch_seconds: How long to look.
         every_seconds: The pause between two looks.
-        most_restarts: More restarts in that time are a crash loop.
-        most_failed_checkpoints: More failed checkpoints in that time are unhealthy.
-        checkpoint_within_seconds: A checkpoint must complete in this time; counts only when
-            watch_seconds is longer.
+        most_restarts: More restarts are a crash loop.
+        most_failed_checkpoints: More failed checkpoints are unhealthy.
+        counted_within_seconds: Over how long restarts and failed checkpoints are counted; what
+            earlier watches of the job saw counts, too.
+        checkpoint_within_seconds: A checkpoint must complete in this time.
         least_taskmanagers: Fewer task managers are unhealthy. None: any number is fine.
         relaunch: never; when_down: bring a job back that has failed or is gone, from its newest
             retained state; when_unhealthy: also one that still runs but is not well.
@@ -74,15 +82,19 @@ def flink_watch(
         JobFailed: At least one job is not well and was not brought back; tells each.
     """
     limits = HealthLimits(
-        most_restarts, most_failed_checkpoints, checkpoint_within_seconds, least_taskmanagers
+        most_restarts,
+        most_failed_checkpoints,
+        counted_within_seconds=counted_within_seconds,
+        checkpoint_within_seconds=checkpoint_within_seconds,
+        least_taskmanagers=least_taskmanagers,
     )
+    manner = Manner(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
     chosen = cluster_of("cluster", cluster)
     names = list(dict.fromkeys(job_names))
     findings = judge_flink_jobs(chosen, names, limits, watch_seconds, every_seconds)
-    manner = Manner(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
     window_seconds = relaunch_window_hours * 3600
     for place, finding in enumerate(findings):
-        if finding.verdict and should_relaunch(finding.verdict, finding.view, relaunch):
+        if _is_to_be_relaunched(finding, relaunch):
             findings[place] = _relaunched(chosen, finding, manner, most_relaunches, window_seconds)
         tell_of_finding(findings[place])
     show_findings(findings)
@@ -92,16 +104,29 @@ def flink_watch(
     return {finding.job_name: finding.condition for finding in findings}
 
 
+def _is_to_be_relaunched(finding: Finding, relaunch: Relaunch) -> bool:
+    if finding.is_abandoned:
+        return relaunch is not Relaunch.NEVER
+    return finding.verdict is not None and should_relaunch(finding.verdict, finding.view, relaunch)
+
+
 def _relaunched(
     cluster: FlinkCluster, finding: Finding, manner: Manner, most: int, window_seconds: float
 ) -> Finding:
     asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
+    if finding.is_abandoned:
+        left_by = asked_by_or_left_by(cluster, asked.job_name, asked.action, by)
+        if left_by == by:
+            return finding  # what another action has begun is for a person to go on with
+        by = left_by
     if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
         why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
         return replace(finding, not_relaunched=why)
     try:
         outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
     except FlinkGlueError as error:
+        if isinstance(error, Refused):
+            uncount_relaunch(cluster, asked.job_name, by)
         return replace(finding, not_relaunched=f"could not be re-launched: {error}")
     return replace(finding, relaunched_as=outcome.job_id)

@@ -17,7 +17,9 @@ from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health import Degraded, HealthLimits, Healthy, Sample, Verdict, verdict
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.watch_history import with_history
 from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted, remembered_end
+from tasks.flink_owners import abandoned
 from tasks.journal import variable_store
 from tasks.policy import passing_fault
 
@@ -31,6 +33,7 @@ class Finding:
         verdict: How it is; None when it was not judged.
         view: The job as it was seen last.
         not_judged: Why it was not judged.
+        is_abandoned: Whether an action on it has not ended, and its flow run has.
         relaunched_as: The Flink job id that it was brought back under.
         not_relaunched: Why it was not brought back although it was to be.
     """
@@ -39,6 +42,7 @@ class Finding:
     verdict: Verdict | None = None
     view: JobView | None = None
     not_judged: str = ""
+    is_abandoned: bool = False
     relaunched_as: str = ""
     not_relaunched: str = ""
 
@@ -90,7 +94,8 @@ def judge_flink_jobs(
 ) -> list[Finding]:
     """Look at jobs for a while, and judge how each is.
 
-    A job that an action works on, or that was ended on purpose, is not judged.
+    A job that an action works on, or that was ended on purpose, is not judged. One whose action
+    has not ended although its flow run has is not well, whatever the job itself is like.
 
     Raises:
         CallFailed: The cluster did not answer.
@@ -101,12 +106,13 @@ def judge_flink_jobs(
         for _ in _looks(watch_seconds, every_seconds):
             taskmanagers = backend.taskmanagers()
             for name in samples.keys() - spared.keys():
-                if why := _spared(store, name):
-                    spared[name] = why
-                    continue
                 view = _current(Journal(store), backend, name)
-                samples[name].append(Sample(time.monotonic(), view, taskmanagers))
-        found = [_finding(name, samples[name], spared.get(name, ""), limits) for name in job_names]
+                samples[name].append(Sample(time.time(), view, taskmanagers))
+                if why := _spared(store, name, view):
+                    spared[name] = why
+        found = [
+            _finding(store, name, samples[name], spared.get(name, ""), limits) for name in job_names
+        ]
         for finding in found:
             _remember(Journal(store), finding)
     for finding in found:
@@ -145,8 +151,15 @@ def count_relaunch(
         return RelaunchLimit(store, most, within_seconds).count(job_name, asked_by, time.time())
 
 
-def _spared(store: JournalStore, job_name: str) -> str:
-    if not is_wanted(store, job_name):
+@task(name="uncount_relaunch", cache_policy=NO_CACHE, persist_result=False)
+def uncount_relaunch(cluster: FlinkCluster, job_name: str, asked_by: str) -> None:
+    """Count one less: it was refused."""
+    with variable_store(cluster_name_of(cluster)) as store:
+        RelaunchLimit(store, 0, 0).take_back(job_name, asked_by)
+
+
+def _spared(store: JournalStore, job_name: str, view: JobView | None) -> str:
+    if not is_wanted(store, job_name) and (view is None or view.is_terminal):
         return "it was ended on purpose"
     owner = Journal(store).owner(job_name)
     return f"the intent {owner} is acting on it" if owner else ""
@@ -165,16 +178,24 @@ def _remember(journal: Journal, finding: Finding) -> None:
         journal.note_seen(finding.view, finding.job_name, ran_well=well)
 
 
-def _finding(name: str, samples: list[Sample], spared: str, limits: HealthLimits) -> Finding:
-    if spared:
-        return Finding(name, not_judged=spared)
+def _finding(
+    store: JournalStore, name: str, samples: list[Sample], spared: str, limits: HealthLimits
+) -> Finding:
     last = samples[-1].view
+    if spared:
+        left = abandoned(store, name)
+        if left is None:
+            return Finding(name, not_judged=spared)
+        is_down = last is None or last.is_terminal
+        told = Degraded(last.job_id if last else "", left.in_words(), is_down=is_down)
+        return Finding(name, told, last, is_abandoned=True)
     same_job = [
         sample
         for sample in samples
         if sample.view is None or last is None or sample.view.job_id == last.job_id
     ]
-    return Finding(name, verdict(same_job, limits), last)
+    known = with_history(store, name, same_job, limits.reach_back_seconds)
+    return Finding(name, verdict(known, limits), last)
 
 
 def _looks(watch_seconds: float, every_seconds: float) -> Iterator[None]:

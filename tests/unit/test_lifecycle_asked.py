@@ -289,3 +289,11 @@ def test_relaunches_have_a_limit_within_a_window() -> None:
     assert not limit.count("orders", "run3", 99)
     assert limit.count("payments", "run3", 99)
     assert limit.count("orders", "run4", 101)
+
+
+def test_a_relaunch_that_was_refused_does_not_count() -> None:
+    limit = RelaunchLimit(MemoryStore(Boundaries()), 1, 100)
+    assert limit.count("orders", "run1", 0)
+    limit.take_back("orders", "run1")
+    assert limit.count("orders", "run2", 1)
+    assert not limit.count("orders", "run3", 2)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.health import Degraded, Finished, HealthLimits, Healthy, Sample, verdict
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate, ReadyLimits
@@ -196,58 +195,6 @@ class TestReadiness:
 
     def test_a_bounded_job_that_finished_is_ready(self) -> None:
         assert self.gate().passes(replace(RUNNING, state="FINISHED"), 0)
-
-
-class TestHealth:
-    LIMITS = HealthLimits(checkpoint_within_seconds=10, least_taskmanagers=2)
-
-    def judge(self, *views: JobView | None, taskmanagers: int | None = None) -> object:
-        samples = [Sample(10.0 * at, view, taskmanagers) for at, view in enumerate(views)]
-        return verdict(samples, self.LIMITS)
-
-    def test_progress_is_healthy(self) -> None:
-        on = replace(RUNNING, completed_checkpoints=5)
-        assert self.judge(RUNNING, on) == Healthy(RUNNING.job_id)
-
-    def test_a_crash_loop_is_not_although_flink_says_running(self) -> None:
-        looping = replace(RUNNING, restarts=3, exception="Boom", completed_checkpoints=9)
-        judged = self.judge(RUNNING, looping)
-        assert isinstance(judged, Degraded)
-        assert "crash loop: 3 restarts within 10 s" in judged.reason
-        assert judged.exception == "Boom"
-
-    def test_restarts_long_ago_are_forgiven(self) -> None:
-        old = replace(RUNNING, restarts=50)
-        assert self.judge(old, replace(old, completed_checkpoints=1)) == Healthy(RUNNING.job_id)
-
-    @pytest.mark.parametrize(
-        ("last", "reason"),
-        [
-            (replace(RUNNING, failed_checkpoints=3, completed_checkpoints=1), "checkpoints fail"),
-            (RUNNING, "checkpoints stall"),
-            (replace(RUNNING, tasks_running=3), "not all tasks run"),
-            (replace(RUNNING, state="SOMETHING_NEW"), "not all tasks run"),
-        ],
-    )
-    def test_each_illness_has_its_name(self, last: JobView, reason: str) -> None:
-        judged = self.judge(RUNNING, RUNNING, last)
-        assert isinstance(judged, Degraded)
-        assert reason in judged.reason
-        assert not judged.is_down
-
-    def test_lost_task_managers_are_noticed(self) -> None:
-        judged = self.judge(RUNNING, taskmanagers=1)
-        assert isinstance(judged, Degraded)
-        assert "1 of 2" in judged.reason
-
-    @pytest.mark.parametrize("last", [None, replace(RUNNING, state="FAILED", exception="Boom")])
-    def test_a_job_that_is_gone_or_failed_is_down(self, last: JobView | None) -> None:
-        judged = self.judge(RUNNING, last)
-        assert isinstance(judged, Degraded)
-        assert judged.is_down
-
-    def test_a_finished_job_is_no_illness(self) -> None:
-        assert isinstance(self.judge(replace(RUNNING, state="FINISHED")), Finished)
 
 
 savepoints = st.lists(

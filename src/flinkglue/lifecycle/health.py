@@ -17,7 +17,7 @@ class Sample:
     """One look at a job.
 
     Args:
-        at: Seconds on any clock that only goes forward.
+        at: Seconds since the epoch.
         view: What was seen; None: the service says that there is no such job.
         taskmanagers: Processes that run tasks in the cluster; None: not looked at.
     """
@@ -29,20 +29,29 @@ class Sample:
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """What a healthy job may do within the time that the samples cover.
+    """What a healthy job may do.
 
     Args:
-        most_restarts: More restarts are a crash loop.
-        most_failed_checkpoints: More failed checkpoints are unhealthy.
-        checkpoint_within_seconds: A checkpointing job that was watched for longer, and for three of
-            its intervals, must have completed one.
+        most_restarts: More restarts within ``counted_within_seconds`` are a crash loop.
+        most_failed_checkpoints: More failed checkpoints within that time are unhealthy.
+        counted_within_seconds: Over how long they are counted, as far as the samples reach back.
+        checkpoint_within_seconds: A checkpointing job must have completed one within this time,
+            and within three of its intervals if that is longer.
+        tasks_within_seconds: A job whose tasks all ran so lately may be in a restart.
         least_taskmanagers: Fewer processes in the cluster are unhealthy; None: not looked at.
     """
 
     most_restarts: int = 2
     most_failed_checkpoints: int = 2
+    counted_within_seconds: float = 600
     checkpoint_within_seconds: float = 600
+    tasks_within_seconds: float = 30
     least_taskmanagers: int | None = None
+
+    @property
+    def reach_back_seconds(self) -> float:
+        """The oldest samples that matter."""
+        return 3 * max(self.counted_within_seconds, self.checkpoint_within_seconds)
 
 
 @dataclass(frozen=True)
@@ -97,14 +106,16 @@ def verdict(samples: Sequence[Sample], limits: HealthLimits | None = None) -> Ve
 
 
 def _crash_loop(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
-    restarts = _growth(samples, "restarts")
+    counted = _within(samples, limits.counted_within_seconds)
+    restarts = _growth(counted, "restarts")
     if restarts <= limits.most_restarts:
         return None
-    return f"crash loop: {restarts} restarts within {_seconds(samples):g} s"
+    return f"crash loop: {restarts} restarts within {_seconds(counted):.0f} s"
 
 
 def _tasks(samples: Sequence[Sample], last: JobView, limits: HealthLimits) -> str | None:
-    if last.is_running_for_real:
+    ran_at = [one.at for one in samples if one.view and one.view.is_running_for_real]
+    if ran_at and samples[-1].at - ran_at[-1] <= limits.tasks_within_seconds:
         return None
     return f"not all tasks run: {last.in_words()}"
 
@@ -119,22 +130,22 @@ def _taskmanagers(samples: Sequence[Sample], last: JobView, limits: HealthLimits
 def _failing_checkpoints(
     samples: Sequence[Sample], last: JobView, limits: HealthLimits
 ) -> str | None:
-    failed = _growth(samples, "failed_checkpoints")
+    counted = _within(samples, limits.counted_within_seconds)
+    failed = _growth(counted, "failed_checkpoints")
     if failed <= limits.most_failed_checkpoints:
         return None
-    return f"checkpoints fail: {failed} within {_seconds(samples):g} s"
+    return f"checkpoints fail: {failed} within {_seconds(counted):.0f} s"
 
 
 def _stalled_checkpoints(
     samples: Sequence[Sample], last: JobView, limits: HealthLimits
 ) -> str | None:
-    if not last.checkpointing or _growth(samples, "completed_checkpoints") > 0:
+    if not last.checkpointing:
         return None
-    if _seconds(samples) <= max(
-        limits.checkpoint_within_seconds, 3 * last.checkpoint_every_seconds
-    ):
+    without = samples[-1].at - _last_growth_at(samples, "completed_checkpoints")
+    if without <= max(limits.checkpoint_within_seconds, 3 * last.checkpoint_every_seconds):
         return None
-    return f"checkpoints stall: none completed within {_seconds(samples):g} s"
+    return f"checkpoints stall: none completed within {without:.0f} s"
 
 
 _CHECKS = (_crash_loop, _tasks, _taskmanagers, _failing_checkpoints, _stalled_checkpoints)
@@ -145,6 +156,22 @@ def _growth(samples: Sequence[Sample], counter: str) -> int:
     values = [getattr(sample.view, counter) for sample in samples if sample.view]
     steps = pairwise(values)
     return sum(new - old if new >= old else new for old, new in steps)
+
+
+def _within(samples: Sequence[Sample], seconds: float) -> Sequence[Sample]:
+    """The samples of the last seconds, and one before them to count from."""
+    recent = sum(samples[-1].at - sample.at < seconds for sample in samples)
+    return samples[-recent - 1 :]
+
+
+def _last_growth_at(samples: Sequence[Sample], counter: str) -> float:
+    """When a counter was last seen to have risen; when it was first looked at if it never did."""
+    risen = [
+        new.at
+        for old, new in pairwise(samples)
+        if old.view and new.view and getattr(old.view, counter) != getattr(new.view, counter)
+    ]
+    return risen[-1] if risen else samples[0].at
 
 
 def _seconds(samples: Sequence[Sample]) -> float:

@@ -83,3 +83,9 @@ class RelaunchLimit:
             return False
         self._store.write("relaunches", job_name, {"made": {**recent, asked_by: now}})
         return True
+
+    def take_back(self, job_name: str, asked_by: str) -> None:
+        """Count one less: it was refused, and changed nothing."""
+        made = (self._store.read("relaunches", job_name) or {"made": {}})["made"]
+        made = {by: at for by, at in made.items() if by != asked_by}
+        self._store.write("relaunches", job_name, {"made": made})

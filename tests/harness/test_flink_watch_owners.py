@@ -1,0 +1,155 @@
+"""A watch over a job whose last action died on the way: its claim must hide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.states import Crashed, Running
+
+from blocks.flink import FlinkRestCluster
+from blocks.flink_choice import cluster_name_of
+from flinkglue.clock import SystemClock
+from flinkglue.errors import JobFailed
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.carrying_out import carry_out
+from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.watching import note_wanted
+from flows.flink_savepoints import flink_savepoints
+from flows.flink_watch import flink_watch
+from tasks.flink_actions import Manner
+from tasks.journal import variable_journal, variable_store
+from tests.harness.served_flink import ServedJobManager, served_jobmanager
+from tests.unit.fake_flink_jobs import Behaviour
+
+BLOCK = "flink-rest-cluster/flink"
+
+
+class Died(BaseException):
+    """The worker is gone."""
+
+
+class DyingBackend:
+    """A backend whose worker dies right before a verb."""
+
+    def __init__(self, backend: FlinkBackend, verb: str) -> None:
+        self._backend, self._verb = backend, verb
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._verb:
+            raise Died
+        return getattr(self._backend, name)
+
+
+@pytest.fixture(scope="module")
+def prefect(prefect_files: list[Path]) -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def flink() -> Iterator[ServedJobManager]:
+    with served_jobmanager() as jobmanager:
+        yield jobmanager
+
+
+@pytest.fixture
+def cluster(prefect: SyncPrefectClient, flink: ServedJobManager) -> FlinkRestCluster:
+    block = FlinkRestCluster(url=flink.url)
+    block.save("flink", overwrite=True)
+    return block
+
+
+class Job:
+    """One job, and actions on it by flow runs that may die."""
+
+    def __init__(self, cluster: FlinkRestCluster, prefect: SyncPrefectClient, jar: Path) -> None:
+        self.name = f"orders-{uuid4().hex[:8]}"
+        self._cluster, self._prefect, self._jar = cluster, prefect, jar
+
+    def act(self, action: Action, *, dies_before: str = "", ends: bool = True) -> None:
+        run = self._prefect.create_flow_run(flink_watch, parameters={"job_names": [self.name]})
+        jar = str(self._jar) if action in (Action.NEW, Action.UPDATE) else None
+        with (
+            variable_store(cluster_name_of(self._cluster)) as store,
+            self._cluster.get_backend(SystemClock()) as backend,
+        ):
+            try:
+                outcome = carry_out(
+                    AskedAction(action, self.name, JobChanges(jar=jar)),
+                    f"{run.id}:{action}:{self.name}:1",
+                    store=store,
+                    backend=DyingBackend(backend, dies_before) if dies_before else backend,
+                    identify=self._cluster.get_jars().identify,
+                    options=Manner(ready=ReadyLimits(stable_seconds=0.1)).options(self._cluster),
+                )
+                note_wanted(store, outcome)
+            except Died:
+                self._prefect.set_flow_run_state(run.id, Running(), force=True)
+                if ends:
+                    self._prefect.set_flow_run_state(run.id, Crashed(), force=True)
+
+    def watched(self, relaunch: str) -> Any:
+        options = {"watch_seconds": 0, "stable_seconds": 0.1, "relaunch": relaunch}
+        return flink_watch([self.name], BLOCK, **options, return_state=True).result()
+
+
+@pytest.fixture
+def job(cluster: FlinkRestCluster, prefect: SyncPrefectClient, tmp_path: Path) -> Job:
+    jar = tmp_path / "orders.jar"
+    jar.write_text(Behaviour.GOOD)
+    found = Job(cluster, prefect, jar)
+    found.act(Action.NEW)
+    return found
+
+
+def test_an_update_that_died_after_its_stop_is_told(job: Job, flink: ServedJobManager) -> None:
+    """The job is down; only a person knows whether the new jar is still wanted."""
+    job.act(Action.UPDATE, dies_before="submit")
+    assert flink.live_jobs() == []
+    with pytest.raises(JobFailed, match=r"UPDATE of flow run .* which is Crashed, has not ended"):
+        job.watched("when_down")
+    assert flink.live_jobs() == []
+
+
+def test_an_update_that_is_under_way_is_left_alone(job: Job) -> None:
+    job.act(Action.UPDATE, dies_before="submit", ends=False)
+    assert job.watched("when_down") == {job.name: "not judged"}
+
+
+def test_a_relaunch_that_died_after_its_cancel_is_finished(
+    job: Job, flink: ServedJobManager
+) -> None:
+    """By the next watch, from the state that the first one had chosen."""
+    job.act(Action.RE_LAUNCH, dies_before="submit")
+    assert flink.live_jobs() == []
+    assert job.watched("when_unhealthy") == {job.name: "re-launched"}
+    (again,) = flink.live_jobs()
+    assert again.restored
+    assert job.watched("when_unhealthy") == {job.name: "healthy"}
+
+
+def test_a_savepoint_that_died_is_finished_by_the_next_schedule(
+    job: Job, cluster: FlinkRestCluster
+) -> None:
+    """It would keep everybody else from the job."""
+    job.act(Action.SAVEPOINT, dies_before="savepoint")
+    report = flink_savepoints([job.name], BLOCK)
+    assert report[job.name]["savepoint"]
+    with variable_journal(cluster_name_of(cluster)) as journal:
+        assert journal.owner(job.name) is None
+
+
+def test_a_live_job_is_judged_although_it_was_stopped_once(
+    job: Job, cluster: FlinkRestCluster, flink: ServedJobManager
+) -> None:
+    """It was started again by a launch that was not ready in time."""
+    with variable_store(cluster_name_of(cluster)) as store:
+        store.write("wanted", job.name, {"wanted": False})
+    assert job.watched("never") == {job.name: "healthy"}
