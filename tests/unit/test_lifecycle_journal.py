@@ -107,6 +107,23 @@ def test_records_and_ledger_come_back_as_they_were(journal: Journal) -> None:
     assert journal.job_record("orders") == JobRecord("orders")
 
 
+@pytest.mark.parametrize("was_seen", [True, False])
+def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: bool) -> None:
+    """A launch whose spec was seen running counts as one that came to run."""
+    store = FileStore(tmp_path)
+    job = {"job_name": "orders", "job_id": "id", "generation": 3, "restored_from": "file:/s"}
+    specs = {"spec": spec_document(SPEC), "good_spec": spec_document(SPEC) if was_seen else None}
+    store.write("job", "orders", {**job, **specs})
+    record = Journal(store).job_record_as_seen("orders")
+    assert record == JobRecord("orders", "id", 3, SPEC, SPEC if was_seen else None, "file:/s")
+    assert record.was_ready is was_seen
+    savepoint = {"job_name": "orders", "job_id": "id", "path": "file:/s", "taken_at": 1.5}
+    store.write("savepoint", "orders file:/s", savepoint)
+    (known,) = Journal(store).savepoints("orders")
+    assert known == Savepoint("orders", "id", "file:/s", 1.5)
+    assert known.is_whole
+
+
 @given(
     st.builds(
         JobSpec,

@@ -120,6 +120,19 @@ class TestAJobThatCameToRunLate:
         assert "runs well by now" in " ".join(outcome.story)
         assert "The old job runs again" in outcome.failure
 
+    def test_a_watch_that_saw_it_well_is_believed(self, world: AskingWorld) -> None:
+        """The job is not looked at for longer; what the watch wrote is about this launch alone."""
+        started_late(world)
+        seen = world.backend().view(world.job().job_id)
+        assert seen
+        world.journal.note_seen(seen, JOB_NAME, ran_well=True)
+        outcome = world.ask(update(world, Behaviour.CRASH_LOOP))
+        assert outcome.rolled_back
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+        assert "runs well by now" not in " ".join(outcome.story)
+        now = world.journal.job_record_as_seen(JOB_NAME)
+        assert now.checkpoint_path != seen.checkpoint_path
+
     def test_but_not_to_one_that_never_ran_well(self, world: AskingWorld) -> None:
         """The way back is what ran well before it, and is called that."""
         started_late(world, Behaviour.CRASH_LOOP)

@@ -213,6 +213,18 @@ class TestAJobThatFlinkForgot:
         assert f"The newest state of it that is known is the savepoint {taken}, 25 h old" in told
 
 
+class TestWhatFlinkWasGiven:
+    """A savepoint that a launch claimed is Flink's: nobody relies on it."""
+
+    def test_a_failed_launch_does_not_call_it_kept(self, world: World) -> None:
+        world.running()
+        taken = world.act(Action.SAVEPOINT, "nightly").savepoint_path
+        world.act(Action.CANCEL, "cancel").raise_for_failure()
+        bad = world.spec(Behaviour.CRASH_LOOP, restore_mode="CLAIM")
+        outcome = world.act(Action.RE_LAUNCH, "asked", spec=bad, savepoint_path=taken)
+        assert f"its state was given to Flink in {taken}" in outcome.failure
+
+
 class TestAJobThatLives:
     """It is not cancelled for a state that goes with it, or that is older than it thinks."""
 

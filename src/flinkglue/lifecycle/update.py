@@ -71,7 +71,9 @@ def _roll_back(
     story = f"the new job did not come to run: {new_failure}"
     if plan["old_spec"] is None or return_to is None:
         what = "no known retained state" if return_to is None else "nothing that ran before"
-        kept = f"; its state is kept in {return_to}" if return_to else ""
+        is_given = spec_of(plan["spec"]).restore_mode == "CLAIM"
+        where = "was given to Flink in" if is_given else "is kept in"
+        kept = f"; its state {where} {return_to}" if return_to else ""
         failure = f"{story}. No job runs now: there is {what} to return to{kept}"
         return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
     old_spec = spec_of(plan["old_spec"])
