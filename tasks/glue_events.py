@@ -17,6 +17,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.health import ConnectionHealth
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.shortage import NO_ROOM_ADVICE
 from flinkglue.glue.sweep import SweptRun
 
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
@@ -79,7 +80,13 @@ def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
     try:
         yield
     except JobFailed as error:
-        payload = {"attempts": request.number - 1, "evidence": str(error)[:EVIDENCE_CHARACTERS]}
+        payload = {
+            "attempts": request.number - 1,
+            "evidence": str(error).removesuffix(f" What to do: {NO_ROOM_ADVICE}")[
+                :EVIDENCE_CHARACTERS
+            ],
+            "advice": NO_ROOM_ADVICE,
+        }
         _tell("exhausted", request.job_name, payload)
         raise
 

@@ -28,7 +28,7 @@ from flinkglue.glue.coordination import coordination_in_process
 from flinkglue.glue.demand import demand_of
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
-from flinkglue.glue.models import Group, Ranking
+from flinkglue.glue.models import Group, JobRun, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.promise import Promise
@@ -312,6 +312,44 @@ def test_a_run_that_glue_repeats_by_itself_is_one_attempt(
     assert recorded.run is not None
     assert recorded.run.job_run_id == attempt.run.job_run_id
     assert len(cloud.requests(operation="StartJobRun")) == 1
+
+
+def test_a_streaming_run_that_glue_replaced_is_followed_to_the_end_of_the_next(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    """The test puts the replacement in Glue's place, as soon as the first is seen EXPIRED."""
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault(
+        "fail-next-runs", job_name="job", times=1, error_message="maintenance", state="EXPIRED"
+    )
+    replacements: list[str] = []
+
+    def replace_expired(run: JobRun) -> None:
+        if run.state == "EXPIRED":
+            replacements.append(cloud.start(Arguments=dict(run.arguments)))
+
+    attempt = run_job(
+        client, request(), ranked(client, ["a", "b"]), log=LOG, on_look=replace_expired, pace=FAST
+    )
+    assert attempt.succeeded
+    assert attempt.run is not None
+    assert [attempt.run.job_run_id] == replacements
+
+
+def test_a_replaced_streaming_run_whose_follower_is_not_found_is_told(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    cloud.two_connections()
+    cloud.job()
+    cloud.fault(
+        "fail-next-runs", job_name="job", times=1, error_message="maintenance", state="EXPIRED"
+    )
+    ranking = ranked(client, ["a", "b"])
+    attempt = run_job(client, request(), ranking, log=LOG, clock=HastyClock(), pace=FAST)
+    assert attempt.failure is not None
+    assert attempt.failure.failure_class is FailureClass.STOP
+    assert "goes on unwatched" in attempt.describe()
 
 
 def test_a_connection_that_was_deleted_does_not_keep_the_job_from_the_others(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,6 +168,10 @@ def test_no_room_anywhere_is_told_as_exhausted_too(cloud: AwsCloud) -> None:
     state = run(connection_names="a", when_nothing_fits="fail")
     [told] = events(state, "glue-job.exhausted")
     assert "No subnet has the 52 addresses" in told["payload"]["evidence"]
+    assert told["payload"]["evidence"].endswith("(free: a 11).")
+    assert told["payload"]["advice"].startswith("give the job fewer workers")
+    for name in re.findall(r"event\.payload\.(\w+)", AUTOMATION.read_text()):
+        assert told["payload"][name], "the shipped automation shows it"
 
 
 def test_a_broken_script_is_not_told_as_exhausted(cloud: AwsCloud) -> None:

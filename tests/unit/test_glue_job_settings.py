@@ -1,9 +1,14 @@
-"""A person is told of settings of a job that defeat failover."""
+"""What the settings of a job mean for its runs."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
 from flinkglue.glue.demand import demand_of, usual_extra_nodes
-from flinkglue.glue.job_settings import warnings_about
+from flinkglue.glue.job_settings import oldest_live_run, warnings_about
 from flinkglue.glue.shortage import WhenNothingFits, usual_choice
 
 
@@ -28,3 +33,20 @@ def test_the_published_strategies_count_workers_alone_and_never_wait() -> None:
         assert usual_choice(name) is WhenNothingFits.USE_BEST
     assert demand_of(job, extra_nodes=usual_extra_nodes("best_fit")).addresses == 4
     assert usual_choice("best_fit") is WhenNothingFits.WAIT
+
+
+@pytest.mark.parametrize(
+    ("job", "age"),
+    [
+        ({"Timeout": 60}, timedelta(days=1, hours=1)),
+        ({"Timeout": 2880, "Command": {"Name": "glueetl"}}, timedelta(days=3)),
+        ({}, timedelta(days=8)),
+        ({"Timeout": 99999}, timedelta(days=8)),
+        ({"Timeout": 60, "Command": {"Name": "gluestreaming"}}, timedelta(days=14, hours=3)),
+    ],
+)
+def test_live_runs_are_looked_for_as_far_back_as_a_run_of_the_job_can_last(
+    job: dict[str, Any], age: timedelta
+) -> None:
+    """Streaming runs last until the weekly maintenance after seven days."""
+    assert oldest_live_run(job) == age

@@ -17,7 +17,8 @@ EVIDENCE_CHARACTERS = 100  # in a table; the page of the run that failed has all
 def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
     """The ranking as a table, one row per connection in the order to try them.
 
-    *Given as* is the place in the person's own order; *Live runs* counts those in the zone.
+    *Given as* is the place in the person's own order; *Live runs* counts those in the zone that are
+    starting, and with strategy spread also this job's running ones.
     """
     return [
         {

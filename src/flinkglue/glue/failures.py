@@ -33,7 +33,10 @@ class Failure:
 STATES: dict[str, str] = {
     JobRunState.STOPPED: "somebody stopped the run",
     JobRunState.TIMEOUT: "the run took longer than the job's time-out",
-    JobRunState.EXPIRED: "the run was replaced at its maintenance window",
+    JobRunState.EXPIRED: (
+        "Glue replaces a streaming run at its maintenance, and the run that follows it was not "
+        "found by its key: look for it among the job's runs, where it goes on unwatched"
+    ),
 }
 """Ends that are judged by the state alone: all are STOP."""
 

@@ -21,7 +21,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import classify, classify_call
-from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
+from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, JobRunState, Ranking
 from flinkglue.glue.order_restoring import OrderRestoring
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
@@ -30,7 +30,7 @@ from flinkglue.glue.slots import OrderStale
 from flinkglue.glue.starting import Started, stale, start_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
-"""How long after a failure the run that Glue itself repeats it with may take to be listed."""
+"""How long after an end the run with which Glue itself goes on may take to be listed."""
 
 
 def run_job(
@@ -144,14 +144,21 @@ def _after_glues_own_retries(
     clock: WakeableClock,
     pace: Pace | None,
 ) -> JobRun:
-    """The last of the runs with which Glue itself repeats a failed one; they carry its key."""
-    if ended.succeeded or not client.get_job(request.job_name).get("MaxRetries"):
-        return ended
-    while not ended.succeeded:
+    """The last of the runs with which Glue itself goes on after one that ended.
+
+    It repeats failed ones, and replaces those of streaming jobs at their maintenance. They are
+    found where they carry the key.
+    """
+    while not ended.succeeded and _goes_on_by_itself(client, ended):
         newest = _newest_run(client, request, ended, clock)
         if newest.job_run_id == ended.job_run_id:
             break
-        log.warning("Run %s failed; Glue repeats it as %s", ended.job_run_id, newest.job_run_id)
+        log.warning(
+            "Run %s ended %s; Glue goes on with %s",
+            ended.job_run_id,
+            ended.state,
+            newest.job_run_id,
+        )
         ended = wait_for_run(
             client,
             newest,
@@ -165,6 +172,12 @@ def _after_glues_own_retries(
     return ended
 
 
+def _goes_on_by_itself(client: GlueClient, ended: JobRun) -> bool:
+    if ended.state == JobRunState.EXPIRED:
+        return True
+    return bool(client.get_job(ended.job_name).get("MaxRetries"))
+
+
 def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
     def look() -> JobRun:
         return client.find_run_by_key(request.job_name, request.key, request.since) or ended
@@ -173,7 +186,7 @@ def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: C
         return wait_until(
             look,
             lambda run: run.job_run_id != ended.job_run_id,
-            waited_for=f"Glue's own retry of run {ended.job_run_id}",
+            waited_for=f"The run with which Glue goes on after run {ended.job_run_id}",
             deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
             clock=clock,
         )

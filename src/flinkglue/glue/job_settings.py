@@ -1,9 +1,19 @@
-"""Settings of a job that defeat failover. Pure."""
+"""What the settings of a job mean for its runs. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+
+LONGEST_TIMEOUT = timedelta(days=7)
+"""Glue takes no longer time-out, and replaces a streaming run that has none after as long."""
+
+MAINTENANCE_WITHIN = timedelta(days=7, hours=3)
+"""The next weekly window may be that far off when the seven days are over."""
+
+OLDEST_LIVE_RUN = LONGEST_TIMEOUT + MAINTENANCE_WITHIN
+"""No live run of any job is older."""
 
 
 def warnings_about(job: Mapping[str, Any]) -> list[str]:
@@ -24,3 +34,18 @@ def warnings_about(job: Mapping[str, Any]) -> list[str]:
             "instead of failing over. Switch it off."
         )
     return warnings
+
+
+def oldest_live_run(job: Mapping[str, Any]) -> timedelta:
+    """How old a live run of the job can be.
+
+    A time-out counts from when the run has its resources, so a day is added for its start.
+
+    Args:
+        job: The Job structure of GetJob, with the run's own settings over it.
+    """
+    if (job.get("Command") or {}).get("Name") == "gluestreaming":
+        return OLDEST_LIVE_RUN
+    minutes = job.get("Timeout")
+    longest = timedelta(minutes=minutes) if minutes else LONGEST_TIMEOUT
+    return min(longest, LONGEST_TIMEOUT) + timedelta(days=1)

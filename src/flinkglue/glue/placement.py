@@ -87,6 +87,8 @@ def as_given(connections: list[PlainConnection], rng: random.Random) -> list[str
 def quietest_zone_first(connections: list[PlainConnection], rng: random.Random) -> list[str]:
     """Zones with the fewest live runs first; within a zone, most free addresses first.
 
+    Counted are the job's own running runs, and the runs of any job that are still starting.
+
     Use it when the loss of a zone should cost as few runs as possible.
     """
     del rng

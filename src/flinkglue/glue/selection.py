@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import islice
 
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import CallFailed, JobFailed
+from flinkglue.errors import JobFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.connection_reading import Candidates, Selection
 from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.demand import EXTRA_NODES, demand_of, usual_extra_nodes
-from flinkglue.glue.job_settings import warnings_about
-from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRunState, Ranking
+from flinkglue.glue.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
+from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.ordering import check_one_vpc, rank
 from flinkglue.glue.placement import STRATEGIES, Strategy
 from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.glue.shortage import Decision, ShortagePolicy
+from flinkglue.glue.shortage import NO_ROOM_ADVICE, Decision, ShortagePolicy
 from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs, slots_of
 from flinkglue.glue.strategies import AskedOnce
+from flinkglue.glue.zone_counts import running_by_connection
 
 LOOK_AGAIN = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
-LONGEST_RUN = timedelta(days=2)  # older runs are not looked for when zones are counted
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def select(
             ranking, decision = look()
         if decision is Decision.START:
             if has_waited:
-                live_runs = _live_runs(client, wanted, log)
+                live_runs = _running(_run_pages(client, wanted), wanted, candidates, log)
             with coordination.reservations.placing(client.region) as lock:
                 ranking, decision = look()
                 if decision is Decision.START:
@@ -138,7 +139,7 @@ def select(
                     _promise(coordination, ranking, wanted.job_name, request.key)
                     return ranking
         if decision is Decision.FAIL:
-            raise JobFailed(_no_room(ranking, wanted))
+            raise JobFailed(f"{_no_room(ranking, wanted)}. What to do: {NO_ROOM_ADVICE}")
         log.info("%s; looking again in %.0f s", _no_room(ranking, wanted), pause)
         clock.sleep(pause)
         looks_first = has_waited = True
@@ -149,14 +150,31 @@ def select(
 def _first_reading(
     client: GlueClient, wanted: Wanted, request: RunRequest, log: Log
 ) -> tuple[Candidates, ListedRuns, Counter[str]]:
-    """The connections, the job's runs, and those by connection, in one round trip."""
+    """The connections, the job's runs, and those by connection, in one round trip.
+
+    Another is needed only for a job with more than 200 runs in the time that one of them can last.
+    """
+    pages = _run_pages(client, wanted)
+
+    def newest_first() -> Iterator[list[JobRun]]:
+        yield from newest.result()
+        yield from pages
+
     with ThreadPoolExecutor(2, thread_name_prefix="glue-runs") as beside:
         runs = beside.submit(list_runs, client, request)
-        live_runs = beside.submit(_live_runs, client, wanted, log)
+        newest = beside.submit(lambda: list(islice(pages, 1)))
         candidates = client.get_candidates(
             wanted.job_name, wanted.connection_names, list_all=wanted.list_all
         )
-        return candidates, runs.result(), live_runs.result()
+        live_runs = _running(newest_first(), wanted, candidates, log)
+        return candidates, runs.result(), live_runs
+
+
+def _run_pages(client: GlueClient, wanted: Wanted) -> Iterator[list[JobRun]]:
+    """The job's runs, newest first; only strategy spread asks for them."""
+    if wanted.strategy_name != "spread":
+        return iter(())
+    return client.job_run_pages(wanted.job_name, datetime.now(UTC) - OLDEST_LIVE_RUN)
 
 
 def _ranked(
@@ -209,18 +227,11 @@ def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_ke
     )
 
 
-def _live_runs(client: GlueClient, wanted: Wanted, log: Log) -> Counter[str]:
-    """This job's live runs by connection; only strategy spread asks for them."""
-    if wanted.strategy_name != "spread":
-        return Counter()
-    try:
-        runs = client.find_runs(wanted.job_name, "", datetime.now(UTC) - LONGEST_RUN)
-    except CallFailed as error:
-        log.warning("Zones are compared without the job's live runs: %s", error)
-        return Counter()
-    # Runs that are still starting are counted by what was promised to them.
-    running = (run for run in runs if run.state == JobRunState.RUNNING)
-    return Counter(run.arguments.get(CONNECTION_ARGUMENT, "") for run in running)
+def _running(
+    pages: Iterable[list[JobRun]], wanted: Wanted, candidates: Candidates, log: Log
+) -> Counter[str]:
+    age = oldest_live_run(wanted.options.over(candidates.job))
+    return running_by_connection(pages, datetime.now(UTC) - age, log)
 
 
 def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Selection) -> Knowledge:
@@ -240,7 +251,5 @@ def _no_room(ranking: Ranking, wanted: Wanted) -> str:
     )
     return (
         f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
-        f"{wanted.job_name} takes (free: {subnets or 'not known'}). Give the job fewer workers, "
-        "add a connection with a larger subnet, or let it wait or use the best there is "
-        "(when_nothing_fits)"
+        f"{wanted.job_name} takes (free: {subnets or 'not known'})"
     )

@@ -25,6 +25,13 @@ class WhenNothingFits(StrEnum):
     """Do not run: for jobs that must not be slower than usual."""
 
 
+NO_ROOM_ADVICE = (
+    "give the job fewer workers, add a connection with a larger subnet, or let it wait or use the "
+    "best there is (when_nothing_fits)"
+)
+"""What a person can do about a run that no subnet has room for."""
+
+
 def usual_choice(strategy_name: str) -> WhenNothingFits:
     """What is done unless the person says otherwise: the published strategies never wait."""
     if strategy_name in PUBLISHED_STRATEGIES:
