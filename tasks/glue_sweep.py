@@ -13,12 +13,12 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 from prefect_aws import AwsCredentials
 
-from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.sweep import FlowRunState, SweepRules, SweptRun, flow_run_id_of, judged
 from flinkglue.glue.sweep_report import sweep_markdown
 from flinkglue.glue.sweeping import LiveRuns, find_live_runs, stop_orphans
 from tasks.glue import RETRIED, UNCACHED, connect
 from tasks.glue_events import tell_of_swept_run
+from tasks.server_records import server_failure
 
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
@@ -52,7 +52,7 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
         rules: What makes an orphan.
 
     Raises:
-        ServiceUnavailable: The Prefect server could not be asked.
+        CallFailed: The Prefect server refused the question, or did not answer.
     """
     owners = {run.job_run_id: flow_run_id_of(run) or "" for run in found.runs}
     states = _states_of(sorted(set(owners.values())))
@@ -123,9 +123,8 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
             try:
                 answered = client.read_flow_runs(flow_run_filter=wanted, limit=FLOW_RUNS_A_CALL)
             except httpx.HTTPError as error:
-                raise ServiceUnavailable(
-                    "Prefect", "POST /flow_runs/filter", f"{len(some)} flow runs", str(error)
-                ) from error
+                asked_for = f"{len(some)} flow runs"
+                raise server_failure("POST /flow_runs/filter", asked_for, error) from error
             for flow_run in answered:
                 if state := flow_run.state:
                     states[str(flow_run.id)] = FlowRunState(

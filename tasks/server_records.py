@@ -94,18 +94,27 @@ class ServerRecords:
     ) -> httpx.Response:
         try:
             return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code in expected:
-                return error.response
-            kind = ServiceUnavailable if error.response.status_code >= 500 else CallFailed
-            raise kind(
-                "Prefect", f"{method} {path}", resource, error.response.text[:300],
-                status=error.response.status_code,
-            ) from error  # fmt: skip
         except httpx.HTTPError as error:
-            raise ServiceUnavailable(
-                "Prefect", f"{method} {path}", resource, str(error) or type(error).__name__
-            ) from error
+            answered = isinstance(error, httpx.HTTPStatusError)
+            if answered and error.response.status_code in expected:
+                return error.response
+            raise server_failure(f"{method} {path}", resource, error) from error
+
+
+def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> CallFailed:
+    """What this project raises when the Prefect server refuses a call or does not answer it.
+
+    Args:
+        operation: The call's method and path.
+        resource: What was asked for.
+        error: What the client raised.
+    """
+    if not isinstance(error, httpx.HTTPStatusError):
+        reason = str(error) or type(error).__name__
+        return ServiceUnavailable("Prefect", operation, resource, reason)
+    status = error.response.status_code
+    kind = ServiceUnavailable if status >= 500 else CallFailed
+    return kind("Prefect", operation, resource, error.response.text[:300], status=status)
 
 
 @contextmanager
