@@ -20,6 +20,7 @@ def glue_connection_health(
     job_names: list[JobName] | None = None,
     minimum_free_addresses: Annotated[int, Field(ge=1)] = 10,
     fail_below_threshold: bool = False,
+    failures_within_hours: Annotated[float, Field(gt=0, le=24)] = 24,
     read_all_connections: bool = False,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
@@ -35,12 +36,14 @@ def glue_connection_health(
         minimum_free_addresses: A connection with fewer usable addresses is short of them. Take what
             the biggest run takes: its workers and 2 more.
         fail_below_threshold: Let this run fail when a connection cannot be counted on.
+        failures_within_hours: Show when runs failed on a connection in so many hours, up to 24, and
+            what Glue said then.
         read_all_connections: Read all connections of the account with one call, which takes the
             permission glue:GetConnections.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
-        For each connection its condition and its usable addresses.
+        For each connection its condition, its usable addresses, and how often runs failed on it.
 
     Raises:
         InvalidInput: A parameter was refused before any call.
@@ -52,7 +55,12 @@ def glue_connection_health(
         raise InvalidInput("connection_names", connection_names, "names, or job_names instead")
     credentials = load_credentials(aws_credentials)
     found = judge_glue_connections(
-        credentials, names, job_names or [], minimum_free_addresses, read_all_connections
+        credentials,
+        names,
+        job_names or [],
+        minimum_free_addresses,
+        read_all_connections,
+        failures_within_hours,
     )
     show_connections(credentials, found, minimum_free_addresses)
     tell_of_connections(found, minimum_free_addresses)
@@ -64,6 +72,7 @@ def glue_connection_health(
         health.connection_name: {
             "condition": health.condition.value,
             "usable_addresses": health.usable_addresses,
+            "recent_failures": len(health.failures.failed_at) if health.failures else 0,
         }
         for health in found
     }

@@ -35,7 +35,10 @@ def caller_policy(
     read_all_connections: bool = False,
     connection_health: bool = False,
 ) -> dict[str, Any]:
-    """What the AWS Credentials block's principal needs to run the flow.
+    """What the AWS Credentials block's principal needs to run the flow, and no more.
+
+    Left out of the published policy: iam:GetRole, which nothing here calls; Glue itself asks for
+    PassRole when UpdateJob names the job's role.
 
     Beyond the published policy: GetJobRuns (no run is ever started twice), BatchStopJobRun
     (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
@@ -60,7 +63,7 @@ def caller_policy(
              "glue:GetJobRuns", "glue:BatchStopJobRun"],
             [job],
         ),
-        _allow("PassTheJobsRole", ["iam:GetRole", "iam:PassRole"], [role_arn]),
+        _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn]),
         _allow(
             "ReadOutput",
             ["logs:GetLogEvents"],

@@ -45,6 +45,11 @@ class ExpiringRecords:
                     return  # the answer to our own create was lost on its way
                 self._records.delete(record.record_id)
 
+    def get(self, key: str) -> Record | None:
+        """The record of this key, if there is one that still counts."""
+        record = self._records.read(self._name(key))
+        return record if record and record.age_seconds <= record.value["lasts_seconds"] else None
+
     def renew(self, key: str) -> None:
         """Let the record of this key count as long again, if there is one."""
         if record := self._records.read(self._name(key)):

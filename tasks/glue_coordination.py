@@ -14,6 +14,8 @@ from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.reservations import (
     COOL_DOWN_SECONDS,
+    FAILURES_KEPT_SECONDS,
+    MOST_FAILURES_KEPT,
     RESERVED_FOR_SECONDS,
     CoolDown,
     Reservation,
@@ -21,7 +23,7 @@ from flinkglue.glue.reservations import (
 from tasks.expiring_records import ExpiringRecords
 from tasks.glue_locks import VariableLocks
 from tasks.glue_original_orders import VariableOriginalOrders
-from tasks.server_records import ServerRecords
+from tasks.server_records import Record, ServerRecords
 
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
 
@@ -63,6 +65,9 @@ class VariableReservations:
 class VariableCoolDowns:
     """The connections that failed lately, each a Variable.
 
+    It is kept for a day, to be looked up; for the first minutes of it flow runs leave the
+    connection alone.
+
     Args:
         records: The server.
         cool_down_seconds: How long a connection is left alone.
@@ -71,25 +76,47 @@ class VariableCoolDowns:
     def __init__(
         self, records: ServerRecords, cool_down_seconds: float = COOL_DOWN_SECONDS
     ) -> None:
-        self._expiring = ExpiringRecords(records, "glue-cool-down", cool_down_seconds)
+        self._expiring = ExpiringRecords(records, "glue-cool-down", FAILURES_KEPT_SECONDS)
+        self._cool_down_seconds = cool_down_seconds
 
     def live(self) -> list[CoolDown]:
-        found, now = [], datetime.now(UTC)
-        for record in self._expiring.live():
-            since = now - timedelta(seconds=record.age_seconds)
-            until = since + timedelta(seconds=record.value["lasts_seconds"])
-            found.append(CoolDown(**record.value["about"], since=since, until=until))
-        return found
+        return [
+            _cool_down(record)
+            for record in self._expiring.live()
+            if record.age_seconds <= record.value["about"]["cool_down_seconds"]
+        ]
+
+    def recent(self) -> list[CoolDown]:
+        return [_cool_down(record) for record in self._expiring.live()]
 
     def start(self, cool_down: CoolDown) -> None:
         # Connections of two accounts may have the same name; their subnets differ.
         key = f"{cool_down.connection_name} in {cool_down.subnet_id}"
+        kept = self._expiring.get(key)
+        earlier = kept.value["about"]["failed_at"] if kept else []
         about = {
             "connection_name": cool_down.connection_name,
             "subnet_id": cool_down.subnet_id,
             "evidence": cool_down.evidence[:EVIDENCE_CHARACTERS],
+            "cool_down_seconds": self._cool_down_seconds,
+            "failed_at": [*earlier, datetime.now(UTC).isoformat()][-MOST_FAILURES_KEPT:],
         }
         self._expiring.put(key, about)
+
+
+def _cool_down(record: Record) -> CoolDown:
+    about, now = record.value["about"], datetime.now(UTC)
+    since = now - timedelta(seconds=record.age_seconds)
+    day_ago = now - timedelta(seconds=FAILURES_KEPT_SECONDS)
+    times = (datetime.fromisoformat(each) for each in about["failed_at"])
+    return CoolDown(
+        connection_name=about["connection_name"],
+        subnet_id=about["subnet_id"],
+        evidence=about["evidence"],
+        since=since,
+        until=since + timedelta(seconds=about["cool_down_seconds"]),
+        failed_at=tuple(each for each in times if each > day_ago),
+    )
 
 
 def coordination_on_server(records: ServerRecords) -> Coordination:

@@ -102,6 +102,7 @@ def tell_of_health(health: ConnectionHealth, minimum_free_addresses: int) -> Non
             "usable_addresses": health.usable_addresses,
             "minimum_free_addresses": minimum_free_addresses,
             "reason": health.reason[:EVIDENCE_CHARACTERS],
+            "recent_failures": len(health.failures.failed_at) if health.failures else 0,
         },
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -24,6 +25,7 @@ def judge_glue_connections(
     job_names: Sequence[str],
     minimum_free_addresses: int,
     read_all_connections: bool = False,
+    failures_within_hours: float = 24,
 ) -> list[ConnectionHealth]:
     """Read connections with their subnets and zones, and judge how each is.
 
@@ -33,6 +35,7 @@ def judge_glue_connections(
         job_names: Jobs whose connections are judged as well.
         minimum_free_addresses: Fewer usable addresses are too few.
         read_all_connections: Read all of the account with one call.
+        failures_within_hours: How long ago failures may be to be told, up to 24.
 
     Raises:
         InvalidInput: The jobs have no connections.
@@ -42,7 +45,7 @@ def judge_glue_connections(
         # Promises before counts: what is released in between is held by then, and counted.
         coordination = coordination_on_server(records)
         reservations = coordination.reservations.live()
-        cool_downs = coordination.cool_downs.live()
+        cool_downs = coordination.cool_downs.recent()
     reading = connect(aws_credentials).read_health(
         connection_names, job_names, list_all=read_all_connections
     )
@@ -57,10 +60,13 @@ def judge_glue_connections(
         zones=reading.zones,
         reservations=reservations,
         cool_downs=cool_downs,
+        failed_since=datetime.now(UTC) - timedelta(hours=failures_within_hours),
     )
     for health in found:
         tell = log.warning if health.is_below_threshold else log.info
         tell("%s: %s %s", health.connection_name, health.condition.value, health.reason)
+        if health.failures:
+            log.info("%s %s", health.connection_name, health.failures.describe())
     return found
 
 

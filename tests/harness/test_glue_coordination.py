@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -290,11 +292,19 @@ def test_a_promise_that_nobody_renews_ends_by_itself(
 
 
 def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -> None:
-    cool_down = CoolDown("connection-a", "subnet-a", "Could not find subnet for AZ us-east-1a")
+    cool_down = CoolDown("connection-a", "subnet-of-cool-down", "Could not find subnet for AZ")
     VariableCoolDowns(records, cool_down_seconds=1).start(cool_down)
     assert cool_down in VariableCoolDowns(records).live()
+    VariableCoolDowns(records, cool_down_seconds=1).start(replace(cool_down, evidence="again"))
     time.sleep(3)
-    assert cool_down not in VariableCoolDowns(records).live()
+    assert not {"again", cool_down.evidence} & {
+        c.evidence for c in VariableCoolDowns(records).live()
+    }
+    [recent] = [
+        c for c in VariableCoolDowns(records).recent() if c.subnet_id == "subnet-of-cool-down"
+    ]
+    assert (recent.evidence, len(recent.failed_at)) == ("again", 2)
+    assert recent.failed_at[0] <= recent.failed_at[1] <= datetime.now(UTC)
 
 
 def test_evidence_as_long_as_a_stack_trace_is_cut_to_what_the_server_takes(

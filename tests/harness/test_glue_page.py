@@ -224,10 +224,10 @@ def test_the_health_flow_shows_and_tells_what_each_connection_can_hold(cloud: Aw
     )
     state = glue_connection_health(connection_names="a, gone", job_names=["job"], return_state=True)
     assert state.result(raise_on_failure=False) == {
-        "a": {"condition": "short of addresses", "usable_addresses": 7},
-        "gone": {"condition": "missing", "usable_addresses": None},
-        "b": {"condition": "failed lately", "usable_addresses": 251},
-        "c": {"condition": "zone down", "usable_addresses": 251},
+        "a": {"condition": "short of addresses", "usable_addresses": 7, "recent_failures": 0},
+        "gone": {"condition": "missing", "usable_addresses": None, "recent_failures": 0},
+        "b": {"condition": "failed lately", "usable_addresses": 251, "recent_failures": 1},
+        "c": {"condition": "zone down", "usable_addresses": 251, "recent_failures": 0},
     }
     [page] = artifacts(state)["glue-connection-health"]
     assert "3 of 4 below the threshold" in page

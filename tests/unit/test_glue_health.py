@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -99,6 +100,46 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     assert "| a | **short of addresses** |" in told
     assert "| a | healthy |" in told
     assert "**a**: 9 usable addresses, 10 are wanted" in told
+
+
+def failed(hours_ago: float, *, left_alone: bool = False) -> CoolDown:
+    """Failed so long ago, and an hour before that."""
+    last = datetime.now(UTC) - timedelta(hours=hours_ago)
+    until = last + timedelta(days=1 if left_alone else 0)
+    times = (last - timedelta(hours=1), last)
+    return CoolDown("a", "subnet-a", "Resource unavailable", last, until, times)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "left_alone", "condition", "times"),
+    [
+        (0.1, True, Condition.FAILED_LATELY, 2),
+        (4, False, Condition.HEALTHY, 2),
+        (5.5, False, Condition.HEALTHY, 1),
+        (7, False, Condition.HEALTHY, 0),
+    ],
+)
+def test_a_failure_is_told_for_hours_after_the_connection_is_used_again(
+    hours_ago: float, left_alone: bool, condition: Condition, times: int
+) -> None:
+    [health] = judge_connections(
+        [connection()],
+        10,
+        zones=UP,
+        cool_downs=[failed(hours_ago, left_alone=left_alone)],
+        failed_since=datetime.now(UTC) - timedelta(hours=6),
+    )
+    assert health.condition is condition
+    assert len(health.failures.failed_at if health.failures else ()) == times
+
+
+def test_the_page_tells_when_runs_failed_and_what_was_said() -> None:
+    [health] = judge_connections([connection()], 10, zones=UP, cool_downs=[failed(4)])
+    told = health_markdown([health], 10, Console("aws", "us-east-1"))
+    last = datetime.now(UTC) - timedelta(hours=4)
+    assert f"| 2, last {last:%m-%d %H}:" in told
+    assert "**a** failed 2 times, last at" in told
+    assert "UTC: Resource unavailable" in told
 
 
 def test_the_page_says_what_is_not_known() -> None:

@@ -78,6 +78,17 @@ def test_a_cool_down_ends_by_itself(clock: HandClock) -> None:
     assert cool_downs.live() == []
 
 
+def test_failures_are_remembered_for_a_day_and_not_for_ever(clock: HandClock) -> None:
+    cool_downs = InProcessCoolDowns(60, clock)
+    for n in range(25):
+        cool_downs.start(CoolDown("a", "subnet-a", f"failure {n}"))
+    clock.sleep(23 * 3600)
+    [recent] = cool_downs.recent()
+    assert (recent.evidence, len(recent.failed_at)) == ("failure 24", 20)
+    clock.sleep(2 * 3600)
+    assert cool_downs.recent() == []
+
+
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED", "SUCCEEDED", "STOPPING"])
 def test_a_promise_is_released_when_the_run_is_not_on_its_way_any_more(
     book: InProcessReservations, clock: HandClock, state: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import ip_network
 
@@ -63,6 +64,20 @@ class ZoneState:
 
 
 @dataclass(frozen=True)
+class RecentFailures:
+    """When runs failed on a connection, the last time last, and what Glue said then."""
+
+    failed_at: Sequence[datetime]
+    evidence: str
+
+    def describe(self) -> str:
+        """How often, when last, and what was said."""
+        last, times = self.failed_at[-1], len(self.failed_at)
+        often = "once" if times == 1 else f"{times} times, last"
+        return f"failed {often} at {last:%Y-%m-%d %H:%M:%S} UTC: {self.evidence}"
+
+
+@dataclass(frozen=True)
 class ConnectionHealth:
     """One connection. The numbers are None when its subnet is not known.
 
@@ -78,6 +93,7 @@ class ConnectionHealth:
         free_addresses: What EC2 counts as free.
         promised_addresses: Those of them that runs that are starting will take.
         cool_down: The failure for which flow runs leave it alone.
+        failures: Its failures of the last hours that were asked for.
     """
 
     connection_name: str
@@ -91,6 +107,7 @@ class ConnectionHealth:
     free_addresses: int | None = None
     promised_addresses: int = 0
     cool_down: CoolDown | None = None
+    failures: RecentFailures | None = None
 
     @property
     def usable_addresses(self) -> int | None:
@@ -117,6 +134,7 @@ def judge_connections(
     zones: Mapping[str, ZoneState],
     reservations: Iterable[Reservation] = (),
     cool_downs: Iterable[CoolDown] = (),
+    failed_since: datetime | None = None,
 ) -> list[ConnectionHealth]:
     """How each connection is.
 
@@ -125,12 +143,15 @@ def judge_connections(
         minimum_free_addresses: Fewer usable ones are too few.
         zones: The zones of the region by name; empty when they could not be read.
         reservations: What is promised to runs that are starting.
-        cool_downs: What failed lately.
+        cool_downs: What failed in the last day. Those whose time is not over decide; where it is
+            not known, they do.
+        failed_since: Failures after this are told; None: all that are known.
     """
     promised: Counter[str] = Counter()
     for reservation in reservations:
         promised[reservation.subnet_id] += reservation.addresses
     failed = {(c.connection_name, c.subnet_id): c for c in cool_downs}
+    now = datetime.now(UTC)
     return [
         _judged(
             connection,
@@ -138,6 +159,8 @@ def judge_connections(
             zones.get(connection.subnet.availability_zone) if connection.subnet else None,
             promised[connection.subnet_id or ""],
             failed.get((connection.name, connection.subnet_id or "")),
+            now,
+            failed_since or datetime.min.replace(tzinfo=UTC),
         )
         for connection in connections
     ]
@@ -148,9 +171,12 @@ def _judged(
     minimum: int,
     zone: ZoneState | None,
     promised: int,
-    cool_down: CoolDown | None,
+    failed: CoolDown | None,
+    now: datetime,
+    failed_since: datetime,
 ) -> ConnectionHealth:
     subnet = connection.subnet
+    cool_down = failed if failed and (failed.until is None or failed.until > now) else None
     usable = max(0, subnet.free_addresses - promised) if subnet else None
     condition, reason = _condition(connection, minimum, zone, usable, cool_down)
     return ConnectionHealth(
@@ -165,7 +191,13 @@ def _judged(
         free_addresses=subnet.free_addresses if subnet else None,
         promised_addresses=promised,
         cool_down=cool_down,
+        failures=_recent(failed, failed_since) if failed else None,
     )
+
+
+def _recent(failed: CoolDown, since: datetime) -> RecentFailures | None:
+    times = [at for at in failed.failed_at if at > since]
+    return RecentFailures(times, failed.evidence) if times else None
 
 
 def _condition(

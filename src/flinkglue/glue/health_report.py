@@ -24,7 +24,17 @@ def health_markdown(
     parts = [
         f"# Glue connections: {outcome}",
         table(
-            ("Connection", "Condition", "Zone", "Usable", "", "Free", "Promised", "Subnet"),
+            (
+                "Connection",
+                "Condition",
+                "Zone",
+                "Usable",
+                "",
+                "Free",
+                "Promised",
+                "Failures",
+                "Subnet",
+            ),
             [_row(each, console) for each in found],
         ),
         f"*Usable* addresses are free and not promised to a run that is starting; fewer than "
@@ -34,6 +44,12 @@ def health_markdown(
     if reasons:
         # A list, because the lines of a table do not wrap.
         parts += ["## Why", *(f"**{one_line(name)}**: {one_line(why)}" for name, why in reasons)]
+    failures = [(each.connection_name, each.failures) for each in found if each.failures]
+    if failures:
+        parts += [
+            "## What failed",
+            *(f"**{one_line(name)}** {one_line(what.describe())}" for name, what in failures),
+        ]
     return "\n\n".join(parts)
 
 
@@ -49,8 +65,16 @@ def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
         f"`{bar(usable / total)}` of {total:,}" if usable is not None and total else NOTHING,
         _count(health.free_addresses),
         _count(health.promised_addresses),
+        _failures(health),
         link(subnet, console.subnet(subnet)) if subnet else NOTHING,
     )
+
+
+def _failures(health: ConnectionHealth) -> str:
+    if health.failures is None:
+        return NOTHING
+    times = health.failures.failed_at
+    return f"{len(times)}, last {times[-1]:%m-%d %H:%M} UTC"
 
 
 def _count(number: int | None) -> str:

@@ -6,13 +6,16 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.original_order import OriginalOrder
 from flinkglue.glue.reservations import (
     COOL_DOWN_SECONDS,
+    FAILURES_KEPT_SECONDS,
+    MOST_FAILURES_KEPT,
     RESERVED_FOR_SECONDS,
     CoolDown,
     Reservation,
@@ -72,14 +75,25 @@ class InProcessCoolDowns:
 
     cool_down_seconds: float = COOL_DOWN_SECONDS
     clock: Clock = field(default_factory=SystemClock)
-    _started: dict[CoolDown, float] = field(default_factory=dict, repr=False)
+    _started: dict[tuple[str, str], tuple[CoolDown, float]] = field(
+        default_factory=dict, repr=False
+    )
 
     def live(self) -> list[CoolDown]:
-        now = self.clock.monotonic()
-        return [cool_down for cool_down, until in [*self._started.items()] if until > now]
+        return self._within(self.cool_down_seconds)
+
+    def recent(self) -> list[CoolDown]:
+        return self._within(FAILURES_KEPT_SECONDS)
 
     def start(self, cool_down: CoolDown) -> None:
-        self._started[cool_down] = self.clock.monotonic() + self.cool_down_seconds
+        key = (cool_down.connection_name, cool_down.subnet_id)
+        earlier = self._started[key][0].failed_at if key in self._started else ()
+        times = (*earlier, datetime.now(UTC))[-MOST_FAILURES_KEPT:]
+        self._started[key] = (replace(cool_down, failed_at=times), self.clock.monotonic())
+
+    def _within(self, seconds: float) -> list[CoolDown]:
+        now = self.clock.monotonic()
+        return [each for each, at in [*self._started.values()] if now - at < seconds]
 
 
 class InProcessOriginalOrders:

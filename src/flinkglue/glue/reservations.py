@@ -22,6 +22,11 @@ RESERVED_FOR_SECONDS = 300.0
 COOL_DOWN_SECONDS = 300.0
 """How long a connection that failed is left alone while there are others."""
 
+FAILURES_KEPT_SECONDS = 24 * 3600.0
+"""How long a failure can be looked up, long after the connection is tried again."""
+
+MOST_FAILURES_KEPT = 20  # of each connection, the newest
+
 
 @dataclass(frozen=True)
 class Reservation:
@@ -39,7 +44,8 @@ class Reservation:
 class CoolDown:
     """A connection that failed lately; `evidence` is what Glue said.
 
-    `since` and `until` are when it failed and when it counts no more, where that is known.
+    `since` and `until` are when it failed and when it is not left alone any more, where that is
+    known; `failed_at` is when it failed in the last day, the last time last, at most twenty times.
     """
 
     connection_name: str
@@ -47,6 +53,7 @@ class CoolDown:
     evidence: str
     since: datetime | None = field(default=None, compare=False)
     until: datetime | None = field(default=None, compare=False)
+    failed_at: tuple[datetime, ...] = field(default=(), compare=False)
 
 
 class ReservationBook(Protocol):
@@ -79,6 +86,9 @@ class CoolDowns(Protocol):
 
     def live(self) -> list[CoolDown]:
         """Those that are still to be left alone."""
+
+    def recent(self) -> list[CoolDown]:
+        """All that failed in the last day, also those that are not left alone any more."""
 
     def start(self, cool_down: CoolDown) -> None:
         """Leave a connection alone for a while from now on."""
