@@ -11,9 +11,12 @@ from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_RESULTS_PERSIST_BY_DEFAULT,
     PREFECT_SERVER_DATABASE_CONNECTION_URL,
+    get_current_settings,
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
+
+LEASE_SECONDS = 4.0
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,14 @@ def prefect_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pat
     with temporary_settings(kept), prefect_test_harness(server_startup_timeout=120):
         database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().split(":///")[1]
         yield [home, Path(database).parent]
+
+
+@pytest.fixture
+def processes_of_this_server(prefect_files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the processes that are forked inherit; a lock of a killed one is soon free again.
+
+    All forked ones, of whatever test, have the environment that the first of them found.
+    """
+    for name, value in get_current_settings().to_environment_variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GLUE_LOCK_LEASE_SECONDS", str(LEASE_SECONDS))

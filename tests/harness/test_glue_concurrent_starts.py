@@ -14,10 +14,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -25,14 +23,13 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 from prefect.client.schemas.objects import FlowRun
-from prefect.flow_engine import run_flow
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.clock import Pace
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.job_run import run_job
-from flinkglue.glue.models import Ranking
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
@@ -42,11 +39,13 @@ from tasks.glue_coordination import coordination_on_server
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.contract.test_glue_library import connected
+from tests.harness import glue_flow_process
 
 LOG = logging.getLogger(__name__)
 NAMES = ("a", "b", "c", "d", "e")
 RUNS = 50
-FLOW_RUNS = int(os.environ.get("GLUE_FLOW_RUNS", "10"))
+FLOW_RUNS = int(os.environ.get("GLUE_FLOW_RUNS", "6"))
+PATIENCE_SECONDS = 300.0
 
 
 @pytest.fixture
@@ -116,10 +115,9 @@ def check(cloud: AwsCloud, computed: dict[str, tuple[str, ...]], runs: int) -> N
     assert taken == {job_run_id: order[0] for job_run_id, order in computed.items()}
 
 
-def order_on_the_page(state: State[Any]) -> tuple[str, ...]:
-    assert state.state_details.flow_run_id is not None
+def order_on_the_page(flow_run: FlowRun) -> tuple[str, ...]:
     only = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id]),
+        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),
         key=ArtifactFilterKey(any_=["connection-ranking"]),
     )
     with get_client(sync_client=True) as client:
@@ -127,27 +125,27 @@ def order_on_the_page(state: State[Any]) -> tuple[str, ...]:
     return tuple(row["Connection"] for row in json.loads(str(artifact.data)))
 
 
-def test_flow_runs_that_start_together_keep_their_orders(
-    prefect_files: list[Path], cloud: AwsCloud
-) -> None:
-    """Each flow run shows on its page the order that its Glue run was started with."""
+@pytest.mark.usefixtures("processes_of_this_server")
+def test_flow_runs_that_start_together_keep_their_orders(cloud: AwsCloud, tmp_path: Path) -> None:
+    """A process each, which share only the Prefect server: no lock of one process helps them.
 
+    Each flow run shows on its page the order that its Glue run was started with.
+    """
     names = {"job_name": "job", "connection_names": list(NAMES)}
     with get_client(sync_client=True) as client:
         flow_runs = [
             client.create_flow_run(glue_vpc_failover, parameters={**names, "seed": seed})
             for seed in range(FLOW_RUNS)
         ]
-
-    def run(flow_run: FlowRun) -> State[Any]:
-        state = run_flow(glue_vpc_failover, flow_run=flow_run, return_type="state")
-        assert isinstance(state, State)
-        return state
-
-    began_at = time.monotonic()
-    with ThreadPoolExecutor(FLOW_RUNS) as pool:
-        states = list(pool.map(run, flow_runs))
-    print(f"{FLOW_RUNS} flow runs in {time.monotonic() - began_at:.0f} s")
-    assert {state.name for state in states} == {"Completed"}
-    computed = {state.result()["job_run_id"]: order_on_the_page(state) for state in states}
-    check(cloud, computed, FLOW_RUNS)
+        began_at = time.monotonic()
+        log = tmp_path / "processes.log"
+        processes = [glue_flow_process.started(flow_run.id, log) for flow_run in flow_runs]
+        for process in processes:
+            process.join(PATIENCE_SECONDS)
+        print(f"{FLOW_RUNS} flow runs in {time.monotonic() - began_at:.0f} s")
+        states = {client.read_flow_run(flow_run.id).state_name for flow_run in flow_runs}
+    assert states == {"Completed"}, log.read_text()
+    runs = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    of_flow_run = {run["Arguments"][RUN_KEY_ARGUMENT].partition("/")[0]: run["Id"] for run in runs}
+    assert len(runs) == FLOW_RUNS
+    check(cloud, {of_flow_run[str(f.id)]: order_on_the_page(f) for f in flow_runs}, FLOW_RUNS)

@@ -19,7 +19,6 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
@@ -38,11 +37,11 @@ from tasks.glue_original_orders import VariableOriginalOrders
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
+from tests.harness.conftest import LEASE_SECONDS
 
 KILLS = int(os.environ.get("GLUE_KILLS", "6"))
 KILLED_SHARE = 0.7
 MOST_CALLS, MOST_SECONDS = 16, 5.0
-LEASE_SECONDS = 4.0
 PATIENCE_SECONDS = 600.0
 ORIGINAL = ("c", "a")
 SCRIPT = "import time; time.sleep(0.5); print('done')"
@@ -143,14 +142,6 @@ def cloud(prefect_files: list[Path], killing: KillingFaults, tmp_path: Path) -> 
     ).save("aws", overwrite=True)
     yield running
     running.close()
-
-
-@pytest.fixture
-def processes_of_this_server(prefect_files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the processes that are forked inherit; a lock of a killed one is soon free again."""
-    for name, value in get_current_settings().to_environment_variables().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("GLUE_LOCK_LEASE_SECONDS", str(LEASE_SECONDS))
 
 
 class Killer:
