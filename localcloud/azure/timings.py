@@ -16,6 +16,7 @@ class AzureTimings:
         deletion_seconds: How long a deletion stays ``Deleting``.
         operation_seconds: How long runJob, resize and other updates stay ``Accepted``.
         job_listing_lag_seconds: How long a new job is missing from the list of jobs.
+        job_change_lag_seconds: How long a listed job shows what it showed before a change.
         page_size: How many items a page of a list has.
     """
 
@@ -24,6 +25,7 @@ class AzureTimings:
     deletion_seconds: float = 0.5
     operation_seconds: float = 0.5
     job_listing_lag_seconds: float = 0.0
+    job_change_lag_seconds: float = 0.0
     page_size: int = 100
 
     def __post_init__(self) -> None:

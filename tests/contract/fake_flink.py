@@ -25,6 +25,7 @@ class FakeFlink:
         uploads: The names of the uploaded jars that were not deleted again.
         states: Job id to state; tests change it.
         refusal: The Java text that a run is refused with, or None.
+        save_failure: The Java text that savepoints and stops fail with, or None.
         gate: Runs wait until it is set.
         is_down: Answer nothing at all.
     """
@@ -34,6 +35,8 @@ class FakeFlink:
         self.uploads: list[str] = []
         self.states: dict[str, str] = {}
         self.refusal: str | None = None
+        self.save_failure: str | None = None
+        self._saved: dict[str, str] = {}
         self.gate = threading.Event()
         self.gate.set()
         self.is_down = False
@@ -65,10 +68,33 @@ class FakeFlink:
         if request.method == "PATCH":
             self.states[path.rsplit("/", 1)[-1]] = "CANCELED"
             return httpx.Response(202, json={})
+        if path.endswith(("/stop", "/savepoints")):
+            return self._save(path, json.loads(request.read()))
+        if "/savepoints/" in path:
+            return self._saved_as(path.rsplit("/", 1)[-1])
         if path == "/jobs/overview":
             jobs = [{"jid": job_id, "state": state} for job_id, state in self.states.items()]
             return httpx.Response(200, json={"jobs": jobs})
+        if path.startswith("/jobs/"):
+            job_id = path.rsplit("/", 1)[-1]
+            return httpx.Response(200, json={"jid": job_id, "state": self.states[job_id]})
         return httpx.Response(200, json={"slots-total": 4, "taskmanagers": 1})
+
+    def _save(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        _, _, job_id, verb = path.split("/")
+        if not self.save_failure:
+            number = len(self._saved)
+            directory = body.get("targetDirectory") or body["target-directory"]
+            self._saved[body["triggerId"]] = f"{directory}/savepoint-{job_id[:6]}-{number:012x}"
+            if verb == "stop":
+                self.states[job_id] = "FINISHED"
+        return httpx.Response(202, json={"request-id": body["triggerId"]})
+
+    def _saved_as(self, trigger_id: str) -> httpx.Response:
+        path = self._saved.get(trigger_id)
+        failure = {"failure-cause": {"class": "X", "stack-trace": self.save_failure}}
+        operation = {"location": path} if path else failure
+        return httpx.Response(200, json={"status": {"id": "COMPLETED"}, "operation": operation})
 
     def _run(self, body: dict[str, Any]) -> httpx.Response:
         self.gate.wait(10)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -33,6 +34,7 @@ class World:
         self.clock = Clock()
         self.boundaries = Boundaries()
         self.journal = Journal(MemoryStore(self.boundaries))
+        self.flink: FlinkBackend | None = None
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         what = f"{request.method} {request.url.path.rsplit('/', 1)[-1]}"
@@ -42,7 +44,7 @@ class World:
     def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
         options = request.pop("options", OPTIONS)
         asked = ActionRequest(intent or action, action, NAME, **request)
-        backend = self.arm.backend(self.clock, self._send)
+        backend = self.arm.backend(self.clock, self._send, self.flink)
         now = self.clock.monotonic
         return perform(asked, backend, self.journal, options=options, clock=self.clock, now=now)
 
@@ -53,10 +55,6 @@ class World:
         """The one live job."""
         (row,) = self.arm.live()
         return str(row["jobId"])
-
-    def wait(self, seconds: float) -> None:
-        """Nothing happens for so long."""
-        self.clock.sleep(seconds)
 
 
 def running_world() -> World:

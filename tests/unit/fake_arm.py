@@ -39,10 +39,12 @@ class FakeArm:
         bad_jars: Jars whose launch fails.
         saves: Whether savepoints and stops succeed.
         drop: Whether the next answer to runJob is lost, after it was done.
+        drop_before: The same, before it was done.
         hides: How many looks at the list a new row is missing from.
         fails_operations: Whether operations fail, and nothing is done.
         forbids_operations: Whether nobody may look at operations.
         is_late: Whether new rows are still missing from the list.
+        at_look_after_asking: Is called at each look with the number of looks since the last runJob.
         lags: How many looks the list is behind, with new rows and with changes to old ones.
         ignores_filter: Whether every row is listed, whatever name is asked for.
         answers_html: How many next looks are answered with a proxy's page.
@@ -54,16 +56,18 @@ class FakeArm:
         self.asked: list[Row] = []
         self.bad_jars: set[str] = set()
         self.saves = True
-        self.drop = False
+        self.drop = self.drop_before = False
         self.hides = 0
         self.fails_operations = False
         self.forbids_operations = False
         self.is_late: Callable[[], bool] = lambda: False
+        self.at_look_after_asking: Callable[[int], None] = lambda looks: None
         self.lags = 0
         self.ignores_filter = False
         self.answers_html = 0
         self.most_live = 0
         self._looks: list[list[Row]] = []
+        self._looks_since = 0
         self._hidden: dict[int, int] = {}
         self._count = 0
 
@@ -89,6 +93,9 @@ class FakeArm:
         if self.answers_html:
             self.answers_html -= 1
             return httpx.Response(200, html="<html>Back soon.</html>")
+        if self.asked:
+            self._looks_since += 1
+            self.at_look_after_asking(self._looks_since)
         name = expression.removeprefix("jobName eq ") if expression else None
         listed = []
         for row in self.rows:
@@ -103,6 +110,10 @@ class FakeArm:
 
     def _run_job(self, asked: Row) -> httpx.Response:
         self.asked.append(asked)
+        self._looks_since = 0
+        if self.drop_before:
+            self.drop_before = False
+            raise httpx.ReadError("connection reset")
         outcome = "failed" if self.fails_operations else "good"
         if not self.fails_operations:
             self._act(asked)

@@ -213,7 +213,8 @@ def test_a_savepoint_whose_job_was_lost_before_arm_saw_it_is_not_lost(
     """The JobManager was restarted when the savepoint was good and ARM had not noticed."""
     flink = cast(FlinkBackend, RestartedFlink(*stored))
     backend = running.arm.backend(running.clock, flink=flink)
-    earlier = SavepointRequest(running.job_id(), "t", earlier_path=stored[0] if stored else None)
+    newest = stored[0] if stored else None
+    earlier = SavepointRequest(running.job_id(), "t", earlier_path=newest, asked_before=True)
     for request in (earlier, replace(earlier, earlier_path=f"{SAVEPOINTS}/savepoint-0")):
         expected = stored[0] if stored and request is not earlier else None
         with pytest.raises(SavepointFailed) as failed:

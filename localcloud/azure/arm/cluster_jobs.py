@@ -52,4 +52,5 @@ def list_jobs(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
         if job.visible_at <= now
     ]
     api.launcher.refresh(jobs, cluster)
-    return page(request, [job.view() for job in jobs], api.timings.page_size)
+    lag_seconds = api.timings.job_change_lag_seconds
+    return page(request, [job.view(lag_seconds) for job in jobs], api.timings.page_size)

@@ -102,7 +102,7 @@ class FlinkJob:
         savepoint = self._stop()
         if savepoint:
             # Not marked as stopped: the action is in progress until the new jar runs.
-            self._job.save_points.append(savepoint)
+            self._job.kept(savepoint)
             self.launch(self._resolve(save_point_name))
 
     def stateless_update(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -49,8 +51,11 @@ class ClusterJob:
         save_points: Paths of all its savepoints, oldest first.
         status_follows: Whether the status is what Flink says, rather than how an action ended.
         output_follows: The same for the job output.
+        now: The time in seconds since the epoch.
         lock: Held by the action that is under way; the next one waits.
         moment: Held while the row changes or is told, so that it is told as it was at one moment.
+        changes: Until when it told what; the newest last.
+        is_changing: Whether a change is not whole yet.
         shown: What a fault lets the list show instead, by property; None leaves it out.
         is_ghost: Whether a fault made it up: no job belongs to it.
     """
@@ -66,8 +71,11 @@ class ClusterJob:
     save_points: list[str] = field(default_factory=list)
     status_follows: bool = True
     output_follows: bool = True
+    now: Callable[[], float] = time.time
     lock: threading.Lock = field(default_factory=threading.Lock)
     moment: threading.RLock = field(default_factory=threading.RLock)
+    changes: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    is_changing: bool = False
     shown: dict[str, str | None] = field(default_factory=dict)
     is_ghost: bool = False
 
@@ -81,41 +89,67 @@ class ClusterJob:
         """The full path of its newest savepoint."""
         return self.save_points[-1] if self.save_points else None
 
-    def view(self) -> dict[str, Any]:
-        """The row as JSON; what is not known yet is left out."""
+    def view(self, lag_seconds: float = 0.0) -> dict[str, Any]:
+        """The row as JSON; what is not known yet is left out.
+
+        Args:
+            lag_seconds: As it was so long ago; a row that is younger tells what it told first.
+        """
         with self.moment:
-            known = {
-                "runId": self.run_id,
-                "jobId": self.flink_job_id,
-                "status": self.status,
-                "jobOutput": self.job_output,
-                "actionResult": self.action_result,
-                "lastSavePoint": self.last_save_point,
-            }
-            told = {**self.properties, **known, **self.shown}
+            told = {**self._told_at(self.now() - lag_seconds), **self.shown}
         return {
             "id": f"{self.cluster_id}/jobs/{self.run_id}",
             "properties": {name: value for name, value in told.items() if value is not None},
         }
 
+    def _told_at(self, at: float) -> dict[str, Any]:
+        earlier = (told for until, told in self.changes if until > at)
+        return next(earlier, None) or self._told()
+
+    def _told(self) -> dict[str, Any]:
+        known = {
+            "runId": self.run_id,
+            "jobId": self.flink_job_id,
+            "status": self.status,
+            "jobOutput": self.job_output,
+            "actionResult": self.action_result,
+            "lastSavePoint": self.last_save_point,
+        }
+        return {**self.properties, **known}
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change the row at one moment, and remember what it told before."""
+        with self.moment:
+            if self.is_changing:
+                yield  # part of a larger change
+                return
+            before, self.is_changing = self._told(), True
+            yield
+            self.is_changing = False
+            if before != self._told():
+                self.changes.append((self.now(), before))
+
     def begin(self, action: str) -> None:
         """An action on a listed job has started."""
-        self.properties["action"] = action
-        self.action_result = ActionResult.IN_PROGRESS
+        with self._changing():
+            self.properties["action"] = action
+            self.action_result = ActionResult.IN_PROGRESS
 
     def update(self, properties: Mapping[str, Any]) -> None:
         """Take over what an action on a listed job may change; nothing that is left out changes."""
-        for name in ("jobJarDirectory", "jarName", "entryClass", "args"):
-            if properties.get(name):
-                self.properties[name] = properties[name]
-        self.properties["flinkConfiguration"] = {
-            **(self.properties.get("flinkConfiguration") or {}),
-            **(properties.get("flinkConfiguration") or {}),
-        }
+        with self._changing():
+            for name in ("jobJarDirectory", "jarName", "entryClass", "args"):
+                if properties.get(name):
+                    self.properties[name] = properties[name]
+            self.properties["flinkConfiguration"] = {
+                **(self.properties.get("flinkConfiguration") or {}),
+                **(properties.get("flinkConfiguration") or {}),
+            }
 
     def submitted(self, flink_job_id: str) -> None:
         """Flink runs it under this id."""
-        with self.moment:
+        with self._changing():
             if flink_job_id != self.flink_job_id:
                 self.status = self.job_output = None  # they were the job's before
             self.flink_job_id = flink_job_id
@@ -124,13 +158,13 @@ class ClusterJob:
 
     def launch_failed(self, why: str) -> None:
         """It did not get to run on Flink."""
-        with self.moment:
+        with self._changing():
             self.status, self.status_follows = LAUNCH_FAILED, False
             self.action_failed(why)
 
     def stop_failed(self, why: str) -> None:
         """It was to be stopped and was not."""
-        with self.moment:
+        with self._changing():
             self.status, self.status_follows = STOP_FAILED, False
             self.action_failed(why)
 
@@ -140,13 +174,18 @@ class ClusterJob:
 
     def saved(self, path: str) -> None:
         """A savepoint was taken."""
-        with self.moment:
+        with self._changing():
             self.save_points.append(path)
             self._ended_with(f"Savepoint completed. Path: {path}", ActionResult.SUCCESS)
 
+    def kept(self, path: str) -> None:
+        """A savepoint was taken on the way to something else."""
+        with self._changing():
+            self.save_points.append(path)
+
     def stopped(self, path: str) -> None:
         """It was stopped with a savepoint."""
-        with self.moment:
+        with self._changing():
             self.status, self.status_follows = STOPPED, False
             self.saved(path)
 
@@ -155,14 +194,14 @@ class ClusterJob:
         self._ended_with(json.dumps(self.save_points[::-1]), ActionResult.SUCCESS)
 
     def _ended_with(self, output: str, result: ActionResult) -> None:
-        with self.moment:
+        with self._changing():
             self.job_output, self.output_follows = output, False
             self.action_result = result
 
     def follow(self, job: JobDetails) -> None:
         """Take over what Flink says about it; word of the job before it comes too late."""
         state = str(job.status.value)
-        with self.moment:
+        with self._changing():
             if job.job_id != self.flink_job_id:
                 return
             if self.status_follows:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flinkglue.azure.arm import ArmClient
-from flinkglue.azure.job_actions import JobActions, Seen
+from flinkglue.azure.asking import Seen
+from flinkglue.azure.job_actions import JobActions
 from flinkglue.azure.job_launch import JobLauncher, run_job_of
 from flinkglue.azure.job_rows import is_in_progress, launch_has_failed, launch_of, row_of, view_of
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row

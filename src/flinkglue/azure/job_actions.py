@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.arm_answers import SERVICE
-from flinkglue.azure.job_rows import (
-    cause_of,
-    has_failed,
-    is_in_progress,
-    listed_savepoints,
-    savepoint_of,
-)
+from flinkglue.azure.asking import Asking, Seen
+from flinkglue.azure.job_rows import cause_of, is_in_progress, listed_savepoints
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
@@ -21,67 +15,9 @@ from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 
-
-@dataclass(frozen=True)
-class Seen:
-    """One look at a job.
-
-    Args:
-        row: ARM's row; None when the list has none.
-        view: What the row and Flink tell together; None when the job is known to be gone.
-        flink_savepoint: The newest savepoint by Flink's own word.
-    """
-
-    row: ArmFlinkJob | None
-    view: JobView | None
-    flink_savepoint: str | None = None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an action on the row has not ended."""
-        return self.row is not None and is_in_progress(self.row)
-
-    def new_savepoint(self, earlier_path: str | None) -> str | None:
-        """A savepoint that was not there before."""
-        listed = savepoint_of(self.row) if self.row else None
-        return next((p for p in (listed, self.flink_savepoint) if p and p != earlier_path), None)
-
-
 Look = Callable[[str], Seen]
 NewestStored = Callable[[str], str | None]
 """The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
-
-
-class _Asking:
-    """One action that is asked for once, and again only when it certainly did not arrive."""
-
-    def __init__(self, actions: JobActions, action: FlinkJobAction) -> None:
-        self._actions = actions
-        self._action = action
-        self._asked_at: float | None = None
-        self._is_doubtful = False
-
-    def failed(self, seen: Seen) -> bool:
-        """Whether what was asked here has failed."""
-        if self._asked_at is None or seen.row is None:
-            return False
-        named = (seen.row.action or "").upper() == self._action.value
-        return named and has_failed(seen.row)
-
-    def ask(self, seen: Seen, taken: float) -> None:
-        """Ask, unless it was asked or something is under way."""
-        if seen.is_busy or seen.row is None:
-            return
-        settles = self._actions.patience.appears_within_seconds
-        if self._asked_at is not None and not (
-            self._is_doubtful and taken > self._asked_at + settles
-        ):
-            return
-        self._asked_at, self._is_doubtful = taken, False
-        try:
-            self._actions.ask(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))
-        except InDoubt:
-            self._is_doubtful = True
 
 
 class JobActions:
@@ -135,21 +71,22 @@ class JobActions:
     def stop(self, request: SavepointRequest) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
-        asking = _Asking(self, FlinkJobAction.STOP)
+        asking = self._asking(FlinkJobAction.STOP, request)
         for taken in self.patience.looks(f"the stop of job {request.job_id}"):
             seen = self._look(request.job_id)
-            path, view = seen.new_savepoint(request.earlier_path), seen.view
+            asking.notice(seen)
+            path, view = asking.new_savepoint(seen), seen.view
             if view is None:
                 # Stopped, and then forgotten by a JobManager that was restarted?
-                if path := path or self._new_stored(request):
+                if path := path or self._new_stored(request, asking):
                     return path
                 raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
-                # ARM's row may be a moment behind Flink.
-                if seen.is_busy and taken < self.patience.appears_within_seconds:
+                # ARM's row may be behind Flink.
+                if (seen.is_busy or not path) and asking.may_show(taken):
                     continue
                 return _stopped(request, view, path)
-            if asking.failed(seen):
+            if asking.failed(seen, taken):
                 raise _refused(request, seen, path)
             self._ask(asking, seen, taken, request)
         raise AssertionError("looks never end")
@@ -157,37 +94,44 @@ class JobActions:
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
         _check(request)
-        asking = _Asking(self, FlinkJobAction.SAVEPOINT)
+        asking = self._asking(FlinkJobAction.SAVEPOINT, request)
         for taken in self.patience.looks(f"a savepoint of job {request.job_id}"):
             seen = self._look(request.job_id)
-            path, view = seen.new_savepoint(request.earlier_path), seen.view
-            if path:
+            asking.notice(seen)
+            if path := asking.new_savepoint(seen):
                 return path
-            if view is None or view.is_terminal:
-                raise self._ended_before(request, view)
-            if asking.failed(seen):
+            if seen.view is None or (seen.view.is_terminal and not asking.may_show(taken)):
+                raise self._ended_before(request, asking, seen.view)
+            if asking.failed(seen, taken):
                 raise _refused(request, seen, None)
-            self._ask(asking, seen, taken, request)
+            if not seen.view.is_terminal:
+                self._ask(asking, seen, taken, request)
         raise AssertionError("looks never end")
 
-    def _ended_before(self, request: SavepointRequest, view: JobView | None) -> SavepointFailed:
-        if view is None and (path := self._new_stored(request)):
+    def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
+        return Asking(action, self.ask, self.patience.appears_within_seconds, request)
+
+    def _ended_before(
+        self, request: SavepointRequest, asking: Asking, view: JobView | None
+    ) -> SavepointFailed:
+        if view is None and (path := self._new_stored(request, asking)):
             return SavepointFailed(f"job {request.job_id} is gone after its savepoint", path)
         state = view.in_words() if view else "gone"
         return SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
 
-    def _new_stored(self, request: SavepointRequest) -> str | None:
-        newest = self._newest_stored(request.job_id)
-        return None if newest == request.earlier_path else newest
+    def _new_stored(self, request: SavepointRequest, asking: Asking) -> str | None:
+        newest = self._newest_stored(request.job_id) if asking.was_asked else None
+        return newest if asking.is_new(newest) else None
 
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
-        asking = _Asking(self, FlinkJobAction.CANCEL)
+        asking = self._asking(FlinkJobAction.CANCEL)
         for taken in self.patience.looks(f"the cancellation of job {job_id}"):
             seen = self._look(job_id)
+            asking.notice(seen)
             if seen.view is None or seen.view.is_terminal:
                 return seen.view
-            if seen.row is not None and asking.failed(seen):
+            if seen.row is not None and asking.failed(seen, taken):
                 raise CallFailed(
                     SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
                     advice="look at the job in the portal, then ask again.",
@@ -211,7 +155,7 @@ class JobActions:
         """Let ARM forget a row; its Flink job must have ended."""
         self.ask(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
 
-    def _ask(self, asking: _Asking, seen: Seen, taken: float, request: SavepointRequest) -> None:
+    def _ask(self, asking: Asking, seen: Seen, taken: float, request: SavepointRequest) -> None:
         try:
             asking.ask(seen, taken)
         except OperationFailed as error:

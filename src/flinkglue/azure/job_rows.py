@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flinkglue.azure.models import ArmFlinkJob, choose_row
+from flinkglue.azure.row_mark import RowMark, plain_path
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.stack_trace import last_cause
 
@@ -115,20 +116,24 @@ def _addresses(text: str) -> list[str]:
 def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
     """The job as ARM and, when it was asked, Flink show it."""
     exception = cause_of(row) if has_failed(row) or state_of(row) == FAILED else None
+    path = savepoint_of(row)
+    mark = RowMark.of(row, path, flink.savepoint_path if flink else None).text
     if flink is None:
         return JobView(
             job_id=row.job_id or launch_of(row),
             job_name=row.job_name or "",
             state=state_of(row),
-            savepoint_path=savepoint_of(row),
+            savepoint_path=path,
             exception=exception,
             tasks_told=False,
+            mark=mark,
         )
     return replace(
         flink,
         job_name=row.job_name or flink.job_name,
-        savepoint_path=savepoint_of(row) or flink.savepoint_path,
+        savepoint_path=path or flink.savepoint_path,
         exception=flink.exception or exception,
+        mark=mark,
     )
 
 
@@ -154,12 +159,12 @@ def save_point_name(row: ArmFlinkJob, path: str) -> str:
     """A savepoint as START names it: by name in the row's own directory, else by its full path."""
     directory = (savepoint_of(row) or "").rpartition("/")[0]
     parent, _, name = path.rstrip("/").rpartition("/")
-    return name if parent and parent == directory else path
+    return name if parent and is_same_path(parent, directory) else path
 
 
 def is_same_path(one: str | None, other: str | None) -> bool:
-    """Whether two addresses are the same: some write ``file:/``, others ``file:///``."""
-    return _plain(one) == _plain(other)
+    """Whether two addresses are the same, however they are written."""
+    return plain_path(one) == plain_path(other)
 
 
 def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
@@ -191,7 +196,3 @@ def flink_configuration(spec: JobSpec) -> dict[str, str]:
         **spec.flink_configuration,
         "parallelism": str(spec.parallelism),
     }
-
-
-def _plain(path: str | None) -> str:
-    return re.sub(r":/+", ":/", path or "").rstrip("/")

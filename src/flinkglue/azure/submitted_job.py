@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flinkglue.azure.arm import ArmClient
-from flinkglue.azure.job_actions import JobActions, Seen
-from flinkglue.azure.job_rows import savepoint_of, view_of
+from flinkglue.azure.asking import Seen
+from flinkglue.azure.job_actions import JobActions
+from flinkglue.azure.job_rows import view_of
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.lifecycle.backend import SavepointRequest
@@ -62,7 +63,8 @@ class SubmittedJob:
         if how is OnCancel.STOP_WITH_SAVEPOINT:
             self.tell(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
-            request = SavepointRequest(row.job_id or "", "", earlier_path=savepoint_of(row))
+            earlier_path, mark = view.savepoint_path, view.mark
+            request = SavepointRequest(row.job_id or "", "", earlier_path, mark)
             self.tell(f"{named} has stopped with the savepoint {actions.stop(request)}.")
             return
         self.tell(f"{named} is {view.state}: cancelling it.")

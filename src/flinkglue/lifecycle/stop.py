@@ -26,7 +26,7 @@ def savepoint(tx: Transaction) -> Outcome:
     """Take a savepoint while the job runs on."""
     plan = tx.once("plan", lambda: plan_savepoint(tx))
     job_id = plan["job_id"]
-    request = tx.savepoint_request(job_id, plan["earlier_path"])
+    request = tx.savepoint_request(plan)
     path = tx.once("savepoint_path", lambda: _kept(tx, job_id, tx.backend.savepoint, request))
     view = tx.backend.view(job_id)
     return tx.outcome(job_id=job_id, state=view.state if view else "", savepoint_path=path)
@@ -48,7 +48,12 @@ def cancel(tx: Transaction) -> Outcome:
 def plan_savepoint(tx: Transaction) -> dict[str, Any]:
     """Which job, and which savepoint it has already: a new one is known by the difference."""
     view = tx.live_job()
-    return {"job_id": view.job_id, "earlier_path": view.savepoint_path}
+    return {"job_id": view.job_id, **before_savepoint(view)}
+
+
+def before_savepoint(view: JobView) -> dict[str, str | None]:
+    """What there is before a savepoint is asked for, for the plan."""
+    return {"earlier_path": view.savepoint_path, "mark": view.mark}
 
 
 def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
@@ -69,7 +74,7 @@ def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
 
 def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
     """How it ended, as a fact: asked again later, Flink may have forgotten why a stop failed."""
-    request = tx.savepoint_request(plan["job_id"], plan["earlier_path"])
+    request = tx.savepoint_request(plan)
     try:
         path = _kept(tx, plan["job_id"], tx.backend.stop_with_savepoint, request)
     except SavepointFailed as error:

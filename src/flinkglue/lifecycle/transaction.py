@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -236,12 +236,15 @@ class Transaction:
         job_id = job_id_of(self.request.intent, self.job_name, generation)
         return {"generation": generation, "job_id": job_id}
 
-    def savepoint_request(self, job_id: str, earlier_path: str | None) -> SavepointRequest:
-        """How to ask for this intent's one savepoint."""
+    def savepoint_request(self, plan: Mapping[str, Any]) -> SavepointRequest:
+        """How to ask for this intent's one savepoint, by what its plan saw of the job."""
+        asked_before = self.fact("trigger_id") is not None
         return SavepointRequest(
-            job_id=job_id,
+            job_id=plan["job_id"],
             trigger_id=self.once("trigger_id", self._trigger_id),
-            earlier_path=earlier_path,
+            earlier_path=plan["earlier_path"],
+            mark=plan.get("mark", ""),
+            asked_before=asked_before,
             directory=self.options.savepoint_directory,
             drain=self.request.drain,
         )

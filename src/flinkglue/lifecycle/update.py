@@ -16,7 +16,7 @@ from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named
 from flinkglue.lifecycle.retained import Retained, newest_retained
-from flinkglue.lifecycle.stop import stopped
+from flinkglue.lifecycle.stop import before_savepoint, stopped
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.lifecycle.way_back import way_back
 
@@ -134,7 +134,7 @@ def _told(tx: Transaction, kept: Retained) -> str | None:
 
 def _plan_update(tx: Transaction) -> dict[str, Any]:
     view = tx.live_job()
-    return {**_plan(tx, view), "earlier_path": view.savepoint_path}
+    return {**_plan(tx, view), **before_savepoint(view)}
 
 
 def _plan_stateless(tx: Transaction) -> dict[str, Any]:

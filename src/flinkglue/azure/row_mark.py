@@ -1,0 +1,60 @@
+"""What ARM's row and Flink told of a job before something was asked of it.
+
+ARM gives no id for what it is asked, its row shows only the newest action, and the list lags: an
+answer is known by what has changed since. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+from flinkglue.azure.models import ArmFlinkJob
+
+
+@dataclass(frozen=True)
+class RowMark:
+    """What was told at one moment.
+
+    Args:
+        action: The row's newest action.
+        result: How it went.
+        output: A digest of what it said.
+        paths: The newest savepoint by ARM's word and by Flink's, as ``plain_path`` writes them.
+    """
+
+    action: str = ""
+    result: str = ""
+    output: str = ""
+    paths: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, row: ArmFlinkJob, *paths: str | None) -> RowMark:
+        """What a row says, and the savepoints that are known of its job."""
+        output = hashlib.sha256((row.job_output or "").encode()).hexdigest()[:16]
+        known = frozenset(plain_path(path) for path in paths if path)
+        return cls((row.action or "").upper(), (row.action_result or "").upper(), output, known)
+
+    @classmethod
+    def read(cls, text: str) -> RowMark:
+        """What ``text`` wrote."""
+        if not text:
+            return cls()
+        action, result, output, *paths = json.loads(text)
+        return cls(action, result, output, frozenset(paths))
+
+    @property
+    def text(self) -> str:
+        """For the journal."""
+        return json.dumps([self.action, self.result, self.output, *sorted(self.paths)])
+
+    def says_the_same(self, other: RowMark) -> bool:
+        """Whether the row told the same of its newest action."""
+        return (self.action, self.result, self.output) == (other.action, other.result, other.output)
+
+
+def plain_path(path: str | None) -> str:
+    """An address in one spelling: some write ``file:/``, others ``file:///``; abfss is abfs."""
+    return re.sub(r"^abfss:/", "abfs:/", re.sub(r":/+", ":/", path or "")).rstrip("/")
