@@ -33,7 +33,8 @@ def delete_flink_cluster_flow(
 ) -> dict[str, Any]:
     """Stop the cluster's job with a last savepoint, and delete the cluster.
 
-    When the savepoint cannot be taken, nothing is deleted. A cluster that is gone already is fine.
+    When the savepoint cannot be taken, or it is not certain whether a job runs, nothing is deleted.
+    A cluster that is gone already is fine.
 
     Args:
         cluster_name: The cluster to delete.
@@ -41,13 +42,14 @@ def delete_flink_cluster_flow(
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
             group and pool are used, and its credentials, which are Contributor on the pool.
         take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
-            and stays in the ledger under the job's name.
+            and stays in the ledger under the job's name. Off: the cluster is deleted whatever runs.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
         deadline_minutes: The longest time for each of: the savepoint, the deletion.
 
     Raises:
         InvalidInput: The two names are not the same; nothing was called.
-        JobFailed: The savepoint was not taken; nothing was deleted.
+        JobFailed: The savepoint was not taken, or nobody can tell whether a job runs; nothing was
+            deleted.
     """
     if confirm_cluster_name != cluster_name:
         raise InvalidInput("confirm_cluster_name", confirm_cluster_name, repr(cluster_name))
@@ -55,7 +57,7 @@ def delete_flink_cluster_flow(
     there = replace(block.cluster_id, cluster_name=cluster_name)
     chosen = block.at(there, flink_rest_url=flink_rest_url or None)
     savepoint, application = None, find_flink_application(chosen)
-    if application is not None and application.is_running and take_last_savepoint:
+    if application is not None and take_last_savepoint:
         run_id = str(runtime.flow_run.id)
         savepoint = stop_flink_application(chosen, application, run_id, deadline_minutes)
         show_flink_job_details(chosen)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -11,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 from blocks.azure import HDInsightFlinkCluster
 from blocks.flink_choice import cluster_name_of
 from flinkglue.azure.cluster import FlinkApplicationCluster
-from flinkglue.azure.cluster_creation import the_job
 from flinkglue.azure.job_rows import LAUNCH_KEY
 from flinkglue.azure.job_state import JobView
+from flinkglue.azure.last_job import LastJob, last_job
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
@@ -21,20 +20,6 @@ from flinkglue.lifecycle.records import JobRecord
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.journal import variable_journal
 from tasks.policy import passing_fault
-
-
-@dataclass(frozen=True)
-class FlinkApplication:
-    """The one job of a cluster in Application Mode.
-
-    Args:
-        job_name: Its name in ARM's list.
-        is_running: Whether it has not ended.
-    """
-
-    job_name: str
-    is_running: bool
-
 
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
@@ -93,8 +78,8 @@ def spec_of_application(
     retry_delay_seconds=[2, 10],
     retry_condition_fn=passing_fault,
 )
-def find_flink_application(cluster: HDInsightFlinkCluster) -> FlinkApplication | None:
-    """The cluster's job; None: there is no cluster, or it has no job.
+def find_flink_application(cluster: HDInsightFlinkCluster) -> LastJob | None:
+    """The cluster's job; None: there is no cluster, or ARM lists no job of it.
 
     Raises:
         CallFailed: ARM refused, or did not answer.
@@ -103,25 +88,24 @@ def find_flink_application(cluster: HDInsightFlinkCluster) -> FlinkApplication |
         arm = opened.enter_context(cluster.get_cluster_client())
         if arm.find_resource(cluster.cluster_id) is None:
             return None
-        row = the_job(arm.list_jobs(cluster.cluster_id))
-        if row is None or row.job_id is None or row.job_name is None:
-            return None
         backend = opened.enter_context(cluster.get_backend())
-        view = backend.view(row.job_id)
-        return FlinkApplication(row.job_name, view is not None and not view.is_terminal)
+        return last_job(arm.list_jobs(cluster.cluster_id), backend.view)
 
 
 def stop_flink_application(
     cluster: HDInsightFlinkCluster,
-    application: FlinkApplication,
+    application: LastJob,
     flow_run_id: str,
     deadline_minutes: float,
 ) -> str | None:
-    """Stop the cluster's job with a savepoint, and return its path.
+    """Stop the cluster's job with a savepoint, and return its path; None: it has ended.
 
     Raises:
-        JobFailed: It was not stopped, with the cause.
+        JobFailed: It was not stopped, with the cause; or nobody can tell whether it runs.
     """
+    application.check_is_certain()
+    if not application.is_running:
+        return None
     asked = AskedAction(Action.STOP, application.job_name, JobChanges())
     manner = Manner(deadline_seconds=deadline_minutes * 60)
     asked_by = f"{flow_run_id}:{Action.STOP}"
@@ -129,7 +113,7 @@ def stop_flink_application(
 
 
 @task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)
-def forget_flink_application(cluster: HDInsightFlinkCluster, application: FlinkApplication) -> None:
+def forget_flink_application(cluster: HDInsightFlinkCluster, application: LastJob) -> None:
     """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
     with variable_journal(cluster_name_of(cluster)) as journal:
         journal.forget_job_record(application.job_name)

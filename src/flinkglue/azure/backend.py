@@ -14,7 +14,14 @@ from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.asking import Seen
 from flinkglue.azure.job_actions import JobActions
 from flinkglue.azure.job_launch import JobLauncher, run_job_of
-from flinkglue.azure.job_rows import is_in_progress, launch_has_failed, launch_of, row_of, view_of
+from flinkglue.azure.job_rows import (
+    is_in_progress,
+    is_launching,
+    launch_has_failed,
+    launched_as,
+    row_of,
+    view_of,
+)
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.errors import InvalidInput, NotFound
@@ -70,9 +77,16 @@ class ArmBackend:
         )
 
     def find(self, job_name: str) -> list[JobView]:
-        """The jobs that carry this name, newest first. Rows that name no job are left out."""
-        rows = [row for row in self._rows(job_name) if row.job_id]
-        views = [self._seen(row).view for row in reversed(rows)]
+        """The jobs that carry this name, newest first.
+
+        A launch in progress is one, under the name that ``view`` knows it by until it names a job.
+        Other rows that name no job are left out.
+        """
+        rows = [row for row in self._rows(job_name) if row.job_id or is_launching(row)]
+        views = [
+            _being_launched(row) if is_launching(row) else self._seen(row).view
+            for row in reversed(rows)
+        ]
         found = {view.job_id: view for view in reversed(views) if view is not None}
         return sorted(found.values(), key=lambda view: view.started_at, reverse=True)
 
@@ -204,10 +218,10 @@ class ArmBackend:
         return Seen(None, view, view.savepoint_path if view else None)
 
     def _seen(self, row: ArmFlinkJob, asked_id: str = "") -> Seen:
-        if asked_id and asked_id == launch_of(row) != row.job_id:
+        if asked_id and asked_id == launched_as(row) != row.job_id:
             # The row still names the job before this launch.
             if is_in_progress(row):
-                return Seen(row, JobView(asked_id, row.job_name or "", "CREATED", tasks_told=False))
+                return Seen(row, _being_launched(row))
             if row.job_id is not None and launch_has_failed(row):
                 return Seen(row, None)
         if self._flink is None or row.job_id is None:
@@ -216,3 +230,7 @@ class ArmBackend:
         if flink is None and not view_of(row).is_terminal:
             return Seen(row, None)  # Flink lost it; ARM's row has not noticed
         return Seen(row, view_of(row, flink), flink.savepoint_path if flink else None)
+
+
+def _being_launched(row: ArmFlinkJob) -> JobView:
+    return JobView(launched_as(row), row.job_name or "", "CREATED", tasks_told=False)

@@ -18,10 +18,11 @@ from flinkglue.azure.job_rows import (
     cause_of,
     departures,
     flink_configuration,
-    has_failed,
     is_in_progress,
+    is_launching,
     is_same_path,
     jar_directory,
+    launch_has_failed,
     launch_of,
     row_to_start,
     save_point_name,
@@ -129,15 +130,23 @@ class JobLauncher:
 
     def _check_nothing_lives(self, launch: Launch, rows: list[ArmFlinkJob]) -> None:
         for row in rows:
+            if is_launching(row):
+                action = f"{row.action or 'an action'} of row {row.run_id}"
+                raise self._conflict(launch, f"{action} is in progress under this name")
             view = self._view(row.job_id) if row.job_id else None
             if view is not None and not view.is_terminal:
-                raise Conflict(
-                    SERVICE,
-                    "RunJob",
-                    f"{self._cluster} job {launch.spec.job_name}",
-                    f"job {row.job_id} has this name and is {view.in_words()}",
-                    advice="another person or tool started it: cancel one of them, then run again.",
-                )
+                live = f"job {row.job_id} has this name and is {view.in_words()}"
+                raise self._conflict(launch, live)
+
+    def _conflict(self, launch: Launch, reason: str) -> Conflict:
+        return Conflict(
+            SERVICE,
+            "RunJob",
+            f"{self._cluster} job {launch.spec.job_name}",
+            reason,
+            advice="another person or tool started it: let it come to its end, cancel one of "
+            "them, then run again.",
+        )
 
     def _send(self, launch: Launch, request: RunJob) -> ArmFlinkJob:
         doubt: InDoubt | None = None
@@ -182,7 +191,7 @@ class JobLauncher:
         raise AssertionError("looks never end")
 
     def _verified(self, launch: Launch, row: ArmFlinkJob) -> JobView:
-        if has_failed(row) or (state_of(row) == "FAILED" and row.job_id is None):
+        if launch_has_failed(row):
             raise LaunchRefused(f"job {launch.spec.job_name} was not launched: {cause_of(row)}")
         job_id = row.job_id or ""
         if wrong := departures(row, launch.spec):
@@ -245,6 +254,6 @@ def _launched(launch: Launch, rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
 def _is_settled(row: ArmFlinkJob, launch: Launch) -> bool:
     if is_in_progress(row):
         return False
-    if has_failed(row) or state_of(row) in TERMINAL_STATES:
+    if launch_has_failed(row) or state_of(row) in TERMINAL_STATES:
         return True
     return row.job_id is not None and row.job_id != launch.previous_job_id

@@ -32,6 +32,7 @@ _ENDS = {
 }
 _LAUNCH_FAILED = ("JOB_LAUNCH_FAILED", "LAUNCH_FAILED")
 _LAUNCHING = ("NEW", "START", "STATELESS_UPDATE")  # what launches are asked for with
+_ON_ITS_JOB = ("STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE")
 # A directory may have spaces in its name; what Flink calls a savepoint has none.
 _PATH_IN_OUTPUT = re.compile(
     r"Savepoint completed\. Path:\s*(?P<path>\S.*?/savepoint-[0-9a-f]{6}-[0-9a-f]+|\S+)"
@@ -63,10 +64,23 @@ def has_failed(row: ArmFlinkJob) -> bool:
 
 
 def launch_has_failed(row: ArmFlinkJob) -> bool:
-    """Whether the row's newest launch left no job."""
+    """Whether the row's newest launch left no job; other actions may fail while it runs."""
+    if row.job_id is None and (has_failed(row) or state_of(row) == FAILED):
+        return True
     status = (row.status or "").strip().upper().replace("-", "_")
     action = (row.action or "").upper()
     return status in _LAUNCH_FAILED or (has_failed(row) and action in _LAUNCHING)
+
+
+def is_launching(row: ArmFlinkJob) -> bool:
+    """Whether a launch is under way that may bring the row another Flink job."""
+    on_its_job = (row.action or "").upper() in _ON_ITS_JOB and row.job_id is not None
+    return is_in_progress(row) and not on_its_job
+
+
+def launched_as(row: ArmFlinkJob) -> str:
+    """What a launch without a Flink job id is known by: its own setting, or else its row."""
+    return launch_of(row) or row.run_id or ""
 
 
 def cause_of(row: ArmFlinkJob) -> str:
@@ -138,11 +152,11 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
 
 
 def row_of(rows: Sequence[ArmFlinkJob], job_id: str) -> ArmFlinkJob | None:
-    """The row that stands for a Flink job or for a launch, if there is one."""
+    """The row that stands for a Flink job or for a launch, as ``launched_as`` names it."""
     if not job_id:
         return None  # rows without an id are nobody's
     by_job = [row for row in rows if row.job_id == job_id]
-    by_launch = [row for row in rows if launch_of(row) == job_id]
+    by_launch = [row for row in rows if launched_as(row) == job_id]
     return next(iter([*by_job, *by_launch]), None)
 
 

@@ -1,0 +1,100 @@
+"""Others act on ARM's rows as well: their launches are not doubled, their failures are theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flinkglue.azure.job_rows import row_of
+from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.errors import Conflict
+from flinkglue.lifecycle.backend import Launch
+from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.transaction import Refused
+from tests.unit.arm_world import NAME, World, running_world, spec
+from tests.unit.fake_arm import SAVEPOINTS
+
+ROW: dict[str, Any] = {
+    "jobType": "FlinkJob", "jobName": NAME, "runId": "job-of-somebody", "action": "NEW",
+    "actionResult": "IN_PROGRESS",
+}  # fmt: skip
+
+
+def test_a_launch_that_somebody_else_has_under_way_is_not_doubled() -> None:
+    """Refused in the plan, by the name of its row, with nothing sent."""
+    world = World()
+    world.arm.rows.append(dict(ROW))
+    with pytest.raises(Refused, match="job job-of-somebody has this name and is CREATED"):
+        world.act(Action.NEW, spec=spec())
+    assert world.actions_asked() == []
+    world.arm.rows.clear()
+    world.act(Action.NEW, spec=spec()).raise_for_failure()
+
+
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.STATELESS_UPDATE, Action.SAVEPOINT])
+def test_beside_a_launch_under_way_the_name_means_two_jobs(action: Action) -> None:
+    """The job that runs is not stopped for a launch that would be the second one."""
+    world = running_world()
+    world.arm.rows.append(dict(ROW))
+    more: dict[str, Any] = {"spec": spec("v2.jar")} if action is Action.UPDATE else {}
+    with pytest.raises(Refused, match=r"2 live jobs have this name.*job-of-somebody"):
+        world.act(action, **more)
+    assert world.actions_asked() == []
+
+
+@pytest.mark.parametrize(
+    "row", [ROW, ROW | {"action": "START", "jobId": "c" * 32, "status": "STOPPED"}]
+)
+def test_a_launch_that_began_after_the_plan_is_a_conflict_that_names_its_row(
+    row: dict[str, Any],
+) -> None:
+    """A START shows the job before it until it has another."""
+    world = World()
+    world.arm.rows.append(dict(row))
+    backend = world.arm.backend(world.clock)
+    with pytest.raises(Conflict, match=f"{row['action']} of row job-of-somebody is in progress"):
+        backend.submit(Launch(spec(), "a" * 32))
+    assert world.actions_asked() == []
+
+
+@pytest.mark.parametrize("action", ["STOP", "CANCEL", "SAVEPOINT"])
+def test_another_action_on_a_job_that_has_ended_is_no_launch(action: str) -> None:
+    """ARM's row may show our own CANCEL in progress a moment longer than Flink the job."""
+    world = running_world()
+    ended = {"status": "CANCELED", "action": action, "actionResult": "IN_PROGRESS"}
+    world.arm.rows[0].update(ended)
+    world.act(Action.STATELESS_UPDATE).raise_for_failure()
+    assert world.actions_asked() == ["STATELESS_UPDATE"]
+
+
+@pytest.mark.parametrize("action", ["SAVEPOINT", "LIST_SAVEPOINT", "STOP"])
+def test_a_failed_action_of_somebody_else_is_no_failed_launch(action: str) -> None:
+    """The job runs: refused, it would be ended for the old jar, or started twice."""
+    world = running_world()
+    world.act(Action.STOP, "stop").raise_for_failure()
+
+    def somebody_acts(looks: int) -> None:
+        world.arm.rows[0].update(action=action, actionResult="FAILED", jobOutput="full")
+
+    world.arm.at_look_after_asking = somebody_acts
+    outcome = world.act(Action.START).raise_for_failure()
+    assert outcome.job_id == world.job_id()
+
+
+def test_a_launch_is_known_by_its_setting_or_its_row() -> None:
+    ours = ArmFlinkJob(NAME, "job-1", flink_configuration={"flinkglue.launch": "a" * 32})
+    rows = [ours, replace(ours, run_id="job-2", flink_configuration={})]
+    assert row_of(rows, "a" * 32) is rows[0]
+    assert row_of(rows, "job-2") is rows[1]
+    assert row_of(rows, "job-1") is None
+    assert row_of([replace(ours, run_id=None, flink_configuration={})], "") is None
+
+
+def test_a_savepoint_is_named_in_the_rows_own_directory_however_that_is_spelled() -> None:
+    world = running_world()
+    path = str(world.act(Action.STOP).raise_for_failure().savepoint_path)
+    spelled = path.replace("abfs://", "abfss://")
+    world.act(Action.START, savepoint_path=spelled).raise_for_failure()
+    assert world.arm.asked[-1]["savePointName"] == path.removeprefix(f"{SAVEPOINTS}/")
