@@ -313,7 +313,7 @@ def _handler(azure: AzureOnTheWire) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = do_DELETE = answer
 
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet: the requests are kept."""

@@ -129,6 +129,6 @@ def test_a_failure_of_before_is_no_answer_while_the_list_lags(
     until(lambda: row().status == STOP_FAILED)
     view = backend.view(request.job_id)
     assert view is not None
-    path = backend.stop_with_savepoint(SavepointRequest(request.job_id, "t", None, view.mark))
+    path = backend.stop_with_savepoint(SavepointRequest(request.job_id, "t", mark=view.mark))
     assert path == row().last_save_point
     assert row().status == "STOPPED"

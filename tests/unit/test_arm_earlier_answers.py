@@ -158,7 +158,7 @@ def test_a_stop_of_a_job_that_ended_by_itself_does_not_tell_an_old_savepoint(
     view = backend.view(job_id)
     assert view is not None
     cast(FlinkBeside, two_words.flink).state = "FINISHED"
-    request = SavepointRequest(job_id, "t", view.savepoint_path, view.mark)
+    request = SavepointRequest(job_id, "t", view.savepoint_path, mark=view.mark)
     for asked_before in (False, True):
         with pytest.raises(SavepointFailed, match="before a savepoint was taken") as failed:
             backend.stop_with_savepoint(replace(request, asked_before=asked_before))

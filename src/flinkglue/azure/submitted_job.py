@@ -63,8 +63,7 @@ class SubmittedJob:
         if how is OnCancel.STOP_WITH_SAVEPOINT:
             self.tell(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
-            earlier_path, mark = view.savepoint_path, view.mark
-            request = SavepointRequest(row.job_id or "", "", earlier_path, mark)
+            request = SavepointRequest(row.job_id or "", "", view.savepoint_path, mark=view.mark)
             self.tell(f"{named} has stopped with the savepoint {actions.stop(request)}.")
             return
         self.tell(f"{named} is {view.state}: cancelling it.")

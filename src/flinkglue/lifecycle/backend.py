@@ -44,20 +44,20 @@ class SavepointRequest:
         trigger_id: 32 hexadecimal digits; asked for twice, Flink does it once.
         earlier_path: The job's newest savepoint before this one was asked for, by which a new one
             is known when Flink has forgotten the trigger id.
+        directory: Where to write it; None: the cluster's own directory.
+        drain: Let the sources end first. Only for a job that never starts again.
         mark: The job's ``JobView.mark`` before this one was asked for.
         asked_before: An earlier process may have asked for it. A backend that gives no id for what
             it is asked looks for it before it asks again; without, whatever is there is older.
-        directory: Where to write it; None: the cluster's own directory.
-        drain: Let the sources end first. Only for a job that never starts again.
     """
 
     job_id: str
     trigger_id: str
     earlier_path: str | None = None
-    mark: str = ""
-    asked_before: bool = False
     directory: str | None = None
     drain: bool = False
+    mark: str = ""
+    asked_before: bool = False
 
 
 class LaunchRefused(JobFailed):
