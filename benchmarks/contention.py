@@ -2,7 +2,7 @@
 
     python -m benchmarks.contention [--seeds 20]
 
-Simulated time, the library's own ordering. Writes a section of
+Simulated time, the library's own ordering and defaults. Writes a section of
 docs/benchmarks-glue.md and the plot in it.
 """
 
@@ -18,6 +18,7 @@ from benchmarks.glue_world import GlueWorld, Run
 from benchmarks.report import DOCS, write_section
 from benchmarks.starters import (
     OneAtATimeStarter,
+    Parameters,
     PublishedStarter,
     ReservingStarter,
     Starter,
@@ -41,6 +42,12 @@ DESIGNS: dict[str, Design] = {
             world, strategy, seed
         )
         for strategy in STRATEGIES
+    },
+    **{
+        f"default {strategy}": lambda world, seed, strategy=strategy: ReservingStarter(  # type: ignore[misc]
+            world, strategy, seed, Parameters.shipped(strategy)
+        )
+        for strategy in ("random", "capacity", "best_fit")
     },
 }
 
@@ -130,7 +137,8 @@ def table(rows: Sequence[Measured]) -> Iterator[str]:
         )
         yield "|---|---:|---:|---:|---:|---:|---:|---:|"
         for row in (row for row in rows if row.scenario == title):
-            at_once = f"{row.at_once:.1%}" if row.design.startswith("ours") else "–"
+            promises = not row.design.startswith("published")
+            at_once = f"{row.at_once:.1%}" if promises else "–"
             yield (
                 f"| {row.design} | {row.all_nodes:.1%} | {row.short:.1%} | {row.failed:.1%} "
                 f"| {at_once} | {row.start_median:,.0f} s | {row.start_p95:,.0f} s "

@@ -11,7 +11,7 @@ LABEL_WIDTH = 160
 BARS_WIDTH = 190
 PANEL_WIDTH = LABEL_WIDTH + BARS_WIDTH + 60
 HEAD = 34
-COLORS = {"published": "#c0603a", "ours": "#2f6f9f"}
+COLORS = {"published": "#c0603a", "ours": "#2f6f9f", "default": "#6f9f2f"}
 
 
 def bar_chart(title: str, panels: Mapping[str, Mapping[str, float]]) -> str:

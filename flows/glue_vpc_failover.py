@@ -146,9 +146,9 @@ def glue_vpc_failover(
         run_options: Settings of this run in place of the job's: workers, timeout and more.
         when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
-            fail: do not run. Where not even two addresses are free in any subnet, the flow run
-            fails, with wait after the wait. Empty: use_best for random and capacity, as published,
-            else wait.
+            fail: do not run. While not even two addresses are free in any subnet, use_best waits
+            as well; after the wait the flow run fails. Empty: use_best for random and capacity, as
+            published, else wait.
         wait_for_addresses_minutes: How long to wait for them. Addresses of runs that ended come
             back after one or two minutes.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.

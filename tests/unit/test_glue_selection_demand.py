@@ -83,8 +83,10 @@ def ranking_of(*free: int) -> Ranking:
         ((9, 2), FAIL, 0, Decision.FAIL),
         ((1, 0), WAIT, 0, Decision.WAIT),
         ((1, 0), WAIT, 600, Decision.FAIL),
-        ((1, 0), USE_BEST, 0, Decision.FAIL),
-        ((0, 0), USE_BEST, 0, Decision.FAIL),
+        ((1, 0), USE_BEST, 0, Decision.WAIT),
+        ((0, 0), USE_BEST, 599, Decision.WAIT),
+        ((0, 0), USE_BEST, 600, Decision.FAIL),
+        ((1, 0), FAIL, 0, Decision.FAIL),
     ],
 )
 def test_what_happens_when_nothing_fits_is_the_persons_choice(
@@ -106,7 +108,8 @@ FULL_SUBNET = Connection("full", "s", Subnet("s", "vpc", "a", "10.0.0.0/24", 1, 
         (DENIED, WAIT, 0, Decision.WAIT),
         (DENIED, WAIT, 600, Decision.START),
         (DENIED, FAIL, 0, Decision.FAIL),
-        (GONE, USE_BEST, 0, Decision.FAIL),
+        (GONE, USE_BEST, 0, Decision.WAIT),
+        (GONE, USE_BEST, 600, Decision.FAIL),
         (GONE, WAIT, 600, Decision.FAIL),
     ],
 )

@@ -128,3 +128,14 @@ def test_the_published_designs_do_worse_in_the_benchmark_and_ours_leaves_nobody_
     assert shares["published random"] < 1
     assert shares["published capacity"] < shares["published random"]
     assert shares["published, one at a time"] == 1
+
+
+def test_with_the_shipped_defaults_no_run_fails_and_equal_runs_get_all_their_nodes() -> None:
+    """`random` and `capacity` start at once where a run comes short, as published; others wait."""
+    for scenario in SCENARIOS:
+        if scenario.runs == 30:
+            rows = {d: measure(scenario, d, seeds=2) for d in DESIGNS if d.startswith("default")}
+            assert {row.failed for row in rows.values()} == {0}
+            assert rows["default best_fit"].all_nodes == 1
+            if len(scenario.sizes) == 1:
+                assert {row.all_nodes for row in rows.values()} == {1}

@@ -84,7 +84,10 @@ def _in_words(shortage: ShortagePolicy) -> str:
     if shortage.when_nothing_fits is WhenNothingFits.WAIT:
         return f"wait for {shortage.wait_seconds / 60:g} minutes, then use the best there is"
     if shortage.when_nothing_fits is WhenNothingFits.USE_BEST:
-        return "use the best there is"
+        return (
+            "use the best there is, or wait for "
+            f"{shortage.wait_seconds / 60:g} minutes while there is none"
+        )
     return "do not run"
 
 

@@ -20,7 +20,10 @@ class WhenNothingFits(StrEnum):
     costs more than the wait.
     """
     USE_BEST = "use_best"
-    """Run at once on the best usable connection, with fewer nodes, as the published design does."""
+    """Run at once on the best usable connection, with fewer nodes, as the published design does.
+
+    Where that design would start a run to fail, as no connection is usable, it waits like `WAIT`.
+    """
     FAIL = "fail"
     """Do not run: for jobs that must not be slower than usual."""
 
@@ -49,7 +52,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class ShortagePolicy:
-    """What to do when nothing fits, and how long to wait for `WAIT`."""
+    """What to do when nothing fits, and how long to wait for addresses."""
 
     when_nothing_fits: WhenNothingFits = WhenNothingFits.WAIT
     wait_seconds: float = 600.0
@@ -71,8 +74,9 @@ class ShortagePolicy:
             return Decision.START
         if self.when_nothing_fits is WhenNothingFits.FAIL:
             return Decision.FAIL
-        if self.when_nothing_fits is WhenNothingFits.WAIT and waited_seconds < self.wait_seconds:
+        may_wait = waited_seconds < self.wait_seconds
+        if self.when_nothing_fits is WhenNothingFits.WAIT and may_wait:
             return Decision.WAIT
         if expected is not None and (expected.group is Group.USABLE or expected.unread):
             return Decision.START
-        return Decision.FAIL
+        return Decision.WAIT if may_wait else Decision.FAIL
