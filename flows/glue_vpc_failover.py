@@ -19,6 +19,7 @@ from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
 from blocks.secret_arguments import read_secret_arguments
+from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
@@ -34,34 +35,39 @@ from flinkglue.glue.inputs import (
     check_secret_arguments,
     parse_connection_names,
 )
-from flinkglue.glue.job_run import recorded_attempts, stop_run
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits, usual_choice
+from flinkglue.glue.stopping import stop_live_runs as stop_runs
 from flinkglue.glue.strategies import load_strategy
 from tasks.glue import (
     connect,
     find_recorded_attempts,
-    let_go,
     load_credentials,
     prioritize_connections,
+    put_order_back,
     read_script_output,
     run_glue_job,
     wait_for_slot,
 )
+from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_exhausted, tell_of_choice
 from tasks.glue_page import show_job_run, show_ranking
 from tasks.policy import failed_at, is_another_attempt
+from tasks.server_records import server_records
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0
 
 
 def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Stop what this flow run left running in Glue, and wait until it has stopped."""
+    """Stop what this flow run left running in Glue, and wait until it has stopped.
+
+    Prefect goes on whatever happens here, so what cannot be stopped is told as an error in the log.
+    """
     log = flow_run_logger(flow_run, flow)
     given = flow.validate_parameters(flow_run.parameters)
     request = RunRequest(
@@ -73,11 +79,16 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
     )
     credentials = load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS))
     client = masking(connect(credentials), request)
-    for attempt in recorded_attempts(client, request):
-        if attempt.run and attempt.live:
-            ended = stop_run(client, attempt.run, deadline_seconds=STOP_WITHIN_SECONDS, log=log)
-            log.info("Run %s of %s is %s", ended.job_run_id, ended.job_name, ended.describe())
-    let_go(client, request, log)
+    with server_records() as records:
+        stop_runs(
+            client,
+            request,
+            coordination_on_server(records),
+            deadline_seconds=STOP_WITHIN_SECONDS,
+            log=log,
+            clock=SystemClock(),
+        )
+    put_order_back(client, request, log)
 
 
 def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:

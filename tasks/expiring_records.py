@@ -50,6 +50,22 @@ class ExpiringRecords:
         record = self._records.read(self._name(key))
         return record if record and record.age_seconds <= record.value["lasts_seconds"] else None
 
+    def claim(self, key: str, about: dict[str, Any]) -> tuple[str, bool]:
+        """Write the record of this key unless there is one that counts.
+
+        Returns:
+            The id of the record that is there now, and whether it was written by this call.
+        """
+        name = self._name(key)
+        value = {"about": about, "lasts_seconds": self._lasts_seconds}
+        while True:
+            if record_id := self._records.create(name, value, [self._kind]):
+                return record_id, True
+            if record := self._records.read(name):
+                if record.age_seconds <= record.value["lasts_seconds"]:
+                    return record.record_id, False
+                self._records.delete(record.record_id)
+
     def renew(self, key: str) -> None:
         """Let the record of this key count as long again, if there is one."""
         if record := self._records.read(self._name(key)):
@@ -59,6 +75,10 @@ class ExpiringRecords:
         """Delete the record of this key, if there is one."""
         if record := self._records.read(self._name(key)):
             self._records.delete(record.record_id)
+
+    def remove_record(self, record_id: str) -> None:
+        """Delete this very record, if it is still there."""
+        self._records.delete(record_id)
 
     def _name(self, key: str) -> str:
         return variable_name(self._kind, key)

@@ -21,7 +21,7 @@ from flinkglue.errors import (
     CallFailed,
     Conflict,
 )
-from flinkglue.glue.attempts import Attempt, attempt_number
+from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
@@ -36,6 +36,7 @@ from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
 from flinkglue.glue.slots import NoSlot, OrderStale
 from flinkglue.glue.slots import wait_for_slot as wait_until_free
+from tasks.best_effort import best_effort
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_adopted, telling_when_nothing_fits
 from tasks.policy import passing_fault
@@ -185,6 +186,7 @@ def run_glue_job(
     log = get_run_logger()
     follower = LogFollower(client, log)
 
+    @best_effort("The link to the Glue run is not shown on the flow run's page")
     def show_link(run: JobRun) -> None:
         if url := client.console.job_run(run):
             create_link_artifact(url, run.job_run_id, key="glue-console")
@@ -259,8 +261,8 @@ def read_script_output(
     return RunOutput(output, error, "" if output else "The script wrote nothing.")
 
 
-def let_go(client: GlueClient, request: RunRequest, log: Log) -> None:
-    """End what was promised to a flow run whose runs have ended, and put the order back if asked.
+def put_order_back(client: GlueClient, request: RunRequest, log: Log) -> None:
+    """Put the job's connections back as they were, if that was asked and no run needs the order.
 
     Args:
         client: The account.
@@ -268,8 +270,4 @@ def let_go(client: GlueClient, request: RunRequest, log: Log) -> None:
         log: Gets a line per decision.
     """
     with server_records() as records:
-        coordination = coordination_on_server(records)
-        for reservation in coordination.reservations.live():
-            if attempt_number(reservation.run_key, request.flow_run_id):
-                coordination.reservations.release(reservation.run_key)
-        OrderRestoring(client, request, coordination, SystemClock(), log).end()
+        OrderRestoring(client, request, coordination_on_server(records), SystemClock(), log).end()

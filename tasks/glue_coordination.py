@@ -23,6 +23,7 @@ from flinkglue.glue.reservations import (
 from tasks.expiring_records import ExpiringRecords
 from tasks.glue_locks import VariableLocks
 from tasks.glue_original_orders import VariableOriginalOrders
+from tasks.glue_start_marks import VariableStartMarks
 from tasks.server_records import Record, ServerRecords
 
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
@@ -127,4 +128,5 @@ def coordination_on_server(records: ServerRecords) -> Coordination:
         VariableReservations(records, locks),
         VariableCoolDowns(records),
         VariableOriginalOrders(records),
+        VariableStartMarks(records),
     )

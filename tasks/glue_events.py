@@ -19,10 +19,13 @@ from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import NO_ROOM_ADVICE
 from flinkglue.glue.sweep import SweptRun
+from tasks.best_effort import best_effort
 
+NOT_TOLD = "Automations do not learn of this"
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
 
 
+@best_effort(NOT_TOLD)
 def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | None) -> None:
     """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
 
@@ -56,12 +59,14 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | 
         )
 
 
+@best_effort(NOT_TOLD)
 def tell_adopted(run: JobRun, request: RunRequest) -> None:
     """``glue-job.adopted``: a run that was there already is waited for; none is started."""
     payload = {"attempt": request.number, "job_run_id": run.job_run_id, "state": run.state}
     _tell("adopted", request.job_name, payload)
 
 
+@best_effort(NOT_TOLD)
 def tell_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
     """``glue-job.exhausted``: another attempt might have helped, and none is left."""
     last = attempts[-1]
@@ -87,7 +92,8 @@ def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
             ],
             "advice": NO_ROOM_ADVICE,
         }
-        _tell("exhausted", request.job_name, payload)
+        with best_effort(NOT_TOLD):
+            _tell("exhausted", request.job_name, payload)
         raise
 
 

@@ -11,9 +11,11 @@ from flinkglue.glue.models import Ranking
 from flinkglue.glue.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy
+from tasks.best_effort import best_effort
 from tasks.glue import connect
 
 
+@best_effort("The choice is not shown on the flow run's page")
 def show_ranking(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy) -> None:
     """The record of one attempt's choice, as a table with what decided."""
     create_table_artifact(
@@ -23,6 +25,7 @@ def show_ranking(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy
     )
 
 
+@best_effort("The Glue run is not shown on the flow run's page")
 def show_job_run(
     aws_credentials: AwsCredentials,
     job_name: str,

@@ -27,7 +27,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import coordination_in_process
 from flinkglue.glue.demand import demand_of
 from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.job_run import recorded_attempts, run_job, stop_run
+from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.models import Group, JobRun, Ranking
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
@@ -212,7 +212,7 @@ def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: Aws
             client,
             request(),
             ranking,
-            coordination_in_process().locks,
+            coordination_in_process(),
             log=LOG,
             clock=HastyClock(),
             read_secrets=last_thing_before_the_start,
@@ -229,9 +229,11 @@ def test_a_start_that_broke_and_is_surely_not_there_is_made_again(
     cloud.job()
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
-    locks = coordination_in_process().locks
+    coordination = coordination_in_process()
     clock = HastyClock()
-    run = start_run(client, request(), ranking, locks, log=LOG, clock=clock, promise=promise()).run
+    run = start_run(
+        client, request(), ranking, coordination, log=LOG, clock=clock, promise=promise()
+    ).run
     assert [r["Id"] for r in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [run.job_run_id]
     broken, made = (r.at for r in cloud.requests(operation="StartJobRun"))
     looks = [r.at for r in cloud.requests(operation="GetJobRuns")]
@@ -244,10 +246,16 @@ def test_a_start_that_always_breaks_stays_in_doubt(cloud: AwsCloud, client: Glue
     cloud.job()
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
-    locks = coordination_in_process().locks
+    coordination = coordination_in_process()
     with pytest.raises(InDoubt, match="look for the run before another is started"):
         start_run(
-            client, request(), ranking, locks, log=LOG, clock=HastyClock(0.01), promise=promise()
+            client,
+            request(),
+            ranking,
+            coordination,
+            log=LOG,
+            clock=HastyClock(0.01),
+            promise=promise(),
         )
     assert len(cloud.requests(operation="StartJobRun")) < 15
 
@@ -431,16 +439,6 @@ def test_a_run_that_takes_too_long_is_left_alone_and_named(
         ran(client, ranked(client, ["a", "b"]), deadline_seconds=0.5)
     [run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     assert run["JobRunState"] in ("STARTING", "RUNNING")
-
-
-def test_a_run_is_stopped_and_its_end_is_seen(cloud: AwsCloud, client: GlueClient) -> None:
-    cloud.job()
-    cloud.fault("glue-timing", run_seconds=60)
-    job_run_id = cloud.start()
-    live = client.get_job_run("job", job_run_id)
-    ended = stop_run(client, live, deadline_seconds=20, log=LOG)
-    assert ended.state == "STOPPED"
-    client.request_stop("job", job_run_id)  # a run that has ended is no error
 
 
 def test_a_failed_run_is_a_value_with_its_class_and_the_connection_to_blame(

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from flinkglue.clock import Pace
-from flinkglue.glue.job_run import wait_for_run
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_waiting import wait_for_run
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.contract.test_glue_library import connected

@@ -42,6 +42,7 @@ from tests.harness.conftest import LEASE_SECONDS
 KILLS = int(os.environ.get("GLUE_KILLS", "6"))
 KILLED_SHARE = 0.7
 MOST_CALLS, MOST_SECONDS = 16, 5.0
+LIST_LAG_SECONDS = 2.0  # longer than a killed process takes to be there again
 PATIENCE_SECONDS = 600.0
 ORIGINAL = ("c", "a")
 SCRIPT = "import time; time.sleep(0.5); print('done')"
@@ -130,7 +131,11 @@ def killing(seed: int) -> KillingFaults:
 
 @pytest.fixture
 def cloud(prefect_files: list[Path], killing: KillingFaults, tmp_path: Path) -> Iterator[AwsCloud]:
-    running = AwsCloud(tmp_path, GlueSettings(**QUICK), wire=Wire(faults=killing))
+    running = AwsCloud(
+        tmp_path,
+        GlueSettings(**QUICK, list_lag_seconds=LIST_LAG_SECONDS),
+        wire=Wire(faults=killing),
+    )
     for n, zone in enumerate("abc"):
         running.connection(zone, f"10.192.{n}.0/24", zone=f"us-east-1{zone}")
     running.job(script=SCRIPT, connections=ORIGINAL)
@@ -240,6 +245,7 @@ def test_killed_flow_runs_leave_exactly_the_runs_that_were_meant(
 
     calls = Counter(r.detail.get("fault", "none") for r in cloud.requests())
     killing.clear()
+    cloud.settings.list_lag_seconds = 0
     runs = runs_by_key(cloud)
     wrong = calls.total() - calls["none"]
     print(

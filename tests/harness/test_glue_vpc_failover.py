@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from prefect import State
 from prefect.client.orchestration import get_client
@@ -196,6 +197,28 @@ def test_a_job_that_does_not_exist_fails_at_once(cloud: AwsCloud) -> None:
     cloud.two_connections()
     with pytest.raises(NotFound, match="job no-such-job"):
         run(job_name="no-such-job").result()
+
+
+def test_a_page_that_cannot_be_written_fails_no_run(
+    cloud: AwsCloud, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server refuses all artifacts; the Glue run is what counts."""
+    send = httpx.Client.send
+
+    def without_artifacts(
+        client: httpx.Client, request: httpx.Request, **options: Any
+    ) -> httpx.Response:
+        if request.url.path.endswith("/artifacts/"):
+            return httpx.Response(500, request=request, text="the disk is full")
+        return send(client, request, **options)
+
+    monkeypatch.setattr(httpx.Client, "send", without_artifacts)
+    state = run()
+    assert outcome(state)["state"] == "SUCCEEDED"
+    log = "\n".join(logs_of(state.state_details.flow_run_id))
+    assert "The choice is not shown on the flow run's page" in log
+    assert "The link to the Glue run is not shown on the flow run's page" in log
+    assert "The Glue run is not shown on the flow run's page" in log
 
 
 def test_cancelling_stops_the_glue_run_and_waits_for_it(cloud: AwsCloud) -> None:

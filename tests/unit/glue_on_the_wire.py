@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
 
 SESSION = boto3.Session("key", "secret", region_name="eu-west-1")
 STARTED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -75,6 +75,20 @@ class RunsOnTheWire:
     def _run(self, job_name: str, job_run_id: str) -> dict[str, Any]:
         return next(run for run in self.runs[job_name] if run["Id"] == job_run_id)
 
+    def _stop(self, job_name: str, job_run_ids: list[str]) -> dict[str, Any]:
+        """Only a run that is neither at its end nor on its way there can be stopped."""
+        stopped, errors = [], []
+        for job_run_id in job_run_ids:
+            run = self._run(job_name, job_run_id)
+            about = {"JobName": job_name, "JobRunId": job_run_id}
+            if run["JobRunState"] in ("STARTING", "RUNNING", "WAITING"):
+                run["JobRunState"] = "STOPPING"
+                stopped.append(about)
+            else:
+                detail = {"ErrorCode": "InvalidInputException", "ErrorMessage": "not running"}
+                errors.append({**about, "ErrorDetail": detail})
+        return {"SuccessfulSubmissions": stopped, "Errors": errors}
+
     def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         target = request.headers["X-Amz-Target"]
         operation = (target if isinstance(target, str) else target.decode()).split(".")[1]
@@ -94,7 +108,13 @@ class RunsOnTheWire:
     def _answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
         """What Glue has seen when the call arrives; `before` happens before it is answered."""
         if operation == "GetJobRun":
-            return {"JobRun": dict(self._run(given["JobName"], given["RunId"]))}
+            run = self._run(given["JobName"], given["RunId"])
+            seen = dict(run)
+            if run["JobRunState"] == "STOPPING":
+                run["JobRunState"] = "STOPPED"
+            return {"JobRun": seen}
+        if operation == "BatchStopJobRun":
+            return self._stop(given["JobName"], given["JobRunIds"])
         if operation == "GetJob":
             return {"Job": {"Name": given["JobName"], **self.settings}}
         if operation == "UpdateJob":
@@ -115,3 +135,14 @@ class RunsOnTheWire:
         end = begin + int(given["MaxResults"])
         page = {"JobRuns": listed[begin:end]}
         return {**page, "NextToken": str(end)} if end < len(listed) else page
+
+
+def ranking(*names: str) -> Ranking:
+    """An order of connections that all hold the run."""
+    connections = tuple(
+        RankedConnection(
+            n, name, f"subnet-{name}", "zone", "10.0.0.0/24", 250, Group.GOOD, False, None
+        )
+        for n, name in enumerate(names, 1)
+    )
+    return Ranking("preferred", 0, 3, connections)

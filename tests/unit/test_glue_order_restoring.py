@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.coordination import coordination_in_process
 from flinkglue.glue.in_process import InProcessOriginalOrders
 from flinkglue.glue.lock import job_lock_name
 from flinkglue.glue.models import JobRun
@@ -57,10 +58,7 @@ class World:
         self.glue.refusals.clear()
         self.glue.job(JOB, connections)
         self.orders = orders or InProcessOriginalOrders()
-        agreed = coordination_in_process()
-        self.coordination = Coordination(
-            agreed.locks, agreed.reservations, agreed.cool_downs, self.orders
-        )
+        self.coordination = replace(coordination_in_process(), original_orders=self.orders)
         self.clock = Clock()
 
     @property

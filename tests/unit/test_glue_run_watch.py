@@ -13,8 +13,8 @@ import pytest
 
 from flinkglue.clock import Pace
 from flinkglue.errors import PermissionDenied, Throttled
-from flinkglue.glue.job_run import wait_for_run
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_waiting import wait_for_run
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire
 

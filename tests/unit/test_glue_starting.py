@@ -15,12 +15,12 @@ from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.in_process import InProcessLock
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.lock import HeldLock
-from flinkglue.glue.models import RUN_KEY_ARGUMENT, Group, RankedConnection, Ranking
+from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.slots import OrderStale
 from tests.contract.aws_cloud import HastyClock
-from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
+from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
 FULL = "The specified subnet does not have enough free addresses to satisfy the request."
@@ -28,16 +28,6 @@ AGES_SECONDS = 1e10
 REQUEST = RunRequest(
     "nightly", "flow-run", datetime.fromtimestamp(STARTED, UTC), deadline_seconds=AGES_SECONDS
 )
-
-
-def ranking(*names: str) -> Ranking:
-    connections = tuple(
-        RankedConnection(
-            n, name, f"subnet-{name}", "zone", "10.0.0.0/24", 250, Group.GOOD, False, None
-        )
-        for n, name in enumerate(names, 1)
-    )
-    return Ranking("preferred", 0, 3, connections)
 
 
 @pytest.fixture

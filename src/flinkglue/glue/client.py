@@ -22,7 +22,7 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.log_reading import LogPage, last_log_lines, new_log_lines
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.slots import SlotReadings
@@ -244,7 +244,7 @@ class GlueClient:
         return next((run for run in runs if run.key == run_key), None)
 
     def request_stop(self, job_name: str, job_run_id: str) -> None:
-        """Ask for the end of a run, which takes a while. A run that has ended is left as it is.
+        """Ask for the end of a run, which takes a while. One that has ended or stops is left alone.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
         """
@@ -252,7 +252,8 @@ class GlueClient:
         with translated("AWS Glue", "BatchStopJobRun", resource):
             answer = self._glue.batch_stop_job_run(JobName=job_name, JobRunIds=[job_run_id])
         for refused in answer.get("Errors", []):
-            if self.get_job_run(job_name, job_run_id).ended:
+            run = self.get_job_run(job_name, job_run_id)
+            if run.ended or run.state == JobRunState.STOPPING:
                 return
             detail = refused.get("ErrorDetail", {})
             raise CallFailed(

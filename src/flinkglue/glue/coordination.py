@@ -1,4 +1,4 @@
-"""What flow runs agree on: locks, promises, cool-downs and the original orders of jobs."""
+"""What flow runs agree on: locks, promises, cool-downs, orders of jobs, starts on their way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from flinkglue.glue.in_process import (
     InProcessLocks,
     InProcessOriginalOrders,
     InProcessReservations,
+    InProcessStartMarks,
 )
 from flinkglue.glue.lock import Locks
 from flinkglue.glue.original_order import OriginalOrders
 from flinkglue.glue.reservations import CoolDowns, ReservationBook
+from flinkglue.glue.start_marks import StartMarks
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,16 @@ class Coordination:
     reservations: ReservationBook
     cool_downs: CoolDowns
     original_orders: OriginalOrders
+    start_marks: StartMarks
 
 
 def coordination_in_process() -> Coordination:
     """For runs that nobody else starts beside."""
     locks = InProcessLocks()
     return Coordination(
-        locks, InProcessReservations(locks), InProcessCoolDowns(), InProcessOriginalOrders()
+        locks,
+        InProcessReservations(locks),
+        InProcessCoolDowns(),
+        InProcessOriginalOrders(),
+        InProcessStartMarks(),
     )

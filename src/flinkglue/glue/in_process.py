@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
@@ -20,6 +21,7 @@ from flinkglue.glue.reservations import (
     CoolDown,
     Reservation,
 )
+from flinkglue.glue.start_marks import MARKED_FOR_SECONDS, StartMark
 
 
 class InProcessLock:
@@ -67,6 +69,39 @@ class InProcessReservations:
 
     def release(self, run_key: str) -> None:
         self._promised.pop(run_key, None)
+
+
+@dataclass
+class InProcessStartMarks:
+    """The starts that are on their way, by run key, each with the time when its mark ends."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    _marked: dict[str, tuple[StartMark, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def begin(self, run_key: str) -> StartMark:
+        now = self.clock.monotonic()
+        with self._lock:
+            mark, until = self._marked.get(run_key, (None, now))
+            if mark is not None and until > now:
+                return mark
+            mark = StartMark(str(uuid4()), run_key)
+            self._marked[run_key] = (mark, now + MARKED_FOR_SECONDS)
+        return replace(mark, is_new=True)
+
+    def end(self, mark: StartMark) -> None:
+        with self._lock:
+            if (
+                mark.run_key in self._marked
+                and self._marked[mark.run_key][0].mark_id == mark.mark_id
+            ):
+                del self._marked[mark.run_key]
+
+    def live(self, flow_run_id: str) -> list[StartMark]:
+        now = self.clock.monotonic()
+        with self._lock:
+            marked = [mark for mark, until in self._marked.values() if until > now]
+        return [mark for mark in marked if mark.run_key.startswith(f"{flow_run_id}/")]
 
 
 @dataclass

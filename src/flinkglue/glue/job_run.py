@@ -21,12 +21,15 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import classify, classify_call
+from flinkglue.glue.hindsight import ranking_in_hindsight
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, JobRunState, Ranking
 from flinkglue.glue.order_restoring import OrderRestoring
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
+from flinkglue.glue.run_waiting import wait_for_run
 from flinkglue.glue.slots import OrderStale
+from flinkglue.glue.start_marks import end_marks_of_listed
 from flinkglue.glue.starting import Started, stale, start_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
@@ -90,7 +93,7 @@ def run_job(
                 client,
                 request,
                 ranking,
-                coordination.locks,
+                coordination,
                 log=log,
                 clock=clock,
                 read_secrets=read_secrets,
@@ -125,7 +128,10 @@ def run_job(
             client, request, ended, log=log, on_look=on_look, clock=clock, pace=pace
         )
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
+        if ranking is None and not ended.succeeded:
+            ranking = _in_hindsight(client, request, log)
         attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
+        end_marks_of_listed(client, request, coordination.start_marks, log, started.mark)
     promise.end()
     order.end()
     _cool_down(attempt, ranking, coordination, log)
@@ -223,73 +229,6 @@ def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bo
     )
 
 
-def wait_for_run(
-    client: GlueClient,
-    run: JobRun,
-    deadline_seconds: float,
-    *,
-    log: Log,
-    waited_seconds: float = 0.0,
-    on_look: Callable[[JobRun], None] = lambda run: None,
-    clock: WakeableClock | None = None,
-    pace: Pace | None = None,
-) -> JobRun:
-    """Look at a run until it has ended. A state that is not known goes on being waited for.
-
-    Threads that wait for runs of one job with one client share their looks.
-
-    Raises:
-        DeadlineExceeded: It did not end in time; it is left running.
-    """
-    if run.ended:
-        on_look(run)
-        return run
-    with client.run_watch.waiting(run, clock or SystemClock()) as waiter:
-        seen = run
-
-        def look() -> JobRun:
-            nonlocal seen
-            try:
-                now = client.look(waiter)
-            except (Throttled, ServiceUnavailable) as error:
-                log.warning("Looking again later: %s", error)
-                return seen
-            if now.describe() != seen.describe():
-                log.info("Run %s is %s", now.job_run_id, now.describe())
-            seen = now
-            on_look(now)
-            return now
-
-        return wait_until(
-            look,
-            lambda now: now.ended,
-            waited_for=f"The end of run {run.job_run_id} of job {run.job_name}",
-            deadline_seconds=deadline_seconds,
-            waited_seconds=waited_seconds,
-            describe=JobRun.describe,
-            pace=pace or Pace(),
-            clock=waiter,
-        )
-
-
-def stop_run(
-    client: GlueClient,
-    run: JobRun,
-    *,
-    deadline_seconds: float,
-    log: Log,
-    clock: WakeableClock | None = None,
-) -> JobRun:
-    """Stop a run and wait until it has ended.
-
-    Raises:
-        DeadlineExceeded: It still lives.
-    """
-    log.info("Stopping run %s of job %s (%s)", run.job_run_id, run.job_name, run.state)
-    client.request_stop(run.job_name, run.job_run_id)
-    return wait_for_run(client, run, deadline_seconds, log=log, clock=clock)
-
-
 def _settle(promise: Promise, request: RunRequest, error: CallFailed) -> None:
     """What a start that failed means for the run's addresses.
 
@@ -319,6 +258,15 @@ def _adopted(client: GlueClient, request: RunRequest) -> Started:
             advice="run the flow again",
         )
     return Started(run, adopted=True)
+
+
+def _in_hindsight(client: GlueClient, request: RunRequest, log: Log) -> Ranking | None:
+    """What tells which connections a failure of an adopted run speaks against."""
+    try:
+        return ranking_in_hindsight(client, request.job_name)
+    except CallFailed as error:
+        log.warning("Other flow runs may not learn of the failure: %s", error)
+        return None
 
 
 def _cool_down(

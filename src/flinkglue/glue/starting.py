@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
-from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.clock import Clock, Pace
 from flinkglue.errors import (
     CallFailed,
     Conflict,
-    DeadlineExceeded,
     InDoubt,
-    ServiceUnavailable,
     Throttled,
 )
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination import Coordination
 from flinkglue.glue.job_update import JobUpdate
-from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
+from flinkglue.glue.lock import HeldLock, job_lock_name
 from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
     RUN_KEY_ARGUMENT,
@@ -33,9 +32,7 @@ from flinkglue.glue.models import (
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
 from flinkglue.glue.slots import NoSlot, OrderStale, is_refused_for_slots, list_runs, slots_of
-
-LOOK_AGAIN_SECONDS = 30.0
-"""How long a run whose start is in doubt is looked for before it is held not to be there."""
+from flinkglue.glue.start_marks import StartMark, end_mark, runs_within_reach
 
 DOUBTED_SECONDS = 300.0
 """How long a start that Glue breaks on is tried again."""
@@ -46,10 +43,14 @@ BeforeWriting = Callable[[Mapping[str, Any], JobUpdate], None]
 
 @dataclass(frozen=True)
 class Started:
-    """The one run of a key; `adopted` tells that it was there already."""
+    """The one run of a key; `adopted` tells that it was there already.
+
+    `mark` is that of a start that was just made: Glue may not list the run yet.
+    """
 
     run: JobRun
     adopted: bool = False
+    mark: StartMark | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def start_run(
     client: GlueClient,
     request: RunRequest,
     ranking: Ranking,
-    locks: Locks,
+    coordination: Coordination,
     *,
     log: Log,
     clock: Clock,
@@ -89,7 +90,8 @@ def start_run(
         client: The account.
         request: What to run.
         ranking: The order.
-        locks: Where the job's lock comes from. It is not held while waiting.
+        coordination: Where the job's lock comes from, which is not held while waiting, and where
+            starts are marked.
         log: Gets a line per decision.
         clock: The time to go by.
         read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
@@ -103,71 +105,151 @@ def start_run(
         CallFailed: The job could not be read or written, or the run not be started.
         InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
     """
-    began_at = clock.monotonic()
-    for tries in count():
+    return _Starting(
+        client, request, ranking, coordination, log, clock, read_secrets, before_writing, promise
+    ).until_done()
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """A start that may have happened, and the mark that it left."""
+
+    error: InDoubt
+    mark: StartMark
+
+
+@dataclass(frozen=True)
+class _Starting:
+    """The start of one run; what each part is stands at `start_run`."""
+
+    client: GlueClient
+    request: RunRequest
+    ranking: Ranking
+    coordination: Coordination
+    log: Log
+    clock: Clock
+    read_secrets: ReadSecrets
+    before_writing: BeforeWriting
+    promise: Promise
+
+    def until_done(self) -> Started:
+        """Try, as often and as long as what goes wrong asks for."""
+        began_at = self.clock.monotonic()
+        lock_name = job_lock_name(self.client.region, self.request.job_name)
+        for tries in count():
+            try:
+                with self.coordination.locks.hold(lock_name) as lock:
+                    outcome = self._once(lock)
+            except CallFailed as error:
+                patience = patience_for(error)
+                if patience is None or self.clock.monotonic() - began_at > patience.seconds:
+                    raise
+                self.promise.keep()
+                pause = next(islice(patience.pace.pauses(), tries, None))
+                self.log.info("Trying to start again in %.1f s: %s", pause, error)
+                self.clock.sleep(pause)
+                continue
+            if isinstance(outcome, Started):
+                return outcome
+            if run := self._look_for(outcome):
+                self._end(outcome.mark)
+                return Started(run, adopted=not outcome.mark.is_new)
+            if self.clock.monotonic() - began_at > DOUBTED_SECONDS:
+                raise outcome.error
+            self._end(outcome.mark)
+            self.log.warning("It was not started; it is started again")
+        raise AssertionError("tries never end")
+
+    def _once(self, lock: HeldLock) -> Started | _Doubt:
+        """Look, write, start. What was true before the lock was had may not be true any more."""
+        request = self.request
+        job = self.client.get_job(request.job_name)
+        runs = list_runs(self.client, request)
+        if found := runs.by_key.get(request.key):
+            return Started(found, adopted=True)
+        slots = slots_of(job, request, runs)
+        if not slots.free:
+            raise NoSlot(request.job_name, slots.describe())
+        if self.promise.may_have_lapsed:
+            raise stale(request.job_name)
+        arguments = self._arguments()  # before the job is written: a secret may be refused
+        self._write_order(job, lock)
+        mark = self.coordination.start_marks.begin(request.key)
+        if not mark.is_new:
+            return _Doubt(_began_before(request), mark)
         try:
-            with locks.hold(job_lock_name(client.region, request.job_name)) as lock:
-                return _start(
-                    client, request, ranking, lock, promise, read_secrets, before_writing, log
-                )
+            lock.check()
+            job_run_id = self.client.start_job_run(
+                request.job_name, arguments, request.options.parameters()
+            )
         except InDoubt as error:
-            log.warning("Looking whether the run was started: %s", error)
-            run = _run_in_doubt(client, request, error, log, clock)
-            if run is not None:
-                return Started(run)
-            if clock.monotonic() - began_at > DOUBTED_SECONDS:
-                raise
-            log.warning("It was not started; it is started again")
+            return _Doubt(error, mark)
         except CallFailed as error:
-            patience = patience_for(error)
-            if patience is None or clock.monotonic() - began_at > patience.seconds:
-                raise
-            promise.keep()
-            pause = next(islice(patience.pace.pauses(), tries, None))
-            log.info("Trying to start again in %.1f s: %s", pause, error)
-            clock.sleep(pause)
-    raise AssertionError("tries never end")
+            self._end(mark)
+            if is_refused_for_slots(error):
+                reason = f"{error.reason} ({slots.describe()})"
+                raise NoSlot(request.job_name, reason) from error
+            raise
+        self.log.info("Started run %s of job %s", job_run_id, request.job_name)
+        own = own_arguments(arguments)
+        run = JobRun(request.job_name, job_run_id, "STARTING", arguments=own)
+        return Started(run, mark=mark)
+
+    def _arguments(self) -> dict[str, str]:
+        expected = self.ranking.expected
+        return {
+            **self.request.arguments,
+            **self.read_secrets(self.request.secret_arguments),
+            RUN_KEY_ARGUMENT: self.request.key,
+            **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
+        }
+
+    def _write_order(self, job: Mapping[str, Any], lock: HeldLock) -> None:
+        job_name, missing = self.request.job_name, self.ranking.missing_names
+        if missing:
+            self.log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
+        update = self.client.plan_update(job, self.ranking.connection_names, leave_out=missing)
+        self.before_writing(job, update)
+        if not update.changes:
+            self.log.info("Job %s has this connection order already; nothing is written", job_name)
+            return
+        lock.check()
+        self.client.update_job(job_name, update)
+        self.log.info(
+            "Job %s: connections %s, before %s",
+            job_name,
+            ", ".join(update.connections_after),
+            ", ".join(update.connections_before) or "none",
+        )
+
+    def _look_for(self, doubt: _Doubt) -> JobRun | None:
+        """The run, as soon as Glue lists it; None when the list is read and it is not there.
+
+        Raises:
+            InDoubt: The list cannot be read, which says nothing about the run.
+        """
+        self.log.warning("Looking whether the run was started: %s", doubt.error)
+        key = self.request.key
+        try:
+            runs = runs_within_reach(
+                self.client, self.request, [key], log=self.log, clock=self.clock
+            )
+        except CallFailed:
+            raise doubt.error from None
+        return runs.get(key)
+
+    def _end(self, mark: StartMark) -> None:
+        end_mark(self.coordination.start_marks, mark, self.log)
 
 
-def _start(
-    client: GlueClient,
-    request: RunRequest,
-    ranking: Ranking,
-    lock: HeldLock,
-    promise: Promise,
-    read_secrets: ReadSecrets,
-    before_writing: BeforeWriting,
-    log: Log,
-) -> Started:
-    """Look, write, start. What was true before the lock was had may not be true any more."""
-    job = client.get_job(request.job_name)
-    runs = list_runs(client, request)
-    if found := runs.by_key.get(request.key):
-        return Started(found, adopted=True)
-    slots = slots_of(job, request, runs)
-    if not slots.free:
-        raise NoSlot(request.job_name, slots.describe())
-    if promise.may_have_lapsed:
-        raise stale(request.job_name)
-    secrets = read_secrets(request.secret_arguments)  # before the job is written: it may refuse
-    _write_order(client, job, ranking, lock, before_writing, log)
-    expected = ranking.expected
-    arguments = {
-        **request.arguments,
-        **secrets,
-        RUN_KEY_ARGUMENT: request.key,
-        **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
-    }
-    lock.check()
-    try:
-        job_run_id = client.start_job_run(request.job_name, arguments, request.options.parameters())
-    except CallFailed as error:
-        if is_refused_for_slots(error):
-            raise NoSlot(request.job_name, f"{error.reason} ({slots.describe()})") from error
-        raise
-    log.info("Started run %s of job %s", job_run_id, request.job_name)
-    own = own_arguments(arguments)
-    return Started(JobRun(request.job_name, job_run_id, "STARTING", arguments=own))
+def _began_before(request: RunRequest) -> InDoubt:
+    return InDoubt(
+        "AWS Glue",
+        "StartJobRun",
+        f"job {request.job_name}",
+        f"another process was about to start the run with key {request.key}",
+        advice="look for the run before another is started; running the flow again does that",
+    )
 
 
 def stale(job_name: str) -> OrderStale:
@@ -179,62 +261,3 @@ def stale(job_name: str) -> OrderStale:
         "others started runs of the job for so long that the promise of addresses may have ended",
         advice="nothing was started; the connections are chosen anew",
     )
-
-
-def _write_order(
-    client: GlueClient,
-    job: Mapping[str, Any],
-    ranking: Ranking,
-    lock: HeldLock,
-    before_writing: BeforeWriting,
-    log: Log,
-) -> None:
-    job_name, missing = job["Name"], ranking.missing_names
-    if missing:
-        log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
-    update = client.plan_update(job, ranking.connection_names, leave_out=missing)
-    before_writing(job, update)
-    if not update.changes:
-        log.info("Job %s has this connection order already; nothing is written", job_name)
-        return
-    lock.check()
-    client.update_job(job_name, update)
-    log.info(
-        "Job %s: connections %s, before %s",
-        job_name,
-        ", ".join(update.connections_after),
-        ", ".join(update.connections_before) or "none",
-    )
-
-
-def _run_in_doubt(
-    client: GlueClient, request: RunRequest, doubt: InDoubt, log: Log, clock: Clock
-) -> JobRun | None:
-    """The run, as soon as Glue lists it; None when the list is read and it is still not there."""
-    list_was_read = False
-
-    def look() -> JobRun | None:
-        nonlocal list_was_read
-        list_was_read = False
-        try:
-            found = client.find_run_by_key(request.job_name, request.key, request.since)
-        except (Throttled, ServiceUnavailable) as error:
-            log.warning("Looking again for the run: %s", error)
-            return None
-        list_was_read = True
-        return found
-
-    try:
-        return wait_until(
-            look,
-            lambda run: run is not None,
-            waited_for=f"A run of job {request.job_name} with key {request.key}",
-            deadline_seconds=LOOK_AGAIN_SECONDS,
-            clock=clock,
-        )
-    except DeadlineExceeded:
-        if list_was_read:
-            return None
-        raise doubt from None  # a lookup that fails says nothing about the run
-    except CallFailed:
-        raise doubt from None

@@ -1,0 +1,21 @@
+"""What is done for people to see, and must not fail a job that lives or has succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect import get_run_logger
+
+
+@contextmanager
+def best_effort(what: str) -> Iterator[None]:
+    """Have whatever goes wrong inside told as a warning; usable as a decorator, too.
+
+    Args:
+        what: What is missing then, in words.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever Prefect raises, the job is what counts
+        get_run_logger().warning("%s: %s", what, error)

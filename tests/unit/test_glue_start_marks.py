@@ -1,0 +1,166 @@
+"""A run that was started an instant ago, by a process that is gone, and is not listed yet."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from flinkglue.errors import InDoubt
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.in_process import InProcessStartMarks
+from flinkglue.glue.job_run import run_job
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.start_marks import MARKED_FOR_SECONDS
+from tests.contract.aws_cloud import HastyClock
+from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
+
+LOG = logging.getLogger(__name__)
+AGES_SECONDS = 1e10
+REQUEST = RunRequest(
+    "nightly", "flow-run", datetime.fromtimestamp(STARTED, UTC), deadline_seconds=AGES_SECONDS
+)
+
+
+@pytest.fixture
+def wire() -> RunsOnTheWire:
+    return RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 2})
+
+
+@pytest.fixture
+def coordination() -> Coordination:
+    return coordination_in_process()
+
+
+def ran(wire: RunsOnTheWire, coordination: Coordination, clock: HastyClock) -> Attempt:
+    return run_job(
+        wire.client, REQUEST, ranking("a"), log=LOG, coordination=coordination, clock=clock
+    )
+
+
+def started_unseen(wire: RunsOnTheWire, coordination: Coordination) -> JobRun:
+    """What a process leaves that is killed during StartJobRun."""
+    coordination.start_marks.begin(REQUEST.key)
+    run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+    wire.unlisted.add(run.job_run_id)
+    return run
+
+
+def test_a_run_that_is_listed_late_is_waited_for_and_adopted(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    run = started_unseen(wire, coordination)
+    looks = 0
+
+    def listed_at_the_fifth_look(operation: str, _: object) -> None:
+        nonlocal looks
+        looks += operation == "GetJobRuns"
+        if looks == 5:
+            wire.unlisted.clear()
+        if operation == "GetJobRun":
+            wire.turn(run, "SUCCEEDED")
+
+    wire.before = listed_at_the_fifth_look
+    attempt = ran(wire, coordination, HastyClock(0))
+    assert attempt.adopted
+    assert attempt.run
+    assert attempt.run.job_run_id == run.job_run_id
+    assert "StartJobRun" not in wire.counted()
+    assert coordination.start_marks.live("flow-run") == []
+
+
+def test_a_start_that_was_marked_and_never_made_is_made_after_half_a_minute(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    ends_at_the_first_look(wire)
+    coordination.start_marks.begin(REQUEST.key)
+    clock = HastyClock(0)
+    assert ran(wire, coordination, clock).succeeded
+    assert clock.skipped > 25
+    assert wire.counted()["StartJobRun"] == 1
+
+
+def ends_at_the_first_look(wire: RunsOnTheWire) -> None:
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            for run in wire.runs["nightly"]:
+                run["JobRunState"] = "SUCCEEDED"
+
+    wire.before = end
+
+
+def test_without_a_mark_nobody_waits(wire: RunsOnTheWire, coordination: Coordination) -> None:
+    ends_at_the_first_look(wire)
+    coordination.start_marks.begin("another-flow-run/1")
+    clock = HastyClock(0)
+    assert ran(wire, coordination, clock).succeeded
+    assert clock.skipped < 5
+
+
+def test_a_start_that_was_surely_refused_is_not_looked_for(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    refusals = iter([Refused(400, "ThrottlingException")])
+
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun" and (refusal := next(refusals, None)):
+            wire.runs["nightly"].clear()
+            raise refusal
+        if operation == "GetJobRun":
+            wire.runs["nightly"][0]["JobRunState"] = "SUCCEEDED"
+
+    wire.before = end
+    clock = HastyClock(0)
+    assert ran(wire, coordination, clock).succeeded
+    assert clock.skipped < 10
+
+
+def test_a_mark_that_cannot_be_looked_behind_leaves_the_start_in_doubt(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    started_unseen(wire, coordination)
+    looks = 0
+
+    def fails_after_the_first(operation: str, _: object) -> None:
+        nonlocal looks
+        looks += operation == "GetJobRuns"
+        if looks > 1:
+            raise Refused(503, "ServiceUnavailable")
+
+    wire.before = fails_after_the_first
+    with pytest.raises(InDoubt, match="another process was about to start"):
+        ran(wire, coordination, HastyClock(0))
+    assert "StartJobRun" not in wire.counted()
+
+
+def test_a_mark_stays_until_its_run_is_listed(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """A run may end before the list shows it, and its process may die then."""
+
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            wire.unlisted.add(given["RunId"])
+            wire.runs["nightly"][0]["JobRunState"] = "SUCCEEDED"
+
+    wire.before = end
+    assert ran(wire, coordination, HastyClock(0)).succeeded
+    assert [mark.run_key for mark in coordination.start_marks.live("flow-run")] == [REQUEST.key]
+
+
+def test_a_mark_ends_by_itself_and_only_who_sees_it_ends_it() -> None:
+    clock = HastyClock(0)
+    marks = InProcessStartMarks(clock)
+    first, same = marks.begin("flow-run/1"), marks.begin("flow-run/1")
+    assert (first.is_new, same.is_new) == (True, False)
+    clock.skipped += MARKED_FOR_SECONDS + 1
+    assert marks.live("flow-run") == []
+    second = marks.begin("flow-run/1")
+    assert second.is_new
+    marks.end(first)
+    assert [mark.mark_id for mark in marks.live("flow-run")] == [second.mark_id]
+    marks.end(second)
+    assert marks.live("flow-run") == []
