@@ -157,6 +157,16 @@ class TestAJobThatFlinkForgot:
         forgotten(world)
         assert world.act(Action.RE_LAUNCH, "asked").savepoint_path == job.checkpoints[-1][1]
 
+    def test_the_storages_clock_tells_and_not_the_workers(self, world: World) -> None:
+        """A worker an hour ahead would call each of its savepoints the newest state."""
+        _, job = restarted(world)
+        world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
+        (newest, *_) = world.journal.savepoints(JOB_NAME)
+        world.journal.record_savepoint(replace(newest, taken_at=newest.taken_at + 3600))
+        world.clock.sleep(20)
+        forgotten(world)
+        assert world.act(Action.RE_LAUNCH, "asked").savepoint_path == job.checkpoints[-1][1]
+
     def test_without_a_checkpoint_it_is_never_a_savepoint_of_an_earlier_launch(
         self, world: World
     ) -> None:

@@ -142,11 +142,11 @@ class ArmBackend:
             )
         return self._flink.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
 
-    def is_stored(self, path: str) -> bool:
-        """Whether a complete savepoint or checkpoint lies at this address."""
+    def stored_at(self, path: str) -> float | None:
+        """When the savepoint or checkpoint at this address was completed; None: none is there."""
         if self._flink is None:
             raise CannotList("ARM lists no storage: fill in the Flink REST URL in the block")
-        return self._flink.is_stored(path)
+        return self._flink.stored_at(path)
 
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the directories; where one cannot be listed, what ARM tells as well."""

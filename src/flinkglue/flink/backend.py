@@ -201,9 +201,9 @@ class RestBackend:
         """The newest complete checkpoint in the directory of the job, or else of the cluster."""
         return self._directories.newest_checkpoint(job_id, settings, seen_path)
 
-    def is_stored(self, path: str) -> bool:
-        """Whether a complete savepoint or checkpoint lies at this address."""
-        return self._directories.is_stored(path)
+    def stored_at(self, path: str) -> float | None:
+        """When the savepoint or checkpoint at this address was completed; None: none is there."""
+        return self._directories.stored_at(path)
 
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """What lies in the cluster's savepoint directory, and in the one that was named here."""

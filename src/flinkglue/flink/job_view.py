@@ -53,7 +53,6 @@ def job_view(
         checkpoint_path=_path(completed),
         checkpoint_at=completed.trigger_timestamp_ms / 1000 if completed else None,
         savepoint_path=_path(savepoint),
-        savepoint_at=savepoint.trigger_timestamp_ms / 1000 if savepoint else None,
         savepoint_size_bytes=savepoint.size_bytes if savepoint else None,
         restored_path=_path(checkpoints.restored),
         exception=exceptions.root_cause,

@@ -83,13 +83,13 @@ class StateDirectories:
             raise unlisted
         return RetainedState(newest.path, newest.taken_at) if newest else None
 
-    def is_stored(self, path: str) -> bool:
-        """Whether a complete savepoint or checkpoint lies at this address.
+    def stored_at(self, path: str) -> float | None:
+        """When the savepoint or checkpoint at this address was completed; None: none is there.
 
         Raises:
             CannotList: There is no way to list it.
         """
-        return self._storage.is_complete(path)
+        return self._storage.completed_at(path)
 
     def _configured(self) -> str | None:
         return _setting(self._settings(), _SAVEPOINT_DIRECTORY)

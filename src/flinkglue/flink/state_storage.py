@@ -77,18 +77,20 @@ class StateStorage:
         states = self._states(f"{directory.rstrip('/')}/{job_id}", _CHECKPOINT)
         return max(states, key=lambda state: state.number, default=None)
 
-    def is_complete(self, path: str) -> bool:
-        """Whether a complete savepoint or checkpoint lies at an address.
+    def completed_at(self, path: str) -> float | None:
+        """When the savepoint or checkpoint at an address was completed; None: none is there.
 
         Raises:
             CannotList: There is no way to list such an address.
         """
         directory = path.removesuffix(f"/{_METADATA}")
         files = self._lister(directory)(directory)
-        return any(
-            file.path.endswith(f"/{_METADATA}") and is_same_path(file.path, directory)
+        found = (
+            file.modified_at
             for file in files
+            if file.path.endswith(f"/{_METADATA}") and is_same_path(file.path, directory)
         )
+        return next(found, None)
 
     def _states(self, directory: str, pattern: re.Pattern[str]) -> list[StoredState]:
         by_path: dict[str, list[StoredFile]] = {}

@@ -176,8 +176,10 @@ class FlinkBackend(Protocol):
             CannotList: The checkpoint directory cannot be listed from here.
         """
 
-    def is_stored(self, path: str) -> bool:
-        """Whether a complete savepoint or checkpoint lies at this address.
+    def stored_at(self, path: str) -> float | None:
+        """When the savepoint or checkpoint at this address was completed; None: none is there.
+
+        By the storage's clock, in seconds since the epoch.
 
         Raises:
             CannotList: It cannot be looked at from here.

@@ -156,7 +156,6 @@ class JobView:
         checkpoint_path: The newest completed checkpoint that this job took.
         checkpoint_at: When that was triggered, in seconds since the epoch.
         savepoint_path: The newest savepoint that was taken of this job.
-        savepoint_at: When that was triggered, in seconds since the epoch.
         savepoint_size_bytes: Its size.
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
@@ -181,7 +180,6 @@ class JobView:
     checkpoint_path: str | None = None
     checkpoint_at: float | None = None
     savepoint_path: str | None = None
-    savepoint_at: float | None = None
     savepoint_size_bytes: int | None = None
     restored_path: str | None = None
     exception: str | None = None

@@ -23,7 +23,7 @@ def check_named(tx: Transaction) -> bool:
     if any(savepoint.disposal_began for savepoint in ledger):
         raise tx.refuse(f"the savepoint {path} is being disposed of", "Name another one.")
     try:
-        if tx.backend.is_stored(path):
+        if tx.backend.stored_at(path) is not None:
             return True
     except CannotList as error:
         tx.say(f"whether {path} is there was not looked at: {error}")
@@ -52,6 +52,6 @@ def newest_savepoint(tx: Transaction) -> str | None:
 
 def _may_be_stored(tx: Transaction, path: str) -> bool:
     try:
-        return tx.backend.is_stored(path)
+        return tx.backend.stored_at(path) is not None
     except CannotList:
         return True

@@ -43,7 +43,7 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
         # It may be newer than all that is known here: that is for a person to name.
         unseen = f"the checkpoints of job {job_id} are not known: {error}"
         return Retained(None, _with_the_known(tx, unseen, savepoint, record))
-    if savepoint and _is_newer(savepoint, checkpoint, view):
+    if savepoint and _is_newer(tx, savepoint, checkpoint, view):
         return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}")
     if checkpoint:
         return Retained(checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}")
@@ -70,22 +70,34 @@ def _checkpoint(
 
 def _newest_savepoint(tx: Transaction, job_id: str) -> RetainedState | None:
     """Of this launch alone: one of an earlier launch may be of a branch that was given up."""
-    ours = [
-        savepoint
-        for savepoint in tx.journal.savepoints(tx.job_name)
-        if savepoint.job_id == job_id and savepoint.is_whole
-    ]
-    states = [RetainedState(savepoint.path, savepoint.taken_at) for savepoint in ours]
-    return max(states, key=lambda state: state.taken_at, default=None)
+    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
+    newest = next(of_launch, None)
+    if newest is None or not newest.is_whole:
+        return None
+    taken_at = _stored_at(tx, newest.path, newest.taken_at)
+    return None if taken_at is None else RetainedState(newest.path, taken_at)
 
 
 def _is_newer(
-    savepoint: RetainedState, checkpoint: RetainedState | None, view: JobView | None
+    tx: Transaction,
+    savepoint: RetainedState,
+    checkpoint: RetainedState | None,
+    view: JobView | None,
 ) -> bool:
     if checkpoint is not None:
-        return 0 < checkpoint.taken_at < savepoint.taken_at
+        return (
+            _stored_at(tx, checkpoint.path, checkpoint.taken_at) or checkpoint.taken_at
+        ) < savepoint.taken_at
     # A live job has a newer state than its savepoint, which would be given up with it.
     return view is None or view.is_terminal
+
+
+def _stored_at(tx: Transaction, path: str, told_at: float) -> float | None:
+    """By the storage's clock, which is one for savepoints and checkpoints; else as was told."""
+    try:
+        return tx.backend.stored_at(path)
+    except CannotList:
+        return told_at
 
 
 def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | None:

@@ -263,8 +263,7 @@ class Transaction:
             job_name=self.job_name,
             job_id=job_id,
             path=path,
-            # By the clock that its job's checkpoints are timed by as well, where that is told.
-            taken_at=(told and told.savepoint_at) or self.now(),
+            taken_at=self.now(),
             size_bytes=told.savepoint_size_bytes if told else None,
             flink_version=self.backend.flink_version(),
             origin=self.request.action,
