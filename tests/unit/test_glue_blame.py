@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flinkglue.glue.attempts import Attempt, RetryPolicy
 from flinkglue.glue.blame import blamed_connections
+from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.job_run import attempt_of
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
 
@@ -114,3 +117,22 @@ def test_what_another_connection_would_not_help_speaks_against_none(
     attempt = failed(message, state=state)
     assert attempt.connection_name == "a1"
     assert blamed(attempt) == []
+
+
+def test_a_missing_resource_moves_only_a_run_that_has_a_subnet() -> None:
+    """Also a run that another process started: its argument tells which connection was expected."""
+
+    def judged(ranking: Ranking | None, expected_name: str | None) -> FailureClass:
+        arguments = {"--flinkglue-connection": expected_name} if expected_name else {}
+        run = JobRun("nightly", "jr_1", "FAILED", error_message=NOWHERE, arguments=arguments)
+        failure = attempt_of(run, 1, ranking, adopted=ranking is None).failure
+        assert failure is not None
+        return failure.failure_class
+
+    outside = Ranking("random", 0, 2, (ranked("kafka", None, None),))
+    unread = Ranking("random", 0, 2, (replace(ranked("denied", None, None), unread=True),))
+    assert judged(RANKING, "a1") is FailureClass.FAIL_OVER
+    assert judged(outside, None) is FailureClass.WAIT
+    assert judged(unread, "denied") is FailureClass.FAIL_OVER
+    assert judged(None, "a1") is FailureClass.FAIL_OVER
+    assert judged(None, None) is FailureClass.WAIT

@@ -117,12 +117,7 @@ RULES: tuple[Rule, ...] = (
         THE_SCRIPT,
         "AnalysisException: Resource unavailable",
     ),
-    Rule(
-        r"Command failed with exit code",
-        C,
-        THE_SCRIPT,
-        "Command failed with exit code 1",
-    ),
+    Rule(r"Command failed with exit code", C, THE_SCRIPT, "Command failed with exit code 1"),
     Rule(
         r"LAUNCH ERROR \| Installation of Additional Python Modules failed",
         C,
@@ -222,13 +217,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(r"Max concurrent runs exceeded", B, NO_SLOT, "Max concurrent runs exceeded"),
     Rule(r"Concurrent runs exceeded", B, NO_SLOT, "Concurrent runs exceeded for nightly"),
-    Rule(
-        r"ConcurrentRunsExceeded",
-        B,
-        NO_SLOT,
-        "ConcurrentRunsExceededException",
-        is_code=True,
-    ),
+    Rule(r"ConcurrentRunsExceeded", B, NO_SLOT, "ConcurrentRunsExceededException", is_code=True),
     Rule(
         r"Rate exceeded\b",
         B,
