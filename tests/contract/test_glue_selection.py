@@ -23,7 +23,7 @@ from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.in_process import InProcessLocks, InProcessReservations
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.lock import HeldLock
-from flinkglue.glue.models import Group, Ranking
+from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
 from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_request import RunRequest
@@ -393,7 +393,7 @@ def test_who_has_no_slot_writes_nothing_and_promises_nothing(
     ranking = chosen(client, wanted("a", "b"), coordination)
     cloud.fault("glue-timing", run_seconds=60)
     cloud.start()
-    with pytest.raises(NoSlot, match=r"job job has 1 live runs; .*MaxConcurrentRuns allows 1"):
+    with pytest.raises(NoSlot, match=r"job job: live runs 1, allowed 1 \(MaxConcurrentRuns\)"):
         run_job(client, request(1), ranking, log=LOG, coordination=coordination)
     with pytest.raises(NoSlot):
         chosen(client, wanted("a", "b"), coordination, 2)
@@ -411,7 +411,7 @@ def test_a_slot_that_glue_still_counts_is_refused_as_one_that_is_taken(
     cloud.settings.slot_lag_seconds = 600
     cloud.finished(cloud.start())
     ranking = chosen(client, wanted("a", "b"), coordination)
-    with pytest.raises(NoSlot, match="job job has 0 live runs"):
+    with pytest.raises(NoSlot, match="job job: live runs 0"):
         run_job(client, request(1), ranking, log=LOG, coordination=coordination)
     assert coordination.reservations.live() == []
 
@@ -452,6 +452,26 @@ def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
     assert clock.skipped > 250
     assert len(cloud.requests(operation="UpdateJob")) > 10
     assert cloud.requests(operation="StartJobRun") == []
+
+
+def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """The process that chose its order is gone."""
+    subnet_a, _ = cloud.two_connections()
+    cloud.job(connections=("a", "b"))
+    cloud.fault(
+        "fail-next-runs",
+        job_name="job",
+        times=1,
+        error_message=f"Number of IP addresses on subnet is 0: {subnet_a}",
+    )
+    arguments = {RUN_KEY_ARGUMENT: request(1).key, CONNECTION_ARGUMENT: "a"}
+    cloud.finished(cloud.start(Arguments=arguments))
+    failed = run_job(client, request(1), None, log=LOG, coordination=coordination, pace=FAST)
+    assert (failed.adopted, failed.connection_name) == (True, "a")
+    assert [c.connection_name for c in coordination.cool_downs.live()] == ["a"]
+    assert chosen(client, wanted("a", "b"), coordination, 2).connection_names == ["b", "a"]
 
 
 def test_a_run_that_is_adopted_is_not_promised_addresses_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from prefect_aws.client_parameters import AwsClientParameters
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.flow_logs import logs_of
 
 DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname()))"
@@ -197,6 +198,33 @@ def test_a_job_that_does_not_exist_fails_at_once(cloud: AwsCloud) -> None:
     cloud.two_connections()
     with pytest.raises(NotFound, match="job no-such-job"):
         run(job_name="no-such-job").result()
+
+
+def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(
+    cloud: AwsCloud,
+) -> None:
+    """Only then: an order from before the wait would be worth nothing."""
+    cloud.two_connections()
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
+    cloud.fault("glue-timing", run_seconds=600)
+    busy = cloud.start()
+
+    def free_the_job() -> None:
+        """When the flow has looked for its own runs, and then for a slot."""
+        eventually(lambda: len(cloud.requests(operation="GetJobRuns")) >= 2, within_seconds=120)
+        cloud.fault("glue-timing", run_seconds=0)
+        cloud.glue.batch_stop_job_run(JobName="job", JobRunIds=[busy])
+
+    with ThreadPoolExecutor(1) as pool:
+        freed = pool.submit(free_the_job)
+        state = run(deadline_minutes=5)
+        freed.result()
+    assert outcome(state)["state"] == "SUCCEEDED"
+    assert len(artifacts(state)["connection-ranking"]) == 1, "the page shows the choice that counts"
+    log = "\n".join(logs_of(state.state_details.flow_run_id))
+    assert "Nothing is chosen yet: job job: live runs 1, allowed 1 (MaxConcurrentRuns)" in log
+    assert [r.status for r in cloud.requests(operation="StartJobRun")] == [200, 200]
+    assert len(cloud.requests(operation="UpdateJob")) == 1
 
 
 def test_a_page_that_cannot_be_written_fails_no_run(

@@ -68,7 +68,7 @@ def test_all_waits_of_one_run_share_its_deadline(wire: RunsOnTheWire) -> None:
     clock = HastyClock(0)
     with pytest.raises(DeadlineExceeded, match=r"within 3600 s.*No run was started") as late:
         waited(wire, clock, asked)
-    assert "job nightly has 1 live runs" in late.value.last_seen
+    assert "job nightly: live runs 1, allowed 1" in late.value.last_seen
     assert 590 <= clock.skipped <= 610
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from flinkglue.clock import Clock, Pace, SystemClock, WakeableClock, wait_until
+from flinkglue.clock import Pace, SystemClock, WakeableClock
 from flinkglue.errors import (
     CallFailed,
     Conflict,
-    DeadlineExceeded,
     InDoubt,
     NotFound,
     ServiceUnavailable,
@@ -21,8 +20,9 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import classify, classify_call
+from flinkglue.glue.glues_own_runs import last_of_glues_own
 from flinkglue.glue.hindsight import ranking_in_hindsight
-from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, JobRunState, Ranking
+from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.order_restoring import OrderRestoring
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
@@ -31,9 +31,6 @@ from flinkglue.glue.run_waiting import wait_for_run
 from flinkglue.glue.slots import OrderStale
 from flinkglue.glue.start_marks import end_marks_of_listed
 from flinkglue.glue.starting import Started, stale, start_run
-
-GLUE_RETRIES_WITHIN_SECONDS = 20.0
-"""How long after an end the run with which Glue itself goes on may take to be listed."""
 
 
 def run_job(
@@ -124,7 +121,7 @@ def run_job(
             clock=clock,
             pace=pace,
         )
-        ended = _after_glues_own_retries(
+        ended = last_of_glues_own(
             client, request, ended, log=log, on_look=on_look, clock=clock, pace=pace
         )
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
@@ -138,66 +135,6 @@ def run_job(
     if attempt.failure and attempt.failure.alert:
         log.warning("Job %s needs a person: %s", request.job_name, attempt.describe())
     return attempt
-
-
-def _after_glues_own_retries(
-    client: GlueClient,
-    request: RunRequest,
-    ended: JobRun,
-    *,
-    log: Log,
-    on_look: Callable[[JobRun], None],
-    clock: WakeableClock,
-    pace: Pace | None,
-) -> JobRun:
-    """The last of the runs with which Glue itself goes on after one that ended.
-
-    It repeats failed ones, and replaces those of streaming jobs at their maintenance. They are
-    found where they carry the key.
-    """
-    while not ended.succeeded and _goes_on_by_itself(client, ended):
-        newest = _newest_run(client, request, ended, clock)
-        if newest.job_run_id == ended.job_run_id:
-            break
-        log.warning(
-            "Run %s ended %s; Glue goes on with %s",
-            ended.job_run_id,
-            ended.state,
-            newest.job_run_id,
-        )
-        ended = wait_for_run(
-            client,
-            newest,
-            request.deadline_seconds,
-            waited_seconds=request.waited_seconds(datetime.now(UTC), newest.started_on),
-            log=log,
-            on_look=on_look,
-            clock=clock,
-            pace=pace,
-        )
-    return ended
-
-
-def _goes_on_by_itself(client: GlueClient, ended: JobRun) -> bool:
-    if ended.state == JobRunState.EXPIRED:
-        return True
-    return bool(client.get_job(ended.job_name).get("MaxRetries"))
-
-
-def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
-    def look() -> JobRun:
-        return client.find_run_by_key(request.job_name, request.key, request.since) or ended
-
-    try:
-        return wait_until(
-            look,
-            lambda run: run.job_run_id != ended.job_run_id,
-            waited_for=f"The run with which Glue goes on after run {ended.job_run_id}",
-            deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
-            clock=clock,
-        )
-    except DeadlineExceeded:
-        return ended
 
 
 def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:

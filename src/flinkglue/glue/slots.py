@@ -100,10 +100,11 @@ class Slots:
 
     def describe(self) -> str:
         """How many are taken, and which limit it is."""
-        starting = f" and {self.promised} about to start" if self.promised else ""
+        starting = f", {self.promised} about to start" if self.promised else ""
+        allowed = "any number" if self.most is None else self.most
         return (
-            f"job {self.job_name} has {self.live} live runs{starting}; its setting "
-            f"MaxConcurrentRuns allows {'any number' if self.most is None else self.most}"
+            f"job {self.job_name}: live runs {self.live}{starting}, allowed {allowed} "
+            "(MaxConcurrentRuns)"
         )
 
 

@@ -1,0 +1,76 @@
+"""The runs with which Glue itself goes on after one that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from flinkglue.clock import Clock, Pace, WakeableClock, wait_until
+from flinkglue.errors import DeadlineExceeded
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.models import JobRun, JobRunState
+from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.run_waiting import wait_for_run
+
+GLUE_RETRIES_WITHIN_SECONDS = 20.0
+"""How long after an end the run with which Glue itself goes on may take to be listed."""
+
+
+def last_of_glues_own(
+    client: GlueClient,
+    request: RunRequest,
+    ended: JobRun,
+    *,
+    log: Log,
+    on_look: Callable[[JobRun], None],
+    clock: WakeableClock,
+    pace: Pace | None,
+) -> JobRun:
+    """The last of the runs with which Glue itself goes on after one that ended.
+
+    It repeats failed ones, and replaces those of streaming jobs at their maintenance. They are
+    found where they carry the key.
+    """
+    while not ended.succeeded and _goes_on_by_itself(client, ended):
+        newest = _newest_run(client, request, ended, clock)
+        if newest.job_run_id == ended.job_run_id:
+            break
+        log.warning(
+            "Run %s ended %s; Glue goes on with %s",
+            ended.job_run_id,
+            ended.state,
+            newest.job_run_id,
+        )
+        ended = wait_for_run(
+            client,
+            newest,
+            request.deadline_seconds,
+            waited_seconds=request.waited_seconds(datetime.now(UTC), newest.started_on),
+            log=log,
+            on_look=on_look,
+            clock=clock,
+            pace=pace,
+        )
+    return ended
+
+
+def _goes_on_by_itself(client: GlueClient, ended: JobRun) -> bool:
+    if ended.state == JobRunState.EXPIRED:
+        return True
+    return bool(client.get_job(ended.job_name).get("MaxRetries"))
+
+
+def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
+    def look() -> JobRun:
+        return client.find_run_by_key(request.job_name, request.key, request.since) or ended
+
+    try:
+        return wait_until(
+            look,
+            lambda run: run.job_run_id != ended.job_run_id,
+            waited_for=f"The run with which Glue goes on after run {ended.job_run_id}",
+            deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
+            clock=clock,
+        )
+    except DeadlineExceeded:
+        return ended
