@@ -24,6 +24,7 @@ def arm_backend(
     storage: StateStorage | None,
     clock: Clock,
     pace: Pace | None = None,
+    list_lag_seconds: float = ArmPatience.appears_within_seconds,
 ) -> ArmBackend:
     """The cluster as a ``FlinkBackend``.
 
@@ -35,6 +36,7 @@ def arm_backend(
         storage: Reads savepoint and checkpoint directories; None when nobody here can.
         clock: The time to wait by.
         pace: How often to look; None: each service's own pace.
+        list_lag_seconds: How long ARM's list of jobs may lag.
     """
 
     def holds_jar(jar: Jar) -> bool:
@@ -46,4 +48,5 @@ def arm_backend(
 
     paced = {"clock": clock} if pace is None else {"clock": clock, "pace": pace}
     rest = RestBackend(flink, jars, storage=storage, patience=Patience(**paced)) if flink else None
-    return ArmBackend(arm, cluster, holds_jar, flink=rest, patience=ArmPatience(**paced))
+    patience = ArmPatience(appears_within_seconds=list_lag_seconds, **paced)
+    return ArmBackend(arm, cluster, holds_jar, flink=rest, patience=patience)

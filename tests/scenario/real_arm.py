@@ -28,6 +28,8 @@ from flinkglue.lifecycle.transaction import ActionRequest
 from localcloud.client import LocalCloud
 from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main
 
+_LIST_LAG_SECONDS = 15  # the local cloud's list does not lag, but its Flink may be slow
+
 
 def administrator_token(cloud: LocalCloud) -> AccessToken:
     azure = cloud.azure
@@ -120,7 +122,16 @@ class ArmJob(RealJob):
         jars = JarSource({"abfs": self._fetch})
         flink = self.client if sees_flink else None
         lists = StateStorage({"file": local_files})
-        return arm_backend(self.arm, self.cluster_id, jars, flink, lists, SystemClock(), pace=QUICK)
+        return arm_backend(
+            self.arm,
+            self.cluster_id,
+            jars,
+            flink,
+            lists,
+            SystemClock(),
+            pace=QUICK,
+            list_lag_seconds=_LIST_LAG_SECONDS,
+        )
 
     def _fetch(self, uri: str, path: Path) -> None:
         with storage(self.cloud) as service:

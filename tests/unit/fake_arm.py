@@ -37,7 +37,7 @@ class FakeArm:
         rows: The properties of the jobs list's rows, oldest first.
         asked: The properties of each runJob, in order.
         bad_jars: Jars whose launch fails.
-        saves: Whether savepoints and stops succeed.
+        saves: Whether savepoints, stops and lists of savepoints succeed.
         drop: Whether the next answer to runJob is lost, after it was done.
         drop_before: The same, before it was done.
         hides: How many looks at the list a new row is missing from.
@@ -146,7 +146,7 @@ class FakeArm:
             "STOP": self._stop,
             "SAVEPOINT": self._save,
             "CANCEL": lambda row: row.update(status="CANCELED", actionResult="SUCCESS"),
-            "LIST_SAVEPOINT": lambda row: row.update(jobOutput=row.get("lastSavePoint", "none")),
+            "LIST_SAVEPOINT": self._list_savepoints,
         }
         actions[action](row)
 
@@ -167,6 +167,14 @@ class FakeArm:
         path = f"{SAVEPOINTS}/savepoint-{self._count}"
         row.update(lastSavePoint=path, actionResult="SUCCESS")
         row["jobOutput"] = f"Savepoint completed. Path: {path}"
+
+    def _list_savepoints(self, row: Row) -> None:
+        if self.saves:
+            row.update(jobOutput=row.get("lastSavePoint", "none"), actionResult="SUCCESS")
+        else:
+            row.update(
+                jobOutput="Caused by: java.io.IOException: no storage", actionResult="FAILED"
+            )
 
     def _stop(self, row: Row) -> None:
         if row.get("status") not in ("RUNNING", "STOP-FAILED"):

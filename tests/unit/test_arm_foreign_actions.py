@@ -98,3 +98,31 @@ def test_a_savepoint_is_named_in_the_rows_own_directory_however_that_is_spelled(
     spelled = path.replace("abfs://", "abfss://")
     world.act(Action.START, savepoint_path=spelled).raise_for_failure()
     assert world.arm.asked[-1]["savePointName"] == path.removeprefix(f"{SAVEPOINTS}/")
+
+
+def test_savepoints_are_not_asked_for_while_another_action_is_in_progress() -> None:
+    """Its output would be replaced; the page says why they were not listed."""
+    world = running_world()
+    world.act(Action.SAVEPOINT).raise_for_failure()
+    world.arm.asked.clear()
+    progress = {"action": "STOP", "actionResult": "IN_PROGRESS", "jobOutput": "stopping"}
+    world.arm.rows[0].update(progress)
+    listed = world.act(Action.LIST_SAVEPOINT)
+    assert "STOP of row job-1 is in progress" in "".join(listed.story)
+    assert len(listed.savepoints) == 1, "the ledger's"
+    assert world.actions_asked() == []
+    assert world.arm.rows[0]["jobOutput"] == "stopping"
+
+
+@pytest.mark.parametrize("lags", [0, 2])
+def test_a_list_of_savepoints_that_fails_is_told_and_not_empty(lags: int) -> None:
+    world = running_world()
+    world.arm.saves, world.arm.lags = False, lags
+    story = "".join(world.act(Action.LIST_SAVEPOINT).story)
+    assert "java.io.IOException: no storage" in story
+
+
+def test_a_list_of_savepoints_whose_operation_fails_is_told() -> None:
+    world = running_world()
+    world.arm.fails_operations = True
+    assert "no capacity" in "".join(world.act(Action.LIST_SAVEPOINT).story)

@@ -90,6 +90,11 @@ class Asking:
         """Remember that it was seen in progress: what the row says after that is the answer."""
         self._was_in_progress |= self.was_asked and seen.is_busy and self._is_shown(seen.row)
 
+    def has_answered(self, seen: Seen) -> bool:
+        """Whether the row shows the action at its end, and not as failed."""
+        row = seen.row
+        return row is not None and self._is_shown(row) and not (seen.is_busy or has_failed(row))
+
     def failed(self, seen: Seen, taken: float) -> bool:
         """Whether what was asked for has failed, and not what was asked for before it."""
         row = seen.row

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.asking import Seen
-from flinkglue.azure.job_actions import JobActions
+from flinkglue.azure.job_actions import JobActions, OperationFailed
 from flinkglue.azure.job_launch import JobLauncher, run_job_of
 from flinkglue.azure.job_rows import (
     is_in_progress,
@@ -163,7 +163,10 @@ class ArmBackend:
 
     def _with_arms_list(self, job_name: str, stored: StoredSavepoints) -> StoredSavepoints:
         row = self._row(job_name)
-        paths = self._actions.list_savepoints(row) if row else []
+        try:
+            paths = self._actions.list_savepoints(row) if row else []
+        except (CannotList, OperationFailed) as error:
+            return replace(stored, not_listed=(*stored.not_listed, str(error)))
         seen = {savepoint.path for savepoint in stored.savepoints}
         told = [Savepoint(job_name, "", path, taken_at=0.0) for path in paths if path not in seen]
         return replace(stored, savepoints=(*stored.savepoints, *told))

@@ -12,7 +12,7 @@ from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, InDoubt
-from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.backend import CannotList, SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 
 Look = Callable[[str], Seen]
@@ -140,16 +140,27 @@ class JobActions:
         raise AssertionError("looks never end")
 
     def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
-        """The savepoints that ARM knows of a row's job."""
-        self.ask(RunJob(FlinkJobAction.LIST_SAVEPOINT, row.job_name or "", run_id=row.run_id))
-        for _ in self.patience.looks(f"the savepoints of job {row.job_name}"):
+        """The savepoints that ARM knows of a row's job, as old as the list may be.
+
+        Raises:
+            CannotList: ARM was not asked, because an action on the row is in progress whose output
+                the answer would replace; or it did not answer.
+        """
+        if is_in_progress(row):
+            busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
+            raise CannotList(f"ARM was not asked for the savepoints of {row.job_name}: {busy}")
+        asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
+        asking.ask(Seen(row, None), 0)
+        for taken in self.patience.looks_for(self.patience.appears_within_seconds):
             rows = self._arm.list_jobs(self._cluster, row.job_name)
-            now = next((other for other in rows if other.run_id == row.run_id), None)
-            if now is None:
-                return []
-            if not is_in_progress(now):
-                return listed_savepoints(now)
-        raise AssertionError("looks never end")
+            seen = Seen(next((other for other in rows if other.run_id == row.run_id), None), None)
+            asking.notice(seen)
+            if asking.failed(seen, taken) and seen.row:
+                cause = cause_of(seen.row)
+                raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} failed: {cause}")
+            if asking.has_answered(seen) and seen.row:
+                return listed_savepoints(seen.row)
+        raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} has not been answered in time")
 
     def delete(self, row: ArmFlinkJob) -> None:
         """Let ARM forget a row; its Flink job must have ended."""
