@@ -190,8 +190,15 @@ class FakeArm:
         flink: FlinkBackend | None = None,
     ) -> ArmBackend:
         """As a new process would make it."""
+        arm, patience = self.client(clock, send), patience_by(clock)
+        return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, patience=patience)
+
+    def client(
+        self, clock: Clock, send: Callable[[httpx.Request], httpx.Response] | None = None
+    ) -> ArmClient:
+        """As a new process would make it."""
         token = SecretStr("token")
-        arm = ArmClient(
+        return ArmClient(
             TokenSource(lambda: token, lambda: token),
             arm_endpoint=ENDPOINT,
             transport=httpx.MockTransport(send or self),
@@ -199,8 +206,11 @@ class FakeArm:
             pace=STEADY,
             clock=clock,
         )
-        patience = ArmPatience(60, 60, 120, STEADY, clock)
-        return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, patience=patience)
+
+
+def patience_by(clock: Clock) -> ArmPatience:
+    """The list may lag for 60 seconds."""
+    return ArmPatience(60, 60, 120, STEADY, clock)
 
 
 def _no_certificates() -> Any:

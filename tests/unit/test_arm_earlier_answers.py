@@ -8,9 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from flinkglue.azure.job_rows import is_same_path
+from flinkglue.azure.job_rows import view_of
+from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import Action, JobView
+from flinkglue.lifecycle.state_paths import is_same_path
 from tests.unit.arm_world import NAME, World, running_world, spec
 from tests.unit.fake_arm import SAVEPOINTS, FakeArm
 from tests.unit.lifecycle_world import Killed
@@ -164,3 +166,13 @@ def test_a_stop_of_a_job_that_ended_by_itself_does_not_tell_an_old_savepoint(
             backend.stop_with_savepoint(replace(request, asked_before=asked_before))
         assert failed.value.path is None
     assert two_words.actions_asked() == []
+
+
+def test_the_size_of_an_older_savepoint_is_not_told_of_a_newer_one() -> None:
+    """ARM's row has the newer one some seconds before Flink's statistics do."""
+    older, newer = f"{SAVEPOINTS}/savepoint-1", f"{SAVEPOINTS}/savepoint-2"
+    state = JobView("a" * 32, NAME, "RUNNING", savepoint_path=older, savepoint_size_bytes=5)
+    seen = view_of(ArmFlinkJob(NAME, last_save_point=newer), state)
+    assert (seen.savepoint_path, seen.savepoint_size_bytes) == (newer, None)
+    same = view_of(ArmFlinkJob(NAME, last_save_point=older.replace("abfs:", "abfss:")), state)
+    assert same.savepoint_size_bytes == 5

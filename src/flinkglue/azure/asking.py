@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from flinkglue.azure.job_rows import has_failed, is_in_progress, savepoint_of
 from flinkglue.azure.models import ArmFlinkJob
-from flinkglue.azure.row_mark import RowMark, plain_path
+from flinkglue.azure.row_mark import RowMark
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import InDoubt
 from flinkglue.lifecycle.backend import SavepointRequest
 from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.state_paths import plain
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Asking:
         self._before = RowMark.read(request.mark if request else "")
         self._earlier = set(self._before.paths)
         if request and request.earlier_path:
-            self._earlier.add(plain_path(request.earlier_path))
+            self._earlier.add(plain(request.earlier_path))
         self._is_doubtful = request is not None and request.asked_before
         self._asked_at = 0.0 if self._is_doubtful else None
         self._was_in_progress = False
@@ -80,7 +81,7 @@ class Asking:
 
     def is_new(self, path: str | None) -> bool:
         """Whether a savepoint was not there before this was asked for."""
-        return bool(path) and self.was_asked and plain_path(path) not in self._earlier
+        return path is not None and self.was_asked and plain(path) not in self._earlier
 
     def new_savepoint(self, seen: Seen) -> str | None:
         """The savepoint that was asked for, once it is there."""
@@ -115,7 +116,7 @@ class Asking:
         if self.was_asked and (self.may_show(taken) or not self._is_doubtful):
             return
         self._before = RowMark.of(seen.row)
-        self._earlier |= {plain_path(path) for path in seen.savepoints}
+        self._earlier |= {plain(path) for path in seen.savepoints}
         self._asked_at, self._is_doubtful = taken, False
         try:
             self._send(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))

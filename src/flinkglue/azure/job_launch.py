@@ -20,7 +20,6 @@ from flinkglue.azure.job_rows import (
     flink_configuration,
     is_in_progress,
     is_launching,
-    is_same_path,
     jar_directory,
     launch_has_failed,
     launch_of,
@@ -34,6 +33,7 @@ from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
+from flinkglue.lifecycle.state_paths import is_same_path
 
 _NOT_BEGUN = ("INITIALIZING", "CREATED", "UNKNOWN")
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flinkglue.azure.models import ArmFlinkJob, choose_row
-from flinkglue.azure.row_mark import RowMark, plain_path
+from flinkglue.azure.row_mark import RowMark
 from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.stack_trace import last_cause
 
 # An unknown Flink setting has no effect, and the list gives the settings back: by this one a launch
@@ -142,6 +143,9 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
             tasks_told=False,
             mark=mark,
         )
+    if path and not is_same_path(path, flink.savepoint_path):
+        # Flink's own statistics are some seconds behind: the size is that of an older one.
+        flink = replace(flink, savepoint_size_bytes=None)
     return replace(
         flink,
         job_name=row.job_name or flink.job_name,
@@ -174,11 +178,6 @@ def save_point_name(row: ArmFlinkJob, path: str) -> str:
     directory = (savepoint_of(row) or "").rpartition("/")[0]
     parent, _, name = path.rstrip("/").rpartition("/")
     return name if parent and is_same_path(parent, directory) else path
-
-
-def is_same_path(one: str | None, other: str | None) -> bool:
-    """Whether two addresses are the same, however they are written."""
-    return plain_path(one) == plain_path(other)
 
 
 def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:

@@ -54,8 +54,8 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
     if chosen is None:
         return None
     live = [row for row in rows if is_in_progress(row) or not view_of(row).is_terminal]
-    # A ghost beside a job that tells of itself is as old as that, or has no state of its own yet.
-    telling = [row for row in live if row.job_id and row.job_name] or live
+    # A ghost beside a job that lives is that job's own, or has no state yet that could be lost.
+    telling = [row for row in live if not row.is_ghost or is_in_progress(row)] or live
     if not telling:
         return LastJob(chosen.job_name or "")
     row = telling[0]
@@ -71,8 +71,8 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
             "that of another cluster, or its JobManager was restarted"
         )
         return LastJob(row.job_name, doubt=doubt)
-    if seen.is_terminal and is_in_progress(row):
-        return LastJob(row.job_name, doubt=f"An action is under way: {_in_words(row)}")
+    if seen.is_terminal and (is_in_progress(row) or len(live) > 1):
+        return LastJob(row.job_name, doubt=f"A launch may be under way beside {_in_words(row)}")
     return LastJob(row.job_name, is_running=not seen.is_terminal)
 
 

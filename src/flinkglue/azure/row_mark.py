@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.lifecycle.state_paths import plain
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class RowMark:
         action: The row's newest action.
         result: How it went.
         output: A digest of what it said.
-        paths: The newest savepoint by ARM's word and by Flink's, as ``plain_path`` writes them.
+        paths: The newest savepoint by ARM's word and by Flink's, in one spelling.
     """
 
     action: str = ""
@@ -34,7 +34,7 @@ class RowMark:
     def of(cls, row: ArmFlinkJob, *paths: str | None) -> RowMark:
         """What a row says, and the savepoints that are known of its job."""
         output = hashlib.sha256((row.job_output or "").encode()).hexdigest()[:16]
-        known = frozenset(plain_path(path) for path in paths if path)
+        known = frozenset(plain(path) for path in paths if path)
         return cls((row.action or "").upper(), (row.action_result or "").upper(), output, known)
 
     @classmethod
@@ -53,8 +53,3 @@ class RowMark:
     def says_the_same(self, other: RowMark) -> bool:
         """Whether the row told the same of its newest action."""
         return (self.action, self.result, self.output) == (other.action, other.result, other.output)
-
-
-def plain_path(path: str | None) -> str:
-    """An address in one spelling: some write ``file:/``, others ``file:///``; abfss is abfs."""
-    return re.sub(r"^abfss:/", "abfs:/", re.sub(r":/+", ":/", path or "")).rstrip("/")
