@@ -171,6 +171,15 @@ class TestReadiness:
         assert not any(gate.passes(RUNNING, now) for now in range(20))
         assert not any(gate.passes(replace(self.READY, tasks_running=3), n) for n in range(20, 25))
 
+    def test_a_crash_loop_is_told_with_its_cause_which_shows_late(self) -> None:
+        """Not for ever: a service that tells none does not make the job ready."""
+        gate, crashed = self.gate(), replace(self.READY, restarts=3)
+        assert not any(gate.passes(crashed, now) for now in range(4))
+        with pytest.raises(NotReady, match=r"crash loop.*Boom"):
+            gate.passes(replace(crashed, exception="Boom"), 4)
+        with pytest.raises(NotReady, match="crash loop"):
+            gate.passes(crashed, 5)
+
     @pytest.mark.parametrize(
         ("view", "cause"),
         [

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.lifecycle.models import JobView
 
+# Flink's metrics tell of a restart before its list of exceptions does, which is kept for 3 seconds.
+_CAUSE_WITHIN_SECONDS = 5.0
+
 
 class NotReady(JobFailed):
     """A launched job did not come to run for real; the message tells the cause."""
@@ -49,6 +52,7 @@ class ReadyGate:
         self._began_at = now
         self._stable_since: float | None = None
         self._restarts = 0
+        self._crashed_since: float | None = None
 
     def passes(self, view: JobView | None, now: float) -> bool:
         """Whether the job is ready: it runs for real, or it came to its own good end.
@@ -63,12 +67,19 @@ class ReadyGate:
         if view.is_terminal:
             raise NotReady(f"it ended as {view.in_words()}")
         if view.restarts >= self._limits.most_restarts:
+            if self._waits_for_the_cause(view, now):
+                return False
             raise NotReady(f"crash loop: {view.in_words()}")
         if self._is_stable(view, now):
             return True
         if now - self._began_at > self._limits.within_seconds + 2 * view.checkpoint_every_seconds:
             raise NotReady(f"not ready after {now - self._began_at:.0f} s: {self._missing(view)}")
         return False
+
+    def _waits_for_the_cause(self, view: JobView, now: float) -> bool:
+        if self._crashed_since is None:
+            self._crashed_since = now
+        return view.exception is None and now - self._crashed_since < _CAUSE_WITHIN_SECONDS
 
     def _is_stable(self, view: JobView, now: float) -> bool:
         if self._missing(view) or view.restarts != self._restarts:
