@@ -19,7 +19,7 @@ from tasks.flink_actions import (
     forget_old_intents,
     perform_flink_action,
 )
-from tasks.flink_owners import asked_by_or_left_by
+from tasks.flink_owners import left_behind
 from tasks.flink_savepoint_page import JobReport, show_report
 
 REMEMBER_DAYS = 30
@@ -79,7 +79,7 @@ def _one_job(
     by = f"{runtime.flow_run.id}:{asked.action}:{job_name}"
     try:
         # One that died in this very action would hold the job for ever.
-        by = asked_by_or_left_by(cluster, job_name, asked.action, by)
+        by = left_behind(cluster, job_name, asked.action) or by
         outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
         disposals = retention and dispose_of_savepoints(cluster, job_name, retention)
     except FlinkGlueError as error:

@@ -26,7 +26,7 @@ from tasks.flink_health import (
     tell_of_finding,
     uncount_relaunch,
 )
-from tasks.flink_owners import asked_by_or_left_by
+from tasks.flink_owners import left_behind
 
 
 @flow(name="flink-watch", flow_run_name="health of {job_names}")
@@ -38,6 +38,7 @@ def flink_watch(
     most_restarts: Annotated[int, Field(ge=0)] = 2,
     most_failed_checkpoints: Annotated[int, Field(ge=0)] = 2,
     counted_within_seconds: Positive = 600,
+    action_within_minutes: Positive = 120,
     checkpoint_within_seconds: Positive = 600,
     least_taskmanagers: Annotated[int, Field(ge=1)] | None = None,
     relaunch: Relaunch = Relaunch.NEVER,
@@ -65,6 +66,8 @@ def flink_watch(
         most_failed_checkpoints: More failed checkpoints are unhealthy.
         counted_within_seconds: Over how long restarts and failed checkpoints are counted; what
             earlier watches of the job saw counts, too.
+        action_within_minutes: An action on a job that began longer ago and has not ended makes the
+            job unwell.
         checkpoint_within_seconds: A checkpoint must complete in this time.
         least_taskmanagers: Fewer task managers are unhealthy. None: any number is fine.
         relaunch: never; when_down: bring a job back that has failed or is gone, from its newest
@@ -86,6 +89,7 @@ def flink_watch(
         most_failed_checkpoints,
         counted_within_seconds=counted_within_seconds,
         checkpoint_within_seconds=checkpoint_within_seconds,
+        action_within_seconds=action_within_minutes * 60,
         least_taskmanagers=least_taskmanagers,
     )
     manner = Manner(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
@@ -116,8 +120,8 @@ def _relaunched(
     asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
     if finding.is_abandoned:
-        left_by = asked_by_or_left_by(cluster, asked.job_name, asked.action, by)
-        if left_by == by:
+        left_by = left_behind(cluster, asked.job_name, asked.action)
+        if left_by is None:
             return finding  # what another action has begun is for a person to go on with
         by = left_by
     if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):

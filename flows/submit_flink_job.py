@@ -24,6 +24,7 @@ from flinkglue.azure.job_state import WaitUntil
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.run_job import RunJob
 from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.lifecycle.sensitive import check_no_secrets
 from tasks.azure import get_token, upload_flink_jar
 from tasks.flink import submit_flink_job, wait_for_flink_job
 from tasks.flink_hooks import SubmittedBy
@@ -78,6 +79,7 @@ def submit_flink_job_flow(
             stop_with_savepoint and cancel end it, and that is waited for. The log names the
             savepoint.
     """
+    check_no_secrets("flink_configuration", flink_configuration)
     chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
     request = RunJob.new(
         job_name_for(job_name, str(runtime.flow_run.id)),

@@ -183,7 +183,7 @@ def _finding(
 ) -> Finding:
     last = samples[-1].view
     if spared:
-        left = abandoned(store, name)
+        left = abandoned(store, name, most_seconds=limits.action_within_seconds, now=time.time())
         if left is None:
             return Finding(name, not_judged=spared)
         is_down = last is None or last.is_terminal
@@ -194,7 +194,7 @@ def _finding(
         for sample in samples
         if sample.view is None or last is None or sample.view.job_id == last.job_id
     ]
-    known = with_history(store, name, same_job, limits.reach_back_seconds)
+    known = with_history(store, name, same_job, limits.reach_back_seconds(last))
     return Finding(name, verdict(known, limits), last)
 
 

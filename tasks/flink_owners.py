@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from uuid import UUID
 
+from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
@@ -18,17 +21,19 @@ _FLOW_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=:)")
 
 @dataclass(frozen=True)
 class Abandoned:
-    """An action that has not ended, and whose flow run has.
+    """An action that has not ended, and that nobody seems to go on with.
 
     Args:
         intent: The intent; whoever acts under it goes on with the action.
         action: The action.
-        state: What became of the flow run.
+        why: What tells that nobody goes on with it.
+        is_surely_dead: Whether its process is known to be gone, so that another may go on.
     """
 
     intent: str
     action: Action
-    state: str
+    why: str
+    is_surely_dead: bool
 
     @property
     def asked_by(self) -> str:
@@ -37,15 +42,23 @@ class Abandoned:
 
     def in_words(self) -> str:
         """What is the matter, and what to do."""
-        flow_run = self.intent.partition(":")[0]
         return (
-            f"{self.action} of flow run {flow_run}, which is {self.state}, has not ended: retry "
-            "that run, or act on the job with take_over"
+            f"{self.action} of {self.asked_by} has not ended, and {self.why}: let the same run or "
+            "command go on with it, or act on the job with take_over"
         )
 
 
-def abandoned(store: JournalStore, job_name: str) -> Abandoned | None:
+def abandoned(
+    store: JournalStore, job_name: str, *, most_seconds: float = math.inf, now: float = 0.0
+) -> Abandoned | None:
     """The action on a job that nobody goes on with; None when there is none, or one may live.
+
+    Args:
+        store: The journal's documents.
+        job_name: The job.
+        most_seconds: An action that began longer ago is held to be dead whatever is known of it: a
+            worker that dies with its machine leaves its flow run *Running*, and commands have none.
+        now: Seconds since the epoch.
 
     Raises:
         httpx.HTTPError: The Prefect server did not answer.
@@ -53,28 +66,42 @@ def abandoned(store: JournalStore, job_name: str) -> Abandoned | None:
     journal = Journal(store)
     owner = journal.owner(job_name)
     entry = journal.entry(owner) if owner else None
-    flow_run = _FLOW_RUN.match(owner or "")
-    if owner is None or entry is None or flow_run is None:
+    if owner is None or entry is None:
         return None
-    with get_client(sync_client=True) as prefect:
-        try:
-            state = prefect.read_flow_run(flow_run[0]).state  # type: ignore[arg-type]
-        except ObjectNotFound:
-            return Abandoned(owner, entry.action, "deleted")
-    if state is None or not state.is_final():
-        return None
-    return Abandoned(owner, entry.action, state.name or state.type.value)
+    if over := _end_of_flow_run(owner):
+        return Abandoned(owner, entry.action, over, is_surely_dead=True)
+    age_seconds = now - entry.began_at
+    if entry.began_at and age_seconds > most_seconds:
+        why = f"it began {age_seconds / 60:.0f} minutes ago"
+        return Abandoned(owner, entry.action, why, is_surely_dead=False)
+    return None
 
 
-def asked_by_or_left_by(cluster: FlinkCluster, job_name: str, action: Action, asked_by: str) -> str:
-    """Who asks for a scheduled action: the flow run that died in the same one, if there is one.
+def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | None:
+    """Who asked for such an action on the job and died in it; None when nobody did.
 
     Args:
         cluster: Where the job runs.
         job_name: The job.
         action: The action.
-        asked_by: Who asks otherwise.
     """
     with variable_store(cluster_name_of(cluster)) as store:
         left = abandoned(store, job_name)
-    return left.asked_by if left and left.action is action else asked_by
+    if left is None or not left.is_surely_dead or left.action is not action:
+        return None
+    return left.asked_by
+
+
+def _end_of_flow_run(intent: str) -> str:
+    """Why the flow run of an intent does not go on with it; empty when it may, or there is none."""
+    flow_run = _FLOW_RUN.match(intent)
+    if flow_run is None:
+        return ""
+    if flow_run[0] == str(runtime.flow_run.id):
+        return "this run was interrupted in it"
+    with get_client(sync_client=True) as prefect:
+        try:
+            state = prefect.read_flow_run(UUID(flow_run[0])).state
+        except ObjectNotFound:
+            return "its flow run is deleted"
+    return f"its flow run is {state.name}" if state is not None and state.is_final() else ""

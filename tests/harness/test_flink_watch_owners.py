@@ -9,7 +9,10 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.flow_engine import run_flow
 from prefect.states import Crashed, Running
+from prefect.utilities.callables import get_parameter_defaults
 
 from blocks.flink import FlinkRestCluster
 from blocks.flink_choice import cluster_name_of
@@ -73,7 +76,9 @@ class Job:
         self.name = f"orders-{uuid4().hex[:8]}"
         self._cluster, self._prefect, self._jar = cluster, prefect, jar
 
-    def act(self, action: Action, *, dies_before: str = "", ends: bool = True) -> None:
+    def act(
+        self, action: Action, *, dies_before: str = "", ends: bool = True, command: str = ""
+    ) -> FlowRun:
         run = self._prefect.create_flow_run(flink_watch, parameters={"job_names": [self.name]})
         jar = str(self._jar) if action in (Action.NEW, Action.UPDATE) else None
         with (
@@ -83,7 +88,7 @@ class Job:
             try:
                 outcome = carry_out(
                     AskedAction(action, self.name, JobChanges(jar=jar)),
-                    f"{run.id}:{action}:{self.name}:1",
+                    f"{command or f'{run.id}:{action}:{self.name}'}:1",
                     store=store,
                     backend=DyingBackend(backend, dies_before) if dies_before else backend,
                     identify=self._cluster.get_jars().identify,
@@ -94,10 +99,25 @@ class Job:
                 self._prefect.set_flow_run_state(run.id, Running(), force=True)
                 if ends:
                     self._prefect.set_flow_run_state(run.id, Crashed(), force=True)
+        return run
 
-    def watched(self, relaunch: str) -> Any:
-        options = {"watch_seconds": 0, "stable_seconds": 0.1, "relaunch": relaunch}
+    def watched(self, relaunch: str, **options: Any) -> Any:
+        options |= {"watch_seconds": 0, "stable_seconds": 0.1, "relaunch": relaunch}
         return flink_watch([self.name], BLOCK, **options, return_state=True).result()
+
+    def watched_by(self, run: FlowRun) -> Any:
+        """The flow run itself, once more."""
+        return run_flow(
+            flink_watch,
+            flow_run=run,
+            parameters={
+                **get_parameter_defaults(flink_watch.fn),
+                "job_names": [self.name],
+                "watch_seconds": 0,
+                "stable_seconds": 0.1,
+                "relaunch": "when_down",
+            },
+        )
 
 
 @pytest.fixture
@@ -113,7 +133,7 @@ def test_an_update_that_died_after_its_stop_is_told(job: Job, flink: ServedJobMa
     """The job is down; only a person knows whether the new jar is still wanted."""
     job.act(Action.UPDATE, dies_before="submit")
     assert flink.live_jobs() == []
-    with pytest.raises(JobFailed, match=r"UPDATE of flow run .* which is Crashed, has not ended"):
+    with pytest.raises(JobFailed, match=r"UPDATE of .* has not ended, and its flow run is Crashed"):
         job.watched("when_down")
     assert flink.live_jobs() == []
 
@@ -121,6 +141,22 @@ def test_an_update_that_died_after_its_stop_is_told(job: Job, flink: ServedJobMa
 def test_an_update_that_is_under_way_is_left_alone(job: Job) -> None:
     job.act(Action.UPDATE, dies_before="submit", ends=False)
     assert job.watched("when_down") == {job.name: "not judged"}
+
+
+@pytest.mark.parametrize("command", ["", "build-1842"], ids=["flow run", "command"])
+def test_an_action_that_goes_on_for_too_long_is_told(job: Job, command: str) -> None:
+    """A machine that dies leaves its flow run Running; a command has none."""
+    job.act(Action.UPDATE, dies_before="submit", ends=False, command=command)
+    with pytest.raises(JobFailed, match=r"UPDATE of .* has not ended, and it began"):
+        job.watched("when_down", action_within_minutes=1e-6)
+
+
+def test_a_watch_that_died_in_its_own_relaunch_finishes_it_when_retried(
+    job: Job, flink: ServedJobManager
+) -> None:
+    run = job.act(Action.RE_LAUNCH, dies_before="submit", ends=False)
+    assert job.watched_by(run) == {job.name: "re-launched"}
+    assert len(flink.live_jobs()) == 1
 
 
 def test_a_relaunch_that_died_after_its_cancel_is_finished(

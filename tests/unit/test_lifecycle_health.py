@@ -91,6 +91,18 @@ class TestHealth:
         assert isinstance(found[1], Degraded)
         assert "crash loop: 5 restarts" in found[1].reason
 
+    @pytest.mark.parametrize("interval_seconds", [60, 600, 3600])
+    def test_a_stall_is_seen_however_long_the_interval_is(self, interval_seconds: int) -> None:
+        """By a watch every two minutes, after three intervals and not before."""
+        store, limits = MemoryStore(Boundaries()), HealthLimits()
+        job = replace(RUNNING, checkpoint_every_seconds=interval_seconds)
+        for at in range(0, 5 * 3600, 120):
+            keep = limits.reach_back_seconds(job)
+            known = with_history(store, "orders", [Sample(at, job)], keep)
+            if isinstance(verdict(known, limits), Degraded):
+                break
+        assert max(600, 3 * interval_seconds) < at <= max(600, 3 * interval_seconds) + 240
+
     def test_another_launch_begins_a_history_of_its_own(self) -> None:
         store = MemoryStore(Boundaries())
         with_history(store, "orders", [Sample(0, replace(RUNNING, restarts=9))], 1800)
@@ -102,7 +114,7 @@ class TestHealth:
         store = MemoryStore(Boundaries())
         for at in times:
             samples = with_history(store, "orders", [Sample(at, RUNNING)], 1800)
-            assert len(samples) <= 61
+            assert len(samples) <= 62
             assert all(sample.at >= at - 1800 for sample in samples)
 
     def test_lost_task_managers_are_noticed(self) -> None:

@@ -13,6 +13,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.asked import JobChanges
 from flinkglue.lifecycle.differences import changed_settings
 from flinkglue.lifecycle.sensitive import HIDDEN, check_no_secrets, is_sensitive, shown
+from flows.submit_flink_job import submit_flink_job_flow
 
 SECRETS = [
     "s3.secret-key",
@@ -34,7 +35,14 @@ def test_a_secret_among_the_settings_is_refused_without_telling_it(key: str) -> 
 def test_the_form_of_the_published_backend_refuses_it_too() -> None:
     where = ("abfs://jars@storage.dfs.core.windows.net", "orders.jar", "com.example.Orders")
     with pytest.raises(InvalidInput, match=r"flink_configuration\[s3.secret-key\]"):
-        RunJob.new("orders", *where, flink_configuration={"s3.secret-key": "hunter2"})
+        submit_flink_job_flow.fn("orders", *where, flink_configuration={"s3.secret-key": "hunter2"})
+
+
+def test_a_launch_that_was_made_before_may_be_made_again() -> None:
+    """What is on record with such a setting must be able to come back after a bad update."""
+    where = ("abfs://jars@storage.dfs.core.windows.net", "orders.jar", "com.example.Orders")
+    again = RunJob.new("orders", *where, flink_configuration={"s3.secret-key": "hunter2"})
+    assert again.flink_configuration["s3.secret-key"] == "hunter2"
 
 
 @pytest.mark.parametrize(

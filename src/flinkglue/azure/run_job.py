@@ -23,7 +23,6 @@ from flinkglue.azure.names import (
     require,
 )
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.sensitive import check_no_secrets
 
 
 class FlinkJobAction(StrEnum):
@@ -95,7 +94,6 @@ class RunJob:
         if isinstance(parallelism, bool) or parallelism < 1:
             raise InvalidInput("parallelism", parallelism, "a whole number, 1 or more")
         configuration = dict(flink_configuration or {})
-        check_no_secrets("flink_configuration", configuration)
         if configuration.get("parallelism", str(parallelism)) != str(parallelism):
             raise InvalidInput(
                 "flink_configuration[parallelism]",

@@ -70,7 +70,11 @@ def perform(
     if request.action is Action.LIST_SAVEPOINT:
         return inventory.list_savepoints(request.job_name, backend, journal)
     entry = journal.begin(
-        request.intent, request.action, request.job_name, take_over=request.take_over
+        request.intent,
+        request.action,
+        request.job_name,
+        take_over=request.take_over,
+        now=now(),
     )
     if entry.outcome is not None:
         return entry.outcome

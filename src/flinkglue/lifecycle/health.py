@@ -38,6 +38,8 @@ class HealthLimits:
         checkpoint_within_seconds: A checkpointing job must have completed one within this time,
             and within three of its intervals if that is longer.
         tasks_within_seconds: A job whose tasks all ran so lately may be in a restart.
+        action_within_seconds: An action on the job that began longer ago and has not ended is held
+            to be dead.
         least_taskmanagers: Fewer processes in the cluster are unhealthy; None: not looked at.
     """
 
@@ -46,12 +48,14 @@ class HealthLimits:
     counted_within_seconds: float = 600
     checkpoint_within_seconds: float = 600
     tasks_within_seconds: float = 30
+    action_within_seconds: float = 7200
     least_taskmanagers: int | None = None
 
-    @property
-    def reach_back_seconds(self) -> float:
-        """The oldest samples that matter."""
-        return 3 * max(self.counted_within_seconds, self.checkpoint_within_seconds)
+    def reach_back_seconds(self, view: JobView | None) -> float:
+        """The oldest samples that matter to a job."""
+        intervals = 3 * view.checkpoint_every_seconds if view else 0.0
+        limits = (self.counted_within_seconds, self.checkpoint_within_seconds, intervals)
+        return 3 * max(limits)
 
 
 @dataclass(frozen=True)

@@ -67,19 +67,26 @@ class Journal:
         return None if document is None else _ENTRY.validate_python(document)
 
     def begin(
-        self, intent: str, action: Action, job_name: str, *, take_over: bool = False
+        self,
+        intent: str,
+        action: Action,
+        job_name: str,
+        *,
+        take_over: bool = False,
+        now: float = 0.0,
     ) -> Entry:
         """The entry of this intent: the one that is there, or a new one that now owns the job.
 
         Args:
             take_over: Give up the unfinished intent that owns the job. Only for a process that is
                 known to be dead: two that act on one job undo each other.
+            now: Seconds since the epoch.
 
         Raises:
             InvalidInput: The intent was used for another action or job.
             Conflict: Another intent on this job has not ended.
         """
-        fresh = Entry(intent, action, job_name)
+        fresh = Entry(intent, action, job_name, began_at=now)
         self._store.create("intent", intent, _document(_ENTRY, fresh))
         entry = self.entry(intent) or fresh
         if (entry.action, entry.job_name) != (action, job_name):

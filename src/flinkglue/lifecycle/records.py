@@ -21,6 +21,7 @@ class Entry:
         facts: What was decided or learned, by name.
         story: One line per decision.
         outcome: How it ended; None while it has not.
+        began_at: Seconds since the epoch; 0: before this was written down.
     """
 
     intent: str
@@ -29,6 +30,7 @@ class Entry:
     facts: Mapping[str, Any] = field(default_factory=dict)
     story: tuple[str, ...] = ()
     outcome: Outcome | None = None
+    began_at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,18 @@ def with_history(
         return list(samples)
     document = store.read("samples", job_name) or {}
     known = document.get("counted", []) if document.get("job_id") == last.view.job_id else []
-    earlier = [row for row in known if last.at - keep_seconds <= row[0] < samples[0].at]
+    # So far apart that they stay few; the counters only rise, so that nothing is lost between them.
+    apart = keep_seconds / _MOST_SAMPLES
+    slots: dict[float, list[float]] = {}
+    for row in known:
+        if last.at - keep_seconds <= row[0] < samples[0].at:
+            slots.setdefault(row[0] // apart, row)
+    earlier = list(slots.values())
     newest = [last.at, *(getattr(last.view, counter) for counter in _COUNTERS)]
     store.write(
         "samples",
         job_name,
-        {"job_id": last.view.job_id, "counted": [*earlier, newest][-_MOST_SAMPLES:]},
+        {"job_id": last.view.job_id, "counted": [*earlier, newest]},
     )
     return [*(_sample(row, last.view) for row in earlier), *samples]
 
