@@ -25,6 +25,7 @@ from flinkglue.errors import (
 )
 from flinkglue.flink.s3_files import S3Files
 from flinkglue.flink.state_storage import StateStorage
+from flinkglue.lifecycle.backend import CannotList
 from localcloud.azure.blob import BlobPart
 from localcloud.config import CloudConfig
 from localcloud.wire import Wire
@@ -149,7 +150,9 @@ def test_jars_and_savepoints_in_s3(aws: AwsCloud, tmp_path: Path) -> None:
     assert (found.path, found.size_bytes) == ("s3://flink/sp/savepoint-aaaaaa-1", 1007)
     files.fetch("s3://flink/sp/savepoint-aaaaaa-1/_metadata", tmp_path / "got")
     assert (tmp_path / "got").read_bytes() == b"meta"
-    assert files.list("s3://flink/nowhere") == files.list("s3://no-bucket/x") == []
+    assert files.list("s3://flink/nowhere") == []
+    with pytest.raises(NotFound, match="no-bucket"):
+        files.list("s3://no-bucket/x")
     with pytest.raises(NotFound, match=r"s3://flink/no\.jar"):
         files.fetch("s3://flink/no.jar", tmp_path / "no.jar")
     with pytest.raises(InvalidInput):
@@ -178,7 +181,7 @@ def blob(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlobPart]:
 
 def test_jars_and_savepoints_in_azure(blob: BlobPart, tmp_path: Path) -> None:
     """Addressed as Flink does, read over the Blob API."""
-    root = f"abfs://{blob.container}@account.dfs.core.windows.net"
+    root = f"abfs://{blob.container}@{blob.storage_account}.dfs.core.windows.net"
     with BlobServiceClient.from_connection_string(blob.connection_string, retry_total=0) as service:
         container = service.get_container_client(blob.container)
         container.upload_blob("sp/savepoint-bbbbbb-1/_metadata", b"meta")
@@ -192,6 +195,13 @@ def test_jars_and_savepoints_in_azure(blob: BlobPart, tmp_path: Path) -> None:
         }
         files.fetch(f"{root}/jars/orders.jar", tmp_path / "orders.jar")
         assert (tmp_path / "orders.jar").read_bytes() == b"PK"
-        assert list(files.list("abfs://nowhere@account.dfs.core.windows.net/sp")) == []
+        assert list(files.list(f"{root}/nowhere")) == []
+        with pytest.raises(NotFound, match="nowhere"):
+            list(files.list(f"{root.replace(blob.container, 'nowhere')}/sp"))
+        elsewhere = root.replace(blob.storage_account, "elsewhere")
+        with pytest.raises(CannotList, match=blob.storage_account):
+            list(files.list(f"{elsewhere}/sp"))
+        with pytest.raises(InvalidInput, match=blob.storage_account):
+            files.fetch(f"{elsewhere}/jars/orders.jar", tmp_path / "elsewhere.jar")
         with pytest.raises(NotFound):
             files.fetch(f"{root}/jars/no.jar", tmp_path / "no.jar")

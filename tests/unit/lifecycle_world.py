@@ -16,7 +16,7 @@ from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.state_storage import StateStorage
+from flinkglue.flink.state_storage import ListFiles, StateStorage
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
@@ -115,6 +115,7 @@ class World:
         self.journal = Journal(MemoryStore(self.boundaries))
         self.directory = directory
         self.reads_storage = True
+        self.lists: ListFiles = self.jobmanager.files
 
     def backend(self) -> RestBackend:
         """As a new process would make it."""
@@ -131,7 +132,7 @@ class World:
             verify=False,  # reading the machine's certificates takes longer than all the rest
             transport=httpx.MockTransport(send),
         )
-        storage = StateStorage({"file": self.jobmanager.files}) if self.reads_storage else None
+        storage = StateStorage({"file": self.lists}) if self.reads_storage else None
         patience = Patience(60, 120, STEADY, self.clock)
         return RestBackend(client, JarSource(), storage=storage, patience=patience)
 

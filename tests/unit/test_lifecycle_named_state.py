@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from flinkglue.errors import InvalidInput
+from flinkglue.errors import (
+    AuthenticationFailed,
+    FlinkGlueError,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+)
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World
 
+_LISTING = ("Amazon S3", "ListObjectsV2", "s3://flink")
+NO_WAY_TO_LOOK = [
+    PermissionDenied(*_LISTING, "Access Denied", status=403),
+    AuthenticationFailed(*_LISTING, "The key does not exist", status=403),
+    NotFound(*_LISTING, "The specified bucket does not exist", status=404),
+    InvalidInput("s3_credentials", "jars", "the name of a block"),
+]
 STARTING = pytest.mark.parametrize(
     "action", [Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH]
 )
@@ -110,6 +125,47 @@ def test_a_savepoint_of_the_ledger_is_known_to_be_there(tmp_path: Path, action: 
     world.reads_storage = False
     outcome = world.act(action, "asked", savepoint_path=path).raise_for_failure()
     assert outcome.savepoint_path == path
+
+
+def _credentials_are_for_other_storage(world: World, answer: FlinkGlueError) -> None:
+    def refuse(directory: str) -> NoReturn:
+        raise answer
+
+    world.lists = refuse
+
+
+@pytest.mark.parametrize("answer", NO_WAY_TO_LOOK, ids=lambda answer: type(answer).__name__)
+@pytest.mark.parametrize("is_named", [True, False])
+def test_credentials_for_other_storage_do_not_keep_a_stopped_job_from_starting(
+    world: World, is_named: bool, answer: FlinkGlueError
+) -> None:
+    """The block's are often those of the jars. Flink itself reads the savepoint."""
+    path = world.stopped()
+    _credentials_are_for_other_storage(world, answer)
+    outcome = world.act(Action.START, "asked", savepoint_path=path if is_named else None)
+    assert outcome.raise_for_failure().savepoint_path == path
+    assert not is_named or str(answer) in " ".join(outcome.story)
+
+
+@pytest.mark.parametrize("answer", NO_WAY_TO_LOOK, ids=lambda answer: type(answer).__name__)
+def test_nor_leave_an_action_half_done(world: World, answer: FlinkGlueError) -> None:
+    """The job has ended when its checkpoint and its savepoint are compared."""
+    old = world.running()
+    world.act(Action.SAVEPOINT, "by hand").raise_for_failure()
+    world.clock.sleep(60)
+    _credentials_are_for_other_storage(world, answer)
+    outcome = world.act(Action.LAST_STATE_UPDATE, "asked").raise_for_failure()
+    assert outcome.savepoint_path == old.checkpoints[-1][1]
+
+
+def test_a_service_that_does_not_answer_is_no_reason_not_to_look(world: World) -> None:
+    """The same look may succeed later: the action is tried again."""
+    world.stopped()
+    _credentials_are_for_other_storage(world, ServiceUnavailable(*_LISTING, "slow", status=503))
+    with pytest.raises(ServiceUnavailable):
+        world.act(Action.START, "asked")
+    world.lists = world.jobmanager.files
+    assert world.act(Action.START, "asked").succeeded
 
 
 @pytest.mark.parametrize("bad", [Behaviour.CRASH_LOOP, Behaviour.INCOMPATIBLE_STATE])

@@ -6,13 +6,19 @@ import hashlib
 import time
 from pathlib import Path
 
+import boto3
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobServiceClient
+from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flinkglue.azure.abfs_files import AbfsFiles
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
-from flinkglue.flink.state_storage import StateStorage, local_files
+from flinkglue.flink.s3_files import S3Files
+from flinkglue.flink.state_storage import StateStorage, StoredFile, local_files
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import Jar
 
@@ -129,3 +135,46 @@ class TestStateStorage:
     def test_storage_that_nobody_can_read_is_an_error_not_an_empty_list(self) -> None:
         with pytest.raises(CannotList, match=r"s3://bucket/savepoints .* which reads file:"):
             StateStorage({"file": local_files}).savepoints("s3://bucket/savepoints", {self.JOB_ID})
+
+    def test_so_is_an_address_in_another_storage_account(self, tmp_path: Path) -> None:
+        """A container of the same name in the account of the jars tells nothing of it."""
+        key = AzureNamedKeyCredential("jars", "a2V5")
+        with BlobServiceClient("https://jars.blob.core.windows.net", credential=key) as service:
+            files = AbfsFiles(service)
+
+            def listed(uri: str) -> list[StoredFile]:
+                return [StoredFile(*found) for found in files.list(uri)]
+
+            uri = "abfs://flink@state.dfs.core.windows.net/savepoints"
+            with pytest.raises(CannotList, match="are for the storage account jars"):
+                StateStorage({"abfs": listed}).completed_at(f"{uri}/savepoint-ab12cd-1")
+            with pytest.raises(InvalidInput, match="an address in the storage account jars"):
+                files.fetch("abfs://flink@state.dfs.core.windows.net/a.jar", tmp_path / "a.jar")
+
+    @pytest.mark.parametrize(
+        ("code", "status"),
+        [("NoSuchBucket", 404), ("AccessDenied", 403), ("PermanentRedirect", 301)],
+    )
+    def test_and_a_bucket_that_these_credentials_do_not_lead_to(
+        self, code: str, status: int
+    ) -> None:
+        """It may be there for Flink, at another endpoint."""
+        client = boto3.client(
+            "s3", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        with Stubber(client) as stubber:
+            stubber.add_client_error("list_objects_v2", code, http_status_code=status)
+            storage = StateStorage({"s3": S3Files(client).list})
+            with pytest.raises(CannotList, match=rf"s3://flink/sp/savepoint-1 .*{code}"):
+                storage.completed_at("s3://flink/sp/savepoint-1")
+        client.close()
+
+    def test_a_bucket_that_has_nothing_there_tells_that_it_is_gone(self) -> None:
+        client = boto3.client(
+            "s3", region_name="eu-central-1", aws_access_key_id="a", aws_secret_access_key="b"
+        )
+        with Stubber(client) as stubber:
+            stubber.add_response("list_objects_v2", {"IsTruncated": False})
+            storage = StateStorage({"s3": S3Files(client).list})
+            assert storage.completed_at("s3://flink/sp/savepoint-1") is None
+        client.close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.sdk_errors import told_as_ours
-from flinkglue.errors import NotFound
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.backend import CannotList
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -33,10 +34,14 @@ class AbfsFiles:
         """Download a blob into a file.
 
         Raises:
+            InvalidInput: The address is one of another account.
             NotFound: There is none.
             CallFailed: The account refused, or did not answer.
         """
         there = AbfsUri.parse(uri, "jar")
+        if self._is_elsewhere(there):
+            allowed = f"an address in {self._account}, which the credentials are for"
+            raise InvalidInput("jar", uri, allowed)
         blob = self._service.get_blob_client(there.container, there.path)
         with told_as_ours(SERVICE, "Get Blob", uri), path.open("wb") as file:
             blob.download_blob().readinto(file)
@@ -45,17 +50,30 @@ class AbfsFiles:
         """Address, bytes and modification time (seconds since the epoch) of all files below.
 
         Raises:
+            CannotList: The address is one of another account.
+            NotFound: The account has no such container.
             CallFailed: The account refused, or did not answer.
         """
         there = AbfsUri.parse(uri, "state directory")
+        if self._is_elsewhere(there):
+            raise CannotList(
+                f"{uri} cannot be listed from here: the credentials of the cluster's block are for "
+                f"{self._account}"
+            )
         container = self._service.get_container_client(there.container)
         prefix = f"{there.path}/" if there.path else ""
         root = AbfsUri(there.container, there.host, scheme=there.scheme)
-        try:
-            with told_as_ours(SERVICE, "List Blobs", uri):
-                for blob in container.list_blobs(name_starts_with=prefix):
-                    # Data Lake accounts list directories as empty blobs, without a _metadata.
-                    modified_at = blob.last_modified.timestamp() if blob.last_modified else 0.0
-                    yield str(root.child(blob.name)), blob.size or 0, modified_at
-        except NotFound:
-            return
+        with told_as_ours(SERVICE, "List Blobs", uri):
+            for blob in container.list_blobs(name_starts_with=prefix):
+                # Data Lake accounts list directories as empty blobs, without a _metadata.
+                modified_at = blob.last_modified.timestamp() if blob.last_modified else 0.0
+                yield str(root.child(blob.name)), blob.size or 0, modified_at
+
+    @property
+    def _account(self) -> str:
+        return f"the storage account {self._service.account_name}"
+
+    def _is_elsewhere(self, there: AbfsUri) -> bool:
+        """A custom domain without a key does not tell its account: then any may be meant."""
+        ours = self._service.account_name
+        return bool(ours) and there.account != ours

@@ -62,28 +62,26 @@ class S3Files:
             self._client.download_file(bucket, key, str(path))
 
     def list(self, uri: str) -> list[StoredFile]:
-        """All objects below an address, none when there is nothing.
+        """All objects below an address, none when the bucket has nothing there.
 
         Raises:
+            NotFound: There is no such bucket where these credentials lead.
             CallFailed: S3 refused, or did not answer.
         """
         bucket, key = _parsed(uri)
         prefix = f"{key.rstrip('/')}/" if key else ""
         scheme = uri.partition("://")[0]
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        try:
-            with _told("ListObjectsV2", uri):
-                return [
-                    StoredFile(
-                        f"{scheme}://{bucket}/{found['Key']}",
-                        found["Size"],
-                        found["LastModified"].timestamp(),
-                    )
-                    for page in pages
-                    for found in page.get("Contents", ())
-                ]
-        except NotFound:
-            return []
+        with _told("ListObjectsV2", uri):
+            return [
+                StoredFile(
+                    f"{scheme}://{bucket}/{found['Key']}",
+                    found["Size"],
+                    found["LastModified"].timestamp(),
+                )
+                for page in pages
+                for found in page.get("Contents", ())
+            ]
 
 
 def _parsed(uri: str) -> tuple[str, str]:
@@ -96,12 +94,21 @@ def _parsed(uri: str) -> tuple[str, str]:
 @contextmanager
 def _told(operation: str, resource: str) -> Iterator[None]:
     from boto3.exceptions import S3TransferFailedError
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        NoCredentialsError,
+        ParamValidationError,
+    )
 
     try:
         yield
     except ClientError as error:
         raise _failure(operation, resource, error) from error
+    except NoCredentialsError as error:
+        raise AuthenticationFailed(SERVICE, operation, resource, str(error)) from error
+    except ParamValidationError as error:  # no name of a bucket or key
+        raise CallFailed(SERVICE, operation, resource, str(error)) from error
     except (BotoCoreError, S3TransferFailedError) as error:
         raise ServiceUnavailable(SERVICE, operation, resource, str(error)) from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable, Throttled
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -33,7 +34,10 @@ class StoredFile:
 
 
 ListFiles = Callable[[str], Iterable[StoredFile]]
-"""Lists all files below an address, at any depth; none when the address does not exist."""
+"""Lists all files below an address, at any depth.
+
+None when the bucket or container exists and nothing lies there: only that may be called gone.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class StateStorage:
         """The complete savepoints of these Flink jobs in a directory, newest first.
 
         Raises:
-            CannotList: There is no way to list such an address.
+            CannotList: There is no way to list such an address, or its storage refused.
         """
         states = self._states(directory, _SAVEPOINT)
         prefixes = {job_id[:_PREFIX_DIGITS] for job_id in job_ids}
@@ -72,7 +76,7 @@ class StateStorage:
         """The newest complete checkpoint of a Flink job.
 
         Raises:
-            CannotList: There is no way to list such an address.
+            CannotList: There is no way to list such an address, or its storage refused.
         """
         states = self._states(f"{directory.rstrip('/')}/{job_id}", _CHECKPOINT)
         return max(states, key=lambda state: state.number, default=None)
@@ -81,10 +85,10 @@ class StateStorage:
         """When the savepoint or checkpoint at an address was completed; None: none is there.
 
         Raises:
-            CannotList: There is no way to list such an address.
+            CannotList: There is no way to list such an address, or its storage refused.
         """
         directory = path.removesuffix(f"/{_METADATA}")
-        files = self._lister(directory)(directory)
+        files = self._files(directory)
         found = (
             file.modified_at
             for file in files
@@ -94,13 +98,26 @@ class StateStorage:
 
     def _states(self, directory: str, pattern: re.Pattern[str]) -> list[StoredState]:
         by_path: dict[str, list[StoredFile]] = {}
-        for file in self._lister(directory)(directory):
+        for file in self._files(directory):
             parts = file.path.split("/")
             at = next((i for i, part in enumerate(parts[:-1]) if pattern.fullmatch(part)), None)
             if at is not None:
                 by_path.setdefault("/".join(parts[: at + 1]), []).append(file)
         states = filter(None, (_state(path, files, pattern) for path, files in by_path.items()))
         return sorted(states, key=lambda state: (-state.taken_at, state.path))
+
+    def _files(self, directory: str) -> list[StoredFile]:
+        lister = self._lister(directory)
+        try:
+            return list(lister(directory))
+        except (ServiceUnavailable, Throttled):
+            raise  # the same look may succeed later
+        except (CallFailed, InvalidInput) as error:
+            # The block's credentials may be for other storage than the one that Flink writes to.
+            raise CannotList(
+                f"{directory} cannot be listed from here: {error}. To have it looked into, give "
+                "the cluster's block credentials of that storage with the right to list it"
+            ) from error
 
     def _lister(self, directory: str) -> ListFiles:
         scheme = directory.partition(":")[0] if ":" in directory else "file"
