@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.journal import spec_document
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.transaction import Refused
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME
@@ -141,3 +143,91 @@ class TestAJobThatCameToRunLate:
         assert world.job().behaviour is Behaviour.GOOD
         assert "What ran well before it, good.jar, runs again" in outcome.failure
         assert "The old job" not in outcome.failure
+
+
+def failed_after_its_savepoint(world: AskingWorld) -> tuple[str, str]:
+    """Its newest savepoint, and the checkpoint that it retained 1,000 s later when it failed."""
+    world.running()
+    savepoint = world.act(Action.SAVEPOINT, "nightly").raise_for_failure().savepoint_path
+    world.clock.sleep(1000)
+    job = world.job()
+    world.jobmanager.end(job, "FAILED")
+    assert savepoint
+    return savepoint, job.checkpoints[-1][1]
+
+
+class TestALaunchThatNeverCameToRun:
+    """It does not hide what the job before it left."""
+
+    @pytest.mark.parametrize("is_forgotten", [True, False])
+    @pytest.mark.parametrize("tries", [1, 2])
+    def test_re_launch_does_not_go_back_behind_the_job_before(
+        self, world: AskingWorld, is_forgotten: bool, tries: int
+    ) -> None:
+        """START takes the savepoint, as it does; what it leaves is told and not forgotten."""
+        savepoint, checkpoint = failed_after_its_savepoint(world)
+        bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
+        for number in range(tries):
+            started = world.act(Action.START, f"start {number}", spec=bad)
+            assert started.failure
+            assert started.savepoint_path == savepoint
+            told = " ".join(started.story)
+            assert f"left {checkpoint}, " in told
+            assert told.count("which is newer") == 1
+        if is_forgotten:
+            world.jobmanager.kill()
+        good = world.spec()
+        world.clock.sleep(3600)
+        with pytest.raises(
+            Refused, match=f"left {re.escape(checkpoint)}, 60 min old, which is newer"
+        ):
+            world.act(Action.RE_LAUNCH, "again", spec=good)
+        assert world.jobmanager.live_jobs() == []
+        named = world.act(Action.RE_LAUNCH, "named", spec=good, savepoint_path=checkpoint)
+        assert named.raise_for_failure().savepoint_path == checkpoint
+        world.clock.sleep(20)
+        newest = world.act(Action.RE_LAUNCH, "later").raise_for_failure()
+        assert newest.savepoint_path not in (savepoint, checkpoint)
+
+    def test_what_was_named_is_gone_on_from_when_it_was_the_newest(
+        self, world: AskingWorld
+    ) -> None:
+        """Also after the launch before it went back too far."""
+        _, checkpoint = failed_after_its_savepoint(world)
+        bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
+        assert world.act(Action.START, "too far", spec=bad).failure
+        assert world.act(Action.START, "named", spec=bad, savepoint_path=checkpoint).failure
+        again = world.act(Action.RE_LAUNCH, "again", spec=world.spec()).raise_for_failure()
+        assert again.savepoint_path == checkpoint
+
+    @pytest.mark.parametrize("action", [Action.LAST_STATE_UPDATE, Action.RE_LAUNCH])
+    def test_nor_does_a_savepoint_that_was_named(self, world: AskingWorld, action: Action) -> None:
+        """The job had failed, so that it is no way back by itself."""
+        savepoint, checkpoint = failed_after_its_savepoint(world)
+        bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
+        assert world.act(action, "named", spec=bad, savepoint_path=savepoint).failure
+        with pytest.raises(Refused, match=re.escape(checkpoint)):
+            world.act(Action.RE_LAUNCH, "again", spec=world.spec())
+
+    def test_where_nobody_can_list_checkpoints_a_stopped_job_goes_on(
+        self, world: AskingWorld
+    ) -> None:
+        """It was stopped with that savepoint: there is nothing newer to look for."""
+        savepoint = world.stopped()
+        world.jobmanager.kill()
+        world.reads_storage = False
+        bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
+        assert world.act(Action.START, "start", spec=bad).failure
+        again = world.act(Action.RE_LAUNCH, "again", spec=world.spec()).raise_for_failure()
+        assert again.savepoint_path == savepoint
+
+    def test_and_one_that_failed_needs_a_name(self, world: AskingWorld) -> None:
+        savepoint, _ = failed_after_its_savepoint(world)
+        world.jobmanager.kill()
+        world.reads_storage = False
+        bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
+        assert world.act(Action.START, "start", spec=bad).failure
+        with pytest.raises(Refused, match=r"checkpoints of job .* are not known"):
+            world.act(Action.RE_LAUNCH, "again", spec=world.spec())
+        named = world.act(Action.RE_LAUNCH, "named", spec=world.spec(), savepoint_path=savepoint)
+        assert named.succeeded

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate
+from flinkglue.lifecycle.records import LeftBehind
 from flinkglue.lifecycle.transaction import Transaction
 
 # A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
 _SPENT_ID = "library BLOBs"
 
 
-def launch(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None) -> str:
+class _Start(NamedTuple):
+    spec: JobSpec
+    restore_from: str | None
+    left_behind: LeftBehind | None
+
+
+def launch(
+    tx: Transaction,
+    label: str,
+    spec: JobSpec,
+    restore_from: str | None,
+    left_behind: LeftBehind | None = None,
+) -> str:
     """Start the job and wait until it runs for real; why it does not, or nothing.
 
     Args:
         label: What this launch is to the action: ``new`` or ``rollback``. The facts about it are
             written down under this name.
         restore_from: A savepoint or retained checkpoint; None starts without state.
+        left_behind: What an earlier launch left that is newer than that.
     """
-    failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
+    start = _Start(spec, restore_from, left_behind)
+    failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
     if _SPENT_ID not in failure:
         return failure
     spent = _id_of(tx, label)
     tx.say(f"the job id {spent} is spent: launching under the next one")
     _end(tx, spent)  # not the launch after it, which may run already when this is done again
     label = f"{label}_again"
-    return tx.once(f"{label}_failure", lambda: _attempt(tx, label, spec, restore_from))
+    return tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
 
 
 def launched_id(tx: Transaction, label: str) -> str:
@@ -65,10 +80,11 @@ def _end(tx: Transaction, job_id: str) -> None:
         tx.say(f"the launch {job_id} has ended as {ended.state}")
 
 
-def _attempt(tx: Transaction, label: str, spec: JobSpec, restore_from: str | None) -> str:
+def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
+    spec, restore_from = asked.spec, asked.restore_from
     before, asked_before = tx.record().job_id, tx.fact(f"{label}_launch") is not None
     decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
-    _record_launch(tx, decided, spec, restore_from)
+    _record_launch(tx, decided, asked)
     start = f"from {restore_from}" if restore_from else "without state"
     tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
     try:
@@ -99,9 +115,7 @@ def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
     return {**tx.next_launch(), "previous_job_id": previous_job_id}
 
 
-def _record_launch(
-    tx: Transaction, decided: dict[str, Any], spec: JobSpec, restore_from: str | None
-) -> None:
+def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> None:
     """Say in the job's record what is about to run: whoever comes next finds it by this id."""
     record = tx.record()
     if record.generation < decided["generation"]:
@@ -110,11 +124,12 @@ def _record_launch(
                 record,
                 job_id=decided["job_id"],
                 generation=decided["generation"],
-                spec=spec,
-                restored_from=restore_from,
-                claimed=spec.restore_mode == "CLAIM",
+                spec=asked.spec,
+                restored_from=asked.restore_from,
+                claimed=asked.spec.restore_mode == "CLAIM",
                 checkpoint_path=None,
                 ended_as="",
+                left_behind=asked.left_behind,
             )
         )
 

@@ -34,6 +34,21 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class LeftBehind:
+    """A state that is newer, or may be, than the one that a launch began with.
+
+    Args:
+        told: Who left it; or why nobody can say.
+        path: Where it lies; None: nobody here can see it.
+        taken_at: Seconds since the epoch; 0: not told.
+    """
+
+    told: str
+    path: str | None = None
+    taken_at: float = 0.0
+
+
+@dataclass(frozen=True)
 class JobRecord:
     """What is known of a job, over all its launches.
 
@@ -48,6 +63,7 @@ class JobRecord:
         ready_job_id: The newest launch that was seen running for real.
         checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
         ended_as: The terminal state that the newest launch was seen in; its service forgets it.
+        left_behind: What an earlier launch left that is newer than what the newest one began with.
     """
 
     job_name: str
@@ -60,6 +76,7 @@ class JobRecord:
     ready_job_id: str = ""
     checkpoint_path: str | None = None
     ended_as: str = ""
+    left_behind: LeftBehind | None = None
 
     @property
     def was_ready(self) -> bool:

@@ -6,11 +6,12 @@ Never an older one in its place: a person who wants that names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flinkglue.lifecycle.backend import CannotList, RetainedState
 from flinkglue.lifecycle.models import JobView
-from flinkglue.lifecycle.records import JobRecord
+from flinkglue.lifecycle.records import JobRecord, LeftBehind
+from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
 
@@ -20,10 +21,14 @@ class Retained(NamedTuple):
     Args:
         path: Where it lies; None: there is none, or nobody here can know it.
         told: Which it is and how old, or why there is none and what there is instead.
+        taken_at: When, in seconds since the epoch; 0: not told.
+        hidden: What there is, or may be, that only a person can choose.
     """
 
     path: str | None
     told: str
+    taken_at: float = 0.0
+    hidden: LeftBehind | None = None
 
 
 def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retained:
@@ -42,15 +47,84 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     except CannotList as error:
         # It may be newer than all that is known here: that is for a person to name.
         unseen = f"the checkpoints of job {job_id} are not known: {error}"
-        return Retained(None, _with_the_known(tx, unseen, savepoint, record))
+        told = _with_the_known(tx, unseen, savepoint, record)
+        return Retained(None, told, hidden=_left_before(job_id, record) or LeftBehind(told))
     if savepoint and _is_newer(tx, savepoint, checkpoint, view):
-        return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}")
+        return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}", savepoint.taken_at)
     if checkpoint:
-        return Retained(checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}")
+        return Retained(
+            checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}", checkpoint.taken_at
+        )
     if path := _beginning(job_id, view, record):
+        if left := _left_before(job_id, record):
+            told = f"job {job_id} began with {path} and never came to run; {in_words(tx, left)}"
+            return Retained(None, told, hidden=left)
         return Retained(path, f"{path}, with which it began: it never came to run")
     none = f"job {job_id} retained no checkpoint"
     return Retained(None, _with_the_known(tx, none, savepoint, record))
+
+
+def left_behind(
+    tx: Transaction, job_id: str, view: JobView | None, path: str | None
+) -> LeftBehind | None:
+    """What the job left that is newer, or may be, than a state to start from; None: nothing.
+
+    A launch from that state replaces the job in the record. Should it not come to run, nobody
+    looks at the job again: so this is asked before, and remembered.
+
+    Args:
+        tx: The action.
+        job_id: The job before the launch.
+        view: What the service shows of it; None: it does not know it.
+        path: The state to start from; None: no state, which is what was asked for.
+    """
+    if path is None or not job_id:
+        return None
+    newest = newest_retained(tx, job_id, view)
+    if newest.path is None:
+        left, known = newest.hidden, _stopped_with(tx, job_id, view, path)
+        return None if left is None or known or is_same_path(left.path, path) else left
+    if is_same_path(newest.path, path) or _is_as_new(tx, path, newest.path, newest.taken_at):
+        return None
+    return LeftBehind(f"job {job_id} left", newest.path, newest.taken_at)
+
+
+def in_words(tx: Transaction, left: LeftBehind) -> str:
+    """One phrase for people: what was left behind, and how old it is now."""
+    if left.path is None:
+        return left.told
+    return f"{left.told} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
+
+
+def left_behind_of(fact: Mapping[str, Any] | None) -> LeftBehind | None:
+    """What a fact tells of."""
+    return LeftBehind(**fact) if fact else None
+
+
+def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:
+    is_recorded = record.job_id == job_id and not record.was_ready
+    return record.left_behind if is_recorded else None
+
+
+def _stopped_with(tx: Transaction, job_id: str, view: JobView | None, path: str) -> bool:
+    """Whether it is the savepoint that the job was stopped with: it has no newer state."""
+    record = tx.journal.job_record_as_seen(tx.job_name)
+    ended_as = record.ended_as if view is None and record.job_id == job_id else ""
+    if (view.state if view else ended_as) != "FINISHED":
+        return False
+    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
+    newest = next(of_launch, None)
+    return newest is not None and is_same_path(newest.path, path)
+
+
+def _is_as_new(tx: Transaction, path: str, newest_path: str, told_at: float) -> bool:
+    """Whether a state is known to be as new as the newest that the job left."""
+    return 0 < _taken_at(tx, newest_path, told_at) <= _taken_at(tx, path)
+
+
+def _taken_at(tx: Transaction, path: str, told_at: float = 0.0) -> float:
+    known = next(iter(tx.journal.savepoints_at(path)), None)
+    return _stored_at(tx, path, told_at or (known.taken_at if known else 0.0)) or told_at
 
 
 def _checkpoint(

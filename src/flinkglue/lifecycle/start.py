@@ -7,8 +7,9 @@ from typing import Any
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import launch, state_now
-from flinkglue.lifecycle.models import JobSpec, Outcome
+from flinkglue.lifecycle.models import JobSpec, JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named, newest_savepoint
+from flinkglue.lifecycle.retained import in_words, left_behind, left_behind_of
 from flinkglue.lifecycle.transaction import Transaction
 
 
@@ -24,7 +25,7 @@ def start(tx: Transaction) -> Outcome:
 
 def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
     spec = spec_of(plan["spec"])
-    failure = launch(tx, "new", spec, plan["restore_from"])
+    failure = launch(tx, "new", spec, plan["restore_from"], left_behind_of(plan.get("left_behind")))
     if not failure:
         tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
     return tx.outcome(
@@ -35,7 +36,7 @@ def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
 
 
 def _plan_new(tx: Transaction) -> dict[str, Any]:
-    _check_nothing_runs(tx)
+    ended = _ended_job(tx)
     spec, path = _asked_spec(tx), tx.request.savepoint_path
     check_named(tx)
     record = tx.record()
@@ -46,11 +47,11 @@ def _plan_new(tx: Transaction) -> dict[str, Any]:
             "START goes on from it. DELETE forgets the job, so that NEW may start it clean.",
         )
     tx.backend.check_jar(spec)
-    return _plan(tx, spec, path)
+    return _plan(tx, spec, path, ended)
 
 
 def _plan_start(tx: Transaction) -> dict[str, Any]:
-    _check_nothing_runs(tx)
+    ended = _ended_job(tx)
     spec = _asked_spec(tx)
     check_named(tx)
     path = tx.request.savepoint_path or newest_savepoint(tx)
@@ -61,14 +62,21 @@ def _plan_start(tx: Transaction) -> dict[str, Any]:
             "retained checkpoint.",
         )
     tx.backend.check_jar(spec)
-    return _plan(tx, spec, path)
+    return _plan(tx, spec, path, ended)
 
 
-def _plan(tx: Transaction, spec: JobSpec, restore_from: str | None) -> dict[str, Any]:
+def _plan(
+    tx: Transaction, spec: JobSpec, restore_from: str | None, ended: JobView | None
+) -> dict[str, Any]:
+    job_id = ended.job_id if ended else tx.record().job_id
+    left = left_behind(tx, job_id, ended, restore_from)
+    if left:
+        tx.say(f"it goes on from {restore_from}: {in_words(tx, left)}")
     return {
         "spec": spec_document(spec),
         "restore_from": restore_from,
         "previous_job_id": tx.record().job_id,
+        "left_behind": vars(left) if left else None,
     }
 
 
@@ -79,10 +87,12 @@ def _asked_spec(tx: Transaction) -> JobSpec:
     return spec
 
 
-def _check_nothing_runs(tx: Transaction) -> None:
+def _ended_job(tx: Transaction) -> JobView | None:
+    """The job of this name, which does not run; None when the service knows none."""
     view = tx.current_job()
     if view is not None and not view.is_terminal:
         raise tx.refuse(
             f"job {view.job_id} has this name and is {view.in_words()}",
             "UPDATE, STATELESS_UPDATE or LAST_STATE_UPDATE replaces it; STOP or CANCEL ends it.",
         )
+    return view

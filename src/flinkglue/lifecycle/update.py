@@ -15,7 +15,7 @@ from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named
-from flinkglue.lifecycle.retained import Retained, newest_retained
+from flinkglue.lifecycle.retained import Retained, left_behind, left_behind_of, newest_retained
 from flinkglue.lifecycle.stop import before_savepoint, stopped
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.lifecycle.way_back import way_back
@@ -44,8 +44,9 @@ def last_state_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job from the newest retained checkpoint."""
     plan = tx.once("plan", lambda: _plan_last_state(tx))
     kept = _ended_with(tx, plan)
-    path = plan["savepoint_path"] or kept
-    return _replace(tx, plan, restore_from=path, return_to=kept or path)
+    named = plan["savepoint_path"]
+    left = tx.once("left_behind", lambda: _left_behind(tx, plan["job_id"], named))
+    return _replace(tx, plan, restore_from=named or kept, return_to=kept or named, left=left)
 
 
 def re_launch(tx: Transaction) -> Outcome:
@@ -53,19 +54,35 @@ def re_launch(tx: Transaction) -> Outcome:
     return last_state_update(tx)
 
 
+def _left_behind(tx: Transaction, job_id: str, named: str | None) -> dict[str, Any] | None:
+    if named is None or not job_id:
+        return None
+    left = left_behind(tx, job_id, tx.backend.view(job_id), named)
+    return vars(left) if left else None
+
+
 def _replace(
-    tx: Transaction, plan: dict[str, Any], *, restore_from: str | None, return_to: str | None
+    tx: Transaction,
+    plan: dict[str, Any],
+    *,
+    restore_from: str | None,
+    return_to: str | None,
+    left: dict[str, Any] | None = None,
 ) -> Outcome:
     new_spec = spec_of(plan["spec"])
-    failure = launch(tx, "new", new_spec, restore_from)
+    failure = launch(tx, "new", new_spec, restore_from, left_behind_of(left))
     if failure:
-        return _roll_back(tx, plan, failure, return_to)
+        return _roll_back(tx, plan, failure, return_to, left if return_to == restore_from else None)
     tx.backend.keep_jars(tx.job_name, frozenset({new_spec.jar.sha256}))
     return _ended(tx, plan, "new", savepoint_path=restore_from)
 
 
 def _roll_back(
-    tx: Transaction, plan: dict[str, Any], new_failure: str, return_to: str | None
+    tx: Transaction,
+    plan: dict[str, Any],
+    new_failure: str,
+    return_to: str | None,
+    left: dict[str, Any] | None = None,
 ) -> Outcome:
     end_launched(tx, "new")
     story = f"the new job did not come to run: {new_failure}"
@@ -77,7 +94,7 @@ def _roll_back(
         failure = f"{story}. No job runs now: there is {what} to return to{kept}"
         return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
     old_spec = spec_of(plan["old_spec"])
-    old_failure = launch(tx, "rollback", old_spec, return_to)
+    old_failure = launch(tx, "rollback", old_spec, return_to, left_behind_of(left))
     if old_failure:
         failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
         return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to)
