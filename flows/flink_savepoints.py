@@ -53,7 +53,8 @@ def flink_savepoints(
 
     Raises:
         InvalidInput: A parameter was refused before any call.
-        JobFailed: At least one job could not be done; tells each.
+        JobFailed: At least one job could not be done, or none of its old savepoints could be
+            disposed of; tells each.
     """
     most_age_seconds = most_age_days * 86400 if most_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
@@ -66,8 +67,8 @@ def flink_savepoints(
     ]
     show_report(reports)
     forget_old_intents(chosen, REMEMBER_DAYS)
-    if failed := [report for report in reports if report.failure]:
-        told = "; ".join(f"{report.job_name}: {report.failure}" for report in failed)
+    if failed := [report for report in reports if not report.is_well]:
+        told = "; ".join(f"{report.job_name}: {report.trouble}" for report in failed)
         raise JobFailed(f"{len(failed)} of {len(reports)} jobs could not be done: {told}")
     return {report.job_name: report.summary() for report in reports}
 

@@ -32,15 +32,29 @@ class JobReport:
         disposed = self.disposals.disposed if self.disposals else ()
         return {"savepoint": self.path, "disposed": [gone.path for gone in disposed]}
 
+    @property
+    def is_well(self) -> bool:
+        """Whether it was done, and its limits let something go if there was anything to let go."""
+        disposals = self.disposals or Disposals()
+        is_stuck = bool(disposals.failed or disposals.skipped) and not disposals.disposed
+        return not (self.failure or is_stuck)
+
+    @property
+    def trouble(self) -> str:
+        """What could not be done, in words; empty: everything was."""
+        disposals = self.disposals or Disposals()
+        kept = [f"{kept.path}: {reason}" for kept, reason in disposals.failed]
+        why = disposals.skipped or "; ".join(kept)
+        return self.failure or (f"not disposed of: {why}" if why else "")
+
     def row(self) -> dict[str, Any]:
         """As a row of a table."""
         disposals = self.disposals or Disposals()
-        failed = "; ".join(f"{kept.path}: {reason}" for kept, reason in disposals.failed)
         return {
             "job": self.job_name,
             "new savepoint": self.path or "-",
             "disposed of": "\n".join(gone.path for gone in disposals.disposed) or "-",
-            "trouble": self.failure or failed or disposals.skipped or "-",
+            "trouble": self.trouble or "-",
         }
 
 

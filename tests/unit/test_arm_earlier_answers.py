@@ -53,6 +53,19 @@ def test_a_process_that_goes_on_knows_what_the_row_said_before(
     assert outcome.savepoint_path == failed_before.arm.rows[0]["lastSavePoint"]
 
 
+@pytest.mark.parametrize("verb", ["stop_with_savepoint", "savepoint"])
+def test_so_does_one_whose_plan_was_written_without_what_the_row_said(
+    failed_before: World, verb: str
+) -> None:
+    """By an earlier release: the row may show yesterday's failure, so it looks for its own."""
+    failed_before.arm.rows[0]["action"] = "STOP" if verb == "stop_with_savepoint" else "SAVEPOINT"
+    backend = failed_before.arm.backend(failed_before.clock)
+    request = SavepointRequest(failed_before.job_id(), "t", mark="", asked_before=True)
+    path = getattr(backend, verb)(request)
+    assert path == failed_before.arm.rows[0]["lastSavePoint"]
+    assert len(failed_before.actions_asked()) == 1
+
+
 def test_a_failure_in_the_same_words_is_believed_when_the_list_cannot_lag_any_more(
     failed_before: World,
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from flinkglue.azure.job_rows import row_of
 from flinkglue.azure.models import ArmFlinkJob
-from flinkglue.errors import Conflict
+from flinkglue.errors import Conflict, DeadlineExceeded
 from flinkglue.lifecycle.backend import Launch
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
@@ -126,3 +126,41 @@ def test_a_list_of_savepoints_whose_operation_fails_is_told() -> None:
     world = running_world()
     world.arm.fails_operations = True
     assert "no capacity" in "".join(world.act(Action.LIST_SAVEPOINT).story)
+
+
+class TestALaunchThatArmNeverFinishes:
+    """Its row stays in progress and names no job."""
+
+    def test_cancel_ends_it_so_that_its_name_is_free(self) -> None:
+        world = World()
+        world.arm.rows.append(dict(ROW))
+        world.act(Action.CANCEL).raise_for_failure()
+        assert world.actions_asked() == ["CANCEL"]
+        assert world.arm.asked[0]["runId"] == "job-of-somebody"
+        world.act(Action.NEW, spec=spec()).raise_for_failure()
+
+    def test_but_not_while_it_may_only_be_slow(self) -> None:
+        """It is given as long as the list may lag, and then it has its job, which is cancelled."""
+        world = World()
+        row = dict(ROW)
+        world.arm.rows.append(row)
+        began, slept = world.clock.monotonic(), world.clock.sleep
+
+        def sleep(seconds: float) -> None:
+            slept(seconds)
+            if world.clock.monotonic() - began > 50 and "jobId" not in row:
+                assert world.actions_asked() == []
+                row.update(jobId="c" * 32, status="RUNNING", actionResult="SUCCESS")
+
+        world.clock.sleep = sleep  # type: ignore[method-assign]
+        world.act(Action.CANCEL).raise_for_failure()
+        assert world.actions_asked() == ["CANCEL"]
+        assert world.clock.monotonic() - began < 60
+
+    def test_and_arms_own_update_of_a_job_is_left_alone(self) -> None:
+        """It takes a savepoint first, for as long as that takes."""
+        world = running_world()
+        world.arm.rows[0].update(action="UPDATE", actionResult="IN_PROGRESS")
+        with pytest.raises(DeadlineExceeded):
+            world.arm.backend(world.clock).cancel(world.job_id())
+        assert world.actions_asked() == []

@@ -11,6 +11,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.records import JobRecord
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
+from tasks.flink_savepoint_page import JobReport
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
 
@@ -73,6 +74,43 @@ def test_what_a_run_chose_meanwhile_stays(world: World, job_name: str) -> None:
     assert all(savepoint.is_whole for savepoint in world.journal.savepoints(JOB_NAME))
     if job_name != JOB_NAME:
         assert [gone.path for gone in done.disposed] == [middle]
+
+
+ACTS_ON_WHAT_RUNS = (Action.SAVEPOINT, Action.STOP, Action.CANCEL, Action.DELETE)
+
+
+@pytest.mark.parametrize("action", ACTS_ON_WHAT_RUNS)
+def test_a_command_that_died_before_its_plan_keeps_no_other_job_from_its_retention(
+    world: World, action: Action
+) -> None:
+    """It starts from nothing, whatever it would have decided."""
+    oldest, middle, _ = savepoints(world)
+    world.journal.begin("died", action, "a copy")
+    assert set(disposed(world)) == {oldest, middle}
+
+
+@pytest.mark.parametrize("is_begun_before", [True, False])
+def test_a_run_that_could_dispose_of_nothing_is_not_well(
+    world: World, is_begun_before: bool
+) -> None:
+    """One that may start from anything died before its plan, on this job or on another."""
+    oldest, middle, _ = savepoints(world)
+    world.journal.begin("died", Action.START, JOB_NAME if is_begun_before else "a copy")
+    report = JobReport(JOB_NAME, "file:/new", dispose(world))
+    assert not report.is_well
+    assert ("died" if is_begun_before else "START of a copy may start from it") in report.trouble
+    assert {oldest, middle} <= world.jobmanager.stored.keys()
+
+
+def test_a_run_that_disposed_of_some_is_well_and_tells_of_the_others(world: World) -> None:
+    oldest, middle, _ = savepoints(world)
+    entry = world.journal.begin("other", Action.START, "a copy")
+    world.journal.note(entry, story=(), facts={"plan": {"restore_from": oldest}})
+    report = JobReport(JOB_NAME, "file:/new", dispose(world))
+    assert report.is_well
+    assert report.row()["disposed of"] == middle
+    assert oldest in report.row()["trouble"]
+    assert JobReport(JOB_NAME, "file:/new").row()["trouble"] == "-"
 
 
 def test_what_is_being_disposed_of_is_not_started_from(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flinkglue.azure.job_rows import has_failed, is_in_progress, savepoint_of
+from flinkglue.azure.job_rows import has_failed, is_in_progress, is_launching, savepoint_of
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.azure.row_mark import RowMark
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
@@ -62,6 +62,7 @@ class Asking:
         self._action = action
         self._send = send
         self._lag_seconds = lag_seconds
+        self._is_marked = request is None or bool(request.mark)
         self._before = RowMark.read(request.mark if request else "")
         self._earlier = set(self._before.paths)
         if request and request.earlier_path:
@@ -69,6 +70,8 @@ class Asking:
         self._is_doubtful = request is not None and request.asked_before
         self._asked_at = 0.0 if self._is_doubtful else None
         self._was_in_progress = False
+        self._launching: RowMark | None = None
+        self._launching_since = 0.0
 
     @property
     def was_asked(self) -> bool:
@@ -101,24 +104,40 @@ class Asking:
         row = seen.row
         if row is None or not (self.was_asked and self._is_shown(row) and has_failed(row)):
             return False
-        if not RowMark.of(row).says_the_same(self._before) or self._was_in_progress:
+        if self._was_in_progress:
             return True
-        # The same words once more: an earlier answer, as long as the list may lag.
+        if self._is_marked and not RowMark.of(row).says_the_same(self._before):
+            return True
+        # The same words once more, or nobody wrote down what they were: an earlier answer, as long
+        # as the list may lag.
         return not self._is_doubtful and not self.may_show(taken)
 
     def _is_shown(self, row: ArmFlinkJob | None) -> bool:
         return row is not None and (row.action or "").upper() == self._action.value
 
     def ask(self, seen: Seen, taken: float) -> None:
-        """Ask, unless it was asked or something is under way."""
-        if seen.is_busy or seen.row is None:
+        """Ask, unless it was asked or something is under way that will end by itself."""
+        if seen.row is None or (seen.is_busy and not self._ends_launch(seen.row, taken)):
             return
         if self.was_asked and (self.may_show(taken) or not self._is_doubtful):
             return
-        self._before = RowMark.of(seen.row)
+        self._before, self._is_marked = RowMark.of(seen.row), True
         self._earlier |= {plain(path) for path in seen.savepoints}
         self._asked_at, self._is_doubtful = taken, False
         try:
             self._send(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))
         except InDoubt:
             self._is_doubtful = True
+
+    def _ends_launch(self, row: ArmFlinkJob, taken: float) -> bool:
+        """Whether this is the end of a launch that has not moved for as long as the list may lag.
+
+        ARM may never finish one, and its name is taken as long as it shows. A row that names a job
+        is left alone: ARM's own update of it is in progress.
+        """
+        is_hanging = is_launching(row) and row.job_id is None
+        if self._action is not FlinkJobAction.CANCEL or not is_hanging:
+            return False
+        if self._launching != RowMark.of(row):
+            self._launching, self._launching_since = RowMark.of(row), taken
+        return taken >= self._launching_since + self._lag_seconds

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, StoredSavepoints
 from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.models import Action, Outcome, Savepoint
+from flinkglue.lifecycle.models import LAUNCHING, Action, Outcome, Savepoint
 from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.retention import Retention, disposable
 from flinkglue.lifecycle.state_paths import is_below, is_same_path, plain
@@ -131,6 +131,6 @@ def _check_unused(savepoint: Savepoint, journal: Journal) -> None:
 def _may_use(entry: Entry, path: str) -> bool:
     plan = entry.facts.get("plan")
     if plan is None:
-        return True  # it has not chosen yet
+        return entry.action in LAUNCHING  # it has not chosen yet
     chosen = (*plan.values(), *entry.facts.values())
     return any(isinstance(value, str) and is_same_path(value, path) for value in chosen)
