@@ -23,7 +23,7 @@ _LEFT_OUT = [
     "Glue: one region; requests signed for another one are refused.",
     "Glue: scripts run as plain Python; Spark, Scala and Ray jobs take time without running.",
     "Glue: auto scaling takes the maximum number of workers at once.",
-    "Glue: G.4X and G.8X workers are there in every region, and as many as one likes.",
+    "Glue: all types of worker are there in every region, and as many as one likes.",
     "Glue: job bookmarks, usage profiles, triggers and workflows start no runs.",
     "Glue: no rate limits of its own; use a throttle fault.",
     "Glue: NAT gateways, endpoints and security group rules are not checked.",

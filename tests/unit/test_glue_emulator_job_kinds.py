@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from localcloud.aws.glue.capacity import DPU_PER_WORKER
 from localcloud.aws.glue.errors import GlueError
 from localcloud.aws.glue.job_kinds import COMMANDS, GLUE_VERSIONS, WORKERS
-from localcloud.aws.glue.validation import glue_model
+from localcloud.aws.glue.validation import checked_input, glue_model
 from tests.unit.test_glue_emulator_runs import WHOLE, Glue
 
 
@@ -35,6 +36,10 @@ ACCEPTED = [
     job("glueetl", "5.0", **workers("G.8X"), Timeout=10_080),
     job("gluestreaming", "4.0", **workers("G.025X")),
     job("gluestreaming", "4.0", **workers("G.4X")),
+    job("glueetl", "5.0", **workers("G.12X")),
+    job("glueetl", "5.0", **workers("G.16X")),
+    job("glueetl", "5.0", **workers("R.1X")),
+    job("glueetl", "5.1", **workers("R.8X")),
     job("glueray", "4.0", **workers("Z.2X")),
     job("pythonshell", "3.0", MaxCapacity=0.0625),
     job("pythonshell", "1.0", MaxCapacity=1.0),
@@ -54,6 +59,7 @@ REFUSED = [
     (job("glueetl", "2.0", **workers("G.4X")), "G.4X is not supported for Glue Version 2.0"),
     (job("glueetl", "4.0", **workers("Standard")), "Standard is not supported for Glue Version"),
     (job("glueray", "4.0", **workers("G.1X")), "G.1X is not supported for Job Command glueray"),
+    (job("glueray", "4.0", **workers("R.2X")), "R.2X is not supported for Job Command glueray"),
     (job("glueray", "4.0", MaxCapacity=2.0), "Max Capacity is not supported"),
     (job("glueetl", "2.0", MaxCapacity=20.0), "Max Capacity is not supported"),
     (job("glueetl", "1.0", MaxCapacity=1.0), "whole number from 2 to 100"),
@@ -64,13 +70,21 @@ REFUSED = [
 
 
 def test_every_worker_type_and_command_has_a_rule() -> None:
-    assert set(WORKERS) == set(glue_model().shape_for("WorkerType").enum)
+    assert set(WORKERS) >= set(glue_model().shape_for("WorkerType").enum)
+    assert set(DPU_PER_WORKER) == set(WORKERS)
     told = glue_model().shape_for("JobCommand").members["Name"].documentation
     assert all(f"<code>{command}</code>" in told for command in COMMANDS)
 
 
+def test_a_type_of_worker_that_is_not_documented_is_refused() -> None:
+    with pytest.raises(GlueError, match=r"enum value set: .*G\.8X, G\.12X") as refused:
+        checked_input("CreateJob", {"Name": "job", **job("glueetl", "5.1", **workers("G.3X"))})
+    assert refused.value.code == "ValidationException"
+
+
 @pytest.mark.parametrize("definition", ACCEPTED)
 def test_what_the_documents_allow_is_taken(glue: Glue, definition: dict[str, Any]) -> None:
+    assert checked_input("CreateJob", {"Name": "job", **definition})
     glue.jobs.create({"Name": "job", **definition})
     glue.jobs.update({"JobName": "job", "JobUpdate": definition})
     assert glue.start()

@@ -44,7 +44,11 @@ def test_unknown_members_and_nulls_are_dropped_at_every_depth() -> None:
         ("GetJob", {"JobName": "a\x00b"}, "regular expression pattern"),
         ("GetJobRuns", {"JobName": "j", "MaxResults": 0}, "greater than or equal to 1"),
         ("GetJobRuns", {"JobName": "j", "MaxResults": 201}, "less than or equal to 200"),
-        ("StartJobRun", {"JobName": "j", "WorkerType": "G.3X"}, "enum value set: [Standard, G.1X"),
+        (
+            "StartJobRun",
+            {"JobName": "j", "WorkerType": "G.3X"},
+            "enum value set: [Standard, G.025X, G.1X",
+        ),
         ("BatchStopJobRun", {"JobName": "j", "JobRunIds": []}, "'jobRunIds'"),
         ("BatchStopJobRun", {"JobName": "j", "JobRunIds": [""]}, "'jobRunIds.1.member'"),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import botocore.session
 import pytest
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.demand import demand_of
 from flinkglue.glue.run_limits import WORKERS
-from flinkglue.glue.run_options import RunOptions, WorkerType
+from flinkglue.glue.run_options import RunOptions
 
 EVERYTHING: dict[str, Any] = {
     "worker_type": "G.2X",
@@ -34,10 +34,19 @@ def test_every_option_of_start_job_run_can_be_set() -> None:
     assert set(given) <= taken
 
 
-def test_worker_types_are_those_of_the_service_model() -> None:
+@pytest.mark.parametrize("worker_type", ["G.12X", "G.16X", "R.1X", "R.2X", "R.4X", "R.8X"])
+def test_worker_types_that_glue_documents_beside_its_service_model_are_taken(
+    worker_type: str,
+) -> None:
+    given = RunOptions(**on(worker_type, execution_class="FLEX"))  # Glue knows whether it may
+    assert given.over(SPARK)["WorkerType"] == worker_type
+
+
+def test_worker_types_of_the_service_model_are_taken_and_those_of_the_table_are_in_it() -> None:
     model = botocore.session.get_session().get_service_model("glue")
     shape = model.operation_model("StartJobRun").input_shape.members["WorkerType"]
-    assert set(get_args(WorkerType)) == set(shape.enum)
+    assert all(RunOptions(**on(each)).worker_type == each for each in shape.enum)
+    assert set(WORKERS) <= set(shape.enum)
 
 
 def test_nothing_is_sent_that_was_not_set() -> None:
@@ -51,7 +60,9 @@ def test_nothing_is_sent_that_was_not_set() -> None:
         ({"number_of_workers": 2}, "worker_type, number_of_workers: give both or neither"),
         ({**EVERYTHING, "max_capacity": 2}, "max_capacity: only without worker_type"),
         ({**EVERYTHING, "worker_type": "G.8X"}, "with FLEX one of G.1X, G.2X"),
-        ({"worker_type": "G.3X", "number_of_workers": 2}, "worker_type"),
+        ({"worker_type": "large", "number_of_workers": 2}, "worker_type"),
+        ({"worker_type": "G.1X;", "number_of_workers": 2}, "worker_type"),
+        ({"worker_type": "g.1x", "number_of_workers": 2}, "worker_type"),
         ({"timeout_minutes": 0}, "timeout_minutes"),
         ({"timeout_minutes": 10081}, "timeout_minutes"),
         ({"worker_type": "G.1X", "number_of_workers": 1}, "number_of_workers"),
@@ -108,7 +119,11 @@ FLEX = {"execution_class": "FLEX"}
         ({"max_capacity": 1}, OLD, "run_options.max_capacity.*from 2 to 100"),
         ({"max_capacity": 2.5}, OLD, "run_options.max_capacity.*a whole number"),
         (on("G.1X"), PYTHON_SHELL, "run_options.worker_type.*Python shell job has no workers"),
-        (on("Z.2X"), SPARK, r"worker_type.*G.1X, G.2X, G.4X, G.8X \(Z.2X is for Ray jobs\)"),
+        (
+            on("Z.2X"),
+            SPARK,
+            r"worker_type.*G.1X, G.2X, G.4X, G.8X or a newer type \(Z.2X is for Ray jobs\)",
+        ),
         (on("G.025X"), SPARK, "worker_type.*for Spark streaming jobs of Glue 3.0 or newer"),
         (on("Standard"), SPARK, "worker_type.*for Spark and Spark streaming jobs older than"),
         (on("G.4X"), job("glueetl", "2.0"), "worker_type.*Standard, G.1X, G.2X"),
@@ -163,7 +178,3 @@ def test_what_is_not_known_of_a_job_is_left_to_glue(newer: dict[str, Any]) -> No
     """A newer command, version or type of worker is no reason to refuse a run."""
     assert RunOptions(execution_class="FLEX").over(newer)["ExecutionClass"] == "FLEX"
     assert RunOptions(**on("G.2X")).over(newer)["NumberOfWorkers"] == 3
-
-
-def test_every_worker_type_is_in_the_table() -> None:
-    assert set(WORKERS) == set(get_args(WorkerType))

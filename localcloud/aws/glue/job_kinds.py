@@ -1,8 +1,10 @@
 """What each kind of job may have, by its command and Glue version.
 
-https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html tells the rules. Where the words
-of a refusal are publicly known they are used: those about workers of a Python shell job, about a
-worker type and a Glue version, and about a Glue version.
+https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html tells the rules, and
+https://docs.aws.amazon.com/glue/latest/dg/worker-types.html the types of worker that it leaves out,
+which Spark jobs of every version take here. Where the words of a refusal are publicly known they
+are used: those about workers of a Python shell job, about a worker type and a Glue version, and
+about a Glue version.
 """
 
 from __future__ import annotations
@@ -37,6 +39,12 @@ WORKERS = {
     "G.2X": Workers(SPARK),
     "G.4X": Workers(SPARK, first_major=3),
     "G.8X": Workers(SPARK, first_major=3),
+    "G.12X": Workers(SPARK),
+    "G.16X": Workers(SPARK),
+    "R.1X": Workers(SPARK),
+    "R.2X": Workers(SPARK),
+    "R.4X": Workers(SPARK),
+    "R.8X": Workers(SPARK),
     "Z.2X": Workers(("glueray",)),
 }
 

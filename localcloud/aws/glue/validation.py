@@ -11,6 +11,7 @@ import botocore.session
 from botocore.model import ServiceModel, Shape
 
 from localcloud.aws.glue.errors import GlueError
+from localcloud.aws.glue.job_kinds import WORKERS
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
@@ -98,7 +99,8 @@ def _own_violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield _violation(value, path, f"Member must have {what} greater than or equal to {least}")
     if most is not None and size > most:
         yield _violation(value, path, f"Member must have {what} less than or equal to {most}")
-    allowed = getattr(shape, "enum", None)
+    # Glue documents more types of worker than its model lists.
+    allowed = WORKERS if shape.name == "WorkerType" else getattr(shape, "enum", None)
     if allowed and value not in allowed:
         wanted = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
         yield _violation(value, path, wanted)

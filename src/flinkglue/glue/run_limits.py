@@ -93,7 +93,9 @@ def _check_workers(worker_type: str, command: str, major: int | None) -> None:
     if kind is None or kind.takes(command, major):
         return
     fitting = [name for name, kind in WORKERS.items() if kind.takes(command, major)]
-    allowed = ", ".join(fitting) or "nothing: a Python shell job has no workers; set max_capacity"
+    allowed = "nothing: a Python shell job has no workers; set max_capacity"
+    if fitting:
+        allowed = f"{', '.join(fitting)} or a newer type"
     raise InvalidInput(
         "run_options.worker_type", worker_type, f"{allowed} ({worker_type} is for {kind})"
     )

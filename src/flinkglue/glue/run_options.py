@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.run_limits import FLEX_WORKERS, check_run
+from flinkglue.glue.run_limits import FLEX_WORKERS, WORKERS, check_run
 
-WorkerType = Literal["Standard", "G.025X", "G.1X", "G.2X", "G.4X", "G.8X", "Z.2X"]
+# Glue documents more types than its service model lists, and adds to them.
+WorkerType = Annotated[str, Field(pattern=r"^(Standard|[GRZ]\.[0-9]+X)$")]
 
 
 class RunOptions(BaseModel):
@@ -23,7 +24,9 @@ class RunOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     worker_type: WorkerType | None = Field(
-        default=None, title="Worker type", description="Takes a number of workers, too."
+        default=None,
+        title="Worker type",
+        description="For example G.1X, G.16X or R.2X. Takes a number of workers, too.",
     )
     number_of_workers: Annotated[int, Field(ge=2)] | None = Field(
         default=None, title="Number of workers", description="Takes a worker type, too."
@@ -69,7 +72,7 @@ class RunOptions(BaseModel):
         if self.max_capacity is not None and self.worker_type is not None:
             raise ValueError("max_capacity: only without worker_type and number_of_workers")
         is_flex = self.execution_class == "FLEX"
-        if is_flex and self.worker_type and self.worker_type not in FLEX_WORKERS:
+        if is_flex and self.worker_type in WORKERS and self.worker_type not in FLEX_WORKERS:
             raise ValueError(f"worker_type: with FLEX one of {', '.join(FLEX_WORKERS)}")
         return self
 
