@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.lifecycle.models import JobView
 
-# Flink's metrics tell of a restart before its list of exceptions does, which is kept for 3 seconds.
-_CAUSE_WITHIN_SECONDS = 5.0
+# Flink's metrics tell of a restart before its list of exceptions does, which is cached for 3 seconds,
+# and longer where it is busy.
+_CAUSE_WITHIN_SECONDS = 15.0
 
 
 class NotReady(JobFailed):
