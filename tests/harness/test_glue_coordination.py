@@ -109,19 +109,19 @@ def test_the_lock_of_a_killed_holder_is_free_when_its_lease_runs_out(
             pytest.fail("two hold the lock")
         holder.send_signal(signal.SIGKILL)
         killed_at = time.monotonic()
-        with VariableLocks(records, wait_seconds=30).hold(name) as lock:
+        with VariableLocks(records, wait_seconds=60).hold(name) as lock:
             lock.check()
-        assert time.monotonic() - killed_at < 10
+        assert time.monotonic() - killed_at < 25, "less than the lease of those who wait"
 
 
 def test_a_holder_that_lives_keeps_the_lock_however_long_it_takes(
     records: ServerRecords, name: str
 ) -> None:
-    with other_process("hold", name, 1.5) as holder:
+    with other_process("hold", name, 5) as holder:
         assert says(holder) == "held"
         with (
-            pytest.raises(ServiceUnavailable, match="within 5 s"),
-            VariableLocks(records, wait_seconds=5).hold(name),
+            pytest.raises(ServiceUnavailable, match="within 8 s"),
+            VariableLocks(records, wait_seconds=8).hold(name),
         ):
             pytest.fail("two hold the lock")
         assert still_holds(holder) == "held"
@@ -159,9 +159,9 @@ def over(transport: httpx.BaseTransport) -> Iterator[ServerRecords]:
 def test_a_holder_that_cannot_reach_the_server_stops_before_others_may_start(
     prefect_server: None, name: str
 ) -> None:
-    with over(NoRenewals()) as cut_off, VariableLocks(cut_off, lease_seconds=2).hold(name) as lock:
+    with over(NoRenewals()) as cut_off, VariableLocks(cut_off, lease_seconds=6).hold(name) as lock:
         lock.check()
-        time.sleep(1.7)
+        time.sleep(5.2)
         with pytest.raises(ServiceUnavailable, match="the lease ran out"):
             lock.check()
 
@@ -279,11 +279,11 @@ def test_a_run_has_one_promise_the_last(book: VariableReservations) -> None:
 def test_a_promise_that_nobody_renews_ends_by_itself(
     book: VariableReservations, records: ServerRecords
 ) -> None:
-    book = VariableReservations(records, VariableLocks(records), reserved_for_seconds=2)
+    book = VariableReservations(records, VariableLocks(records), reserved_for_seconds=6)
     for key in ("kept", "left"):
         book.reserve(reservation(key))
     for _ in range(4):
-        time.sleep(1)
+        time.sleep(2)
         book.renew("kept")
     assert [each.run_key for each in book.live()] == ["kept"]
     book.renew("left")
@@ -293,13 +293,13 @@ def test_a_promise_that_nobody_renews_ends_by_itself(
 
 def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -> None:
     cool_down = CoolDown("connection-a", "subnet-of-cool-down", "Could not find subnet for AZ")
-    VariableCoolDowns(records, cool_down_seconds=1).start(cool_down)
+    VariableCoolDowns(records, cool_down_seconds=5).start(cool_down)
     assert cool_down in VariableCoolDowns(records).live()
     VariableCoolDowns(records, cool_down_seconds=1).start(replace(cool_down, evidence="again"))
-    time.sleep(3)
-    assert not {"again", cool_down.evidence} & {
-        c.evidence for c in VariableCoolDowns(records).live()
-    }
+    give_up_at = time.monotonic() + 60
+    while {"again", cool_down.evidence} & {c.evidence for c in VariableCoolDowns(records).live()}:
+        assert time.monotonic() < give_up_at, "it never ends"
+        time.sleep(0.5)
     [recent] = [
         c for c in VariableCoolDowns(records).recent() if c.subnet_id == "subnet-of-cool-down"
     ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.lifecycle.models import JobView
 
-# Flink's metrics tell of a restart before its list of exceptions does, which is cached for 3 seconds,
-# and longer where it is busy.
+# The metrics tell of a restart before the list of exceptions does: that is cached for 3 seconds,
+# and for longer where it is busy.
 _CAUSE_WITHIN_SECONDS = 15.0
 
 
