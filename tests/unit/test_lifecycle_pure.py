@@ -178,7 +178,7 @@ class TestReadiness:
         with pytest.raises(NotReady, match=r"crash loop.*Boom"):
             gate.passes(replace(crashed, exception="Boom"), 4)
         with pytest.raises(NotReady, match="crash loop"):
-            gate.passes(crashed, 5)
+            gate.passes(crashed, 15)
 
     @pytest.mark.parametrize(
         ("view", "cause"),
