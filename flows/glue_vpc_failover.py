@@ -160,8 +160,9 @@ def glue_vpc_failover(
             fail: do not run. While not even two addresses are free in any subnet, use_best waits
             as well; after the wait the flow run fails. Empty: use_best for random and capacity, as
             published, else wait.
-        wait_for_addresses_minutes: How long to wait for them. Addresses of runs that ended come
-            back after one or two minutes.
+        wait_for_addresses_minutes: How long to wait for them, within deadline_minutes. Addresses of
+            runs that ended come back after one or two minutes, so it begins anew after a wait for
+            the job to have a slot.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
             Empty: 2, which are promised to the run; random and capacity, as published, do not ask
             whether a subnet has room for them.
@@ -178,8 +179,8 @@ def glue_vpc_failover(
         retry_every_failure: Repeat also what another run would not help, such as a broken script,
             and always pause before it, as published.
         deadline_minutes: The longest to wait for one run: for addresses, for the job to have a slot
-            for it, and for its end. A run that was started is left alone then. After Retry it
-            counts anew.
+            for it, and for its end. A run that was started is left alone then, and one that was
+            not is not started any more. It counts anew for each attempt, and after Retry.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
         price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an

@@ -45,8 +45,8 @@ class RunsOnTheWire:
         once = Config(retries={"total_max_attempts": 1}, max_pool_connections=1)
         glue = SESSION.client("glue", config=once)
         glue.meta.events.register("before-send.glue", self._send)
-        ec2, logs = SESSION.client("ec2"), SESSION.client("logs")
-        self.client = GlueClient(glue, glue, ec2, logs)
+        self.ec2, logs = SESSION.client("ec2"), SESSION.client("logs")
+        self.client = GlueClient(glue, glue, self.ec2, logs)
 
     def start(
         self, job_name: str, *, at: float = 0.0, arguments: dict[str, str] | None = None

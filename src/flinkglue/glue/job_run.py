@@ -9,6 +9,7 @@ from flinkglue.clock import Pace, SystemClock, WakeableClock
 from flinkglue.errors import (
     CallFailed,
     Conflict,
+    DeadlineExceeded,
     InDoubt,
     NotFound,
     ServiceUnavailable,
@@ -70,7 +71,8 @@ def run_job(
             request is safe: it looks for the run first.
         OrderStale: Nothing was started, and the order has to be chosen anew; after a NoSlot when
             there is a slot again.
-        DeadlineExceeded: The run did not end in time; it is left running.
+        DeadlineExceeded: The run did not end in time; it is left running. Or it could not be
+            started in time, and there is none.
     """
     clock = clock or SystemClock()
     coordination = coordination or coordination_in_process()
@@ -104,6 +106,10 @@ def run_job(
             if not isinstance(error, InDoubt):  # then there may be a run that needs the order
                 order.end()
         attempt = _refused(request, ranking, error)
+    except DeadlineExceeded:  # before anything was started
+        promise.end()
+        order.end()
+        raise
     else:
         run = started.run
         if started.adopted:

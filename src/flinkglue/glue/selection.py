@@ -24,6 +24,7 @@ from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.shortage import NO_ROOM_ADVICE, Decision, ShortagePolicy
 from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs, slots_of
+from flinkglue.glue.start_deadline import StartDeadline
 from flinkglue.glue.strategies import AskedOnce
 from flinkglue.glue.zone_counts import running_by_connection
 
@@ -98,9 +99,10 @@ def select(
             lock over the promises was not to be had.
         JobFailed: Nothing fits, and the person chose not to run then.
         NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
+        DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is promised.
     """
     clock = clock or SystemClock()
-    started_at = clock.monotonic()
+    started_at, deadline = clock.monotonic(), StartDeadline(request, clock)
     candidates, runs, live_runs = _first_reading(client, wanted, request, log)
     for warning in warnings_about(wanted.options.over(candidates.job)):
         log.warning("%s", warning)
@@ -140,8 +142,10 @@ def select(
                     return ranking
         if decision is Decision.FAIL:
             raise JobFailed(f"{_no_room(ranking, wanted)}. What to do: {NO_ROOM_ADVICE}")
-        log.info("%s; looking again in %.0f s", _no_room(ranking, wanted), pause)
-        clock.sleep(pause)
+        no_room = _no_room(ranking, wanted)
+        log.info("%s; looking again in %.0f s", no_room, pause)
+        clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
+        deadline.check(no_room)
         looks_first = has_waited = True
         runs = list_runs(client, request)
     raise AssertionError("pauses never end")

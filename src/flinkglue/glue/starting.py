@@ -32,6 +32,7 @@ from flinkglue.glue.models import (
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
 from flinkglue.glue.slots import NoSlot, OrderStale, is_refused_for_slots, list_runs, slots_of
+from flinkglue.glue.start_deadline import StartDeadline
 from flinkglue.glue.start_marks import StartMark, end_mark, runs_within_reach
 
 DOUBTED_SECONDS = 300.0
@@ -104,9 +105,19 @@ def start_run(
             the lock.
         CallFailed: The job could not be read or written, or the run not be started.
         InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
+        DeadlineExceeded: The deadline passed before the run could be started; there is none.
     """
     return _Starting(
-        client, request, ranking, coordination, log, clock, read_secrets, before_writing, promise
+        client,
+        request,
+        ranking,
+        coordination,
+        log,
+        clock,
+        read_secrets,
+        before_writing,
+        promise,
+        StartDeadline(request, clock),
     ).until_done()
 
 
@@ -131,6 +142,7 @@ class _Starting:
     read_secrets: ReadSecrets
     before_writing: BeforeWriting
     promise: Promise
+    deadline: StartDeadline
 
     def until_done(self) -> Started:
         """Try, as often and as long as what goes wrong asks for."""
@@ -167,6 +179,7 @@ class _Starting:
         runs = list_runs(self.client, request)
         if found := runs.by_key.get(request.key):
             return Started(found, adopted=True)
+        self.deadline.check("the job's turn to be started has come too late")
         slots = slots_of(job, request, runs)
         if not slots.free:
             raise NoSlot(request.job_name, slots.describe())
