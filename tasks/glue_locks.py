@@ -44,7 +44,7 @@ class VariableLocks:
     Args:
         records: The server.
         lease_seconds: After how long without a sign of life a holder has lost the lock.
-        wait_seconds: How long to wait for a lock.
+        wait_seconds: How long to wait for a lock, unless its taker says how long.
     """
 
     def __init__(
@@ -58,19 +58,24 @@ class VariableLocks:
         self._wait_seconds = wait_seconds
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[VariableLock]:
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[VariableLock]:
         """Hold the lock of this name while the block runs.
+
+        Args:
+            name: What is locked.
+            within_seconds: The longest to wait for it.
 
         Raises:
             ServiceUnavailable: Others held it all the time.
         """
         record_name = variable_name("glue-lock", name)
-        give_up_at = time.monotonic() + self._wait_seconds
+        wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
+        give_up_at = time.monotonic() + wait_seconds
         gate = _gates[record_name]  # of all threads here, one at a time asks the server
-        if not gate.acquire(timeout=self._wait_seconds):
-            raise self._too_late(name, "another thread of this process")
+        if not gate.acquire(timeout=wait_seconds):
+            raise _too_late(name, "another thread of this process", wait_seconds)
         try:
-            lock = self._acquire(name, record_name, give_up_at)
+            lock = self._acquire(name, record_name, give_up_at, wait_seconds)
             try:
                 yield lock
             finally:
@@ -78,7 +83,9 @@ class VariableLocks:
         finally:
             gate.release()
 
-    def _acquire(self, name: str, record_name: str, give_up_at: float) -> VariableLock:
+    def _acquire(
+        self, name: str, record_name: str, give_up_at: float, wait_seconds: float
+    ) -> VariableLock:
         rng = Random()
         value = {
             "lock": name,
@@ -101,15 +108,11 @@ class VariableLocks:
                     self._records.delete(seen.record_id)
                     break
                 if answered_at > give_up_at:
-                    raise self._too_late(name, seen.value["holder"])
+                    raise _too_late(name, seen.value["holder"], wait_seconds)
                 not_ours_at = asked_at
                 pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * (answered_at - asked_at)
                 time.sleep(pause * rng.uniform(0.5, 1))
                 asked_at = time.monotonic()
-
-    def _too_late(self, name: str, holder: str) -> ServiceUnavailable:
-        reason = f"it was not to be had within {self._wait_seconds:g} s, held by {holder}"
-        return ServiceUnavailable("Prefect", "take lock", name, reason, advice=ADVICE)
 
 
 class VariableLock:
@@ -171,6 +174,11 @@ class VariableLock:
                 if self._released.is_set():
                     return  # the block ended meanwhile, and its client was closed
                 raise
+
+
+def _too_late(name: str, holder: str, wait_seconds: float) -> ServiceUnavailable:
+    reason = f"it was not to be had within {wait_seconds:g} s, held by {holder}"
+    return ServiceUnavailable("Prefect", "take lock", name, reason, advice=ADVICE)
 
 
 def _this_process() -> str:

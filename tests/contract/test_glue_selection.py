@@ -216,8 +216,8 @@ class CountedLocks(InProcessLocks):
         self.is_held = False
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[HeldLock]:
-        with super().hold(name) as lock:
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        with super().hold(name, within_seconds) as lock:
             self.taken.append(name)
             self.is_held = True
             yield lock

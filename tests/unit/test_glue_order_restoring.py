@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -14,8 +16,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination import coordination_in_process
-from flinkglue.glue.in_process import InProcessOriginalOrders
-from flinkglue.glue.lock import job_lock_name
+from flinkglue.glue.in_process import InProcessLock, InProcessOriginalOrders
+from flinkglue.glue.lock import HeldLock, job_lock_name
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.order_restoring import TRY_EVERY_SECONDS, OrderRestoring
 from flinkglue.glue.original_order import OriginalOrder
@@ -26,6 +28,7 @@ from tests.unit.glue_on_the_wire import Refused
 
 JOB = "nightly"
 LOG = logging.getLogger(__name__)
+PLAIN = {"restore_order": False}
 
 
 class Clock:
@@ -289,6 +292,85 @@ def test_a_refusal_is_told_with_the_order_and_fails_nothing(
     assert "What they were: x, y, z. Put them back in Glue" in warning.getMessage()
     assert world.remembered == [("x", "y", "z")]
     assert world.glue.counted()["UpdateJob"] == 3
+
+
+class HeldByOthers:
+    """Locks that another process holds; who sets no limit waits a quarter of an hour."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @contextmanager
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        self._clock.sleep(900.0 if within_seconds is None else within_seconds)
+        raise ServiceUnavailable("Prefect", "take lock", name, "held by another process")
+        yield InProcessLock()
+
+
+def test_a_lock_that_others_hold_delays_nobody_who_watches_a_run(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The notice of a run's end comes from the same thread; after the end there is more time."""
+    run = world.flow_run("A").starts("z", "x", "y")
+    free = world.coordination
+    world.coordination = replace(free, locks=HeldByOthers(world.clock))
+    busy = world.flow_run("A")  # its process was killed, and a new one goes on
+    began_at = world.clock.now
+    busy.is_seen("RUNNING")
+    assert world.clock.now - began_at <= 2
+    began_at = world.clock.now
+    busy.ends()
+    assert 20 < world.clock.now - began_at <= 35
+    assert "What they were" in caplog.text
+    assert world.remembered == [("x", "y", "z")]
+    run.is_seen("RUNNING")
+    assert world.connections == ["x", "y", "z"]
+
+
+def test_what_was_left_to_a_run_that_never_starts_is_put_back_when_that_gives_up(
+    world: World,
+) -> None:
+    """It is refused, has no slot, or is cancelled, and knows nothing of the other's record."""
+    first, second = world.flow_run("A").starts("z", "x", "y"), world.flow_run("B", **PLAIN)
+    second.is_placed()
+    first.ends()
+    assert world.connections == ["z", "x", "y"]
+    world.coordination.reservations.release("B/1")
+    second.order.end()
+    assert world.connections == ["x", "y", "z"]
+    assert world.remembered == []
+
+
+def test_what_was_left_to_a_run_whose_process_was_killed_is_put_back_by_who_adopts_it(
+    world: World,
+) -> None:
+    first = world.flow_run("A").starts("z", "x", "y")
+    world.flow_run("B", **PLAIN).starts("y", "z", "x")
+    first.ends()
+    adopting = world.flow_run("B", **PLAIN)
+    adopting.is_seen("RUNNING")
+    assert world.connections == ["x", "y", "z"]
+
+
+def test_what_is_left_to_a_run_that_had_looked_before_is_put_back(world: World) -> None:
+    """When it started there was no record; the other one came, and ended before it ran."""
+    plain = world.flow_run("B", **PLAIN).starts("y", "x", "z")
+    world.flow_run("A").starts("z", "x", "y").ends()
+    assert world.connections == ["z", "x", "y"]
+    plain.is_seen("RUNNING")
+    assert world.connections == ["y", "x", "z"]
+
+
+def test_where_it_cannot_be_known_whether_something_was_left_the_run_goes_on() -> None:
+    class Away(InProcessOriginalOrders):
+        def read(self, key: str) -> OriginalOrder | None:
+            raise ServiceUnavailable("Prefect", "POST /variables/filter", key, "it is away")
+
+    world = World(["x", "y"], Away())
+    run = world.flow_run("A", **PLAIN)
+    run.is_seen("RUNNING")
+    run.ends()
+    assert world.glue.counted() == {"GetJob": 1}
 
 
 class BrokenOrders(InProcessOriginalOrders):

@@ -12,11 +12,12 @@ import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.in_process import InProcessLock
+from flinkglue.glue.failure_table import FailureClass
+from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLock
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.lock import HeldLock
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.reservations import CoolDown, Reservation
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.slots import OrderStale
 from tests.contract.aws_cloud import HastyClock
@@ -42,7 +43,7 @@ class LocksAfter:
         self._happens = happens
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[HeldLock]:
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
         self._happens()
         yield InProcessLock()
 
@@ -108,6 +109,59 @@ def test_a_refused_start_moves_to_another_connection(wire: RunsOnTheWire) -> Non
     attempt = run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
     assert attempt.run is None
     assert attempt.connection_name == "a"
+
+
+class LockedAfterwards:
+    """Locks that a start has at once, and that another process holds from then on."""
+
+    def __init__(self) -> None:
+        self.slept_seconds = 0.0
+        self._was_held = False
+
+    @contextmanager
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        if self._was_held:
+            self.slept_seconds += 900.0 if within_seconds is None else within_seconds
+            raise ServiceUnavailable("Prefect", "take lock", name, "held by another process")
+        self._was_held = True
+        yield InProcessLock()
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_failover_does_not_wait_for_the_order_to_be_put_back(
+    wire: RunsOnTheWire, is_refused: bool
+) -> None:
+    """Others learn of the failed connection first, and the next attempt writes its own order."""
+    wire.settings["Connections"] = {"Connections": ["b", "a"]}
+
+    def fails(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun" and is_refused:
+            wire.runs.clear()
+            raise Refused(400, "InvalidInputException", FULL)
+        if operation == "GetJobRun":
+            wire.runs["nightly"][0].update(JobRunState="FAILED", ErrorMessage=FULL)
+
+    wire.before = fails
+    locks, told = LockedAfterwards(), []
+
+    class CoolDowns(InProcessCoolDowns):
+        def start(self, cool_down: CoolDown) -> None:
+            told.append((cool_down.connection_name, locks.slept_seconds))
+
+    coordination = replace(coordination_in_process(), locks=locks, cool_downs=CoolDowns())
+    attempt = run_job(
+        wire.client,
+        replace(REQUEST, restore_order=True),
+        ranking("a", "b"),
+        log=LOG,
+        coordination=coordination,
+        clock=HastyClock(0),
+    )
+    assert attempt.failure
+    assert attempt.failure.failure_class is FailureClass.FAIL_OVER
+    assert 0 < locks.slept_seconds <= 10
+    [(connection_name, waited_seconds)] = told
+    assert (connection_name, waited_seconds < locks.slept_seconds) == ("a", True)
 
 
 @pytest.mark.parametrize("operation", ["GetJob", "UpdateJob", "GetJobRuns", "GetJobRun"])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.original_order import OriginalOrder
 from flinkglue.glue.reservations import (
@@ -38,9 +39,15 @@ class InProcessLocks:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[HeldLock]:
-        with self._locks[name]:
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        lock = self._locks[name]
+        if not lock.acquire(timeout=-1 if within_seconds is None else within_seconds):
+            reason = f"another thread has held it for {within_seconds:g} s"
+            raise ServiceUnavailable("this process", "take lock", name, reason)
+        try:
             yield InProcessLock()
+        finally:
+            lock.release()
 
 
 @dataclass

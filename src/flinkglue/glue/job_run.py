@@ -20,11 +20,11 @@ from flinkglue.glue.blame import also_blamed, blamed_connections, carried_by
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.failures import classify, classify_call
+from flinkglue.glue.failures import Failure, classify, classify_call
 from flinkglue.glue.glues_own_runs import last_of_glues_own
 from flinkglue.glue.hindsight import ranking_in_hindsight
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
-from flinkglue.glue.order_restoring import OrderRestoring
+from flinkglue.glue.order_restoring import LAST_TRIES_SECONDS, SHORT_TRY_SECONDS, OrderRestoring
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
@@ -102,10 +102,11 @@ def run_job(
     except CallFailed as error:
         try:
             _settle(promise, request, error)
-        finally:
+            attempt = _refused(request, ranking, error)
+        except CallFailed:
             if not isinstance(error, InDoubt):  # then there may be a run that needs the order
-                order.end()
-        attempt = _refused(request, ranking, error)
+                order.end(_restoring_seconds(classify_call(error)))
+            raise
     except DeadlineExceeded:  # before anything was started
         promise.end()
         order.end()
@@ -136,8 +137,8 @@ def run_job(
         attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
         end_marks_of_listed(client, request, coordination.start_marks, log, started.mark)
     promise.end()
-    order.end()
     _cool_down(attempt, ranking, coordination, log)
+    order.end(_restoring_seconds(attempt.failure))
     if attempt.failure and attempt.failure.alert:
         log.warning("Job %s needs a person: %s", request.job_name, attempt.describe())
     return attempt
@@ -188,6 +189,12 @@ def _settle(promise: Promise, request: RunRequest, error: CallFailed) -> None:
         raise stale(request.job_name) from error
     else:
         promise.renew()
+
+
+def _restoring_seconds(failure: Failure | None) -> float:
+    """How long to try to put the order back: another run may follow, which writes its own."""
+    is_followed = failure is not None and failure.failure_class is not FailureClass.STOP
+    return SHORT_TRY_SECONDS if is_followed else LAST_TRIES_SECONDS
 
 
 def _adopted(client: GlueClient, request: RunRequest) -> Started:

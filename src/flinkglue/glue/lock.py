@@ -20,8 +20,14 @@ class HeldLock(Protocol):
 class Locks(Protocol):
     """Locks by name. A holder that is killed loses its lock when the lease runs out."""
 
-    def hold(self, name: str) -> AbstractContextManager[HeldLock]:
+    def hold(
+        self, name: str, within_seconds: float | None = None
+    ) -> AbstractContextManager[HeldLock]:
         """Hold the lock of this name while the block runs; others wait.
+
+        Args:
+            name: One of those below.
+            within_seconds: The longest to wait for it; None: as long as is usual for these locks.
 
         Raises:
             ServiceUnavailable: It was not to be had in time.

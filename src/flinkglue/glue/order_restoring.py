@@ -30,12 +30,16 @@ TRY_EVERY_SECONDS = 15.0
 LAST_TRIES_SECONDS = 30.0
 """How long it is tried after the end of the run, when somebody else is changing the job."""
 
+SHORT_TRY_SECONDS = 2.0
+"""How long the job's lock is waited for where something else waits for the try to end. Whoever has
+the lock is starting a run, sees the record, and puts the order back."""
+
 
 class OrderRestoring:
     """What one run has to do with the original order of its job. Nothing here fails a run.
 
-    A run puts the order back when it is asked to, and also when it was started while another run's
-    record of it was there: that one may have left it to the last.
+    A run puts the order back when it is asked to, and also when another run's record of it is there
+    once it has its addresses, or has ended: that one may have left it to the last.
 
     Args:
         client: The account.
@@ -59,6 +63,8 @@ class OrderRestoring:
         self._clock = clock
         self._log = log
         self._may_be_due = request.restore_order
+        self._has_looked = False
+        self._key: str | None = None
         self._is_needed = False
         self._next_try_at = float("-inf")
         self._told_who_needs_it = False
@@ -87,33 +93,38 @@ class OrderRestoring:
         """Put the order back as soon as neither this run nor another one needs the one it has."""
         self._is_needed = not (run.ended or run.state in HOLDS_OR_GAVE_BACK)
         now = self._clock.monotonic()
-        if self._is_needed or not self._may_be_due or now < self._next_try_at:
+        if self._is_needed or now < self._next_try_at or not self._is_due():
             return
-        error = self._try()
+        error = self._try(SHORT_TRY_SECONDS)
         passes = error is None or _patience(error) is not None
         self._next_try_at = now + TRY_EVERY_SECONDS if passes else float("inf")
         if error:
             self._log.info("The connections of %s are not put back yet: %s", run.job_name, error)
 
-    def end(self) -> None:
-        """Put the order back now, or leave it to the other runs that need theirs."""
-        if self._is_needed or not self._may_be_due:
+    def end(self, within_seconds: float = LAST_TRIES_SECONDS) -> None:
+        """Put the order back now, or leave it to the other runs that need theirs.
+
+        Args:
+            within_seconds: How long to try, the wait for the job's lock included.
+        """
+        if self._is_needed or not self._is_due():
             return
         self._told_who_needs_it = False
         began_at = self._clock.monotonic()
         for tries in count():
-            error = self._try()
+            left_seconds = within_seconds - (self._clock.monotonic() - began_at)
+            error = self._try(max(0.0, left_seconds))
             if error is None:
                 return
             patience = _patience(error)
-            if patience is None or self._clock.monotonic() - began_at > LAST_TRIES_SECONDS:
+            if patience is None or self._clock.monotonic() - began_at >= within_seconds:
                 self._warn(error)
                 return
             self._clock.sleep(next(islice(patience.pace.pauses(), tries, None)))
 
     def _remember(self, job: Mapping[str, Any], update: JobUpdate) -> None:
         orders = self._coordination.original_orders
-        key = original_order_key(self._client.region, job)
+        key = self._key = original_order_key(self._client.region, job)
         before = update.connections_before
         original = orders.read(key)
         if original and not original.explains(before):
@@ -130,17 +141,35 @@ class OrderRestoring:
         if original and update.changes:
             orders.write(key, original.writing(before, update.connections_after))
 
-    def _try(self) -> CallFailed | DeadlineExceeded | None:
+    def _is_due(self) -> bool:
+        """Whether there may be a record: a run learns late of one that others have left to it."""
+        if not self._may_be_due and not self._has_looked:
+            self._has_looked = True
+            self._may_be_due = self._is_recorded()
+        return self._may_be_due
+
+    def _is_recorded(self) -> bool:
+        job_name = self._request.job_name
+        try:
+            if self._key is None:
+                job = self._client.get_job(job_name)
+                self._key = original_order_key(self._client.region, job)
+            return self._coordination.original_orders.read(self._key) is not None
+        except CallFailed as error:
+            self._log.info("Whether job %s has another order is not known: %s", job_name, error)
+            return False
+
+    def _try(self, within_seconds: float) -> CallFailed | DeadlineExceeded | None:
         """Why it could not be done now; None when it is done, or others will do it."""
         try:
             if self._is_left_to_others():
                 return None
             name = job_lock_name(self._client.region, self._request.job_name)
-            with self._coordination.locks.hold(name) as lock:
+            with self._coordination.locks.hold(name, within_seconds) as lock:
                 # Under the lock no other run can start, so who needs the order is known.
                 if not self._is_left_to_others():
                     self._put_back(lock)
-                    self._may_be_due = False
+                    self._may_be_due, self._has_looked = False, True
         except (CallFailed, DeadlineExceeded) as error:
             return error
         return None
