@@ -41,6 +41,7 @@ from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits, usual_choice
+from flinkglue.glue.slots import NotStarted
 from flinkglue.glue.stopping import stop_live_runs as stop_runs
 from flinkglue.glue.strategies import load_strategy
 from tasks.glue import (
@@ -53,9 +54,10 @@ from tasks.glue import (
     run_glue_job,
     wait_for_slot,
 )
+from tasks.glue_choice import Choices
 from tasks.glue_coordination import coordination_on_server
-from tasks.glue_events import tell_exhausted, tell_of_choice
-from tasks.glue_page import show_job_run, show_ranking
+from tasks.glue_events import tell_exhausted
+from tasks.glue_page import show_job_run
 from tasks.policy import failed_at, is_another_attempt
 from tasks.server_records import server_records
 
@@ -258,15 +260,19 @@ def _new_attempt(
 ) -> Attempt:
     """Choose and run; when the job has no slot, wait for one and choose again."""
     failed, kept = policy.failed_connections(attempts), policy.kept_order(attempts)
-    for refusals in count(1):
+    choices = Choices(request, wanted.shortage, policy.moved_from(attempts))
+    refused = 0
+    for tries in count(1):
         ranking = prioritize_connections(credentials, request, wanted, failed, kept)
-        if ranking is not None:
-            show_ranking(ranking, request, wanted.shortage)
-            tell_of_choice(ranking, request, policy.moved_from(attempts))
-            attempt = run_glue_job(credentials, request, ranking, follow_logs)
-            if attempt is not None:
-                return attempt
-        wait_for_slot(credentials, request, refusals)
+        if ranking is None:
+            refused = 0
+        else:
+            choices.show(ranking)
+            outcome = run_glue_job(credentials, request, ranking, follow_logs)
+            if not isinstance(outcome, NotStarted):
+                return outcome
+            refused = refused + 1 if outcome.refused_although_free else 0
+        wait_for_slot(credentials, request, tries, refused)
     raise AssertionError("slots are waited for until the deadline")
 
 

@@ -34,7 +34,7 @@ from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
-from flinkglue.glue.slots import NoSlot, OrderStale
+from flinkglue.glue.slots import NoSlot, NotStarted, OrderStale, not_started
 from flinkglue.glue.slots import wait_for_slot as wait_until_free
 from tasks.best_effort import best_effort
 from tasks.glue_coordination import coordination_on_server
@@ -168,11 +168,11 @@ def run_glue_job(
     request: RunRequest,
     ranking: Ranking | None,
     follow_logs: bool = True,
-) -> Attempt | None:
+) -> Attempt | NotStarted:
     """Have exactly one run under the request's key and wait for its end.
 
-    None: it could not be started in time for its order to be worth anything. The connections have
-    to be chosen anew, when the job has a slot.
+    NotStarted: it could not be started in time for its order to be worth anything. The connections
+    have to be chosen anew, when the job has a slot.
 
     A retry of this task, or of the whole flow run, finds the run instead of starting a second one.
 
@@ -207,21 +207,35 @@ def run_glue_job(
             )
         except OrderStale as stale:
             log.info("Nothing was started: %s", stale.reason)
-            return None
+            return not_started(stale)
 
 
 @task(**RETRIED)
-def wait_for_slot(aws_credentials: AwsCredentials, request: RunRequest, refusals: int = 1) -> None:
+def wait_for_slot(
+    aws_credentials: AwsCredentials,
+    request: RunRequest,
+    refusals: int = 1,
+    refused_although_free: int = 0,
+) -> None:
     """Wait, holding nothing, until the job may have another run.
 
     Args:
         aws_credentials: The account and region.
         request: What is to be run; its deadline counts.
         refusals: How often the run had no slot; the more, the longer the first pause.
+        refused_although_free: How often, without a break, Glue refused it although there seemed to
+            be one: the first pause then grows to ten minutes.
     """
     client = connect(aws_credentials)
-    log, readings = get_run_logger(), client.slot_readings
-    wait_until_free(client, readings, request, refusals=refusals, log=log, clock=SystemClock())
+    wait_until_free(
+        client,
+        client.slot_readings,
+        request,
+        refusals=refusals,
+        refused_although_free=refused_although_free,
+        log=get_run_logger(),
+        clock=SystemClock(),
+    )
 
 
 @task(**RETRIED)

@@ -227,6 +227,33 @@ def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(
     assert len(cloud.requests(operation="UpdateJob")) == 1
 
 
+def test_a_choice_that_is_made_again_after_a_refusal_is_shown_once(cloud: AwsCloud) -> None:
+    """Glue counts a run that has ended for some seconds, and refuses another without a reason."""
+    cloud.two_connections()
+    cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
+    cloud.fault("glue-timing", slot_lag_seconds=600)
+    cloud.finished(cloud.start())
+
+    def raise_the_limit_after_a_refusal() -> None:
+        eventually(lambda: len(cloud.requests(operation="StartJobRun")) >= 2, within_seconds=120)
+        job = cloud.glue.get_job(JobName="job")["Job"]
+        fields = ("Role", "Command", "DefaultArguments", "Connections")
+        workers = ("WorkerType", "NumberOfWorkers")
+        kept = {field: job[field] for field in (*fields, *workers)}
+        cloud.glue.update_job(
+            JobName="job", JobUpdate={**kept, "ExecutionProperty": {"MaxConcurrentRuns": 2}}
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        lagging = pool.submit(raise_the_limit_after_a_refusal)
+        state = run(seed=1)
+        lagging.result()
+    assert outcome(state)["state"] == "SUCCEEDED"
+    refused = [r for r in cloud.requests(operation="StartJobRun") if r.status != 200]
+    assert refused
+    assert len(artifacts(state)["connection-ranking"]) == 1
+
+
 def test_a_page_that_cannot_be_written_fails_no_run(
     cloud: AwsCloud, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

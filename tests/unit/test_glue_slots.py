@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.glue.job_run import run_job
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.slots import ListedRuns, SlotReadings, slots_of, wait_for_slot
+from flinkglue.glue.slots import (
+    ListedRuns,
+    OrderStale,
+    SlotReadings,
+    not_started,
+    slots_of,
+    wait_for_slot,
+)
 from tests.contract.aws_cloud import HastyClock
-from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
+from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
 SINCE = datetime.fromtimestamp(STARTED, UTC)
@@ -56,6 +65,57 @@ def test_the_wait_begins_with_a_pause_that_grows_with_each_refusal(wire: RunsOnT
     wait_for_slot(wire.client, SlotReadings(), REQUEST, refusals=10, log=LOG, clock=tenth)
     assert 2 <= first.skipped <= 5
     assert 15 <= tenth.skipped <= 30
+
+
+def test_a_limit_that_no_list_shows_is_tried_a_few_times_an_hour(wire: RunsOnTheWire) -> None:
+    """That of the account, or runs that live longer than the list is read back."""
+    wire.runs["nightly"] = []
+    clock, tries = HastyClock(0), 0
+    request = replace(REQUEST, deadline_seconds=1e6)
+    while clock.skipped < 3600:
+        tries += 1
+        wait_for_slot(
+            wire.client,
+            SlotReadings(),
+            request,
+            refusals=tries,
+            refused_although_free=tries,
+            log=LOG,
+            clock=clock,
+        )
+        if tries == 2:
+            assert clock.skipped <= 15, "a count that lags is right after 5 to 10 s"
+    assert 10 <= tries <= 20
+
+
+def test_after_thousands_of_refusals_the_pause_is_still_the_longest(wire: RunsOnTheWire) -> None:
+    wire.runs["nightly"] = []
+    clock = HastyClock(0)
+    wait_for_slot(wire.client, SlotReadings(), REQUEST, refusals=9999, log=LOG, clock=clock)
+    assert 15 <= clock.skipped <= 30
+
+
+def test_a_refusal_that_the_list_explains_is_told_from_one_that_it_does_not(
+    wire: RunsOnTheWire,
+) -> None:
+    """Of the second, looking for a slot tells nothing."""
+
+    def refuses(operation: str, _: object) -> None:
+        if operation == "StartJobRun":
+            wire.runs.clear()
+            raise Refused(400, "ResourceNumberLimitExceededException")
+
+    wire.before = refuses
+
+    def refused_although_free() -> bool:
+        with pytest.raises(OrderStale) as stale:
+            run_job(wire.client, REQUEST, ranking("a"), log=LOG, clock=HastyClock(0))
+        return not_started(stale.value).refused_although_free
+
+    assert refused_although_free()
+    wire.start("nightly")
+    assert not refused_although_free()
+    assert wire.counted()["StartJobRun"] == 1
 
 
 def test_all_waits_of_one_run_share_its_deadline(wire: RunsOnTheWire) -> None:
@@ -124,6 +184,13 @@ def test_runs_that_were_promised_addresses_are_about_to_take_a_slot() -> None:
     assert free(promised(REQUEST.key)), "its own"
     assert free(promised("another/1", job_name="weekly"))
     assert free(promised("another/1", subnet_id="subnet-b")), "a job of the same name elsewhere"
+
+
+def test_a_run_that_is_listed_and_still_has_its_promise_takes_one_slot() -> None:
+    two_slots = {"Name": "nightly", "ExecutionProperty": {"MaxConcurrentRuns": 2}}
+    listed = ListedRuns(1, {"another/1": JobRun("nightly", "jr_1", "STARTING")})
+    assert slots_of(two_slots, REQUEST, listed, [promised("another/1")], {"subnet-a"}).free
+    assert not slots_of(two_slots, REQUEST, listed, [promised("a-third/1")], {"subnet-a"}).free
 
 
 def test_runs_above_the_limit_are_queued_where_the_job_or_the_run_says_so() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExce
 """Glue counts a run for 5 to 10 s after its end, and the account's runs as well as the job's."""
 
 PAUSES = Pace(first_seconds=5, most_seconds=30, growth=1.3, jitter=0.5)
+REFUSED_PAUSES = Pace(first_seconds=5, most_seconds=600, growth=2, jitter=0.5)
+"""After refusals for which the list of runs shows no reason: a count that lags is right after some
+seconds; a limit of the account, which nothing here can see, may be reached for hours."""
+
 SERVES_OTHERS_SECONDS = 2.0
 """How long a look serves other threads that wait for a slot of the same job."""
 
@@ -33,9 +37,16 @@ class OrderStale(Conflict):
 
 
 class NoSlot(OrderStale):
-    """The job, or the account, has as many live runs as it may."""
+    """The job, or the account, has as many live runs as it may.
 
-    def __init__(self, job_name: str, reason: str) -> None:
+    Args:
+        job_name: The job.
+        reason: How many live, and what Glue said.
+        refused_although_free: Glue refused the start although the job seemed to have a slot.
+    """
+
+    def __init__(self, job_name: str, reason: str, *, refused_although_free: bool = False) -> None:
+        self.refused_although_free = refused_although_free
         super().__init__(
             "AWS Glue",
             "StartJobRun",
@@ -44,6 +55,22 @@ class NoSlot(OrderStale):
             code=REFUSED_FOR_SLOTS[0],
             advice="wait until a run has ended, or raise the limit",
         )
+
+
+@dataclass(frozen=True)
+class NotStarted:
+    """A run that was not started, and for which the connections have to be chosen anew.
+
+    `refused_although_free`: Glue refused it although the job seemed to have a slot.
+    """
+
+    reason: str
+    refused_although_free: bool = False
+
+
+def not_started(stale: OrderStale) -> NotStarted:
+    """What is told of an order that is worth nothing any more."""
+    return NotStarted(stale.reason, isinstance(stale, NoSlot) and stale.refused_although_free)
 
 
 class RunLister(Protocol):
@@ -175,6 +202,7 @@ def wait_for_slot(
     request: RunRequest,
     *,
     refusals: int = 1,
+    refused_although_free: int = 0,
     log: Log,
     clock: Clock,
 ) -> None:
@@ -188,6 +216,8 @@ def wait_for_slot(
         readings: What is shared with other threads that wait.
         request: What is to be run; its deadline counts.
         refusals: How often the start was refused for slots: the first pause grows with it.
+        refused_although_free: How often, without a break, Glue refused the start although the job
+            seemed to have a slot: looking tells nothing then, so the first pause grows to minutes.
         log: Told when what is waited for changes.
         clock: The time to go by.
 
@@ -216,6 +246,9 @@ def wait_for_slot(
     waited = request.waited_seconds(datetime.now(UTC))
     pace = _from(PAUSES, refusals)
     pause = next(pace.pauses())
+    if refused_although_free:
+        pause = next(_from(REFUSED_PAUSES, refused_although_free).pauses())
+        log.info("Glue refused a run although there seemed to be a slot: again in %.0f s", pause)
     clock.sleep(min(pause, max(0.0, request.deadline_seconds - waited)))
     try:
         wait_until(
@@ -244,5 +277,7 @@ def is_refused_for_slots(error: CallFailed) -> bool:
 
 def _from(pace: Pace, nth: int) -> Pace:
     """The same pace, from its nth pause on."""
-    grown = pace.first_seconds * pace.growth ** (nth - 1)
-    return Pace(min(grown, pace.most_seconds), pace.most_seconds, pace.growth, pace.jitter)
+    first_seconds = pace.first_seconds
+    for _ in range(nth - 1):
+        first_seconds = min(first_seconds * pace.growth, pace.most_seconds)
+    return replace(pace, first_seconds=first_seconds)

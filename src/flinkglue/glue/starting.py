@@ -201,7 +201,7 @@ class _Starting:
             self._end(mark)
             if is_refused_for_slots(error):
                 reason = f"{error.reason} ({slots.describe()})"
-                raise NoSlot(request.job_name, reason) from error
+                raise NoSlot(request.job_name, reason, refused_although_free=True) from error
             raise
         self.log.info("Started run %s of job %s", job_run_id, request.job_name)
         own = own_arguments(arguments)

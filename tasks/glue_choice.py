@@ -1,0 +1,36 @@
+"""The choices of one attempt, on the flow run's page and for automations."""
+
+from __future__ import annotations
+
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.models import Ranking
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.shortage import ShortagePolicy
+from tasks.glue_events import tell_of_choice
+from tasks.glue_page import show_ranking
+
+
+class Choices:
+    """Shows each choice and tells of it, but not again when the same is chosen after a refusal.
+
+    Args:
+        request: The attempt that is chosen for.
+        shortage: What was to be done when nothing fits.
+        moved_from: The attempt before it, if its failure asked for another connection.
+    """
+
+    def __init__(
+        self, request: RunRequest, shortage: ShortagePolicy, moved_from: Attempt | None
+    ) -> None:
+        self._request = request
+        self._shortage = shortage
+        self._moved_from = moved_from
+        self._last: Ranking | None = None
+
+    def show(self, ranking: Ranking) -> None:
+        """The record is written again when any of its numbers differs, the event for the order."""
+        last, self._last = self._last, ranking
+        if ranking != last:
+            show_ranking(ranking, self._request, self._shortage)
+        if last is None or ranking.connection_names != last.connection_names:
+            tell_of_choice(ranking, self._request, self._moved_from)
