@@ -23,7 +23,6 @@ OF_A_SCRIPT = [
     "(ThrottlingException) when calling the GetTables operation: Rate exceeded",
     "An error occurred (ConcurrentRunsExceededException) when calling the StartJobRun operation: "
     "Concurrent runs exceeded for weekly",
-    "ConcurrentRunsExceededException: Concurrent runs exceeded for weekly",
     "An error occurred while calling o102.pyWriteDynamicFrame. Slow Down (Service: Amazon S3; "
     "Status Code: 503; Error Code: 503 Slow Down; Request ID: 0; S3 Extended Request ID: 0)",
     "An error occurred while calling o77.getCatalogSource. Rate exceeded (Service: AWSGlue; "
@@ -55,7 +54,7 @@ WRAPPED_BY_A_SCRIPT = [
     "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 12; RuntimeError: {}",
     "An error occurred while calling o102.pyWriteDynamicFrame. {}",
     "An error occurred (ThrottlingException) when calling the PutItem operation: {}",
-    "ThrottlingException: {}",
+    "ThrottlingException: An error occurred (ThrottlingException) when calling PutItem: {}",
     "com.amazonaws.services.glue.model.AWSGlueException: {}",
     "SystemExit: {}",
     "Exception in User Class: java.lang.RuntimeException : {}",
@@ -65,6 +64,44 @@ WRAPPED_BY_A_SCRIPT = [
     "The load failed: {}",
     "'{}'",
 ]
+
+
+OF_GLUE_ITSELF = [
+    (
+        "An error occurred while calling o97.pyWriteDynamicFrame. Job aborted: "
+        "SparkContext was shut down caused by threshold for executors failed after launch reached. "
+        "Note: This run was executed with Auto Scaling enabled.",
+        FailureClass.WAIT,
+    ),
+    (
+        "Error Category: UNCLASSIFIED_ERROR; Failed Line Number: 9; Py4JJavaError: An error "
+        "occurred while calling o97.count. : org.apache.spark.SparkException: Job 3 cancelled "
+        "because SparkContext was shut down\ncaused by threshold for executors failed after "
+        "launch reached",
+        FailureClass.WAIT,
+    ),
+    ("ThrottlingException: Rate exceeded", FailureClass.WAIT),
+    ("InternalServiceException: Service is unable to process the request", FailureClass.WAIT),
+    ("OperationTimeoutException: The operation timed out", FailureClass.WAIT),
+    ("ServiceUnavailableException: try again", FailureClass.WAIT),
+    ("RequestExpired: Request has expired.", FailureClass.WAIT),
+    ("ConcurrentRunsExceededException: Concurrent runs exceeded for weekly", FailureClass.WAIT),
+    (
+        "Error: VPC S3 endpoint validation failed for SubnetId: subnet-0a1b. VPC: vpc-0a1b. "
+        "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b in Vpc vpc-0a",
+        FailureClass.FAIL_OVER,
+    ),
+]
+REPEATED_BY_SPARK = RULES[0]
+
+
+@pytest.mark.parametrize(("text", "expected"), OF_GLUE_ITSELF)
+def test_what_only_glue_says_is_not_taken_for_an_error_of_the_script(
+    text: str, expected: FailureClass
+) -> None:
+    failure = classify("FAILED", text)
+    assert failure.failure_class is expected
+    assert failure.alert is (expected is FailureClass.FAIL_OVER), "a missing endpoint stays missing"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.pattern} {rule.failure_class}")
@@ -86,7 +123,7 @@ def test_a_script_that_fails_with_the_words_of_a_service_is_never_run_again(text
 
 
 @given(
-    sample=st.sampled_from([rule.sample for rule in RULES]),
+    sample=st.sampled_from([rule.sample for rule in RULES if rule is not REPEATED_BY_SPARK]),
     wrapped=st.sampled_from(WRAPPED_BY_A_SCRIPT),
     again=st.sampled_from(["{}", *WRAPPED_BY_A_SCRIPT]),
     tail=st.text(max_size=20),

@@ -68,6 +68,34 @@ def test_every_live_run_of_the_flow_run_is_stopped_and_no_other(
     assert clock.skipped < 20, "nothing is looked for that nobody started"
 
 
+def test_all_live_runs_of_one_key_are_stopped(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """Glue's own repetitions carry it, and so does what a person started again."""
+    for at in (0.0, 1.0, 2.0):
+        wire.start("nightly", at=at, arguments={RUN_KEY_ARGUMENT: "flow-run/1"})
+    assert stopped(wire, coordination) == ["STOPPED"] * 3
+    assert states(wire) == ["STOPPED"] * 3
+
+
+def test_what_is_promised_to_a_run_that_lives_on_stays_promised(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """It could not be stopped, and may still take its addresses."""
+    protected, _ = started(wire, 1), started(wire, 2)
+    for key in ("flow-run/1", "flow-run/2", "flow-run/3"):  # the third was never started
+        coordination.reservations.reserve(Reservation(key, "nightly", "a", "subnet-a", "zone", 3))
+
+    def refuses(operation: str, given: dict[str, list[str]]) -> None:
+        if operation == "BatchStopJobRun" and given["JobRunIds"] == [protected.job_run_id]:
+            wire.turn(protected, "STARTING")
+            raise Refused(400, "AccessDeniedException")
+
+    wire.before = refuses
+    assert sorted(stopped(wire, coordination)) == ["STARTING", "STOPPED"]
+    assert [r.run_key for r in coordination.reservations.live()] == ["flow-run/1"]
+
+
 def test_faults_that_pass_are_waited_out(wire: RunsOnTheWire, coordination: Coordination) -> None:
     """At each call, several times: a hook is called once."""
     started(wire, 1)

@@ -4,7 +4,8 @@ Glue uses the same error code and service for a full subnet and for a wrong sett
 decides. A script can fail with any words, also with those of a service that it called. So a row
 matches only where the message *begins* as Glue's own messages do; whatever else stands before such
 words (an exception's name, an exit code, ``An error occurred while calling``) is a script's or a
-launch's.
+launch's. Only one text counts wherever it stands: Glue ends a Spark context with it, and Spark
+repeats it behind whatever the script was doing.
 """
 
 from __future__ import annotations
@@ -88,9 +89,44 @@ REFUSED = (
 
 THE_SCRIPT = "the script failed: read its error log"
 TOO_MANY_CALLS = "the account makes too many calls; they are repeated later"
+NO_EXECUTORS = "executors could not be started; the same order is tried later"
 NO_SLOT = "another run of the job lives, or Glue is still cleaning up after one (5 to 10 s)"
 
+SERVICE_CODES = (
+    "ConcurrentRunsExceededException",
+    "InternalServiceException",
+    "OperationTimeoutException",
+    "RequestExpired",
+    "ServiceUnavailableException",
+    "ThrottlingException",
+)
+"""What Glue itself puts before a message. A script's AWS client goes on: ``An error occurred``."""
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        r".*\bcaused by threshold for executors failed after launch reached",
+        B,
+        NO_EXECUTORS,
+        "An error occurred while calling o97.getDynamicFrame. Job 0 cancelled because "
+        "SparkContext was shut down caused by threshold for executors failed after launch reached",
+    ),
+    Rule(
+        rf"(?:{'|'.join(SERVICE_CODES)}): (?!An error occurred)",
+        B,
+        "a service is busy, or failed; it is tried again later",
+        "InternalServiceException: Internal service failure",
+    ),
+    Rule(
+        r"(?:Error: )?VPC S3 endpoint validation failed for SubnetId: .*"
+        r"Could not find S3 endpoint or NAT gateway",
+        A,
+        "give the subnet's route table an S3 gateway endpoint or a NAT gateway",
+        "VPC S3 endpoint validation failed for SubnetId: subnet-0a1b2c3d. VPC: vpc-0a1b2c3d. "
+        "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b2c3d in Vpc "
+        "vpc-0a1b2c3d",
+        Blame.SUBNET,
+        alert=True,
+    ),
     Rule(
         r"Error Category: ",
         C,
@@ -162,17 +198,6 @@ RULES: tuple[Rule, ...] = (
         Blame.ZONE,
     ),
     Rule(
-        r"VPC S3 endpoint validation failed for SubnetId: .*"
-        r"Could not find S3 endpoint or NAT gateway",
-        A,
-        "give the subnet's route table an S3 gateway endpoint or a NAT gateway",
-        "VPC S3 endpoint validation failed for SubnetId: subnet-0a1b2c3d. VPC: vpc-0a1b2c3d. "
-        "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b2c3d in Vpc "
-        "vpc-0a1b2c3d",
-        Blame.SUBNET,
-        alert=True,
-    ),
-    Rule(
         r"At least one security group must open all ingress",
         A,
         "add a rule to the connection's security group that allows all TCP from itself",
@@ -204,7 +229,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         r"(?:The )?threshold for executors failed after launch reached",
         B,
-        "executors could not be started; the same order is tried later",
+        NO_EXECUTORS,
         "threshold for executors failed after launch reached. Note: This run was executed with "
         "Auto Scaling enabled.",
     ),

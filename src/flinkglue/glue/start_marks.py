@@ -66,15 +66,15 @@ class RunFinder(Protocol):
         """The runs whose run key starts so, newest first."""
 
 
-def listed_runs(client: RunFinder, request: RunRequest) -> dict[str, JobRun]:
-    """The flow run's runs as Glue lists them now: the newest of each run key.
+def listed_runs(client: RunFinder, request: RunRequest) -> dict[str, list[JobRun]]:
+    """The flow run's runs as Glue lists them now, by run key, newest first.
 
     Raises:
         CallFailed: They cannot be listed, which says nothing about them.
     """
-    found: dict[str, JobRun] = {}
+    found: dict[str, list[JobRun]] = {}
     for run in client.find_runs(request.job_name, f"{request.flow_run_id}/", request.since):
-        found.setdefault(run.key or "", run)
+        found.setdefault(run.key or "", []).append(run)
     return found
 
 
@@ -85,7 +85,7 @@ def runs_within_reach(
     *,
     log: Log,
     clock: Clock,
-) -> Mapping[str, JobRun]:
+) -> Mapping[str, list[JobRun]]:
     """The flow run's runs, as soon as all of these are listed, else after half a minute of looking.
 
     Args:
@@ -98,7 +98,7 @@ def runs_within_reach(
     Raises:
         CallFailed: The last look failed.
     """
-    seen: dict[str, JobRun] | None = None
+    seen: dict[str, list[JobRun]] | None = None
     failure: CallFailed | None = None
 
     def look() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Clock, Pace, wait_until
@@ -58,16 +58,18 @@ def stop_live_runs(
             console,
         )
         return []
-    stopping = _Stopping(client, log, {r.job_run_id: r for r in runs.values() if not r.ended})
+    live = [run for same_key in runs.values() for run in same_key if not run.ended]
+    stopping = _Stopping(client, log, {run.job_run_id: run for run in live})
     stopping.until_ended(deadline_seconds, clock, pace)
-    _give_back(request, coordination, log)
+    living = {run.key or "" for run in stopping.runs.values() if not run.ended}
+    _give_back(request, living, coordination, log)
     return list(stopping.runs.values())
 
 
 def _found(
     client: GlueClient, request: RunRequest, coordination: Coordination, log: Log, clock: Clock
-) -> Mapping[str, JobRun]:
-    """The runs there are, also those that were started an instant ago."""
+) -> Mapping[str, list[JobRun]]:
+    """The runs there are, by run key, also those that were started an instant ago."""
     runs = _listed_patiently(client, request, log, clock)
     try:
         marks = coordination.start_marks.live(request.flow_run_id)
@@ -84,10 +86,10 @@ def _found(
 
 def _listed_patiently(
     client: GlueClient, request: RunRequest, log: Log, clock: Clock
-) -> Mapping[str, JobRun]:
+) -> Mapping[str, list[JobRun]]:
     failure: CallFailed | None = None
 
-    def look() -> Mapping[str, JobRun] | None:
+    def look() -> Mapping[str, list[JobRun]] | None:
         nonlocal failure
         try:
             return listed_runs(client, request)
@@ -170,11 +172,14 @@ class _Stopping:
         )
 
 
-def _give_back(request: RunRequest, coordination: Coordination, log: Log) -> None:
-    """End the promises to runs that will not need them any more."""
+def _give_back(
+    request: RunRequest, living: Collection[str], coordination: Coordination, log: Log
+) -> None:
+    """End the promises to runs that will not need them any more: all but those of living keys."""
     try:
         for promised in coordination.reservations.live():
-            if promised.run_key.startswith(f"{request.flow_run_id}/"):
+            is_own = promised.run_key.startswith(f"{request.flow_run_id}/")
+            if is_own and promised.run_key not in living:
                 coordination.reservations.release(promised.run_key)
     except CallFailed as error:
         log.warning("The promise of addresses is left to end by itself: %s", error)
