@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from tasks.server_records import Record, ServerRecords
 
@@ -57,19 +58,22 @@ class ExpiringRecords:
             The id of the record that is there now, and whether it was written by this call.
         """
         name = self._name(key)
-        value = {"about": about, "lasts_seconds": self._lasts_seconds}
+        token = str(uuid4())
+        value = {"about": about, "token": token, "lasts_seconds": self._lasts_seconds}
         while True:
             if record_id := self._records.create(name, value, [self._kind]):
                 return record_id, True
             if record := self._records.read(name):
+                if record.value.get("token") == token:
+                    return record.record_id, True  # only the answer to our own create was lost
                 if record.age_seconds <= record.value["lasts_seconds"]:
                     return record.record_id, False
                 self._records.delete(record.record_id)
 
-    def renew(self, key: str) -> None:
-        """Let the record of this key count as long again, if there is one."""
-        if record := self._records.read(self._name(key)):
-            self._records.rewrite(record.record_id, record.value)
+    def renew(self, key: str) -> bool:
+        """Let the record of this key count as long again; False when none counts any more."""
+        record = self.get(key)
+        return record is not None and self._records.rewrite(record.record_id, record.value)
 
     def remove(self, key: str) -> None:
         """Delete the record of this key, if there is one."""

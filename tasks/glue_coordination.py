@@ -56,8 +56,8 @@ class VariableReservations:
     def reserve(self, reservation: Reservation) -> None:
         self._expiring.put(reservation.run_key, asdict(reservation))
 
-    def renew(self, run_key: str) -> None:
-        self._expiring.renew(run_key)
+    def renew(self, run_key: str) -> bool:
+        return self._expiring.renew(run_key)
 
     def release(self, run_key: str) -> None:
         self._expiring.remove(run_key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -119,8 +120,9 @@ def test_a_promise_is_not_renewed_at_every_look(clock: HandClock) -> None:
     class Counting(InProcessReservations):
         renewals = 0
 
-        def renew(self, run_key: str) -> None:
+        def renew(self, run_key: str) -> bool:
             self.renewals += 1
+            return True
 
     book = Counting(InProcessLocks(), 300, clock)
     promise = Promise(book, "x/1", clock, LOG)
@@ -128,6 +130,63 @@ def test_a_promise_is_not_renewed_at_every_look(clock: HandClock) -> None:
         clock.sleep(RENEW_EVERY_SECONDS / 10)
         promise.keep()
     assert 8 <= book.renewals <= 10
+
+
+def test_a_promise_whose_renewals_fail_lapses_and_is_renewed_when_the_server_is_back(
+    clock: HandClock,
+) -> None:
+    class DownAtFirst(InProcessReservations):
+        is_down = True
+
+        def renew(self, run_key: str) -> bool:
+            if self.is_down:
+                raise ServiceUnavailable("Prefect", "PATCH", run_key, "no answer")
+            return super().renew(run_key)
+
+    book = DownAtFirst(InProcessLocks(), 300, clock)
+    book.reserve(reservation("x/1"))
+    promise = Promise(book, "x/1", clock, LOG, datetime.now(UTC))
+    for _ in range(20):
+        assert not promise.may_have_lapsed
+        promise.keep()
+        clock.sleep(10)
+    clock.sleep(10)
+    assert promise.may_have_lapsed
+    book.is_down = False
+    promise.keep()
+    assert not promise.may_have_lapsed
+    clock.sleep(290)
+    assert book.live() == [reservation("x/1")]
+
+
+def test_a_promise_that_is_gone_is_not_relied_on(
+    book: InProcessReservations, clock: HandClock
+) -> None:
+    """Others may have been promised the same addresses since."""
+    book.reserve(reservation("x/1"))
+    promise = Promise(book, "x/1", clock, LOG, datetime.now(UTC))
+    book.release("x/1")
+    promise.renew()
+    assert promise.may_have_lapsed
+    none_was_made = Promise(book, "no-subnet/1", clock, LOG)
+    none_was_made.renew()
+    assert not none_was_made.may_have_lapsed
+
+
+def test_a_promise_counts_from_when_it_was_made(clock: HandClock) -> None:
+    """The task that starts the run may be tried again, minutes later."""
+    made_at = datetime.now(UTC) - timedelta(seconds=210)
+    book = InProcessReservations(InProcessLocks(), 300, clock)
+    assert Promise(book, "x/1", clock, LOG, made_at).may_have_lapsed
+
+
+def test_a_promise_that_has_ended_is_not_renewed(
+    book: InProcessReservations, clock: HandClock
+) -> None:
+    book.reserve(reservation("x/1"))
+    clock.sleep(301)
+    assert not book.renew("x/1")
+    assert book.live() == []
 
 
 def test_a_run_goes_on_when_its_promise_cannot_be_kept(

@@ -83,6 +83,34 @@ def test_a_start_that_was_marked_and_never_made_is_made_after_half_a_minute(
     assert wire.counted()["StartJobRun"] == 1
 
 
+def test_a_start_that_was_in_doubt_and_is_found_is_marked_no_longer(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """Or whoever takes over while it runs would look for it for half a minute."""
+    marks_while_it_runs = []
+
+    def answers_late(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun":
+            raise Refused(500, "InternalServiceException")
+        if operation == "GetJobRun":
+            wire.runs["nightly"][0]["JobRunState"] = "SUCCEEDED"
+
+    wire.before = answers_late
+    attempt = run_job(
+        wire.client,
+        REQUEST,
+        ranking("a"),
+        log=LOG,
+        coordination=coordination,
+        on_run=lambda run: marks_while_it_runs.append(coordination.start_marks.live("flow-run")),
+        clock=HastyClock(0),
+    )
+    assert attempt.succeeded
+    assert not attempt.adopted
+    assert marks_while_it_runs == [[]]
+    assert wire.counted()["StartJobRun"] == 1
+
+
 def ends_at_the_first_look(wire: RunsOnTheWire) -> None:
     def end(operation: str, given: dict[str, str]) -> None:
         if operation == "GetJobRun":

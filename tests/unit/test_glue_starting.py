@@ -13,7 +13,7 @@ import pytest
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLock
+from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLock, InProcessReservations
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.lock import HeldLock
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
@@ -265,3 +265,30 @@ def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnThe
     wire.before = ends
     retried = replace(crashed, asked_anew=True)
     assert run_job(wire.client, retried, None, log=LOG, clock=HastyClock(0)).succeeded
+
+
+def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
+    wire: RunsOnTheWire,
+) -> None:
+    """The fault passes, and the run must find them when it has."""
+
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(503, "ServiceUnavailable")
+
+    wire.before = broken
+    clock = HastyClock(0)
+    book = InProcessReservations(clock=clock)
+    book.reserve(Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3))
+    clock.skipped += 90
+    with pytest.raises(ServiceUnavailable):
+        run_job(
+            wire.client,
+            REQUEST,
+            ranking("a"),
+            log=LOG,
+            coordination=replace(coordination_in_process(), reservations=book),
+            clock=clock,
+        )
+    clock.skipped += 250
+    assert [r.run_key for r in book.live()] == [REQUEST.key]

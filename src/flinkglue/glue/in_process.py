@@ -70,9 +70,12 @@ class InProcessReservations:
         until = self.clock.monotonic() + self.reserved_for_seconds
         self._promised[reservation.run_key] = (reservation, until)
 
-    def renew(self, run_key: str) -> None:
-        if run_key in self._promised:
-            self.reserve(self._promised[run_key][0])
+    def renew(self, run_key: str) -> bool:
+        reservation, until = self._promised.get(run_key, (None, 0.0))
+        if reservation is None or until <= self.clock.monotonic():
+            return False
+        self.reserve(reservation)
+        return True
 
     def release(self, run_key: str) -> None:
         self._promised.pop(run_key, None)

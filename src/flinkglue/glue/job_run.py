@@ -76,7 +76,8 @@ def run_job(
     """
     clock = clock or SystemClock()
     coordination = coordination or coordination_in_process()
-    promise = Promise(coordination.reservations, request.key, clock, log)
+    promised_at = ranking.promised_at if ranking else None
+    promise = Promise(coordination.reservations, request.key, clock, log, promised_at)
     order = OrderRestoring(client, request, coordination, clock, log)
 
     def saw(run: JobRun) -> None:
@@ -184,11 +185,11 @@ def _settle(promise: Promise, request: RunRequest, error: CallFailed) -> None:
     passes = isinstance(error, Throttled | ServiceUnavailable | Conflict)
     if not passes or isinstance(error, OrderStale):
         promise.end()
-    elif promise.may_have_lapsed:
-        promise.end()
-        raise stale(request.job_name) from error
     else:
         promise.renew()
+        if promise.may_have_lapsed:
+            promise.end()
+            raise stale(request.job_name) from error
 
 
 def _restoring_seconds(failure: Failure | None) -> float:

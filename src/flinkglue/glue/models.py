@@ -150,7 +150,8 @@ class Ranking:
     `needed_addresses` is what a subnet must have for all of the run, `needed_because` how that
     number came about, and `promised_addresses` what the run may take, where that is more;
     `seed` repeats the order of a strategy that draws. `kept` tells that it is the order of the
-    attempt before, and not the strategy's for these numbers.
+    attempt before, and not the strategy's for these numbers. `promised_at` is when the addresses
+    were promised, None when none were.
     """
 
     strategy: str
@@ -160,6 +161,7 @@ class Ranking:
     needed_because: str = ""
     promised_addresses: int = 0
     kept: bool = False
+    promised_at: datetime | None = field(default=None, compare=False)
 
     @property
     def connection_names(self) -> list[str]:

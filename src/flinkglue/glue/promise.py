@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import UTC, datetime
 
 from flinkglue.clock import Clock
 from flinkglue.errors import CallFailed
@@ -12,6 +12,7 @@ from flinkglue.glue.run_request import Log
 
 HOLDS_OR_GAVE_BACK = (JobRunState.RUNNING, JobRunState.STOPPING)
 RENEW_EVERY_SECONDS = RESERVED_FOR_SECONDS / 3
+TRY_AGAIN_SECONDS = RENEW_EVERY_SECONDS / 10
 LAPSES_AFTER_SECONDS = RESERVED_FOR_SECONDS * 2 / 3
 """From then on it is not relied on: renewing it takes time, and others go by the server's clock."""
 
@@ -24,14 +25,27 @@ class Promise:
         run_key: Who it was made to.
         clock: The time to go by.
         log: Told when it cannot be kept, which never fails a run: it ends by itself.
+        promised_at: When it was made, by an earlier task; None: there may be none, as for a run
+            without a subnet, or it belongs to a run that was started before.
     """
 
-    def __init__(self, book: ReservationBook, run_key: str, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        book: ReservationBook,
+        run_key: str,
+        clock: Clock,
+        log: Log,
+        promised_at: datetime | None = None,
+    ) -> None:
         self._book = book
         self._run_key = run_key
         self._clock = clock
         self._log = log
-        self._renewed_at = clock.monotonic()
+        self._was_made = promised_at is not None
+        age = (datetime.now(UTC) - promised_at).total_seconds() if promised_at else 0.0
+        self._renewed_at = clock.monotonic() - max(0.0, age)
+        self._renew_at = self._renewed_at + RENEW_EVERY_SECONDS
+        self._is_gone = False
         self._ended = False
 
     def saw(self, run: JobRun) -> None:
@@ -46,28 +60,32 @@ class Promise:
 
     def keep(self) -> None:
         """Renew it now and then."""
-        now = self._clock.monotonic()
-        if not self._ended and now - self._renewed_at > RENEW_EVERY_SECONDS:
+        if not self._ended and self._clock.monotonic() > self._renew_at:
             self.renew()
 
     def renew(self) -> None:
-        """Let it last as long again."""
-        self._try(self._book.renew)
-        self._renewed_at = self._clock.monotonic()
+        """Let it last as long again, counted from before the call."""
+        asked_at = self._clock.monotonic()
+        try:
+            is_there = self._book.renew(self._run_key)
+        except CallFailed as error:
+            self._renew_at = asked_at + TRY_AGAIN_SECONDS
+            self._log.warning("The promise of addresses is not renewed yet: %s", error)
+            return
+        self._renewed_at, self._renew_at = asked_at, asked_at + RENEW_EVERY_SECONDS
+        self._is_gone = self._was_made and not is_there
 
     @property
     def may_have_lapsed(self) -> bool:
         """Whether others may count on its addresses by now."""
-        return self._clock.monotonic() - self._renewed_at > LAPSES_AFTER_SECONDS
+        return self._is_gone or self._clock.monotonic() - self._renewed_at > LAPSES_AFTER_SECONDS
 
     def end(self) -> None:
         """Release it, once."""
-        if not self._ended:
-            self._try(self._book.release)
-            self._ended = True
-
-    def _try(self, action: Callable[[str], None]) -> None:
+        if self._ended:
+            return
+        self._ended = True
         try:
-            action(self._run_key)
+            self._book.release(self._run_key)
         except CallFailed as error:
             self._log.warning("The promise of addresses is left to end by itself: %s", error)

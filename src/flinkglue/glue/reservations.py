@@ -74,8 +74,8 @@ class ReservationBook(Protocol):
     def reserve(self, reservation: Reservation) -> None:
         """Promise, in place of what was promised to the same run before. Only while `placing`."""
 
-    def renew(self, run_key: str) -> None:
-        """Let a promise last as long again; nothing happens when there is none."""
+    def renew(self, run_key: str) -> bool:
+        """Let a promise last as long again; False when there is none, or it has ended."""
 
     def release(self, run_key: str) -> None:
         """End a promise: the run holds its addresses, or will never need them."""

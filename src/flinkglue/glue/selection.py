@@ -138,8 +138,7 @@ def select(
                 ranking, decision = look()
                 if decision is Decision.START:
                     lock.check()
-                    _promise(coordination, ranking, wanted.job_name, request.key)
-                    return ranking
+                    return _promised(coordination, ranking, wanted.job_name, request.key)
         if decision is Decision.FAIL:
             raise JobFailed(f"{_no_room(ranking, wanted)}. What to do: {NO_ROOM_ADVICE}")
         no_room = _no_room(ranking, wanted)
@@ -214,10 +213,11 @@ def _ranked(
     )
 
 
-def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> None:
+def _promised(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> Ranking:
     expected = ranking.expected
     if expected is None or expected.subnet_id is None:
-        return  # a run without a subnet takes no addresses
+        return ranking  # a run without a subnet takes no addresses
+    promised_at = datetime.now(UTC)  # before the call: it lasts no longer than is believed
     free = (expected.free_addresses or 0) - expected.reserved_addresses
     coordination.reservations.reserve(
         Reservation(
@@ -229,6 +229,7 @@ def _promise(coordination: Coordination, ranking: Ranking, job_name: str, run_ke
             addresses=min(max(ranking.needed_addresses, ranking.promised_addresses), free),
         )
     )
+    return replace(ranking, promised_at=promised_at)
 
 
 def _running(

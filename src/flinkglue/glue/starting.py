@@ -98,7 +98,7 @@ def start_run(
         read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
             one; what it raises is raised.
         before_writing: Called before each start, also when the job has its order already.
-        promise: The run's addresses: renewed before each pause.
+        promise: The run's addresses: renewed now and then, before a try.
 
     Raises:
         OrderStale: There is no slot for the run, or its promise may have lapsed while others had
@@ -149,6 +149,7 @@ class _Starting:
         began_at = self.clock.monotonic()
         lock_name = job_lock_name(self.client.region, self.request.job_name)
         for tries in count():
+            self.promise.keep()
             try:
                 with self.coordination.locks.hold(lock_name) as lock:
                     outcome = self._once(lock)
@@ -156,7 +157,6 @@ class _Starting:
                 patience = patience_for(error)
                 if patience is None or self.clock.monotonic() - began_at > patience.seconds:
                     raise
-                self.promise.keep()
                 pause = next(islice(patience.pace.pauses(), tries, None))
                 self.log.info("Trying to start again in %.1f s: %s", pause, error)
                 self.clock.sleep(pause)
