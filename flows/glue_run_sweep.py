@@ -66,7 +66,7 @@ def glue_run_sweep(
     found = find_live_glue_runs(credentials, names, timedelta(days=look_back_days))
     swept = judge_glue_runs(found, rules)
     if stop and any(each.is_orphan for each in swept):
-        swept = stop_orphaned_glue_runs(credentials, swept, stopped_within_minutes * 60)
+        swept = stop_orphaned_glue_runs(credentials, swept, rules, stopped_within_minutes * 60)
     show_swept_runs(credentials, swept, found, stop=stop)
     tell_of_swept_runs(swept)
     failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]

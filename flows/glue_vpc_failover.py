@@ -173,7 +173,8 @@ def glue_vpc_failover(
         read_all_connections: Read all connections of the account with one call, which is faster
             from about 20 connections on and takes the permission glue:GetConnections.
         restore_order: Put the job's connections back as they were, once its runs no longer need the
-            order. An order that somebody else has written meanwhile is left alone.
+            order. An order that somebody else has written meanwhile is left alone. After a kill, or
+            when Glue or others are busy, it may stay as it is until the job's next flow run.
         retries: How many runs may follow a failed one.
         retry_delay_seconds: The pause before the first of them when the failure asks for time, as
             a quota does; it doubles each time, up to an hour. To another connection it moves

@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 from prefect_aws import AwsCredentials
 
+from flinkglue.glue.models import JobRun
 from flinkglue.glue.sweep import FlowRunState, SweepRules, SweptRun, flow_run_id_of, judged
 from flinkglue.glue.sweep_report import sweep_markdown
 from flinkglue.glue.sweeping import LiveRuns, find_live_runs, stop_orphans
@@ -54,13 +55,7 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     Raises:
         CallFailed: The Prefect server refused the question, or did not answer.
     """
-    owners = {run.job_run_id: flow_run_id_of(run) or "" for run in found.runs}
-    states = _states_of(sorted(set(owners.values())))
-    now = datetime.now(UTC)
-    swept = [
-        judged(run, owner, states.get(owner), rules, now)
-        for run, owner in zip(found.runs, owners.values(), strict=True)
-    ]
+    swept = _judged_now(found.runs, rules)
     for each in swept:
         tell = get_run_logger().info if each.condition.is_expected else get_run_logger().warning
         tell("%s", each.describe())
@@ -69,18 +64,28 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
 
 @task(**UNCACHED)
 def stop_orphaned_glue_runs(
-    aws_credentials: AwsCredentials, swept: Sequence[SweptRun], deadline_seconds: float
+    aws_credentials: AwsCredentials,
+    swept: Sequence[SweptRun],
+    rules: SweepRules,
+    deadline_seconds: float,
 ) -> list[SweptRun]:
     """Stop the orphans and wait until they have ended; one that cannot be stopped stays one.
+
+    The flow runs' states are read again right before each stop.
 
     Args:
         aws_credentials: The account and region.
         swept: Live runs as they were judged.
+        rules: What makes an orphan.
         deadline_seconds: The longest to wait for all of them.
     """
     log = get_run_logger()
     after = stop_orphans(
-        connect(aws_credentials), swept, deadline_seconds=deadline_seconds, log=log
+        connect(aws_credentials),
+        swept,
+        judge_again=lambda some: _judged_now([each.run for each in some], rules),
+        deadline_seconds=deadline_seconds,
+        log=log,
     )
     for before, each in zip(swept, after, strict=True):
         if before.is_orphan:
@@ -111,6 +116,16 @@ def show_swept_runs(
         key="glue-run-sweep",
         description="Live Glue runs and the flow runs that started them",
     )
+
+
+def _judged_now(runs: Sequence[JobRun], rules: SweepRules) -> list[SweptRun]:
+    owners = [flow_run_id_of(run) or "" for run in runs]
+    states = _states_of(sorted(set(owners)))
+    now = datetime.now(UTC)
+    return [
+        judged(run, owner, states.get(owner), rules, now)
+        for run, owner in zip(runs, owners, strict=True)
+    ]
 
 
 def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:

@@ -51,7 +51,9 @@ def orphan(run: JobRun) -> SweptRun:
 
 
 def stopped(client: GlueClient, swept: list[SweptRun], within: float = 30.0) -> list[SweptRun]:
-    return stop_orphans(client, swept, deadline_seconds=within, log=LOG, pace=FAST)
+    return stop_orphans(
+        client, swept, judge_again=list, deadline_seconds=within, log=LOG, pace=FAST
+    )
 
 
 def test_many_orphans_are_stopped_with_a_call_for_25_and_others_live_on(

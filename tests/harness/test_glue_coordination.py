@@ -104,7 +104,7 @@ def test_the_lock_of_a_killed_holder_is_free_when_its_lease_runs_out(
         assert says(holder) == "held"
         with (
             pytest.raises(ServiceUnavailable, match=rf"held by process {holder.pid}"),
-            VariableLocks(records, wait_seconds=0.5).hold(name),
+            VariableLocks(records).hold(name, within_seconds=0.5),
         ):
             pytest.fail("two hold the lock")
         holder.send_signal(signal.SIGKILL)

@@ -219,7 +219,7 @@ class OrderRestoring:
         before = in_words(self._original.connection_names) if self._original else "not known here"
         self._log.warning(
             "The connections of job %s are not put back: %s. What they were: %s. Put them back in "
-            "Glue, or leave it to the job's next flow run with restore_order",
+            "Glue, or leave it to the job's next flow run",
             self._request.job_name,
             error,
             before,

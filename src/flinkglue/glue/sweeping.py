@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,9 @@ from flinkglue.glue.run_request import Log
 from flinkglue.glue.sweep import RunCondition, SweptRun, flow_run_id_of
 
 MOST_IDS_A_STOP = 25
+
+JudgeAgain = Callable[[Sequence[SweptRun]], Sequence[SweptRun]]
+"""Says how runs stand now; raises CallFailed when it cannot be known."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def stop_orphans(
     client: GlueClient,
     swept: Sequence[SweptRun],
     *,
+    judge_again: JudgeAgain,
     deadline_seconds: float,
     log: Log,
     clock: Clock | None = None,
@@ -68,6 +72,8 @@ def stop_orphans(
     Args:
         client: The account.
         swept: Live runs as they were judged.
+        judge_again: Asked about the orphans of each stop right before it: a person may have retried
+            a flow run since, which wants its run again.
         deadline_seconds: The longest to wait for all of them.
         log: Gets a line per decision.
         clock: The time to go by.
@@ -76,9 +82,9 @@ def stop_orphans(
     Returns:
         All of `swept`, the orphans among them as they are now.
     """
-    orphans = {each.run.job_run_id: each.run for each in swept if each.is_orphan}
-    refused = _request_stops(client, list(orphans.values()), log)
-    seen = dict(orphans)
+    again, refused = _request_stops(client, [e for e in swept if e.is_orphan], judge_again, log)
+    swept = [again.get(each.run.job_run_id, each) for each in swept]
+    seen = {each.run.job_run_id: each.run for each in swept if each.is_orphan}
 
     def look() -> list[str]:
         """The ids of those that are still to end."""
@@ -91,7 +97,7 @@ def stop_orphans(
         wait_until(
             look,
             lambda living: not living,
-            waited_for=f"The end of {len(orphans)} runs",
+            waited_for=f"The end of {len(seen)} runs",
             deadline_seconds=deadline_seconds,
             clock=clock,
             pace=pace or Pace(),
@@ -106,22 +112,29 @@ def stop_orphans(
     ]
 
 
-def _request_stops(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, str]:
-    """Ask for the end of runs; what was refused, by run id."""
+def _request_stops(
+    client: GlueClient, orphans: Sequence[SweptRun], judge_again: JudgeAgain, log: Log
+) -> tuple[dict[str, SweptRun], dict[str, str]]:
+    """Ask for the end of orphans; how they stood right before, and what was refused, by run id."""
+    again: dict[str, SweptRun] = {}
     refused: dict[str, str] = {}
-    by_job: dict[str, list[str]] = {}
-    for run in runs:
-        if run.state != JobRunState.STOPPING:  # somebody has asked already
-            by_job.setdefault(run.job_name, []).append(run.job_run_id)
-    for job_name, ids in by_job.items():
-        for first in range(0, len(ids), MOST_IDS_A_STOP):
-            some = ids[first : first + MOST_IDS_A_STOP]
-            log.info("Stopping of job %s: %s", job_name, ", ".join(some))
+    by_job: dict[str, list[SweptRun]] = {}
+    for each in orphans:
+        if each.run.state != JobRunState.STOPPING:  # somebody has asked already
+            by_job.setdefault(each.run.job_name, []).append(each)
+    for job_name, of_job in by_job.items():
+        for first in range(0, len(of_job), MOST_IDS_A_STOP):
+            some = of_job[first : first + MOST_IDS_A_STOP]
+            ids = [each.run.job_run_id for each in some]
             try:
-                refused |= client.request_stops(job_name, some)
+                judged = judge_again(some)
+                again |= {each.run.job_run_id: each for each in judged}
+                if ids := [each.run.job_run_id for each in judged if each.is_orphan]:
+                    log.info("Stopping of job %s: %s", job_name, ", ".join(ids))
+                    refused |= client.request_stops(job_name, ids)
             except CallFailed as error:
-                refused |= dict.fromkeys(some, str(error))
-    return refused
+                refused |= dict.fromkeys(ids, str(error))
+    return again, refused
 
 
 def _now(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, JobRun]:
