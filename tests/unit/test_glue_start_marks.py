@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flinkglue.errors import InDoubt
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.in_process import InProcessStartMarks
+from flinkglue.glue.in_process import InProcessCoolDowns, InProcessStartMarks
 from flinkglue.glue.job_run import run_job
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
+from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.start_marks import MARKED_FOR_SECONDS
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
+FULL = "The specified subnet does not have enough free addresses to satisfy the request."
 AGES_SECONDS = 1e10
 REQUEST = RunRequest(
     "nightly", "flow-run", datetime.fromtimestamp(STARTED, UTC), deadline_seconds=AGES_SECONDS
@@ -192,3 +195,63 @@ def test_a_mark_ends_by_itself_and_only_who_sees_it_ends_it() -> None:
     assert [mark.mark_id for mark in marks.live("flow-run")] == [second.mark_id]
     marks.end(second)
     assert marks.live("flow-run") == []
+
+
+def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    ends_at_the_first_look(wire)
+    assert ran(wire, coordination, HastyClock(0)).succeeded
+    assert coordination.start_marks.live("flow-run") == []
+
+
+def test_only_as_much_of_the_list_is_read_as_shows_the_run(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """A busy job has pages of runs since the flow run was created."""
+    for minute in range(450):
+        wire.turn(wire.start("nightly", at=-60.0 * (minute + 1)), "SUCCEEDED")
+    ends_at_the_first_look(wire)
+    long_ago = replace(REQUEST, since=REQUEST.since - timedelta(days=1))
+    run_job(
+        wire.client,
+        long_ago,
+        ranking("a"),
+        log=LOG,
+        coordination=coordination,
+        on_run=lambda run: wire.counted(),
+        clock=HastyClock(0),
+    )
+    assert wire.counted()["GetJobRuns"] == 1
+    assert coordination.start_marks.live("flow-run") == []
+
+
+def test_a_failure_is_told_to_others_before_the_list_is_read(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """The next attempt, of this flow run and of others, waits for it."""
+    read_before: list[int] = []
+
+    class Noting(InProcessCoolDowns):
+        def start(self, cool_down: CoolDown) -> None:
+            read_before.append(wire.calls.count("GetJobRuns"))
+            super().start(cool_down)
+
+    def fail(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            run = wire.runs["nightly"][0]
+            run["JobRunState"], run["ErrorMessage"] = "FAILED", FULL
+
+    wire.before = fail
+    attempt = run_job(
+        wire.client,
+        REQUEST,
+        ranking("a", "b"),
+        log=LOG,
+        coordination=replace(coordination, cool_downs=Noting()),
+        on_run=lambda run: wire.calls.clear(),
+        clock=HastyClock(0),
+    )
+    assert attempt.connection_name == "a"
+    assert read_before == [0]
+    assert wire.calls.count("GetJobRuns") == 1

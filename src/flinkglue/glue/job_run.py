@@ -85,6 +85,7 @@ def run_job(
         order.saw(run)
         on_look(run)
 
+    started: Started | None = None
     try:
         if ranking is None:
             started = _adopted(client, request)
@@ -136,10 +137,11 @@ def run_job(
         if ranking is None and not ended.succeeded:
             ranking = _in_hindsight(client, request, log)
         attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
-        end_marks_of_listed(client, request, coordination.start_marks, log, started.mark)
     promise.end()
     _cool_down(attempt, ranking, coordination, log)
     order.end(_restoring_seconds(attempt.failure))
+    if started is not None:  # last: others can have the addresses and learn of a failure before
+        end_marks_of_listed(client, request, coordination.start_marks, log, started.mark)
     if attempt.failure and attempt.failure.alert:
         log.warning("Job %s needs a person: %s", request.job_name, attempt.describe())
     return attempt

@@ -8,7 +8,7 @@ while. No mark means: what is not listed is not there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -127,10 +127,19 @@ def runs_within_reach(
     return seen
 
 
+class RunPages(Protocol):
+    """The call of Glue that lists runs."""
+
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
+        """The runs of a job page by page, newest first, until they are older than that."""
+
+
 def end_marks_of_listed(
-    client: RunFinder, request: RunRequest, marks: StartMarks, log: Log, mark: StartMark | None
+    client: RunPages, request: RunRequest, marks: StartMarks, log: Log, mark: StartMark | None
 ) -> None:
     """Remove the marks whose runs the list shows; the others end by themselves.
+
+    The list is read until it has shown them, which is most often one page.
 
     Args:
         client: The account.
@@ -141,10 +150,23 @@ def end_marks_of_listed(
     """
     try:
         live = [mark] if mark else marks.live(request.flow_run_id)
-        listed = listed_runs(client, request) if live else {}
+        # What this process started is not older than what it was asked for.
+        since = (request.asked_at if mark else None) or request.since
+        listed = _listed_of(client, request.job_name, {each.run_key for each in live}, since)
     except CallFailed as error:
         log.info("The marks of starts are left to end by themselves: %s", error)
         return
     for each in live:
         if each.run_key in listed:
             end_mark(marks, each, log)
+
+
+def _listed_of(client: RunPages, job_name: str, run_keys: set[str], since: datetime) -> set[str]:
+    """Those of the keys whose runs are listed."""
+    missing = set(run_keys)
+    if missing:
+        for page in client.job_run_pages(job_name, since):
+            missing -= {run.key for run in page if run.key}
+            if not missing:
+                break
+    return run_keys - missing
