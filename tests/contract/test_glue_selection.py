@@ -444,10 +444,10 @@ def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
     cloud.job()
     ranking = chosen(client, wanted("a", "b"), coordination)
     cloud.wire.faults.add("glue:UpdateJob", "throttle", times=None)
-    clock = HastyClock(share=0.005)
+    clock, patient = HastyClock(share=0.005), replace(request(1), deadline_seconds=3600)
     with pytest.raises(Throttled, match="UpdateJob"):
         run_job(
-            client, request(1), ranking, log=LOG, coordination=coordination, clock=clock, pace=FAST
+            client, patient, ranking, log=LOG, coordination=coordination, clock=clock, pace=FAST
         )
     assert clock.skipped > 250
     assert len(cloud.requests(operation="UpdateJob")) > 10
