@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -38,6 +39,7 @@ HANG_UP = "localcloud.hang_up"
 """ASGI extension of :mod:`localcloud.serving`: a function that cuts the client's connection."""
 
 _DETAIL = "localcloud.detail"
+_UNFINISHED = "(not sent to its end)"
 _GONE = 499  # for the record alone: the client went away before it had sent its request
 
 
@@ -192,12 +194,16 @@ class WsgiWire:
         self.refuse = refuse
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        is_whole = _read_whole(environ)
         recording = _Recording(
             self.wire,
             _name(self.service, environ),
-            self.name_operation(environ),
+            self.name_operation(environ) if is_whole else _UNFINISHED,
             request_detail(environ),
         )
+        if not is_whole:
+            recording.record(_GONE)
+            raise ConnectionResetError("the client went away before it had sent its request")
         try:
             return self._answer(recording, environ, start_response)
         except ConnectionError:
@@ -227,6 +233,15 @@ class WsgiWire:
             _exhaust(body)
             _cut(environ)
         return body
+
+
+def _read_whole(environ: Environ) -> bool:
+    """Read the body that was announced; whether all of it came."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body = environ["wsgi.input"].read(length) if length else b""
+    if length:
+        environ["wsgi.input"] = io.BytesIO(body)
+    return len(body) == length
 
 
 def _exhaust(body: Iterable[bytes]) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 from infra.glue_policy import Account, caller_policy
 from localcloud.request_log import Request
 
+GONE = 499  # the record of a request that was not sent to its end
 AGENT = "flinkglue/"  # how src/flinkglue/glue/client.py signs its calls; tests have other clients
 
 
 def own_calls(requests: Iterable[Request]) -> list[Request]:
-    """The calls of the project itself."""
-    return [call for call in requests if call.detail.get("user_agent", "").startswith(AGENT)]
+    """The calls of the project itself, but for those whose process was killed amid the sending."""
+    ours = [call for call in requests if call.detail.get("user_agent", "").startswith(AGENT)]
+    return [call for call in ours if call.status != GONE]
 
 
 def actions(calls: Iterable[Request]) -> set[str]:

@@ -68,7 +68,7 @@ def connected(cloud: AwsCloud, **config: Any) -> GlueClient:
 
 def request(**more: Any) -> RunRequest:
     values = {"job_name": "job", "flow_run_id": "flow-run-1", "since": datetime.now(UTC)}
-    return RunRequest(**{"deadline_seconds": 30.0, **values, **more})
+    return RunRequest(**{"deadline_seconds": 600.0, **values, **more})
 
 
 def promise() -> Promise:
@@ -296,8 +296,7 @@ def test_the_deadline_of_an_adopted_run_counts_from_its_start(
     cloud.job()
     cloud.fault("glue-timing", run_seconds=60)
     with pytest.raises(DeadlineExceeded):
-        ran(client, ranked(client, ["a", "b"]), deadline_seconds=0.5)
-    time.sleep(0.6)
+        ran(client, ranked(client, ["a", "b"]), deadline_seconds=4)
     cloud.wire.requests.clear()
     with pytest.raises(DeadlineExceeded):
         ran(client, None, deadline_seconds=0.6, asked_at=datetime.now(UTC))
@@ -436,7 +435,7 @@ def test_a_run_that_takes_too_long_is_left_alone_and_named(
     cloud.job()
     cloud.fault("glue-timing", run_seconds=60)
     with pytest.raises(DeadlineExceeded, match=r"The end of run jr_.* of job job"):
-        ran(client, ranked(client, ["a", "b"]), deadline_seconds=0.5)
+        ran(client, ranked(client, ["a", "b"]), deadline_seconds=4)
     [run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     assert run["JobRunState"] in ("STARTING", "RUNNING")
 

@@ -198,6 +198,30 @@ def test_a_taken_port_is_an_error_at_start() -> None:
     first.stop()
 
 
+def test_a_caller_that_is_killed_amid_its_call_has_not_asked_for_anything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor does it leave a traceback."""
+    behind, wire = Served(), Wire()
+    server = WsgiServer(
+        WsgiWire(behind.wsgi(), wire, "front", lambda environ: "Put", lambda fault, environ: None)
+    )
+    server.start()
+    try:
+        with socket.create_connection(("127.0.0.1", server.port)) as call:
+            call.sendall(b"POST /Put HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        give_up_at = time.monotonic() + 20
+        while not wire.requests.find("front") and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        assert httpx.post(f"{server.url}/Put", content=b"whole").status_code == 200
+    finally:
+        server.stop()
+    recorded = [(request.operation, request.status) for request in wire.requests.find("front")]
+    assert recorded == [("(not sent to its end)", 499), ("Put", 200)]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert behind.processed == ["/Put"]
+
+
 def test_a_client_that_goes_away_amid_its_upload_is_recorded_and_no_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
