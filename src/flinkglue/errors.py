@@ -53,6 +53,7 @@ class CallFailed(FlinkGlueError):
         request_id: The id to quote to the service's support, if it gave one.
         advice: What to do next.
         retry_after_seconds: How long the service asked to wait before the next call.
+        evidence: All that the service said, for the code that judges it; it is not shown.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class CallFailed(FlinkGlueError):
         request_id: str | None = None,
         advice: str | None = None,
         retry_after_seconds: float | None = None,
+        evidence: str = "",
     ) -> None:
         self.service = service
         self.operation = operation
@@ -77,6 +79,7 @@ class CallFailed(FlinkGlueError):
         self.request_id = request_id
         self.advice = advice
         self.retry_after_seconds = retry_after_seconds
+        self.evidence = evidence
         answer = ", ".join(
             part
             for part in (

@@ -99,6 +99,8 @@ def test_stateless_update_begins_at_nothing(job: RealJob, running: str) -> None:
         ("bad/MissingClass.jar", "StatefulCount"),
         ("bad/IncompatibleState.jar", "serializer"),
         ("bad/CrashLoop.jar", "this release fails after 50 events"),
+        ("bad/TwoJobs.jar", "main() submits more than one job"),
+        ("bad/NoJob.jar", "main() submits no job"),
     ],
 )
 def test_a_bad_jar_leaves_the_old_job_running_with_its_counts(
@@ -115,6 +117,22 @@ def test_a_bad_jar_leaves_the_old_job_running_with_its_counts(
         assert job.total(outcome.job_id, "restored") == job.total(running, "closed") > 100
     else:
         assert outcome.job_id == running
+
+
+def test_a_release_whose_main_fails_after_its_submit_is_a_good_one(job: RealJob) -> None:
+    """Flink answers the submit with an error, and the job runs: it can be started and updated."""
+    release = job.spec("ThrowsAfterSubmit.jar", "v2")
+    new = job.act(Action.NEW, "new", spec=release).raise_for_failure()
+    update = job.act(Action.UPDATE, "update", spec=release).raise_for_failure()
+    assert job.live_job_ids() == [update.job_id]
+    assert job.total(update.job_id, "restored") == job.total(new.job_id, "closed") > 0
+    assert any("main() failed after" in line for line in update.story)
+
+
+def test_new_of_a_jar_with_two_jobs_leaves_none(job: RealJob) -> None:
+    outcome = job.act(Action.NEW, "new", spec=job.spec("bad/TwoJobs.jar"))
+    assert "main() submits more than one job" in outcome.failure
+    assert job.live_job_ids() == []
 
 
 def test_savepoints_are_listed_and_the_old_ones_disposed_of(job: RealJob, running: str) -> None:

@@ -48,6 +48,11 @@ class Behaviour(StrEnum):
     THROWS_WHEN_RUN = "throws when run"
     INCOMPATIBLE_STATE = "incompatible state"
     CRASH_LOOP = "crash loop"
+    THROWS_AFTER_SUBMIT = "throws after its submit"
+    THROWS_AFTER_SUBMIT_OF_BOUNDED = "throws after its submit of a bounded job"
+    TWO_JOBS = "two jobs"
+    TWO_JOBS_OF_ONE_ENVIRONMENT = "two jobs of one environment"
+    NO_JOB = "no job"
 
 
 @dataclass
@@ -147,7 +152,7 @@ class PretendedCluster:
             self.later(1, lambda: self._crash(job))
             return
         self.later(self.tasks_run_after_seconds, lambda: self._run_tasks(job))
-        if job.behaviour is Behaviour.BOUNDED:
+        if job.behaviour in (Behaviour.BOUNDED, Behaviour.THROWS_AFTER_SUBMIT_OF_BOUNDED):
             self.later(3, lambda: self.end(job, "FINISHED"))
         if job.behaviour is Behaviour.CRASH_LOOP:
             self.later(2, lambda: self._crash(job))

@@ -26,6 +26,22 @@ _DUPLICATE = {
     "1.17": "org.apache.flink.runtime.client.DuplicateJobSubmissionException: Job has already been",
     "2.3": "org.apache.flink.runtime.client.DuplicateApplicationSubmissionException: Application",
 }
+_IN_MAIN = (
+    "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not execute application.",
+    "Caused by: org.apache.flink.util.FlinkRuntimeException: Could not execute application.",
+)
+_MAIN_THREW = (
+    "Caused by: org.apache.flink.client.program.ProgramInvocationException: The main method"
+)
+_NO_PLAN = (
+    "org.apache.flink.client.program.ProgramInvocationException: The program plan could not be "
+    "fetched - the program aborted pre-maturely. The root cause may be that the main method "
+    "doesn't call `env.execute()` or `env.executeAsync()`."
+)
+_ONE_ENVIRONMENT = {
+    "1.17": "Cannot have more than one execute() or executeAsync() call in a single environment.",
+    "2.3": "Cannot have more than 1 streaming jobs in a single environment.",
+}
 _RUN_FIELDS = {
     "entryClass",
     "programArgsList",
@@ -66,6 +82,7 @@ class FakeJobManager(PretendedCluster):
     ) -> None:
         super().__init__(clock, retain=retain, checkpoint_every_seconds=checkpoint_every_seconds)
         self.version = version
+        self.second_job_name = "second half"
         self.jars: dict[str, tuple[str, str]] = {}
         self.requests: list[httpx.Request] = []
         self.transport = httpx.MockTransport(self._answer)
@@ -140,7 +157,9 @@ class FakeJobManager(PretendedCluster):
         return 200, {}
 
     def _plan(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
-        self._check_program(jar_id)
+        if self._check_program(jar_id) is Behaviour.NO_JOB:
+            raise FlinkSays(500, "Internal server error.", _NO_PLAN, "Classpath: [file:/uploads/x]")
+        # main() is left at its first execute(): whatever it does later is in no plan.
         return 200, {"plan": {"nodes": []}}
 
     def _check_program(self, jar_id: str) -> Behaviour:
@@ -164,16 +183,21 @@ class FakeJobManager(PretendedCluster):
         behaviour = self._check_program(jar_id)
         if behaviour is Behaviour.THROWS_WHEN_RUN:
             raise FlinkSays(400, "Could not run", "Caused by: java.net.ConnectException: no broker")
+        if behaviour is Behaviour.NO_JOB:
+            raise FlinkSays(
+                400, f"{_IN_MAIN[0].rpartition(':')[0]}: No jobs included in application."
+            )
         job_id = body.get("jobId") or f"{next(self.numbers):032x}"
+        name = body.get("flinkConfiguration", {}).get("pipeline.name", "Flink Job")
         if job_id in self.jobs:
-            raise FlinkSays(400, "Could not run", f"Caused by: {_DUPLICATE[self.version]}")
+            raise self._duplicate(name)
         restored = body.get("savepointPath")
         if restored is not None and restored not in self.stored:
             raise FlinkSays(400, "Could not run", "Caused by: java.io.FileNotFoundException: state")
         self.start(
             Job(
                 job_id=job_id,
-                name=body.get("flinkConfiguration", {}).get("pipeline.name", "Flink Job"),
+                name=name,
                 behaviour=behaviour,
                 started_at=self.clock.seconds,
                 restored=restored,
@@ -183,7 +207,36 @@ class FakeJobManager(PretendedCluster):
         )
         if restored and body["restoreMode"] == "CLAIM":
             del self.stored[restored]
+        self._go_on_with_main(behaviour)
         return 200, {"jobid": job_id}
+
+    def _go_on_with_main(self, behaviour: Behaviour) -> None:
+        """What main() does when its first job has been submitted."""
+        if behaviour is Behaviour.TWO_JOBS and self.version != "1.17":  # 1.x says nothing of it
+            raise self._duplicate(self.second_job_name)
+        if behaviour is Behaviour.TWO_JOBS_OF_ONE_ENVIRONMENT:
+            cause = f"org.apache.flink.util.FlinkRuntimeException: {_ONE_ENVIRONMENT[self.version]}"
+            raise FlinkSays(400, *_IN_MAIN, f"{_MAIN_THREW} caused an error", f"Caused by: {cause}")
+        if behaviour.startswith(Behaviour.THROWS_AFTER_SUBMIT):
+            cause = (
+                "Job was submitted in detached mode. Results of job execution are not available."
+            )
+            raise FlinkSays(
+                400,
+                *_IN_MAIN,
+                f"{_MAIN_THREW} caused an error: {cause}",
+                f"Caused by: org.apache.flink.api.common.InvalidProgramException: {cause}",
+            )
+
+    def _duplicate(self, name: str) -> FlinkSays:
+        failed = f"Failed to execute job '{name}'."
+        return FlinkSays(
+            400,
+            *_IN_MAIN,
+            f"{_MAIN_THREW} caused an error: {failed}",
+            f"Caused by: org.apache.flink.util.FlinkException: {failed}",
+            f"Caused by: {_DUPLICATE[self.version]}",
+        )
 
     def _known(self, job_id: str) -> Job:
         if job_id not in self.jobs:

@@ -43,7 +43,7 @@ class TestSubmit:
         bench = Bench(tmp_path, version=version)
         first = bench.backend().submit(bench.launch())
         bench.instead = failing(JOB_ID, errors(404, "FlinkJobNotFoundException"))
-        second = bench.backend().submit(bench.launch())
+        second = bench.backend().submit(bench.launch(asked_before=True))
         assert second.job_id == first.job_id
         assert len(bench.jobmanager.jobs) == 1
         assert len(bench.sent("POST", "/run")) == 2

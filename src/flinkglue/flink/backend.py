@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flinkglue.errors import (
-    AuthenticationFailed,
     CallFailed,
     Conflict,
     InDoubt,
     InvalidInput,
     NotFound,
-    PermissionDenied,
 )
-from flinkglue.flink.failures import SERVICE
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
+from flinkglue.flink.job_launch import NOT_THE_JOBS_FAULT, JobLauncher, flink_configuration
 from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
+from flinkglue.flink.main_method import in_words
 from flinkglue.flink.patience import PASSING, Patience
 from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_directories import StateDirectories
@@ -29,10 +28,6 @@ from flinkglue.lifecycle.backend import (
     StoredSavepoints,
 )
 from flinkglue.lifecycle.models import JobSpec, JobView
-
-# How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
-_MOST_SUBMITS = 3
-_NOT_THE_JOBS_FAULT = (AuthenticationFailed, PermissionDenied)
 
 
 class RestBackend:
@@ -64,6 +59,7 @@ class RestBackend:
         self._directories = StateDirectories(
             storage or StateStorage({}), self._settings, savepoint_directory
         )
+        self._launcher = JobLauncher(client, self._jar_on_cluster, self.view, self._patience)
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
 
     def _settings(self) -> dict[str, str]:
@@ -89,14 +85,14 @@ class RestBackend:
                     entry_class=spec.entry_class,
                     program_args=spec.args,
                     parallelism=spec.parallelism,
-                    flink_configuration=_configuration(spec),
+                    flink_configuration=flink_configuration(spec),
                 )
             )
-        except (*_NOT_THE_JOBS_FAULT, *PASSING, InDoubt):
+        except (*NOT_THE_JOBS_FAULT, *PASSING, InDoubt):
             raise
         except CallFailed as error:
             raise LaunchRefused(
-                f"Flink can make no plan of {spec.jar.uri}: {error.reason}"
+                f"Flink can make no plan of {spec.jar.uri}: {in_words(error)}"
             ) from error
 
     def has_jar(self, spec: JobSpec) -> bool:
@@ -111,65 +107,7 @@ class RestBackend:
 
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started."""
-        doubt: CallFailed | None = None
-        for _ in range(_MOST_SUBMITS):
-            if view := self._look_for(launch.job_id, patiently=doubt is not None):
-                return view
-            try:
-                self._run(launch)
-            except Conflict as error:
-                return self._spent(launch, error)
-            except (InDoubt, *PASSING) as error:
-                # main() may not have reached execute() yet, so that there is nothing to see. The
-                # same job id again is safe: Flink refuses the second of the two.
-                doubt = error
-        if view := self._look_for(launch.job_id, patiently=True):
-            return view
-        raise InDoubt(
-            SERVICE,
-            "RunJar",
-            f"job {launch.job_id} ({launch.spec.job_name})",
-            doubt.reason if doubt else "Flink took the job and does not show it",
-            advice="Run the same action again: it looks for this job id first.",
-        ) from doubt
-
-    def _run(self, launch: Launch) -> None:
-        spec = launch.spec
-        jar_id = self._jar_on_cluster(spec)
-        try:
-            self._client.run_jar(
-                jar_id,
-                job_id=launch.job_id,
-                entry_class=spec.entry_class,
-                program_args=spec.args,
-                parallelism=spec.parallelism,
-                savepoint_path=launch.restore_from,
-                allow_non_restored_state=spec.allow_non_restored_state,
-                restore_mode=spec.restore_mode,
-                flink_configuration=_configuration(spec),
-            )
-        except (Conflict, InDoubt, *PASSING, *_NOT_THE_JOBS_FAULT):
-            raise
-        except CallFailed as error:
-            raise LaunchRefused(f"Flink refused job {spec.job_name}: {error.reason}") from error
-
-    def _look_for(self, job_id: str, *, patiently: bool) -> JobView | None:
-        pauses = self._patience.pace.pauses()
-        for _ in range(5 if patiently else 1):
-            if view := self.view(job_id):
-                return view
-            if patiently:
-                self._patience.clock.sleep(next(pauses))
-        return None
-
-    def _spent(self, launch: Launch, error: Conflict) -> JobView:
-        view = self._look_for(launch.job_id, patiently=True)
-        if view is None:
-            raise LaunchRefused(
-                f"job {launch.job_id} ({launch.spec.job_name}) was started before, has ended, and "
-                "Flink has forgotten how. Ask for a new launch if it is to run again."
-            ) from error
-        return view
+        return self._launcher.submit(launch)
 
     def stop_with_savepoint(self, request: SavepointRequest) -> str:
         """Stop the job for good and return its savepoint's path, which exists then."""
@@ -227,7 +165,7 @@ class RestBackend:
     def _delete(self, jar: UploadedJar) -> None:
         try:
             self._patience.bear(lambda: self._client.delete_jar(jar.jar_id))
-        except _NOT_THE_JOBS_FAULT:
+        except NOT_THE_JOBS_FAULT:
             raise
         except CallFailed:
             return  # somebody else deleted it, or it goes at the next time
@@ -252,7 +190,3 @@ class RestBackend:
         jars = self._patience.bear(self._client.jars)
         newest_first = sorted(jars, key=lambda jar: jar.uploaded_ms, reverse=True)
         return next((jar.jar_id for jar in newest_first if jar.name == name), None)
-
-
-def _configuration(spec: JobSpec) -> dict[str, str]:
-    return {"pipeline.name": spec.job_name, **spec.flink_configuration}

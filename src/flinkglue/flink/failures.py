@@ -71,6 +71,7 @@ def call_failed(
         status=status,
         code=code,
         advice=advice,
+        evidence=text,
     )
 
 

@@ -64,6 +64,23 @@ class LaunchRefused(JobFailed):
     """The service would not start the job: its jar, class, ``main()`` or savepoint is at fault."""
 
 
+class MoreThanOneJob(LaunchRefused):
+    """``main()`` submits several jobs. One of them runs under the launch's id, and has to be ended.
+
+    Args:
+        which: The jobs, as far as the service names them.
+    """
+
+    in_words = "main() submits more than one job"
+
+    def __init__(self, which: str) -> None:
+        super().__init__(
+            f"{self.in_words}: {which}. One launch is one job, with one id and one savepoint: call "
+            "execute() once, and put all INSERTs into one StatementSet; or make each of them a job "
+            "of its own name"
+        )
+
+
 class SavepointFailed(JobFailed):
     """A savepoint or a stop with savepoint did not come to its good end.
 
@@ -140,8 +157,12 @@ class FlinkBackend(Protocol):
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started.
 
+        A job that is there is the answer, also when ``main()`` failed after it had submitted it:
+        ``JobView.main_failure`` tells why.
+
         Raises:
             LaunchRefused: It cannot be run, with the cause; nothing runs.
+            MoreThanOneJob: It must not run, and one of its jobs does.
             InDoubt: Nobody can tell whether it runs. Call again with the same launch.
         """
 

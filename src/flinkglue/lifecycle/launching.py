@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from flinkglue.lifecycle.backend import Launch, LaunchRefused
+from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate
 from flinkglue.lifecycle.records import LeftBehind
@@ -38,6 +38,8 @@ def launch(
     """
     start = _Start(spec, restore_from, left_behind)
     failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+    if MoreThanOneJob.in_words in failure:
+        _end(tx, _id_of(tx, label))  # only now: an interruption must not take the half for it all
     if _SPENT_ID not in failure:
         return failure
     spent = _id_of(tx, label)
@@ -91,6 +93,11 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
         view = tx.backend.submit(
             Launch(spec, decided["job_id"], restore_from, decided["previous_job_id"], asked_before)
         )
+        if view.main_failure:
+            tx.say(
+                f"main() failed after it had submitted job {view.job_id}, which goes on: "
+                f"{view.main_failure}"
+            )
         tx.once(f"{label}_job_id", lambda: view.job_id)
         _record_job_id(tx, view.job_id)
         if restore_from and spec.restore_mode == "CLAIM":

@@ -160,6 +160,8 @@ class JobView:
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
         tasks_told: Whether the service tells about tasks at all; else its RUNNING has to do.
+        main_failure: Why ``main()`` failed when it had submitted this job. Only the submit that was
+            answered so tells it: the service forgets it.
         mark: What the service told of its newest action on the job and of its savepoints, in words
             of its backend, which knows by it later what is new. Empty when it needs none.
     """
@@ -184,6 +186,7 @@ class JobView:
     restored_path: str | None = None
     exception: str | None = None
     tasks_told: bool = True
+    main_failure: str = ""
     mark: str = ""
 
     @property
