@@ -24,6 +24,7 @@ from prefect_azure import AzureBlobStorageCredentials
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink import FlinkRestCluster
+from blocks.glue_job_definition import GlueJobDefinition
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
@@ -32,6 +33,7 @@ BLOCK_TYPES: tuple[type[Block], ...] = (
     FlinkRestCluster,
     AzureBlobStorageCredentials,
     AwsCredentials,
+    GlueJobDefinition,
 )
 
 

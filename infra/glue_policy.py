@@ -34,6 +34,8 @@ def caller_policy(
     *,
     read_all_connections: bool = False,
     connection_health: bool = False,
+    deploy_job: bool = False,
+    script_prefix: str | None = None,
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
@@ -44,7 +46,9 @@ def caller_policy(
     (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
     that it cannot be shown). With `read_all_connections` also GetConnections, for the parameter of
     that name: it reads every connection of the account, whatever is named here. With
-    `connection_health` also what glue-connection-health reads of zones.
+    `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
+    CreateJob, for glue-job-deploy, and with `script_prefix`, an address like s3://bucket/folder,
+    what it takes to keep scripts there.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
@@ -52,6 +56,9 @@ def caller_policy(
     every_connection = [account.arn("glue", "catalog"), account.arn("glue", "connection/*")]
     zones = [_allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])]
     all_at_once = [_allow("ReadAllConnections", ["glue:GetConnections"], every_connection)]
+    creates = [_allow("CreateJob", ["glue:CreateJob"], [job])]
+    scripts = f"arn:{account.partition}:s3:::{(script_prefix or '').removeprefix('s3://')}"
+    keeps = [_allow("KeepScripts", ["s3:GetObject", "s3:PutObject"], [f"{scripts.rstrip('/')}/*"])]
     return _policy(
         _allow("ReadConnections", ["glue:GetConnection"], connections),
         *(all_at_once if read_all_connections else []),
@@ -63,6 +70,8 @@ def caller_policy(
              "glue:GetJobRuns", "glue:BatchStopJobRun"],
             [job],
         ),
+        *(creates if deploy_job else []),
+        *(keeps if script_prefix else []),
         _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn]),
         _allow(
             "ReadOutput",

@@ -119,6 +119,8 @@ def _print_policy(arguments: argparse.Namespace) -> int:
         arguments.connection_names,
         read_all_connections=arguments.read_all_connections,
         connection_health=arguments.connection_health,
+        deploy_job=arguments.deploy_job,
+        script_prefix=arguments.script_prefix,
     )
     print(json.dumps(policy, indent=2))
     return 0
@@ -160,6 +162,13 @@ def _parser() -> argparse.ArgumentParser:
         "--connection-health",
         action="store_true",
         help="for policy: what glue-connection-health reads of zones, too",
+    )
+    parser.add_argument(
+        "--deploy-job", action="store_true", help="for policy: what glue-job-deploy needs, too"
+    )
+    parser.add_argument(
+        "--script-prefix",
+        help="for policy: where glue-job-deploy keeps scripts, s3://bucket/folder",
     )
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser

@@ -77,14 +77,14 @@ def connect(aws_credentials: AwsCredentials) -> GlueClient:
 @lru_cache(maxsize=8)
 def _connected(aws_credentials: AwsCredentials) -> GlueClient:
     with translated("AWS", "connect", "the AWS Credentials block"):
-        session = _session(aws_credentials)
+        session = aws_session(aws_credentials)
     return GlueClient.connect(
         session,
         aws_credentials.aws_client_parameters.get_params_override(),
     )
 
 
-def _session(aws_credentials: AwsCredentials) -> boto3.Session:
+def aws_session(aws_credentials: AwsCredentials) -> boto3.Session:
     """The block's session; one that assumes a role does so again before the role's keys expire."""
     if not aws_credentials.assume_role_arn:
         return aws_credentials.get_boto3_session()

@@ -44,6 +44,15 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
     options = {
         "read_all_connections": "glue:GetConnections" in actions(calls),
         "connection_health": "ec2:DescribeAvailabilityZones" in actions(calls),
+        "deploy_job": "glue:CreateJob" in actions(calls),
+        "script_prefix": next(
+            (
+                f"s3://{call.detail['object'].rpartition('/')[0]}"
+                for call in calls
+                if call.operation == "PutObject"
+            ),
+            None,
+        ),
     }
     statements = [
         statement
@@ -55,8 +64,13 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+_OTHER_ACTIONS = {"s3:HeadObject": "s3:GetObject"}
+"""Operations that IAM knows by another name."""
+
+
 def _action(call: Request) -> str:
-    return f"{call.service}:{call.operation}"
+    action = f"{call.service}:{call.operation}"
+    return _OTHER_ACTIONS.get(action, action)
 
 
 def _resources(call: Request, account: Account) -> Iterator[str]:
@@ -70,6 +84,8 @@ def _resources(call: Request, account: Account) -> Iterator[str]:
         yield account.arn(
             "logs", f"log-group:{detail['log_group']}:log-stream:{detail['log_stream']}"
         )
+    elif call.service == "s3":
+        yield f"arn:{account.partition}:s3:::{detail['object']}"
     else:
         yield "*"  # EC2's Describe operations know no resources
 

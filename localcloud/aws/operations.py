@@ -81,6 +81,8 @@ def operation_of(environ: Environ) -> str:
         return operation
     if service in ("ec2", "iam", "sts"):
         return query_parameter(environ, "Action") or "?"
+    if service == "s3":  # loopback addresses have no bucket in their host name
+        request_detail(environ)["object"] = environ.get("PATH_INFO", "").lstrip("/")
     return _s3_operation(environ)
 
 

@@ -11,9 +11,11 @@ from flinkglue.glue.service_errors import translated
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.config import Config
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
+    from mypy_boto3_s3.client import S3Client
 
 CALLS_BESIDE = 2  # the job's runs are read while its connections are
 
@@ -46,12 +48,7 @@ def boto3_clients(
     """
     from botocore.config import Config
 
-    parameters = dict(client_parameters or {})
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": 6},
-        max_pool_connections=LOOKUP_THREADS + CALLS_BESIDE,
-        user_agent=_user_agent(),
-    ).merge(parameters.pop("config", None) or Config())
+    parameters, config = _configured(client_parameters)
     once = config.merge(Config(retries={"total_max_attempts": 1}))
     # Logs are for reading along: a service that is slow to show them must hold nothing up.
     brief = once.merge(Config(connect_timeout=3, read_timeout=5))
@@ -70,6 +67,27 @@ def boto3_clients(
             session.client("ec2", config=prompt, **parameters),
             session.client("logs", config=brief, **parameters),
         )
+
+
+def s3_client(
+    session: boto3.Session, client_parameters: Mapping[str, Any] | None = None
+) -> S3Client:
+    """The client for the scripts of jobs; see ``boto3_clients``."""
+    parameters, config = _configured(client_parameters)
+    with translated("AWS", "connect", "the AWS Credentials block"):
+        return session.client("s3", config=config, **parameters)
+
+
+def _configured(client_parameters: Mapping[str, Any] | None) -> tuple[dict[str, Any], Config]:
+    from botocore.config import Config
+
+    parameters = dict(client_parameters or {})
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 6},
+        max_pool_connections=LOOKUP_THREADS + CALLS_BESIDE,
+        user_agent=_user_agent(),
+    )
+    return parameters, config.merge(parameters.pop("config", None) or Config())
 
 
 def _user_agent() -> str:

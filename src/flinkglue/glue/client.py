@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from flinkglue.errors import CallFailed, NotFound
+from flinkglue.errors import CallFailed, InvalidInput, NotFound
 from flinkglue.glue.boto3_clients import boto3_clients
 from flinkglue.glue.connection_reading import (
     LOOKUP_THREADS,
@@ -19,6 +19,7 @@ from flinkglue.glue.connection_reading import (
     read_connections,
 )
 from flinkglue.glue.console import Console
+from flinkglue.glue.definition.document import FIELD, JobDefinition
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
 from flinkglue.glue.log_reading import LogPage, last_log_lines, new_log_lines
@@ -146,9 +147,7 @@ class GlueClient:
         leave_out: Sequence[str] = (),
     ) -> JobUpdate:
         """What UpdateJob would change, by the loaded service model."""
-        shape = self._glue.meta.service_model.shape_for("JobUpdate")
-        members = frozenset(shape.members)  # type: ignore[attr-defined]
-        return plan_job_update(job, connection_names, members, leave_out)
+        return plan_job_update(job, connection_names, self.job_members, leave_out)
 
     def update_job(self, job_name: str, update: JobUpdate) -> None:
         """Write the definition. https://docs.aws.amazon.com/glue/latest/webapi/API_UpdateJob.html
@@ -164,6 +163,36 @@ class GlueClient:
         )
         with translated("AWS Glue", "UpdateJob", f"job {job_name}", advice={NotFound: gone}):
             self._glue.update_job(JobName=job_name, JobUpdate=cast(Any, update.body))
+
+    @property
+    def job_members(self) -> frozenset[str]:
+        """The members of JobUpdate, by the loaded service model."""
+        shape = self._glue.meta.service_model.shape_for("JobUpdate")
+        return frozenset(shape.members)  # type: ignore[attr-defined]
+
+    def check_job_definition(self, definition: JobDefinition) -> None:
+        """Check a definition against the loaded service model, before any call.
+
+        Raises:
+            InvalidInput: A value has another type than Glue takes, or is out of its range.
+        """
+        from botocore.validate import ParamValidator
+
+        shape = self._glue.meta.service_model.shape_for("JobUpdate")
+        given = {name: v for name, v in definition.settings.items() if v is not None}
+        report = ParamValidator().validate(given, shape)
+        if report.has_errors():
+            problem = report.generate_report()
+            raise InvalidInput(FIELD, f"job {definition.job_name}", f"Glue's types: {problem}")
+
+    def create_job(self, job_name: str, body: Mapping[str, Any]) -> None:
+        """Create the job. https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
+
+        Raises:
+            Conflict: There is a job of this name.
+        """
+        with translated("AWS Glue", "CreateJob", f"job {job_name}", submits=True):
+            self._glue_without_retries.create_job(Name=job_name, **cast(Any, body))
 
     def start_job_run(
         self, job_name: str, arguments: Mapping[str, str], options: Mapping[str, Any] | None = None

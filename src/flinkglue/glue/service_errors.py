@@ -40,7 +40,12 @@ ERROR_TYPES: dict[str, type[CallFailed]] = {
     "ExpiredTokenException": AuthenticationFailed,
     "AuthFailure": AuthenticationFailed,
     "EntityNotFoundException": NotFound,
+    "NoSuchBucket": NotFound,
+    "404": NotFound,  # S3 answers HEAD without a body, so its status is all there is
+    "403": PermissionDenied,
     "ResourceNotFoundException": NotFound,
+    "AlreadyExistsException": Conflict,
+    "IdempotentParameterMismatchException": Conflict,
     "ConcurrentModificationException": Conflict,
     "ConcurrentRunsExceededException": Conflict,
     "ResourceNumberLimitExceededException": Conflict,

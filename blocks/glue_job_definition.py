@@ -1,0 +1,38 @@
+"""A Glue job as code, kept in a block: for deployments that have no checkout beside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+
+class GlueJobDefinition(Block):
+    """What a Glue job should be, and the script that it runs.
+
+    Example:
+        {"definition": {"Name": "orders", "Role": "GlueJobRole", "Command": {"Name": "glueetl"},
+        "GlueVersion": "5.0", "WorkerType": "G.1X", "NumberOfWorkers": 4},
+        "script": "jobs/orders.py", "script_prefix": "s3://my-bucket/scripts"}
+    """
+
+    _block_type_name = "Glue Job Definition"
+    _block_type_slug = "glue-job-definition"
+
+    definition: dict[str, Any] = Field(
+        description="Name and the settings to keep, by the names of Glue's CreateJob. Settings "
+        "that are left out stay as they are; null removes one. No secrets: Glue shows them.",
+    )
+    script: str | None = Field(
+        default=None,
+        description="The script to upload: a path, relative to the working directory of the run. "
+        "Empty: the definition's Command.ScriptLocation.",
+    )
+    script_prefix: str | None = Field(
+        default=None, description="Where scripts are kept, for example s3://my-bucket/scripts."
+    )
+
+
+GlueJobDefinitionChoice = GlueJobDefinition | str
+"""A saved Glue Job Definition block, or its name."""

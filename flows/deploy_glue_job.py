@@ -1,0 +1,43 @@
+"""Deployment glue-job-deploy: a Glue job and its script as code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+
+from blocks.aws import AwsCredentialsChoice
+from blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
+from blocks.loading import block_of
+from flinkglue.glue.definition.report import deployment_document
+from tasks.glue import load_credentials
+from tasks.glue_definition import deploy_glue_job
+
+
+@flow(name="glue-job-deploy")
+def deploy_glue_job_flow(
+    definition: GlueJobDefinitionChoice,
+    dry_run: bool = False,
+    aws_credentials: AwsCredentialsChoice = "aws",
+) -> dict[str, Any]:
+    """Create a Glue job, or change what differs from its definition.
+
+    A job that is as its definition says is not written. The script is uploaded under a name made of
+    its content, so that live runs and a definition put back keep the script that they had. The
+    order of the job's connections is left to the runs.
+
+    Args:
+        definition: A Glue Job Definition block, or its name.
+        dry_run: Only show what would change.
+        aws_credentials: The AWS Credentials block with the account and region, or its name.
+
+    Returns:
+        What was done, and each setting before and after.
+
+    Raises:
+        InvalidInput: The definition or the script cannot be used; nothing was written.
+        CallFailed: A service refused a call, or did not answer after several.
+    """
+    credentials = load_credentials(aws_credentials)
+    block = block_of(GlueJobDefinition, "definition", definition)
+    return deployment_document(deploy_glue_job(credentials, block, dry_run))

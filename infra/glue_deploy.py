@@ -1,0 +1,166 @@
+"""Deploys a Glue job from a file, or writes the file from a job.
+
+python -m infra.glue_deploy apply job.json [--script jobs/orders.py --script-prefix s3://bucket/x]
+    creates the job, or writes what differs from the definition; safe to repeat
+python -m infra.glue_deploy apply job.json --dry-run
+    only shows what would change; ends with 3 when something would
+python -m infra.glue_deploy export JOB > job.json
+    prints a job's definition, to begin with or to put back later
+
+A definition has Name, and settings by the names of Glue's CreateJob. Settings that are left out
+stay as they are; null removes one. The changes are printed on standard error, the result as JSON on
+standard output. Runs that start at the same time on the same Prefect server wait for it.
+
+exit codes:
+  0  the job is as its definition says
+  2  the input was refused; nothing was written
+  3  --dry-run: something would change
+  5  a service did not answer; repeat it
+  6  a service refused a call
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
+from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.report import deployment_document
+from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.in_process import InProcessLocks
+from flinkglue.glue.job_update import connections_of
+from flinkglue.glue.lock import Locks
+from flinkglue.glue.service_errors import translated
+from infra.exit_codes import exit_code_of
+
+WOULD_CHANGE = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    try:
+        return _export(arguments) if arguments.command == "export" else _apply(arguments)
+    except FlinkGlueError as error:
+        print(error, file=sys.stderr)
+        return exit_code_of(error)
+
+
+def _apply(arguments: argparse.Namespace) -> int:
+    document, script = _document(arguments.definition), _script(arguments)
+    session, endpoint = _session(arguments)
+    client = GlueClient.connect(session, endpoint)
+    definition = JobDefinition.from_document(document, client.job_members)
+    log = logging.getLogger("glue_deploy")
+    log.setLevel(logging.INFO)
+    store = ScriptStore(s3_client(session, endpoint))
+    with _locks(alone=arguments.without_prefect) as locks:
+        deployment = deploy_job(
+            client,
+            definition,
+            locks=locks,
+            log=log,
+            script=script,
+            scripts=store,
+            dry_run=arguments.dry_run,
+        )
+    _warn(deployment)
+    print(json.dumps(deployment_document(deployment), indent=2))
+    return WOULD_CHANGE if deployment.deployed is Deployed.PLANNED else 0
+
+
+def _warn(deployment: JobDeployment) -> None:
+    for row in deployment.not_taken:
+        print(f"Glue keeps {row.field} as {row.old}, not as {row.new}", file=sys.stderr)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    session, endpoint = _session(arguments)
+    client = GlueClient.connect(session, endpoint)
+    job = client.get_job(arguments.job_name)
+    body = client.plan_update(job, connections_of(job)).body
+    print(json.dumps({"Name": arguments.job_name, **body}, indent=2, default=str))
+    return 0
+
+
+@contextmanager
+def _locks(*, alone: bool) -> Iterator[Locks]:
+    """The job's lock on the Prefect server that the runs use, unless there is none."""
+    if alone:
+        yield InProcessLocks()
+        return
+    from tasks.glue_locks import VariableLocks
+    from tasks.server_records import server_records
+
+    with server_records() as records:
+        yield VariableLocks(records)
+
+
+def _document(path: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidInput("definition", path, "a file that can be read, or -") from error
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput("definition", path, f"a JSON object: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInput("definition", path, "a JSON object with Name and the job's settings")
+    return document
+
+
+def _script(arguments: argparse.Namespace) -> Script | None:
+    if bool(arguments.script) != bool(arguments.script_prefix):
+        missing = "--script-prefix" if arguments.script else "--script"
+        raise InvalidInput(missing, None, "a value: --script and --script-prefix go together")
+    return Script.read(arguments.script, arguments.script_prefix) if arguments.script else None
+
+
+def _session(arguments: argparse.Namespace) -> tuple[boto3.Session, dict[str, Any]]:
+    with translated("AWS", "connect", "the AWS account"):
+        session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
+    return session, {"endpoint_url": arguments.endpoint_url} if arguments.endpoint_url else {}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.glue_deploy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    apply = commands.add_parser("apply", help="create the job, or write what differs")
+    apply.add_argument("definition", help="a JSON file, or - for standard input")
+    apply.add_argument("--script", help="the script to upload")
+    apply.add_argument("--script-prefix", help="where scripts are kept: s3://bucket/folder")
+    apply.add_argument("--dry-run", action="store_true", help="only show what would change")
+    apply.add_argument(
+        "--without-prefect",
+        action="store_true",
+        help="no Prefect server runs this job: do not wait for its runs",
+    )
+    export = commands.add_parser("export", help="print a job's definition")
+    export.add_argument("job_name")
+    for command in (apply, export):
+        command.add_argument("--region", help="default: the profile's")
+        command.add_argument("--profile", help="a profile of the AWS configuration files")
+        command.add_argument("--endpoint-url", help="another endpoint, such as a local cloud")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Have a job in the account as its definition says: looked at first, written only where it differs.
+
+It can be repeated at any moment. The job's lock is the one under which runs write the order of its
+connections, so neither undoes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from flinkglue.errors import Conflict, InDoubt, NotFound, ServiceUnavailable
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
+from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.job_update import JobUpdate, connections_of
+from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
+from flinkglue.glue.run_request import Log
+from flinkglue.lifecycle.differences import Difference
+
+
+class Deployed(StrEnum):
+    """What was done to the job."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class JobDeployment:
+    """How a deployment of a job ended.
+
+    Args:
+        job_name: The job.
+        deployed: What was done.
+        changes: What differed before.
+        script_location: Where the job's script lies.
+        previous: What UpdateJob would take to undo it; None when the job did not exist.
+        not_taken: What Glue shows differently after it was written.
+    """
+
+    job_name: str
+    deployed: Deployed
+    changes: tuple[Difference, ...]
+    script_location: str
+    previous: Mapping[str, Any] | None = None
+    not_taken: tuple[Difference, ...] = ()
+
+
+def deploy_job(
+    client: GlueClient,
+    definition: JobDefinition,
+    *,
+    locks: Locks,
+    log: Log,
+    script: Script | None = None,
+    scripts: ScriptStore | None = None,
+    dry_run: bool = False,
+) -> JobDeployment:
+    """Create the job, or write what differs.
+
+    Args:
+        client: The account.
+        definition: What the job should be.
+        locks: Where the job's lock comes from.
+        log: Gets a line per change.
+        script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
+        scripts: Where it is kept; needed with ``script``.
+        dry_run: Only find out what would change.
+
+    Raises:
+        InvalidInput: The definition cannot be used; nothing was written.
+        CallFailed: A service refused, or did not answer. It can be repeated.
+    """
+    if script is not None:
+        definition = definition.with_script(script.location)
+    client.check_job_definition(definition)
+    deployment = _compare(client, definition, _job(client, definition.job_name))
+    for change in deployment.changes:
+        log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
+    if dry_run or deployment.deployed is Deployed.UNCHANGED:
+        return deployment
+    if script is not None and scripts is not None and scripts.put(script):
+        log.info("Uploaded %s to %s", script.name, script.location)
+    with locks.hold(job_lock_name(client.region, definition.job_name)) as lock:
+        written = _write(client, definition, lock)
+    log.info("Job %s was %s", written.job_name, written.deployed)
+    return written
+
+
+def _compare(
+    client: GlueClient, definition: JobDefinition, job: Mapping[str, Any] | None
+) -> JobDeployment:
+    if job is None:
+        definition.check_creatable()
+    changes = changes_between(job or {}, definition)
+    deployed = Deployed.PLANNED if changes or job is None else Deployed.UNCHANGED
+    command = {**((job or {}).get("Command") or {}), **(definition.settings.get("Command") or {})}
+    previous = client.plan_update(job, connections_of(job)).body if job is not None else None
+    return JobDeployment(
+        definition.job_name, deployed, changes, command.get("ScriptLocation", ""), previous
+    )
+
+
+def _write(client: GlueClient, definition: JobDefinition, lock: HeldLock) -> JobDeployment:
+    """Under the lock: what was read before may have changed, so it is read again."""
+    job = _job(client, definition.job_name)
+    planned = _compare(client, definition, job)
+    if planned.deployed is Deployed.UNCHANGED:
+        return planned
+    lock.check()
+    if job is None or planned.previous is None:
+        _create(client, definition)
+        deployed = Deployed.CREATED
+    else:
+        body = updated_body(planned.previous, job, definition)
+        update = JobUpdate(body, connections_of(job), connections_of(body))
+        client.update_job(definition.job_name, update)
+        deployed = Deployed.UPDATED
+    left = changes_between(client.get_job(definition.job_name), definition)
+    return replace(planned, deployed=deployed, not_taken=left)
+
+
+def _create(client: GlueClient, definition: JobDefinition) -> None:
+    """Names are unique, so a call whose answer was lost shows in a look."""
+    try:
+        client.create_job(definition.job_name, created_body(definition))
+    except (Conflict, InDoubt, ServiceUnavailable) as error:
+        job = _job(client, definition.job_name)
+        if job is None or changes_between(job, definition):
+            raise error
+
+
+def _job(client: GlueClient, job_name: str) -> Mapping[str, Any] | None:
+    try:
+        return client.get_job(job_name)
+    except NotFound:
+        return None
+
+
+def _row(change: Difference) -> tuple[str, str, str]:
+    return change.field, change.old, change.new

@@ -1,0 +1,83 @@
+"""Deploying a Glue job from its definition."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect_aws import AwsCredentials
+
+from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.errors import InvalidInput
+from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
+from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.report import deployment_markdown
+from flinkglue.glue.definition.script_store import Script, ScriptStore
+from tasks.best_effort import best_effort
+from tasks.glue import RETRIED, aws_session, connect
+from tasks.glue_locks import VariableLocks
+from tasks.server_records import server_records
+
+
+def script_of(block: GlueJobDefinition) -> Script | None:
+    """The script that the block names, read; None when the definition says where one lies.
+
+    Raises:
+        InvalidInput: One of ``script`` and ``script_prefix`` is missing, or cannot be used.
+    """
+    if not block.script and not block.script_prefix:
+        return None
+    if not block.script or not block.script_prefix:
+        missing = "script_prefix" if block.script else "script"
+        raise InvalidInput(missing, None, "a value: script and script_prefix go together")
+    if (block.definition.get("Command") or {}).get("ScriptLocation"):
+        raise InvalidInput(
+            "definition.Command.ScriptLocation", "an address", "nothing beside a script to upload"
+        )
+    return Script.read(block.script, block.script_prefix)
+
+
+@task(**RETRIED)
+def deploy_glue_job(
+    aws_credentials: AwsCredentials, definition: GlueJobDefinition, dry_run: bool = False
+) -> JobDeployment:
+    """Create the job, or write what differs from its definition; safe to repeat.
+
+    Args:
+        aws_credentials: The account and region.
+        definition: What the job should be.
+        dry_run: Only show what would change.
+    """
+    client, script = connect(aws_credentials), script_of(definition)
+    document = JobDefinition.from_document(definition.definition, client.job_members)
+    parameters = aws_credentials.aws_client_parameters.get_params_override()
+    s3 = s3_client(aws_session(aws_credentials), parameters)
+    with server_records() as records:
+        deployment = deploy_job(
+            client,
+            document,
+            locks=VariableLocks(records),
+            log=get_run_logger(),
+            script=script,
+            scripts=ScriptStore(s3),
+            dry_run=dry_run,
+        )
+    show_deployment(client.console.job(document.job_name), deployment)
+    return deployment
+
+
+def show_deployment(url: str | None, deployment: JobDeployment) -> None:
+    """Show the changes on the flow run's page."""
+    with best_effort("The changes of the job are not shown on the flow run's page"):
+        create_markdown_artifact(
+            deployment_markdown(deployment, url),
+            key="glue-job-definition",
+            description=f"Job {deployment.job_name}: {deployment.deployed}",
+        )
+    for difference in deployment.not_taken:
+        get_run_logger().warning(
+            "Glue keeps %s as %s, not as %s: correct the definition, or it differs again",
+            difference.field,
+            difference.old,
+            difference.new,
+        )

@@ -1,0 +1,244 @@
+"""A Glue job as code, deployed with the library to the local AWS."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from flinkglue.errors import CallFailed, InvalidInput
+from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
+from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.in_process import InProcessLocks
+from infra import glue_deploy
+from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
+
+pytestmark = pytest.mark.contract
+
+LOG = logging.getLogger("test")
+ORDERS: dict[str, Any] = {
+    "Name": "orders",
+    "Role": ROLE,
+    "Command": {"Name": "glueetl", "PythonVersion": "3"},
+    "GlueVersion": "5.0",
+    "WorkerType": "G.1X",
+    "NumberOfWorkers": 4,
+    "DefaultArguments": {"--topic": "orders", "--job-language": "python"},
+    "Connections": {"Connections": ["a", "b"]},
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsCloud]:
+    cloud = AwsCloud(tmp_path_factory.mktemp("aws"))
+    cloud.connection("a")
+    cloud.connection("b")
+    cloud.s3.create_bucket(Bucket=SCRIPTS)
+    yield cloud
+    cloud.close()
+
+
+@pytest.fixture
+def cloud(shared: AwsCloud) -> Iterator[AwsCloud]:
+    """Without the job and its scripts."""
+    yield shared
+    shared.check_permissions()
+    shared.glue.delete_job(JobName=ORDERS["Name"])
+    for stored in shared.s3.list_objects_v2(Bucket=SCRIPTS).get("Contents", []):
+        shared.s3.delete_object(Bucket=SCRIPTS, Key=stored["Key"])
+    shared.wire.requests.clear()
+    shared.wire.faults.clear()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.py"
+    path.write_text("print('first')")
+    return path
+
+
+class Account:
+    """The account as the deployment sees it."""
+
+    def __init__(self, cloud: AwsCloud) -> None:
+        account = cloud.account
+        self.session = boto3.Session(
+            account["access_key_id"],
+            account["secret_access_key"],
+            region_name=account["region"],
+        )
+        self.parameters = {"endpoint_url": account["endpoint_url"]}
+        self.client = GlueClient.connect(self.session, self.parameters)
+        self.scripts = ScriptStore(s3_client(self.session, self.parameters))
+        self.cloud = cloud
+
+    def deploy(
+        self, document: dict[str, Any], script: Path | None = None, *, dry_run: bool = False
+    ) -> JobDeployment:
+        return deploy_job(
+            self.client,
+            JobDefinition.from_document(document, self.client.job_members),
+            locks=InProcessLocks(),
+            log=LOG,
+            script=Script.read(str(script), f"s3://{SCRIPTS}/etl") if script else None,
+            scripts=self.scripts,
+            dry_run=dry_run,
+        )
+
+    def calls(self, operation: str) -> int:
+        return len(self.cloud.requests("*", operation))
+
+
+@pytest.fixture(scope="module")
+def connected(shared: AwsCloud) -> Account:
+    return Account(shared)
+
+
+@pytest.fixture
+def account(connected: Account, cloud: AwsCloud) -> Account:
+    return connected
+
+
+def test_a_job_is_created_once_and_then_left_alone(account: Account, script: Path) -> None:
+    created = account.deploy(ORDERS, script)
+    assert (created.deployed, created.previous) == (Deployed.CREATED, None)
+    assert created.not_taken == ()
+    job = account.client.get_job("orders")
+    assert job["NumberOfWorkers"] == 4
+    assert job["Command"]["ScriptLocation"] == created.script_location
+    assert created.script_location.startswith(f"s3://{SCRIPTS}/etl/orders-")
+
+    again = account.deploy(ORDERS, script)
+    assert (again.deployed, again.changes) == (Deployed.UNCHANGED, ())
+    assert (account.calls("CreateJob"), account.calls("UpdateJob")) == (1, 0)
+    assert account.calls("PutObject") == 1
+
+
+def test_only_what_differs_is_shown_and_the_rest_of_the_job_stays(
+    account: Account, script: Path
+) -> None:
+    account.deploy(ORDERS, script)
+    account.cloud.glue.update_job(
+        JobName="orders",
+        JobUpdate={
+            **{name: ORDERS[name] for name in ("Role", "WorkerType", "NumberOfWorkers")},
+            "Command": account.client.get_job("orders")["Command"],
+            "Description": "set in the console",
+            "Connections": {"Connections": ["b", "a"]},
+            "DefaultArguments": ORDERS["DefaultArguments"],
+        },
+    )
+    script.write_text("print('second')")
+    first = account.client.get_job("orders")["Command"]["ScriptLocation"]
+    arguments = {"--topic": "orders-eu", "--job-language": "python"}
+    updated = account.deploy(
+        {**ORDERS, "NumberOfWorkers": 6, "DefaultArguments": arguments}, script
+    )
+    assert updated.deployed is Deployed.UPDATED
+    rows = {change.field: (change.old, change.new) for change in updated.changes}
+    assert rows.pop("Command.ScriptLocation") == (first, updated.script_location)
+    assert rows.pop("GlueVersion", None) in (None, ("(unset)", "5.0"))
+    assert rows == {
+        "NumberOfWorkers": ("4", "6"),
+        "DefaultArguments.--topic": ("orders", "orders-eu"),
+    }
+    job = account.client.get_job("orders")
+    assert job["Description"] == "set in the console"
+    assert job["Connections"]["Connections"] == ["b", "a"]  # the order is that of the runs
+    stored = {each["Key"] for each in account.cloud.s3.list_objects_v2(Bucket=SCRIPTS)["Contents"]}
+    assert len(stored) == 2  # what the job ran before is still there
+
+
+def test_a_deployment_is_undone_by_what_was_there_before(account: Account, script: Path) -> None:
+    account.deploy(ORDERS, script)
+    before = account.client.get_job("orders")
+    changed = account.deploy({"Name": "orders", "Timeout": 7, "Description": "worse"})
+    assert changed.previous is not None
+    undone = account.deploy({"Name": "orders", "Description": None, **changed.previous})
+    assert undone.deployed is Deployed.UPDATED
+    after = account.client.get_job("orders")
+    volatile = ("LastModifiedOn", "CreatedOn")
+    assert {name: after[name] for name in after if name not in volatile} == {
+        name: before[name] for name in before if name not in volatile
+    }
+
+
+def test_a_dry_run_writes_nothing(account: Account, script: Path) -> None:
+    planned = account.deploy(ORDERS, script, dry_run=True)
+    assert planned.deployed is Deployed.PLANNED
+    assert {change.field for change in planned.changes} >= {"Role", "NumberOfWorkers"}
+    for operation in ("CreateJob", "UpdateJob", "PutObject"):
+        assert account.calls(operation) == 0
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "error"])
+def test_a_creation_whose_answer_is_lost_is_looked_up(
+    account: Account, script: Path, fault: Any
+) -> None:
+    account.cloud.wire.faults.add("glue:CreateJob", fault, times=1)
+    try:
+        account.deploy(ORDERS, script)
+    except CallFailed:
+        assert fault != "drop_after"
+        account.deploy(ORDERS, script)
+    assert account.client.get_job("orders")["NumberOfWorkers"] == 4
+    assert account.deploy(ORDERS, script).deployed is Deployed.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"Role": ROLE}, "definition.Name"),
+        ({**ORDERS, "NumberOfWorker": 3}, "definition.NumberOfWorker"),
+        ({**ORDERS, "NumberOfWorkers": "four"}, "definition"),
+        ({"Name": "orders", "Role": ROLE}, "definition.Command"),
+        ({"Name": "orders", "Role": ROLE, "Command": {"Name": "glueetl"}},
+         "definition.Command.ScriptLocation"),
+    ],
+)  # fmt: skip
+def test_a_definition_that_cannot_be_used_is_refused_by_its_field(
+    account: Account, document: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        account.deploy(document)
+    assert refused.value.field == field
+    for operation in ("CreateJob", "UpdateJob", "PutObject"):
+        assert account.calls(operation) == 0
+
+
+def test_the_command_deploys_and_exports(
+    account: Account,
+    script: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, key in [
+        ("ACCESS_KEY_ID", "access_key_id"),
+        ("SECRET_ACCESS_KEY", "secret_access_key"),
+    ]:
+        monkeypatch.setenv(f"AWS_{name}", account.cloud.account[key])
+    where = ["--endpoint-url", account.parameters["endpoint_url"], "--region", "us-east-1"]
+    definition = tmp_path / "job.json"
+    definition.write_text(json.dumps(ORDERS))
+    apply = ["apply", str(definition), "--script", str(script), "--without-prefect", *where]
+    apply += ["--script-prefix", f"s3://{SCRIPTS}"]
+    assert glue_deploy.main([*apply, "--dry-run"]) == glue_deploy.WOULD_CHANGE
+    assert glue_deploy.main(apply) == 0
+    capsys.readouterr()
+    assert glue_deploy.main([*apply, "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["deployed"] == "unchanged"
+    assert glue_deploy.main(["export", "orders", *where]) == 0
+    exported = json.loads(capsys.readouterr().out)
+    assert account.deploy(exported).deployed is Deployed.UNCHANGED
+    definition.write_text("[]")
+    assert glue_deploy.main(apply) == 2
+    assert glue_deploy.main([*apply[:2], *where, "--script", str(script)]) == 2
