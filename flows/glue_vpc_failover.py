@@ -18,6 +18,7 @@ from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
+from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
@@ -56,6 +57,7 @@ from tasks.glue import (
 )
 from tasks.glue_choice import Choices
 from tasks.glue_coordination import coordination_on_server
+from tasks.glue_definition import definition_of, deploy_glue_job
 from tasks.glue_events import tell_exhausted
 from tasks.glue_page import show_job_run
 from tasks.policy import failed_at, is_another_attempt
@@ -131,6 +133,7 @@ def glue_vpc_failover(
     when_crashed: Literal["leave", "stop"] = "leave",
     follow_logs: bool = True,
     price_per_dpu_hour: Annotated[float, Field(ge=0)] | None = None,
+    job_definition: GlueJobDefinitionChoice | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
@@ -189,6 +192,8 @@ def glue_vpc_failover(
         price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an
             estimate of what all runs cost. Empty: only the capacity is shown.
         follow_logs: Show in this flow run's log what the script writes, while it runs.
+        job_definition: A Glue Job Definition block, or its name: the job is created from it, or
+            changed where it differs, before it runs. Empty: the job runs as it is.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
@@ -220,6 +225,8 @@ def glue_vpc_failover(
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
     credentials = load_credentials(aws_credentials)
+    if job_definition is not None:
+        deploy_glue_job(credentials, definition_of(job_definition, job_name))
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     flow_run = _this_flow_run()
     first = RunRequest(

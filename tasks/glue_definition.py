@@ -7,6 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect_aws import AwsCredentials
 
 from blocks.glue_job_definition import GlueJobDefinition
+from blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.boto3_clients import s3_client
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
@@ -17,6 +18,19 @@ from tasks.best_effort import best_effort
 from tasks.glue import RETRIED, aws_session, connect
 from tasks.glue_locks import VariableLocks
 from tasks.server_records import server_records
+
+
+def definition_of(job_definition: GlueJobDefinition | str, job_name: str) -> GlueJobDefinition:
+    """The block that a run of this job is given.
+
+    Raises:
+        InvalidInput: There is no such block, or it defines another job.
+    """
+    block = block_of(GlueJobDefinition, "job_definition", job_definition)
+    defined = block.definition.get("Name")
+    if defined != job_name:
+        raise InvalidInput("job_definition", f"a definition of {defined!r}", f"one of {job_name!r}")
+    return block
 
 
 def script_of(block: GlueJobDefinition) -> Script | None:
