@@ -239,7 +239,8 @@ class AzureOnTheWire:
             entries = [{"stacktrace": stack, "timestamp": 1}]
             return httpx.Response(200, json={"exceptionHistory": {"entries": entries}})
         if self.flink_job is None:
-            return httpx.Response(404, json={"errors": ["org...FlinkJobNotFoundException: Could"]})
+            unknown = f"org.apache.flink.runtime.rest.NotFoundException: Job {JOB_ID} not found"
+            return httpx.Response(404, json={"errors": [unknown]})
         return httpx.Response(200, json=self.flink_job)
 
 

@@ -133,4 +133,5 @@ def _flink_licence() -> Path:
 
 
 def _refuse(fault: Fault, scope: Scope) -> AsgiApp:
-    return JSONResponse({"errors": [fault.message]}, fault.status)
+    said = f"org.apache.flink.runtime.rest.handler.RestHandlerException: {fault.message}"
+    return JSONResponse({"errors": [said]}, fault.status)

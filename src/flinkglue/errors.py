@@ -9,6 +9,7 @@ FlinkGlueError
 │   ├── Conflict                409, a concurrent modification
 │   ├── Throttled               429 and the services' own words for it
 │   ├── ServiceUnavailable      5xx, connection refused or dropped, time-out
+│   ├── BadEndpoint             a certificate that is not trusted, a host name that does not exist
 │   └── InDoubt                 a submit that may or may not have happened: look before trying again
 ├── JobFailed               an external job ended badly; carries the evidence
 └── DeadlineExceeded        waited as long as was asked, the external job may still be running
@@ -119,6 +120,10 @@ class Throttled(CallFailed):
 
 class ServiceUnavailable(CallFailed):
     """The service failed or did not answer: the same read may succeed later."""
+
+
+class BadEndpoint(CallFailed):
+    """The address cannot be used before somebody corrects it, its certificate or its DNS entry."""
 
 
 class InDoubt(CallFailed):

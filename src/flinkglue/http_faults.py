@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import httpx
 
 # Raised before a request left this machine: the service cannot have acted on it.
@@ -9,8 +14,92 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # The connection broke, or what came over it could not be read.
 NO_ANSWER = (httpx.TransportError, httpx.DecodingError)
 
+# OpenSSL's X509_V_ERR_…; the others say that nobody who is trusted has signed the certificate.
+_NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
+_OTHER_NAME = "use the host name that the certificate is for, or have it made for this one."
+_BY_VERIFY_CODE = {
+    _NOT_YET_VALID: "check this machine's clock, or have a certificate made that is valid now.",
+    _EXPIRED: "have the certificate renewed, or check this machine's clock.",
+    _HOSTNAME_MISMATCH: _OTHER_NAME,
+    _IP_MISMATCH: _OTHER_NAME,
+}
+_NOT_TRUSTED = "name the PEM file of the certificate authority that signed it in ca_file."
+# The server's alerts: it wants a certificate of the client, or refuses the one it got.
+_CLIENT_CERTIFICATE_ALERTS = (
+    "CERTIFICATE_REQUIRED",
+    "BAD_CERTIFICATE",
+    "UNKNOWN_CA",
+    "CERTIFICATE_UNKNOWN",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_REVOKED",
+    "ACCESS_DENIED",
+)
+_CLIENT_CERTIFICATE = "the sign-in mutual_tls, with client_certificate_file and client_key_file."
+# Not EAI_AGAIN, "temporary failure in name resolution": that passes.
+_NO_SUCH_NAME = {
+    getattr(socket, name)
+    for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+    if hasattr(socket, name)
+}
+
+
+class Lasting(NamedTuple):
+    """A fault that does not pass by itself.
+
+    Args:
+        reason: What is wrong.
+        advice: What to do about it.
+    """
+
+    reason: str
+    advice: str
+
 
 def in_words(fault: httpx.RequestError) -> str:
     """The fault's kind and its message; some have no message."""
     kind = type(fault).__name__
     return f"{kind}: {fault}" if str(fault) else kind
+
+
+def lasting(fault: BaseException, host: str) -> Lasting | None:
+    """Why it would be of no use to wait; None when the fault may pass.
+
+    Args:
+        fault: What httpx, or an SDK, raised.
+        host: The host that was to be reached.
+    """
+    for cause in _causes(fault):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return _not_trusted(cause, host)
+        if isinstance(cause, ssl.SSLError) and _is_about_client(cause):
+            advice = f"check the client certificate: {_CLIENT_CERTIFICATE}"
+            return Lasting(f"{host} refused the TLS handshake: {cause.reason}", advice)
+        if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
+            advice = "check the host name in the address, and this machine's DNS."
+            return Lasting(f"there is no host of the name {host}", advice)
+    return None
+
+
+def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> Lasting:
+    told = cause.verify_message or cause.reason or "it cannot be verified"
+    advice = _BY_VERIFY_CODE.get(cause.verify_code, _NOT_TRUSTED)
+    return Lasting(f"the certificate of {host} is not trusted: {told}", advice)
+
+
+def _is_about_client(cause: ssl.SSLError) -> bool:
+    reason = cause.reason or ""
+    return "ALERT" in reason and any(alert in reason for alert in _CLIENT_CERTIFICATE_ALERTS)
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """The fault and all that is told behind it, also as urllib3 and azure-core pass it on."""
+    seen: set[int] = set()
+    left: list[object] = [fault]
+    while left:
+        cause = left.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        left += [cause.__context__, cause.__cause__, *cause.args]
+        left += [getattr(cause, name, None) for name in ("inner_exception", "reason")]

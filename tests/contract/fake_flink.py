@@ -78,7 +78,8 @@ class FakeFlink:
         if path.startswith("/jobs/"):
             job_id = path.rsplit("/", 1)[-1]
             return httpx.Response(200, json={"jid": job_id, "state": self.states[job_id]})
-        return httpx.Response(200, json={"slots-total": 4, "taskmanagers": 1})
+        overview = {"flink-version": "1.17.0", "slots-total": 4, "taskmanagers": 1}
+        return httpx.Response(200, json=overview)
 
     def _save(self, path: str, body: dict[str, Any]) -> httpx.Response:
         _, _, job_id, verb = path.split("/")

@@ -18,6 +18,7 @@ from blocks.flink import FlinkRestCluster
 from flinkglue.azure.abfs_files import AbfsFiles
 from flinkglue.errors import (
     AuthenticationFailed,
+    BadEndpoint,
     InvalidInput,
     NotFound,
     PermissionDenied,
@@ -123,10 +124,10 @@ def test_mutual_tls(authority: tuple[ssl.SSLContext, dict[str, str]]) -> None:
     with gateway(None, tls) as url:
         assert version_seen_by(FlinkRestCluster(url=url, sign_in="mutual_tls", **files)) == "2.3.0"
         stranger = FlinkRestCluster(url=url, ca_file=files["ca_file"], outage_seconds=0)
-        with pytest.raises(ServiceUnavailable):
+        with pytest.raises(BadEndpoint, match="client_certificate_file"):
             version_seen_by(stranger)
         untrusting = FlinkRestCluster(url=url, outage_seconds=0)
-        with pytest.raises(ServiceUnavailable, match="certificate"):
+        with pytest.raises(BadEndpoint, match="ca_file"):
             version_seen_by(untrusting)
 
 

@@ -42,6 +42,14 @@ _ONE_ENVIRONMENT = {
     "1.17": "Cannot have more than one execute() or executeAsync() call in a single environment.",
     "2.3": "Cannot have more than 1 streaming jobs in a single environment.",
 }
+_HANDLER = "org.apache.flink.runtime.rest.handler.RestHandlerException"
+_NOT_FOUND = "org.apache.flink.runtime.rest.NotFoundException"
+_NOT_RUN = f"{_HANDLER}: Could not execute application."
+_INTERNAL = (
+    "Internal server error.",
+    "<Exception on server side:",
+    f"java.util.concurrent.CompletionException: {_HANDLER}: Could not create the program.",
+)
 _RUN_FIELDS = {
     "entryClass",
     "programArgsList",
@@ -100,7 +108,7 @@ class FakeJobManager(PretendedCluster):
                     return httpx.Response(status, json=body)
         except FlinkSays as error:
             return error.answer
-        raise AssertionError(f"Flink has no {request.method} {path}")
+        return _no_such_call(request.method, path)
 
     def _routes(self) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
         job = "/jobs/([0-9a-f]{32})"
@@ -126,7 +134,8 @@ class FakeJobManager(PretendedCluster):
         ]
 
     def _overview(self, request: httpx.Request) -> tuple[int, Any]:
-        return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1}
+        slots = {"slots-total": 4, "slots-available": 4}
+        return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1, **slots}
 
     def _config(self, request: httpx.Request) -> tuple[int, Any]:
         new = self.version == "2.3"
@@ -153,7 +162,7 @@ class FakeJobManager(PretendedCluster):
 
     def _delete_jar(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
         if self.jars.pop(jar_id, None) is None:
-            raise FlinkSays(400, f"File {jar_id} does not exist in /uploads.")
+            raise FlinkSays(400, f"{_HANDLER}: File {jar_id} does not exist in /uploads.")
         return 200, {}
 
     def _plan(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
@@ -164,36 +173,34 @@ class FakeJobManager(PretendedCluster):
 
     def _check_program(self, jar_id: str) -> Behaviour:
         if jar_id not in self.jars:
-            raise FlinkSays(500, f"Jar file {jar_id} does not exist")
+            raise FlinkSays(500, f"{_HANDLER}: Jar file {jar_id} does not exist")
         behaviour = Behaviour(self.jars[jar_id][1])
         if behaviour is Behaviour.THROWS_IN_MAIN:
             raise FlinkSays(
                 400,
-                "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not execute",
+                f"{_HANDLER}: Could not execute application.",
                 "Caused by: java.lang.IllegalStateException: this release throws in its main",
             )
         if behaviour is Behaviour.MISSING_CLASS:
-            raise FlinkSays(500, "Internal", "Caused by: java.lang.ClassNotFoundException: Count")
+            raise FlinkSays(500, *_INTERNAL, "Caused by: java.lang.ClassNotFoundException: Count")
         return behaviour
 
     def _run(self, request: httpx.Request, jar_id: str) -> tuple[int, Any]:
         body = json.loads(request.content)
         if self.version == "1.17" and (unknown := body.keys() - _RUN_FIELDS):
-            raise FlinkSays(400, f"Unrecognized field {sorted(unknown)}")
+            raise FlinkSays(400, f"{_HANDLER}: Unrecognized field {sorted(unknown)}")
         behaviour = self._check_program(jar_id)
         if behaviour is Behaviour.THROWS_WHEN_RUN:
-            raise FlinkSays(400, "Could not run", "Caused by: java.net.ConnectException: no broker")
+            raise FlinkSays(400, _NOT_RUN, "Caused by: java.net.ConnectException: no broker")
         if behaviour is Behaviour.NO_JOB:
-            raise FlinkSays(
-                400, f"{_IN_MAIN[0].rpartition(':')[0]}: No jobs included in application."
-            )
+            raise FlinkSays(400, f"{_HANDLER}: No jobs included in application.")
         job_id = body.get("jobId") or f"{next(self.numbers):032x}"
         name = body.get("flinkConfiguration", {}).get("pipeline.name", "Flink Job")
         if job_id in self.jobs:
             raise self._duplicate(name)
         restored = body.get("savepointPath")
         if restored is not None and restored not in self.stored:
-            raise FlinkSays(400, "Could not run", "Caused by: java.io.FileNotFoundException: state")
+            raise FlinkSays(400, _NOT_RUN, "Caused by: java.io.FileNotFoundException: state")
         self.start(
             Job(
                 job_id=job_id,
@@ -240,8 +247,7 @@ class FakeJobManager(PretendedCluster):
 
     def _known(self, job_id: str) -> Job:
         if job_id not in self.jobs:
-            cause = f"FlinkJobNotFoundException: Could not find Flink job ({job_id})"
-            raise FlinkSays(404, f"org.apache.flink.runtime.messages.{cause}")
+            raise FlinkSays(404, f"{_NOT_FOUND}: Job {job_id} not found", _unknown(job_id))
         return self.jobs[job_id]
 
     def _list_jobs(self, request: httpx.Request) -> tuple[int, Any]:
@@ -254,9 +260,12 @@ class FakeJobManager(PretendedCluster):
         return 200, {**_details(job), "vertices": [vertex]}
 
     def _cancel(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
-        job = self._known(job_id)
+        if job_id not in self.jobs:
+            raise FlinkSays(404, f"{_HANDLER}: Job could not be found.", _unknown(job_id))
+        job = self.jobs[job_id]
         if job.is_terminal:
-            raise FlinkSays(409, f"already reached another terminal state ({job.state}).")
+            already = f"because the job has already reached another terminal state ({job.state})."
+            raise FlinkSays(409, f"{_HANDLER}: Job cancellation failed {already}")
         job.state, job.tasks_running = "CANCELLING", False
         self.later(0.2, lambda: self.end(job, "CANCELED"))
         return 202, {}
@@ -322,7 +331,10 @@ class FakeJobManager(PretendedCluster):
         expired = operation and self.clock.seconds - at > _ASYNC_RESULTS_KEPT_SECONDS
         if trigger_id not in self.operations or expired:
             self.operations.pop(trigger_id, None)
-            raise FlinkSays(404, f"There is no savepoint operation with triggerId={trigger_id}")
+            unknown = (
+                f"There is no savepoint operation with triggerId={trigger_id} for job {job_id}."
+            )
+            raise FlinkSays(404, f"{_HANDLER}: {unknown}")
         if operation is None:
             return 200, {"status": {"id": "IN_PROGRESS"}, "operation": None}
         return 200, {"status": {"id": "COMPLETED"}, "operation": operation}
@@ -337,6 +349,17 @@ class FakeJobManager(PretendedCluster):
 
     def _disposal(self, request: httpx.Request, request_id: str) -> tuple[int, Any]:
         return self._operation(request, "", request_id)
+
+
+def _unknown(job_id: str) -> str:
+    exception = "org.apache.flink.runtime.messages.FlinkJobNotFoundException"
+    return f"Caused by: {exception}: Could not find Flink job ({job_id})"
+
+
+def _no_such_call(method: str, path: str) -> httpx.Response:
+    """As Flink's router, and as the files of its dashboard, which take every other GET."""
+    text = f"Unable to load requested file {path}." if method == "GET" else f"Not found: {path}"
+    return httpx.Response(404, json={"errors": [text]})
 
 
 def _details(job: Job) -> dict[str, Any]:

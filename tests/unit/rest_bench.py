@@ -83,4 +83,11 @@ def failing(ending: str, *answers: httpx.Response | Exception) -> Answer:
 
 
 def errors(status: int, *stack: str) -> httpx.Response:
-    return httpx.Response(status, json={"errors": ["\n".join(stack)]})
+    """An error answer as Flink gives it: the last of the stack is the cause."""
+    first = "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not do it."
+    return httpx.Response(status, json={"errors": ["\n".join([first, *stack])]})
+
+
+def unknown_job() -> httpx.Response:
+    """What Flink answers when it does not know the job."""
+    return errors(404, f"Caused by: FlinkJobNotFoundException: Could not find Flink job ({JOB_ID})")

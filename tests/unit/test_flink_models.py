@@ -140,7 +140,9 @@ def test_the_root_cause_is_found_in_both_wire_forms(answer: dict[str, Any], fail
     assert (exceptions.at_ms, exceptions.failures) == (99, failures)
 
 
-@pytest.mark.parametrize("answer", [{}, {"exceptionHistory": {"entries": []}}])
+@pytest.mark.parametrize(
+    "answer", [{"root-exception": None}, {"exceptionHistory": {"entries": []}}]
+)
 def test_a_job_that_never_failed_has_no_root_cause(answer: dict[str, Any]) -> None:
     assert JobExceptions.from_json(answer) == JobExceptions()
 

@@ -9,20 +9,20 @@ import httpx
 import pytest
 
 from flinkglue.errors import (
-    AuthenticationFailed,
     CallFailed,
     Conflict,
     InDoubt,
     InvalidInput,
     NotFound,
-    PermissionDenied,
     ServiceUnavailable,
     Throttled,
 )
+from flinkglue.flink.failures import FlinkRefused, GatewayAnswered
 from flinkglue.flink.models import JobStatus
 from flinkglue.flink.rest import FlinkRestClient
 
 JOB_ID = "0123456789abcdef0123456789abcdef"
+NO_LEADER = "Service temporarily unavailable due to an ongoing leader election. Please refresh."
 
 
 class JobManager:
@@ -54,7 +54,13 @@ def _client(
 
 
 def _errors(*causes: str) -> dict[str, Any]:
-    return {"errors": ["Internal server error.", "\n".join(f"Caused by: {c}" for c in causes)]}
+    first = "org.apache.flink.runtime.rest.handler.RestHandlerException: Could not do it."
+    return {
+        "errors": [
+            "Internal server error.",
+            "\n".join([first, *(f"Caused by: {c}" for c in causes)]),
+        ]
+    }
 
 
 def test_a_job_is_run_with_a_list_of_arguments_and_the_callers_job_id() -> None:
@@ -145,7 +151,7 @@ def test_a_gateways_answer_to_a_submit_is_in_doubt(status: int) -> None:
 
 
 def test_flinks_own_503_to_a_submit_means_that_nothing_was_started() -> None:
-    client, _ = _client(503, {"errors": ["Service temporarily unavailable: leader election"]})
+    client, _ = _client(503, {"errors": [NO_LEADER]})
     with pytest.raises(ServiceUnavailable, match="leader election"):
         client.run_jar("x.jar", job_id=JOB_ID)
 
@@ -163,24 +169,22 @@ def test_a_missing_class_is_the_submits_fault_although_flink_answers_500() -> No
     client, _ = _client(500, _errors("a.B: outer", "java.lang.ClassNotFoundException: no.Main"))
     with pytest.raises(CallFailed, match=r"java\.lang\.ClassNotFoundException: no\.Main") as raised:
         client.run_jar("x.jar", job_id=JOB_ID, entry_class="no.Main")
-    assert type(raised.value) is CallFailed
+    assert isinstance(raised.value, FlinkRefused)
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, AuthenticationFailed),
-        (403, PermissionDenied),
         (404, NotFound),
         (409, Conflict),
         (429, Throttled),
         (500, ServiceUnavailable),
         (503, ServiceUnavailable),
-        (400, CallFailed),
+        (400, FlinkRefused),
     ],
 )
 def test_errors_of_reads_by_status(status: int, kind: type[CallFailed]) -> None:
-    client, _ = _client(status, {"errors": ["because"]})
+    client, _ = _client(status, _errors("because"))
     with pytest.raises(kind, match=f"Flink GetJob failed for job {JOB_ID}: because") as raised:
         client.job(JOB_ID)
     assert raised.value.status == status
@@ -203,7 +207,7 @@ def test_a_read_without_an_answer_is_unavailable() -> None:
 def test_an_error_that_is_no_json_still_tells() -> None:
     client, jobmanager = _client()
     jobmanager.answer = httpx.Response(404, text="<html>not here</html>")
-    with pytest.raises(NotFound, match="not here"):
+    with pytest.raises(GatewayAnswered, match="answered: not here; that is no answer"):
         client.overview()
 
 
@@ -229,9 +233,24 @@ READS: list[tuple[Callable[[FlinkRestClient], Any], Any, str, Any]] = [
         "/taskmanagers",
         [("tm", 4, 1)],
     ),
-    (lambda c: c.overview().slots_total, {"slots-total": 4}, "/overview", 4),
-    (lambda c: c.exceptions(JOB_ID).root_cause, {}, f"/jobs/{JOB_ID}/exceptions", None),
-    (lambda c: c.checkpoints(JOB_ID).completed, {}, f"/jobs/{JOB_ID}/checkpoints", 0),
+    (
+        lambda c: c.overview().slots_total,
+        {"slots-total": 4, "taskmanagers": 1, "flink-version": "2.3.0"},
+        "/overview",
+        4,
+    ),
+    (
+        lambda c: c.exceptions(JOB_ID).root_cause,
+        {"exceptionHistory": {"entries": []}},
+        f"/jobs/{JOB_ID}/exceptions",
+        None,
+    ),
+    (
+        lambda c: c.checkpoints(JOB_ID).completed,
+        {"counts": {"completed": 3}, "latest": {}},
+        f"/jobs/{JOB_ID}/checkpoints",
+        3,
+    ),
 ]
 
 
@@ -260,9 +279,9 @@ def test_the_dashboard_shows_running_and_completed_jobs_on_different_pages() -> 
 
 
 def test_credentials_are_sent_when_given() -> None:
-    jobmanager = JobManager(httpx.Response(200, json={}))
+    jobmanager = JobManager(httpx.Response(200, json={"jobs": []}))
     with FlinkRestClient(
         "http://flink", auth=("me", "secret"), transport=httpx.MockTransport(jobmanager)
     ) as client:
-        client.overview()
+        client.jobs()
     assert jobmanager.requests[0].headers["authorization"].startswith("Basic ")

@@ -10,7 +10,7 @@ import pytest
 from flinkglue.errors import InDoubt, NotFound, PermissionDenied, ServiceUnavailable
 from flinkglue.lifecycle.backend import LaunchRefused
 from tests.unit.fake_flink_jobs import Behaviour
-from tests.unit.rest_bench import ASK, JOB_ID, Bench, errors, failing
+from tests.unit.rest_bench import ASK, JOB_ID, Bench, errors, failing, unknown_job
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ class TestSubmit:
         """The look comes too early and the job id is already taken: 400 with Duplicate…."""
         bench = Bench(tmp_path, version=version)
         first = bench.backend().submit(bench.launch())
-        bench.instead = failing(JOB_ID, errors(404, "FlinkJobNotFoundException"))
+        bench.instead = failing(JOB_ID, unknown_job())
         second = bench.backend().submit(bench.launch(asked_before=True))
         assert second.job_id == first.job_id
         assert len(bench.jobmanager.jobs) == 1

@@ -14,7 +14,7 @@ from flinkglue.lifecycle.backend import LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import Action
 from tests.unit.fake_flink_jobs import Behaviour, Job
 from tests.unit.lifecycle_world import World
-from tests.unit.rest_bench import JOB_ID, Bench, errors, failing
+from tests.unit.rest_bench import JOB_ID, Bench, errors, failing, unknown_job
 
 AFTER_SUBMIT = (Behaviour.THROWS_AFTER_SUBMIT, Behaviour.THROWS_AFTER_SUBMIT_OF_BOUNDED)
 SEVERAL = (Behaviour.TWO_JOBS, Behaviour.TWO_JOBS_OF_ONE_ENVIRONMENT)
@@ -45,7 +45,7 @@ class TestMainFailsAfterItsSubmit:
         assert len(bench.sent("POST", "/run")) == 1
 
     def test_the_job_shows_up_a_moment_later(self, bench: Bench) -> None:
-        bench.instead = failing(JOB_ID, *[errors(404, "FlinkJobNotFoundException")] * 3)
+        bench.instead = failing(JOB_ID, *[unknown_job()] * 3)
         view = bench.backend().submit(bench.launch(Behaviour.THROWS_AFTER_SUBMIT))
         assert view.job_id == JOB_ID
 
@@ -102,7 +102,7 @@ class TestMainSubmitsMoreThanOneJob:
     def test_a_job_that_an_earlier_call_submitted_is_no_second_one(self, bench: Bench) -> None:
         """Its answer was lost, and the look comes too early: the duplicate is our own."""
         bench.backend().submit(bench.launch())
-        bench.instead = failing(JOB_ID, errors(404, "FlinkJobNotFoundException"))
+        bench.instead = failing(JOB_ID, unknown_job())
         assert bench.backend().submit(bench.launch(asked_before=True)).job_id == JOB_ID
 
     def test_another_name_tells_it_whatever_came_before(self, bench: Bench) -> None:

@@ -18,6 +18,7 @@ from flinkglue.azure.arm_answers import (
     SERVICE,
     body_of,
     in_doubt,
+    is_arms,
     object_of,
     page_of,
     raise_for,
@@ -29,8 +30,8 @@ from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Oper
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
+from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, ServiceUnavailable
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2024-05-01-preview"
@@ -163,12 +164,14 @@ class ArmClient:
         try:
             answer = self._send("POST", url, operation, resource, json=request.body())
         except NO_ANSWER as lost:
+            if why := lasting(lost, self._endpoint.host):
+                raise _bad_endpoint(operation, resource, why) from None
             raise in_doubt(operation, resource, in_words(lost)) from None
-        if answer.status_code == 408 or answer.status_code >= 500:
+        if _leaves_open(answer):
             raise in_doubt(operation, resource, reason_of(answer), answer)
         raise_for(answer, operation, resource)
         # Both headers carry the same URL; the body of a 202 is ``null``.
-        where = answer.headers.get("Location") or answer.headers.get("Azure-AsyncOperation")
+        where = _where(answer)
         if where is None and answer.status_code == httpx.codes.OK:
             return Operation(None, "Succeeded")
         return Operation.from_answer(where, body_of(answer))
@@ -210,6 +213,8 @@ class ArmClient:
         try:
             answer = self._send(method, url, operation, resource, **content)
         except NO_ANSWER as lost:
+            if why := lasting(lost, self._endpoint.host):
+                raise _bad_endpoint(operation, resource, why) from None
             raise ServiceUnavailable(
                 SERVICE,
                 operation,
@@ -218,8 +223,7 @@ class ArmClient:
                 advice="check the network, and run again later.",
             ) from None
         raise_for(answer, operation, resource)
-        if method == "GET":
-            refuse_page(answer, operation, resource)
+        refuse_page(answer, operation, resource)
         return answer
 
     def _send(
@@ -231,6 +235,8 @@ class ArmClient:
             try:
                 answer = self._http.request(method, url, headers=bearer, **content)
             except NEVER_SENT as unreachable:
+                if why := lasting(unreachable, self._endpoint.host):
+                    raise _bad_endpoint(operation, resource, why) from None
                 raise ServiceUnavailable(
                     SERVICE,
                     operation,
@@ -258,3 +264,24 @@ class ArmClient:
                 f"{self._endpoint} only",
                 advice="set the ARM endpoint to that of the cluster's own cloud.",
             )
+
+
+def _leaves_open(answer: httpx.Response) -> bool:
+    """Whether an answer to a submit tells nothing about whether ARM has got it."""
+    status = answer.status_code
+    if answer.is_success:
+        # ARM tells where to follow it; without, it is done, and there is nothing more to say.
+        says_more = answer.content.strip() not in (b"", b"null")
+        return _where(answer) is None and (status != httpx.codes.OK or says_more)
+    if status in (401, 403, 407, 429):
+        return False
+    return status == 408 or status >= 500 or not is_arms(answer)
+
+
+def _where(answer: httpx.Response) -> str | None:
+    where: str | None = answer.headers.get("Location") or answer.headers.get("Azure-AsyncOperation")
+    return where
+
+
+def _bad_endpoint(operation: str, resource: str, why: Lasting) -> BadEndpoint:
+    return BadEndpoint(SERVICE, operation, resource, why.reason, advice=why.advice)

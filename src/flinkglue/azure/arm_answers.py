@@ -8,8 +8,11 @@ import httpx
 
 from flinkglue.azure.failures import call_failed
 from flinkglue.errors import InDoubt, ServiceUnavailable
+from flinkglue.gateways import what_answered
 
 SERVICE = "Azure Resource Manager"
+# Who calls, and how often, may be judged by what stands before ARM, too.
+_OF_ANYBODY = (401, 403, 407, 429)
 
 
 def body_of(answer: httpx.Response) -> Any:
@@ -18,6 +21,11 @@ def body_of(answer: httpx.Response) -> Any:
         return answer.json()
     except ValueError:
         return None
+
+
+def is_arms(answer: httpx.Response) -> bool:
+    """Whether an error is ARM's own: only then its status says something about a resource."""
+    return bool(_error(answer).get("code"))
 
 
 def refuse_page(answer: httpx.Response, operation: str, resource: str) -> None:
@@ -77,6 +85,8 @@ def raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
     """
     if answer.is_success:
         return
+    if not is_arms(answer) and answer.status_code not in _OF_ANYBODY:
+        raise _not_arms(answer, operation, resource, what_answered(answer))
     raise call_failed(
         SERVICE,
         operation,
@@ -106,8 +116,8 @@ def in_doubt(
 
 
 def reason_of(answer: httpx.Response) -> str:
-    """What the service said, or else the status."""
-    return _error(answer).get("message") or f"{answer.status_code} {answer.reason_phrase}".strip()
+    """What the service said, or else who answered in its place."""
+    return _error(answer).get("message") or what_answered(answer)
 
 
 def _error(answer: httpx.Response) -> dict[str, str]:

@@ -20,6 +20,7 @@ PASSING: tuple[type[CallFailed], ...] = (Throttled, ServiceUnavailable)
 # Read top to bottom: the first range that holds the status tells.
 _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(401, 402), AuthenticationFailed, "check the service principal's secret and tenant."),
+    (range(407, 408), AuthenticationFailed, "give the proxy of this machine its credentials."),
     (range(403, 404), PermissionDenied, "give the service principal the role it needs there."),
     (range(404, 405), NotFound, "check the names; the caller may also lack the right to see it."),
     (range(409, 410), Conflict, "wait for the operation that is under way, then run again."),

@@ -16,11 +16,20 @@ from azure.core.exceptions import (
 )
 
 from flinkglue.azure.failures import call_failed
-from flinkglue.errors import AuthenticationFailed, CallFailed, InvalidInput, ServiceUnavailable
+from flinkglue.errors import (
+    AuthenticationFailed,
+    BadEndpoint,
+    CallFailed,
+    InvalidInput,
+    ServiceUnavailable,
+)
+from flinkglue.http_faults import lasting
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _NO_ANSWER = (ServiceRequestError, ServiceResponseError)
 _STATUS_IN_TEXT = re.compile(r"HTTP Error: (5\d\d)")
+# Not there, changed by somebody else, there already.
+_SAYS_WHAT_THERE_IS = (404, 409, 410, 412)
 _REQUEST_ID_HEADERS = ("x-ms-request-id", "x-ms-keyvault-request-id")
 
 _CORRECT_AND_REPEAT = "correct what the message names, then run again."
@@ -53,6 +62,8 @@ def told_as_ours(service: str, operation: str, resource: str) -> Iterator[None]:
 def _translated(error: AzureError, service: str, operation: str, resource: str) -> CallFailed:
     # azure-identity reports a connection that failed as authentication that failed.
     if isinstance(error, _NO_ANSWER) or isinstance(error.__cause__, _NO_ANSWER):
+        if why := lasting(error, "the service"):
+            return BadEndpoint(service, operation, resource, why.reason, advice=why.advice)
         return ServiceUnavailable(
             service,
             operation,
@@ -63,6 +74,8 @@ def _translated(error: AzureError, service: str, operation: str, resource: str) 
     if isinstance(error, ClientAuthenticationError):
         return _sign_in_failed(error, service, operation, resource)
     if isinstance(error, HttpResponseError):
+        if error.status_code in _SAYS_WHAT_THERE_IS and _code(error) is None:
+            return _not_the_services(error, service, operation, resource)
         return call_failed(
             service,
             operation,
@@ -73,6 +86,20 @@ def _translated(error: AzureError, service: str, operation: str, resource: str) 
             request_id=_request_id(error),
         )
     return CallFailed(service, operation, resource, _first_line(error), advice=_CORRECT_AND_REPEAT)
+
+
+def _not_the_services(
+    error: HttpResponseError, service: str, operation: str, resource: str
+) -> ServiceUnavailable:
+    """The service names a code in its errors: what has none comes from what stands before it."""
+    return ServiceUnavailable(
+        service,
+        operation,
+        resource,
+        _first_line(error),
+        status=error.status_code,
+        advice="check the address: something else than the service answered. Else run again.",
+    )
 
 
 def _sign_in_failed(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from flinkglue.errors import (
-    CallFailed,
     Conflict,
-    InDoubt,
     InvalidInput,
     NotFound,
 )
+from flinkglue.flink.failures import FlinkRefused
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
-from flinkglue.flink.job_launch import NOT_THE_JOBS_FAULT, JobLauncher, flink_configuration
+from flinkglue.flink.job_launch import JobLauncher, flink_configuration
 from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.main_method import in_words
@@ -88,9 +87,7 @@ class RestBackend:
                     flink_configuration=flink_configuration(spec),
                 )
             )
-        except (*NOT_THE_JOBS_FAULT, *PASSING, InDoubt):
-            raise
-        except CallFailed as error:
+        except FlinkRefused as error:
             raise LaunchRefused(
                 f"Flink can make no plan of {spec.jar.uri}: {in_words(error)}"
             ) from error
@@ -165,9 +162,7 @@ class RestBackend:
     def _delete(self, jar: UploadedJar) -> None:
         try:
             self._patience.bear(lambda: self._client.delete_jar(jar.jar_id))
-        except NOT_THE_JOBS_FAULT:
-            raise
-        except CallFailed:
+        except (FlinkRefused, *PASSING):
             return  # somebody else deleted it, or it goes at the next time
 
     def taskmanagers(self) -> int | None:

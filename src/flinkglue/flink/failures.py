@@ -1,8 +1,13 @@
-"""From a JobManager's refusal to the error that is raised, and what to do about it. Pure."""
+"""From a JobManager's refusal to the error that is raised, and what to do about it. Pure.
+
+Only Flink's own JSON, ``{"errors": [...]}``, says anything about jobs. What it says there was
+recorded from 1.17, 1.20 and 2.3. Every other answer is one of something that stands before Flink.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from flinkglue.errors import (
     AuthenticationFailed,
@@ -17,25 +22,63 @@ from flinkglue.stack_trace import NO_REASON, last_cause
 
 SERVICE = "Flink"
 
+
+class JobNotFound(NotFound):
+    """Flink itself says that it knows no job of this id."""
+
+
+class FlinkRefused(CallFailed):
+    """Flink itself refused what was asked: the request, the jar or the savepoint is at fault."""
+
+
+class NotOffered(CallFailed):
+    """This JobManager has no such call: it is switched off, or the address has a wrong path."""
+
+
+class GatewayAnswered(ServiceUnavailable):
+    """Something that stands before Flink answered in its place: nothing is known of Flink."""
+
+
+class TooLarge(CallFailed):
+    """A request is longer than Flink, or what stands before it, takes."""
+
+
 _LOOK_AT_THE_JOB = "look at the job: it has ended, or its id is taken already."
 _FORGOTTEN = (
     "check the id; a JobManager forgets its jobs when it restarts without high availability, and "
     "ended ones after some time."
 )
+_NO_SUCH_CALL = (
+    "check the path of the address, and whether the cluster offers this: web.submit.enable and "
+    "web.cancel.enable of its configuration, and Application Mode, switch calls off."
+)
+_CREDENTIALS = "check the sign-in of the cluster's block, and its user name, password or token."
+_RIGHTS = "give the user of the cluster's block the right to make this call there."
 
-# Read top to bottom: the exception that Flink names says more than the status it chose.
-_BY_EXCEPTION: tuple[tuple[str, type[CallFailed], str], ...] = (
-    ("DuplicateJobSubmissionException", Conflict, _LOOK_AT_THE_JOB),
-    ("DuplicateApplicationSubmissionException", Conflict, _LOOK_AT_THE_JOB),
-    ("FlinkJobNotFoundException", NotFound, _FORGOTTEN),
+# All that Flink's REST API has ever answered begins with, or names, one of these.
+_EVIDENTLY_FLINKS = re.compile(
+    r"\b(?:org\.apache\.(?:flink|pekko)|akka|java|javax|scala)\.[\w.$]*\w"
+    r"|\AService temporarily unavailable due to an ongoing leader election"
+    r"|\A(?:Not found: /|Unable to load requested file )"
+)
+_ROUTER = re.compile(r"\A(?:Not found: /|Unable to load requested file )")
+_ID = re.compile(r"[0-9a-f]{32}")
+_NO_SUCH_JOB = re.compile(
+    r"FlinkJobNotFoundException|\bJob (?P<id>[0-9a-f]{32}) not found\b|: Job could not be found\."
+)
+# Read top to bottom: what Flink says tells more than the status it chose.
+_BY_TEXT: tuple[tuple[re.Pattern[str], type[CallFailed], str], ...] = (
+    (re.compile("DuplicateJobSubmissionException"), Conflict, _LOOK_AT_THE_JOB),
+    (re.compile("DuplicateApplicationSubmissionException"), Conflict, _LOOK_AT_THE_JOB),
+    (_ROUTER, NotOffered, _NO_SUCH_CALL),
 )
 _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
-    (range(401, 402), AuthenticationFailed, "give the credentials that the endpoint asks for."),
-    (range(403, 404), PermissionDenied, "ask the endpoint's owner for the right to call it."),
     (range(404, 405), NotFound, _FORGOTTEN),
     (range(409, 410), Conflict, _LOOK_AT_THE_JOB),
+    (range(413, 414), TooLarge, "raise rest.server.max-content-length on the JobManager."),
     (range(429, 430), Throttled, "run again later, or less often."),
-    (range(400, 500), CallFailed, "correct what Flink refuses, then run again."),
+    (range(408, 409), ServiceUnavailable, "run again later; see the JobManager's log."),
+    (range(400, 500), FlinkRefused, "correct what Flink refuses, then run again."),
     (range(503, 504), ServiceUnavailable, "run again when the JobManager has a leader."),
     (range(500, 600), ServiceUnavailable, "see the JobManager's log, and run again later."),
 )
@@ -44,35 +87,93 @@ _NO_ANSWER_WITHIN_FLINK = re.compile(
 )
 # Flink answers 500 to a submit whose class or jar is missing: trying again does not help.
 _OF_A_SUBMIT = (
-    CallFailed,
+    FlinkRefused,
     "correct the jar, the class, its arguments or the savepoint; the JobManager's log has the "
     "whole stack trace.",
 )
 
 
-def call_failed(
+def flinks_own(body: object) -> str | None:
+    """What Flink said in the JSON body of an error; None when it is not one of Flink's."""
+    if not isinstance(body, dict) or body.keys() != {"errors"}:
+        return None
+    errors = body["errors"]
+    if not isinstance(errors, list) or not all(isinstance(error, str) for error in errors):
+        return None
+    text = "\n".join(errors)
+    return text if _EVIDENTLY_FLINKS.search(text) else None
+
+
+def flink_failed(
     operation: str, resource: str, status: int, text: str, *, is_submit: bool = False
 ) -> CallFailed:
-    """The error for an answer.
+    """The error for an answer of Flink's own.
 
     Args:
         operation: The operation by Flink's own name.
-        resource: What was acted on.
+        resource: What was acted on; for a job its id is in it.
         status: The HTTP status.
         text: What Flink said, a Java stack trace most of the time.
         is_submit: Whether a job was to be started, or planned.
     """
-    code, kind, advice = _named_in(text) or (None, *_for_status(status, is_submit=is_submit))
+    kind, advice = _by_text(resource, text) or _by_status(status, is_submit=is_submit)
+    if ran_out_of_time(text):
+        kind, advice = ServiceUnavailable, "run again later; see the JobManager's log."
+    code = re.search(r"\w*(?:Duplicate\w+Submission|FlinkJobNotFound)Exception", text)
     return kind(
         SERVICE,
         operation,
         resource,
         last_cause(text) or NO_REASON,
         status=status,
-        code=code,
+        code=code[0] if code else None,
         advice=advice,
         evidence=text,
     )
+
+
+def gateway_failed(
+    operation: str, resource: str, status: int, answered: str, base_url: str
+) -> CallFailed:
+    """The error for an answer of something that stands before Flink.
+
+    Args:
+        operation: The operation by Flink's own name.
+        resource: What was acted on.
+        status: The HTTP status.
+        answered: Who answered, and what, in words.
+        base_url: The JobManager's address.
+    """
+    kind, advice = _OF_A_GATEWAY.get(status, (GatewayAnswered, ""))
+    if not advice:
+        sign_in = 200 <= status < 400
+        advice = (
+            "a sign-in may stand before the JobManager: fill in the sign-in of the cluster's "
+            "block, or an address behind it."
+            if sign_in
+            else f"check that the route from {base_url} to the JobManager is whole."
+        )
+    return kind(
+        SERVICE,
+        operation,
+        resource,
+        f"{answered}; that is no answer of a JobManager",
+        status=status,
+        advice=advice,
+    )
+
+
+_OF_A_GATEWAY: dict[int, tuple[type[CallFailed], str]] = {
+    401: (AuthenticationFailed, _CREDENTIALS),
+    407: (AuthenticationFailed, "give the proxy of this machine its credentials."),
+    403: (PermissionDenied, f"{_RIGHTS} {_CREDENTIALS.capitalize()}"),
+    413: (
+        TooLarge,
+        "raise the limit for requests of what stands before Flink, for nginx and its ingress "
+        "client_max_body_size or proxy-body-size, above the size of the jar.",
+    ),
+    429: (Throttled, "run again later, or less often."),
+}
 
 
 def ran_out_of_time(text: str) -> str:
@@ -84,11 +185,22 @@ def ran_out_of_time(text: str) -> str:
     return cause if cause and _NO_ANSWER_WITHIN_FLINK.search(cause) else ""
 
 
-def _named_in(text: str) -> tuple[str, type[CallFailed], str] | None:
-    return next((row for row in _BY_EXCEPTION if row[0] in text), None)
+def is_refused_access(status: int) -> bool:
+    """Whether it is about who calls, whoever says so."""
+    return status in (401, 403, 407)
 
 
-def _for_status(status: int, *, is_submit: bool) -> tuple[type[CallFailed], str]:
+def _by_text(resource: str, text: str) -> tuple[type[CallFailed], str] | None:
+    if _NO_SUCH_JOB.search(text) and _names_one_of(_ID.findall(resource), text):
+        return JobNotFound, _FORGOTTEN
+    return next(((kind, advice) for said, kind, advice in _BY_TEXT if said.search(text)), None)
+
+
+def _names_one_of(ids: Sequence[str], text: str) -> bool:
+    return any(job_id in text for job_id in ids)
+
+
+def _by_status(status: int, *, is_submit: bool) -> tuple[type[CallFailed], str]:
     if is_submit and status >= 500 and status != 503:
         return _OF_A_SUBMIT
     found = ((kind, advice) for statuses, kind, advice in _BY_STATUS if status in statuses)

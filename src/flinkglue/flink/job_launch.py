@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flinkglue.errors import AuthenticationFailed, CallFailed, Conflict, InDoubt, PermissionDenied
-from flinkglue.flink.failures import SERVICE
+from flinkglue.errors import CallFailed, Conflict, InDoubt
+from flinkglue.flink.failures import SERVICE, FlinkRefused
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.main_method import has_run, in_words, second_job
 from flinkglue.flink.patience import PASSING, Patience
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
 
-NOT_THE_JOBS_FAULT = (AuthenticationFailed, PermissionDenied)
 # How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
 _MOST_SUBMITS = 3
 # A job whose main() failed has been submitted before that, or not at all.
@@ -84,9 +83,7 @@ class JobLauncher:
                 restore_mode=spec.restore_mode,
                 flink_configuration=flink_configuration(spec),
             )
-        except (InDoubt, *PASSING, *NOT_THE_JOBS_FAULT):
-            raise
-        except CallFailed as error:
+        except (FlinkRefused, Conflict) as error:
             return error
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flinkglue.errors import NotFound
+from flinkglue.flink.failures import JobNotFound
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails
 from flinkglue.lifecycle.models import JobView
@@ -24,7 +25,7 @@ def listed_view(details: JobDetails) -> JobView:
 def job_view(
     client: FlinkLifecycleClient, job_id: str, configs: dict[str, CheckpointConfig]
 ) -> JobView | None:
-    """The job now, or None when the JobManager says that it does not know it.
+    """The job now, or None when Flink itself says that it does not know it.
 
     Args:
         configs: What is known of jobs' checkpoint settings, which never change; it is added to.
@@ -32,7 +33,7 @@ def job_view(
     try:
         details = client.job(job_id)
         exceptions = client.exceptions(job_id)
-    except NotFound:
+    except JobNotFound:
         return None
     checkpoints, config = _checkpoints(client, job_id), _config(client, job_id, configs)
     completed, savepoint = checkpoints.latest_completed, checkpoints.latest_savepoint

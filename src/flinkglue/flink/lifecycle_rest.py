@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.errors import InDoubt, NotFound, ServiceUnavailable
-from flinkglue.flink.failures import SERVICE
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.errors import NotFound
+from flinkglue.flink.rest import FlinkRestClient, list_of
 from flinkglue.stack_trace import NO_REASON, last_cause
 
 # Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
@@ -45,7 +44,7 @@ class CheckpointConfig:
     def from_json(cls, answer: Mapping[str, Any]) -> CheckpointConfig:
         """From ``/jobs/{id}/checkpoints/config``."""
         externalization = answer.get("externalization") or {}
-        interval_ms = answer.get("interval", 0)
+        interval_ms = answer["interval"]
         enabled = bool(externalization.get("enabled"))
         return cls(
             every_seconds=interval_ms / 1000 if 0 < interval_ms < _NEVER_MS else 0.0,
@@ -122,13 +121,7 @@ class FlinkLifecycleClient(FlinkRestClient):
             body["entryClass"] = entry_class
         if flink_configuration:
             body["flinkConfiguration"] = dict(flink_configuration)
-        # The failures are those of a submit, 500 for a missing class; but nothing starts.
-        try:
-            self._submit("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", _any_plan, body)
-        except InDoubt as error:
-            raise ServiceUnavailable(
-                SERVICE, "PlanJar", f"jar {jar_id}", error.reason, status=error.status
-            ) from error
+        self._plan("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", _any_plan, body)
 
     def checkpoint_config(self, job_id: str) -> CheckpointConfig:
         """How the job takes checkpoints; a job without any has the defaults."""
@@ -146,7 +139,7 @@ class FlinkLifecycleClient(FlinkRestClient):
             "GetJobManagerConfig",
             "/jobmanager/config",
             self.base_url,
-            lambda answer: {setting["key"]: setting["value"] for setting in answer},
+            lambda answer: {setting["key"]: setting["value"] for setting in list_of(answer)},
         )
 
     def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
@@ -195,3 +188,4 @@ def _trigger_id(answer: Any) -> str:
 
 def _any_plan(answer: Any) -> None:
     """The plan itself is not looked at."""
+    answer["plan"]

@@ -174,6 +174,8 @@ class JobExceptions:
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> JobExceptions:
         """From ``/jobs/{id}/exceptions`` of 2.x (history only) or 1.x (also ``root-exception``)."""
+        if not {"exceptionHistory", "root-exception"} & answer.keys():
+            raise KeyError("exceptionHistory")
         entries = (answer.get("exceptionHistory") or {}).get("entries") or []
         if entries:
             stack_trace, at_ms = entries[0].get("stacktrace") or "", entries[0].get("timestamp")
@@ -217,8 +219,7 @@ class Checkpoints:
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Checkpoints:
         """From ``/jobs/{id}/checkpoints``."""
-        counts = answer.get("counts") or {}
-        latest = answer.get("latest") or {}
+        counts, latest = answer["counts"] or {}, answer["latest"] or {}
         return cls(
             completed=counts.get("completed", 0),
             failed=counts.get("failed", 0),
@@ -269,9 +270,9 @@ class ClusterOverview:
     def from_json(cls, answer: Mapping[str, Any]) -> ClusterOverview:
         """From ``/overview``."""
         return cls(
-            flink_version=answer.get("flink-version", ""),
-            taskmanagers=answer.get("taskmanagers", 0),
-            slots_total=answer.get("slots-total", 0),
+            flink_version=str(answer["flink-version"]),
+            taskmanagers=int(answer["taskmanagers"]),
+            slots_total=int(answer["slots-total"]),
             slots_available=answer.get("slots-available", 0),
             jobs_running=answer.get("jobs-running", 0),
         )

@@ -6,7 +6,7 @@ Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,9 @@ _JOB_ID = re.compile(r"[0-9a-f]{32}")
 class FlinkRestClient(JobManagerWire):
     """One JobManager, from Flink 1.17 on. Every call is one request; nothing is retried here.
 
-    Every method raises ``ServiceUnavailable`` when Flink does not answer or answers 5xx,
-    ``NotFound`` for an unknown job, and another ``CallFailed`` with the last ``Caused by``.
+    Every method raises ``ServiceUnavailable`` when Flink does not answer or answers 5xx, and when
+    something else answers in its place; ``JobNotFound`` when Flink itself does not know the job,
+    and another ``CallFailed`` with the last ``Caused by``.
     """
 
     def dashboard_url(self, job_id: str, status: JobStatus = JobStatus.RUNNING) -> str:
@@ -116,7 +117,7 @@ class FlinkRestClient(JobManagerWire):
 
     def delete_jar(self, jar_id: str) -> None:
         """Delete an uploaded jar; safe as soon as its job has started."""
-        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _nothing)
+        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _done)
 
     def jobs(self) -> list[JobDetails]:
         """All jobs that the JobManager remembers, without their vertices."""
@@ -129,7 +130,7 @@ class FlinkRestClient(JobManagerWire):
 
     def job(self, job_id: str) -> JobDetails:
         """The job with its vertices."""
-        return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", JobDetails.from_json)
+        return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", _of_job(job_id))
 
     def job_status(self, job_id: str) -> JobStatus:
         """Only the job's state; the cheapest call to wait with."""
@@ -157,7 +158,7 @@ class FlinkRestClient(JobManagerWire):
             f"/jobs/{job_id}/metrics",
             f"job {job_id}",
             lambda answer: {
-                metric["id"]: metric["value"] for metric in answer if "value" in metric
+                metric["id"]: metric["value"] for metric in list_of(answer) if metric.get("value")
             },
             params={"get": ",".join(names)},
         )
@@ -178,7 +179,7 @@ class FlinkRestClient(JobManagerWire):
             "PATCH",
             f"/jobs/{job_id}",
             f"job {job_id}",
-            _nothing,
+            _done,
             params={"mode": "cancel"},
         )
 
@@ -193,21 +194,32 @@ class FlinkRestClient(JobManagerWire):
 
     def taskmanager_stdout(self, taskmanager_id: str) -> str:
         """What the tasks of this process have printed since it started."""
-        answer = self._request(
-            "GetTaskManagerStdout",
-            "GET",
-            f"/taskmanagers/{taskmanager_id}/stdout",
-            f"task manager {taskmanager_id}",
-        )
+        operation, resource = "GetTaskManagerStdout", f"task manager {taskmanager_id}"
+        answer = self._request(operation, "GET", f"/taskmanagers/{taskmanager_id}/stdout", resource)
+        if "html" in answer.headers.get("content-type", ""):
+            raise self._not_flink(operation, resource, answer)
         return answer.text
 
 
-def _nothing(answer: Any) -> None:
-    """For answers that say nothing but that it was done."""
+def list_of(answer: Any) -> list[Any]:
+    """A list that Flink answered with.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(answer, list):
+        raise TypeError(f"{type(answer).__name__} in place of a list")
+    return answer
+
+
+def _done(answer: Any) -> None:
+    """Flink's answer when it was done: an object without members."""
+    if answer != {}:
+        raise ValueError("more than an empty object")
 
 
 def _members(answer: Any) -> Mapping[str, Any]:
-    return dict(answer)
+    return {"flink-version": answer["flink-version"], **answer}
 
 
 def _jar_id(answer: Any) -> str:
@@ -215,5 +227,15 @@ def _jar_id(answer: Any) -> str:
 
 
 def _accumulators(answer: Any) -> dict[str, str]:
-    told = answer.get("user-task-accumulators") or ()
+    told = answer["user-task-accumulators"]
     return {accumulator["name"]: accumulator["value"] for accumulator in told}
+
+
+def _of_job(job_id: str) -> Callable[[Any], JobDetails]:
+    def read(answer: Any) -> JobDetails:
+        details = JobDetails.from_json(answer)
+        if details.job_id != job_id:
+            raise ValueError(f"it tells of job {details.job_id}")
+        return details
+
+    return read

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from flinkglue.errors import CallFailed
+from flinkglue.flink.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
-from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
@@ -144,9 +144,7 @@ class SavepointOperations:
     def _ask(self, request: SavepointRequest, ask: Callable[[], None]) -> None:
         try:
             self._patience.bear(ask)
-        except PASSING:
-            raise
-        except CallFailed as error:
+        except (FlinkRefused, JobNotFound) as error:
             raise SavepointFailed(
                 f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
             ) from error

@@ -9,9 +9,18 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from flinkglue.errors import CallFailed, InDoubt, ServiceUnavailable
-from flinkglue.flink.failures import SERVICE, call_failed, ran_out_of_time
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words
+from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
+from flinkglue.flink.failures import (
+    SERVICE,
+    GatewayAnswered,
+    flink_failed,
+    flinks_own,
+    gateway_failed,
+    is_refused_access,
+    ran_out_of_time,
+)
+from flinkglue.gateways import what_answered
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, lasting
 
 T = TypeVar("T")
 _LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
@@ -83,19 +92,31 @@ class JobManagerWire:
         **request: Any,
     ) -> T:
         answer = self._request(operation, method, path, resource, **request)
-        return self._understood(CallFailed, operation, resource, answer, read)
+        return self._understood(operation, resource, answer, read)
+
+    def _plan(
+        self, operation: str, path: str, resource: str, read: Callable[[Any], T], body: object
+    ) -> T:
+        """A call that fails like a submit, and starts nothing."""
+        answer = self._request(operation, "POST", path, resource, is_submit=True, json=body)
+        return self._understood(operation, resource, answer, read)
 
     def _request(
-        self, operation: str, method: str, path: str, resource: str, **request: Any
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        resource: str,
+        *,
+        is_submit: bool = False,
+        **request: Any,
     ) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
         except NO_ANSWER as fault:
             raise self._no_answer(operation, resource, fault) from fault
-        if answer.is_error:
-            raise call_failed(operation, resource, answer.status_code, _said(answer))
         if not answer.is_success:
-            raise self._not_flink(CallFailed, operation, resource, answer)
+            raise self._failure(operation, resource, answer, is_submit=is_submit)
         return answer
 
     def _submit(
@@ -111,56 +132,45 @@ class JobManagerWire:
         except NEVER_SENT as fault:
             raise self._no_answer(operation, resource, fault) from fault
         except NO_ANSWER as fault:
-            raise InDoubt(
-                SERVICE, operation, resource, f"no answer: {in_words(fault)}", advice=_LOOK_FIRST
-            ) from fault
-        if no_verdict := _why_no_verdict(answer):
-            raise InDoubt(
-                SERVICE,
-                operation,
-                resource,
-                no_verdict,
-                status=answer.status_code,
-                advice=_LOOK_FIRST,
-            )
-        if answer.is_error:
-            raise call_failed(
-                operation, resource, answer.status_code, _said(answer), is_submit=True
-            )
+            if lasting(fault, self._http.base_url.host):
+                raise self._no_answer(operation, resource, fault) from fault
+            raise _in_doubt(operation, resource, f"no answer: {in_words(fault)}") from fault
+        if no_time := ran_out_of_time(_flinks_text(answer) or ""):
+            raise _in_doubt(operation, resource, no_time, answer.status_code)
         if not answer.is_success:
-            raise self._not_flink(InDoubt, operation, resource, answer)
-        return self._understood(InDoubt, operation, resource, answer, read)
+            failure = self._failure(operation, resource, answer, is_submit=True)
+            raise _as_of_a_submit(failure)
+        try:
+            return self._understood(operation, resource, answer, read)
+        except GatewayAnswered as error:
+            raise _as_of_a_submit(error) from error
 
     def _understood(
-        self,
-        kind: type[CallFailed],
-        operation: str,
-        resource: str,
-        answer: httpx.Response,
-        read: Callable[[Any], T],
+        self, operation: str, resource: str, answer: httpx.Response, read: Callable[[Any], T]
     ) -> T:
         """What a good answer says; the address may be that of something else than Flink."""
         try:
-            return read(answer.json() if answer.content else {})
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._not_flink(kind, operation, resource, answer) from error
+            return read(answer.json())
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise self._not_flink(operation, resource, answer) from error
 
-    def _not_flink(
-        self, kind: type[CallFailed], operation: str, resource: str, answer: httpx.Response
+    def _failure(
+        self, operation: str, resource: str, answer: httpx.Response, *, is_submit: bool = False
     ) -> CallFailed:
-        advice = "Check the JobManager's address: a sign-in page or a gateway may stand before it."
-        return kind(
-            SERVICE,
-            operation,
-            resource,
-            f"something else than a JobManager answered at {self.base_url}",
-            status=answer.status_code,
-            advice=f"{advice} {_LOOK_FIRST}" if kind is InDoubt else advice,
+        """The one place that decides whether an answer is Flink's own."""
+        text = _flinks_text(answer)
+        if text is None or is_refused_access(answer.status_code):
+            return self._not_flink(operation, resource, answer)
+        return flink_failed(operation, resource, answer.status_code, text, is_submit=is_submit)
+
+    def _not_flink(self, operation: str, resource: str, answer: httpx.Response) -> CallFailed:
+        return gateway_failed(
+            operation, resource, answer.status_code, what_answered(answer), self.base_url
         )
 
-    def _no_answer(
-        self, operation: str, resource: str, fault: httpx.RequestError
-    ) -> ServiceUnavailable:
+    def _no_answer(self, operation: str, resource: str, fault: httpx.RequestError) -> CallFailed:
+        if why := lasting(fault, self._http.base_url.host):
+            return BadEndpoint(SERVICE, operation, resource, why.reason, advice=why.advice)
         return ServiceUnavailable(
             SERVICE,
             operation,
@@ -170,22 +180,26 @@ class JobManagerWire:
         )
 
 
-def _said(answer: httpx.Response) -> str:
-    return "\n".join(_flink_errors(answer)) or answer.text
+def _as_of_a_submit(failure: CallFailed) -> CallFailed:
+    """A submit that a gateway answered may have passed it."""
+    if not isinstance(failure, GatewayAnswered):
+        return failure
+    advice = f"{failure.advice} {_LOOK_FIRST}"
+    return _in_doubt(failure.operation, failure.resource, failure.reason, failure.status, advice)
 
 
-def _why_no_verdict(answer: httpx.Response) -> str:
-    """Why an answer to a submit leaves open whether the job will run; empty when it does not."""
-    errors = _flink_errors(answer)
-    if not errors and (answer.status_code >= 500 or answer.status_code == 408):
-        return "a gateway answered for Flink"
-    return ran_out_of_time("\n".join(errors))
+def _in_doubt(
+    operation: str,
+    resource: str,
+    reason: str,
+    status: int | None = None,
+    advice: str = _LOOK_FIRST,
+) -> InDoubt:
+    return InDoubt(SERVICE, operation, resource, reason, status=status, advice=advice)
 
 
-def _flink_errors(answer: httpx.Response) -> list[str]:
+def _flinks_text(answer: httpx.Response) -> str | None:
     try:
-        body = answer.json()
-    except ValueError:
-        return []
-    errors = body.get("errors") if isinstance(body, dict) else None
-    return [str(error) for error in errors or ()]
+        return flinks_own(answer.json())
+    except (ValueError, RecursionError):
+        return None
