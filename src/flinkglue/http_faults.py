@@ -73,7 +73,7 @@ def lasting(fault: BaseException, host: str) -> Lasting | None:
             return _not_trusted(cause, host)
         if isinstance(cause, ssl.SSLError) and _is_about_client(cause):
             advice = f"check the client certificate: {_CLIENT_CERTIFICATE}"
-            return Lasting(f"{host} refused the TLS handshake: {cause.reason}", advice)
+            return Lasting(f"{host} refused the TLS handshake: {_reason(cause)}", advice)
         if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
             advice = "check the host name in the address, and this machine's DNS."
             return Lasting(f"there is no host of the name {host}", advice)
@@ -81,14 +81,18 @@ def lasting(fault: BaseException, host: str) -> Lasting | None:
 
 
 def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> Lasting:
-    told = cause.verify_message or cause.reason or "it cannot be verified"
-    advice = _BY_VERIFY_CODE.get(cause.verify_code, _NOT_TRUSTED)
+    told = getattr(cause, "verify_message", None) or _reason(cause)
+    advice = _BY_VERIFY_CODE.get(getattr(cause, "verify_code", 0), _NOT_TRUSTED)
     return Lasting(f"the certificate of {host} is not trusted: {told}", advice)
 
 
 def _is_about_client(cause: ssl.SSLError) -> bool:
-    reason = cause.reason or ""
+    reason = _reason(cause)
     return "ALERT" in reason and any(alert in reason for alert in _CLIENT_CERTIFICATE_ALERTS)
+
+
+def _reason(cause: ssl.SSLError) -> str:
+    return str(getattr(cause, "reason", None) or cause)
 
 
 def _causes(fault: BaseException) -> Iterator[BaseException]:
