@@ -81,10 +81,13 @@ class IdentityStack:
             self._remove_role()
 
     def _up_role(self) -> None:
-        if not self._owned_role():
+        trust = json.dumps(glue_trust(self._account))
+        if self._owned_role():
+            self._iam.update_assume_role_policy(RoleName=self.role_name, PolicyDocument=trust)
+        else:
             self._iam.create_role(
                 RoleName=self.role_name,
-                AssumeRolePolicyDocument=json.dumps(glue_trust()),
+                AssumeRolePolicyDocument=trust,
                 Description=f"Sample of prefect-flink-glue, stack {self._stack_name}",
                 Tags=[{"Key": STACK_TAG, "Value": self._stack_name}],
             )

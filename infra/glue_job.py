@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from infra.glue_identity import IdentityStack
 from infra.glue_network import STACK_TAG, PrivateSubnet, SampleNetwork, Say
 from infra.glue_policy import Account
@@ -50,6 +52,11 @@ class JobStack:
     @property
     def policy_arn(self) -> str:
         return self._identity.policy_arn
+
+    @property
+    def _bucket(self) -> dict[str, str]:
+        """The bucket, in this account: S3 refuses a call on one of the name that is not."""
+        return {"Bucket": self.bucket_name, "ExpectedBucketOwner": self._account.account_id}
 
     @property
     def _mark(self) -> str:
@@ -102,11 +109,11 @@ class JobStack:
                 Bucket=self.bucket_name, **({} if region == "us-east-1" else elsewhere)
             )
             self._s3.put_bucket_tagging(
-                Bucket=self.bucket_name,
+                **self._bucket,
                 Tagging={"TagSet": [{"Key": STACK_TAG, "Value": self._stack_name}]},
             )
             self._say(f"+ bucket {self.bucket_name}")
-        self._s3.put_object(Bucket=self.bucket_name, Key=SCRIPT_KEY, Body=SCRIPT.read_bytes())
+        self._s3.put_object(**self._bucket, Key=SCRIPT_KEY, Body=SCRIPT.read_bytes())
         self._say(f"+ script s3://{self.bucket_name}/{SCRIPT_KEY}")
 
     def _up_connection(self, name: str, subnet: PrivateSubnet, security_group_id: str) -> None:
@@ -167,24 +174,39 @@ class JobStack:
         return True
 
     def _owned_bucket(self) -> bool:
-        if present(lambda: self._s3.head_bucket(Bucket=self.bucket_name)) is None:
+        if not self._bucket_exists():
             return False
-        answer = present(lambda: self._s3.get_bucket_tagging(Bucket=self.bucket_name))
+        answer = present(lambda: self._s3.get_bucket_tagging(**self._bucket))
         if self._marked((answer or {}).get("TagSet", [])):
             return True
-        if answer is None and not self._s3.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1).get(
+        if answer is None and not self._s3.list_objects_v2(**self._bucket, MaxKeys=1).get(
             "KeyCount"
         ):
             return True  # made by an `up` that ended before it could set the tag
         raise NotOurs(f"Bucket {self.bucket_name}")
 
+    def _bucket_exists(self) -> bool:
+        """Names of buckets are the same for all accounts, and this one is easy to guess.
+
+        Raises:
+            NotOurs: Another account has the bucket, or a policy hides it from this principal.
+        """
+        try:
+            return present(lambda: self._s3.head_bucket(**self._bucket)) is not None
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+                raise
+            owner = f"account {self._account.account_id}"
+            raise NotOurs(
+                f"Bucket {self.bucket_name} (S3 refuses it to {owner} as its owner)"
+            ) from error
+
     def _marked(self, tags: Sequence[dict[str, str]]) -> bool:
         return {"Key": STACK_TAG, "Value": self._stack_name} in tags
 
     def _remove_bucket(self) -> None:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name)
-        for page in pages:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(**self._bucket):
             if keys := [{"Key": each["Key"]} for each in page.get("Contents", [])]:
-                self._s3.delete_objects(Bucket=self.bucket_name, Delete={"Objects": keys})
-        self._s3.delete_bucket(Bucket=self.bucket_name)
+                self._s3.delete_objects(**self._bucket, Delete={"Objects": keys})
+        self._s3.delete_bucket(**self._bucket)
         self._say(f"- bucket {self.bucket_name}")

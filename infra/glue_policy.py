@@ -9,6 +9,7 @@ from typing import Any
 CONNECTION_NAMES = ("MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2")
 JOB_NAME = "AirflowBlogJob"
 GLUES_TAG = "aws-glue-service-resource"
+GLUE = "glue.amazonaws.com"
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def caller_policy(
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
     Left out of the published policy: iam:GetRole, which nothing here calls; Glue itself asks for
-    PassRole when UpdateJob names the job's role.
+    PassRole when UpdateJob names the job's role, which may be passed to Glue and no other service.
 
     Beyond the published policy: GetJobRuns (no run is ever started twice), BatchStopJobRun
     (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
@@ -72,7 +73,7 @@ def caller_policy(
         ),
         *(creates if deploy_job else []),
         *(keeps if script_prefix else []),
-        _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn]),
+        _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn], {"iam:PassedToService": GLUE}),
         _allow(
             "ReadOutput",
             ["logs:GetLogEvents"],
@@ -87,6 +88,7 @@ def job_policy(
     """What the sample job's role needs: its script, its logs and its network interfaces.
 
     No more than AWS's managed policy AWSGlueServiceRole gives, and only in this account and region.
+    A bucket name that is free again can be anybody's, so the script is read in this account only.
     """
     connections = [account.arn("glue", "catalog")]
     connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
@@ -94,7 +96,12 @@ def job_policy(
     around = [account.arn("ec2", "security-group/*"), account.arn("ec2", "subnet/*")]
     bucket = f"arn:{account.partition}:s3:::{bucket_name}"
     return _policy(
-        _allow("Script", ["s3:GetObject", "s3:ListBucket"], [bucket, f"{bucket}/*"]),
+        _allow(
+            "Script",
+            ["s3:GetObject", "s3:ListBucket"],
+            [bucket, f"{bucket}/*"],
+            {"aws:ResourceAccount": account.account_id},
+        ),
         _allow(
             "Logs",
             ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
@@ -118,13 +125,14 @@ def job_policy(
     )  # fmt: skip
 
 
-def glue_trust() -> dict[str, Any]:
-    """Lets Glue take on the job's role."""
+def glue_trust(account: Account) -> dict[str, Any]:
+    """Lets Glue take on the job's role, on behalf of this account alone."""
     return _policy(
         {
             "Effect": "Allow",
-            "Principal": {"Service": "glue.amazonaws.com"},
+            "Principal": {"Service": GLUE},
             "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account.account_id}},
         }
     )
 
@@ -133,5 +141,8 @@ def _policy(*statements: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _allow(sid: str, actions: list[str], resources: list[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
+def _allow(
+    sid: str, actions: list[str], resources: list[str], equals: dict[str, str] | None = None
+) -> dict[str, Any]:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources}
+    return {**statement, "Condition": {"StringEquals": equals}} if equals else statement

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -20,17 +21,18 @@ def own_calls(requests: Iterable[Request]) -> list[Request]:
 
 
 def actions(calls: Iterable[Request]) -> set[str]:
-    """What is called, in IAM's words."""
-    return {_action(call) for call in calls}
+    """What is called, and what the services check beside it, in IAM's words."""
+    return {each.action for call in calls for each in _checks(call)}
 
 
 def refused(calls: Iterable[Request], policy: dict[str, Any], account: Account) -> list[str]:
     """The calls that the policy does not allow on the resources that they name."""
     return [
-        f"{_action(call)} on {arn}"
+        f"{check.action} on {arn}"
         for call in calls
-        for arn in _resources(call, account)
-        if not _allows(policy, _action(call), arn)
+        for check in _checks(call)
+        for arn in ([_role_arn(check.role, account)] if check.role else _resources(call, account))
+        if not allows(policy, check.action, arn, check.context)
     ]
 
 
@@ -73,6 +75,31 @@ def _action(call: Request) -> str:
     return _OTHER_ACTIONS.get(action, action)
 
 
+@dataclass(frozen=True)
+class Check:
+    """What a service asks IAM about a call."""
+
+    action: str
+    role: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def _checks(call: Request) -> Iterator[Check]:
+    """The call itself, and that the job's role may be passed to Glue where a definition names one.
+
+    Glue's developer guide, "Actions, resources, and condition keys": CreateJob and UpdateJob take
+    iam:PassRole. IAM's guide: iam:PassedToService is the service that the role is passed to.
+    """
+    yield Check(_action(call))
+    if call.service == "glue" and (role := call.detail.get("role")):
+        yield Check("iam:PassRole", role, {"iam:PassedToService": "glue.amazonaws.com"})
+
+
+def _role_arn(role: str, account: Account) -> str:
+    """Glue takes a role by its name, too."""
+    return role if role.startswith("arn:") else account.role_arn(role)
+
+
 def _resources(call: Request, account: Account) -> Iterator[str]:
     detail = call.detail
     if call.service == "glue" and "Connection" in call.operation:
@@ -90,9 +117,21 @@ def _resources(call: Request, account: Account) -> Iterator[str]:
         yield "*"  # EC2's Describe operations know no resources
 
 
-def _allows(policy: dict[str, Any], action: str, arn: str) -> bool:
+def allows(
+    policy: dict[str, Any], action: str, arn: str, context: Mapping[str, str] | None = None
+) -> bool:
+    """Whether a statement allows the action on the resource in this context of the request."""
     return any(
         action in statement["Action"]
         and any(fnmatchcase(arn, allowed) for allowed in statement["Resource"])
+        and _is_met(statement.get("Condition", {}), context or {})
         for statement in policy["Statement"]
+    )
+
+
+def _is_met(condition: dict[str, dict[str, str]], context: Mapping[str, str]) -> bool:
+    """A key that the request does not have is equal to nothing."""
+    assert set(condition) <= {"StringEquals"}, f"no operator that is evaluated here: {condition}"
+    return all(
+        context.get(key) == value for key, value in condition.get("StringEquals", {}).items()
     )

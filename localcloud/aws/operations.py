@@ -20,6 +20,7 @@ from moto.logs.responses import LogsResponse
 from moto.s3.responses import S3Response
 from moto.sts.responses import TokenResponse
 
+from localcloud.aws.bucket_owner import OWNER_HEADER
 from localcloud.aws.glue.api import DESCRIPTIONS
 from localcloud.part import Operation
 from localcloud.wire import Environ, request_detail
@@ -83,6 +84,8 @@ def operation_of(environ: Environ) -> str:
         return query_parameter(environ, "Action") or "?"
     if service == "s3":  # loopback addresses have no bucket in their host name
         request_detail(environ)["object"] = environ.get("PATH_INFO", "").lstrip("/")
+    if owner := environ.get(OWNER_HEADER):
+        request_detail(environ)["expected_bucket_owner"] = owner
     return _s3_operation(environ)
 
 
@@ -168,6 +171,8 @@ def _glue_detail(operation: str, body: bytes) -> dict[str, Any]:
         if noun == "connection_name" or operation.endswith("Job"):
             detail[noun] = parameters["Name"]
     definition = parameters.get("JobUpdate", parameters)
+    if isinstance(definition, dict) and isinstance(definition.get("Role"), str):
+        detail["role"] = definition["Role"]
     connections = definition.get("Connections") if isinstance(definition, dict) else None
     if isinstance(connections, dict):
         detail["connection_names"] = connections.get("Connections", [])

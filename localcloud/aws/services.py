@@ -14,6 +14,7 @@ from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
+from localcloud.aws.bucket_owner import is_owned_otherwise
 from localcloud.aws.fault_commands import FaultTargets
 from localcloud.aws.glue.api import GlueApi
 from localcloud.aws.glue.connections import Connections
@@ -112,6 +113,8 @@ class AwsServices:
             return self._glue
         if service == "ec2":
             return self._subnet_refusal(environ, operation) or self._ask_moto
+        if service == "s3" and is_owned_otherwise(environ):
+            return error_response(service, "AccessDenied", "Access Denied", 403)
         return self._ask_moto
 
     def _subnet_refusal(self, environ: Environ, operation: str) -> WsgiApp | None:

@@ -333,6 +333,7 @@ def test_the_request_log_shows_the_order_that_an_update_wrote(shared: AwsCloud) 
     caller = request.detail["user_agent"]
     assert caller.startswith("Boto3/")
     assert request.detail == {
-        "user_agent": caller, "job_name": "logged", "connection_names": ["b", "a"]
+        "user_agent": caller, "job_name": "logged", "connection_names": ["b", "a"],
+        "role": MINIMAL["Role"],
     }  # fmt: skip
     assert secret not in repr(shared.requests())

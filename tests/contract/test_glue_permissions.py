@@ -9,13 +9,11 @@ import pytest
 
 from flinkglue.glue.client import GlueClient
 from infra.glue_policy import Account, caller_policy
-from tests.contract.aws_cloud import ACCOUNT, AwsCloud
+from tests.contract.aws_cloud import ACCOUNT, ROLE, AwsCloud
 from tests.contract.test_glue_library import DRIVER, client, cloud, ran, ranked
-from tests.iam_on_the_wire import actions, own_calls, refused
+from tests.iam_on_the_wire import actions, allows, own_calls, refused
 
 __all__ = ["client", "cloud"]
-
-NOT_CALLED = {"iam:PassRole"}  # Glue asks for it when UpdateJob names the job's role
 
 
 def allowed_actions(policy: dict[str, object]) -> set[str]:
@@ -52,7 +50,7 @@ def test_the_shipped_policy_allows_exactly_what_is_called(lived: AwsCloud) -> No
     cloud is closed (`AwsCloud.check_permissions`).
     """
     policy = json.loads((Path("infra") / "iam_policy.json").read_text())
-    assert actions(own_calls(lived.requests())) == allowed_actions(policy) - NOT_CALLED
+    assert actions(own_calls(lived.requests())) == allowed_actions(policy)
 
 
 def test_each_call_is_allowed_on_the_resource_that_it_names(lived: AwsCloud) -> None:
@@ -86,3 +84,15 @@ def test_the_options_of_the_policy_allow_what_they_are_for(
         "glue:GetConnections",
         "ec2:DescribeAvailabilityZones",
     }
+
+
+def test_the_jobs_role_can_be_passed_to_glue_and_to_no_other_service(lived: AwsCloud) -> None:
+    """Else the caller could start a machine with the job's permissions."""
+    policy = caller_policy(ACCOUNT, ROLE, "job", ["a", "b"])
+    assert refused(own_calls(lived.requests()), policy, ACCOUNT) == []
+    for service in ("ec2.amazonaws.com", "lambda.amazonaws.com"):
+        assert not allows(policy, "iam:PassRole", ROLE, {"iam:PassedToService": service})
+    assert not allows(policy, "iam:PassRole", ROLE)
+    others = caller_policy(ACCOUNT, ROLE.replace("Glue", "Other"), "job", ["a", "b"])
+    missing = refused(own_calls(lived.requests()), others, ACCOUNT)
+    assert set(missing) == {f"iam:PassRole on {ROLE}"}

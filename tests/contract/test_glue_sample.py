@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from moto.s3.models import s3_backends
 
 from infra.glue_network import PRIVATE_CIDRS, PUBLIC_CIDRS, STACK_TAG
 from infra.glue_sample import main
@@ -204,6 +206,82 @@ def test_what_somebody_else_made_is_neither_changed_nor_removed(
 
     assert "was not made by this stack" in capsys.readouterr().err
     assert everything(cloud) == before
+
+
+OTHERS = "210987654321"
+
+
+@pytest.fixture
+def others_bucket(cloud: AwsCloud) -> Iterator[str]:
+    """The sample's bucket as another account has it: open to all, and with the stack's tag."""
+    account = cloud.account
+    name = f"flinkglue-sample-{account['account_id']}-{account['region']}"
+    others = s3_backends[OTHERS]["aws"]
+    others.create_bucket(name, account["region"])
+    others.put_bucket_tagging(name, {STACK_TAG: "flinkglue-sample"})
+    yield name
+    others.reset()
+
+
+@pytest.mark.parametrize("command", [("up",), ("down", "--yes")], ids=["up", "down"])
+def test_the_bucket_of_another_account_is_refused(
+    cloud: AwsCloud,
+    sample: Sample,
+    others_bucket: str,
+    command: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever guesses the name first would choose the script that runs with the job's role."""
+    assert sample(*command) == 1
+    told, own = capsys.readouterr().err, cloud.account["account_id"]
+    assert f"Bucket {others_bucket} (S3 refuses it to account {own} as its owner)" in told
+    assert "was not made by this stack; choose another name" in told
+    assert everything(cloud) == {**NOTHING, "buckets": 0}
+    assert cloud.requests("s3", "PutObject") == cloud.requests("s3", "DeleteBucket") == []
+
+
+def test_s3_is_told_the_owner_of_the_bucket_in_each_call(
+    cloud: AwsCloud, sample: Sample, others_bucket: str
+) -> None:
+    """Also when the bucket changes hands between two of them."""
+    expected = {"Bucket": others_bucket, "ExpectedBucketOwner": cloud.account["account_id"]}
+    for call in (
+        lambda: cloud.s3.get_bucket_tagging(**expected),
+        lambda: cloud.s3.put_object(**expected, Key="script", Body=b""),
+        lambda: cloud.s3.delete_objects(**expected, Delete={"Objects": [{"Key": "script"}]}),
+        lambda: cloud.s3.delete_bucket(**expected),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call()
+    assert cloud.s3.head_bucket(Bucket=others_bucket, ExpectedBucketOwner=OTHERS)
+    s3_backends[OTHERS]["aws"].reset()
+    cloud.wire.requests.clear()
+    assert sample("up") == sample("down", "--yes") == 0
+    calls = cloud.requests("s3")
+    assert {call.operation for call in calls} >= {
+        "HeadBucket", "GetBucketTagging", "PutBucketTagging", "PutObject", "ListObjectsV2",
+        "DeleteObjects", "DeleteBucket", "CreateBucket",
+    }  # fmt: skip
+    told = {call.operation for call in calls if "expected_bucket_owner" not in call.detail}
+    assert told == {"CreateBucket"}
+
+
+def test_glue_takes_the_jobs_role_on_for_this_account_only(cloud: AwsCloud, sample: Sample) -> None:
+    """Also the role of a sample that was set up before; its script is read in this account."""
+    own = cloud.account["account_id"]
+    sample("up")
+    iam, name = cloud.client("iam"), "flinkglue-sample-job"
+    anybody = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}}
+    document = {"Version": "2012-10-17", "Statement": [{**anybody, "Action": "sts:AssumeRole"}]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    sample("up")
+    trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    assert [statement["Condition"] for statement in trust["Statement"]] == [
+        {"StringEquals": {"aws:SourceAccount": own}}
+    ]
+    policy = iam.get_role_policy(RoleName=name, PolicyName="sample-job")["PolicyDocument"]
+    (script,) = [s for s in policy["Statement"] if s["Sid"] == "Script"]
+    assert script["Condition"] == {"StringEquals": {"aws:ResourceAccount": own}}
 
 
 def test_down_asks_first(cloud: AwsCloud, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
