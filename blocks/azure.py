@@ -62,7 +62,8 @@ class HDInsightFlinkCluster(Block):
     )
     credentials: KeyVaultServicePrincipal | EntraServicePrincipal = Field(
         title="Credentials",
-        description="A principal that is Contributor on the cluster, from Key Vault or filled in.",
+        description="A principal that may run jobs on the cluster "
+        "(infra/azure_flink_job_role.json), from Key Vault or filled in.",
         examples=["flink-contributor"],
     )
     arm_endpoint: str = Field(

@@ -39,7 +39,8 @@ def create_flink_cluster_flow(
     Args:
         wanted: The cluster and its job.
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
-            group and pool are used, and its credentials, which are Contributor on the pool.
+            group and pool are used, and its credentials, which need the role of
+            infra/azure_flink_cluster_role.json.
         storage_block: The Azure Blob Storage Credentials block with which the directories for jars,
             savepoints and logs are created. Empty: they are there.
         storage_key_block: A Secret block with the storage account's key. Empty: the managed

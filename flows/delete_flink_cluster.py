@@ -40,7 +40,8 @@ def delete_flink_cluster_flow(
         cluster_name: The cluster to delete.
         confirm_cluster_name: Its name once more.
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
-            group and pool are used, and its credentials, which are Contributor on the pool.
+            group and pool are used, and its credentials, which need the role of
+            infra/azure_flink_cluster_role.json.
         take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
             and stays in the ledger under the job's name. Off: the cluster is deleted whatever runs.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.

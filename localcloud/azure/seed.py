@@ -42,7 +42,7 @@ class AzureSeed:
 
     Args:
         reader: May read Key Vault secrets, and nothing else.
-        contributor: Contributor on the one cluster; its id, secret and tenant lie in Key Vault.
+        contributor: Runs jobs on the one cluster; its id, secret and tenant lie in Key Vault.
         administrator: Contributor on the subscription and secrets officer of the vault: creates
             pools and clusters, sets secrets.
     """

@@ -187,6 +187,7 @@ def test_polls_of_a_deletion_answer_202_with_headers(
     account: AzureAccount, arm: httpx.Client
 ) -> None:
     """Deleting with both links, then 200 Succeeded; deleting again is 204."""
+    arm.headers.update(bearer(account, account.seed.administrator))
     path = account.seed.cluster_id
     answer = arm.delete(path)
     assert answer.status_code == 202

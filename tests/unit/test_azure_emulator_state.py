@@ -11,7 +11,7 @@ import pytest
 
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.models import JobDetails
-from localcloud.azure.arm.authorization import Contributor
+from localcloud.azure.arm.authorization import RoleAssignment
 from localcloud.azure.arm.flink_jobs import FlinkJob, FlinkTarget, pod_arguments
 from localcloud.azure.arm.jars import BlobJarStore, JarUnreadable
 from localcloud.azure.arm.jobs import LAUNCH_FAILED, ClusterJob, JobBook, matching
@@ -230,14 +230,33 @@ class OneJar:
         return b"jar"
 
 
-def test_a_contributor_may_act_at_and_below_its_scope() -> None:
+def test_a_role_holds_at_and_below_its_scope() -> None:
     """Case does not count, a common beginning of two names does not either."""
-    role = Contributor("object", "/subscriptions/s/pools/p/clusters/c")
-    assert role.allows(PRINCIPAL, "/subscriptions/S/POOLS/p/clusters/C")
-    assert role.allows(PRINCIPAL, "/subscriptions/s/pools/p/clusters/c/jobs/1")
-    assert not role.allows(PRINCIPAL, "/subscriptions/s/pools/p/clusters/c2")
-    assert not role.allows(PRINCIPAL, "/subscriptions/s/pools/p")
-    assert not role.allows(Principal("client", "other", "tenant"), role.scope)
+    role = RoleAssignment("object", "/subscriptions/s/pools/p/clusters/c")
+    read = "Microsoft.HDInsight/clusterPools/clusters/read"
+    assert role.allows(PRINCIPAL, read, "/subscriptions/S/POOLS/p/clusters/C")
+    assert role.allows(PRINCIPAL, read, "/subscriptions/s/pools/p/clusters/c/jobs/1")
+    assert not role.allows(PRINCIPAL, read, "/subscriptions/s/pools/p/clusters/c2")
+    assert not role.allows(PRINCIPAL, read, "/subscriptions/s/pools/p")
+    assert not role.allows(Principal("client", "other", "tenant"), read, role.scope)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "allowed"),
+    [
+        ("Microsoft.HDInsight/clusterPools/clusters/read", "clusterpools/CLUSTERS/read", True),
+        ("Microsoft.HDInsight/clusterPools/clusters/*", "clusterPools/clusters/jobs/read", True),
+        ("*/read", "clusterPools/clusters/jobs/read", True),
+        ("*/read", "clusterPools/clusters/runjob/action", False),
+        ("Microsoft.HDInsight/clusterPools/clusters/read", "clusterPools/read", False),
+        ("Microsoft.HDInsight/clusterPools/read", "clusterPools/clusters/read", False),
+    ],
+)
+def test_a_role_allows_its_actions_only(given: str, wanted: str, allowed: bool) -> None:
+    """As role definitions are written: without case, and with wildcards."""
+    role = RoleAssignment("object", "/subscriptions/s", (given,))
+    action = f"Microsoft.HDInsight/{wanted}"
+    assert role.allows(PRINCIPAL, action, "/subscriptions/s/pools/p") is allowed
 
 
 def test_every_route_is_found_by_its_own_path_and_by_no_other() -> None:

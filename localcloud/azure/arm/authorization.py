@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
 
-from localcloud.azure.arm.responses import ArmRefused
+from localcloud.azure.arm.responses import PROVIDER, ArmRefused
 from localcloud.azure.directory import MANAGEMENT
 from localcloud.azure.tokens import Principal, Refusal, TokenRefused
 
@@ -19,27 +22,43 @@ AUDIENCES = (
 
 
 @dataclass(frozen=True)
-class Contributor:
-    """A role assignment: everything of the provider, at and below a scope."""
+class RoleAssignment:
+    """What a principal may do at and below a scope.
+
+    Args:
+        object_id: The principal.
+        scope: A resource, or what it lies in.
+        actions: The role's; ``*`` stands for any text, and case does not count.
+    """
 
     object_id: str
     scope: str
+    actions: tuple[str, ...] = (f"{PROVIDER}/*",)
 
-    def allows(self, principal: Principal, scope: str) -> bool:
-        """Whether the principal may act on this scope."""
+    def allows(self, principal: Principal, action: str, scope: str) -> bool:
+        """Whether the principal may do this on this scope."""
         mine, asked = self.scope.lower(), scope.lower()
-        return principal.object_id == self.object_id and f"{asked}/".startswith(f"{mine}/")
+        return (
+            principal.object_id == self.object_id
+            and f"{asked}/".startswith(f"{mine}/")
+            and any(fnmatchcase(action.lower(), allowed.lower()) for allowed in self.actions)
+        )
+
+
+def actions_of(role_definition: Path) -> tuple[str, ...]:
+    """The actions of a custom role, as ``az role definition create`` takes it."""
+    return tuple(json.loads(role_definition.read_text())["Actions"])
 
 
 def authorize(
-    assignments: Iterable[Contributor], principal: Principal, action: str, scope: str
+    assignments: Iterable[RoleAssignment], principal: Principal, action: str, scope: str
 ) -> None:
-    """Refuse an action without a role at the scope or above.
+    """Refuse an action without a role that has it at the scope or above.
 
     Raises:
         ArmRefused: 403 AuthorizationFailed.
     """
-    if not any(assignment.allows(principal, scope) for assignment in assignments):
+    if not any(assignment.allows(principal, action, scope) for assignment in assignments):
         raise ArmRefused(
             403,
             "AuthorizationFailed",

@@ -16,7 +16,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localcloud.azure.arm.api import HdInsightApi
-from localcloud.azure.arm.authorization import AUDIENCES, Contributor, authorize, unauthenticated
+from localcloud.azure.arm.authorization import (
+    AUDIENCES,
+    RoleAssignment,
+    authorize,
+    unauthenticated,
+)
 from localcloud.azure.arm.responses import PROVIDER, ArmAnswer, ArmRefused, ArmRequest
 from localcloud.azure.arm.routes import ArmRoute, find_route
 from localcloud.azure.arm.versions import API_VERSIONS
@@ -40,7 +45,7 @@ class ArmGateway:
         self,
         api: HdInsightApi,
         tokens: TokenAuthority,
-        assignments: tuple[Contributor, ...],
+        assignments: tuple[RoleAssignment, ...],
         entra_url: Callable[[], str],
     ) -> None:
         self._api = api

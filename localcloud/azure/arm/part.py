@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from localcloud.azure.arm.api import HdInsightApi
 from localcloud.azure.arm.applications import Applications
-from localcloud.azure.arm.authorization import Contributor
+from localcloud.azure.arm.authorization import RoleAssignment, actions_of
 from localcloud.azure.arm.gateway import ArmGateway
 from localcloud.azure.arm.jars import JarStore
 from localcloud.azure.arm.jobs import ClusterJob
@@ -31,6 +32,8 @@ from localcloud.serving import AsgiServer
 from localcloud.wire import AsgiApp, Wire
 
 _NODE_SIZE = "Standard_D8ds_v5"
+_JOB_ROLE = Path(__file__).parents[3] / "infra" / "azure_flink_job_role.json"
+"""The role that an operator is told to give: what it lacks, the local cloud refuses too."""
 
 
 class ArmPart(TlsPart):
@@ -74,8 +77,8 @@ class ArmPart(TlsPart):
         self._api = HdInsightApi(seed, timings, self._launcher, applications)
         _deploy_seed(self._api, storage_uri)
         assignments = (
-            Contributor(seed.contributor.object_id, seed.cluster_id),
-            Contributor(seed.administrator.object_id, f"/subscriptions/{seed.subscription_id}"),
+            RoleAssignment(seed.contributor.object_id, seed.cluster_id, actions_of(_JOB_ROLE)),
+            RoleAssignment(seed.administrator.object_id, f"/subscriptions/{seed.subscription_id}"),
         )
         gateway = ArmGateway(self._api, tokens, assignments, entra_url)
         super().__init__("arm", gateway.app(wire), config, authority)
@@ -143,8 +146,9 @@ class ArmPart(TlsPart):
             "The codes ValidationError, JobNotFound and OperationStatusNotFound and their texts "
             "are our own: none were recorded. So is the text of the missing jar, which is that of "
             "Hadoop's abfs file system.",
-            "Role assignments are fixed: the contributor on the cluster, the administrator on the "
-            "subscription. Pools, clusters and jobs do not outlive a restart.",
+            "Role assignments are fixed: the contributor has infra/azure_flink_job_role.json on "
+            "the cluster, the administrator is Contributor on the subscription. Pools, clusters "
+            "and jobs do not outlive a restart.",
         ]
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:
