@@ -50,6 +50,17 @@ def test_a_jar_was_built_from_the_sources_beside_it(jar: Any) -> None:
     assert manifest["Built-For"] == "Apache Flink 1.17 to 2.3; Java 11"
 
 
+@every_jar
+def test_a_jar_holds_no_code_of_others(jar: Any) -> None:
+    """Every class is of a source beside it, so NOTICE names nobody: no library lies in a jar."""
+    of_sources = {name.removesuffix(".java") for name in jar.source_files()}
+    with zipfile.ZipFile(jar.path) as archive:
+        names = set(archive.namelist())
+    classes = {name for name in names if name.endswith(".class")}
+    assert names - classes == {"META-INF/MANIFEST.MF"}
+    assert {name.removesuffix(".class").partition("$")[0] for name in classes} <= of_sources
+
+
 def test_the_hash_follows_every_change_of_a_source(tmp_path: Path) -> None:
     """A changed, a renamed and an added file, and another entry class, each give another hash."""
     jar = type(JARS[0])("Job", "Entry", ("sources",), root=tmp_path)
