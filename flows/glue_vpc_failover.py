@@ -80,6 +80,7 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         _created(flow_run),
         secret_arguments=given.get("secret_arguments") or {},
         restore_order=given.get("restore_order", False),
+        allow_lost_settings=given.get("allow_lost_settings", False),
     )
     credentials = load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS))
     client = masking(connect(credentials), request)
@@ -126,6 +127,7 @@ def glue_vpc_failover(
     allow_several_vpcs: bool = False,
     read_all_connections: bool = False,
     restore_order: bool = False,
+    allow_lost_settings: bool = False,
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
     retry_every_failure: bool = False,
@@ -178,6 +180,9 @@ def glue_vpc_failover(
         restore_order: Put the job's connections back as they were, once its runs no longer need the
             order. An order that somebody else has written meanwhile is left alone. After a kill, or
             when Glue or others are busy, it may stay as it is until the job's next flow run.
+        allow_lost_settings: Write the order although the job loses a setting by it: one that the
+            installed boto3 does not know yet, or a repository's token, which Glue does not show.
+            Off: the flow run fails before anything is written, and names the settings.
         retries: How many runs may follow a failed one.
         retry_delay_seconds: The pause before the first of them when the failure asks for time, as
             a quota does; it doubles each time, up to an hour. To another connection it moves
@@ -238,6 +243,7 @@ def glue_vpc_failover(
         options=run_options,
         secret_arguments=secret_arguments or {},
         restore_order=restore_order,
+        allow_lost_settings=allow_lost_settings,
     )
     attempts = find_recorded_attempts(credentials, first)
     ended_before = failed_at(flow_run) if attempts else None

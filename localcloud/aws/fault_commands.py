@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from localcloud.aws.glue.jobs import Jobs
 from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
 from localcloud.aws.glue.runs import Runs
 from localcloud.aws.glue.settings import GlueSettings
@@ -16,11 +18,12 @@ _FAILED_STATES = ("FAILED", "ERROR", "TIMEOUT", "EXPIRED", "STOPPED")
 
 @dataclass(frozen=True)
 class FaultTargets:
-    """What faults work on: zones and subnets, the runs, and where to look them up."""
+    """What faults work on: zones and subnets, jobs, their runs, and where to look them up."""
 
     network: Network
     engine: RunEngine
     runs: Runs
+    jobs: Jobs
 
 
 class AwsFaultCommands:
@@ -48,6 +51,7 @@ class AwsFaultCommands:
             "glue-nodes": self.glue_nodes,
             "glue-scripts": self.glue_scripts,
             "glue-runs": self.glue_runs,
+            "glue-job-members": self.glue_job_members,
         }
 
     def fill_subnet(self, subnet_id: str, leave: int = 0) -> dict[str, int]:
@@ -121,6 +125,19 @@ class AwsFaultCommands:
     def glue_runs(self, job_name: str | None = None) -> list[dict[str, Any]]:
         """Where runs went: connection, subnet, nodes wanted and had."""
         return self._targets().runs.placements(job_name)
+
+    def glue_job_members(self, job_name: str, members: str) -> dict[str, Any]:
+        """Give a job members that botocore does not know, as a newer service has them.
+
+        Args:
+            job_name: The job.
+            members: A JSON object; what it names is set, at the definition's top level.
+        """
+        given = json.loads(members)
+        if not isinstance(given, dict):
+            raise ValueError(f"members: {members!r} is not accepted. Allowed: a JSON object")
+        self._targets().jobs.set_members(job_name, given)
+        return given
 
     def reset(self) -> None:
         """Undo all of it, and stop the runs that are live."""

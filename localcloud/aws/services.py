@@ -82,7 +82,7 @@ class AwsServices:
         )
         tags = glue_backends[account_id][region]
         self._glue = GlueApi(jobs, connections, runs, self._timeline, tags, region, account_id)
-        self.fault_targets = FaultTargets(network, runs.engine, runs)
+        self.fault_targets = FaultTargets(network, runs.engine, runs, jobs)
 
     def open(self) -> None:
         """Let runs move from now on."""

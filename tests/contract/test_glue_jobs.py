@@ -112,7 +112,8 @@ def definition_with(member: str) -> st.SearchStrategy[dict[str, Any]]:
         fitting = {}
         if member == "WorkerType" and drawn in FITTING:
             command, glue_version = FITTING[drawn]
-            fitting = {"Command": {**COMMAND, "Name": command}, "GlueVersion": glue_version}
+            own = {**COMMAND, "Name": command, "Runtime": "Ray2.4"}
+            fitting = {"Command": own, "GlueVersion": glue_version}
         return {**MINIMAL, **partner, **version, **fitting, member: drawn}
 
     return value.map(definition)

@@ -346,7 +346,7 @@ def test_a_change_of_the_job_does_not_touch_its_live_runs(cloud: AwsCloud) -> No
         JobName="job",
         JobUpdate={
             "Role": "r",
-            "Command": {"Name": "glueray"},
+            "Command": {"Name": "pythonshell"},
             "Connections": {"Connections": ["b", "a"]},
         },
     )

@@ -432,7 +432,7 @@ def test_somebody_else_who_changes_the_job_is_waited_for(
     cloud.two_connections()
     cloud.job()
     cloud.settings.update_seconds = 0.3
-    cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": {"Name": "glueray"}})
+    cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": {"Name": "glueetl"}})
     assert ran(client, wanted("a", "b"), coordination).succeeded
 
 

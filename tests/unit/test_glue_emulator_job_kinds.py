@@ -19,7 +19,9 @@ def glue() -> Glue:
 
 
 def job(command: str, version: str, **more: Any) -> dict[str, Any]:
-    return {"Role": "role", "Command": {"Name": command}, "GlueVersion": version, **more}
+    runtime = {"Runtime": "Ray2.4"} if command == "glueray" else {}
+    own = {"Name": command, **runtime}
+    return {"Role": "role", "Command": own, "GlueVersion": version, **more}
 
 
 def workers(worker_type: str) -> dict[str, Any]:
@@ -58,8 +60,8 @@ REFUSED = [
     (job("gluestreaming", "2.0", **workers("G.025X")), "not supported for Glue Version 2.0"),
     (job("glueetl", "2.0", **workers("G.4X")), "G.4X is not supported for Glue Version 2.0"),
     (job("glueetl", "4.0", **workers("Standard")), "Standard is not supported for Glue Version"),
-    (job("glueray", "4.0", **workers("G.1X")), "G.1X is not supported for Job Command glueray"),
-    (job("glueray", "4.0", **workers("R.2X")), "R.2X is not supported for Job Command glueray"),
+    (job("glueray", "4.0", **workers("G.1X")), "only [Z.2X] worker types are supported"),
+    (job("glueray", "4.0", **workers("R.2X")), "only [Z.2X] worker types are supported"),
     (job("glueray", "4.0", MaxCapacity=2.0), "Max Capacity is not supported"),
     (job("glueetl", "2.0", MaxCapacity=20.0), "Max Capacity is not supported"),
     (job("glueetl", "1.0", MaxCapacity=1.0), "whole number from 2 to 100"),
@@ -106,11 +108,58 @@ def test_what_the_documents_exclude_is_refused_on_every_way_in(
     if command not in COMMANDS or version not in GLUE_VERSIONS:
         return
     glue.jobs.delete({"JobName": "job"})
-    glue.jobs.create({"Name": "job", **job(command, version)})
+    needed = workers("Z.2X") if command == "glueray" else {}
+    glue.jobs.create({"Name": "job", **job(command, version, **needed)})
     own = {k: v for k, v in definition.items() if k not in ("Role", "Command", "GlueVersion")}
     with pytest.raises(GlueError) as started:
         glue.start(**own)
     assert started.value.message == created.value.message
+
+
+NO_RUNTIME = {**job("glueray", "4.0", **workers("Z.2X")), "Command": {"Name": "glueray"}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "text"),
+    [
+        (
+            job("glueray", "4.0", **workers("Z.2X"), Timeout=60),
+            "Timeout not supported for Ray jobs",
+        ),
+        (job("glueray", "4.0"), "Worker type cannot be null"),
+        (NO_RUNTIME, "Runtime parameter is required for GlueRay command"),
+        (job("glueetl", "4.0", Timeout=0), "at 'timeout' failed to satisfy constraint"),
+        (job("pythonshell", "3.0", Timeout=0), "at 'timeout' failed to satisfy constraint"),
+    ],
+)
+def test_what_no_definition_of_this_kind_may_have(
+    glue: Glue, definition: dict[str, Any], text: str
+) -> None:
+    """As seen by users of other tools that write definitions (aws-cdk#32119, and the like)."""
+    with pytest.raises(GlueError) as created:
+        glue.jobs.create({"Name": "job", **definition})
+    assert text in created.value.message
+    glue.jobs.create({"Name": "job", **job("glueetl", "5.1")})
+    with pytest.raises(GlueError) as updated:
+        glue.jobs.update({"JobName": "job", "JobUpdate": definition})
+    assert updated.value.message == created.value.message
+
+
+def test_a_ray_job_shows_a_time_out_that_nobody_has_set(glue: Glue) -> None:
+    glue.jobs.create({"Name": "job", **job("glueray", "4.0", **workers("Z.2X"))})
+    assert glue.jobs.get({"JobName": "job"})["Job"]["Timeout"] == 2880
+
+
+def test_a_streaming_job_may_run_without_an_end(glue: Glue) -> None:
+    """Its Timeout of 0 is taken and shown, although the model says that 1 is the least."""
+    definition = job("gluestreaming", "4.0", **workers("G.1X"), Timeout=0)
+    assert checked_input("CreateJob", {"Name": "job", **definition})
+    glue.jobs.create({"Name": "job", **definition})
+    assert glue.jobs.get({"JobName": "job"})["Job"]["Timeout"] == 0
+    glue.settings.run_seconds = 100_000
+    run = glue.start()
+    glue.forward(90_000)
+    assert glue.run(run)["JobRunState"] == "RUNNING"
 
 
 def test_a_job_without_a_glue_version_gets_the_newest(glue: Glue) -> None:

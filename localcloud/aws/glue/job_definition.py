@@ -10,6 +10,7 @@ from localcloud.aws.glue.errors import invalid_input
 from localcloud.aws.glue.job_kinds import (
     check_kind,
     check_max_capacity,
+    check_ray,
     glue_version,
     major_version,
 )
@@ -80,6 +81,7 @@ def check_definition(
         raise invalid_input("Connection list should not be empty.")
     check_capacity(definition)
     check_kind(definition)
+    check_ray(definition)
     if "MaxCapacity" in definition and (
         before is None or definition["MaxCapacity"] != max_capacity(before)
     ):

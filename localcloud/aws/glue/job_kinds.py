@@ -3,8 +3,9 @@
 https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html tells the rules, and
 https://docs.aws.amazon.com/glue/latest/dg/worker-types.html the types of worker that it leaves out,
 which Spark jobs of every version take here. Where the words of a refusal are publicly known they
-are used: those about workers of a Python shell job, about a worker type and a Glue version, and
-about a Glue version.
+are used: those about workers of a Python shell job, about a worker type and a Glue version, about
+a Glue version, and those about Ray jobs (aws/aws-cdk#32119, hashicorp/terraform-provider-aws#35013,
+cloud-custodian/cloud-custodian#9051).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from localcloud.aws.glue.errors import invalid_input
+from localcloud.aws.glue.errors import GlueError, invalid_input
 
 SPARK = ("glueetl", "gluestreaming")
 COMMANDS = (*SPARK, "pythonshell", "glueray")
@@ -70,8 +71,7 @@ def check_kind(definition: Mapping[str, Any]) -> None:
         raise invalid_input(f"Command name should be one of: {', '.join(COMMANDS)}.")
     if glue_version(definition) not in GLUE_VERSIONS:
         raise invalid_input(f"Given GlueVersion [{glue_version(definition)}] is not valid")
-    if definition.get("Timeout", 0) > MOST_TIMEOUT_MINUTES:
-        raise invalid_input(f"Timeout should not exceed {MOST_TIMEOUT_MINUTES} minutes.")
+    _check_timeout(command, definition.get("Timeout"))
     if "WorkerType" in definition:
         _check_workers(command, definition)
     if definition.get("ExecutionClass") == "FLEX":
@@ -100,6 +100,47 @@ def check_max_capacity(definition: Mapping[str, Any]) -> None:
         )
 
 
+def check_ray(definition: Mapping[str, Any]) -> None:
+    """Refuse what a stored definition of a Ray job may not have, or must.
+
+    GetJob shows a Timeout of such a job all the same, which nobody can set.
+
+    Raises:
+        GlueError: ``InvalidInputException``.
+    """
+    if _command(definition) != "glueray":
+        return
+    if "Timeout" in definition:
+        raise invalid_input("Timeout not supported for Ray jobs")
+    if "WorkerType" not in definition and "MaxCapacity" not in definition:
+        raise invalid_input(_RAY_WORKERS)
+    if not definition["Command"].get("Runtime"):
+        raise invalid_input("Runtime parameter is required for GlueRay command")
+
+
+_RAY_WORKERS = (
+    "Worker type cannot be null and only [Z.2X] worker types are supported for glueray jobs"
+)
+
+
+def _check_timeout(command: str, minutes: int | None) -> None:
+    """Without an end a job of another command has none but 7 days; a streaming job may have 0.
+
+    The model says that the least is 1, but the service takes and shows a 0 of streaming jobs
+    (hashicorp/terraform-provider-aws#16797 and #44920).
+    """
+    if minutes is None:
+        return
+    if minutes > MOST_TIMEOUT_MINUTES:
+        raise invalid_input(f"Timeout should not exceed {MOST_TIMEOUT_MINUTES} minutes.")
+    if minutes < (0 if command == "gluestreaming" else 1):
+        raise GlueError(
+            "ValidationException",
+            f"1 validation error detected: Value '{minutes}' at 'timeout' failed to satisfy "
+            "constraint: Member must have value greater than or equal to 1",
+        )
+
+
 def _command(definition: Mapping[str, Any]) -> str:
     return str(definition.get("Command", {}).get("Name"))
 
@@ -109,6 +150,8 @@ def _check_workers(command: str, definition: Mapping[str, Any]) -> None:
     if command == "pythonshell":
         raise invalid_input("Worker Type is not supported for Job Command pythonshell")
     workers = WORKERS[worker_type]
+    if command == "glueray" and command not in workers.commands:
+        raise invalid_input(_RAY_WORKERS)
     if command not in workers.commands:
         raise invalid_input(f"Worker type {worker_type} is not supported for Job Command {command}")
     if command == "glueray":

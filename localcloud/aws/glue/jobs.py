@@ -117,6 +117,16 @@ class Jobs:
             self._jobs.pop(request["JobName"], None)
         return {"JobName": request["JobName"]}
 
+    def set_members(self, job_name: str, members: Mapping[str, Any]) -> None:
+        """Give a job members as a service has them that is newer than botocore's model of it.
+
+        GetJob shows them, and an UpdateJob without them removes them, as with all other members.
+        """
+        with self._timeline.lock:
+            if job_name not in self._jobs:
+                raise _job_not_found(job_name)
+            self._jobs[job_name] |= copy.deepcopy(dict(members))
+
     def _definition(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {name: request[name] for name in self._updatable if name in request}
 

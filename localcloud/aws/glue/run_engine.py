@@ -182,8 +182,9 @@ class RunEngine:
         now = self._timeline.now()
         run.enter("RUNNING", now)
         run.running_since = now
-        timeout_seconds = run.timeout_minutes * self._settings.timeout_minute_seconds
-        self._later(timeout_seconds, run, self._end, "TIMEOUT")
+        if run.timeout_minutes:  # a streaming job's 0 is no time-out
+            timeout_seconds = run.timeout_minutes * self._settings.timeout_minute_seconds
+            self._later(timeout_seconds, run, self._end, "TIMEOUT")
         seconds = self._settings.run_seconds * run.nodes_wanted / run.nodes_had
         if not (self._settings.run_scripts and self._scripts.can_run(run)):
             self._later(seconds, run, self._end, "SUCCEEDED")

@@ -94,6 +94,8 @@ def _own_violations(shape: Shape, value: Any, path: str) -> Iterator[str]:
     is_number = isinstance(value, (int, float))
     size = value if is_number else len(value)
     least, most = constraints.get("min"), constraints.get("max")
+    if shape.name == "Timeout":
+        least = None  # which jobs may have a 0 depends on their command
     what = "value" if is_number else "length"
     if least is not None and size < least:
         yield _violation(value, path, f"Member must have {what} greater than or equal to {least}")

@@ -23,8 +23,9 @@ CALLS_BESIDE = 2  # the job's runs are read while its connections are
 class Boto3Clients(NamedTuple):
     """A client for each service.
 
-    `glue_without_retries` sends each call once: StartJobRun has no idempotency token, so a repeated
-    call can start a second run.
+    `glue` sends what Glue itself has shown without the SDK's validation: a streaming job has a
+    Timeout of 0, which the service takes and the SDK's model forbids. `glue_without_retries` sends
+    each call once: StartJobRun has no idempotency token, so a repeated call can start a second run.
     """
 
     glue: Boto3GlueClient
@@ -62,7 +63,9 @@ def boto3_clients(
     )
     with translated("AWS", "connect", "the AWS Credentials block"):
         return Boto3Clients(
-            session.client("glue", config=config, **parameters),
+            session.client(
+                "glue", config=config.merge(Config(parameter_validation=False)), **parameters
+            ),
             session.client("glue", config=once, **parameters),
             session.client("ec2", config=prompt, **parameters),
             session.client("logs", config=brief, **parameters),

@@ -27,6 +27,8 @@ from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.slots import SlotReadings
+from flinkglue.glue.unknown_members import keep_unknown_members
+from flinkglue.glue.unwritten_fields import UNKNOWN_MEMBERS
 
 if TYPE_CHECKING:
     import boto3
@@ -64,6 +66,7 @@ class GlueClient:
         self._logs = logs
         # Kept, because to start a hundred threads takes as long as to send twenty calls.
         self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
+        keep_unknown_members(glue)
         self.run_watch = RunWatch(self)
         self.slot_readings = SlotReadings()
 
@@ -80,9 +83,14 @@ class GlueClient:
         return Console(partition=meta.partition, region=meta.region_name)
 
     def get_job(self, job_name: str) -> Mapping[str, Any]:
-        """The Job structure. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJob.html"""
+        """The Job structure. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJob.html
+
+        What the loaded SDK does not know of it is listed under `UNKNOWN_MEMBERS`.
+        """
         with translated("AWS Glue", "GetJob", f"job {job_name}"):
-            return cast(Mapping[str, Any], self._glue.get_job(JobName=job_name)["Job"])
+            answer = cast(dict[str, Any], self._glue.get_job(JobName=job_name))
+        unknown = answer.get(UNKNOWN_MEMBERS)
+        return {**answer["Job"], UNKNOWN_MEMBERS: unknown} if unknown else answer["Job"]
 
     @property
     def region(self) -> str:

@@ -11,6 +11,7 @@ from flinkglue.errors import (
     Conflict,
     DeadlineExceeded,
     InDoubt,
+    InvalidInput,
     NotFound,
     ServiceUnavailable,
     Throttled,
@@ -71,6 +72,8 @@ def run_job(
             request is safe: it looks for the run first.
         OrderStale: Nothing was started, and the order has to be chosen anew; after a NoSlot when
             there is a slot again.
+        InvalidInput: The job would lose something by its new order, or a secret is refused; nothing
+            was written, and there is no run.
         DeadlineExceeded: The run did not end in time; it is left running. Or it could not be
             started in time, and there is none.
     """
@@ -109,7 +112,7 @@ def run_job(
             if not isinstance(error, InDoubt):  # then there may be a run that needs the order
                 order.end(_restoring_seconds(classify_call(error)))
             raise
-    except DeadlineExceeded:  # before anything was started
+    except (DeadlineExceeded, InvalidInput):  # before anything was started
         promise.end()
         order.end()
         raise

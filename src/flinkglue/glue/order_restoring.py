@@ -12,7 +12,7 @@ from itertools import count, islice
 from typing import Any
 
 from flinkglue.clock import Clock, Pace
-from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
+from flinkglue.errors import CallFailed, DeadlineExceeded, InvalidInput, ServiceUnavailable
 from flinkglue.glue.attempts import attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination
@@ -159,7 +159,7 @@ class OrderRestoring:
             self._log.info("Whether job %s has another order is not known: %s", job_name, error)
             return False
 
-    def _try(self, within_seconds: float) -> CallFailed | DeadlineExceeded | None:
+    def _try(self, within_seconds: float) -> CallFailed | DeadlineExceeded | InvalidInput | None:
         """Why it could not be done now; None when it is done, or others will do it."""
         try:
             if self._is_left_to_others():
@@ -170,7 +170,7 @@ class OrderRestoring:
                 if not self._is_left_to_others():
                     self._put_back(lock)
                     self._may_be_due, self._has_looked = False, True
-        except (CallFailed, DeadlineExceeded) as error:
+        except (CallFailed, DeadlineExceeded, InvalidInput) as error:
             return error
         return None
 
@@ -208,6 +208,7 @@ class OrderRestoring:
         elif tuple(now) != original.connection_names:
             added = [name for name in now if name not in original.connection_names]
             update = self._client.plan_update(job, original.connection_names, leave_out=added)
+            update.check_nothing_is_lost(job_name, self._request.allow_lost_settings)
             lock.check()
             self._client.update_job(job_name, update)
             self._log.info(
@@ -226,7 +227,7 @@ class OrderRestoring:
         )
 
 
-def _patience(error: CallFailed | DeadlineExceeded) -> Patience | None:
+def _patience(error: CallFailed | DeadlineExceeded | InvalidInput) -> Patience | None:
     """How a failure to put the order back is tried again; None: it does not pass."""
     if isinstance(error, ServiceUnavailable):  # writing the same order twice does no harm
         return Patience(Pace(first_seconds=1, most_seconds=10, jitter=0.5), LAST_TRIES_SECONDS)

@@ -33,6 +33,8 @@ class RunRequest:
     person `asked_anew`, after the flow run had ended, the start of the run does not count.
     `secret_arguments` says by argument name where the value is found; the values are nowhere here.
     `restore_order` has the job's connections put back once no run needs their order any more.
+    `allow_lost_settings` lets the order be written although the job loses something by it that
+    cannot be read or is not known here.
     """
 
     job_name: str
@@ -46,6 +48,7 @@ class RunRequest:
     options: RunOptions = field(default_factory=RunOptions)
     secret_arguments: Mapping[str, str] = field(default_factory=dict)
     restore_order: bool = False
+    allow_lost_settings: bool = False
 
     @property
     def key(self) -> str:

@@ -104,6 +104,7 @@ def start_run(
         OrderStale: There is no slot for the run, or its promise may have lapsed while others had
             the lock.
         CallFailed: The job could not be read or written, or the run not be started.
+        InvalidInput: The job would lose something by its new order; nothing was written.
         InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
         DeadlineExceeded: The deadline passed before the run could be started; there is none.
     """
@@ -222,10 +223,13 @@ class _Starting:
         if missing:
             self.log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
         update = self.client.plan_update(job, self.ranking.connection_names, leave_out=missing)
+        update.check_nothing_is_lost(job_name, self.request.allow_lost_settings)
         self.before_writing(job, update)
         if not update.changes:
             self.log.info("Job %s has this connection order already; nothing is written", job_name)
             return
+        if update.lost:
+            self.log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
         lock.check()
         self.client.update_job(job_name, update)
         self.log.info(
@@ -234,6 +238,9 @@ class _Starting:
             ", ".join(update.connections_after),
             ", ".join(update.connections_before) or "none",
         )
+        if update.kept_by_glue:
+            kept = ", ".join(update.kept_by_glue)
+            self.log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
 
     def _look_for(self, doubt: _Doubt) -> JobRun | None:
         """The run, as soon as Glue lists it; None when the list is read and it is not there.
