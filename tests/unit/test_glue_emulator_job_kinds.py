@@ -179,3 +179,15 @@ def test_the_capacity_that_get_job_shows_may_be_sent_back(glue: Glue) -> None:
     assert glue.start()
     with pytest.raises(GlueError, match="Max Capacity"):
         glue.jobs.update({"JobName": "job", "JobUpdate": {**definition, "MaxCapacity": 20.0}})
+
+
+@pytest.mark.parametrize("more", [{"MaxRetries": 1}, {"ExecutionClass": "FLEX"}])
+def test_a_job_may_have_queuing_beside_what_its_runs_may_not(
+    glue: Glue, more: dict[str, Any]
+) -> None:
+    """Only the start is refused, when whoever starts it has written the job already."""
+    definition = job("glueetl", "4.0", **workers("G.1X"), JobRunQueuingEnabled=True, **more)
+    glue.jobs.create({"Name": "job", **definition})
+    with pytest.raises(GlueError, match="Job run queuing is not supported"):
+        glue.start()
+    assert glue.start(JobRunQueuingEnabled=False)

@@ -21,6 +21,17 @@ def test_glues_own_retries_and_queuing_are_warned_about() -> None:
     assert "queuing on" in queuing
 
 
+def test_arguments_of_the_job_without_a_value_are_warned_about() -> None:
+    [warning] = warnings_about(
+        {
+            "Name": "nightly",
+            "DefaultArguments": {"--filter": "", "--enable-metrics": "", "--date": "today"},
+            "NonOverridableArguments": {"--zone": ""},
+        }
+    )
+    assert "nightly has arguments without a value: --filter, --zone." in warning
+
+
 def test_a_job_that_fails_over_is_not_warned_about() -> None:
     assert warnings_about({"Name": "nightly", "MaxRetries": 0}) == []
 

@@ -155,3 +155,9 @@ def test_arguments_that_glue_or_the_run_key_would_not_survive_are_refused(name: 
     with pytest.raises(InvalidInput) as refused:
         check_arguments({name: "x"})
     assert refused.value.field == "arguments"
+
+
+def test_an_argument_without_a_value_is_refused_as_the_script_would_take_the_next_for_it() -> None:
+    with pytest.raises(InvalidInput, match=r"arguments: '--filter' is not accepted.*with a value"):
+        check_arguments({"--filter": "", "--date": "2026-01-01"})
+    check_arguments({"--enable-metrics": "", "--filter": " "})

@@ -178,3 +178,30 @@ def test_what_is_not_known_of_a_job_is_left_to_glue(newer: dict[str, Any]) -> No
     """A newer command, version or type of worker is no reason to refuse a run."""
     assert RunOptions(execution_class="FLEX").over(newer)["ExecutionClass"] == "FLEX"
     assert RunOptions(**on("G.2X")).over(newer)["NumberOfWorkers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "job", "said"),
+    [
+        ({"job_run_queuing_enabled": True}, {**SPARK, "MaxRetries": 2}, "MaxRetries 2"),
+        ({}, {**SPARK, "MaxRetries": 1, "JobRunQueuingEnabled": True}, "switch it off there"),
+        ({}, {**SPARK, "ExecutionClass": "FLEX", "JobRunQueuingEnabled": True}, "FLEX"),
+        (
+            {"execution_class": "FLEX"},
+            {**SPARK, "GlueVersion": "4.0", "JobRunQueuingEnabled": True},
+            "FLEX",
+        ),
+        ({}, {"Command": {"Name": "new"}, "MaxRetries": 1, "JobRunQueuingEnabled": True}, "false"),
+    ],
+)
+def test_a_run_that_glue_would_not_queue_is_refused_before_the_order_is_written(
+    given: dict[str, Any], job: dict[str, Any], said: str
+) -> None:
+    """Glue takes such a job, and refuses each start of it."""
+    with pytest.raises(InvalidInput, match=rf"job_run_queuing_enabled: True.*{said}"):
+        RunOptions(**given).over(job)
+
+
+def test_queuing_can_be_switched_off_for_one_run() -> None:
+    job = {**SPARK, "MaxRetries": 1, "JobRunQueuingEnabled": True}
+    assert RunOptions(job_run_queuing_enabled=False).over(job)["JobRunQueuingEnabled"] is False

@@ -10,6 +10,7 @@ from localcloud.aws.glue.errors import invalid_input
 from localcloud.aws.glue.job_kinds import (
     check_kind,
     check_max_capacity,
+    check_queuing,
     check_ray,
     glue_version,
     major_version,
@@ -56,6 +57,7 @@ def check_run(definition: Mapping[str, Any], request: Mapping[str, Any]) -> None
     """
     check_capacity(definition)
     check_kind(definition)
+    check_queuing(definition)
     if "MaxCapacity" in request:
         check_max_capacity(definition)
 

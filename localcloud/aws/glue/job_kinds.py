@@ -118,6 +118,23 @@ def check_ray(definition: Mapping[str, Any]) -> None:
         raise invalid_input("Runtime parameter is required for GlueRay command")
 
 
+def check_queuing(run: Mapping[str, Any]) -> None:
+    """Refuse a run that is to be queued and cannot be.
+
+    https://aws.amazon.com/blogs/big-data/introducing-job-queuing-to-scale-your-aws-glue-workloads
+    and aws/aws-cdk#31830 tell the rule; the service's words for it are not publicly known.
+
+    Raises:
+        GlueError: ``InvalidInputException``.
+    """
+    if not run.get("JobRunQueuingEnabled"):
+        return
+    if run.get("ExecutionClass") == "FLEX":
+        raise invalid_input("Job run queuing is not supported for Execution Class FLEX.")
+    if run.get("MaxRetries"):
+        raise invalid_input("Job run queuing is not supported for jobs with Max Retries.")
+
+
 _RAY_WORKERS = (
     "Worker type cannot be null and only [Z.2X] worker types are supported for glueray jobs"
 )

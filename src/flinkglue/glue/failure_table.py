@@ -89,6 +89,10 @@ REFUSED = (
 
 THE_SCRIPT = "the script failed: read its error log"
 TOO_MANY_CALLS = "the account makes too many calls; they are repeated later"
+TRUST_GLUE = (
+    "let glue.amazonaws.com assume the job's role, in the role's trust policy; a role that was "
+    "just created is known everywhere after some seconds"
+)
 NO_EXECUTORS = "executors could not be started; the same order is tried later"
 NO_SLOT = "another run of the job lives, or Glue is still cleaning up after one (5 to 10 s)"
 
@@ -297,6 +301,29 @@ RULES: tuple[Rule, ...] = (
         "no connection of the job passes Glue's checks: test each one in the Glue console",
         f"{NOT_SUBMITTED}Unable to resolve any valid connection {REFUSED}",
         alert=True,
+    ),
+    Rule(
+        r"Role \S{1,2048} should be given assume role permissions for Glue Service",
+        C,
+        TRUST_GLUE,
+        f"{NOT_SUBMITTED}Role arn:aws:iam::000000000000:role/GlueJobRole should be given assume "
+        f"role permissions for Glue Service. {REFUSED}",
+        alert=True,
+    ),
+    Rule(
+        r"(?:Service is )?unable to assume (?:provided )?role",
+        C,
+        TRUST_GLUE,
+        "Service is unable to assume role arn:aws:iam::000000000000:role/GlueJobRole. Please "
+        "verify role's TrustPolicy",
+        alert=True,
+    ),
+    Rule(
+        r"Invalid input\b",
+        C,
+        "Glue refused a setting without naming it: compare the job's workers, capacity, Glue "
+        "version, connections and arguments with what its console takes for such a job",
+        "Invalid input provided",
     ),
     Rule(
         r"Could not find connection for the given criteria",

@@ -64,6 +64,11 @@ def classify_call(error: CallFailed) -> Failure:
     return replace(judged, evidence=str(error), advice=error.advice or judged.advice)
 
 
+def advice_on(message: str) -> str | None:
+    """What the table tells about a message; None when no row matches."""
+    return next((rule.advice for rule in RULES if rule.matches(message)), None)
+
+
 def subnet_in(message: str) -> str | None:
     """The id of the subnet that a message names, if it names one."""
     found = re.search(r"\bsubnet-[0-9a-zA-Z]+", message)

@@ -26,6 +26,9 @@ GLUES_OWN_ARGUMENTS = ("--debug", "--endpoint", "--JOB_NAME", "--mode")
 https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-arguments.html
 """
 
+FLAGS = "--enable-"
+"""How Glue's own switches begin, of which some are documented as names without a value."""
+
 _ONE_NAME = f"one name per item of the list: at most {MOST_CHARACTERS} characters and no comma"
 
 
@@ -60,14 +63,22 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
     """Refuse job arguments that Glue or this project would not take.
 
     Args:
-        arguments: By name; only the names are looked at.
+        arguments: By name; of the values is looked only whether there is one.
         field: The parameter that they come from, for the error.
 
     Raises:
         InvalidInput: A name does not start with two dashes, has blanks around it, or is set by this
-            project or by Glue itself.
+            project or by Glue itself; or a value is empty.
     """
-    for name in arguments:
+    for name, value in arguments.items():
+        if not value and not name.startswith(FLAGS):
+            raise InvalidInput(
+                field,
+                name,
+                "arguments with a value: of an empty one Glue passes the name alone, and a script "
+                "takes the next argument for its value. Leave it out, or write what the script "
+                f"takes for empty. Only names that begin with {FLAGS} may stand alone",
+            )
         if name in OWN_ARGUMENTS:
             raise InvalidInput(field, name, "any name but those that the flow sets itself")
         if name in GLUES_OWN_ARGUMENTS:

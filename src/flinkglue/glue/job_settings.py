@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from flinkglue.glue.inputs import FLAGS
+
 LONGEST_TIMEOUT = timedelta(days=7)
 """Glue takes no longer time-out, and replaces a streaming run that has none after as long."""
 
@@ -32,6 +34,15 @@ def warnings_about(job: Mapping[str, Any]) -> list[str]:
         warnings.append(
             f"Job {name} has job queuing on: a run waits for addresses in its full subnet "
             "instead of failing over. Switch it off."
+        )
+    arguments = {
+        **(job.get("DefaultArguments") or {}),
+        **(job.get("NonOverridableArguments") or {}),
+    }
+    if empty := sorted(n for n, v in arguments.items() if not v and not n.startswith(FLAGS)):
+        warnings.append(
+            f"Job {name} has arguments without a value: {', '.join(empty)}. Glue passes only the "
+            "names, and the script may take the next argument for the value."
         )
     return warnings
 

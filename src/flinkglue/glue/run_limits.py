@@ -71,11 +71,12 @@ def check_run(run: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     Args:
         run: The Job structure of GetJob with the run's own settings in place of the job's.
         given: The run's own settings, as StartJobRun takes them. What comes from the job is not
-            questioned: Glue has taken it.
+            questioned, as Glue has taken it; but for what it takes of a job and not of a run.
 
     Raises:
         InvalidInput: Names the option and what the job takes.
     """
+    _check_queuing(run)
     command = (run.get("Command") or {}).get("Name")
     if command not in COMMANDS:
         return
@@ -86,6 +87,27 @@ def check_run(run: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         _check_capacity(given["MaxCapacity"], command, major)
     if run.get("ExecutionClass") == "FLEX":
         _check_flex(run, given, command, major)
+
+
+def _check_queuing(run: Mapping[str, Any]) -> None:
+    """Refuse what Glue refuses at the start alone, when the order would be written already.
+
+    https://aws.amazon.com/blogs/big-data/introducing-job-queuing-to-scale-your-aws-glue-workloads
+    """
+    if not run.get("JobRunQueuingEnabled"):
+        return
+    cause = None
+    if run.get("ExecutionClass") == "FLEX":
+        cause = "execution class FLEX"
+    elif retries := run.get("MaxRetries"):
+        cause = f"MaxRetries {retries}"
+    if cause:
+        raise InvalidInput(
+            "run_options.job_run_queuing_enabled",
+            True,
+            f"false for a run with {cause}: Glue does not queue one. Where the job has queuing on, "
+            "switch it off there, or for this run",
+        )
 
 
 def _check_workers(worker_type: str, command: str, major: int | None) -> None:
