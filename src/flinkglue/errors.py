@@ -9,6 +9,7 @@ FlinkGlueError
 │   ├── Conflict                409, a concurrent modification
 │   ├── Throttled               429 and the services' own words for it
 │   ├── ServiceUnavailable      5xx, connection refused or dropped, time-out
+│   │   └── ClockRefused            the time on the request is too far from the service's own
 │   ├── BadEndpoint             a certificate that is not trusted, a host name that does not exist
 │   └── InDoubt                 a submit that may or may not have happened: look before trying again
 ├── JobFailed               an external job ended badly; carries the evidence
@@ -124,6 +125,13 @@ class ServiceUnavailable(CallFailed):
 
 class BadEndpoint(CallFailed):
     """The address cannot be used before somebody corrects it, its certificate or its DNS entry."""
+
+
+class ClockRefused(ServiceUnavailable):
+    """The request's time is too far from the service's: it was surely not carried out.
+
+    A later call is signed with the clock of then, so the same call may succeed.
+    """
 
 
 class InDoubt(CallFailed):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 from botocore import exceptions as aws
@@ -12,6 +15,7 @@ from botocore.parsers import ResponseParserError
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
+    ClockRefused,
     Conflict,
     InDoubt,
     NotFound,
@@ -19,6 +23,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
+from flinkglue.glue.failures import advice_on
 
 ERROR_TYPES: dict[str, type[CallFailed]] = {
     "ThrottlingException": Throttled,
@@ -56,13 +61,31 @@ ERROR_TYPES: dict[str, type[CallFailed]] = {
     "ServiceUnavailable": ServiceUnavailable,
     "ServiceUnavailableException": ServiceUnavailable,
     "Unavailable": ServiceUnavailable,
-    "RequestExpired": ServiceUnavailable,
+    "RequestExpired": ClockRefused,
+    "RequestInTheFuture": ClockRefused,
+    "RequestTimeTooSkewed": ClockRefused,
 }
+
+SIGNED_AT_THE_WRONG_TIME = re.compile(r"Signature (?:expired|not yet current)\b", re.IGNORECASE)
+"""How InvalidSignatureException and SignatureDoesNotMatch begin when the keys are right and the
+time is not. The codes are those that AWS's SDK for JavaScript takes for a wrong clock
+(smithy-typescript, service-error-classification), with the message where a code means two things.
+"""
+
+INVALID_INPUT = "InvalidInputException"
+INVALID_INPUT_ADVICE = (
+    "correct in the job, or in run_options and arguments, what the message names; where it names "
+    "nothing, compare workers, capacity, Glue version and connections with what Glue's console "
+    "takes for such a job"
+)
 
 ADVICE: dict[type[CallFailed], str] = {
     PermissionDenied: "give the caller this permission; `python -m infra.glue_sample policy` "
     "prints all that glue-job needs, with options for what some parameters and flows add",
     AuthenticationFailed: "correct the AWS Credentials block, or renew its keys or its role",
+    ClockRefused: "set this machine's clock (NTP); AWS takes a call that was signed within five "
+    "minutes of its own time, and boto3 signs each one by the machine's clock. If the keys are "
+    "temporary, they may have expired as well",
     NotFound: "check the name, the region and the account of the AWS Credentials block",
     Throttled: "try again later; fewer jobs at once make fewer calls",
     ServiceUnavailable: "try again later",
@@ -124,19 +147,39 @@ def _from_answer(
     metadata = error.response.get("ResponseMetadata", {})
     code = answer.get("Code", "")
     status = metadata.get("HTTPStatusCode")
+    message = answer.get("Message") or "no message"
     kind = ERROR_TYPES.get(code) or _by_status(status)
+    if SIGNED_AT_THE_WRONG_TIME.match(message):
+        kind = ClockRefused
+    told = advice.get(kind)
+    if kind is ClockRefused:
+        told = f"{told}{_clocks(metadata.get('HTTPHeaders', {}))}"
+    if code == INVALID_INPUT:
+        told = told or advice_on(message) or INVALID_INPUT_ADVICE
     if submits and kind is ServiceUnavailable:
         kind = InDoubt
     return kind(
         service,
         operation,
         resource,
-        answer.get("Message") or "no message",
+        message,
         status=status,
         code=code or None,
         request_id=metadata.get("RequestId"),
-        advice=advice.get(kind),
+        advice=told,
     )
+
+
+def _clocks(headers: Mapping[str, str]) -> str:
+    """How far this machine's clock is from the service's, as its answer tells."""
+    try:
+        service_time = parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return ""
+    seconds = (datetime.now(UTC) - service_time).total_seconds()
+    if abs(seconds) < 60:
+        return " (now it is right: a later call should pass)"
+    return f" (it is {abs(seconds) / 60:.0f} minutes {'ahead' if seconds > 0 else 'behind'})"
 
 
 def _by_status(status: int | None) -> type[CallFailed]:

@@ -14,6 +14,7 @@ from typing import Any
 from flinkglue.clock import Clock, Pace
 from flinkglue.errors import (
     CallFailed,
+    ClockRefused,
     Conflict,
     InDoubt,
     Throttled,
@@ -68,7 +69,7 @@ def patience_for(error: CallFailed) -> Patience | None:
         return None  # what it asks for is another order
     if isinstance(error, Conflict):  # somebody who does not take the lock
         return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
-    if isinstance(error, Throttled):
+    if isinstance(error, Throttled | ClockRefused):
         return Patience(Pace(first_seconds=2, most_seconds=20, jitter=0.5), 300.0)
     return None
 
