@@ -31,9 +31,10 @@ def connection(number: int) -> dict[str, Any]:
 
 
 def subnet(subnet_id: str) -> str:
+    zone = "abc"[int(subnet_id.removeprefix("subnet-"), 16) % 3]
     return (
         f"<item><subnetId>{subnet_id}</subnetId><state>available</state><vpcId>vpc-1</vpcId>"
-        "<cidrBlock>10.0.0.0/24</cidrBlock><availabilityZone>us-east-1a</availabilityZone>"
+        f"<cidrBlock>10.0.0.0/24</cidrBlock><availabilityZone>us-east-1{zone}</availabilityZone>"
         "<availableIpAddressCount>251</availableIpAddressCount></item>"
     )
 

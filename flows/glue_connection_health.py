@@ -28,7 +28,7 @@ def glue_connection_health(
 
     Counts what is free and not promised to a run that is starting. For every connection there is an
     event: glue-connection.healthy, or .short-of-addresses, .zone-down, .missing, .not-ready,
-    .not-readable, .failed-lately, .without-subnet. Nothing is changed.
+    .not-readable, .misconfigured, .failed-lately, .without-subnet. Nothing is changed.
 
     Args:
         connection_names: The connections, as a list or comma-separated.

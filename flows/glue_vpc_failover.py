@@ -41,7 +41,7 @@ from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted
-from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits, usual_choice
+from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.slots import NotStarted
 from flinkglue.glue.stopping import stop_live_runs as stop_runs
 from flinkglue.glue.strategies import load_strategy
@@ -126,6 +126,7 @@ def glue_vpc_failover(
     needed_addresses: Annotated[int, Field(ge=1)] | None = None,
     allow_several_vpcs: bool = False,
     read_all_connections: bool = False,
+    check_security_groups: bool = False,
     restore_order: bool = False,
     allow_lost_settings: bool = False,
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
@@ -177,6 +178,9 @@ def glue_vpc_failover(
         allow_several_vpcs: Take connections that lie in more than one VPC.
         read_all_connections: Read all connections of the account with one call, which is faster
             from about 20 connections on and takes the permission glue:GetConnections.
+        check_security_groups: Read the connections' security groups before the start, with one more
+            call, so that a connection whose group is missing or of another VPC comes last. Takes
+            the permission ec2:DescribeSecurityGroups.
         restore_order: Put the job's connections back as they were, once its runs no longer need the
             order. An order that somebody else has written meanwhile is left alone. After a kill, or
             when Glue or others are busy, it may stay as it is until the job's next flow run.
@@ -220,6 +224,7 @@ def glue_vpc_failover(
         needed_addresses=needed_addresses,
         allow_several_vpcs=allow_several_vpcs,
         list_all=read_all_connections,
+        check_security_groups=check_security_groups,
         options=run_options,
         shortage=ShortagePolicy(
             when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
@@ -277,7 +282,11 @@ def _new_attempt(
     choices = Choices(request, wanted.shortage, policy.moved_from(attempts))
     refused = 0
     for tries in count(1):
-        ranking = prioritize_connections(credentials, request, wanted, failed, kept)
+        try:
+            ranking = prioritize_connections(credentials, request, wanted, failed, kept)
+        except NoPlace as no_place:
+            choices.show_refused(no_place)
+            raise
         if ranking is None:
             refused = 0
         else:

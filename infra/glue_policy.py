@@ -37,6 +37,7 @@ def caller_policy(
     connection_health: bool = False,
     deploy_job: bool = False,
     script_prefix: str | None = None,
+    check_security_groups: bool = False,
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
@@ -49,13 +50,15 @@ def caller_policy(
     that name: it reads every connection of the account, whatever is named here. With
     `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
     CreateJob, for glue-job-deploy, and with `script_prefix`, an address like s3://bucket/folder,
-    what it takes to keep scripts there.
+    what it takes to keep scripts there. With `check_security_groups` also DescribeSecurityGroups,
+    for the parameter of that name.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
     connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
     every_connection = [account.arn("glue", "catalog"), account.arn("glue", "connection/*")]
     zones = [_allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])]
+    groups = [_allow("ReadSecurityGroups", ["ec2:DescribeSecurityGroups"], ["*"])]
     all_at_once = [_allow("ReadAllConnections", ["glue:GetConnections"], every_connection)]
     creates = [_allow("CreateJob", ["glue:CreateJob"], [job])]
     scripts = f"arn:{account.partition}:s3:::{(script_prefix or '').removeprefix('s3://')}"
@@ -65,6 +68,7 @@ def caller_policy(
         *(all_at_once if read_all_connections else []),
         _allow("ReadFreeAddresses", ["ec2:DescribeSubnets"], ["*"]),
         *(zones if connection_health else []),
+        *(groups if check_security_groups else []),
         _allow(
             "RunJob",
             ["glue:GetJob", "glue:UpdateJob", "glue:StartJobRun", "glue:GetJobRun",

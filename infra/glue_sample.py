@@ -121,6 +121,7 @@ def _print_policy(arguments: argparse.Namespace) -> int:
         connection_health=arguments.connection_health,
         deploy_job=arguments.deploy_job,
         script_prefix=arguments.script_prefix,
+        check_security_groups=arguments.check_security_groups,
     )
     print(json.dumps(policy, indent=2))
     return 0
@@ -169,6 +170,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--script-prefix",
         help="for policy: where glue-job-deploy keeps scripts, s3://bucket/folder",
+    )
+    parser.add_argument(
+        "--check-security-groups",
+        action="store_true",
+        help="for policy: what the parameter check_security_groups needs, too",
     )
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser

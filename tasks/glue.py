@@ -34,6 +34,7 @@ from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.sessions import renewing_session
+from flinkglue.glue.shortage import NoPlace
 from flinkglue.glue.slots import NoSlot, NotStarted, OrderStale, not_started
 from flinkglue.glue.slots import wait_for_slot as wait_until_free
 from tasks.best_effort import best_effort
@@ -149,11 +150,18 @@ def prioritize_connections(
         except NoSlot as no_slot:
             log.info("Nothing is chosen yet: %s", no_slot.reason)
             return None
+        except NoPlace as no_place:
+            _log_ranking(no_place.ranking, log)
+            raise
+    _log_ranking(ranking, log)
+    return ranking
+
+
+def _log_ranking(ranking: Ranking, log: Log) -> None:
     for row in ranking_rows(ranking):
         level = log.warning if row["Note"] else log.info
         level("%(Place)s. %(Connection)s: %(Group)s, free %(Free addresses)s, "
               "%(Subnet)s %(Zone)s %(Note)s", row)  # fmt: skip
-    return ranking
 
 
 @task(

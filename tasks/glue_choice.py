@@ -5,8 +5,8 @@ from __future__ import annotations
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import ShortagePolicy
-from tasks.glue_events import tell_of_choice
+from flinkglue.glue.shortage import NoPlace, ShortagePolicy
+from tasks.glue_events import tell_of_choice, tell_of_misconfigured
 from tasks.glue_page import show_ranking
 
 
@@ -32,5 +32,12 @@ class Choices:
         last, self._last = self._last, ranking
         if ranking != last:
             show_ranking(ranking, self._request, self._shortage)
+        if last is None:
+            tell_of_misconfigured(ranking)
         if last is None or ranking.connection_names != last.connection_names:
             tell_of_choice(ranking, self._request, self._moved_from)
+
+    def show_refused(self, no_place: NoPlace) -> None:
+        """The record of a choice that could not be made; no run is started with it."""
+        show_ranking(no_place.ranking, self._request, self._shortage, no_place.reason)
+        tell_of_misconfigured(no_place.ranking)

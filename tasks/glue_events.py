@@ -12,12 +12,11 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from flinkglue.errors import JobFailed
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.health import ConnectionHealth
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import NO_ROOM_ADVICE
+from flinkglue.glue.shortage import NoPlace
 from flinkglue.glue.sweep import SweptRun
 from tasks.best_effort import best_effort
 
@@ -60,6 +59,22 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | 
 
 
 @best_effort(NOT_TOLD)
+def tell_of_misconfigured(ranking: Ranking) -> None:
+    """``glue-connection.misconfigured`` for each that no run can use until somebody corrects it."""
+    for ranked in ranking.connections:
+        if ranked.needs_fix and not ranked.missing:
+            emit_event(
+                event="glue-connection.misconfigured",
+                resource=_resource("connection", ranked.connection_name),
+                payload={
+                    "subnet_id": ranked.subnet_id,
+                    "availability_zone": ranked.availability_zone,
+                    "reason": (ranked.problem or "")[:EVIDENCE_CHARACTERS],
+                },
+            )
+
+
+@best_effort(NOT_TOLD)
 def tell_adopted(run: JobRun, request: RunRequest) -> None:
     """``glue-job.adopted``: a run that was there already is waited for; none is started."""
     payload = {"attempt": request.number, "job_run_id": run.job_run_id, "state": run.state}
@@ -81,16 +96,14 @@ def tell_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
 
 @contextmanager
 def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
-    """``glue-job.exhausted`` when no connection has room and the person chose not to run then."""
+    """``glue-job.exhausted`` when no connection has room and none is waited for."""
     try:
         yield
-    except JobFailed as error:
+    except NoPlace as no_place:
         payload = {
             "attempts": request.number - 1,
-            "evidence": str(error).removesuffix(f" What to do: {NO_ROOM_ADVICE}")[
-                :EVIDENCE_CHARACTERS
-            ],
-            "advice": NO_ROOM_ADVICE,
+            "evidence": no_place.reason[:EVIDENCE_CHARACTERS],
+            "advice": no_place.advice,
         }
         with best_effort(NOT_TOLD):
             _tell("exhausted", request.job_name, payload)

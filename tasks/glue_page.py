@@ -16,12 +16,21 @@ from tasks.glue import connect
 
 
 @best_effort("The choice is not shown on the flow run's page")
-def show_ranking(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy) -> None:
-    """The record of one attempt's choice, as a table with what decided."""
+def show_ranking(
+    ranking: Ranking, request: RunRequest, shortage: ShortagePolicy, refusal: str = ""
+) -> None:
+    """The record of one attempt's choice, as a table with what decided.
+
+    Args:
+        ranking: The order.
+        request: The attempt.
+        shortage: What was to be done if nothing had fitted.
+        refusal: Why no run is started with it, if none is.
+    """
     create_table_artifact(
         ranking_rows(ranking),
         key="connection-ranking",
-        description=ranking_description(ranking, request, shortage),
+        description=ranking_description(ranking, request, shortage, refusal),
     )
 
 

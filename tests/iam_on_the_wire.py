@@ -55,6 +55,7 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
             ),
             None,
         ),
+        "check_security_groups": "ec2:DescribeSecurityGroups" in actions(calls),
     }
     statements = [
         statement

@@ -80,6 +80,29 @@ class Network:
             is_zone_up = self._zone(zone).state == "available"
             return SubnetState(zone, is_zone_up, self.free_addresses(subnet_id))
 
+    def wrong_setting(
+        self, subnet_id: str, availability_zone: str | None, security_group_ids: Sequence[str]
+    ) -> str | None:
+        """What does not belong to a subnet, in Glue's words about zones and EC2's about groups.
+
+        Glue's: aws-solutions-library-samples/data-lakes-on-aws#317. EC2's, as AWS's error codes for
+        the EC2 API list them: InvalidGroup.NotFound (getmoto/moto#5484) and InvalidParameter.
+        """
+        with self._lock:
+            subnet = self._subnet(subnet_id)
+            if availability_zone and availability_zone != subnet.availability_zone:
+                return f"Availability Zone {availability_zone} does not correspond to subnet"
+            for group_id in security_group_ids:
+                group = self._ec2.get_security_group_from_id(group_id)
+                if group is None:
+                    return f"The security group '{group_id}' does not exist"
+                if group.vpc_id != subnet.vpc_id:
+                    return (
+                        f"Security group {group_id} and subnet {subnet_id} belong to different "
+                        "networks."
+                    )
+            return None
+
     def take_zone_down(self, availability_zone: str) -> None:
         """Make a zone unavailable, with a message that DescribeAvailabilityZones shows."""
         with self._lock:

@@ -113,6 +113,13 @@ class AwsCloud:
         vpc_id: str = self.ec2.create_vpc(CidrBlock="10.192.0.0/16")["Vpc"]["VpcId"]
         return vpc_id
 
+    @cached_property
+    def security_group_id(self) -> str:
+        group_id: str = self.ec2.create_security_group(
+            GroupName="glue", Description="all traffic from itself", VpcId=self.vpc_id
+        )["GroupId"]
+        return group_id
+
     def subnet(self, cidr: str, zone: str = "us-east-1a") -> str:
         answer = self.ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=cidr, AvailabilityZone=zone)
         subnet_id: str = answer["Subnet"]["SubnetId"]
@@ -134,7 +141,7 @@ class AwsCloud:
             definition["PhysicalConnectionRequirements"] = {
                 "SubnetId": subnet_id,
                 "AvailabilityZone": zone,
-                "SecurityGroupIdList": ["sg-0123456789abcdef0"],
+                "SecurityGroupIdList": [self.security_group_id],
             }
         self.glue.create_connection(ConnectionInput=definition)
         return subnet_id

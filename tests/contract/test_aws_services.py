@@ -211,7 +211,7 @@ def test_the_aws_cli_sets_up_and_runs_a_job(cloud: AwsCloud, tmp_path: Path) -> 
     (tmp_path / "hello.py").write_text("print('hello from glue')")
     cloud.s3.create_bucket(Bucket="scripts")
     aws(cloud, "s3", "cp", str(tmp_path / "hello.py"), "s3://scripts/hello.py")
-    requirements = {"SubnetId": subnet_id, "SecurityGroupIdList": ["sg-1"]}
+    requirements = {"SubnetId": subnet_id, "SecurityGroupIdList": [cloud.security_group_id]}
     connection = {
         "Name": "c",
         "ConnectionType": "NETWORK",

@@ -28,7 +28,7 @@ from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.selection import Wanted, select
-from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits
 from flinkglue.glue.slots import NoSlot, SlotReadings, wait_for_slot
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock, eventually
@@ -173,6 +173,55 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     assert (promised.connection_name, promised.addresses) == ("b", 27)
 
 
+def test_a_connection_in_the_wrong_zone_is_passed_over_before_a_run_fails_on_it(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    needs = cloud.glue.get_connection(Name="a")["Connection"]["PhysicalConnectionRequirements"]
+    wrong = {"PhysicalConnectionRequirements": {**needs, "AvailabilityZone": "us-east-1d"}}
+    cloud.connection("wrong", **wrong)
+    cloud.job()
+    attempt = ran(client, wanted("wrong", "b", strategy="preferred"), coordination)
+    assert (attempt.succeeded, attempt.connection_name) == (True, "b")
+
+
+def test_security_groups_are_read_on_request_with_one_call(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    cloud.two_connections()
+    needs = cloud.glue.get_connection(Name="a")["Connection"]["PhysicalConnectionRequirements"]
+    wrong = {"PhysicalConnectionRequirements": {**needs, "SecurityGroupIdList": ["sg-0123abcd"]}}
+    cloud.connection("wrong", **wrong)
+    cloud.job()
+    asked = wanted("wrong", "b", strategy="preferred")
+    failed = ran(client, asked, coordination)
+    assert failed.failure
+    assert failed.failure.alert
+    assert failed.connection_name == "wrong"
+    assert [c.connection_name for c in coordination.cool_downs.live()] == ["wrong"]
+    assert cloud.requests("ec2", "DescribeSecurityGroups") == []
+
+    careful = replace(asked, check_security_groups=True)
+    ranking = chosen(client, careful, coordination_in_process(), 2)
+    assert ranking.connection_names == ["b", "wrong"]
+    assert "no security group sg-0123abcd" in str(ranking.connections[1].problem)
+    assert len(cloud.requests("ec2", "DescribeSecurityGroups")) == 1
+
+
+def test_subnets_that_are_not_there_are_told_at_once(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    """Deleted, or of another account or region: no wait would bring them back."""
+    for subnet_id in cloud.two_connections():
+        cloud.ec2.delete_subnet(SubnetId=subnet_id)
+    cloud.job()
+    with pytest.raises(NoPlace, match=r"a: EC2 knows no subnet.*b: EC2.*another account") as told:
+        chosen(client, wanted("a", "b"), coordination)
+    assert "workers" not in str(told.value)
+    assert len(told.value.ranking.connections) == 2
+    assert coordination.reservations.live() == []
+
+
 @pytest.mark.parametrize(
     ("strategy", "given", "promised"),
     [("capacity", None, 4), ("random", None, 4), ("capacity", 0, 2), ("best_fit", None, 4)],
@@ -313,7 +362,7 @@ def test_connections_of_several_vpcs_are_refused_unless_allowed(
         "b",
         PhysicalConnectionRequirements={
             "SubnetId": subnet["SubnetId"],
-            "SecurityGroupIdList": ["sg-0123456789abcdef0"],
+            "SecurityGroupIdList": [cloud.security_group_id],
         },
     )
     cloud.job()

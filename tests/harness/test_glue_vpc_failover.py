@@ -200,6 +200,20 @@ def test_a_job_that_does_not_exist_fails_at_once(cloud: AwsCloud) -> None:
         run(job_name="no-such-job").result()
 
 
+def test_connections_that_nothing_but_a_person_can_mend_fail_the_flow_at_once(
+    cloud: AwsCloud,
+) -> None:
+    """The ranking with each connection's reason is on the page all the same."""
+    for subnet_id in cloud.two_connections():
+        cloud.ec2.delete_subnet(SubnetId=subnet_id)
+    cloud.job()
+    state = run(when_nothing_fits="wait")
+    told = str(outcome(state))
+    assert "No connection of job job can hold a run, however long it waits: a: EC2 knows" in told
+    assert ranking(state) == [("a", "unknown"), ("b", "unknown")]
+    assert cloud.requests(operation="StartJobRun") == []
+
+
 def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(
     cloud: AwsCloud,
 ) -> None:

@@ -13,7 +13,14 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.cost import cost_of
 from flinkglue.glue.decision import ranking_description, ranking_rows
 from flinkglue.glue.demand import demand_of
-from flinkglue.glue.failure_table import RULES, FailureClass
+from flinkglue.glue.failure_table import (
+    ANOTHER_SUBNET,
+    INTERFACE_QUOTA,
+    OTHER_GROUPS,
+    RULES,
+    TRUST_GLUE,
+    FailureClass,
+)
 from flinkglue.glue.failures import classify
 from flinkglue.glue.markdown import bar, table
 from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
@@ -24,7 +31,7 @@ from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 
-A, C = FailureClass.FAIL_OVER, FailureClass.STOP
+A, B, C = FailureClass
 CONSOLE = Console("aws", "us-east-1")
 REQUEST = RunRequest("nightly", "flow-run", datetime.now(UTC), number=2)
 FULL = "Number of IP addresses on subnet is 0: subnet-a"
@@ -226,6 +233,13 @@ def test_the_settings_that_only_a_person_can_mend_raise_an_alert() -> None:
         "add a rule to the connection's security group that allows all TCP from itself": A,
         "allow all outgoing traffic in the connection's security group": A,
         "no connection of the job passes Glue's checks: test each one in the Glue console": C,
+        "give the connection the availability zone of its subnet": A,
+        "give the connection security groups of the VPC that its subnet lies in": A,
+        ANOTHER_SUBNET: A,
+        OTHER_GROUPS: A,
+        "give the connection fewer security groups, or have the quota per interface raised": A,
+        INTERFACE_QUOTA: B,
+        TRUST_GLUE: C,
     }
     assert classify("FAILED", NO_GATEWAY).alert
 

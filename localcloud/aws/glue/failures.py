@@ -20,6 +20,11 @@ def zone_not_available(job_name: str, job_run_id: str, availability_zone: str) -
     return _executor(job_name, job_run_id, f"Could not find subnet for AZ {availability_zone}")
 
 
+def wrong_setting(job_name: str, job_run_id: str, told: str) -> str:
+    """At submission, the connection that was taken names what does not belong to its subnet."""
+    return _executor(job_name, job_run_id, told)
+
+
 def too_few_addresses() -> str:
     """After submission, the subnet could not give the two addresses that a run starts with."""
     return (

@@ -25,11 +25,12 @@ class NoPlace:
 
     Args:
         reason: ``addresses``: a subnet is full; ``zone``: only zones that are down are left;
-            ``connection``: nothing on the list exists.
-        evidence: The subnet or the zone.
+            ``connection``: nothing on the list exists; ``setting``: the connection that was taken
+            names what does not belong to its subnet.
+        evidence: The subnet or the zone, or what is said of the setting.
     """
 
-    reason: Literal["addresses", "zone", "connection"]
+    reason: Literal["addresses", "zone", "connection", "setting"]
     evidence: str = ""
 
 
@@ -40,6 +41,10 @@ def place(
 
     A list without a network (no connections, or only ones without a subnet) runs outside of any
     VPC. Otherwise a full subnet weighs more, as the reason of a failure, than a zone that is down.
+
+    The first connection whose subnet has an address is taken, and only then its other settings
+    count: the run fails although another connection would do
+    (aws-solutions-library-samples/data-lakes-on-aws#317).
     """
     known = [found for name in connection_names if (found := connections.find(name))]
     if not connection_names:
@@ -55,6 +60,10 @@ def place(
         if refusal is None:
             requirements = connection["PhysicalConnectionRequirements"]
             security_group_ids = tuple(requirements.get("SecurityGroupIdList", ()))
+            if wrong := network.wrong_setting(
+                subnet_id, requirements.get("AvailabilityZone"), security_group_ids
+            ):
+                return NoPlace("setting", wrong)
             return Placement(connection["Name"], subnet_id, security_group_ids)
         refusals.append(refusal)
     if not refusals:

@@ -263,6 +263,8 @@ class RunEngine:
 def _refusal_text(run: JobRun, refusal: NoPlace) -> str:
     if refusal.reason == "addresses":
         return failures.no_addresses(run.job_name, run.id, refusal.evidence)
+    if refusal.reason == "setting":
+        return failures.wrong_setting(run.job_name, run.id, refusal.evidence)
     if refusal.reason == "zone":
         return failures.zone_not_available(run.job_name, run.id, refusal.evidence)
     return failures.no_valid_connection(run.job_name, run.id)

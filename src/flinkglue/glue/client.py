@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from flinkglue.glue.connection_reading import (
     LOOKUP_THREADS,
     Candidates,
     Selection,
+    describe_security_groups,
     describe_subnets,
     joined,
     list_connections,
@@ -127,6 +129,15 @@ class GlueClient:
         A connection that could not be looked up has its problem in words.
         """
         return joined(candidates, describe_subnets(self._ec2, candidates.subnet_ids))
+
+    def add_security_groups(self, candidates: Candidates) -> Candidates:
+        """The candidates with the security groups that they name, in one round trip.
+
+        Raises:
+            CallFailed: They could not be read; it takes the permission ec2:DescribeSecurityGroups.
+        """
+        vpcs = describe_security_groups(self._ec2, candidates.security_group_ids)
+        return replace(candidates, vpc_of_group=vpcs)
 
     def get_selection(
         self, job_name: str, connection_names: Sequence[str], *, list_all: bool = False

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flinkglue.errors import CallFailed, NotFound
+from flinkglue.glue.connection_settings import wrong_setting
 from flinkglue.glue.models import Connection, Subnet
 from flinkglue.glue.service_errors import ADVICE, translated
 
@@ -28,16 +29,26 @@ SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes
 
 @dataclass(frozen=True)
 class Candidates:
-    """The Job structure of GetJob, and each connection or why it cannot be read."""
+    """The Job structure of GetJob, and each connection or why it cannot be read.
+
+    `vpc_of_group` has the VPC of each security group that exists; None: they were not read.
+    """
 
     job: Mapping[str, Any]
     connection_names: Sequence[str]
     lookups: Sequence[Connection | CallFailed]
+    vpc_of_group: Mapping[str, str] | None = None
 
     @property
     def subnet_ids(self) -> set[str]:
         """The subnets that the connections name."""
         return {c.subnet_id for c in self.lookups if isinstance(c, Connection) and c.subnet_id}
+
+    @property
+    def security_group_ids(self) -> set[str]:
+        """The security groups that the connections name."""
+        connections = (c for c in self.lookups if isinstance(c, Connection))
+        return {group_id for c in connections for group_id in c.security_group_ids}
 
 
 class Selection(NamedTuple):
@@ -125,23 +136,47 @@ def describe_subnets(ec2: EC2Client, subnet_ids: Iterable[str]) -> dict[str, Sub
     return subnets
 
 
+def describe_security_groups(ec2: EC2Client, group_ids: Iterable[str]) -> dict[str, str]:
+    """The VPC of each security group that exists, with one call for 200 of them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html
+    """
+    ordered = sorted(group_ids)
+    vpcs: dict[str, str] = {}
+    for start in range(0, len(ordered), SUBNETS_PER_CALL):
+        ids = ordered[start : start + SUBNETS_PER_CALL]
+        with translated("Amazon EC2", "DescribeSecurityGroups", ", ".join(ids)):
+            pages = ec2.get_paginator("describe_security_groups").paginate(
+                Filters=[{"Name": "group-id", "Values": ids}]
+            )
+            vpcs.update(
+                (group["GroupId"], group.get("VpcId", ""))
+                for page in pages
+                for group in page["SecurityGroups"]
+            )
+    return vpcs
+
+
 def joined(candidates: Candidates, subnets: Mapping[str, Subnet]) -> Selection:
     """The candidates with their subnets, or with their problems in words."""
     return Selection(
         candidates.job,
         [
-            _joined(name, lookup, subnets)
+            _joined(name, lookup, subnets, candidates.vpc_of_group)
             for name, lookup in zip(candidates.connection_names, candidates.lookups, strict=True)
         ],
     )
 
 
 def _connection(connection: Mapping[str, Any]) -> Connection:
+    requirements = connection.get("PhysicalConnectionRequirements", {})
     return Connection(
         name=connection["Name"],
-        subnet_id=connection.get("PhysicalConnectionRequirements", {}).get("SubnetId"),
+        subnet_id=requirements.get("SubnetId"),
         connection_type=connection.get("ConnectionType", ""),
         status=connection.get("Status", ""),
+        availability_zone=requirements.get("AvailabilityZone"),
+        security_group_ids=tuple(requirements.get("SecurityGroupIdList") or ()),
     )
 
 
@@ -156,24 +191,19 @@ def _not_listed(name: str) -> NotFound:
 
 
 def _joined(
-    name: str, lookup: Connection | CallFailed, subnets: Mapping[str, Subnet]
+    name: str,
+    lookup: Connection | CallFailed,
+    subnets: Mapping[str, Subnet],
+    vpc_of_group: Mapping[str, str] | None,
 ) -> Connection:
     if isinstance(lookup, CallFailed):
         missing = isinstance(lookup, NotFound)
-        return Connection(name=name, problem=str(lookup), missing=missing)
+        return Connection(name=name, problem=str(lookup), missing=missing, needs_fix=missing)
+    subnet = subnets.get(lookup.subnet_id or "")
+    to_fix = wrong_setting(lookup, subnet, vpc_of_group)
+    problem = to_fix
     if lookup.subnet_id is None:
         problem = "the connection has no subnet"
-    elif lookup.subnet_id not in subnets:
-        problem = f"EC2 knows no subnet {lookup.subnet_id} in this account and region"
-    elif not lookup.ready:
+    elif not to_fix and not lookup.ready:
         problem = f"the connection is {lookup.status}"
-    else:
-        problem = None
-    return Connection(
-        name=name,
-        subnet_id=lookup.subnet_id,
-        subnet=subnets.get(lookup.subnet_id or ""),
-        connection_type=lookup.connection_type,
-        status=lookup.status,
-        problem=problem,
-    )
+    return replace(lookup, subnet=subnet, problem=problem, needs_fix=to_fix is not None)

@@ -38,16 +38,20 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
     ]
 
 
-def ranking_description(ranking: Ranking, request: RunRequest, shortage: ShortagePolicy) -> str:
+def ranking_description(
+    ranking: Ranking, request: RunRequest, shortage: ShortagePolicy, refusal: str = ""
+) -> str:
     """What stands beside the table: what was asked, what decided, what came out.
 
     Args:
         ranking: The choice.
         request: The attempt that it was made for.
         shortage: What was to be done if nothing had fitted.
+        refusal: Why no run is started, if none is.
     """
+    choice = f"no run is started. {one_line(refusal)}." if refusal else _choice(ranking)
     lines = [
-        f"Attempt {request.number} of job **{one_line(request.job_name)}**: {_choice(ranking)}",
+        f"Attempt {request.number} of job **{one_line(request.job_name)}**: {choice}",
         f"Strategy `{ranking.strategy}` with seed {ranking.seed}, from the connections in the "
         "order of *Given as*.",
         f"A run takes {ranking.needed_addresses} addresses: {ranking.needed_because}. "

@@ -93,6 +93,12 @@ TRUST_GLUE = (
     "let glue.amazonaws.com assume the job's role, in the role's trust policy; a role that was "
     "just created is known everywhere after some seconds"
 )
+ANOTHER_SUBNET = "give the connection a subnet that exists"
+OTHER_GROUPS = "give the connection security groups that exist in the VPC of its subnet"
+INTERFACE_QUOTA = (
+    "the region's quota of network interfaces is in use, so no other subnet helps: have it raised, "
+    "or delete interfaces that nobody uses"
+)
 NO_EXECUTORS = "executors could not be started; the same order is tried later"
 NO_SLOT = "another run of the job lives, or Glue is still cleaning up after one (5 to 10 s)"
 
@@ -200,6 +206,80 @@ RULES: tuple[Rule, ...] = (
         "the zone is out of service for Glue; another one is tried",
         "Could not find subnet for AZ us-east-1a",
         Blame.ZONE,
+    ),
+    Rule(
+        r"Availability Zone \S{1,255} does not correspond to subnet",
+        A,
+        "give the connection the availability zone of its subnet",
+        f"{NOT_SUBMITTED}Availability Zone us-east-1a does not correspond to subnet {REFUSED}",
+        alert=True,
+    ),
+    Rule(
+        r"The subnet ID '?subnet-\w+'? does not exist",
+        A,
+        ANOTHER_SUBNET,
+        f"{NOT_SUBMITTED}The subnet ID 'subnet-0a1b2c3d' does not exist (Service: AmazonEC2; "
+        f"Status Code: 400; Error Code: InvalidSubnetID.NotFound; {ANSWER}",
+        Blame.SUBNET,
+        alert=True,
+    ),
+    Rule(
+        r"The security group '?sg-\w+'? does not exist",
+        A,
+        OTHER_GROUPS,
+        f"{NOT_SUBMITTED}The security group 'sg-0a1b2c3d' does not exist in VPC 'vpc-0a1b2c3d' "
+        f"(Service: AmazonEC2; Status Code: 400; Error Code: InvalidGroup.NotFound; {ANSWER}",
+        alert=True,
+    ),
+    Rule(
+        r"(?:You have specified two resources that|Security group \S{1,99} and subnet \S{1,99}) "
+        r"belong to different networks",
+        A,
+        "give the connection security groups of the VPC that its subnet lies in",
+        f"{NOT_SUBMITTED}Security group sg-0a1b2c3d and subnet subnet-0a1b2c3d belong to different "
+        f"networks. (Service: AmazonEC2; Status Code: 400; Error Code: InvalidParameter; {ANSWER}",
+        alert=True,
+    ),
+    Rule(
+        r"InvalidSubnetID.NotFound",
+        A,
+        ANOTHER_SUBNET,
+        "Error Code: InvalidSubnetID.NotFound",
+        Blame.SUBNET,
+        alert=True,
+        is_code=True,
+    ),
+    Rule(
+        r"InvalidGroup.NotFound",
+        A,
+        OTHER_GROUPS,
+        "Error Code: InvalidGroup.NotFound",
+        alert=True,
+        is_code=True,
+    ),
+    Rule(
+        r"SecurityGroupsPerInterfaceLimitExceeded",
+        A,
+        "give the connection fewer security groups, or have the quota per interface raised",
+        "Error Code: SecurityGroupsPerInterfaceLimitExceeded",
+        alert=True,
+        is_code=True,
+    ),
+    Rule(
+        r"NetworkInterfaceLimitExceeded",
+        B,
+        INTERFACE_QUOTA,
+        "Error Code: NetworkInterfaceLimitExceeded",
+        alert=True,
+        is_code=True,
+    ),
+    Rule(
+        r"The maximum number of network interfaces has been reached",
+        B,
+        INTERFACE_QUOTA,
+        "The maximum number of network interfaces has been reached. (Service: AmazonEC2; Status "
+        f"Code: 400; Error Code: NetworkInterfaceLimitExceeded; {ANSWER}",
+        alert=True,
     ),
     Rule(
         r"At least one security group must open all ingress",

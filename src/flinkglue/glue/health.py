@@ -7,16 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import ip_network
 
 from flinkglue.glue.models import Connection
 from flinkglue.glue.reservations import CoolDown, Reservation
-
-RESERVED_BY_AWS = 5
-"""The first four addresses and the last one of each subnet.
-
-https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
-"""
+from flinkglue.glue.subnet_size import addresses_in
 
 
 class Condition(StrEnum):
@@ -26,6 +20,8 @@ class Condition(StrEnum):
     """Glue has no connection of this name."""
     NOT_READABLE = "not readable"
     """The connection or its subnet could not be read, so nothing else is known."""
+    MISCONFIGURED = "misconfigured"
+    """A setting of its own keeps runs from it until somebody corrects it."""
     ZONE_DOWN = "zone down"
     """The availability zone is not available."""
     NOT_READY = "not ready"
@@ -43,6 +39,7 @@ BELOW_THRESHOLD = frozenset(
     {
         Condition.MISSING,
         Condition.NOT_READABLE,
+        Condition.MISCONFIGURED,
         Condition.ZONE_DOWN,
         Condition.NOT_READY,
         Condition.SHORT_OF_ADDRESSES,
@@ -120,11 +117,6 @@ class ConnectionHealth:
     def is_below_threshold(self) -> bool:
         """Whether a run cannot count on the addresses that were asked for."""
         return self.condition in BELOW_THRESHOLD
-
-
-def addresses_in(cidr_block: str) -> int:
-    """How many addresses of a subnet can be used."""
-    return ip_network(cidr_block).num_addresses - RESERVED_BY_AWS
 
 
 def judge_connections(
@@ -213,7 +205,10 @@ def _condition(
     if connection.without_subnet:
         return Condition.WITHOUT_SUBNET, ""
     if subnet is None or usable is None:
-        return Condition.NOT_READABLE, connection.problem or ""
+        kind = Condition.MISCONFIGURED if connection.needs_fix else Condition.NOT_READABLE
+        return kind, connection.problem or ""
+    if connection.needs_fix and connection.ready:
+        return Condition.MISCONFIGURED, connection.problem or ""
     if zone and not zone.is_up:
         told = "; ".join([f"zone {subnet.availability_zone} is {zone.state}", *zone.messages])
         return Condition.ZONE_DOWN, told

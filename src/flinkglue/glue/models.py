@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from flinkglue.glue.reservations import CoolDown
+from flinkglue.glue.subnet_size import addresses_in
 
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"
 """Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""
@@ -89,7 +90,11 @@ class Subnet:
 
 @dataclass(frozen=True)
 class Connection:
-    """A Glue connection and its subnet, or the problem that kept it from being looked up."""
+    """A Glue connection and its subnet, or the problem that kept it from being looked up.
+
+    `availability_zone` and `security_group_ids` are what the connection itself names. `needs_fix`
+    tells that the problem is a setting: no run can use the connection until somebody corrects it.
+    """
 
     name: str
     subnet_id: str | None = None
@@ -98,6 +103,9 @@ class Connection:
     status: str = ""
     problem: str | None = None
     missing: bool = False
+    needs_fix: bool = False
+    availability_zone: str | None = None
+    security_group_ids: tuple[str, ...] = ()
 
     @property
     def unread(self) -> bool:
@@ -123,7 +131,7 @@ class RankedConnection:
     `cooled_down` tells that the connection failed lately in any flow run. A `missing` connection
     does not exist, so a job cannot have it. `live_runs_in_zone` and `position`, the place in the
     person's order counted from 0, are what some strategies go by. Of an `unread` one nothing is
-    known.
+    known. `needs_fix`: no run can use it, however long one waits.
     """
 
     place: int
@@ -141,6 +149,12 @@ class RankedConnection:
     live_runs_in_zone: int = 0
     position: int = 0
     unread: bool = False
+    needs_fix: bool = False
+
+    @property
+    def most_addresses(self) -> int | None:
+        """What its subnet can have when it is empty, where that is known."""
+        return addresses_in(self.cidr_block) if self.cidr_block else None
 
 
 @dataclass(frozen=True)
@@ -184,6 +198,19 @@ class Ranking:
         One that could not be read may have them. Glue names the chosen connection nowhere.
         """
         return next((r for r in self.connections if r.free_addresses or r.unread), None)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether no connection can hold a run before somebody corrects one."""
+        with_network = [r for r in self.connections if r.subnet_id or r.unread]
+        return bool(with_network) and all(r.needs_fix for r in with_network)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether no subnet has as many addresses as the run takes, even when it is empty."""
+        able = [r for r in self.connections if (r.subnet_id or r.unread) and not r.needs_fix]
+        sizes = [r.most_addresses for r in able]
+        return bool(sizes) and all(size and size < self.needed_addresses for size in sizes)
 
 
 def own_arguments(arguments: Mapping[str, str]) -> dict[str, str]:

@@ -3,8 +3,8 @@
 Every connection is put into a group by what its subnet has free and not promised to other runs. A
 strategy orders those that can hold a run. Those that failed lately in any flow run come after the
 others that hold as much of the run, and those that this flow run has seen fail come last. What
-cannot hold a run follows, and what could not be looked up. A connection without a subnet stays
-where the person put it.
+cannot hold a run follows, what could not be looked up, and what somebody has to correct first. A
+connection without a subnet stays where the person put it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def group_of(connection: Connection, needed: int, reserved: int = 0) -> Group:
     """
     if connection.subnet is None:
         return Group.UNKNOWN
-    if connection.subnet.state != "available" or not connection.ready:
+    if connection.subnet.state != "available" or not connection.ready or connection.needs_fix:
         return Group.UNFIT
     free = connection.subnet.free_addresses - reserved
     if free >= needed:
@@ -105,7 +105,8 @@ def rank(
     fit = [c for c in untried if c.fits]
     ready = [c for c in fit if c.cooled_down is None]
     cooled = [c for c in fit if c.cooled_down is not None]
-    unfit = [c for c in untried if c.group is Group.UNFIT]
+    unfit = [c for c in untried if c.group is Group.UNFIT and not c.connection.needs_fix]
+    broken = [c for c in untried if c.group is Group.UNFIT and c.connection.needs_fix]
     unknown = [c for c in untried if c.group is Group.UNKNOWN]
     fits = [
         *_cooled_later(
@@ -117,7 +118,7 @@ def rank(
     ]
     # Glue would take an unfit subnet that has one address, and the run would starve there. So when
     # nothing fits, one of which nothing is known is better.
-    others = [*unfit, *unknown] if fits else [*unknown, *unfit]
+    others = [*unfit, *unknown, *broken] if fits else [*unknown, *unfit, *broken]
     ordered = [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
     is_kept = kept is not None and _is_as_good(kept, candidates)
     if kept is not None and is_kept:
@@ -195,6 +196,7 @@ class _Candidate:
             live_runs_in_zone=self.live_runs,
             position=self.position,
             unread=self.connection.unread,
+            needs_fix=self.connection.needs_fix,
         )
 
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import JobFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.connection_reading import Candidates, Selection
 from flinkglue.glue.coordination import Coordination
@@ -22,7 +21,13 @@ from flinkglue.glue.placement import STRATEGIES, Strategy
 from flinkglue.glue.reservations import Knowledge, Reservation, knowledge_for
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.glue.shortage import NO_ROOM_ADVICE, Decision, ShortagePolicy
+from flinkglue.glue.shortage import (
+    CORRECT_ONE_ADVICE,
+    NO_ROOM_ADVICE,
+    Decision,
+    NoPlace,
+    ShortagePolicy,
+)
 from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs, slots_of
 from flinkglue.glue.start_deadline import StartDeadline
 from flinkglue.glue.strategies import AskedOnce
@@ -47,6 +52,7 @@ class Wanted:
         needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
         list_all: Read all connections of the account with one call.
+        check_security_groups: Read the connections' security groups as well, with a call more.
         options: The run's own settings, which win over the job's.
         shortage: What to do when nothing fits.
     """
@@ -61,6 +67,7 @@ class Wanted:
     needed_addresses: int | None = None
     allow_several_vpcs: bool = False
     list_all: bool = False
+    check_security_groups: bool = False
     options: RunOptions = field(default_factory=RunOptions)
     shortage: ShortagePolicy = field(default_factory=ShortagePolicy)
 
@@ -97,7 +104,8 @@ def select(
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
         CallFailed: The job, its runs, all connections or the subnets could not be read, or the
             lock over the promises was not to be had.
-        JobFailed: Nothing fits, and the person chose not to run then.
+        NoPlace: Nothing fits, and the person chose not to run then; or no connection can hold a run
+            before somebody corrects one.
         NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
         DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is promised.
     """
@@ -140,7 +148,7 @@ def select(
                     lock.check()
                     return _promised(coordination, ranking, wanted.job_name, request.key)
         if decision is Decision.FAIL:
-            raise JobFailed(f"{_no_room(ranking, wanted)}. What to do: {NO_ROOM_ADVICE}")
+            raise _no_place(ranking, wanted)
         no_room = _no_room(ranking, wanted)
         log.info("%s; looking again in %.0f s", no_room, pause)
         clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
@@ -169,6 +177,8 @@ def _first_reading(
         candidates = client.get_candidates(
             wanted.job_name, wanted.connection_names, list_all=wanted.list_all
         )
+        if wanted.check_security_groups:
+            candidates = client.add_security_groups(candidates)
         live_runs = _running(newest_first(), wanted, candidates, log)
         return candidates, runs.result(), live_runs
 
@@ -245,6 +255,16 @@ def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Select
         if connection.subnet is not None:
             zones[connection.subnet.availability_zone] += live_runs[connection.name]
     return replace(knowledge, live_runs=dict(zones))
+
+
+def _no_place(ranking: Ranking, wanted: Wanted) -> NoPlace:
+    if not ranking.needs_a_person:
+        return NoPlace(_no_room(ranking, wanted), ranking, NO_ROOM_ADVICE)
+    problems = "; ".join(
+        f"{r.connection_name}: {r.problem}" for r in ranking.connections if r.problem
+    )
+    reason = f"No connection of job {wanted.job_name} can hold a run, however long it waits: "
+    return NoPlace(reason + problems, ranking, CORRECT_ONE_ADVICE)
 
 
 def _no_room(ranking: Ranking, wanted: Wanted) -> str:

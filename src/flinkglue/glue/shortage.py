@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flinkglue.errors import JobFailed
 from flinkglue.glue.demand import PUBLISHED_STRATEGIES
 from flinkglue.glue.models import Group, Ranking
 
@@ -42,6 +43,29 @@ def usual_choice(strategy_name: str) -> WhenNothingFits:
     return WhenNothingFits.WAIT
 
 
+CORRECT_ONE_ADVICE = (
+    "correct what is told of each connection; where EC2 knows none of the subnets, they were "
+    "deleted, or the AWS Credentials block is for another account or region"
+)
+"""What a person can do when no wait would help."""
+
+
+class NoPlace(JobFailed):
+    """No connection can hold the run; nothing was promised, written or started.
+
+    Args:
+        reason: Why.
+        ranking: The order that was found.
+        advice: What to do next.
+    """
+
+    def __init__(self, reason: str, ranking: Ranking, advice: str) -> None:
+        self.reason = reason
+        self.ranking = ranking
+        self.advice = advice
+        super().__init__(f"{reason}. What to do: {advice}")
+
+
 class Decision(StrEnum):
     """What follows from a ranking."""
 
@@ -60,8 +84,10 @@ class ShortagePolicy:
     def decide(self, ranking: Ranking, waited_seconds: float) -> Decision:
         """What to do with a run for which this is the order now.
 
-        A run that Glue would place on a subnet that holds all of it starts. Otherwise the person's
-        choice decides; a run that could surely not even start is never started.
+        A run that Glue would place on a subnet that holds all of it starts. Where no connection can
+        hold a run before somebody corrects one, no wait would help. Otherwise the person's choice
+        decides; a run that could surely not even start is never started, and one for which every
+        subnet is too small is not waited for when there is one to use.
 
         Args:
             ranking: The order of the connections now.
@@ -72,11 +98,13 @@ class ShortagePolicy:
         expected = ranking.expected
         if expected is not None and expected.group is Group.GOOD:
             return Decision.START
-        if self.when_nothing_fits is WhenNothingFits.FAIL:
+        if ranking.needs_a_person or self.when_nothing_fits is WhenNothingFits.FAIL:
             return Decision.FAIL
         may_wait = waited_seconds < self.wait_seconds
-        if self.when_nothing_fits is WhenNothingFits.WAIT and may_wait:
+        usable = expected is not None and (expected.group is Group.USABLE or expected.unread)
+        in_vain = ranking.is_too_large and usable
+        if self.when_nothing_fits is WhenNothingFits.WAIT and may_wait and not in_vain:
             return Decision.WAIT
-        if expected is not None and (expected.group is Group.USABLE or expected.unread):
+        if usable:
             return Decision.START
         return Decision.WAIT if may_wait else Decision.FAIL
