@@ -213,5 +213,8 @@ def test_a_pipeline_deploys_the_flows(pipeline: Path) -> None:
 def test_what_a_pipelines_jobs_wait_for_exists() -> None:
     """The services' schemas, which other tests check, do not look at names."""
     azure, github = (yaml.load(path.read_text(), Loader=yaml.BaseLoader) for path in PIPELINES)
-    assert azure["stages"][1]["dependsOn"] == azure["stages"][0]["stage"]
-    assert github["jobs"]["update"]["needs"] in github["jobs"]
+    stages = {stage["stage"]: stage.get("dependsOn") for stage in azure["stages"]}
+    assert set(stages["Update"]) == {"Build", "Deploy"} < set(stages)
+    needs = {name: job.get("needs", []) for name, job in github["jobs"].items()}
+    assert needs["publish"] == "build"
+    assert set(needs["update"]) == {"publish", "deploy"} < set(needs)
