@@ -72,7 +72,9 @@ class Job:
     count_at_end: int = 0
     checkpoints: list[tuple[int, str]] = field(default_factory=list)
     completed: int = 0
+    last_checkpoint_id: int = 0
     savepoint: str | None = None
+    savepoint_id: int = 0
     discarded: bool = False
     failures: list[str] = field(default_factory=list)
     is_spent: bool = False
@@ -145,7 +147,7 @@ class PretendedCluster:
     def start(self, job: Job) -> None:
         self.jobs[job.job_id] = job
         if job.behaviour is Behaviour.INCOMPATIBLE_STATE and job.restored:
-            self.later(1, lambda: self._fail(job, "StateMigrationException: new serializer"))
+            self.later(1, lambda: self.fail(job, "StateMigrationException: new serializer"))
             return
         job.is_spent = job.job_id in self.known_to_taskmanagers
         if job.is_spent:
@@ -178,13 +180,14 @@ class PretendedCluster:
         if not job.tasks_running:
             return
         job.completed += 1
-        path = f"{self.checkpoint_directory}/{job.job_id}/chk-{job.completed}"
+        job.last_checkpoint_id += 1
+        path = f"{self.checkpoint_directory}/{job.job_id}/chk-{job.last_checkpoint_id}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
-        job.checkpoints.append((job.completed, path))
+        job.checkpoints.append((job.last_checkpoint_id, path))
         if len(job.checkpoints) > 1:
             del self.stored[job.checkpoints.pop(0)[1]]
 
-    def _fail(self, job: Job, cause: str) -> None:
+    def fail(self, job: Job, cause: str) -> None:
         job.failures.insert(0, f"java.lang.Exception: failed\nCaused by: {cause}")
         self.end(job, "FAILED")
 
@@ -209,7 +212,9 @@ class PretendedCluster:
         where = (directory or f"{DIRECTORY}/savepoints").rstrip("/")
         path = f"{where}/savepoint-{job_id[:6]}-{next(self.numbers):012x}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
-        job.savepoint = path
+        # Flink's CheckpointIDCounter numbers checkpoints and savepoints of a job together.
+        job.last_checkpoint_id += 1
+        job.savepoint, job.savepoint_id = path, job.last_checkpoint_id
         if stop and self.stop_fails_after_savepoint:
             return self.complete(
                 trigger_id,

@@ -290,7 +290,7 @@ class FakeJobManager(PretendedCluster):
             number, path = job.checkpoints[-1]
             latest["completed"] = self._stats(number, path, discarded=job.discarded)
         if job.savepoint:
-            latest["savepoint"] = self._stats(99, job.savepoint, is_savepoint=True)
+            latest["savepoint"] = self._stats(job.savepoint_id, job.savepoint, is_savepoint=True)
         if job.restored:
             latest["restored"] = self._stats(1, job.restored)
         return 200, {"counts": {"completed": job.completed, "failed": 0}, "latest": latest}

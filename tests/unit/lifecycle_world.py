@@ -114,6 +114,7 @@ class World:
         self.boundaries = Boundaries()
         self.journal = Journal(MemoryStore(self.boundaries))
         self.directory = directory
+        self.worker_is_ahead_seconds = 0.0
         self.reads_storage = True
         self.lists: ListFiles = self.jobmanager.files
 
@@ -147,8 +148,14 @@ class World:
         """Perform it in a new process."""
         options = request.pop("options", OPTIONS)
         asked = ActionRequest(intent, action, JOB_NAME, **request)
-        backend, now = self.backend(), self.clock.monotonic
-        return perform(asked, backend, self.journal, options=options, clock=self.clock, now=now)
+        backend = self.backend()
+        return perform(
+            asked, backend, self.journal, options=options, clock=self.clock, now=self.now
+        )
+
+    def now(self) -> float:
+        """The time of day by the clock of the machine that acts."""
+        return self.clock.monotonic() + self.worker_is_ahead_seconds
 
     def act_interrupted(self, action: Action, intent: str, **request: Any) -> Outcome | None:
         """Perform it in a process that may be killed; None when it was."""

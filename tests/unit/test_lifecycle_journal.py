@@ -107,6 +107,24 @@ def test_records_and_ledger_come_back_as_they_were(journal: Journal) -> None:
     assert journal.job_record("orders") == JobRecord("orders")
 
 
+def test_a_place_is_one_entry_however_it_is_spelled(tmp_path: Path) -> None:
+    """An earlier release wrote an entry for each spelling: what became of one became of all."""
+    store = FileStore(tmp_path)
+    journal = Journal(store)
+    spellings = ("s3a://b/sp/savepoint-1", "s3://b/sp/savepoint-1/")
+    for at, path in enumerate(spellings):
+        document = {"job_name": "orders", "job_id": "id", "path": path, "taken_at": at}
+        store.write("savepoint", f"orders {path}", document)
+    (known,) = journal.savepoints("orders")
+    assert known.path == spellings[1]
+    assert known.is_whole
+    journal.record_savepoint(replace(known, path="s3p://b/sp/savepoint-1", claimed=True))
+    assert [one.claimed for one in journal.savepoints_at(spellings[0])] == [True, True]
+    assert len(store.documents("savepoint")) == 2
+    journal.forget_savepoint("orders", "s3n://b/sp/savepoint-1")
+    assert store.documents("savepoint") == []
+
+
 @pytest.mark.parametrize("was_seen", [True, False])
 def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: bool) -> None:
     """A launch whose spec was seen running counts as one that came to run."""

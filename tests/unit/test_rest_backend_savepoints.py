@@ -80,6 +80,18 @@ class TestStop:
             bench.backend().stop_with_savepoint(SavepointRequest(JOB_ID, TRIGGER_ID, earlier))
         assert job.savepoint == earlier
 
+    @pytest.mark.parametrize(
+        "spelled", ["file:///the state/", "/the%20state/", "file:/the state//"]
+    )
+    def test_nor_is_it_by_another_spelling(self, bench: Bench, spelled: str) -> None:
+        """As the block spelled the directory, and not as the cluster does."""
+        bench.running()
+        earlier = bench.backend().savepoint(SavepointRequest(JOB_ID, "b" * 32))
+        asked = SavepointRequest(JOB_ID, TRIGGER_ID, earlier.replace("file:/the state/", spelled))
+        bench.backend().cancel(JOB_ID)
+        with pytest.raises(SavepointFailed, match="ended as CANCELED"):
+            bench.backend().stop_with_savepoint(asked)
+
     def test_no_directory_is_told_with_what_to_do(self, bench: Bench) -> None:
         bench.running()
         bench.instead = failing(
@@ -143,6 +155,14 @@ class TestTheRest:
         backend = bench.backend(savepoint_directory="file:/own")
         found = backend.stored_savepoints("orders", frozenset({JOB_ID}))
         assert [savepoint.path for savepoint in found.savepoints] == [in_own, in_clusters]
+
+    def test_a_directory_that_both_name_is_looked_into_once(self, bench: Bench) -> None:
+        bench.running()
+        path = bench.backend().savepoint(ASK)
+        backend = bench.backend(savepoint_directory="file:/the state/savepoints/")
+        found = backend.stored_savepoints("orders", frozenset({JOB_ID}))
+        assert [savepoint.path for savepoint in found.savepoints] == [path]
+        assert len(found.listed) == 1
 
     def test_a_directory_of_a_kind_that_nobody_here_can_list_is_told_as_that(
         self, bench: Bench

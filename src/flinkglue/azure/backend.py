@@ -36,6 +36,7 @@ from flinkglue.lifecycle.backend import (
     StoredSavepoints,
 )
 from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
+from flinkglue.lifecycle.state_paths import distinct, is_one_of
 
 HoldsJar = Callable[[Jar], bool]
 """Whether exactly this content lies at the jar's address."""
@@ -167,8 +168,12 @@ class ArmBackend:
             paths = self._actions.list_savepoints(row) if row else []
         except (CannotList, OperationFailed) as error:
             return replace(stored, not_listed=(*stored.not_listed, str(error)))
-        seen = {savepoint.path for savepoint in stored.savepoints}
-        told = [Savepoint(job_name, "", path, taken_at=0.0) for path in paths if path not in seen]
+        seen = [savepoint.path for savepoint in stored.savepoints]
+        told = [
+            Savepoint(job_name, "", path, taken_at=0.0)
+            for path in distinct(paths)
+            if not is_one_of(path, seen)
+        ]
         return replace(stored, savepoints=(*stored.savepoints, *told))
 
     def dispose_savepoint(self, path: str) -> None:

@@ -144,8 +144,8 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
             mark=mark,
         )
     if path and not is_same_path(path, flink.savepoint_path):
-        # Flink's own statistics are some seconds behind: the size is that of an older one.
-        flink = replace(flink, savepoint_size_bytes=None)
+        # Flink's own statistics are some seconds behind: what they tell is of an older one.
+        flink = replace(flink, savepoint_size_bytes=None, savepoint_at=None, savepoint_id=0)
     return replace(
         flink,
         job_name=row.job_name or flink.job_name,

@@ -43,7 +43,8 @@ class RowMark:
         if not text:
             return cls()
         action, result, output, *paths = json.loads(text)
-        return cls(action, result, output, frozenset(paths))
+        # One that an earlier release wrote may be spelled as that one compared them.
+        return cls(action, result, output, frozenset(map(plain, paths)))
 
     @property
     def text(self) -> str:

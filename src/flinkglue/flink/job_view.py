@@ -55,6 +55,8 @@ def job_view(
         checkpoint_at=completed.trigger_timestamp_ms / 1000 if completed else None,
         savepoint_path=_path(savepoint),
         savepoint_size_bytes=savepoint.size_bytes if savepoint else None,
+        savepoint_at=savepoint.trigger_timestamp_ms / 1000 if savepoint else None,
+        savepoint_id=savepoint.checkpoint_id if savepoint else 0,
         restored_path=_path(checkpoints.restored),
         exception=exceptions.root_cause,
     )

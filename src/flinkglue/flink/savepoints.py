@@ -11,6 +11,7 @@ from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.state_paths import is_same_path
 
 # Flink's StopWithSavepointStoppingException: the savepoint is good, the stop was not.
 _GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but")
@@ -160,7 +161,7 @@ class SavepointOperations:
 
 
 def _new(path: str | None, request: SavepointRequest) -> str | None:
-    return None if path is None or path == request.earlier_path else path
+    return None if is_same_path(path, request.earlier_path) else path
 
 
 def _ended_before(request: SavepointRequest, view: JobView) -> SavepointFailed:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from flinkglue.flink.state_storage import StateStorage, StoredState
 from flinkglue.lifecycle.backend import CannotList, RetainedState, StoredSavepoints
 from flinkglue.lifecycle.models import Savepoint
+from flinkglue.lifecycle.state_paths import distinct, plain
 
 # Their names from 1.20 on, and up to 1.19.
 _SAVEPOINT_DIRECTORY = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
@@ -37,7 +38,7 @@ class StateDirectories:
 
         Flink's directory names tell six digits of the job id, so a stranger's may be among them.
         """
-        directories = dict.fromkeys(filter(None, (self._savepoint_directory, self._configured())))
+        directories = distinct((self._savepoint_directory, self._configured()))
         if not directories:
             reason = "the cluster names no savepoint directory, and neither does its block"
             return StoredSavepoints(not_listed=(reason,))
@@ -50,7 +51,7 @@ class StateDirectories:
                 not_listed.append(str(error))
                 continue
             listed.append(directory)
-            found |= {state.path: state for state in states}
+            found |= {plain(state.path): state for state in states}
         newest_first = sorted(found.values(), key=lambda state: (-state.taken_at, state.path))
         savepoints = tuple(_savepoint(job_name, state) for state in newest_first)
         return StoredSavepoints(savepoints, tuple(listed), tuple(not_listed))
@@ -105,7 +106,7 @@ def _checkpoint_directories(
             raise CannotList(f"{seen_path} does not lie in a directory of job {job_id} alone")
         return [directory]
     named = (_setting(settings, _CHECKPOINT_DIRECTORY) for settings in (own, clusters))
-    return list(dict.fromkeys(filter(None, named)))
+    return distinct(named)
 
 
 def _setting(settings: Mapping[str, str], names: Sequence[str]) -> str | None:

@@ -6,12 +6,15 @@ if it had been called once. That, and not the calls' order, is what makes the ac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
+
+_CHECKPOINT = re.compile(r"/chk-(?P<number>[0-9]+)(/|/_metadata)?$")
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,21 @@ class RetainedState:
     Args:
         path: Where it lies.
         taken_at: Seconds since the epoch; 0: not told.
+        savepoint_id: Flink's number of a savepoint among the states of its job; 0: not told.
     """
 
     path: str
     taken_at: float
+    savepoint_id: int = 0
+
+    @property
+    def checkpoint_id(self) -> int:
+        """Flink's number of it, which only rises within a job; 0: not told.
+
+        A checkpoint tells it by its directory.
+        """
+        named = _CHECKPOINT.search(self.path)
+        return int(named["number"]) if named else self.savepoint_id
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, StoredSavepoints
 from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.ledger import with_found
 from flinkglue.lifecycle.models import LAUNCHING, Action, Outcome, Savepoint
 from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.retention import Retention, disposable
@@ -42,7 +43,7 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> O
     return Outcome(
         Action.LIST_SAVEPOINT,
         job_name,
-        savepoints=tuple(sorted(found, key=lambda savepoint: savepoint.taken_at, reverse=True)),
+        savepoints=tuple(found),
         story=(f"the ledger has {len(ledger)}", *where, *stored.not_listed),
     )
 
@@ -59,7 +60,15 @@ def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> lis
         for path, savepoint in stored_by_path.items()
         if path not in known
     ]
-    return listed + strangers
+    by_the_storage = [
+        replace(savepoint, taken_at=stored_by_path[plain(savepoint.path)].taken_at)
+        if plain(savepoint.path) in stored_by_path
+        else savepoint
+        for savepoint in listed
+    ]
+    in_order = with_found(by_the_storage, strangers)
+    as_told = {plain(savepoint.path): savepoint for savepoint in listed}
+    return [as_told.get(plain(savepoint.path), savepoint) for savepoint in in_order]
 
 
 def _merged(
@@ -103,9 +112,11 @@ def apply_retention(
     if owner := journal.owner(job_name):
         return Disposals(skipped=f"the intent {owner} is acting on the job")
     in_use = {record.restored_from for record in journal.job_records() if record.restored_from}
-    going = disposable(journal.savepoints(job_name), retention, in_use=in_use, now=now())
+    ledger = journal.savepoints(job_name)
+    told, told_now = _by_the_storage(job_name, ledger, retention, backend, now)
+    going = {plain(one.path) for one in disposable(told, retention, in_use=in_use, now=told_now)}
     disposed, failed = [], []
-    for savepoint in going:
+    for savepoint in (one for one in reversed(ledger) if plain(one.path) in going):
         journal.record_savepoint(replace(savepoint, disposal_began=True))
         try:
             _check_unused(savepoint, journal)
@@ -117,6 +128,27 @@ def apply_retention(
         journal.forget_savepoint(job_name, savepoint.path)
         disposed.append(savepoint)
     return Disposals(tuple(disposed), tuple(failed))
+
+
+def _by_the_storage(
+    job_name: str,
+    ledger: list[Savepoint],
+    retention: Retention,
+    backend: FlinkBackend,
+    now: Callable[[], float],
+) -> tuple[list[Savepoint], float]:
+    """The ledger by the storage's clock where it tells, and what time it is by that one.
+
+    The newest savepoint has just been taken: its time is the only present that the storage tells,
+    and a savepoint is at least as old as that one is younger.
+    """
+    if retention.most_age_seconds is None or not ledger:
+        return ledger, now()
+    job_ids = frozenset(savepoint.job_id for savepoint in ledger) - {""}
+    stored = backend.stored_savepoints(job_name, job_ids).savepoints
+    taken_at = {plain(savepoint.path): savepoint.taken_at for savepoint in stored}
+    told = [replace(one, taken_at=taken_at.get(plain(one.path), one.taken_at)) for one in ledger]
+    return told, taken_at.get(plain(ledger[0].path)) or now()
 
 
 def _check_unused(savepoint: Savepoint, journal: Journal) -> None:

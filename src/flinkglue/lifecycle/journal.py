@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.records import Entry, JobRecord, Seen
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -227,7 +228,7 @@ class Journal:
         """The job's ledger, newest first."""
         every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
         ours = [savepoint for savepoint in every if savepoint.job_name == job_name]
-        return sorted(ours, key=lambda savepoint: savepoint.taken_at, reverse=True)
+        return newest_first(one_per_place(ours))
 
     def savepoints_at(self, path: str) -> list[Savepoint]:
         """What the ledgers of all jobs say of an address, however it is spelled."""
@@ -240,13 +241,20 @@ class Journal:
             self.record_savepoint(replace(savepoint, claimed=True))
 
     def record_savepoint(self, savepoint: Savepoint) -> None:
-        """Add it to the ledger, or replace what the ledger says of this path."""
-        key = _savepoint_key(savepoint.job_name, savepoint.path)
-        self._store.write("savepoint", key, _document(_SAVEPOINT, savepoint))
+        """Add it to the ledger, or replace what the ledger says of this place."""
+        for path in self._spellings(savepoint.job_name, savepoint.path) or [savepoint.path]:
+            key = _savepoint_key(savepoint.job_name, path)
+            document = _document(_SAVEPOINT, replace(savepoint, path=path))
+            self._store.write("savepoint", key, document)
 
     def forget_savepoint(self, job_name: str, path: str) -> None:
         """Strike it out of the ledger: only after it was disposed of."""
-        self._store.delete("savepoint", _savepoint_key(job_name, path))
+        for spelled in self._spellings(job_name, path):
+            self._store.delete("savepoint", _savepoint_key(job_name, spelled))
+
+    def _spellings(self, job_name: str, path: str) -> list[str]:
+        """The addresses under which the job's ledger tells of one place."""
+        return [one.path for one in self.savepoints_at(path) if one.job_name == job_name]
 
 
 def spec_document(spec: JobSpec) -> dict[str, Any]:

@@ -157,6 +157,9 @@ class JobView:
         checkpoint_at: When that was triggered, in seconds since the epoch.
         savepoint_path: The newest savepoint that was taken of this job.
         savepoint_size_bytes: Its size.
+        savepoint_at: When it was triggered by Flink's clock; None: not told.
+        savepoint_id: Flink's number of it, which counts the job's checkpoints and savepoints
+            together; 0: not told.
         restored_path: What this job began with, or its newest restart.
         exception: The last ``Caused by`` of its newest failure.
         tasks_told: Whether the service tells about tasks at all; else its RUNNING has to do.
@@ -183,6 +186,8 @@ class JobView:
     checkpoint_at: float | None = None
     savepoint_path: str | None = None
     savepoint_size_bytes: int | None = None
+    savepoint_at: float | None = None
+    savepoint_id: int = 0
     restored_path: str | None = None
     exception: str | None = None
     tasks_told: bool = True
@@ -246,7 +251,8 @@ class Savepoint:
         job_name: The job's name.
         job_id: The Flink job id that it was taken of; empty when only the directory tells of it.
         path: Its address.
-        taken_at: Seconds since the epoch.
+        taken_at: Seconds since the epoch, by the clock of whoever told. The order of savepoints is
+            that of ``sequence``.
         size_bytes: All its files; None when nobody could tell.
         format: ``CANONICAL`` or ``NATIVE``.
         flink_version: The version that wrote it.
@@ -257,6 +263,10 @@ class Savepoint:
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
         claimed: Whether a launch gave it to Flink, which deletes it.
         disposal_began: Whether it is being deleted here; it may be there in part.
+        sequence: Its place among the job's savepoints, from 1: written by whoever owned the job.
+            0: an earlier release wrote this down, or only the directory tells of it.
+        checkpoint_id: Flink's number of it among the checkpoints and savepoints of that Flink job;
+            0: not told.
     """
 
     job_name: str
@@ -273,6 +283,8 @@ class Savepoint:
     is_stored: bool | None = None
     claimed: bool = False
     disposal_began: bool = False
+    sequence: int = 0
+    checkpoint_id: int = 0
 
     @property
     def is_whole(self) -> bool:

@@ -64,6 +64,7 @@ class JobRecord:
         checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
         ended_as: The terminal state that the newest launch was seen in; its service forgets it.
         left_behind: What an earlier launch left that is newer than what the newest one began with.
+        savepoints_counted: The highest place that a savepoint of the job was given in the ledger.
     """
 
     job_name: str
@@ -77,6 +78,7 @@ class JobRecord:
     checkpoint_path: str | None = None
     ended_as: str = ""
     left_behind: LeftBehind | None = None
+    savepoints_counted: int = 0
 
     @property
     def was_ready(self) -> bool:

@@ -149,7 +149,9 @@ def _newest_savepoint(tx: Transaction, job_id: str) -> RetainedState | None:
     if newest is None or not newest.is_whole:
         return None
     taken_at = _stored_at(tx, newest.path, newest.taken_at)
-    return None if taken_at is None else RetainedState(newest.path, taken_at)
+    if taken_at is None:
+        return None
+    return RetainedState(newest.path, taken_at, newest.checkpoint_id)
 
 
 def _is_newer(
@@ -158,6 +160,8 @@ def _is_newer(
     checkpoint: RetainedState | None,
     view: JobView | None,
 ) -> bool:
+    if checkpoint is not None and savepoint.checkpoint_id and checkpoint.checkpoint_id:
+        return checkpoint.checkpoint_id < savepoint.checkpoint_id
     if checkpoint is not None:
         return (
             _stored_at(tx, checkpoint.path, checkpoint.taken_at) or checkpoint.taken_at

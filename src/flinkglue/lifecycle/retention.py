@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.ledger import aged
 from flinkglue.lifecycle.models import Savepoint
 from flinkglue.lifecycle.state_paths import plain
 
@@ -39,23 +40,25 @@ def disposable(
     """Those that may be disposed of, oldest first.
 
     Never the newest one, never one in use, never one that a person keeps, never one that we did
-    not take, nor one that Flink owns. What was begun before is gone on with.
+    not take, nor one that Flink owns. What was begun before is gone on with. A savepoint counts as
+    no older than those that were taken before it, whatever the clocks said.
 
     Args:
         savepoints: The job's ledger, in any order.
         retention: The limits.
         in_use: Paths that a running job started from, or that somebody is about to start from.
-        now: Seconds since the epoch.
+        now: Seconds since the epoch, by the clock that ``taken_at`` is told by.
     """
     ours = [
         savepoint
         for savepoint in savepoints
         if savepoint.origin != FOUND_ONLY and not savepoint.claimed
     ]
-    newest_first = sorted(ours, key=lambda savepoint: (-savepoint.taken_at, savepoint.path))
+    by_path = {savepoint.path: savepoint for savepoint in ours}
+    newest_first = aged(ours)
     staying = {plain(path) for path in (*retention.kept_paths, *in_use)}
     return [
-        savepoint
+        by_path[savepoint.path]
         for place, savepoint in reversed(list(enumerate(newest_first)))
         if place > 0
         and plain(savepoint.path) not in staying

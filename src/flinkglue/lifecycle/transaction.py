@@ -12,6 +12,7 @@ from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.ledger import added
 from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.records import Entry, JobRecord
@@ -263,8 +264,9 @@ class Transaction:
             job_name=self.job_name,
             job_id=job_id,
             path=path,
-            taken_at=self.now(),
+            taken_at=(told and told.savepoint_at) or self.now(),
             size_bytes=told.savepoint_size_bytes if told else None,
+            checkpoint_id=told.savepoint_id if told else 0,
             flink_version=self.backend.flink_version(),
             origin=self.request.action,
         )
@@ -275,7 +277,13 @@ class Transaction:
                 args=spec.args,
                 parallelism=spec.parallelism,
             )
-        self.journal.record_savepoint(savepoint)
+        ledger = self.journal.savepoints(self.job_name)
+        sequence = 1 + max([record.savepoints_counted, *(one.sequence for one in ledger)])
+        entry = added(ledger, savepoint, sequence)
+        if entry.sequence > record.savepoints_counted:
+            # Before the entry: should it be missed, the next one still comes after it.
+            self.journal.save_job_record(replace(record, savepoints_counted=entry.sequence))
+        self.journal.record_savepoint(entry)
 
     def outcome(self, **details: Any) -> Outcome:
         """How it ended, with the story so far."""
