@@ -110,6 +110,7 @@ class PretendedCluster:
         self.tasks_run_after_seconds = 1.0
         self.checkpoint_directory = f"{DIRECTORY}/checkpoints"
         self.stop_fails_after_savepoint = False
+        self.restarts_after_seconds: float | None = None
         self.operations: dict[str, tuple[float, dict[str, Any] | None]] = {}
         self.numbers = itertools.count(1)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -216,6 +217,7 @@ class PretendedCluster:
         job.last_checkpoint_id += 1
         job.savepoint, job.savepoint_id = path, job.last_checkpoint_id
         if stop and self.stop_fails_after_savepoint:
+            self._fail_to_stop(job)
             return self.complete(
                 trigger_id,
                 failure(
@@ -227,6 +229,22 @@ class PretendedCluster:
         if stop:
             self.end(job, "FINISHED")
         return self.complete(trigger_id, {"location": path})
+
+    def _fail_to_stop(self, job: Job) -> None:
+        """As StopWithSavepointTerminationHandlerImpl does: a global failure of the job.
+
+        Its restart strategy decides whether that is its end.
+        """
+        cause = "java.io.IOException: the sink cannot commit"
+        if self.restarts_after_seconds is None:
+            self.fail(job, cause)
+            return
+        job.failures.insert(0, cause)
+        job.state, job.tasks_running = "RESTARTING", False
+        self.later(self.restarts_after_seconds, lambda: self._come_back(job))
+
+    def _come_back(self, job: Job) -> None:
+        job.state, job.tasks_running = "RUNNING", True
 
     def complete(self, trigger_id: str, operation: dict[str, Any]) -> None:
         self.operations[trigger_id] = (self.clock.seconds, operation)

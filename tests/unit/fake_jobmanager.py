@@ -78,6 +78,10 @@ class FakeJobManager(PretendedCluster):
         version: ``1.17`` or ``2.3``.
         retain: Whether checkpoints survive a cancellation.
         checkpoint_every_seconds: The interval of each job's checkpoints; 0: none.
+        application: Whether it runs one application, and leaves when its job has ended and the
+            result of the last operation was fetched.
+        cached_seconds: How long its execution graph cache keeps a job's details, as
+            ``web.refresh-interval`` says: 3 s in Flink.
     """
 
     def __init__(
@@ -87,9 +91,17 @@ class FakeJobManager(PretendedCluster):
         version: str = "2.3",
         retain: bool = True,
         checkpoint_every_seconds: float = 2.0,
+        application: bool = False,
+        cached_seconds: float = 0.0,
     ) -> None:
         super().__init__(clock, retain=retain, checkpoint_every_seconds=checkpoint_every_seconds)
         self.version = version
+        self.application = application
+        self.cached_seconds = cached_seconds
+        self.is_down = False
+        self.answers_with = 0
+        self.settings: dict[str, str] = {}
+        self._cached: dict[str, tuple[float, dict[str, Any]]] = {}
         self.second_job_name = "second half"
         self.jars: dict[str, tuple[str, str]] = {}
         self.requests: list[httpx.Request] = []
@@ -99,6 +111,10 @@ class FakeJobManager(PretendedCluster):
         request.read()
         self.requests.append(request)
         self.advance()
+        if self.is_down and self.answers_with:
+            return httpx.Response(self.answers_with, json={"errors": ["Internal server error."]})
+        if self.is_down:
+            raise httpx.ConnectError("connection refused", request=request)
         path = request.url.path
         try:
             for method, pattern, handler in self._routes():
@@ -114,6 +130,7 @@ class FakeJobManager(PretendedCluster):
         job = "/jobs/([0-9a-f]{32})"
         return [
             ("GET", "/overview", self._overview),
+            ("GET", "/config", self._dashboard_config),
             ("GET", "/jobmanager/config", self._config),
             ("POST", "/jars/upload", self._upload),
             ("GET", "/jars", self._list_jars),
@@ -137,12 +154,28 @@ class FakeJobManager(PretendedCluster):
         slots = {"slots-total": 4, "slots-available": 4}
         return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1, **slots}
 
+    def _dashboard_config(self, request: httpx.Request) -> tuple[int, Any]:
+        features = {"web-submit": not self.application, "web-cancel": False}
+        interval_ms = int(self.cached_seconds * 1000) or 3000
+        return 200, {
+            "refresh-interval": interval_ms,
+            "timezone-offset": 0,
+            "flink-version": f"{self.version}.0",
+            "features": features,
+        }
+
     def _config(self, request: httpx.Request) -> tuple[int, Any]:
         new = self.version == "2.3"
         savepoints = "execution.checkpointing.savepoint-dir" if new else "state.savepoints.dir"
         checkpoints = "execution.checkpointing.dir" if new else "state.checkpoints.dir"
-        settings = {savepoints: "savepoints", checkpoints: "checkpoints"}
-        return 200, [{"key": k, "value": f"{DIRECTORY}/{v}"} for k, v in settings.items()]
+        settings = {
+            savepoints: f"{DIRECTORY}/savepoints",
+            checkpoints: f"{DIRECTORY}/checkpoints",
+            **self.settings,
+        }
+        if self.application:
+            settings["execution.target"] = "embedded"
+        return 200, [{"key": key, "value": value} for key, value in settings.items()]
 
     def _upload(self, request: httpx.Request) -> tuple[int, Any]:
         text = request.content.decode()
@@ -257,7 +290,11 @@ class FakeJobManager(PretendedCluster):
         job = self._known(job_id)
         tasks = {"RUNNING" if job.tasks_running else "SCHEDULED": 2}
         vertex = {"id": "v", "name": "count", "parallelism": 2, "status": "X", "tasks": tasks}
-        return 200, {**_details(job), "vertices": [vertex]}
+        kept = self._cached.get(job_id)
+        if kept is None or self.clock.seconds - kept[0] >= self.cached_seconds:
+            kept = self.clock.seconds, {**_details(job), "vertices": [vertex]}
+            self._cached[job_id] = kept
+        return 200, kept[1]
 
     def _cancel(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
         if job_id not in self.jobs:
@@ -337,6 +374,8 @@ class FakeJobManager(PretendedCluster):
             raise FlinkSays(404, f"{_HANDLER}: {unknown}")
         if operation is None:
             return 200, {"status": {"id": "IN_PROGRESS"}, "operation": None}
+        if self.application and not any(not job.is_terminal for job in self.jobs.values()):
+            self.is_down = True
         return 200, {"status": {"id": "COMPLETED"}, "operation": operation}
 
     def _dispose(self, request: httpx.Request) -> tuple[int, Any]:

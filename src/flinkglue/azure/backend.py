@@ -33,7 +33,9 @@ from flinkglue.lifecycle.backend import (
     RetainedState,
     SavepointFailed,
     SavepointRequest,
+    SeenSavepoint,
     StoredSavepoints,
+    nobody_listens,
 )
 from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
 from flinkglue.lifecycle.state_paths import distinct, is_one_of
@@ -119,9 +121,11 @@ class ArmBackend:
         self._check_content(launch.spec)
         return self._launcher.submit(launch)
 
-    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+    def stop_with_savepoint(
+        self, request: SavepointRequest, seen: SeenSavepoint = nobody_listens
+    ) -> str:
         """Stop the job for good and return its savepoint's path, which exists then."""
-        return self._actions.stop(request)
+        return self._actions.stop(request, seen)
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint while the job runs on, and return its path."""
@@ -203,6 +207,14 @@ class ArmBackend:
         if self._flink is not None:
             return self._flink.flink_version()
         return self._arm.get_cluster(self._cluster).oss_version or ""
+
+    def is_application_cluster(self) -> bool:
+        """Whether the cluster is in Application Mode."""
+        return self._arm.get_cluster(self._cluster).is_application
+
+    def answers_lag_seconds(self) -> float:
+        """How old Flink's answers are; ARM's row tells the state together with an action's end."""
+        return self._flink.answers_lag_seconds() if self._flink else 0.0
 
     def _check_content(self, spec: JobSpec) -> None:
         if not self.has_jar(spec):

@@ -12,7 +12,13 @@ from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, InDoubt
-from flinkglue.lifecycle.backend import CannotList, SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.backend import (
+    CannotList,
+    SavepointFailed,
+    SavepointRequest,
+    SeenSavepoint,
+    nobody_listens,
+)
 from flinkglue.lifecycle.models import JobView
 
 Look = Callable[[str], Seen]
@@ -68,7 +74,7 @@ class JobActions:
         if ended.failed:
             raise operation_failed(self._cluster, request, ended)
 
-    def stop(self, request: SavepointRequest) -> str:
+    def stop(self, request: SavepointRequest, noted: SeenSavepoint = nobody_listens) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
         asking = self._asking(FlinkJobAction.STOP, request)
@@ -76,6 +82,8 @@ class JobActions:
             seen = self._look(request.job_id)
             asking.notice(seen)
             path, view = asking.new_savepoint(seen), seen.view
+            if path:
+                noted(path)
             if view is None:
                 # Stopped, and then forgotten by a JobManager that was restarted?
                 if path := path or self._new_stored(request, asking):

@@ -9,6 +9,7 @@ from flinkglue.errors import (
     InvalidInput,
     NotFound,
 )
+from flinkglue.flink.cluster_kind import is_application
 from flinkglue.flink.failures import FlinkRefused
 from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
 from flinkglue.flink.job_launch import JobLauncher, flink_configuration
@@ -24,9 +25,13 @@ from flinkglue.lifecycle.backend import (
     LaunchRefused,
     RetainedState,
     SavepointRequest,
+    SeenSavepoint,
     StoredSavepoints,
+    nobody_listens,
 )
 from flinkglue.lifecycle.models import JobSpec, JobView
+
+_REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
 
 class RestBackend:
@@ -106,9 +111,11 @@ class RestBackend:
         """Start it, or adopt the job that an earlier call with the same launch started."""
         return self._launcher.submit(launch)
 
-    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+    def stop_with_savepoint(
+        self, request: SavepointRequest, seen: SeenSavepoint = nobody_listens
+    ) -> str:
         """Stop the job for good and return its savepoint's path, which exists then."""
-        return self._savepoints.stop(request)
+        return self._savepoints.stop(request, seen)
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint while the job runs on, and return its path."""
@@ -172,6 +179,15 @@ class RestBackend:
     def flink_version(self) -> str:
         """The version that the JobManager runs."""
         return self._patience.bear(self._client.overview).flink_version
+
+    def is_application_cluster(self) -> bool:
+        """Whether the cluster runs one application: its main() runs in the JobManager."""
+        return is_application(self._settings())
+
+    def answers_lag_seconds(self) -> float:
+        """How long the JobManager keeps what it answers about a job."""
+        config = self._patience.bear(self._client.config)
+        return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1
 
     def _jar_on_cluster(self, spec: JobSpec) -> str:
         if uploaded := self._uploaded(spec):

@@ -9,7 +9,7 @@ from flinkglue.flink.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_directories import StateDirectories
-from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest, SeenSavepoint
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -55,7 +55,7 @@ class SavepointOperations:
             return done.location
         raise SavepointFailed(f"Flink took no savepoint of job {request.job_id}: {done.failure}")
 
-    def stop(self, request: SavepointRequest) -> str:
+    def stop(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
 
         def ask() -> None:
@@ -72,6 +72,7 @@ class SavepointOperations:
                 f"Flink did not stop job {request.job_id}: {done.failure}",
                 good["path"] if good else None,
             )
+        seen(done.location)
         return self._ended(request.job_id, done.location)
 
     def dispose(self, path: str) -> None:

@@ -7,7 +7,7 @@ if it had been called once. That, and not the calls' order, is what makes the ac
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,14 @@ class SavepointRequest:
     drain: bool = False
     mark: str = ""
     asked_before: bool = False
+
+
+SeenSavepoint = Callable[[str], None]
+"""Takes the path of a savepoint as soon as it is known to be good, whatever comes after it."""
+
+
+def nobody_listens(path: str) -> None:
+    """A ``SeenSavepoint`` for who only wants the end."""
 
 
 class LaunchRefused(JobFailed):
@@ -180,8 +188,12 @@ class FlinkBackend(Protocol):
             InDoubt: Nobody can tell whether it runs. Call again with the same launch.
         """
 
-    def stop_with_savepoint(self, request: SavepointRequest) -> str:
+    def stop_with_savepoint(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
         """Stop the job for good and return its savepoint's path, which exists then.
+
+        Args:
+            request: What is asked for.
+            seen: Is given the path before the job's end is waited for.
 
         Raises:
             SavepointFailed: With the cause, and the path if the savepoint is good.
@@ -241,3 +253,9 @@ class FlinkBackend(Protocol):
 
     def flink_version(self) -> str:
         """The version that the service runs."""
+
+    def is_application_cluster(self) -> bool:
+        """Whether the cluster runs one application, and leaves with its last job."""
+
+    def answers_lag_seconds(self) -> float:
+        """How old what it says of a job may be."""

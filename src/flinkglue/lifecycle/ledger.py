@@ -47,7 +47,7 @@ def added(ledger: Iterable[Savepoint], savepoint: Savepoint, sequence: int) -> S
         savepoint,
         path=known.path,
         sequence=known.sequence or sequence,
-        taken_at=known.taken_at if known.sequence else savepoint.taken_at,
+        taken_at=savepoint.taken_at if savepoint.checkpoint_id else known.taken_at,
         claimed=known.claimed,
         disposal_began=known.disposal_began,
     )

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
 from flinkglue.lifecycle.transaction import Transaction
 
 Take = Callable[[SavepointRequest], str]
+_FLINKS_OWN_ERROR = 500  # a JobManager that answers is there
 
 
 def stop(tx: Transaction) -> Outcome:
     """Stop the job for good with a savepoint: it ends FINISHED, and the path is in the ledger."""
     plan = tx.once("plan", lambda: plan_savepoint(tx))
-    path = stopped(tx, plan)
+    try:
+        path = stopped(tx, plan)
+    except SavepointFailed as error:
+        return _not_stopped(tx, plan["job_id"], error)
     return tx.outcome(
         previous_job_id=plan["job_id"], state="FINISHED", savepoint_path=path, job_id=""
     )
@@ -48,12 +53,17 @@ def cancel(tx: Transaction) -> Outcome:
 def plan_savepoint(tx: Transaction) -> dict[str, Any]:
     """Which job, and which savepoint it has already: a new one is known by the difference."""
     view = tx.live_job()
-    return {"job_id": view.job_id, **before_savepoint(view)}
+    return {"job_id": view.job_id, **before_savepoint(tx, view)}
 
 
-def before_savepoint(view: JobView) -> dict[str, str | None]:
-    """What there is before a savepoint is asked for, for the plan."""
-    return {"earlier_path": view.savepoint_path, "mark": view.mark}
+def before_savepoint(tx: Transaction, view: JobView) -> dict[str, Any]:
+    """What there is before a savepoint is asked for, for the plan: later nobody may answer."""
+    return {
+        "earlier_path": view.savepoint_path,
+        "mark": view.mark,
+        "flink_version": tx.backend.flink_version(),
+        "is_application": tx.backend.is_application_cluster(),
+    }
 
 
 def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
@@ -74,12 +84,75 @@ def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
 
 def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
     """How it ended, as a fact: asked again later, Flink may have forgotten why a stop failed."""
-    request = tx.savepoint_request(plan)
+    request, job_id = tx.savepoint_request(plan), plan["job_id"]
+
+    def seen(path: str) -> None:
+        tx.once("seen_savepoint", lambda: path)
+        tx.note_savepoint(job_id, path)
+
     try:
-        path = _kept(tx, plan["job_id"], tx.backend.stop_with_savepoint, request)
+        path = tx.backend.stop_with_savepoint(request, seen)
     except SavepointFailed as error:
+        if error.path:
+            seen(error.path)
+            tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
+        tx.note_end(job_id, _settled(tx, job_id))
         return {"path": error.path, "failure": str(error)}
+    except ServiceUnavailable as error:
+        path = tx.fact("seen_savepoint")
+        if not (path and plan.get("is_application")) or error.status == _FLINKS_OWN_ERROR:
+            raise
+        seen(path)
+        tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
+        return {"path": path, "failure": ""}
+    seen(path)
+    if not plan.get("is_application"):  # which leaves, and answers nothing more
+        tx.add_to_ledger(job_id, path)
     return {"path": path, "failure": ""}
+
+
+def _settled(tx: Transaction, job_id: str) -> JobView | None:
+    """The job when it has ended, or when an answer shows it running that is newer than this call.
+
+    A stop that fails has failed the job: it ends, or comes back from a checkpoint. An answer from
+    before that shows it running as if nothing had happened.
+    """
+    lag_seconds = tx.backend.answers_lag_seconds()
+    most_seconds = lag_seconds + tx.options.ready.within_seconds
+    began_at = tx.clock.monotonic()
+    for pause in tx.options.pace.pauses():
+        waited_seconds = tx.clock.monotonic() - began_at
+        view = tx.backend.view(job_id)
+        if view is None or view.is_terminal or waited_seconds > most_seconds:
+            return view
+        is_seen_running = view.is_running_for_real or not view.tasks_told
+        if waited_seconds >= lag_seconds and is_seen_running:
+            return view
+        tx.clock.sleep(pause)
+    raise AssertionError("pauses never end")
+
+
+def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcome:
+    """The job goes on, or has ended all the same; either way, with what is true now."""
+    view = tx.backend.view(job_id)
+    if view is not None and not view.is_terminal:
+        told = f"The job goes on: {view.in_words()}"
+        return tx.outcome(
+            job_id=job_id, state=view.state, savepoint_path=error.path, failure=f"{error}. {told}"
+        )
+    state = view.state if view else ""
+    how = f"The job has ended as {view.in_words()}" if view else "The job is gone"
+    back = (
+        f"START goes on from the savepoint {error.path}"
+        if error.path
+        else "RE_LAUNCH brings it back from its newest retained state"
+    )
+    return tx.outcome(
+        previous_job_id=job_id,
+        state=state,
+        savepoint_path=error.path,
+        failure=f"{error}. {how}; no job runs now. {back}",
+    )
 
 
 def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -> str:

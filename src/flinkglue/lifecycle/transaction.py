@@ -254,9 +254,16 @@ class Transaction:
         generation, asked = self.record().generation, self.request
         return trigger_id_of(asked.intent, self.job_name, generation, asked.action)
 
+    def note_savepoint(self, job_id: str, path: str) -> None:
+        """Write a savepoint into the ledger without asking the service for more about it."""
+        if not any(is_same_path(one.path, path) for one in self.journal.savepoints(self.job_name)):
+            self._enter(job_id, path, None)
+
     def add_to_ledger(self, job_id: str, path: str) -> None:
         """Write a savepoint into the ledger with what is known of its job."""
-        view = self.backend.view(job_id)
+        self._enter(job_id, path, self.backend.view(job_id))
+
+    def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
         told = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
         spec = record.spec if record.job_id == job_id else None
@@ -267,7 +274,7 @@ class Transaction:
             taken_at=(told and told.savepoint_at) or self.now(),
             size_bytes=told.savepoint_size_bytes if told else None,
             checkpoint_id=told.savepoint_id if told else 0,
-            flink_version=self.backend.flink_version(),
+            flink_version=(self.fact("plan") or {}).get("flink_version", ""),
             origin=self.request.action,
         )
         if spec is not None:

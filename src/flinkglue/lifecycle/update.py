@@ -115,20 +115,28 @@ def _ended(
 
 
 def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) -> Outcome:
-    """The old job runs on, or comes back from the newest state that there is."""
+    """The old job runs on; or it has ended, and its newest state is gone on from.
+
+    With a good savepoint nothing stands in the way of what was asked for. Without, the old job
+    comes back.
+    """
     view = tx.backend.view(plan["job_id"])
     if view is not None and not view.is_terminal:
         tx.say(f"the old job {plan['job_id']} was not replaced; it is {view.in_words()}")
         return tx.outcome(
             job_id=plan["job_id"],
             state=view.state,
-            failure=f"{error}. The old job goes on",
+            failure=f"{error}. The old job goes on: {view.in_words()}",
             savepoint_path=error.path,
         )
     kept = tx.once(
-        "kept_state", lambda: error.path or _told(tx, newest_retained(tx, plan["job_id"], view))
+        "kept_state", lambda: _told(tx, newest_retained(tx, plan["job_id"], view)) or error.path
     )
-    return _roll_back(tx, plan, str(error), kept)
+    if error.path is None:
+        return _roll_back(tx, plan, str(error), kept)
+    state = f"ended as {view.in_words()}" if view else "is gone"
+    tx.say(f"{error}. The old job {state}: what was asked for starts from {kept}")
+    return _replace(tx, plan, restore_from=kept, return_to=kept)
 
 
 def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
@@ -151,7 +159,7 @@ def _told(tx: Transaction, kept: Retained) -> str | None:
 
 def _plan_update(tx: Transaction) -> dict[str, Any]:
     view = tx.live_job()
-    return {**_plan(tx, view), **before_savepoint(view)}
+    return {**_plan(tx, view), **before_savepoint(tx, view)}
 
 
 def _plan_stateless(tx: Transaction) -> dict[str, Any]:
