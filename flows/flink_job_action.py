@@ -42,6 +42,7 @@ def asked_of(parameters: dict[str, Any]) -> AskedAction:
         job_id=parameters["job_id"],
         drain=parameters["drain"],
         take_over=parameters["take_over"],
+        without_state=parameters["without_state"],
     )
 
 
@@ -63,6 +64,7 @@ def flink_job_action(
     savepoint: str = "",
     allow_non_restored_state: bool = False,
     restore_mode: RestoreMode = "NO_CLAIM",
+    without_state: bool = False,
     job_id: JobId = "",
     drain: bool = False,
     roll_back: bool = True,
@@ -99,6 +101,8 @@ def flink_job_action(
             that the job lacks.
         restore_mode: For this launch alone: NO_CLAIM leaves the savepoint in place, CLAIM lets
             Flink delete it.
+        without_state: Only for NEW: start without state although the job has some: a savepoint, a
+            retained checkpoint. Off, NEW is refused then.
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Only for STOP for good: let the sources end first.
         roll_back: Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able to

@@ -48,6 +48,9 @@ def parser(description: str) -> argparse.ArgumentParser:
     job.add_argument("--savepoint", help="a savepoint or checkpoint to start from")
     job.add_argument("--allow-non-restored-state", action="store_true")
     job.add_argument("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
+    job.add_argument(
+        "--without-state", action="store_true", help="NEW starts empty although the job has state"
+    )
     how = command.add_argument_group("how")
     how.add_argument("--job-id", default="", help="the Flink job, where the name does not tell")
     how.add_argument("--drain", action="store_true", help="STOP for good")
@@ -96,6 +99,7 @@ def asked(given: argparse.Namespace) -> AskedAction:
         job_id=given.job_id,
         drain=given.drain,
         take_over=given.take_over,
+        without_state=given.without_state,
     )
 
 
@@ -145,4 +149,5 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
         "ready_within_seconds": given.ready_within_seconds,
         "deadline_minutes": given.deadline_minutes,
         "take_over": given.take_over,
+        "without_state": given.without_state,
     }

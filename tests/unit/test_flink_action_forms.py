@@ -112,6 +112,7 @@ def test_what_a_form_asks_for() -> None:
         "job_id": "",
         "drain": True,
         "take_over": False,
+        "without_state": False,
     }  # fmt: skip
     asked = asked_of(form)
     assert asked.drain

@@ -153,12 +153,15 @@ class ArmBackend:
             raise CannotList("ARM lists no storage: fill in the Flink REST URL in the block")
         return self._flink.stored_at(path)
 
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+    def stored_savepoints(
+        self, job_name: str, job_ids: frozenset[str], *, only_listed: bool = False
+    ) -> StoredSavepoints:
         """What lies in the directories; where one cannot be listed, what ARM tells as well."""
         stored = StoredSavepoints(not_listed=("the list is ARM's: no Flink REST URL is filled in",))
         if self._flink is not None:
             stored = self._flink.stored_savepoints(job_name, job_ids)
-        return self._with_arms_list(job_name, stored) if stored.not_listed else stored
+        asks = bool(stored.not_listed) and not only_listed
+        return self._with_arms_list(job_name, stored) if asks else stored
 
     def _newest_stored(self, job_id: str) -> str | None:
         if self._flink is None:

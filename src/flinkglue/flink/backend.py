@@ -147,7 +147,9 @@ class RestBackend:
         """When the savepoint or checkpoint at this address was completed; None: none is there."""
         return self._directories.stored_at(path)
 
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+    def stored_savepoints(
+        self, job_name: str, job_ids: frozenset[str], *, only_listed: bool = False
+    ) -> StoredSavepoints:
         """What lies in the cluster's savepoint directory, and in the one that was named here."""
         return self._directories.savepoints(job_name, job_ids)
 

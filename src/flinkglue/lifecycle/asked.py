@@ -31,6 +31,15 @@ SAVEPOINT_ALLOWED = (
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
 
 
+def check_without_state(action: Action, savepoint: str | None, *, without_state: bool) -> None:
+    """Refuse ``without_state`` where it has no meaning."""
+    if without_state and action is not Action.NEW:
+        allowed = f"nothing for {action}; it is for NEW, and STATELESS_UPDATE needs no such word"
+        raise InvalidInput("without_state", without_state, allowed)
+    if without_state and savepoint is not None:
+        raise InvalidInput("without_state", without_state, "only where no savepoint is named")
+
+
 def _without_credentials(address: str) -> str:
     plain = re.sub(r"[?#].*", "?…", address)
     return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1…@", plain)
@@ -95,6 +104,7 @@ class AskedAction:
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Let the sources of a stopped job end first.
         take_over: Give up an unfinished intent on this job, whose process is known to be dead.
+        without_state: Only for NEW: start without state although the job has some.
     """
 
     action: Action
@@ -104,6 +114,7 @@ class AskedAction:
     job_id: str = ""
     drain: bool = False
     take_over: bool = False
+    without_state: bool = False
 
     def __post_init__(self) -> None:
         if not self.job_name.strip():
@@ -118,6 +129,7 @@ class AskedAction:
             raise InvalidInput("job_id", self.job_id, "32 lower-case hexadecimal digits")
         if self.drain and self.action is not Action.STOP:
             raise InvalidInput("drain", self.drain, self._only_for((Action.STOP,)))
+        check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
 
     def _check_savepoint(self) -> None:
         path = self.savepoint_path

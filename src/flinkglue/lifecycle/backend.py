@@ -232,8 +232,16 @@ class FlinkBackend(Protocol):
             CannotList: It cannot be looked at from here.
         """
 
-    def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
-        """What lies in the savepoint directories of these Flink jobs."""
+    def stored_savepoints(
+        self, job_name: str, job_ids: frozenset[str], *, only_listed: bool = False
+    ) -> StoredSavepoints:
+        """What lies in the savepoint directories of these Flink jobs.
+
+        Args:
+            job_name: The job's name.
+            job_ids: Its Flink jobs.
+            only_listed: Ask nobody for an action on the job where a directory cannot be listed.
+        """
 
     def dispose_savepoint(self, path: str) -> None:
         """Delete a savepoint; one that is already gone is fine.

@@ -127,6 +127,7 @@ def _prepared(
         job_id=asked.job_id,
         drain=asked.drain,
         take_over=asked.take_over,
+        without_state=asked.without_state,
     )
     return request, tuple(Difference(**change) for change in known["changes"])
 

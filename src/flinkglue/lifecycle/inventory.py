@@ -145,7 +145,7 @@ def _by_the_storage(
     if retention.most_age_seconds is None or not ledger:
         return ledger, now()
     job_ids = frozenset(savepoint.job_id for savepoint in ledger) - {""}
-    stored = backend.stored_savepoints(job_name, job_ids).savepoints
+    stored = backend.stored_savepoints(job_name, job_ids, only_listed=True).savepoints
     taken_at = {plain(savepoint.path): savepoint.taken_at for savepoint in stored}
     told = [replace(one, taken_at=taken_at.get(plain(one.path), one.taken_at)) for one in ledger]
     return told, taken_at.get(plain(ledger[0].path)) or now()

@@ -259,7 +259,7 @@ class Savepoint:
         jar_sha256: The jar that ran.
         args: Its arguments.
         parallelism: Its parallelism.
-        origin: The action that took it, or ``directory`` when it was only found there.
+        origin: The action that took it, or ``directory`` when it was found and not taken here.
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
         claimed: Whether a launch gave it to Flink, which deletes it.
         disposal_began: Whether it is being deleted here; it may be there in part.

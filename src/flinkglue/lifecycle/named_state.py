@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import CannotList
+from flinkglue.lifecycle.known_state import newest_known
+from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.transaction import Transaction
 
 _ALLOWED = "a complete savepoint or retained checkpoint, by its whole address"
@@ -31,13 +33,18 @@ def check_named(tx: Transaction) -> bool:
     raise InvalidInput("savepoint", path, f"{_ALLOWED}: there is no _metadata in this one")
 
 
-def newest_savepoint(tx: Transaction) -> str | None:
-    """The newest savepoint of the ledger; None when it has none.
+def newest_savepoint(tx: Transaction, view: JobView | None) -> str | None:
+    """The newest savepoint of the job, by all that tells of it; None when there is none.
+
+    Args:
+        tx: The action.
+        view: The job as its service shows it, ended; None: the service does not know it.
 
     Raises:
-        Refused: The newest one is gone, as far as is known. An older one is for a person to name.
+        Refused: The newest one is gone, as far as is known, or which is the newest cannot be
+            decided. Another one is for a person to name.
     """
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    newest = newest_known(tx, view)
     if newest is None:
         return None
     why = "" if newest.is_whole else "was given to Flink with CLAIM, which deletes it"

@@ -6,6 +6,7 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.journal import spec_document, spec_of
+from flinkglue.lifecycle.known_state import known_state
 from flinkglue.lifecycle.launching import launch, state_now
 from flinkglue.lifecycle.models import JobSpec, JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named, newest_savepoint
@@ -39,27 +40,30 @@ def _plan_new(tx: Transaction) -> dict[str, Any]:
     ended = _ended_job(tx)
     spec, path = _asked_spec(tx), tx.request.savepoint_path
     check_named(tx)
-    record = tx.record()
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
-    if record.spec is not None and newest is not None and path is None:
-        raise tx.refuse(
-            f"NEW starts without state, and there is the savepoint {newest.path}",
-            "START goes on from it. DELETE forgets the job, so that NEW may start it clean.",
-        )
+    if path is None and not tx.request.without_state:
+        _refuse_to_drop_state(tx, ended)
     tx.backend.check_jar(spec)
     return _plan(tx, spec, path, ended)
+
+
+def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
+    if known := known_state(tx, ended):
+        raise tx.refuse(
+            f"NEW starts without state, and the job has some: {known}",
+            "START goes on from the newest savepoint, RE_LAUNCH from the newest retained state. "
+            "With without_state, NEW starts it clean.",
+        )
 
 
 def _plan_start(tx: Transaction) -> dict[str, Any]:
     ended = _ended_job(tx)
     spec = _asked_spec(tx)
     check_named(tx)
-    path = tx.request.savepoint_path or newest_savepoint(tx)
+    path = tx.request.savepoint_path or newest_savepoint(tx, ended)
     if path is None:
         raise tx.refuse(
             "no savepoint of this job is known",
-            "Name one in savepoint. NEW starts without state, RE_LAUNCH from the newest "
-            "retained checkpoint.",
+            "Name one in savepoint. RE_LAUNCH goes on from the newest retained checkpoint.",
         )
     tx.backend.check_jar(spec)
     return _plan(tx, spec, path, ended)

@@ -136,9 +136,10 @@ def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcom
     """The job goes on, or has ended all the same; either way, with what is true now."""
     view = tx.backend.view(job_id)
     if view is not None and not view.is_terminal:
-        told = f"The job goes on: {view.in_words()}"
+        failure = f"{error}. The job goes on: {view.in_words()}"
+        tx.say(failure)
         return tx.outcome(
-            job_id=job_id, state=view.state, savepoint_path=error.path, failure=f"{error}. {told}"
+            job_id=job_id, state=view.state, savepoint_path=error.path, failure=failure
         )
     state = view.state if view else ""
     how = f"The job has ended as {view.in_words()}" if view else "The job is gone"
@@ -147,6 +148,7 @@ def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcom
         if error.path
         else "RE_LAUNCH brings it back from its newest retained state"
     )
+    tx.say(f"{error}. {how}; no job runs now")
     return tx.outcome(
         previous_job_id=job_id,
         state=state,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.asked import check_without_state
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal import Journal
@@ -41,6 +42,7 @@ class ActionRequest:
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Let the sources of a stopped job end first; only for a stop for good.
         take_over: Give up an unfinished intent on this job, whose process is known to be dead.
+        without_state: Only for NEW: start without state although the job has some.
     """
 
     intent: str
@@ -51,6 +53,7 @@ class ActionRequest:
     job_id: str = ""
     drain: bool = False
     take_over: bool = False
+    without_state: bool = False
 
     def __post_init__(self) -> None:
         if not self.intent.strip():
@@ -66,6 +69,7 @@ class ActionRequest:
             raise InvalidInput("savepoint_path", self.savepoint_path, allowed)
         if self.drain and self.action is not Action.STOP:
             raise InvalidInput("drain", self.drain, "only for STOP")
+        check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
 
 
 @dataclass(frozen=True)
@@ -219,10 +223,19 @@ class Transaction:
         view = self.current_job()
         if view is None or view.is_terminal:
             state = f"its last state is {view.in_words()}" if view else "none is known"
-            newest = next(iter(self.journal.savepoints(self.job_name)), None)
-            start = f"START it from {newest.path}" if newest else "start it with NEW"
-            raise self.refuse(f"no such job runs; {state}", f"To have it running, {start}.")
+            raise self.refuse(f"no such job runs; {state}", self._how_to_run(view))
         return view
+
+    def _how_to_run(self, view: JobView | None) -> str:
+        """Never by an action that drops state, as far as the job may have any."""
+        record = self.journal.job_record_as_seen(self.job_name)
+        newest = next(iter(self.journal.savepoints(self.job_name)), None)
+        ended_as = view.state if view else record.ended_as
+        start = f"START it from {newest.path}" if newest else ""
+        if (view is None and record.spec is None) or ended_as == "FINISHED":
+            return f"To have it running, {start or 'start it with NEW'}."
+        told = "RE_LAUNCH brings it back from its newest retained state"
+        return f"{told}; or {start}." if start else f"{told}."
 
     def note_end(self, job_id: str, view: JobView | None) -> None:
         """Remember how the newest launch ended, if it has: its service forgets it."""
@@ -263,6 +276,10 @@ class Transaction:
         """Write a savepoint into the ledger with what is known of its job."""
         self._enter(job_id, path, self.backend.view(job_id))
 
+    def enter_found(self, savepoint: Savepoint) -> None:
+        """Write a savepoint that was not taken here into the ledger, as the newest of the job."""
+        self._add(savepoint)
+
     def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
         told = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
@@ -284,7 +301,10 @@ class Transaction:
                 args=spec.args,
                 parallelism=spec.parallelism,
             )
-        ledger = self.journal.savepoints(self.job_name)
+        self._add(savepoint)
+
+    def _add(self, savepoint: Savepoint) -> None:
+        record, ledger = self.record(), self.journal.savepoints(self.job_name)
         sequence = 1 + max([record.savepoints_counted, *(one.sequence for one in ledger)])
         entry = added(ledger, savepoint, sequence)
         if entry.sequence > record.savepoints_counted:
