@@ -10,7 +10,7 @@ from pydantic import Field
 from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.flink.inputs import JobName, Positive
-from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.asked import AskedAction, check_address
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
 from tasks.flink_actions import (
@@ -46,6 +46,8 @@ def flink_savepoints(
         keep: How many of the newest stay. None: any number.
         most_age_days: How old a savepoint may become. None: at any age it stays.
         kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
+            One that is not known, to the ledger or in storage, fails the run, and nothing is
+            disposed of.
         deadline_minutes: The longest time for one savepoint.
 
     Returns:
@@ -56,6 +58,8 @@ def flink_savepoints(
         JobFailed: At least one job could not be done, or none of its old savepoints could be
             disposed of; tells each.
     """
+    for path in kept_paths:
+        check_address("kept_paths", path)
     most_age_seconds = most_age_days * 86400 if most_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)
@@ -82,7 +86,11 @@ def _one_job(
         # One that died in this very action would hold the job for ever.
         by = left_behind(cluster, job_name, asked.action) or by
         outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
-        disposals = retention and dispose_of_savepoints(cluster, job_name, retention)
     except FlinkGlueError as error:
         return JobReport(job_name, failure=str(error))
-    return JobReport(job_name, outcome.savepoint_path or "", disposals)
+    path = outcome.savepoint_path or ""
+    try:
+        disposals = retention and dispose_of_savepoints(cluster, job_name, retention)
+    except FlinkGlueError as error:
+        return JobReport(job_name, path, failure=str(error))
+    return JobReport(job_name, path, disposals)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.inventory import Disposals, apply_retention
-from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.models import Action, Savepoint
 from flinkglue.lifecycle.records import JobRecord
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
@@ -74,6 +75,44 @@ def test_what_a_run_chose_meanwhile_stays(world: World, job_name: str) -> None:
     assert all(savepoint.is_whole for savepoint in world.journal.savepoints(JOB_NAME))
     if job_name != JOB_NAME:
         assert [gone.path for gone in done.disposed] == [middle]
+
+
+@pytest.mark.parametrize(
+    "meant",
+    [
+        "{name}",
+        "..",
+        "savepoints/{name}",
+        "file:/the state/savepoints/{name}x",
+        "file:/the state/savepoint/{name}",
+        "file:/the state/savepoints",
+        "s3://elsewhere/{name}",
+    ],
+)
+def test_what_is_to_stay_must_be_a_savepoint_that_is_known(world: World, meant: str) -> None:
+    """A mistake in it would give up the one that was meant."""
+    oldest, *_ = savepoints(world)
+    path = meant.format(name=oldest.rpartition("/")[2])
+    before = dict(world.jobmanager.stored)
+    with pytest.raises(InvalidInput, match="kept_paths"):
+        dispose_keeping(world, path)
+    assert world.jobmanager.stored == before
+
+
+def test_it_may_be_one_of_another_job_or_one_that_only_the_storage_has(world: World) -> None:
+    oldest, middle, newest = savepoints(world)
+    foreign = "file:/the state/savepoints/savepoint-ffffff-1"
+    world.jobmanager.stored[foreign] = (1, 1.0)
+    world.journal.record_savepoint(Savepoint("a copy", "c" * 32, "s3://b/sp", 1, origin="STOP"))
+    spelled = oldest.replace("file:/", "file:///") + "/_metadata"
+    done = dispose_keeping(world, foreign, "s3a://b/sp/", spelled)
+    assert [gone.path for gone in done.disposed] == [middle]
+    assert {oldest, newest, foreign} <= world.jobmanager.stored.keys()
+
+
+def dispose_keeping(world: World, *paths: str) -> Disposals:
+    limits = Retention(1, kept_paths=frozenset(paths))
+    return apply_retention(JOB_NAME, limits, world.backend(), world.journal, world.now)
 
 
 ACTS_ON_WHAT_RUNS = (Action.SAVEPOINT, Action.STOP, Action.CANCEL, Action.DELETE)

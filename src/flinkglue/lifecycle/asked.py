@@ -31,6 +31,16 @@ SAVEPOINT_ALLOWED = (
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
 
 
+def check_address(field: str, path: str) -> None:
+    """Refuse what is no whole address of a savepoint or checkpoint.
+
+    Raises:
+        InvalidInput: Names the field; credentials in the address are not told.
+    """
+    if not re.fullmatch(SAVEPOINT_PATTERN, path):
+        raise InvalidInput(field, _without_credentials(path), SAVEPOINT_ALLOWED)
+
+
 def check_without_state(action: Action, savepoint: str | None, *, without_state: bool) -> None:
     """Refuse ``without_state`` where it has no meaning."""
     if without_state and action is not Action.NEW:
@@ -132,9 +142,8 @@ class AskedAction:
         check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
 
     def _check_savepoint(self) -> None:
-        path = self.savepoint_path
-        if path is not None and not re.fullmatch(SAVEPOINT_PATTERN, path):
-            raise InvalidInput("savepoint", _without_credentials(path), SAVEPOINT_ALLOWED)
+        if self.savepoint_path is not None:
+            check_address("savepoint", self.savepoint_path)
 
     def _only_for(self, actions: tuple[Action, ...]) -> str:
         return f"nothing for {self.action}; it is for {', '.join(actions)}"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, StoredSavepoints
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.asked import check_address
+from flinkglue.lifecycle.backend import (
+    CannotList,
+    FlinkBackend,
+    SavepointFailed,
+    StoredSavepoints,
+)
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.ledger import with_found
 from flinkglue.lifecycle.models import LAUNCHING, Action, Outcome, Savepoint
@@ -108,7 +115,11 @@ def apply_retention(
     Does nothing while an action on the job is under way: it may be about to use one. An action that
     begins meanwhile does not take a savepoint whose disposal the ledger tells of; so it is written
     there first, and only then is looked whether an action has begun.
+
+    Raises:
+        InvalidInput: A path that is to be kept is no known savepoint; nothing was disposed of.
     """
+    _check_kept(retention, backend, journal)
     if owner := journal.owner(job_name):
         return Disposals(skipped=f"the intent {owner} is acting on the job")
     in_use = {record.restored_from for record in journal.job_records() if record.restored_from}
@@ -128,6 +139,22 @@ def apply_retention(
         journal.forget_savepoint(job_name, savepoint.path)
         disposed.append(savepoint)
     return Disposals(tuple(disposed), tuple(failed))
+
+
+def _check_kept(retention: Retention, backend: FlinkBackend, journal: Journal) -> None:
+    """A name, or an address with a mistake in it, would keep nothing."""
+    for path in sorted(retention.kept_paths):
+        check_address("kept_paths", path)
+        if journal.savepoints_at(path):
+            continue
+        try:
+            is_there = backend.stored_at(path) is not None
+            why = "" if is_there else "there is no _metadata in this one"
+        except CannotList as error:
+            why = f"the ledger has none there, and {error}"
+        if why:
+            allowed = f"addresses of savepoints as LIST_SAVEPOINT shows them; {why}"
+            raise InvalidInput("kept_paths", path, allowed)
 
 
 def _by_the_storage(
