@@ -21,7 +21,7 @@ from blocks.aws import AwsCredentialsChoice
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
-from flinkglue.errors import JobFailed
+from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
     RetryPolicy,
@@ -30,8 +30,10 @@ from flinkglue.glue.attempts import (
     with_attempt,
 )
 from flinkglue.glue.cost import cost_of
+from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.inputs import (
     JobName,
+    argument_values,
     check_arguments,
     check_secret_arguments,
     parse_connection_names,
@@ -39,7 +41,7 @@ from flinkglue.glue.inputs import (
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_options import RunOptions
-from flinkglue.glue.run_request import RunRequest
+from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.slots import NotStarted
@@ -60,6 +62,7 @@ from tasks.glue_coordination import coordination_on_server
 from tasks.glue_definition import definition_of, deploy_glue_job
 from tasks.glue_events import tell_exhausted
 from tasks.glue_page import show_job_run
+from tasks.glue_wait import reset_job_bookmark
 from tasks.policy import failed_at, is_another_attempt
 from tasks.server_records import server_records
 
@@ -82,7 +85,11 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         restore_order=given.get("restore_order", False),
         allow_lost_settings=given.get("allow_lost_settings", False),
     )
-    credentials = load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS))
+    _stop_runs(load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS)), request, log)
+
+
+def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> None:
+    """Stop the flow run's live Glue runs, wait until they have ended, put the order back."""
     client = masking(connect(credentials), request)
     with server_records() as records:
         stop_runs(
@@ -117,7 +124,7 @@ def glue_vpc_failover(
     connection_names: list[str] | str,
     strategy: Annotated[str, Field(min_length=1)] = "random",
     seed: int | None = None,
-    arguments: dict[str, str] | None = None,
+    arguments: dict[str, Any] | None = None,
     secret_arguments: dict[str, str] | None = None,
     run_options: RunOptions = RunOptions(),  # noqa: B008 - frozen, and the form shows its fields
     when_nothing_fits: WhenNothingFits | None = None,
@@ -132,8 +139,11 @@ def glue_vpc_failover(
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
     retry_every_failure: bool = False,
+    failure_rules: list[FailureRule] | None = None,
     deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
+    when_deadline_passes: Literal["leave", "stop"] = "leave",
     when_crashed: Literal["leave", "stop"] = "leave",
+    reset_bookmark: bool = False,
     follow_logs: bool = True,
     price_per_dpu_hour: Annotated[float, Field(ge=0)] | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
@@ -156,8 +166,9 @@ def glue_vpc_failover(
             (the smallest subnet that holds the whole run), preferred (in the order given here),
             spread (the zone with the fewest live runs), or your own module:function.
         seed: Repeats a random order. Leave empty for a new one each time.
-        arguments: Job arguments by name, for example --date. Do not put secrets here. The script
-            gets --flinkglue-run-key and --flinkglue-connection beside them.
+        arguments: Job arguments by name, for example --date. Values that are no texts reach the
+            script as JSON; null leaves an argument out. Do not put secrets here. The script gets
+            --flinkglue-run-key and --flinkglue-connection as well.
         secret_arguments: Job arguments that Prefect must not show: by argument name, for example
             --api-key, the name of a Secret block that holds the value. It is read when a run
             starts, and shown as *** in logs. Glue itself shows it to everybody who may read the
@@ -193,11 +204,17 @@ def glue_vpc_failover(
             without a pause.
         retry_every_failure: Repeat also what another run would not help, such as a broken script,
             and always pause before it, as published.
+        failure_rules: Your own rules by the run's error message: try another connection, wait, or
+            stop. The first that matches counts; where none does, the built-in table decides.
         deadline_minutes: The longest to wait for one run: for addresses, for the job to have a slot
             for it, and for its end. A run that was started is left alone then, and one that was
             not is not started any more. It counts anew for each attempt, and after Retry.
+        when_deadline_passes: What happens to a live run then. leave: it goes on. stop: it is
+            stopped, and the flow run ends when it has ended.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
+        reset_bookmark: Reset the job's bookmark before the first run, so that it reads everything
+            again. Takes the permission glue:ResetJobBookmark.
         price_per_dpu_hour: What a DPU-hour costs for this job, in your currency, to show an
             estimate of what all runs cost. Empty: only the capacity is shown.
         follow_logs: Show in this flow run's log what the script writes, while it runs.
@@ -213,13 +230,14 @@ def glue_vpc_failover(
         CallFailed: A service refused a call, or did not answer after several.
         JobFailed: The last run failed.
     """
+    values = argument_values(arguments or {})
     wanted = Wanted(
         job_name=job_name,
         connection_names=parse_connection_names(connection_names),
         strategy_name=strategy,
         strategy=load_strategy(strategy),
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
-        arguments=arguments or {},
+        arguments=values,
         extra_nodes=extra_nodes,
         needed_addresses=needed_addresses,
         allow_several_vpcs=allow_several_vpcs,
@@ -230,8 +248,8 @@ def glue_vpc_failover(
             when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
         ),
     )
-    check_arguments(arguments or {})
-    check_secret_arguments(secret_arguments or {}, arguments or {})
+    check_arguments(values)
+    check_secret_arguments(secret_arguments or {}, values)
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
     credentials = load_credentials(aws_credentials)
@@ -243,23 +261,31 @@ def glue_vpc_failover(
         job_name=job_name,
         flow_run_id=str(flow_run.id),
         since=_created(flow_run),
-        arguments=arguments or {},
+        arguments=values,
         deadline_seconds=deadline_minutes * 60,
         options=run_options,
         secret_arguments=secret_arguments or {},
         restore_order=restore_order,
         allow_lost_settings=allow_lost_settings,
+        failure_rules=tuple(failure_rules or ()),
     )
     attempts = find_recorded_attempts(credentials, first)
+    if reset_bookmark and not attempts:
+        reset_job_bookmark(credentials, job_name)
     ended_before = failed_at(flow_run) if attempts else None
     settled, asked_anew = settled_number(attempts, ended_before), ended_before is not None
     for number in count(policy.first_number(attempts, settled)):
         now = datetime.now(UTC)
         request = replace(first, number=number, asked_at=now, asked_anew=asked_anew)
-        if is_recorded(attempts, number):
-            attempt = run_glue_job(credentials, request, None, follow_logs)
-        else:
-            attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
+        try:
+            if is_recorded(attempts, number):
+                attempt = run_glue_job(credentials, request, None, follow_logs)
+            else:
+                attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
+        except DeadlineExceeded:
+            if when_deadline_passes == "stop":
+                _stop_runs(credentials, request, get_run_logger())
+            raise
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break

@@ -38,6 +38,7 @@ def caller_policy(
     deploy_job: bool = False,
     script_prefix: str | None = None,
     check_security_groups: bool = False,
+    reset_bookmark: bool = False,
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
@@ -51,7 +52,7 @@ def caller_policy(
     `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
     CreateJob, for glue-job-deploy, and with `script_prefix`, an address like s3://bucket/folder,
     what it takes to keep scripts there. With `check_security_groups` also DescribeSecurityGroups,
-    for the parameter of that name.
+    for the parameter of that name, and with `reset_bookmark` ResetJobBookmark.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
@@ -76,6 +77,7 @@ def caller_policy(
             [job],
         ),
         *(creates if deploy_job else []),
+        *([_allow("ResetBookmark", ["glue:ResetJobBookmark"], [job])] if reset_bookmark else []),
         *(keeps if script_prefix else []),
         _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn], {"iam:PassedToService": GLUE}),
         _allow(

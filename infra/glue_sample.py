@@ -122,6 +122,7 @@ def _print_policy(arguments: argparse.Namespace) -> int:
         deploy_job=arguments.deploy_job,
         script_prefix=arguments.script_prefix,
         check_security_groups=arguments.check_security_groups,
+        reset_bookmark=arguments.reset_bookmark,
     )
     print(json.dumps(policy, indent=2))
     return 0
@@ -175,6 +176,9 @@ def _parser() -> argparse.ArgumentParser:
         "--check-security-groups",
         action="store_true",
         help="for policy: what the parameter check_security_groups needs, too",
+    )
+    parser.add_argument(
+        "--reset-bookmark", action="store_true", help="for policy: what reset_bookmark needs, too"
     )
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser

@@ -46,6 +46,7 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
     options = {
         "read_all_connections": "glue:GetConnections" in actions(calls),
         "connection_health": "ec2:DescribeAvailabilityZones" in actions(calls),
+        "reset_bookmark": "glue:ResetJobBookmark" in actions(calls),
         "deploy_job": "glue:CreateJob" in actions(calls),
         "script_prefix": next(
             (

@@ -11,6 +11,7 @@ from typing import Any
 from moto.glue.models import GlueBackend
 from werkzeug.wrappers import Request, Response
 
+from localcloud.aws.glue.bookmarks import Bookmarks
 from localcloud.aws.glue.connections import Connections
 from localcloud.aws.glue.errors import GlueError
 from localcloud.aws.glue.jobs import Jobs
@@ -32,6 +33,8 @@ DESCRIPTIONS = {
     "StartJobRun": "takes the first connection in list order that has a free address",
     "GetJobRun": "state, times, error text as the run engine left them",
     "GetJobRuns": "newest first, each list_lag_seconds late; pages stay right while runs are added",
+    "GetJobBookmark": "after a run with bookmarks enabled has succeeded; without its state",
+    "ResetJobBookmark": "the next run counts from nothing",
     "BatchStopJobRun": "asynchronous: STOPPING, then STOPPED; the script is ended",
     "CreateConnection": "READY at once",
     "GetConnection": "HidePassword leaves the password out",
@@ -70,6 +73,7 @@ class GlueApi:
         self._jobs = jobs
         self._connections = connections
         self._runs = runs
+        bookmarks = Bookmarks(jobs, runs)
         self._timeline = timeline
         self._tags = tags
         self._resource_prefix = f"arn:aws:glue:{region}:{account_id}"
@@ -84,6 +88,8 @@ class GlueApi:
             "StartJobRun": runs.start,
             "GetJobRun": runs.get,
             "GetJobRuns": runs.get_all,
+            "GetJobBookmark": bookmarks.get,
+            "ResetJobBookmark": bookmarks.reset,
             "BatchStopJobRun": runs.batch_stop,
             "CreateConnection": self._create_connection,
             "GetConnection": connections.get,

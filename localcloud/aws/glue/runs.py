@@ -110,6 +110,10 @@ class Runs:
                 if run.is_live:
                     self.engine.stop(run)
 
+    def succeeded(self, job_name: str) -> list[JobRun]:
+        """The runs of a job that succeeded, oldest first."""
+        return [run for run in self._runs.get(job_name, []) if run.state == "SUCCEEDED"]
+
     def placements(self, job_name: str | None = None) -> list[dict[str, Any]]:
         """Where runs went, newest first: what the service itself shows nowhere."""
         with self._timeline.lock:

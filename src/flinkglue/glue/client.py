@@ -213,6 +213,18 @@ class GlueClient:
         with translated("AWS Glue", "CreateJob", f"job {job_name}", submits=True):
             self._glue_without_retries.create_job(Name=job_name, **cast(Any, body))
 
+    def reset_job_bookmark(self, job_name: str) -> bool:
+        """Have the job's next run read everything again; False when it has no bookmark.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_ResetJobBookmark.html
+        """
+        try:
+            with translated("AWS Glue", "ResetJobBookmark", f"job {job_name}"):
+                self._glue.reset_job_bookmark(JobName=job_name)
+        except NotFound:
+            return False
+        return True
+
     def start_job_run(
         self, job_name: str, arguments: Mapping[str, str], options: Mapping[str, Any] | None = None
     ) -> str:

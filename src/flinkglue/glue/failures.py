@@ -6,9 +6,11 @@ What no row matches is STOP: paying again for an unknown failure needs a person.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable, Throttled
+from flinkglue.glue.failure_rules import FailureRule, first_match
 from flinkglue.glue.failure_table import RULES, Blame, FailureClass
 from flinkglue.glue.models import JobRunState
 
@@ -41,25 +43,38 @@ STATES: dict[str, str] = {
 """Ends that are judged by the state alone: all are STOP."""
 
 
-def classify(state: str, message: str | None, *, in_vpc: bool = True) -> Failure:
+def classify(
+    state: str, message: str | None, *, in_vpc: bool = True, own_rules: Sequence[FailureRule] = ()
+) -> Failure:
     """Judge a run that ended without success.
 
     Args:
         state: Glue's state of the run.
         message: The run's ErrorMessage, if it has one.
         in_vpc: Whether the job had a connection with a subnet: another one may help then.
+        own_rules: The person's, which go first, unless somebody stopped the run.
     """
     evidence = message or f"the run ended {state} and Glue gave no message"
+    own = None if state == JobRunState.STOPPED else first_match(own_rules, evidence)
+    if own is not None:
+        return _by_own_rule(own, evidence)
     if state in STATES:
         return Failure(FailureClass.STOP, evidence, STATES[state])
     return _by_text(evidence, in_vpc)
 
 
-def classify_call(error: CallFailed) -> Failure:
+def _by_own_rule(rule: FailureRule, evidence: str) -> Failure:
+    advice = rule.advice or f"the rule {rule.pattern!r} of this flow run says {rule.action}"
+    return Failure(rule.failure_class, evidence, advice)
+
+
+def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> Failure:
     """Judge a call that failed before there was a run."""
     if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
         advice = error.advice or "it is tried again later"
         return Failure(FailureClass.WAIT, str(error), advice)
+    if own := first_match(own_rules, error.reason):
+        return _by_own_rule(own, str(error))
     judged = _by_text(error.reason, in_vpc=True)
     return replace(judged, evidence=str(error), advice=error.advice or judged.advice)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
@@ -86,6 +87,31 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
             raise InvalidInput(field, name, f"any name but those that Glue sets itself: {glues}")
         if not name.startswith("--") or len(name) < 3 or name != name.strip():
             raise InvalidInput(field, name, "names that start with --, for example --date")
+
+
+def argument_values(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Job arguments as Glue takes them, which is as texts.
+
+    A text stays as it is, true and false are written so, numbers as JSON writes them, lists and
+    objects as JSON. One that is null is left out: a job's own value for it counts then.
+
+    Args:
+        arguments: JSON values by name.
+
+    Raises:
+        InvalidInput: A number is infinite or not a number.
+    """
+    return {name: _text(name, value) for name, value in arguments.items() if value is not None}
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        allowed = "a text, true or false, a finite number, or a list or object of these"
+        raise InvalidInput(f"arguments[{name}]", type(value).__name__, allowed) from error
 
 
 def check_secret_arguments(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from flinkglue.clock import Pace, SystemClock, WakeableClock
@@ -20,6 +20,7 @@ from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.blame import also_blamed, blamed_connections, carried_by
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import Failure, classify, classify_call
 from flinkglue.glue.glues_own_runs import last_of_glues_own
@@ -139,7 +140,9 @@ def run_job(
         log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
         if ranking is None and not ended.succeeded:
             ranking = _in_hindsight(client, request, log)
-        attempt = attempt_of(ended, request.number, ranking, adopted=started.adopted)
+        attempt = attempt_of(
+            ended, request.number, ranking, adopted=started.adopted, own_rules=request.failure_rules
+        )
     promise.end()
     _cool_down(attempt, ranking, coordination, log)
     order.end(_restoring_seconds(attempt.failure))
@@ -157,16 +160,28 @@ def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
         number = attempt_number(run.key or "", request.flow_run_id)
         if number is not None:
             # Newest first: what Glue repeated by itself carries the same key.
-            found.setdefault(number, attempt_of(run, number, None, adopted=True))
+            attempt = attempt_of(run, number, None, adopted=True, own_rules=request.failure_rules)
+            found.setdefault(number, attempt)
     return [found[number] for number in sorted(found)]
 
 
-def attempt_of(run: JobRun, number: int, ranking: Ranking | None, *, adopted: bool) -> Attempt:
+def attempt_of(
+    run: JobRun,
+    number: int,
+    ranking: Ranking | None,
+    *,
+    adopted: bool,
+    own_rules: Sequence[FailureRule] = (),
+) -> Attempt:
     """A run as an attempt, judged when it has ended without success."""
     failed = run.ended and not run.succeeded
     expected_name = run.arguments.get(CONNECTION_ARGUMENT)
     in_vpc = ranking.in_vpc if ranking else expected_name is not None
-    failure = classify(run.state, run.error_message, in_vpc=in_vpc) if failed else None
+    failure = (
+        classify(run.state, run.error_message, in_vpc=in_vpc, own_rules=own_rules)
+        if failed
+        else None
+    )
     connection_name = carried_by(ranking, failure, expected_name)
     return Attempt(
         number=number,
@@ -244,7 +259,7 @@ def _cool_down(
 
 def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:
     """A start that Glue refused because of the subnet, as a value; anything else is raised."""
-    failure = classify_call(error)
+    failure = classify_call(error, request.failure_rules)
     is_start = error.operation == "StartJobRun"
     moves_on = is_start and failure.failure_class is FailureClass.FAIL_OVER
     if not moves_on or ranking is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flinkglue.glue.attempts import run_key
+from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.run_options import RunOptions
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -32,6 +33,7 @@ class RunRequest:
     is adopted, however often the wait is taken up again; without either, from the call. When a
     person `asked_anew`, after the flow run had ended, the start of the run does not count.
     `secret_arguments` says by argument name where the value is found; the values are nowhere here.
+    `failure_rules` are the person's own, which go before the table.
     `restore_order` has the job's connections put back once no run needs their order any more.
     `allow_lost_settings` lets the order be written although the job loses something by it that
     cannot be read or is not known here.
@@ -49,6 +51,7 @@ class RunRequest:
     secret_arguments: Mapping[str, str] = field(default_factory=dict)
     restore_order: bool = False
     allow_lost_settings: bool = False
+    failure_rules: tuple[FailureRule, ...] = ()
 
     @property
     def key(self) -> str:

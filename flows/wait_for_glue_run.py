@@ -1,0 +1,56 @@
+"""Deployment glue-run-wait: waits for a Glue run that somebody else started."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from blocks.aws import AwsCredentialsChoice
+from flinkglue.errors import JobFailed
+from flinkglue.glue.inputs import JobName
+from flinkglue.glue.run_request import RunRequest
+from tasks.glue import load_credentials, read_script_output
+from tasks.glue_page import show_job_run
+from tasks.glue_wait import wait_for_glue_run
+
+
+@flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")
+def wait_for_glue_run_flow(
+    job_name: JobName,
+    job_run_id: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S+$")],
+    deadline_minutes: Annotated[float, Field(gt=0, le=525_600)] = 2880,
+    follow_logs: bool = True,
+    aws_credentials: AwsCredentialsChoice = "aws",
+) -> dict[str, Any]:
+    """Wait until a Glue run has ended, whoever started it; fail when it failed.
+
+    The run is only read: cancelling this flow run leaves it alone.
+
+    Args:
+        job_name: The Glue job.
+        job_run_id: The run's id, for example jr_1f2e…
+        deadline_minutes: How long to wait. The run is left alone then.
+        follow_logs: Show in this flow run's log what the script writes.
+        aws_credentials: The AWS Credentials block with the account and region, or its name.
+
+    Returns:
+        How the run ended.
+
+    Raises:
+        NotFound: There is no such run.
+        DeadlineExceeded: It did not end in time.
+        JobFailed: It failed.
+    """
+    credentials = load_credentials(aws_credentials)
+    seconds = deadline_minutes * 60
+    attempt = wait_for_glue_run(credentials, job_name, job_run_id, seconds, follow_logs)
+    assert attempt.run is not None, "a run that was waited for is there"
+    request = RunRequest(job_name, "", since=datetime.now(UTC))  # there are no secrets to mask
+    output = read_script_output(credentials, request, attempt.run)
+    show_job_run(credentials, job_name, [attempt], output)
+    if attempt.failure:
+        raise JobFailed(f"Glue job {job_name}: {attempt.describe()}")
+    return {"job_name": job_name, **attempt.to_dict()}

@@ -1,0 +1,68 @@
+"""Waiting for a Glue run that another system started, and the job's bookmark."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_link_artifact
+from prefect_aws import AwsCredentials
+
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.job_run import attempt_of
+from flinkglue.glue.log_following import LogFollower
+from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_waiting import wait_for_run
+from tasks.best_effort import best_effort
+from tasks.glue import LOOK, RETRIED, connect
+
+
+@task(**RETRIED)
+def wait_for_glue_run(
+    aws_credentials: AwsCredentials,
+    job_name: str,
+    job_run_id: str,
+    deadline_seconds: float,
+    follow_logs: bool = True,
+) -> Attempt:
+    """Poll a run until it has ended. It is only read.
+
+    Args:
+        aws_credentials: The account and region.
+        job_name: The job.
+        job_run_id: The run.
+        deadline_seconds: How long to wait.
+        follow_logs: Whether to show what the script writes while it runs.
+    """
+    client, log = connect(aws_credentials), get_run_logger()
+    follower = LogFollower(client, log)
+
+    @best_effort("The link to the Glue run is not shown on the flow run's page")
+    def show_link(run: JobRun) -> None:
+        if url := client.console.job_run(run):
+            create_link_artifact(url, run.job_run_id, key="glue-console")
+
+    run = client.get_job_run(job_name, job_run_id)
+    log.info("Run %s of job %s is %s", run.job_run_id, job_name, run.describe())
+    show_link(run)
+    ended = wait_for_run(
+        client,
+        run,
+        deadline_seconds,
+        log=log,
+        on_look=follower.look if follow_logs else lambda run: None,
+        pace=LOOK,
+    )
+    return attempt_of(ended, 1, None, adopted=True)
+
+
+@task(**RETRIED)
+def reset_job_bookmark(aws_credentials: AwsCredentials, job_name: str) -> None:
+    """Have the job's next run read everything again. Safe to repeat before that run has started.
+
+    Args:
+        aws_credentials: The account and region.
+        job_name: The job.
+    """
+    if connect(aws_credentials).reset_job_bookmark(job_name):
+        get_run_logger().info("The bookmark of job %s was reset", job_name)
+    else:
+        get_run_logger().info("Job %s has no bookmark to reset", job_name)

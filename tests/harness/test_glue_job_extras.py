@@ -1,0 +1,98 @@
+"""What users of other operators expect of glue-job and glue-run-wait, in a Prefect server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import State
+from prefect_aws import AwsCredentials
+from prefect_aws.client_parameters import AwsClientParameters
+
+from flinkglue.errors import DeadlineExceeded, JobFailed, NotFound
+from flows.glue_vpc_failover import glue_vpc_failover
+from flows.wait_for_glue_run import wait_for_glue_run_flow
+from localcloud.aws.glue.settings import GlueSettings
+from tests.contract.aws_cloud import QUICK, AwsCloud
+
+pytestmark = pytest.mark.usefixtures("prefect_files")
+
+
+@pytest.fixture
+def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=1))
+    running.two_connections()
+    running.job()
+    AwsCredentials(
+        aws_access_key_id=running.account["access_key_id"],
+        aws_secret_access_key=running.account["secret_access_key"],
+        region_name=running.account["region"],
+        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
+    ).save("aws", overwrite=True)
+    yield running
+    running.close()
+
+
+def run(**parameters: Any) -> State[Any]:
+    defaults = {"job_name": "job", "connection_names": "a,b", "retry_delay_seconds": 0}
+    return glue_vpc_failover(**{**defaults, **parameters}, return_state=True)
+
+
+def test_an_own_rule_moves_a_run_to_another_connection(cloud: AwsCloud) -> None:
+    cloud.fault(
+        "fail-next-runs", job_name="job", times=1, error_message="Command failed: licence server"
+    )
+    rule = {"pattern": "licence server", "action": "fail_over"}
+    result = run(failure_rules=[rule], strategy="capacity").result()
+    assert [attempt["state"] for attempt in result["attempts"]] == ["FAILED", "SUCCEEDED"]
+    first, second = (attempt["connection_name"] for attempt in result["attempts"])
+    assert first != second
+
+
+def test_a_run_can_be_stopped_at_the_deadline(cloud: AwsCloud) -> None:
+    cloud.fault("glue-timing", run_seconds=3600)
+    state = run(deadline_minutes=0.05, when_deadline_passes="stop")
+    assert isinstance(state.result(raise_on_failure=False), DeadlineExceeded)
+    (live,) = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    assert live["JobRunState"] == "STOPPED"
+
+
+def test_arguments_of_any_type_reach_the_script(cloud: AwsCloud) -> None:
+    run(arguments={"--dates": ["2026-01-01"], "--full": True, "--n": 3, "--gone": None}).result()
+    (ended,) = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    own = {k: v for k, v in ended["Arguments"].items() if not k.startswith("--flinkglue")}
+    assert own == {"--dates": '["2026-01-01"]', "--full": "true", "--n": "3"}
+
+
+def test_the_bookmark_is_reset_once_before_the_first_run(cloud: AwsCloud) -> None:
+    keeps = {"--job-bookmark-option": "job-bookmark-enable"}
+    run(arguments=keeps, reset_bookmark=True).result()  # there is none yet
+    assert cloud.glue.get_job_bookmark(JobName="job")["JobBookmarkEntry"]["Run"] == 1
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Resource unavailable")
+    run(arguments=keeps, reset_bookmark=True).result()
+    entry = cloud.glue.get_job_bookmark(JobName="job")["JobBookmarkEntry"]
+    assert (entry["Version"], entry["Run"]) == (1, 1)
+
+
+def test_a_run_that_somebody_else_started_is_waited_for(cloud: AwsCloud) -> None:
+    job_run_id = cloud.start()
+    result = wait_for_glue_run_flow("job", job_run_id)
+    assert (result["job_run_id"], result["state"]) == (job_run_id, "SUCCEEDED")
+
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed")
+    failed = wait_for_glue_run_flow("job", cloud.start(), return_state=True)
+    with pytest.raises(JobFailed, match="Command failed"):
+        failed.result()
+
+    unknown = wait_for_glue_run_flow("job", "jr_0", return_state=True)
+    assert isinstance(unknown.result(raise_on_failure=False), NotFound)
+
+
+def test_waiting_for_a_run_leaves_it_alone_at_the_deadline(cloud: AwsCloud) -> None:
+    cloud.fault("glue-timing", run_seconds=3600)
+    job_run_id = cloud.start()
+    state = wait_for_glue_run_flow("job", job_run_id, deadline_minutes=0.02, return_state=True)
+    assert isinstance(state.result(raise_on_failure=False), DeadlineExceeded)
+    assert cloud.run(job_run_id)["JobRunState"] in ("STARTING", "RUNNING")
