@@ -18,6 +18,7 @@ from tasks.glue_definition import deploy_glue_job
 def deploy_glue_job_flow(
     definition: GlueJobDefinitionChoice,
     dry_run: bool = False,
+    allow_lost_settings: bool = False,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
     """Create a Glue job, or change what differs from its definition.
@@ -29,6 +30,8 @@ def deploy_glue_job_flow(
     Args:
         definition: A Glue Job Definition block, or its name.
         dry_run: Only show what would change.
+        allow_lost_settings: Write also when the job loses what cannot be read of it, such as the
+            token of a repository, or settings that the installed boto3 does not know.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
@@ -40,4 +43,4 @@ def deploy_glue_job_flow(
     """
     credentials = load_credentials(aws_credentials)
     block = block_of(GlueJobDefinition, "definition", definition)
-    return deployment_document(deploy_glue_job(credentials, block, dry_run))
+    return deployment_document(deploy_glue_job(credentials, block, dry_run, allow_lost_settings))

@@ -254,7 +254,8 @@ def glue_vpc_failover(
         read_secret_arguments(secret_arguments or {})
     credentials = load_credentials(aws_credentials)
     if job_definition is not None:
-        deploy_glue_job(credentials, definition_of(job_definition, job_name))
+        definition = definition_of(job_definition, job_name)
+        deploy_glue_job(credentials, definition, allow_lost_settings=allow_lost_settings)
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     flow_run = _this_flow_run()
     first = RunRequest(

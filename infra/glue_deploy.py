@@ -76,6 +76,7 @@ def _apply(arguments: argparse.Namespace) -> int:
             script=script,
             scripts=store,
             dry_run=arguments.dry_run,
+            allow_lost_settings=arguments.allow_lost_settings,
         )
     _warn(deployment)
     print(json.dumps(deployment_document(deployment), indent=2))
@@ -148,6 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("--script", help="the script to upload")
     apply.add_argument("--script-prefix", help="where scripts are kept: s3://bucket/folder")
     apply.add_argument("--dry-run", action="store_true", help="only show what would change")
+    apply.add_argument(
+        "--allow-lost-settings",
+        action="store_true",
+        help="write also when the job loses what cannot be read of it",
+    )
     apply.add_argument(
         "--without-prefect",
         action="store_true",

@@ -53,7 +53,10 @@ def script_of(block: GlueJobDefinition) -> Script | None:
 
 @task(**RETRIED)
 def deploy_glue_job(
-    aws_credentials: AwsCredentials, definition: GlueJobDefinition, dry_run: bool = False
+    aws_credentials: AwsCredentials,
+    definition: GlueJobDefinition,
+    dry_run: bool = False,
+    allow_lost_settings: bool = False,
 ) -> JobDeployment:
     """Create the job, or write what differs from its definition; safe to repeat.
 
@@ -61,6 +64,7 @@ def deploy_glue_job(
         aws_credentials: The account and region.
         definition: What the job should be.
         dry_run: Only show what would change.
+        allow_lost_settings: Write also when the job loses what cannot be read of it.
     """
     client, script = connect(aws_credentials), script_of(definition)
     document = JobDefinition.from_document(definition.definition, client.job_members)
@@ -75,6 +79,7 @@ def deploy_glue_job(
             script=script,
             scripts=ScriptStore(s3),
             dry_run=dry_run,
+            allow_lost_settings=allow_lost_settings,
         )
     show_deployment(client.console.job(document.job_name), deployment)
     return deployment

@@ -179,6 +179,21 @@ def test_a_dry_run_writes_nothing(account: Account, script: Path) -> None:
         assert account.calls(operation) == 0
 
 
+def test_a_token_that_cannot_be_read_is_not_overwritten(account: Account, script: Path) -> None:
+    """A job whose repository shows how one signs in and not the token: UpdateJob writes it all."""
+    source = {"Provider": "GITHUB", "AuthStrategy": "PERSONAL_ACCESS_TOKEN"}
+    account.deploy({**ORDERS, "SourceControlDetails": source}, script)
+    repository = {"SourceControlDetails": {**source, "AuthToken": "canary-token"}}
+    changed = {"Name": "orders", "Timeout": 9}
+    with pytest.raises(InvalidInput) as refused:
+        account.deploy(changed)
+    assert refused.value.field == "allow_lost_settings"
+    assert "SourceControlDetails.AuthToken" in str(refused.value)
+    again = account.deploy({**changed, **repository})
+    assert account.client.get_job("orders")["Timeout"] == 9
+    assert "canary-token" not in repr(again.changes)
+
+
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "error"])
 def test_a_creation_whose_answer_is_lost_is_looked_up(
     account: Account, script: Path, fault: Any

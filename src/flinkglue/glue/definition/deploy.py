@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.errors import Conflict, InDoubt, NotFound, ServiceUnavailable
+from flinkglue.errors import Conflict, InDoubt, InvalidInput, NotFound, ServiceUnavailable
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
 from flinkglue.glue.definition.document import JobDefinition
@@ -42,6 +42,7 @@ class JobDeployment:
         script_location: Where the job's script lies.
         previous: What UpdateJob would take to undo it; None when the job did not exist.
         not_taken: What Glue shows differently after it was written.
+        lost: What the job has that cannot be read, and would not have any more.
     """
 
     job_name: str
@@ -50,6 +51,7 @@ class JobDeployment:
     script_location: str
     previous: Mapping[str, Any] | None = None
     not_taken: tuple[Difference, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def deploy_job(
@@ -61,6 +63,7 @@ def deploy_job(
     script: Script | None = None,
     scripts: ScriptStore | None = None,
     dry_run: bool = False,
+    allow_lost_settings: bool = False,
 ) -> JobDeployment:
     """Create the job, or write what differs.
 
@@ -72,6 +75,7 @@ def deploy_job(
         script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
         scripts: Where it is kept; needed with ``script``.
         dry_run: Only find out what would change.
+        allow_lost_settings: Write also when the job loses what cannot be read of it.
 
     Raises:
         InvalidInput: The definition cannot be used; nothing was written.
@@ -85,6 +89,8 @@ def deploy_job(
         log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
     if dry_run or deployment.deployed is Deployed.UNCHANGED:
         return deployment
+    if not allow_lost_settings:
+        _check_nothing_is_lost(deployment)
     if script is not None and scripts is not None and scripts.put(script):
         log.info("Uploaded %s to %s", script.name, script.location)
     with locks.hold(job_lock_name(client.region, definition.job_name)) as lock:
@@ -101,10 +107,36 @@ def _compare(
     changes = changes_between(job or {}, definition)
     deployed = Deployed.PLANNED if changes or job is None else Deployed.UNCHANGED
     command = {**((job or {}).get("Command") or {}), **(definition.settings.get("Command") or {})}
-    previous = client.plan_update(job, connections_of(job)).body if job is not None else None
+    plan = client.plan_update(job, connections_of(job)) if job is not None else None
+    given = _paths(definition.settings)
     return JobDeployment(
-        definition.job_name, deployed, changes, command.get("ScriptLocation", ""), previous
+        definition.job_name,
+        deployed,
+        changes,
+        command.get("ScriptLocation", ""),
+        plan.body if plan else None,
+        lost=tuple(name for name in (plan.lost if plan else ()) if name not in given),
     )
+
+
+def _paths(settings: Mapping[str, Any], prefix: str = "") -> set[str]:
+    """Every setting that a definition names, members of structures as ``Command.Name``."""
+    found = set()
+    for name, value in settings.items():
+        found.add(f"{prefix}{name}")
+        if isinstance(value, Mapping):
+            found |= _paths(value, f"{prefix}{name}.")
+    return found
+
+
+def _check_nothing_is_lost(deployment: JobDeployment) -> None:
+    if deployment.lost:
+        raise InvalidInput(
+            "allow_lost_settings",
+            False,
+            f"true, or a definition that names what cannot be read of job {deployment.job_name} "
+            f"and would be overwritten: {', '.join(deployment.lost)}",
+        )
 
 
 def _write(client: GlueClient, definition: JobDefinition, lock: HeldLock) -> JobDeployment:
