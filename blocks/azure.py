@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.azure_sign_in import HTTPS_PATTERN, EntraServicePrincipal, KeyVaultServicePrincipal
+from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink_storage import Storages
+from blocks.hidden_input import HiddenInput
 from blocks.tls import trusting
 from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.arm_clusters import ArmClusterClient
@@ -19,10 +20,10 @@ from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.flink.inputs import FLINK_URL_PATTERN
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
 
 if TYPE_CHECKING:
     from flinkglue.azure.backend import ArmBackend
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=ArmClient)
 
 
-class HDInsightFlinkCluster(Block):
+class HDInsightFlinkCluster(HiddenInput, Block):
     """A Flink cluster of HDInsight on AKS, and how to reach it."""
 
     _block_type_name = "HDInsight Flink Cluster"
@@ -66,11 +67,10 @@ class HDInsightFlinkCluster(Block):
         "(infra/azure_flink_job_role.json), from Key Vault or filled in.",
         examples=["flink-contributor"],
     )
-    arm_endpoint: str = Field(
+    arm_endpoint: ServiceUrl = Field(
         default=PUBLIC_ENDPOINT,
         title="ARM endpoint",
         description="Azure Resource Manager's address. Sovereign clouds have their own.",
-        pattern=HTTPS_PATTERN,
         examples=[PUBLIC_ENDPOINT, "https://management.usgovcloudapi.net"],
     )
     api_version: str = Field(
@@ -80,21 +80,20 @@ class HDInsightFlinkCluster(Block):
         pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
         examples=[API_VERSION],
     )
-    ca_file: str | None = Field(
+    ca_file: FilePath | None = Field(
         default=None,
         title="CA file",
         description="A PEM file of certificates to trust instead of the platform's own.",
         examples=["/etc/ssl/certs/company-ca.pem"],
     )
-    flink_rest_url: str | None = Field(
+    flink_rest_url: WebUrl | None = Field(
         default=None,
         title="Flink REST URL",
         description="The cluster's JobManager, if it can be reached from where flows run. With it, "
         "RUNNING counts only when all tasks run; without it, ARM's word is taken.",
-        pattern=FLINK_URL_PATTERN,
         examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
     )
-    abfs_credentials: str | None = Field(
+    abfs_credentials: Name | None = Field(
         default=None,
         title="Azure Blob Storage Credentials block",
         description="The name of such a block, for job jars and savepoints at abfs:// or abfss://. "
@@ -108,11 +107,10 @@ class HDInsightFlinkCluster(Block):
         "run. Only in the local cloud.",
         examples=[False],
     )
-    portal_url: str = Field(
+    portal_url: ServiceUrl = Field(
         default=PORTAL,
         title="Portal URL",
         description="The Azure portal, for links.",
-        pattern=HTTPS_PATTERN,
         examples=[PORTAL],
     )
 

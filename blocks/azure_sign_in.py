@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
+from blocks.hidden_input import HiddenInput
+from flinkglue.azure.inputs import ClientId, TenantId
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
+from flinkglue.form_types import FilePath, OptionalSecret, ServiceUrl
 
-HTTPS_PATTERN = r"^https://[^\s/]+/?$"
 
-
-class EntraServicePrincipal(Block):
+class EntraServicePrincipal(HiddenInput, Block):
     """An application in Entra ID that signs in with a secret, or the platform's own identity."""
 
     _block_type_name = "Entra Service Principal"
     _block_type_slug = "entra-service-principal"
 
-    tenant_id: str | None = Field(
+    tenant_id: TenantId | None = Field(
         default=None,
         title="Tenant ID",
         description="The Entra ID tenant of the application. Needed with a client secret.",
         examples=["72f988bf-86f1-41af-91ab-2d7cd011db47"],
     )
-    client_id: str | None = Field(
+    client_id: ClientId | None = Field(
         default=None,
         title="Client ID",
         description="The application (client) ID. Needed with a client secret.",
         examples=["11111111-2222-3333-4444-555555555555"],
     )
-    client_secret: SecretStr | None = Field(
+    client_secret: OptionalSecret = Field(
         default=None,
         title="Client secret",
         description="Leave it empty to sign in as the platform's own identity: managed identity, "
         "workload identity, environment variables or the Azure CLI.",
         examples=["the secret's value, not its ID"],
     )
-    authority: str = Field(
+    authority: ServiceUrl = Field(
         default=PUBLIC_AUTHORITY,
         title="Authority",
         description="Entra ID's address. Sovereign clouds have their own.",
-        pattern=HTTPS_PATTERN,
         examples=[PUBLIC_AUTHORITY, "https://login.microsoftonline.us"],
     )
-    ca_file: str | None = Field(
+    ca_file: FilePath | None = Field(
         default=None,
         title="CA file",
         description="A PEM file of certificates to trust instead of the platform's own.",
         examples=["/etc/ssl/certs/company-ca.pem"],
     )
 
-    @model_validator(mode="after")
-    def _secret_has_an_owner(self) -> Self:
+    def _check_together(self) -> None:
         if self.client_secret is not None and not (self.tenant_id and self.client_id):
             raise ValueError("client_secret: needs tenant_id and client_id beside it")
-        return self
 
     def get_principal(self) -> ServicePrincipal | None:
         """Who signs in; None for the platform's own identity."""
@@ -74,16 +70,15 @@ class EntraServicePrincipal(Block):
         )
 
 
-class KeyVaultServicePrincipal(Block):
+class KeyVaultServicePrincipal(HiddenInput, Block):
     """A service principal that is kept in Key Vault and read anew for every token."""
 
     _block_type_name = "Key Vault Service Principal"
     _block_type_slug = "key-vault-service-principal"
 
-    vault_url: str = Field(
+    vault_url: ServiceUrl = Field(
         title="Vault URL",
         description="The vault that holds the three secrets.",
-        pattern=HTTPS_PATTERN,
         examples=["https://my-vault.vault.azure.net"],
     )
     secret_prefix: str = Field(

@@ -33,7 +33,7 @@ def blob_service_client(credentials: AzureBlobStorageCredentials) -> Iterator[Bl
         except ValueError as error:
             raise InvalidInput(
                 "connection_string",
-                credentials.connection_string,
+                credentials.connection_string,  # a secret, which the error does not show
                 f"a storage account's connection string as the portal shows it ({error})",
             ) from None
         with service:

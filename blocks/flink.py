@@ -6,14 +6,14 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field
 
 from blocks.flink_storage import Storages
+from blocks.hidden_input import HiddenInput
 from blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import InvalidInput
@@ -22,6 +22,15 @@ from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.sign_in import BearerToken
+from flinkglue.form_types import (
+    FilePath,
+    Name,
+    OptionalHeaderSecret,
+    OptionalSecret,
+    StorageAddress,
+    WebUrl,
+)
+from flinkglue.quantities import Seconds, SecondsOrNone
 
 _LEAST_LAUNCH_SECONDS = 60.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -43,19 +52,18 @@ _NEEDED = {
 }
 
 
-class FlinkRestCluster(Block):
+class FlinkRestCluster(HiddenInput, Block):
     """Any live Flink cluster, from 1.17 on, over its JobManager's REST API."""
 
     _block_type_name = "Flink REST Cluster"
     _block_type_slug = "flink-rest-cluster"
 
-    url: str = Field(
+    url: WebUrl = Field(
         title="URL",
         description="The JobManager's address: what shows the Flink dashboard in a browser.",
-        pattern=r"^https?://[^\s?#]+$",
         examples=["https://flink.example.com", "http://localhost:8081"],
     )
-    cluster_name: str | None = Field(
+    cluster_name: Name | None = Field(
         default=None,
         title="Cluster name",
         description="What jobs and savepoints are remembered under. Blocks for one cluster need "
@@ -68,63 +76,63 @@ class FlinkRestCluster(Block):
         description="How the endpoint, or the gateway before it, wants to know who calls.",
         examples=["none", "bearer"],
     )
-    user_name: str | None = Field(
+    user_name: Name | None = Field(
         default=None,
         title="User name",
         description="For basic sign-in.",
         examples=["flows"],
     )
-    password: SecretStr | None = Field(
+    password: OptionalSecret = Field(
         default=None,
         title="Password",
         description="For basic sign-in.",
         examples=["the password of that user"],
     )
-    token: SecretStr | None = Field(
+    token: OptionalHeaderSecret = Field(
         default=None,
         title="Token",
         description="For bearer sign-in.",
         examples=["the token, without the word Bearer"],
     )
-    client_certificate_file: str | None = Field(
+    client_certificate_file: FilePath | None = Field(
         default=None,
         title="Client certificate file",
         description="For mutual TLS: a PEM file on the machine where flows run.",
         examples=["/etc/flink/client.crt"],
     )
-    client_key_file: str | None = Field(
+    client_key_file: FilePath | None = Field(
         default=None,
         title="Client key file",
         description="For mutual TLS: the certificate's private key, a PEM file.",
         examples=["/etc/flink/client.key"],
     )
-    client_key_password: SecretStr | None = Field(
+    client_key_password: OptionalSecret = Field(
         default=None,
         title="Client key password",
         description="For mutual TLS, when the key file is encrypted.",
         examples=["the password of the key file"],
     )
-    ca_file: str | None = Field(
+    ca_file: FilePath | None = Field(
         default=None,
         title="CA file",
         description="A PEM file of certificates to trust instead of the platform's own; for jars "
         "at https://, besides them.",
         examples=["/etc/ssl/certs/company-ca.pem"],
     )
-    savepoint_directory: str | None = Field(
+    savepoint_directory: StorageAddress | None = Field(
         default=None,
         title="Savepoint directory",
         description="Where savepoints are written. Empty: the directory that the cluster is "
         "configured with.",
         examples=["s3://my-bucket/savepoints", "file:///var/flink/savepoints"],
     )
-    s3_credentials: str | None = Field(
+    s3_credentials: Name | None = Field(
         default=None,
         title="AWS Credentials block",
         description="The name of an AWS Credentials block, for jars and savepoints at s3://.",
         examples=["aws"],
     )
-    abfs_credentials: str | None = Field(
+    abfs_credentials: Name | None = Field(
         default=None,
         title="Azure Blob Storage Credentials block",
         description="The name of such a block, for jars and savepoints at abfs:// or abfss://.",
@@ -137,43 +145,38 @@ class FlinkRestCluster(Block):
         "run. Then LIST_SAVEPOINT and RE_LAUNCH look into them.",
         examples=[False],
     )
-    timeout_seconds: float = Field(
+    timeout_seconds: Seconds = Field(
         default=60,
-        gt=0,
         title="Time-out in seconds",
         description="The longest wait for an answer. A submit answers when the job's main() has "
         "reached execute().",
         examples=[60],
     )
-    outage_seconds: float = Field(
+    outage_seconds: SecondsOrNone = Field(
         default=120,
-        ge=0,
         title="Outage in seconds",
         description="How long to bear with a JobManager that does not answer.",
         examples=[120],
     )
-    operation_seconds: float = Field(
+    operation_seconds: Seconds = Field(
         default=900,
-        gt=0,
         title="Operation in seconds",
         description="The longest time that a savepoint, a stop or a cancellation may take.",
         examples=[900],
     )
 
-    @model_validator(mode="after")
-    def _is_complete(self) -> Self:
+    def _check_together(self) -> None:
         for name in _NEEDED.get(self.sign_in, ()):
             if getattr(self, name) is None:
                 raise ValueError(f"{name}: is needed for the sign-in {self.sign_in.value}")
+        if self.user_name is not None and ":" in self.user_name:
+            raise ValueError("user_name: takes no colon, which ends the name in a basic sign-in")
         url = urlsplit(self.url)
-        if url.username or url.password:
-            raise ValueError("url: takes no user or password; choose the sign-in basic")
         if self.sign_in is FlinkSignIn.MUTUAL_TLS and url.scheme != "https":
             raise ValueError("url: must be https:// for the sign-in mutual_tls")
         open_wire = url.scheme != "https" and url.hostname not in _LOOPBACK
         if open_wire and self.sign_in is not FlinkSignIn.NONE:
             raise ValueError(f"url: must be https:// for the sign-in {self.sign_in.value}")
-        return self
 
     @property
     def dashboard_url(self) -> str | None:

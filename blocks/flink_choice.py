@@ -62,9 +62,18 @@ def cluster_of(field: str, value: FlinkClusterChoice) -> FlinkCluster:
     """
     if not isinstance(value, str):
         return value
+    return block_of(block_type_of(field, value), field, value.rpartition("/")[2])
+
+
+def block_type_of(field: str, value: str) -> type[FlinkRestCluster | HDInsightFlinkCluster]:
+    """The kind of block that ``type/name`` or a bare name means; nobody has looked for it.
+
+    Raises:
+        InvalidInput: There is no such kind.
+    """
     slug, slash, name = value.rpartition("/")
     block_type = _BLOCK_TYPES.get(slug if slash else FlinkRestCluster.get_block_type_slug())
     if block_type is None or not name:
         allowed = " or ".join(f"{known}/<name>" for known in _BLOCK_TYPES)
         raise InvalidInput(field, value, allowed)
-    return block_of(block_type, field, name)
+    return block_type

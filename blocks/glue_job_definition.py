@@ -7,8 +7,11 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.hidden_input import HiddenInput
+from flinkglue.form_types import FilePath, Name, StorageAddress
 
-class GlueJobDefinition(Block):
+
+class GlueJobDefinition(HiddenInput, Block):
     """What a Glue job should be, and the script that it runs.
 
     Example:
@@ -24,15 +27,15 @@ class GlueJobDefinition(Block):
         description="Name and the settings to keep, by the names of Glue's CreateJob. Settings "
         "that are left out stay as they are; null removes one. No secrets: Glue shows them.",
     )
-    script: str | None = Field(
+    script: FilePath | None = Field(
         default=None,
         description="The script to upload: a path, relative to the working directory of the run. "
         "Empty: the definition's Command.ScriptLocation.",
     )
-    script_prefix: str | None = Field(
+    script_prefix: StorageAddress | None = Field(
         default=None, description="Where scripts are kept, for example s3://my-bucket/scripts."
     )
 
 
-GlueJobDefinitionChoice = GlueJobDefinition | str
+GlueJobDefinitionChoice = GlueJobDefinition | Name
 """A saved Glue Job Definition block, or its name."""

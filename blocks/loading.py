@@ -6,7 +6,10 @@ from typing import TypeVar
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
+from pydantic import ValidationError
 
+from blocks.hidden_input import told_in_words
+from flinkglue import addresses
 from flinkglue.errors import InvalidInput
 
 B = TypeVar("B", bound=Block)
@@ -21,10 +24,12 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
         value: A block, or the name of a saved one.
 
     Raises:
-        InvalidInput: There is no block of that kind and name; the error lists those that exist.
+        InvalidInput: There is no block of that kind and name; the error lists those that exist. Or
+            a field of it is not valid; the error names the field, without its value.
     """
     if isinstance(value, block_type):
         return value
+    addresses.name(field, str(value))
     slug = block_type.get_block_type_slug()
     with get_client(sync_client=True) as prefect:
         saved = {document.name for document in prefect.read_block_documents_by_type(slug)}
@@ -32,4 +37,10 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
     if name not in saved:
         there = ", ".join(sorted(n for n in saved if n)) or "none is saved yet"
         raise InvalidInput(field, value, f"the name of a saved {slug} block: {there}")
-    return block_type.load(name)
+    try:
+        return block_type.load(name)
+    except RuntimeError as error:  # so Prefect tells of fields that are not valid, and shows them
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        why = told_in_words(error.__cause__)
+    raise InvalidInput(field, f"{slug}/{name}", f"a block that is filled in right; mend {why}")

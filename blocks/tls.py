@@ -18,6 +18,6 @@ def trusting(ca_file: str | None) -> ssl.SSLContext:
     """
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
+    except (OSError, ValueError) as error:  # ssl.SSLError is one; a null byte gives the other
         allowed = f"a PEM file that can be read where flows run: {error}"
         raise InvalidInput("ca_file", ca_file, allowed) from error

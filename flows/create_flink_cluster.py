@@ -12,7 +12,7 @@ from blocks.loading import block_of
 from flinkglue.azure.cluster import FlinkApplicationCluster
 from flinkglue.azure.cluster_creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
-from flinkglue.flink.inputs import OptionalFlinkUrl
+from flinkglue.form_types import OptionalName, OptionalWebUrl
 from tasks.flink_cluster import (
     create_flink_cluster,
     create_storage_layout,
@@ -26,9 +26,9 @@ from tasks.flink_job_details import show_flink_job_details
 def create_flink_cluster_flow(
     wanted: FlinkApplicationCluster,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
-    storage_block: str = "flink-storage",
-    storage_key_block: str = "",
-    flink_rest_url: OptionalFlinkUrl = "",
+    storage_block: OptionalName = "flink-storage",
+    storage_key_block: OptionalName = "",
+    flink_rest_url: OptionalWebUrl = "",
     deadline_minutes: DeadlineMinutes = 30,
 ) -> dict[str, Any]:
     """Create a cluster in Application Mode, and wait until it is ready and its job runs.

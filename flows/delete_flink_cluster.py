@@ -12,7 +12,7 @@ from blocks.loading import block_of
 from flinkglue.azure.cluster_inputs import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.inputs import OptionalFlinkUrl
+from flinkglue.form_types import OptionalWebUrl
 from tasks.flink_cluster import delete_flink_cluster
 from tasks.flink_cluster_record import (
     find_flink_application,
@@ -28,7 +28,7 @@ def delete_flink_cluster_flow(
     confirm_cluster_name: str,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     take_last_savepoint: bool = True,
-    flink_rest_url: OptionalFlinkUrl = "",
+    flink_rest_url: OptionalWebUrl = "",
     deadline_minutes: DeadlineMinutes = 30,
 ) -> dict[str, Any]:
     """Stop the cluster's job with a last savepoint, and delete the cluster.

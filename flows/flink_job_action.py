@@ -8,12 +8,14 @@ from typing import Any
 from prefect import flow, runtime
 
 from blocks.flink_choice import FlinkClusterChoice, cluster_of
-from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, JobName, Parallelism, Positive
+from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, OptionalSavepoint
+from flinkglue.form_types import Name
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.carrying_out import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_action_hooks import asked_by, end_as_asked, tell_what_is_left
 from tasks.flink_actions import Manner, perform_flink_action
 
@@ -54,24 +56,24 @@ def asked_of(parameters: dict[str, Any]) -> AskedAction:
 )
 def flink_job_action(
     action: Action,
-    job_name: JobName,
+    job_name: Name,
     cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
     jar: JarAddress | None = None,
     entry_class: JavaClass | None = None,
     args: list[str] | None = None,
     parallelism: Parallelism | None = None,
     flink_configuration: dict[str, str] | None = None,
-    savepoint: str = "",
+    savepoint: OptionalSavepoint = "",
     allow_non_restored_state: bool = False,
     restore_mode: RestoreMode = "NO_CLAIM",
     without_state: bool = False,
     job_id: JobId = "",
     drain: bool = False,
     roll_back: bool = True,
-    stable_seconds: Positive = 10,
-    ready_within_seconds: Positive = 300,
+    stable_seconds: Seconds = 10,
+    ready_within_seconds: Seconds = 300,
     on_cancel: OnCancel = OnCancel.LEAVE,
-    deadline_minutes: Positive = 60,
+    deadline_minutes: Minutes = 60,
     take_over: bool = False,
 ) -> dict[str, Any]:
     """Do one of the eleven actions on a Flink job, exactly once, and see it through.

@@ -9,14 +9,16 @@ from prefect import flow
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
+from flinkglue.azure.inputs import OptionalResourceName
+from flinkglue.form_types import OptionalName
 from tasks.flink_job_details import show_flink_job_details
 
 
 @flow(name="flink-job-details", flow_run_name="details {cluster_name} {job_name}")
 def flink_job_details(
-    job_name: str = "",
+    job_name: OptionalName = "",
     cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
-    cluster_name: str = "",
+    cluster_name: OptionalResourceName = "",
 ) -> list[dict[str, Any]]:
     """Show jobs as ARM tells them: as JSON, with the last action's result and what failed it.
 

@@ -9,10 +9,11 @@ from pydantic import Field
 
 from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
-from flinkglue.flink.inputs import JobName, Positive
-from flinkglue.lifecycle.asked import AskedAction, check_address
+from flinkglue.form_types import Name, StorageAddress
+from flinkglue.lifecycle.asked import AskedAction, savepoint_address
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
+from flinkglue.quantities import Count, Days, Minutes
 from tasks.flink_actions import (
     Manner,
     dispose_of_savepoints,
@@ -28,12 +29,12 @@ REMEMBER_DAYS = 30
 
 @flow(name="flink-savepoints", flow_run_name="savepoints of {job_names}")
 def flink_savepoints(
-    job_names: Annotated[list[JobName], Field(min_length=1)],
+    job_names: Annotated[list[Name], Field(min_length=1)],
     cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
-    keep: Annotated[int, Field(ge=1)] | None = None,
-    most_age_days: Positive | None = None,
-    kept_paths: list[str] = [],  # noqa: B006 - so that the form shows a list; nothing changes it
-    deadline_minutes: Positive = 30,
+    keep: Count | None = None,
+    most_age_days: Days | None = None,
+    kept_paths: list[StorageAddress] = [],  # noqa: B006 - so that the form shows a list; nothing changes it
+    deadline_minutes: Minutes = 30,
 ) -> dict[str, Any]:
     """Take a savepoint of each job, then dispose of those that the limits let go.
 
@@ -59,7 +60,7 @@ def flink_savepoints(
             disposed of; tells each.
     """
     for path in kept_paths:
-        check_address("kept_paths", path)
+        savepoint_address("kept_paths", path)
     most_age_seconds = most_age_days * 86400 if most_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)

@@ -10,13 +10,14 @@ from pydantic import Field
 
 from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
-from flinkglue.flink.inputs import JobName, Positive
+from flinkglue.form_types import Name
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.health import HealthLimits
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.lifecycle.watching import Relaunch, should_relaunch
+from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.flink_health import (
     Finding,
@@ -31,21 +32,21 @@ from tasks.flink_owners import left_behind
 
 @flow(name="flink-watch", flow_run_name="health of {job_names}")
 def flink_watch(
-    job_names: Annotated[list[JobName], Field(min_length=1)],
+    job_names: Annotated[list[Name], Field(min_length=1)],
     cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
-    watch_seconds: Annotated[float, Field(ge=0, le=3600)] = 60,
-    every_seconds: Positive = 10,
-    most_restarts: Annotated[int, Field(ge=0)] = 2,
-    most_failed_checkpoints: Annotated[int, Field(ge=0)] = 2,
-    counted_within_seconds: Positive = 600,
-    action_within_minutes: Positive = 120,
-    checkpoint_within_seconds: Positive = 600,
-    least_taskmanagers: Annotated[int, Field(ge=1)] | None = None,
+    watch_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60,
+    every_seconds: Seconds = 10,
+    most_restarts: CountOrNone = 2,
+    most_failed_checkpoints: CountOrNone = 2,
+    counted_within_seconds: Seconds = 600,
+    action_within_minutes: Minutes = 120,
+    checkpoint_within_seconds: Seconds = 600,
+    least_taskmanagers: Count | None = None,
     relaunch: Relaunch = Relaunch.NEVER,
-    most_relaunches: Annotated[int, Field(ge=1)] = 3,
-    relaunch_window_hours: Positive = 6,
-    stable_seconds: Positive = 10,
-    deadline_minutes: Positive = 30,
+    most_relaunches: Count = 3,
+    relaunch_window_hours: Hours = 6,
+    stable_seconds: Seconds = 10,
+    deadline_minutes: Minutes = 30,
 ) -> dict[str, Any]:
     """Look at jobs for a while, judge how they are, and bring back those that are down.
 

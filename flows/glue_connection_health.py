@@ -10,6 +10,7 @@ from pydantic import Field
 from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
+from flinkglue.quantities import Count
 from tasks.glue import load_credentials
 from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
 
@@ -18,9 +19,9 @@ from tasks.glue_health import judge_glue_connections, show_connections, tell_of_
 def glue_connection_health(
     connection_names: list[str] | str | None = None,
     job_names: list[JobName] | None = None,
-    minimum_free_addresses: Annotated[int, Field(ge=1)] = 10,
+    minimum_free_addresses: Count = 10,
     fail_below_threshold: bool = False,
-    failures_within_hours: Annotated[float, Field(gt=0, le=24)] = 24,
+    failures_within_hours: Annotated[float, Field(gt=0, le=24, allow_inf_nan=False)] = 24,
     read_all_connections: bool = False,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:

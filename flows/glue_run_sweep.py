@@ -26,10 +26,10 @@ from tasks.glue_sweep import (
 def glue_run_sweep(
     job_names: Annotated[list[JobName], Field(min_length=1)],
     stop: bool = False,
-    cancelling_for_minutes: Annotated[float, Field(ge=0)] = 15,
+    cancelling_for_minutes: Annotated[float, Field(ge=0, le=527040, allow_inf_nan=False)] = 15,
     stop_also: list[Literal["CRASHED", "FAILED", "COMPLETED"]] | None = None,
-    look_back_days: Annotated[float, Field(gt=0, le=365)] = 7,
-    stopped_within_minutes: Annotated[float, Field(gt=0, le=120)] = 10,
+    look_back_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7,
+    stopped_within_minutes: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 10,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
     """Find live Glue runs that nobody waits for any more, and stop those that were cancelled.

@@ -9,7 +9,7 @@ from itertools import count
 from random import SystemRandom
 from typing import Annotated, Any, Literal
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.flows import Flow
@@ -33,6 +33,7 @@ from flinkglue.glue.cost import cost_of
 from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.inputs import (
     JobName,
+    StrategyName,
     argument_values,
     check_arguments,
     check_secret_arguments,
@@ -46,7 +47,8 @@ from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.slots import NotStarted
 from flinkglue.glue.stopping import stop_live_runs as stop_runs
-from flinkglue.glue.strategies import load_strategy
+from flinkglue.glue.strategies import allowed_modules, load_strategy
+from flinkglue.quantities import Count, Minutes
 from tasks.glue import (
     connect,
     find_recorded_attempts,
@@ -64,6 +66,7 @@ from tasks.glue_events import tell_exhausted
 from tasks.glue_page import show_job_run
 from tasks.glue_wait import reset_job_bookmark
 from tasks.policy import failed_at, is_another_attempt
+from tasks.run_log import HarmlessLog, run_log
 from tasks.server_records import server_records
 
 DEFAULT_CREDENTIALS = "aws"
@@ -75,7 +78,7 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
 
     Prefect goes on whatever happens here, so what cannot be stopped is told as an error in the log.
     """
-    log = flow_run_logger(flow_run, flow)
+    log = HarmlessLog(flow_run_logger(flow_run, flow))
     given = flow.validate_parameters(flow_run.parameters)
     request = RunRequest(
         given["job_name"],
@@ -108,7 +111,7 @@ def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: Stat
     if flow_run.parameters.get("when_crashed") == "stop":
         stop_live_runs(flow, flow_run, state)
     else:
-        flow_run_logger(flow_run, flow).warning(
+        HarmlessLog(flow_run_logger(flow_run, flow)).warning(
             "A Glue run of this flow run may go on. Retry the flow run to adopt it."
         )
 
@@ -122,30 +125,30 @@ def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: Stat
 def glue_vpc_failover(
     job_name: JobName,
     connection_names: list[str] | str,
-    strategy: Annotated[str, Field(min_length=1)] = "random",
-    seed: int | None = None,
+    strategy: StrategyName = "random",
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None,
     arguments: dict[str, Any] | None = None,
     secret_arguments: dict[str, str] | None = None,
     run_options: RunOptions = RunOptions(),  # noqa: B008 - frozen, and the form shows its fields
     when_nothing_fits: WhenNothingFits | None = None,
-    wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880)] = 10,
+    wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880, allow_inf_nan=False)] = 10,
     extra_nodes: Annotated[int, Field(ge=0, le=10)] | None = None,
-    needed_addresses: Annotated[int, Field(ge=1)] | None = None,
+    needed_addresses: Count | None = None,
     allow_several_vpcs: bool = False,
     read_all_connections: bool = False,
     check_security_groups: bool = False,
     restore_order: bool = False,
     allow_lost_settings: bool = False,
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
-    retry_delay_seconds: Annotated[float, Field(ge=0, le=3600)] = 30,
+    retry_delay_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 30,
     retry_every_failure: bool = False,
     failure_rules: list[FailureRule] | None = None,
-    deadline_minutes: Annotated[float, Field(gt=0)] = 2880,
+    deadline_minutes: Minutes = 2880,
     when_deadline_passes: Literal["leave", "stop"] = "leave",
     when_crashed: Literal["leave", "stop"] = "leave",
     reset_bookmark: bool = False,
     follow_logs: bool = True,
-    price_per_dpu_hour: Annotated[float, Field(ge=0)] | None = None,
+    price_per_dpu_hour: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
 ) -> dict[str, Any]:
@@ -164,7 +167,8 @@ def glue_vpc_failover(
         strategy: random (shuffled, those with enough addresses first), capacity (most free
             addresses first), weighted (drawn, each in proportion to its free addresses), best_fit
             (the smallest subnet that holds the whole run), preferred (in the order given here),
-            spread (the zone with the fewest live runs), or your own module:function.
+            spread (the zone with the fewest live runs), or your own module:function, whose module
+            FLINKGLUE_STRATEGY_MODULES lists where flows run.
         seed: Repeats a random order. Leave empty for a new one each time.
         arguments: Job arguments by name, for example --date. Values that are no texts reach the
             script as JSON; null leaves an argument out. Do not put secrets here. The script gets
@@ -235,7 +239,7 @@ def glue_vpc_failover(
         job_name=job_name,
         connection_names=parse_connection_names(connection_names),
         strategy_name=strategy,
-        strategy=load_strategy(strategy),
+        strategy=load_strategy(strategy, allowed_modules()),
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
         arguments=values,
         extra_nodes=extra_nodes,
@@ -285,7 +289,7 @@ def glue_vpc_failover(
                 attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
         except DeadlineExceeded:
             if when_deadline_passes == "stop":
-                _stop_runs(credentials, request, get_run_logger())
+                _stop_runs(credentials, request, run_log())
             raise
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
@@ -341,7 +345,7 @@ def _created(flow_run: FlowRun) -> datetime:
 
 def _pause(delay_seconds: float) -> None:
     if delay_seconds:
-        get_run_logger().info("Trying again in %g s", delay_seconds)
+        run_log().info("Trying again in %g s", delay_seconds)
         time.sleep(delay_seconds)
 
 

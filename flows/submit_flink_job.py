@@ -18,13 +18,14 @@ from flinkglue.azure.inputs import (
     JarDirectory,
     JarName,
     JobNamePrefix,
-    Parallelism,
 )
 from flinkglue.azure.job_state import WaitUntil
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.run_job import RunJob
+from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets
+from flinkglue.quantities import Parallelism
 from tasks.azure import get_token, upload_flink_jar
 from tasks.flink import submit_flink_job, wait_for_flink_job
 from tasks.flink_hooks import SubmittedBy
@@ -51,11 +52,11 @@ def submit_flink_job_flow(
     args: list[Argument] = [],  # noqa: B006
     parallelism: Parallelism = 1,
     flink_configuration: dict[str, str] = {},  # noqa: B006
-    savepoint_name: str = "",
+    savepoint_name: OptionalName = "",
     wait_until: WaitUntil = WaitUntil.RUNNING,
     deadline_minutes: DeadlineMinutes = 30,
-    local_jar_path: str = "",
-    storage_block: str = "flink-storage",
+    local_jar_path: OptionalFilePath = "",
+    storage_block: Name = "flink-storage",
     on_cancel: OnCancel = OnCancel.LEAVE,
 ) -> dict[str, Any]:
     """Submit a jar as a Flink job, and wait until it is submitted, really runs, or has finished.
@@ -80,7 +81,6 @@ def submit_flink_job_flow(
             savepoint.
     """
     check_no_secrets("flink_configuration", flink_configuration)
-    chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
     request = RunJob.new(
         job_name_for(job_name, str(runtime.flow_run.id)),
         jar_directory,
@@ -91,6 +91,7 @@ def submit_flink_job_flow(
         flink_configuration=flink_configuration,
         save_point_name=savepoint_name,
     )
+    chosen = block_of(HDInsightFlinkCluster, "cluster", cluster)
     if local_jar_path:
         storage = storage_of(storage_block)
         upload_flink_jar(storage, Path(local_jar_path), AbfsUri.parse(jar_directory), jar_name)

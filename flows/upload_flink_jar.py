@@ -10,15 +10,16 @@ from blocks.azure_storage import storage_of
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.inputs import JarDirectory, JarName
 from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
+from flinkglue.form_types import FilePath, Name
 from tasks.azure import upload_flink_jar
 
 
 @flow(name="upload-flink-jar", flow_run_name="{jar_path}")
 def upload_flink_jar_flow(
-    jar_path: str,
+    jar_path: FilePath,
     jar_directory: JarDirectory,
     jar_name: JarName | None = None,
-    storage_block: str = "flink-storage",
+    storage_block: Name = "flink-storage",
 ) -> str:
     """Upload a job jar to Blob storage, unless the same content is there already.
 
@@ -30,6 +31,6 @@ def upload_flink_jar_flow(
     """
     jar = Path(jar_path)
     directory = AbfsUri.parse(jar_directory, "jar_directory")
-    name = jar_name or jar.name  # the file's own name needs to be one that a job can ask for
-    require("jar_name", name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
-    return upload_flink_jar(storage_of(storage_block), jar, directory, name)
+    if jar_name is None:  # the file's own name needs to be one that a job can ask for
+        require("jar_path", jar.name, JAR_NAME_PATTERN, f"{JAR_NAME_ALLOWED}, or give a jar_name")
+    return upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)

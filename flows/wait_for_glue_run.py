@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
-from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.quantities import Minutes
 from tasks.glue import load_credentials, read_script_output
 from tasks.glue_page import show_job_run
 from tasks.glue_wait import wait_for_glue_run
@@ -20,8 +20,8 @@ from tasks.glue_wait import wait_for_glue_run
 @flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")
 def wait_for_glue_run_flow(
     job_name: JobName,
-    job_run_id: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S+$")],
-    deadline_minutes: Annotated[float, Field(gt=0, le=525_600)] = 2880,
+    job_run_id: JobName,
+    deadline_minutes: Minutes = 2880,
     follow_logs: bool = True,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:

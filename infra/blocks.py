@@ -25,6 +25,8 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink import FlinkRestCluster
 from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.form_types import FilePath
+from infra.argument_types import Command, of_type
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
@@ -117,7 +119,7 @@ def save(blocks: dict[str, Block]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Command(
         prog="python -m infra.blocks",
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
@@ -127,15 +129,21 @@ def main(arguments: list[str] | None = None) -> int:
     local = commands.add_parser("local", help="save blocks with a local cloud's values")
     local.add_argument(
         "cloud_json",
-        type=Path,
+        type=of_type(FilePath),
         nargs="?",
-        default=Path(".localcloud/cloud.json"),
+        default=".localcloud/cloud.json",
         help="the file that the local cloud describes itself in (default: %(default)s)",
     )
     chosen = parser.parse_args(arguments)
+    blocks = {}
+    if chosen.command == "local":  # read before anything is called
+        try:
+            blocks = local_blocks(json.loads(Path(chosen.cloud_json).read_text()))
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            parser.error(f"argument cloud_json: not what a running local cloud wrote: {why}")
     register()
-    if chosen.command == "local":
-        save(local_blocks(json.loads(chosen.cloud_json.read_text())))
+    save(blocks)
     return 0
 
 

@@ -44,6 +44,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -51,7 +52,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import FlinkCluster, cluster_name_of, cluster_of
+from blocks.flink_choice import FlinkCluster, block_type_of, cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
@@ -60,8 +61,9 @@ from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.telling import TellingStore
+from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
-from infra.flink_action_arguments import asked, manner, parameters, parser
+from infra.flink_action_arguments import JOURNAL, asked, manner, parameters, parser
 from infra.flink_action_deployment import Deployed, run_deployment
 from infra.prefect_server import answering
 from tasks.flink_actions import Manner
@@ -75,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         action = asked(given)
         how = manner(given)
+        _check_cluster(given)
         if given.dry_run:
             _print({"intent": intent, **asdict(action)})
             return 0
@@ -116,6 +119,24 @@ def _carried_out(
 def _cluster(given: argparse.Namespace) -> FlinkCluster:
     if given.url is None:
         return cluster_of("cluster_block", given.cluster_block)
+    return cluster_at_url(given)
+
+
+def _check_cluster(given: argparse.Namespace) -> None:
+    """Refuse what does not describe a cluster, before anything is called."""
+    if given.url is None:
+        block_type_of("cluster_block", given.cluster_block)
+    else:
+        cluster_at_url(given).get_client().close()  # reads the files that it names
+
+
+def cluster_at_url(given: argparse.Namespace) -> FlinkRestCluster:
+    """The cluster that --url and the options with it describe.
+
+    Raises:
+        InvalidInput: A variable with a secret is not set.
+        ValidationError: The options do not go together.
+    """
     sign_in = FlinkSignIn.NONE
     if given.token_env:
         sign_in = FlinkSignIn.BEARER
@@ -137,7 +158,10 @@ def _secret(field: str, variable: str | None) -> SecretStr | None:
     if variable is None:
         return None
     if variable not in os.environ:
-        raise InvalidInput(field, variable, "the name of an environment variable that is set")
+        # The secret itself may have been given in place of the name.
+        raise InvalidInput(
+            field, SecretStr(variable), "the name of an environment variable that is set"
+        )
     return SecretStr(os.environ[variable])
 
 
@@ -146,7 +170,7 @@ def _store(given: argparse.Namespace, cluster: FlinkCluster) -> Iterator[Journal
     if given.url is not None:
         # Jobs of one name on two clusters are two jobs.
         name = hashlib.sha256(cluster_name_of(cluster).encode()).hexdigest()[:20]
-        yield FileStore(given.journal / name)
+        yield FileStore(Path(given.journal or JOURNAL) / name)
         return
     with variable_store(cluster_name_of(cluster)) as store:
         yield store
@@ -158,7 +182,7 @@ def _refusal(detail: ErrorDetails) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 def _print(value: dict[str, Any]) -> None:

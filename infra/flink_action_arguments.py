@@ -7,62 +7,101 @@ from pathlib import Path
 from typing import Any
 
 from flinkglue.errors import InvalidInput
+from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, OptionalSavepoint
+from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.quantities import Minutes, Parallelism, Seconds
+from infra.argument_types import Command, of_type
 from tasks.flink_actions import Manner
+
+JOURNAL = Path(".flink-journal")
+_WITH_URL = (
+    "token_env",
+    "user",
+    "password_env",
+    "ca_file",
+    "savepoint_directory",
+    "state_is_local",
+    "journal",
+)
+"""A saved block has its own, and with it the journal lies on the Prefect server."""
+
+
+class _Command(Command):
+    passes_dashes = frozenset({"--arg"})  # main() may want them
 
 
 def parser(description: str) -> argparse.ArgumentParser:
     """The command line."""
-    command = argparse.ArgumentParser(
+    command = _Command(
         prog="python -m infra.flink_action",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("action", type=Action, metavar="ACTION", help=", ".join(Action))
-    command.add_argument("job_name", metavar="JOB", help="the job's name")
+    command.add_argument("job_name", metavar="JOB", type=of_type(Name), help="the job's name")
     where = command.add_mutually_exclusive_group(required=True)
-    where.add_argument("--cluster-block", metavar="TYPE/NAME", help="a saved block")
-    where.add_argument("--url", help="a JobManager's address")
-    sign_in = command.add_argument_group("with --url")
+    where.add_argument(
+        "--cluster-block", metavar="TYPE/NAME", type=of_type(Name), help="a saved block"
+    )
+    where.add_argument("--url", type=of_type(WebUrl), help="a JobManager's address")
+    sign_in = command.add_argument_group("only with --url; a saved block has its own")
     sign_in.add_argument("--token-env", metavar="NAME", help="the variable with a bearer token")
-    sign_in.add_argument("--user", help="for basic sign-in")
+    sign_in.add_argument("--user", type=of_type(Name), help="for basic sign-in")
     sign_in.add_argument("--password-env", metavar="NAME", help="the variable with its password")
-    sign_in.add_argument("--ca-file", help="a PEM file of certificates to trust")
-    sign_in.add_argument("--savepoint-directory", help="where savepoints are written")
+    sign_in.add_argument(
+        "--ca-file", type=of_type(FilePath), help="a PEM file of certificates to trust"
+    )
+    sign_in.add_argument(
+        "--savepoint-directory", type=of_type(StorageAddress), help="where savepoints are written"
+    )
     sign_in.add_argument("--state-is-local", action="store_true", help="the state is on this disk")
     sign_in.add_argument(
         "--journal",
-        type=Path,
-        default=Path(".flink-journal"),
-        help="the directory that remembers (default: %(default)s)",
+        type=of_type(FilePath),
+        help=f"the directory that remembers (default: {JOURNAL})",
     )
     job = command.add_argument_group("what is to run; left out: as it ran last")
-    job.add_argument("--jar", help="a path, https://, s3:// or abfs://")
-    job.add_argument("--entry-class")
+    job.add_argument("--jar", type=of_type(JarAddress), help="a path, https://, s3:// or abfs://")
+    job.add_argument("--entry-class", type=of_type(JavaClass))
     job.add_argument("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
     job.add_argument("--no-args", action="store_true", help="main() gets no arguments")
-    job.add_argument("--parallelism", type=int)
+    job.add_argument("--parallelism", type=of_type(Parallelism))
     job.add_argument("--conf", action="append", metavar="KEY=VALUE", help="repeat")
-    job.add_argument("--savepoint", help="a savepoint or checkpoint to start from")
+    job.add_argument(
+        "--savepoint",
+        type=of_type(OptionalSavepoint),
+        help="a savepoint or checkpoint to start from",
+    )
     job.add_argument("--allow-non-restored-state", action="store_true")
     job.add_argument("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
     job.add_argument(
         "--without-state", action="store_true", help="NEW starts empty although the job has state"
     )
     how = command.add_argument_group("how")
-    how.add_argument("--job-id", default="", help="the Flink job, where the name does not tell")
+    how.add_argument(
+        "--job-id",
+        type=of_type(JobId),
+        default="",
+        help="the Flink job, where the name does not tell",
+    )
     how.add_argument("--drain", action="store_true", help="STOP for good")
     how.add_argument("--no-roll-back", action="store_true", help="an update may leave no job")
     how.add_argument("--take-over", action="store_true", help="give up a dead run's action")
-    how.add_argument("--stable-seconds", type=float, default=10)
-    how.add_argument("--ready-within-seconds", type=float, default=300)
-    how.add_argument("--deadline-minutes", type=float, default=60)
-    how.add_argument("--intent", help="who asks; the same intent is done once (default: a new one)")
+    how.add_argument("--stable-seconds", type=of_type(Seconds), default=10)
+    how.add_argument("--ready-within-seconds", type=of_type(Seconds), default=300)
+    how.add_argument("--deadline-minutes", type=of_type(Minutes), default=60)
+    how.add_argument(
+        "--intent",
+        type=of_type(Name),
+        help="who asks; the same intent is done once (default: a new one)",
+    )
     how.add_argument(
         "--deployment",
         nargs="?",
+        type=of_type(Name),
         const="flink-job-action/flink-job-action",
         metavar="FLOW/NAME",
         help="let a deployment do it (%(const)s)",
@@ -80,6 +119,7 @@ def asked(given: argparse.Namespace) -> AskedAction:
     """
     if given.url is not None and given.deployment is not None:
         raise InvalidInput("deployment", given.deployment, "with --cluster-block, not with --url")
+    _check_where(given)
     if given.wait and given.deployment is None:
         raise InvalidInput("wait", given.wait, "with --deployment; otherwise it is waited for")
     changes = JobChanges(
@@ -103,6 +143,18 @@ def asked(given: argparse.Namespace) -> AskedAction:
     )
 
 
+def _check_where(given: argparse.Namespace) -> None:
+    """Refuse what would be left out silently: a savepoint would go to another directory."""
+    for name in _WITH_URL if given.url is None else ():
+        if getattr(given, name):
+            value = getattr(given, name)
+            raise InvalidInput(name, value, "only with --url: a saved block has its own")
+    if given.token_env and given.user:
+        raise InvalidInput("user", given.user, "either --user or --token-env")
+    if (given.user is None) != (given.password_env is None):
+        raise InvalidInput("password_env", given.password_env, "--user and --password-env together")
+
+
 def _args(given: argparse.Namespace) -> tuple[str, ...] | None:
     if given.no_args:
         return ()
@@ -113,15 +165,14 @@ def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
     if not given.conf:
         return None
     settings = [setting.partition("=") for setting in given.conf]
-    if bad := next((key for key, equals, _ in settings if not (key and equals)), None):
-        raise InvalidInput("conf", bad, "KEY=VALUE")
+    for key, equals, _ in settings:
+        if not (key and equals):
+            raise InvalidInput("conf", key, "KEY=VALUE")
     return {key: value for key, _, value in settings}
 
 
 def manner(given: argparse.Namespace) -> Manner:
     """How to go about it."""
-    if given.deadline_minutes <= 0:
-        raise InvalidInput("deadline_minutes", given.deadline_minutes, "more than 0")
     ready = ReadyLimits(
         within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
     )

@@ -33,6 +33,7 @@ from typing import Any
 import boto3
 
 from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.glue.boto3_clients import s3_client
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
@@ -40,9 +41,11 @@ from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.in_process import InProcessLocks
+from flinkglue.glue.inputs import JobName
 from flinkglue.glue.job_update import connections_of
 from flinkglue.glue.lock import Locks
 from flinkglue.glue.service_errors import translated
+from infra.argument_types import Command, Region, of_type
 from infra.exit_codes import exit_code_of
 
 WOULD_CHANGE = 3
@@ -117,7 +120,7 @@ def _document(path: str) -> dict[str, Any]:
         raise InvalidInput("definition", path, "a file that can be read, or -") from error
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("definition", path, f"a JSON object: {error}") from error
     if not isinstance(document, dict):
         raise InvalidInput("definition", path, "a JSON object with Name and the job's settings")
@@ -138,16 +141,22 @@ def _session(arguments: argparse.Namespace) -> tuple[boto3.Session, dict[str, An
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Command(
         prog="python -m infra.glue_deploy",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     apply = commands.add_parser("apply", help="create the job, or write what differs")
-    apply.add_argument("definition", help="a JSON file, or - for standard input")
-    apply.add_argument("--script", help="the script to upload")
-    apply.add_argument("--script-prefix", help="where scripts are kept: s3://bucket/folder")
+    apply.add_argument(
+        "definition", type=of_type(FilePath), help="a JSON file, or - for standard input"
+    )
+    apply.add_argument("--script", type=of_type(FilePath), help="the script to upload")
+    apply.add_argument(
+        "--script-prefix",
+        type=of_type(StorageAddress),
+        help="where scripts are kept: s3://bucket/folder",
+    )
     apply.add_argument("--dry-run", action="store_true", help="only show what would change")
     apply.add_argument(
         "--allow-lost-settings",
@@ -160,11 +169,15 @@ def _parser() -> argparse.ArgumentParser:
         help="no Prefect server runs this job: do not wait for its runs",
     )
     export = commands.add_parser("export", help="print a job's definition")
-    export.add_argument("job_name")
+    export.add_argument("job_name", type=of_type(JobName))
     for command in (apply, export):
-        command.add_argument("--region", help="default: the profile's")
-        command.add_argument("--profile", help="a profile of the AWS configuration files")
-        command.add_argument("--endpoint-url", help="another endpoint, such as a local cloud")
+        command.add_argument("--region", type=of_type(Region), help="default: the profile's")
+        command.add_argument(
+            "--profile", type=of_type(Name), help="a profile of the AWS configuration files"
+        )
+        command.add_argument(
+            "--endpoint-url", type=of_type(WebUrl), help="another endpoint, such as a local cloud"
+        )
     return parser
 
 

@@ -16,17 +16,25 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from flinkglue.form_types import Name, WebUrl, checked
 from flinkglue.glue.console import Console
+from flinkglue.glue.inputs import JobName
+from infra.argument_types import Command, Region, matching, of_type
 from infra.glue_job import JobStack, NotOurs
 from infra.glue_network import NetworkStack
 from infra.glue_policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
 
 STACK_NAME = "flinkglue-sample"
+
+
+AccountId = Annotated[str, checked(matching(r"\d{12}|ACCOUNT_ID", "12 digits"))]
+_ROLE = r"arn:[a-z-]+:iam::(\d{12}|ACCOUNT_ID):role/\S+"
+RoleArn = Annotated[str, checked(matching(_ROLE, "arn:aws:iam::ACCOUNT_ID:role/NAME"))]
 
 
 class Sample:
@@ -109,8 +117,8 @@ def _print_policy(arguments: argparse.Namespace) -> int:
     try:
         partition = boto3.Session().get_partition_for_region(region) if region else "aws"
     except BotoCoreError as error:
-        print(f"--region: {error}", file=sys.stderr)
-        return 1
+        print(f"error: argument --region: {error}", file=sys.stderr)
+        return 2
     account = Account(partition, region or "REGION", arguments.account_id)
     policy = caller_policy(
         account,
@@ -137,24 +145,44 @@ def _confirmed(stack_name: str) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Command(
         prog="python -m infra.glue_sample",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=["up", "down", "policy"])
-    parser.add_argument("--region", help="default: the profile's")
-    parser.add_argument("--profile", help="a profile of the AWS configuration files")
-    parser.add_argument("--endpoint-url", help="another endpoint, such as a local cloud")
-    parser.add_argument("--stack-name", default=STACK_NAME, help="marks everything that is made")
-    parser.add_argument("--job-name", default=JOB_NAME)
+    parser.add_argument("--region", type=of_type(Region), help="default: the profile's")
     parser.add_argument(
-        "--connection-names", nargs="+", default=list(CONNECTION_NAMES), metavar="NAME"
+        "--profile", type=of_type(Name), help="a profile of the AWS configuration files"
     )
     parser.add_argument(
-        "--account-id", default="ACCOUNT_ID", help="for policy: the account to write into it"
+        "--endpoint-url", type=of_type(WebUrl), help="another endpoint, such as a local cloud"
     )
-    parser.add_argument("--role-arn", help="for policy: the job's role; default: the sample's")
+    parser.add_argument(
+        "--stack-name",
+        type=of_type(Name),
+        default=STACK_NAME,
+        help="marks everything that is made",
+    )
+    parser.add_argument("--job-name", type=of_type(JobName), default=JOB_NAME)
+    parser.add_argument(
+        "--connection-names",
+        type=of_type(JobName),
+        nargs="+",
+        default=list(CONNECTION_NAMES),
+        metavar="NAME",
+    )
+    parser.add_argument(
+        "--account-id",
+        type=of_type(AccountId),
+        default="ACCOUNT_ID",
+        help="for policy: the account to write into it",
+    )
+    parser.add_argument(
+        "--role-arn",
+        type=of_type(RoleArn),
+        help="for policy: the job's role; default: the sample's",
+    )
     parser.add_argument(
         "--read-all-connections",
         action="store_true",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -14,7 +14,9 @@ from blocks.azure_storage import blob_service_client
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.models import AccessToken
 from flinkglue.errors import InvalidInput
+from flinkglue.markdown import text
 from tasks.policy import passing_fault
+from tasks.run_log import run_log
 
 if TYPE_CHECKING:
     from prefect_azure import AzureBlobStorageCredentials
@@ -39,7 +41,7 @@ def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
         CallFailed: Key Vault or Entra ID refused, or did not answer.
     """
     token = cluster.get_token()
-    get_run_logger().info(
+    run_log().info(
         "Signed in as %s, until %s", token.client_id or "the default identity", token.expires_on
     )
     return token
@@ -80,12 +82,12 @@ def upload_flink_jar(
         jar = upload_jar(service, jar_path, there.container, there.path, progress)
     progress(jar.size, jar.size)
     verb = "is there already" if jar.was_there else "uploaded"
-    get_run_logger().info("%s %s: %d bytes, sha256 %s", there, verb, jar.size, jar.sha256)
+    run_log().info("%s %s: %d bytes, sha256 %s", there, verb, jar.size, jar.sha256)
     return str(there)
 
 
 def _progress(jar_name: str) -> Progress:
-    artifact_id = create_progress_artifact(0.0, description=f"Upload of {jar_name}")
+    artifact_id = create_progress_artifact(0.0, description=text(f"Upload of {jar_name}"))
 
     def tell(sent: int, total: int | None) -> None:
         update_progress_artifact(artifact_id, progress=100.0 * sent / (total or sent or 1))

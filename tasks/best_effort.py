@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect import get_run_logger
+from tasks.run_log import run_log
 
 
 @contextmanager
@@ -18,4 +18,4 @@ def best_effort(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - whatever Prefect raises, the job is what counts
-        get_run_logger().warning("%s: %s", what, error)
+        run_log().warning("%s: %s", what, error)

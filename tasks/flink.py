@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from prefect import get_run_logger, runtime, task
+from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
@@ -19,6 +19,7 @@ from flinkglue.errors import CallFailed, JobFailed
 from tasks.flink_page import dashboard_of, page_of, show_job, show_seen
 from tasks.flink_view import flink_lookup
 from tasks.policy import is_another_attempt, passing_fault
+from tasks.run_log import run_log
 from tasks.word_counts import WordCounts
 
 
@@ -48,7 +49,7 @@ def submit_flink_job(
         InDoubt: It was sent, and no job was found.
         CallFailed: ARM refused.
     """
-    submission = Submission(tell=get_run_logger().info)
+    submission = Submission(tell=run_log().info)
     with cluster.get_client(token) as arm:
         job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
         dashboard = dashboard_of(cluster, arm)
@@ -75,7 +76,7 @@ def wait_for_flink_job(
         JobFailed: It failed, or somebody ended it.
         DeadlineExceeded: The deadline passed; the job is left as it is.
     """
-    logger = get_run_logger()
+    logger = run_log()
     with ExitStack() as opened:
         arm = opened.enter_context(cluster.get_client(token))
         look = opened.enter_context(flink_lookup(cluster, logger.warning))
@@ -110,8 +111,8 @@ def read_word_counts(
             try:
                 counts = WordCounts.from_accumulators(client.accumulators(view.job.job_id))
             except CallFailed as fault:
-                get_run_logger().warning("The word counts could not be read: %s", fault)
+                run_log().warning("The word counts could not be read: %s", fault)
     where = f"The counts are in `{output}` on the cluster's task managers."
     show_job(cluster, view, cluster.flink_rest_url, counts.markdown() if counts else where)
-    get_run_logger().info("%s", counts.in_words() if counts else where)
+    run_log().info("%s", counts.in_words() if counts else where)
     return counts

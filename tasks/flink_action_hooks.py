@@ -28,6 +28,7 @@ from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal import Journal
 from tasks.flink_actions import Manner
 from tasks.journal import variable_store
+from tasks.run_log import HarmlessLog
 
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
 Asked = Callable[[dict[str, Any]], AskedAction]
@@ -74,7 +75,7 @@ def tell_what_is_left(asked_of: Asked) -> Hook:
 
 
 def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) -> None:
-    logger = flow_run_logger(flow_run, flow)
+    logger = HarmlessLog(flow_run_logger(flow_run, flow))
     try:
         # A deployment's run does not name the parameters that were left as they are.
         given = get_parameter_defaults(flow.fn) | flow_run.parameters

@@ -16,30 +16,38 @@ from prefect.artifacts import (
 from blocks.flink_choice import FlinkCluster
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Outcome, Savepoint
+from flinkglue.markdown import NOTHING, bold, code_span, link, numbered, quoted, table, text
+from flinkglue.texts import one_line
 
 
 def show_changes(changes: Sequence[Difference]) -> None:
     """What a launch changes, shown before anything is changed."""
     if changes:
         create_table_artifact(
-            [{"what": change.field, "now": change.old, "then": change.new} for change in changes],
+            [change_row(change) for change in changes],
             key="flink-changes",
             description="What this action changes, against what runs or ran last",
         )
 
 
+def change_row(change: Difference) -> dict[str, str]:
+    """A changed setting as a row of a table."""
+    told = {"what": change.field, "now": change.old, "then": change.new}
+    return {title: one_line(str(value)) for title, value in told.items()}
+
+
 def show_outcome(cluster: FlinkCluster, outcome: Outcome) -> None:
     """How an action ended, with its story and links."""
-    if outcome.job_id and (link := job_link(cluster, outcome)):
+    if outcome.job_id and (url := job_link(cluster, outcome)):
         create_link_artifact(
-            link, link_text=f"{outcome.job_id} in the Flink dashboard", key="flink-dashboard"
+            url, link_text=f"{outcome.job_id} in the Flink dashboard", key="flink-dashboard"
         )
     if outcome.action is Action.LIST_SAVEPOINT:
         show_savepoints(outcome.job_name, outcome.savepoints)
     create_markdown_artifact(
         outcome_markdown(cluster, outcome),
         key="flink-action",
-        description=f"{outcome.action} of {outcome.job_name}: {_result(outcome)}",
+        description=text(f"{outcome.action} of {outcome.job_name}: {_result(outcome)}"),
     )
 
 
@@ -48,14 +56,14 @@ def show_savepoints(job_name: str, savepoints: Sequence[Savepoint]) -> None:
     create_table_artifact(
         [savepoint_row(savepoint) for savepoint in savepoints],
         key="flink-savepoints",
-        description=f"{len(savepoints)} savepoints of {job_name}, newest first",
+        description=text(f"{len(savepoints)} savepoints of {job_name}, newest first"),
     )
 
 
 def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
     """A savepoint as a row of a table."""
     stored = {True: "yes", False: "no", None: "not looked"}[savepoint.is_stored]
-    return {
+    row = {
         "taken at": in_words(savepoint.taken_at),
         "path": savepoint.path,
         "stored": stored,
@@ -68,24 +76,26 @@ def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
         "args": shlex.join(savepoint.args),
         "parallelism": savepoint.parallelism or None,
     }
+    return {
+        title: one_line(value) if isinstance(value, str) else value for title, value in row.items()
+    }
 
 
 def outcome_markdown(cluster: FlinkCluster, outcome: Outcome) -> str:
     """The outcome as a table, and its story as a list."""
-    link = job_link(cluster, outcome)
-    job_id = f"`{outcome.job_id}`" if outcome.job_id else "-"
+    job_id = code_span(outcome.job_id or "")
     rows = [
-        ("Job", f"`{outcome.job_name}`"),
-        ("Result", f"**{_result(outcome)}**"),
-        ("Job id", f"[{job_id}]({link})" if outcome.job_id and link else job_id),
-        ("Job id before", f"`{outcome.previous_job_id}`" if outcome.previous_job_id else "-"),
-        ("State", outcome.state or "-"),
-        ("Savepoint", f"`{outcome.savepoint_path}`" if outcome.savepoint_path else "-"),
+        ("Job", code_span(outcome.job_name)),
+        ("Result", bold(_result(outcome))),
+        ("Job id", link(job_id, job_link(cluster, outcome) if outcome.job_id else None)),
+        ("Job id before", code_span(outcome.previous_job_id or "")),
+        ("State", outcome.state or NOTHING),
+        ("Savepoint", code_span(outcome.savepoint_path or "")),
     ]
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    failure = f"\n\n> {outcome.failure}" if outcome.failure else ""
-    story = "\n".join(f"1. {line}" for line in outcome.story)
-    return f"| {outcome.action} | |\n|---|---|\n{table}{failure}\n\n{story}"
+    parts = [table((outcome.action, ""), rows)]
+    if outcome.failure:
+        parts.append(quoted(outcome.failure))
+    return "\n\n".join([*parts, numbered(outcome.story)])
 
 
 def job_link(cluster: FlinkCluster, outcome: Outcome) -> str | None:

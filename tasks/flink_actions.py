@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
@@ -22,6 +22,7 @@ from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.flink_action_page import show_changes, show_outcome
 from tasks.journal import variable_journal, variable_store
 from tasks.policy import passing_fault
+from tasks.run_log import run_log
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def perform_flink_action(
         InvalidInput, Refused, Conflict: Nothing was changed.
         CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
     """
-    logger = get_run_logger()
+    logger = run_log()
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
     with (
         variable_store(cluster_name_of(cluster)) as store,
@@ -119,7 +120,7 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
         cluster.get_backend() as backend,
     ):
         disposals = apply_retention(job_name, retention, backend, journal, time.time)
-    logger = get_run_logger()
+    logger = run_log()
     for savepoint in disposals.disposed:
         logger.info("Disposed of %s", savepoint.path)
     for savepoint, reason in disposals.failed:
@@ -134,4 +135,4 @@ def forget_old_intents(cluster: FlinkCluster, older_than_days: float) -> None:
     """Delete what the journal says of actions that ended long ago."""
     with variable_store(cluster_name_of(cluster)) as store:
         forgotten = store.forget_ended_intents(older_than_days * 86400)
-    get_run_logger().info("Forgot %d actions that ended long ago", forgotten)
+    run_log().info("Forgot %d actions that ended long ago", forgotten)

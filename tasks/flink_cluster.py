@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from pydantic import SecretStr
@@ -25,6 +25,7 @@ from tasks.flink_page import show_seen
 from tasks.flink_view import flink_lookup
 from tasks.policy import passing_fault
 from tasks.progress import Progress
+from tasks.run_log import run_log
 
 
 @task(
@@ -39,7 +40,7 @@ def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -
     """Create the directories of jars, savepoints and logs that are missing."""
     with blob_service_client(storage_of(storage_block)) as service:
         created = create_directories(service, wanted.layout.directories)
-    get_run_logger().info("Created %s", ", ".join(created) or "no directory: all are there")
+    run_log().info("Created %s", ", ".join(created) or "no directory: all are there")
     return created
 
 
@@ -82,7 +83,7 @@ def wait_for_flink_application(
         JobFailed: It failed.
         DeadlineExceeded: It neither ran nor failed in time.
     """
-    logger = get_run_logger()
+    logger = run_log()
     with (
         creation_of(cluster, wanted, "", deadline_minutes) as creation,
         flink_lookup(cluster, logger.warning) as look,
@@ -135,7 +136,7 @@ def creation_of(
             wanted,
             put_body(wanted, storage_key(storage_key_block)),
             ArmPatience(operation_within_seconds=deadline_minutes * 60),
-            get_run_logger().info,
+            run_log().info,
             progress.show,
         )
     progress.end("Ready")

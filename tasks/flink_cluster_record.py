@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
@@ -20,6 +20,7 @@ from flinkglue.lifecycle.records import JobRecord
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.journal import variable_journal
 from tasks.policy import passing_fault
+from tasks.run_log import run_log
 
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
@@ -36,7 +37,7 @@ def remember_flink_application(
         view: Its job.
         is_new: Whether it was created just now. Else what the journal knows already is newer.
     """
-    job, logger = view.job, get_run_logger()
+    job, logger = view.job, run_log()
     job_name = job.job_name or wanted.cluster_name
     uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
     if cluster.abfs_credentials is None:

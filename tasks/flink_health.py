@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -19,9 +19,11 @@ from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.watch_history import with_history
 from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted, remembered_end
+from flinkglue.texts import printable
 from tasks.flink_owners import abandoned
 from tasks.journal import variable_store
 from tasks.policy import passing_fault
+from tasks.run_log import run_log
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def judge_flink_jobs(
         for finding in found:
             _remember(Journal(store), finding)
     for finding in found:
-        tell = get_run_logger().warning if finding.is_unwell else get_run_logger().info
+        tell = run_log().warning if finding.is_unwell else run_log().info
         tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
     return found
 
@@ -136,7 +138,10 @@ def tell_of_finding(finding: Finding) -> None:
 def show_findings(findings: Sequence[Finding]) -> None:
     """One row per job."""
     create_table_artifact(
-        [finding.row() for finding in findings],
+        [
+            {title: printable(str(value)) for title, value in finding.row().items()}
+            for finding in findings
+        ],
         key="flink-health",
         description="How the jobs are",
     )

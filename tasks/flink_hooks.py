@@ -24,6 +24,7 @@ from flinkglue.azure.submitted_job import SubmittedJob
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.interrupted import OnCancel
 from tasks.flink_action_hooks import CANNOT_TELL
+from tasks.run_log import HarmlessLog
 
 Parameters = dict[str, Any]
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
@@ -73,7 +74,7 @@ class SubmittedBy:
         return hook
 
     def _settle(self, flow: Flow[Any, Any], flow_run: FlowRun, act: Act) -> None:
-        logger = flow_run_logger(flow_run, flow)
+        logger = HarmlessLog(flow_run_logger(flow_run, flow))
         try:
             # A deployment's run does not name the parameters that were left as they are.
             given = get_parameter_defaults(flow.fn) | flow_run.parameters

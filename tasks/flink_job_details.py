@@ -13,6 +13,7 @@ from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.job_rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
 from flinkglue.lifecycle.sensitive import shown
+from flinkglue.markdown import NOTHING, code_span, fenced, table, text
 from flinkglue.stack_trace import last_cause
 from tasks.policy import passing_fault
 
@@ -37,7 +38,8 @@ def show_flink_job_details(
         rows = [shown(row) for row in arm.job_rows(cluster.cluster_id)]
     chosen = [row for row in rows if not job_name or _job(row).job_name == job_name]
     create_markdown_artifact(
-        details_markdown(chosen) or f"ARM lists no job {job_name or ''} on {cluster.cluster_id}.",
+        details_markdown(chosen)
+        or text(f"ARM lists no job {job_name or ''} on {cluster.cluster_id}."),
         key="flink-job-details",
         description=f"{len(chosen)} jobs of {cluster.cluster_id}",
     )
@@ -51,17 +53,16 @@ def details_markdown(rows: list[dict[str, Any]]) -> str:
 
 def _markdown(row: dict[str, Any]) -> str:
     job = _job(row)
-    table = [
+    rows = [
         ("Status", job.status or "none"),
-        ("Last action", job.action or "-"),
+        ("Last action", job.action or NOTHING),
         ("Its result", job.action_result or "not told"),
-        ("Job id", f"`{job.job_id}`" if job.job_id else "none yet"),
-        ("Last savepoint", f"`{savepoint_of(job)}`" if savepoint_of(job) else "-"),
+        ("Job id", code_span(job.job_id) if job.job_id else "none yet"),
+        ("Last savepoint", code_span(savepoint_of(job) or "")),
         *failure_of(job),
     ]
-    lines = "\n".join(f"| {name} | {_cell(value)} |" for name, value in table)
     whole = json.dumps(row, indent=2, ensure_ascii=False)
-    return f"| {job.job_name} | |\n|---|---|\n{lines}\n\n```json\n{whole}\n```"
+    return f"{table((job.job_name, ''), rows)}\n\n{fenced(whole, 'json')}"
 
 
 def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:
@@ -73,12 +74,8 @@ def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:
     kind, colon, message = cause.partition(": ")
     is_exception = colon and " " not in kind and "." in kind
     exception, reason = (kind, message) if is_exception else ("not told", cause)
-    return [("Exception", f"`{exception}`"), ("Reason", reason)]
+    return [("Exception", code_span(exception)), ("Reason", reason)]
 
 
 def _job(row: dict[str, Any]) -> ArmFlinkJob:
     return ArmFlinkJob.from_row(row)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -7,6 +7,7 @@ from flinkglue.azure.arm import ArmClient
 from flinkglue.azure.job_state import JobView
 from flinkglue.azure.links import dashboard_link, portal_link
 from flinkglue.errors import CallFailed
+from flinkglue.markdown import NOTHING, bold, code_span, link, quoted, table, text
 from tasks.run_page import put_link, put_markdown
 
 
@@ -54,31 +55,28 @@ def show_job(
     put_markdown(
         "flink-job",
         job_markdown(cluster, view, dashboard) + (f"\n\n{more}" if more else ""),
-        f"Flink job {view.job.job_name}: {view.state}",
+        text(f"Flink job {view.job.job_name}: {view.state}"),
     )
 
 
 def job_markdown(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None) -> str:
     """The job as a table."""
     job = view.job
+    portal = portal_link(cluster.cluster_id, cluster.portal_url)
     rows = [
-        ("Job id", f"`{job.job_id or 'not told yet'}`"),
-        ("Job name", f"`{job.job_name}`"),
-        ("State", f"**{view.state}**"),
+        ("Job id", code_span(job.job_id or "not told yet")),
+        ("Job name", code_span(job.job_name)),
+        ("State", bold(view.state)),
         ("Tasks", _tasks(view)),
         ("Duration", f"{view.duration_seconds:.1f} s"),
-        ("Last action", f"{job.action or '-'} {job.action_result or ''}".strip()),
-        (
-            "Cluster",
-            f"[{cluster.cluster_id}]({portal_link(cluster.cluster_id, cluster.portal_url)})",
-        ),
+        ("Last action", f"{job.action or NOTHING} {job.action_result or ''}".strip()),
+        ("Cluster", link(str(cluster.cluster_id), portal)),
     ]
     if dashboard is not None and job.job_id is not None:
-        link = dashboard_link(dashboard, job.job_id, ended=view.has_ended)
-        rows.append(("Dashboard", f"[{job.job_id}]({link})"))
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    failure = f"\n\n> {view.failure}" if view.failure else ""
-    return f"| Flink job | |\n|---|---|\n{table}{failure}"
+        url = dashboard_link(dashboard, job.job_id, ended=view.has_ended)
+        rows.append(("Dashboard", link(job.job_id, url)))
+    failure = f"\n\n{quoted(view.failure)}" if view.failure else ""
+    return f"{table(('Flink job', ''), rows)}{failure}"
 
 
 def _tasks(view: JobView) -> str:

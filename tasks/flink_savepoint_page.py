@@ -9,6 +9,7 @@ from typing import Any
 from prefect.artifacts import create_table_artifact
 
 from flinkglue.lifecycle.inventory import Disposals
+from flinkglue.texts import printable
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,13 @@ class JobReport:
     def row(self) -> dict[str, Any]:
         """As a row of a table."""
         disposals = self.disposals or Disposals()
-        return {
+        row = {
             "job": self.job_name,
             "new savepoint": self.path or "-",
             "disposed of": "\n".join(gone.path for gone in disposals.disposed) or "-",
             "trouble": self.trouble or "-",
         }
+        return {title: printable(value) for title, value in row.items()}
 
 
 def show_report(reports: Sequence[JobReport]) -> None:

@@ -7,7 +7,7 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -41,6 +41,7 @@ from tasks.best_effort import best_effort
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_adopted, telling_when_nothing_fits
 from tasks.policy import passing_fault
+from tasks.run_log import run_log
 from tasks.server_records import server_records
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def prioritize_connections(
         failed_connections: Those that failed, the earliest first; they go last.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
     """
-    log = get_run_logger()
+    log = run_log()
     with server_records() as records, telling_when_nothing_fits(request):
         try:
             ranking = select(
@@ -191,7 +192,7 @@ def run_glue_job(
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = masking(connect(aws_credentials), request)
-    log = get_run_logger()
+    log = run_log()
     follower = LogFollower(client, log)
 
     @best_effort("The link to the Glue run is not shown on the flow run's page")
@@ -241,7 +242,7 @@ def wait_for_slot(
         request,
         refusals=refusals,
         refused_although_free=refused_although_free,
-        log=get_run_logger(),
+        log=run_log(),
         clock=SystemClock(),
     )
 
@@ -278,7 +279,7 @@ def read_script_output(
             time.sleep(pause)
         error = [] if run.succeeded else client.log_lines(run, "error", LOG_LINES)
     except CallFailed as failed:
-        get_run_logger().warning("The logs cannot be shown: %s", failed)
+        run_log().warning("The logs cannot be shown: %s", failed)
         return RunOutput(note=f"The logs cannot be shown: {failed}")
     return RunOutput(output, error, "" if output else "The script wrote nothing.")
 

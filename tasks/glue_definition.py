@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect_aws import AwsCredentials
 
@@ -14,9 +14,11 @@ from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
 from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.report import deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.markdown import text
 from tasks.best_effort import best_effort
 from tasks.glue import RETRIED, aws_session, connect
 from tasks.glue_locks import VariableLocks
+from tasks.run_log import run_log
 from tasks.server_records import server_records
 
 
@@ -75,7 +77,7 @@ def deploy_glue_job(
             client,
             document,
             locks=VariableLocks(records),
-            log=get_run_logger(),
+            log=run_log(),
             script=script,
             scripts=ScriptStore(s3),
             dry_run=dry_run,
@@ -91,10 +93,10 @@ def show_deployment(url: str | None, deployment: JobDeployment) -> None:
         create_markdown_artifact(
             deployment_markdown(deployment, url),
             key="glue-job-definition",
-            description=f"Job {deployment.job_name}: {deployment.deployed}",
+            description=text(f"Job {deployment.job_name}: {deployment.deployed}"),
         )
     for difference in deployment.not_taken:
-        get_run_logger().warning(
+        run_log().warning(
             "Glue keeps %s as %s, not as %s: correct the definition, or it differs again",
             difference.field,
             difference.old,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect_aws import AwsCredentials
 
@@ -15,6 +15,7 @@ from flinkglue.glue.health_report import health_markdown
 from tasks.glue import RETRIED, connect
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_of_health
+from tasks.run_log import run_log
 from tasks.server_records import server_records
 
 
@@ -49,7 +50,7 @@ def judge_glue_connections(
     reading = connect(aws_credentials).read_health(
         connection_names, job_names, list_all=read_all_connections
     )
-    log = get_run_logger()
+    log = run_log()
     if not reading.connections:
         raise InvalidInput("job_names", list(job_names), "jobs that have connections")
     if reading.zones_problem:

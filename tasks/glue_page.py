@@ -11,6 +11,7 @@ from flinkglue.glue.models import Ranking
 from flinkglue.glue.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy
+from flinkglue.markdown import text
 from tasks.best_effort import best_effort
 from tasks.glue import connect
 
@@ -45,4 +46,4 @@ def show_job_run(
     """The attempts, the run, what they cost and the run's output on the run's page."""
     console = connect(aws_credentials).console
     markdown = job_run_markdown(job_name, attempts, output, console, price_per_dpu_hour)
-    create_markdown_artifact(markdown, key="glue-job-run", description=f"Glue job {job_name}")
+    create_markdown_artifact(markdown, key="glue-job-run", description=text(f"Glue job {job_name}"))

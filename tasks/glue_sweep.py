@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -19,6 +19,7 @@ from flinkglue.glue.sweep_report import sweep_markdown
 from flinkglue.glue.sweeping import LiveRuns, find_live_runs, stop_orphans
 from tasks.glue import RETRIED, UNCACHED, connect
 from tasks.glue_events import tell_of_swept_run
+from tasks.run_log import run_log
 from tasks.server_records import server_failure
 
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
@@ -40,7 +41,7 @@ def find_live_glue_runs(
     """
     found = find_live_runs(connect(aws_credentials), job_names, datetime.now(UTC) - look_back)
     for job_name, problem in found.problems.items():
-        get_run_logger().warning("The runs of job %s could not be read: %s", job_name, problem)
+        run_log().warning("The runs of job %s could not be read: %s", job_name, problem)
     return found
 
 
@@ -57,7 +58,7 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     """
     swept = _judged_now(found.runs, rules)
     for each in swept:
-        tell = get_run_logger().info if each.condition.is_expected else get_run_logger().warning
+        tell = run_log().info if each.condition.is_expected else run_log().warning
         tell("%s", each.describe())
     return swept
 
@@ -79,7 +80,7 @@ def stop_orphaned_glue_runs(
         rules: What makes an orphan.
         deadline_seconds: The longest to wait for all of them.
     """
-    log = get_run_logger()
+    log = run_log()
     after = stop_orphans(
         connect(aws_credentials),
         swept,

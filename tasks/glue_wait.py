@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect_aws import AwsCredentials
 
@@ -13,6 +13,7 @@ from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_waiting import wait_for_run
 from tasks.best_effort import best_effort
 from tasks.glue import LOOK, RETRIED, connect
+from tasks.run_log import run_log
 
 
 @task(**RETRIED)
@@ -32,7 +33,7 @@ def wait_for_glue_run(
         deadline_seconds: How long to wait.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client, log = connect(aws_credentials), get_run_logger()
+    client, log = connect(aws_credentials), run_log()
     follower = LogFollower(client, log)
 
     @best_effort("The link to the Glue run is not shown on the flow run's page")
@@ -63,6 +64,6 @@ def reset_job_bookmark(aws_credentials: AwsCredentials, job_name: str) -> None:
         job_name: The job.
     """
     if connect(aws_credentials).reset_job_bookmark(job_name):
-        get_run_logger().info("The bookmark of job %s was reset", job_name)
+        run_log().info("The bookmark of job %s was reset", job_name)
     else:
-        get_run_logger().info("Job %s has no bookmark to reset", job_name)
+        run_log().info("Job %s has no bookmark to reset", job_name)

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from flinkglue.texts import one_line
+
 _NEARLY = 95.0
 _AT_LEAST_SECONDS = 5.0
 
@@ -43,7 +45,7 @@ class Progress:
             self._put(100.0, status)
 
     def _put(self, percent: float, status: str) -> None:
-        text = f"{self._what}: {status} after {time.monotonic() - self._began:.0f} s"
+        text = one_line(f"{self._what}: {status} after {time.monotonic() - self._began:.0f} s")
         if self._artifact is None:
             self._artifact = create_progress_artifact(percent, key=self._key, description=text)
         else:

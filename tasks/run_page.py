@@ -12,6 +12,8 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 
+from flinkglue.markdown import link, text
+
 
 def put_markdown(key: str, markdown: str, description: str) -> None:
     """Show a text under a key of this flow run's page."""
@@ -21,8 +23,8 @@ def put_markdown(key: str, markdown: str, description: str) -> None:
 
 def put_link(key: str, url: str, link_text: str) -> None:
     """Show a link under a key of this flow run's page."""
-    if not _replaced(key, ArtifactUpdate(data=f"[{link_text}]({url})")):
-        create_link_artifact(url, link_text=link_text, key=key)
+    if not _replaced(key, ArtifactUpdate(data=link(link_text, url))):
+        create_link_artifact(url, link_text=text(link_text), key=key)
 
 
 def _replaced(key: str, update: ArtifactUpdate) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flinkglue.markdown import table
+
 
 @dataclass(frozen=True)
 class WordCounts:
@@ -41,8 +43,8 @@ class WordCounts:
     def markdown(self) -> str:
         """A table."""
         title = f"{self.total_words} words, {self.distinct_words} different ones"
-        rows = [f"| {word} | {count} |" for word, count in self.most_frequent]
-        return "\n".join([f"### {title}", "", "| word | count |", "|---|---:|", *rows])
+        rows = [(word, str(count)) for word, count in self.most_frequent]
+        return f"### {title}\n\n{table(('word', 'count'), rows)}"
 
 
 def _number(text: str | None) -> int | None:

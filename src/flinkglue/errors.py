@@ -21,9 +21,29 @@ end as failed raises it as JobFailed.
 
 from __future__ import annotations
 
+import re
+
+from flinkglue.texts import printable, shortened, without_credentials
+
+_MOST_OF_A_VALUE = 200
+_PASSWORD_IN_ADDRESS = re.compile(r"[:/][^@]*@")
+# The container of a Data Lake address stands where others have their user.
+_DATA_LAKE = re.compile(r"abfss?://[a-z0-9-]+@[^@?#]*", re.IGNORECASE)
+
 
 class FlinkGlueError(Exception):
-    """The root of the tree: catch it to catch everything raised on purpose here."""
+    """The root of the tree: catch it to catch everything raised on purpose here.
+
+    Messages hold what services and jobs say, so control characters are written out, and the users,
+    signatures and tokens of addresses and headers are left out.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(_harmless(each) if isinstance(each, str) else each for each in args))
+
+
+def _harmless(text: str) -> str:
+    return printable(without_credentials(text))
 
 
 class InvalidInput(FlinkGlueError, ValueError):
@@ -31,15 +51,28 @@ class InvalidInput(FlinkGlueError, ValueError):
 
     Args:
         field: The name of the field as the person sees it.
-        value: What was given. Never a secret.
+        value: What was given. It is shown and kept only where it cannot hold a password.
         allowed: What would have been accepted, in words.
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
+        shown = _shown(value)
         self.field = field
-        self.value = value
+        self.value = value if shown else None
         self.allowed = allowed
-        super().__init__(f"{field}: {value!r} is not accepted. Allowed: {allowed}")
+        given = shown or "the value (not shown, as it may hold credentials)"
+        super().__init__(f"{field}: {given} is not accepted. Allowed: {allowed}")
+
+
+def _shown(value: object) -> str:
+    """The value as an error repeats it; empty when it may hold a secret."""
+    if hasattr(value, "get_secret_value"):
+        return ""
+    told = repr(value)
+    is_place = isinstance(value, str) and _DATA_LAKE.fullmatch(value)
+    if not is_place and (_PASSWORD_IN_ADDRESS.search(told) or re.search(r"://[^ ]*[?#]", told)):
+        return ""
+    return shortened(told, _MOST_OF_A_VALUE)
 
 
 class CallFailed(FlinkGlueError):

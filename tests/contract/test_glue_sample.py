@@ -343,7 +343,7 @@ def test_the_policy_file_in_the_project_is_up_to_date(capsys: pytest.CaptureFixt
 def test_the_policy_is_for_the_partition_of_the_region(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["policy", "--region", "cn-north-1"]) == 0
     assert "arn:aws-cn:glue:cn-north-1:ACCOUNT_ID:job/" in capsys.readouterr().out
-    assert main(["policy", "--region", "nowhere"]) == 1
+    assert main(["policy", "--region", "no-where"]) == 2
     assert "--region" in capsys.readouterr().err
 
 

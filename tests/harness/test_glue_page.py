@@ -118,6 +118,7 @@ def test_a_run_that_needs_time_keeps_its_order_and_does_not_fail_over(
     module = ModuleType("restless_strategy")
     module.restless = restless  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setenv("FLINKGLUE_STRATEGY_MODULES", module.__name__)
     cloud.two_connections()
     cloud.job()
     quota = "Exceeded maximum concurrent compute capacity"

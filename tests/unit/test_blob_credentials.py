@@ -50,5 +50,5 @@ def test_a_connection_string_that_is_none_is_refused_and_not_shown(wrong: str) -
 
 def test_the_jars_own_name_has_to_be_one_that_a_job_can_ask_for(jar: Path) -> None:
     """Refused before the block is loaded."""
-    with pytest.raises(InvalidInput, match=r"jar_name: 'my job\.jar'"):
+    with pytest.raises(InvalidInput, match=r"jar_path: 'my job\.jar'.*or give a jar_name"):
         upload_flink_jar_flow.fn(str(jar), "abfs://jars@accounta.dfs.core.windows.net")

@@ -126,7 +126,7 @@ def test_what_a_form_asks_for() -> None:
     ("fields", "said"),
     [
         ({"url": "flink.example.com"}, "url"),
-        ({"url": "https://user:hush@flink.example.com"}, "takes no user or password"),
+        ({"url": "https://user:hush@flink.example.com"}, "url\n.*without user and password"),
         ({"sign_in": "basic", "user_name": "flows"}, "password: is needed for the sign-in basic"),
         ({"sign_in": "bearer"}, "token: is needed for the sign-in bearer"),
         ({"sign_in": "mutual_tls"}, "client_certificate_file: is needed"),

@@ -113,7 +113,7 @@ def test_connections_are_taken_as_a_list_or_as_the_published_string(given: Any) 
         ("a,", "the one after 'a' is blank"),
         (["a", " "], "the one after 'a' is blank"),
         (["a,b"], "no comma"),
-        (["a" * 256], "at most 255 characters"),
+        (["a" * 256], "at most 255 visible characters"),
         ("a,b,a", "twice: a"),
         (["a", " a"], "twice: a"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from flinkglue.glue.models import Connection, Group, Ranking, Subnet
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
 from flinkglue.glue.reservations import CoolDown, Knowledge
-from flinkglue.glue.strategies import load_strategy
+from flinkglue.glue.strategies import allowed_modules, load_strategy
 
 
 def connection(name: str, free: int | None, state: str = "available") -> Connection:
@@ -30,7 +31,8 @@ def ordered(
     connections: list[Connection], strategy: str = "capacity", needed: int = 10, **more: Any
 ) -> Ranking:
     more.setdefault("seed", 0)
-    return rank(connections, needed, load_strategy(strategy), strategy_name=strategy, **more)
+    chosen = load_strategy(strategy, ["nearest_to_the_data"])
+    return rank(connections, needed, chosen, strategy_name=strategy, **more)
 
 
 connections_strategy = st.lists(
@@ -266,6 +268,11 @@ def test_an_own_strategy_that_raises_is_named_with_its_error(own_module: ModuleT
         ("cheapest", "random, capacity, .*or module:function"),
         ("", "random, capacity, .*or module:function"),
         (":f", "random, capacity, .*or module:function"),
+        (".rel:f", "Listed now: .*math"),
+        ("sys:exit", "FLINKGLUE_STRATEGY_MODULES lists the module .*Listed now: .*math"),
+        ("math.sub:f", "Listed now: .*math"),
+        ("math:f()", "or module:function"),
+        ("math:\x1b[31m", "or module:function"),
         ("no_such_module:f", "No module named 'no_such_module'"),
         ("math:no_such_function", "a function that math has"),
         ("math:pi", "a function that math has"),
@@ -273,8 +280,28 @@ def test_an_own_strategy_that_raises_is_named_with_its_error(own_module: ModuleT
 )
 def test_an_unknown_strategy_is_refused_with_what_is_allowed(name: str, allowed: str) -> None:
     with pytest.raises(InvalidInput, match=allowed) as refused:
-        load_strategy(name)
+        load_strategy(name, ["math", "no_such_module"])
     assert refused.value.field == "strategy"
+    assert "\x1b" not in str(refused.value)
+
+
+def test_a_module_that_is_not_listed_is_not_even_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Importing runs its code. One that is listed is imported; when that fails, it says why."""
+    (tmp_path / "of_a_stranger.py").write_text("import sys\nsys.exit('ran')\n")
+    (tmp_path / "of_the_operator.py").write_text("raise RuntimeError('no configuration')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InvalidInput, match="Listed now: of_the_operator"):
+        load_strategy("of_a_stranger:order", ["of_the_operator"])
+    with pytest.raises(InvalidInput, match="RuntimeError: no configuration"):
+        load_strategy("of_the_operator:order", ["of_the_operator"])
+
+
+def test_the_operator_lists_modules_where_flows_run() -> None:
+    """With commas between; at first there are none."""
+    assert allowed_modules({}) == frozenset()
+    assert allowed_modules({"FLINKGLUE_STRATEGY_MODULES": " a.b, c ,"}) == {"a.b", "c"}
 
 
 def test_the_strategies_do_not_touch_the_shared_random_state() -> None:

@@ -22,7 +22,6 @@ from flinkglue.glue.failure_table import (
     FailureClass,
 )
 from flinkglue.glue.failures import classify
-from flinkglue.glue.markdown import bar, table
 from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
 from flinkglue.glue.ordering import rank
 from flinkglue.glue.placement import STRATEGIES
@@ -30,6 +29,7 @@ from flinkglue.glue.report import RunOutput, job_run_markdown
 from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.markdown import bar, table
 
 A, B, C = FailureClass
 CONSOLE = Console("aws", "us-east-1")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr
 
+from flinkglue.addresses import http_url
 from flinkglue.azure.arm_answers import (
     SERVICE,
     body_of,
@@ -30,7 +31,7 @@ from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Oper
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
@@ -74,7 +75,7 @@ class ArmClient:
         clock: The time to go by.
 
     Raises:
-        InvalidInput: The endpoint is not https.
+        InvalidInput: The endpoint is not https, or has user information.
     """
 
     def __init__(
@@ -90,9 +91,8 @@ class ArmClient:
         pace: Pace | None = None,
         clock: Clock | None = None,
     ) -> None:
+        http_url("arm_endpoint", arm_endpoint, may_have_path=False)  # a bearer token goes there
         self._endpoint = httpx.URL(arm_endpoint.rstrip("/"))
-        if self._endpoint.scheme != "https":
-            raise InvalidInput("arm_endpoint", arm_endpoint, "an https URL: a bearer token is sent")
         self._tokens = tokens
         self._api_version = api_version
         self._reads_for_seconds = reads_for_seconds

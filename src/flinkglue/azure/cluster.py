@@ -31,10 +31,11 @@ from flinkglue.azure.inputs import (
     EntryClass,
     JarDirectory,
     JarName,
-    Parallelism,
     ResourceName,
 )
+from flinkglue.form_types import OptionalName
 from flinkglue.lifecycle.sensitive import check_no_secrets
+from flinkglue.quantities import Parallelism
 
 LEAST_MEMORY_MB = 1800
 _PROCESS_MEMORY = re.compile(r"(?P<megabytes>[0-9]+)mb")
@@ -80,7 +81,7 @@ class ApplicationJob(_Form):
     args: tuple[Argument, ...] = Field(
         default=(), description="Arguments of main(), one per item, without spaces."
     )
-    savepoint_name: str = Field(
+    savepoint_name: OptionalName = Field(
         default="", description="A savepoint to start from, by name or full path; empty: none."
     )
     upgrade_mode: UpgradeMode = Field(

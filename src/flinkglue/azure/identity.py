@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from azure.identity import AzureAuthorityHosts, ClientSecretCredential, DefaultAzureCredential
 from pydantic import SecretStr
 
+from flinkglue.addresses import http_url
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
 from flinkglue.azure.names import (
     CLIENT_ID_ALLOWED,
@@ -23,7 +24,6 @@ from flinkglue.azure.names import (
     require,
 )
 from flinkglue.azure.sdk_errors import told_as_ours
-from flinkglue.errors import InvalidInput
 
 _MICROSOFT_HOSTS = frozenset(
     host for name, host in vars(AzureAuthorityHosts).items() if name.startswith("AZURE_")
@@ -52,8 +52,7 @@ def credential(
     if principal is not None:
         require("tenant_id", principal.tenant_id, TENANT_ID_PATTERN, TENANT_ID_ALLOWED)
         require("client_id", principal.client_id, CLIENT_ID_PATTERN, CLIENT_ID_ALLOWED)
-    if urlsplit(authority).scheme != "https":
-        raise InvalidInput("authority", authority, "an https URL: a secret is sent to it")
+    http_url("authority", authority, may_have_path=False)
     settings: dict[str, Any] = {"authority": authority, "retry_total": 3, **wire}
     if ca_file:
         settings["connection_verify"] = ca_file

@@ -12,6 +12,8 @@ from flinkglue.azure.abfs import ALLOWED as ABFS_ALLOWED
 from flinkglue.azure.names import (
     ARGUMENT_PATTERN,
     ARGUMENTS_ALLOWED,
+    CLIENT_ID_ALLOWED,
+    CLIENT_ID_PATTERN,
     ENTRY_CLASS_ALLOWED,
     ENTRY_CLASS_PATTERN,
     JAR_NAME_ALLOWED,
@@ -22,31 +24,43 @@ from flinkglue.azure.names import (
     RESOURCE_GROUP_PATTERN,
     RESOURCE_NAME_ALLOWED,
     RESOURCE_NAME_PATTERN,
+    TENANT_ID_ALLOWED,
+    TENANT_ID_PATTERN,
 )
+from flinkglue.form_types import checked
+from flinkglue.quantities import Minutes
+from flinkglue.texts import is_plain
 
 
 class Allowed:
-    """A pattern to match, and the same in words for who does not."""
+    """A pattern to match, and the same in words for who does not; the value is not repeated."""
 
     def __init__(self, pattern: str, words: str) -> None:
         self.pattern = pattern
         self.words = words
 
     def __call__(self, value: str) -> str:
-        if re.fullmatch(self.pattern, value) is None:
-            raise ValueError(f"{value!r} is not accepted. Allowed: {self.words}")
+        if re.fullmatch(self.pattern, value) is None or not is_plain(value):
+            raise ValueError(f"it is not accepted. Allowed: {self.words}")
         return value
 
 
-def _directory(value: str) -> str:
-    AbfsUri.parse(value, "directory")
+def _directory(field: str, value: str) -> str:
+    AbfsUri.parse(value, field)
     return value
 
 
+TenantId = Annotated[str, AfterValidator(Allowed(rf"^$|{TENANT_ID_PATTERN}", TENANT_ID_ALLOWED))]
+ClientId = Annotated[str, AfterValidator(Allowed(rf"^$|{CLIENT_ID_PATTERN}", CLIENT_ID_ALLOWED))]
 ResourceName = Annotated[
     str,
     AfterValidator(Allowed(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)),
     Field(json_schema_extra={"pattern": RESOURCE_NAME_PATTERN}),
+]
+OptionalResourceName = Annotated[
+    str,
+    AfterValidator(Allowed(rf"^$|{RESOURCE_NAME_PATTERN}", f"{RESOURCE_NAME_ALLOWED}, or nothing")),
+    Field(json_schema_extra={"pattern": rf"^$|{RESOURCE_NAME_PATTERN}"}),
 ]
 ResourceGroup = Annotated[
     str,
@@ -61,7 +75,7 @@ JobNamePrefix = Annotated[
 JarDirectory = Annotated[
     str,
     AfterValidator(Allowed(ABFS_PATTERN, ABFS_ALLOWED)),
-    AfterValidator(_directory),
+    checked(_directory),
     Field(json_schema_extra={"pattern": ABFS_PATTERN}),
 ]
 JarName = Annotated[
@@ -79,5 +93,4 @@ Argument = Annotated[
     AfterValidator(Allowed(ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)),
     Field(json_schema_extra={"pattern": ARGUMENT_PATTERN}),
 ]
-Parallelism = Annotated[int, Field(ge=1)]
-DeadlineMinutes = Annotated[float, Field(gt=0)]
+DeadlineMinutes = Minutes

@@ -13,6 +13,7 @@ from azure.core.credentials import TokenCredential
 from azure.keyvault.secrets import SecretClient
 from pydantic import SecretStr
 
+from flinkglue.addresses import http_url
 from flinkglue.azure.models import ServicePrincipal
 from flinkglue.azure.names import (
     CLIENT_ID_ALLOWED,
@@ -21,7 +22,7 @@ from flinkglue.azure.names import (
     TENANT_ID_PATTERN,
 )
 from flinkglue.azure.sdk_errors import told_as_ours
-from flinkglue.errors import CallFailed, InvalidInput, NotFound, PermissionDenied
+from flinkglue.errors import CallFailed, NotFound, PermissionDenied
 
 CLIENT_ID, CLIENT_SECRET, TENANT_ID = "api-client-id", "api-secret", "tenant-id"
 _VAULT_DOMAINS = (
@@ -50,15 +51,14 @@ def read_service_principal(
         wire: Passed to the SDK's pipeline, for tests.
 
     Raises:
-        InvalidInput: The vault's address is not https.
+        InvalidInput: The vault's address is not https, or has user information.
         NotFound: A secret does not exist.
         CallFailed: A secret is empty, or no id where one is needed.
         PermissionDenied: A secret is disabled, or the reader may not read it.
         AuthenticationFailed: The reader could not sign in.
         ServiceUnavailable: The vault did not answer.
     """
-    if urlsplit(vault_url).scheme != "https":
-        raise InvalidInput("vault_url", vault_url, "an https URL: secrets come from it")
+    http_url("vault_url", vault_url, may_have_path=False)
     settings: dict[str, Any] = {"retry_total": 3, **wire}
     if ca_file:
         settings["connection_verify"] = ca_file

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from flinkglue.addresses import local_path
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.https_files import HttpsFiles
 from flinkglue.lifecycle.models import Jar
@@ -104,7 +104,12 @@ def _job_prefix(job_name: str) -> str:
 
 
 def _existing(uri: str) -> Path:
-    path = Path(unquote(urlsplit(uri).path)) if uri.startswith("file:") else Path(uri)
-    if not path.is_file():
-        raise NotFound("jar source", "read", uri, "there is no such file")
-    return path
+    path = local_path(uri)
+    if path is None:
+        raise InvalidInput("jar", uri, "a file: address of this machine")
+    try:
+        if Path(path).is_file():
+            return Path(path)
+    except OSError as error:  # for example a name that is too long for the file system
+        raise NotFound("jar source", "read", uri, str(error)) from error
+    raise NotFound("jar source", "read", uri, "there is no such file")

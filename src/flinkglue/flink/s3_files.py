@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from flinkglue.addresses import storage_address
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -85,10 +85,10 @@ class S3Files:
 
 
 def _parsed(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
-    if not parts.netloc:
+    bucket, _, key = storage_address("uri", uri).partition("://")[2].partition("/")
+    if not bucket:
         raise InvalidInput("uri", uri, "s3://bucket/key")
-    return parts.netloc, parts.path.lstrip("/")
+    return bucket, key.lstrip("/")
 
 
 @contextmanager

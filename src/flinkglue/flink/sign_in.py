@@ -7,16 +7,25 @@ from collections.abc import Generator
 import httpx
 from pydantic import SecretStr
 
+from flinkglue.errors import InvalidInput
+from flinkglue.secret_values import for_a_header
+
 
 class BearerToken(httpx.Auth):
     """Sends a bearer token with every request.
 
     Args:
-        token: The token.
+        token: The token; blanks around it are left out.
+
+    Raises:
+        InvalidInput: No header can have it. The error does not show it.
     """
 
     def __init__(self, token: SecretStr) -> None:
-        self._token = token
+        try:
+            self._token = for_a_header(token)
+        except ValueError as error:
+            raise InvalidInput("token", token, str(error)) from None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """The request with the token."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from flinkglue.addresses import local_path
 from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable, Throttled
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -148,9 +148,11 @@ def _state(path: str, files: list[StoredFile], pattern: re.Pattern[str]) -> Stor
 
 def local_files(directory: str) -> list[StoredFile]:
     """All files below a ``file:`` address or a path, for a cluster that writes to this machine."""
-    root = Path(unquote(urlsplit(directory).path)) if directory.startswith("file:") else None
+    root = local_path(directory)
+    if root is None:
+        raise InvalidInput("directory", directory, "a file: address of this machine")
     found = []
-    for path in (root or Path(directory)).rglob("*"):
+    for path in Path(root).rglob("*"):
         try:
             status = path.stat()
         except FileNotFoundError:

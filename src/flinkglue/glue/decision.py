@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flinkglue.glue.markdown import NOTHING, one_line
 from flinkglue.glue.models import RankedConnection, Ranking
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.markdown import NOTHING, bold, code_span, join, text
+from flinkglue.texts import one_line
 
 EVIDENCE_CHARACTERS = 100  # in a table; the page of the run that failed has all of it
 
@@ -23,7 +24,7 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
     return [
         {
             "Place": ranked.place,
-            "Connection": ranked.connection_name,
+            "Connection": one_line(ranked.connection_name),
             "Group": ranked.group.value,
             "Free addresses": _or_nothing(ranked.free_addresses),
             "Promised": ranked.reserved_addresses,
@@ -49,12 +50,12 @@ def ranking_description(
         shortage: What was to be done if nothing had fitted.
         refusal: Why no run is started, if none is.
     """
-    choice = f"no run is started. {one_line(refusal)}." if refusal else _choice(ranking)
+    choice = text(f"no run is started. {refusal}.") if refusal else _choice(ranking)
     lines = [
-        f"Attempt {request.number} of job **{one_line(request.job_name)}**: {choice}",
-        f"Strategy `{ranking.strategy}` with seed {ranking.seed}, from the connections in the "
-        "order of *Given as*.",
-        f"A run takes {ranking.needed_addresses} addresses: {ranking.needed_because}. "
+        join(f"Attempt {request.number} of job ", bold(request.job_name), ": ", choice),
+        f"Strategy {code_span(ranking.strategy)} with seed {ranking.seed}, from the connections in "
+        "the order of *Given as*.",
+        f"A run takes {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
         f"When no subnet has them: {_in_words(shortage)}.",
         "*Promised* addresses are free for EC2, and taken by runs that are starting.",
     ]
@@ -64,7 +65,7 @@ def ranking_description(
             "connection."
         )
     if left_out := ranking.missing_names:
-        lines.append(f"Left out of the job, as they do not exist: {', '.join(left_out)}.")
+        lines.append(text(f"Left out of the job, as they do not exist: {', '.join(left_out)}."))
     return "\n\n".join(lines)
 
 
@@ -73,14 +74,16 @@ def _choice(ranking: Ranking) -> str:
     if expected is None:
         return "no connection has a free address that is known of; Glue decides."
     if expected.unread:
-        return (
-            f"no subnet is known to have room, and **{one_line(expected.connection_name)}** could "
-            "not be read, so it may have; Glue decides."
+        return join(
+            "no subnet is known to have room, and ",
+            bold(expected.connection_name),
+            " could not be read, so it may have; Glue decides.",
         )
     usable = (expected.free_addresses or 0) - expected.reserved_addresses
-    return (
-        f"Glue should take **{one_line(expected.connection_name)}**, whose subnet has {usable} "
-        f"addresses free and not promised ({expected.group.value})."
+    return join(
+        "Glue should take ",
+        bold(expected.connection_name),
+        f", whose subnet has {usable} addresses free and not promised ({expected.group.value}).",
     )
 
 
@@ -106,7 +109,7 @@ def _note(ranked: RankedConnection) -> str:
     if cool_down := ranked.cooled_down:
         times = _times(cool_down.since, cool_down.until)
         notes.append(f"failed lately{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
-    return "; ".join(notes)
+    return one_line("; ".join(notes))
 
 
 def _times(since: datetime | None, until: datetime | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flinkglue.glue.console import Console
 from flinkglue.glue.health import ConnectionHealth
-from flinkglue.glue.markdown import NOTHING, bar, link, one_line, table
+from flinkglue.markdown import NOTHING, Markup, bar, bold, join, link, table
 
 
 def health_markdown(
@@ -43,12 +43,12 @@ def health_markdown(
     reasons = [(each.connection_name, each.reason) for each in found if each.reason]
     if reasons:
         # A list, because the lines of a table do not wrap.
-        parts += ["## Why", *(f"**{one_line(name)}**: {one_line(why)}" for name, why in reasons)]
+        parts += ["## Why", *(join(bold(name), ": ", why) for name, why in reasons)]
     failures = [(each.connection_name, each.failures) for each in found if each.failures]
     if failures:
         parts += [
             "## What failed",
-            *(f"**{one_line(name)}** {one_line(what.describe())}" for name, what in failures),
+            *(join(bold(name), " ", what.describe()) for name, what in failures),
         ]
     return "\n\n".join(parts)
 
@@ -56,13 +56,15 @@ def health_markdown(
 def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
     subnet, zone = health.subnet_id, health.availability_zone
     usable, total = health.usable_addresses, health.total_addresses
-    name = f"**{health.condition.value}**" if health.is_below_threshold else health.condition.value
+    condition = health.condition.value
     return (
         health.connection_name,
-        name,
+        bold(condition) if health.is_below_threshold else condition,
         f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
         _count(usable),
-        f"`{bar(usable / total)}` of {total:,}" if usable is not None and total else NOTHING,
+        Markup(f"`{bar(usable / total)}` of {total:,}")
+        if usable is not None and total
+        else NOTHING,
         _count(health.free_addresses),
         _count(health.promised_addresses),
         _failures(health),

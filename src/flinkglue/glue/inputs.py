@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
+from flinkglue import addresses
 from flinkglue.errors import InvalidInput
+from flinkglue.form_types import checked, form
 from flinkglue.glue.models import OWN_ARGUMENTS
+from flinkglue.texts import is_plain
 
 MOST_CHARACTERS = 255
 
 JobName = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=MOST_CHARACTERS, pattern=r"\S"
-    ),
+    StringConstraints(strip_whitespace=True),
+    checked(partial(addresses.name, most=MOST_CHARACTERS)),
+    form(r"\S"),
 ]
 """The name of a Glue job. Blanks around it came along when it was copied."""
+
+STRATEGY_PATTERN = r"^[A-Za-z][a-z_]*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
+StrategyName = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), form(STRATEGY_PATTERN)]
+"""A strategy that is built in, or ``module:function``."""
 
 GLUES_OWN_ARGUMENTS = ("--debug", "--endpoint", "--JOB_NAME", "--mode")
 """Names that Glue uses itself and documents as never to be set; --conf is not among them any more.
@@ -30,7 +38,9 @@ https://docs.aws.amazon.com/glue/latest/dg/aws-glue-programming-etl-glue-argumen
 FLAGS = "--enable-"
 """How Glue's own switches begin, of which some are documented as names without a value."""
 
-_ONE_NAME = f"one name per item of the list: at most {MOST_CHARACTERS} characters and no comma"
+_ONE_NAME = (
+    f"one name per item of the list: at most {MOST_CHARACTERS} visible characters and no comma"
+)
 
 
 def parse_connection_names(connection_names: Sequence[str] | str) -> list[str]:
@@ -46,7 +56,7 @@ def parse_connection_names(connection_names: Sequence[str] | str) -> list[str]:
     for place, name in enumerate(names):
         if not name:
             raise InvalidInput("connection_names", connection_names, _blank(names, place))
-        if "," in name or len(name) > MOST_CHARACTERS:
+        if "," in name or len(name) > MOST_CHARACTERS or not is_plain(name):
             raise InvalidInput("connection_names", name, _ONE_NAME)
     if doubles := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInput(
@@ -85,7 +95,8 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
         if name in GLUES_OWN_ARGUMENTS:
             glues = ", ".join(GLUES_OWN_ARGUMENTS)
             raise InvalidInput(field, name, f"any name but those that Glue sets itself: {glues}")
-        if not name.startswith("--") or len(name) < 3 or name != name.strip():
+        bare = name.removeprefix("--")
+        if not bare or bare == name or name != name.strip() or not is_plain(name):
             raise InvalidInput(field, name, "names that start with --, for example --date")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.cost import capacity_in_words, cost_of
-from flinkglue.glue.markdown import NOTHING, code, link, one_line, table
+from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def job_run_markdown(
     """
     last = attempts[-1]
     parts = [
-        f"# Glue job {one_line(job_name)}: {_outcome(last)}",
+        heading(1, f"Glue job {job_name}: {_outcome(last)}"),
         _details(last, job_name, console),
         "## Attempts",
         _attempts_table(attempts, console),
         f"Together: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
         *_failures(attempts),
         "## Output of the script",
-        code(output.output) if output.output else output.note,
+        code(output.output) if output.output else text(output.note),
     ]
     if output.error:
         parts += ["## Error log", code(output.error)]
@@ -57,7 +57,7 @@ def _outcome(attempt: Attempt) -> str:
 
 
 def _details(attempt: Attempt, job_name: str, console: Console) -> str:
-    job = ("Job", link(one_line(job_name), console.job(job_name)))
+    job = ("Job", link(job_name, console.job(job_name)))
     run = attempt.run
     if run is None:
         return table(("", ""), [job, ("Run", "Glue refused to start one.")])
@@ -75,7 +75,9 @@ def _details(attempt: Attempt, job_name: str, console: Console) -> str:
         ),
         (
             "Logs",
-            f"{link('output', console.logs(run))} · {link('error', console.logs(run, 'error'))}",
+            join(
+                link("output", console.logs(run)), " · ", link("error", console.logs(run, "error"))
+            ),
         ),
     ]
     return table(("", ""), rows)
@@ -106,12 +108,13 @@ def _failures(attempts: Sequence[Attempt]) -> list[str]:
     parts: list[str] = []
     for attempt in attempts:
         if failure := attempt.failure:
-            on = f" on {one_line(attempt.connection_name)}" if attempt.connection_name else ""
+            on = f" on {attempt.connection_name}" if attempt.connection_name else ""
+            about = f"Failure of attempt {attempt.number}{on}: {failure.failure_class.value}"
+            alert = bold("A person has to mend this.") if failure.alert else ""
             parts += [
-                f"## Failure of attempt {attempt.number}{on}: {failure.failure_class.value}",
+                heading(2, about),
                 code([failure.evidence]),
-                f"{'**A person has to mend this.** ' if failure.alert else ''}"
-                f"What to do: {failure.advice}.",
+                join(alert, Markup(" ") if alert else "", f"What to do: {failure.advice}."),
             ]
     return parts
 

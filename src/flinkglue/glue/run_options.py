@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.inputs import JobName
 from flinkglue.glue.run_limits import FLEX_WORKERS, WORKERS, check_run
 
 # Glue documents more types than its service model lists, and adds to them.
+MOST_WORKERS = 1_000_000  # Glue's quota of an account is the limit
 WorkerType = Annotated[str, Field(pattern=r"^(Standard|[GRZ]\.[0-9]+X)$")]
 
 
@@ -28,10 +30,10 @@ class RunOptions(BaseModel):
         title="Worker type",
         description="For example G.1X, G.16X or R.2X. Takes a number of workers, too.",
     )
-    number_of_workers: Annotated[int, Field(ge=2)] | None = Field(
+    number_of_workers: Annotated[int, Field(ge=2, le=MOST_WORKERS)] | None = Field(
         default=None, title="Number of workers", description="Takes a worker type, too."
     )
-    max_capacity: Annotated[float, Field(gt=0)] | None = Field(
+    max_capacity: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
         default=None,
         title="Maximum capacity",
         description="In data processing units, for jobs without workers, such as Python shell.",
@@ -44,7 +46,7 @@ class RunOptions(BaseModel):
         title="Execution class",
         description="FLEX is cheaper and may start late: Spark jobs on G.1X or G.2X workers only.",
     )
-    security_configuration: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+    security_configuration: JobName | None = Field(
         default=None, title="Security configuration", description="The name of one of Glue's."
     )
     job_run_queuing_enabled: bool | None = Field(
@@ -52,7 +54,7 @@ class RunOptions(BaseModel):
         title="Job run queuing",
         description="Queued runs wait in their full subnet instead of failing over.",
     )
-    notify_delay_minutes: Annotated[int, Field(ge=1)] | None = Field(
+    notify_delay_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
         default=None,
         title="Notify delay",
         description="Glue sends an event when it runs for longer.",
@@ -117,5 +119,5 @@ class RunOptions(BaseModel):
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # lists in lists, as deep as its length allows
         return None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.placement import STRATEGIES, PlainConnection, Strategy
 from flinkglue.glue.run_request import Log
 
+MODULES_VARIABLE = "FLINKGLUE_STRATEGY_MODULES"
+"""Where flows run: the modules, with commas between, from which runs may take a function."""
+
 ALLOWED = (
     f"{', '.join(STRATEGIES)}, or module:function of your own that gets a list of dictionaries "
-    "and returns the names in order"
+    f"and returns the names in order; {MODULES_VARIABLE} lists the module where flows run"
 )
 
 SLOW_SECONDS = 1.0
@@ -54,7 +58,16 @@ class AskedOnce:
         return answer
 
 
-def load_strategy(name: str) -> Strategy:
+def allowed_modules(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """The modules that the operator of this machine lets runs take strategies from; at first none.
+
+    Who may start a run is not for that reason one who may run any code of any module here.
+    """
+    listed = environment.get(MODULES_VARIABLE, "").split(",")
+    return frozenset(filter(None, map(str.strip, listed)))
+
+
+def load_strategy(name: str, modules: Collection[str] = ()) -> Strategy:
     """The strategy of this name, or the person's own ``module:function``.
 
     An own function gets one list of dictionaries with plain values (name, position in the person's
@@ -63,23 +76,32 @@ def load_strategy(name: str) -> Strategy:
     names in the order to try. One with a parameter ``rng`` gets a ``random.Random`` there, which
     makes its draws repeatable by the run's seed.
 
+    Args:
+        name: The strategy.
+        modules: The modules that an own function may be in. No other one is imported, because
+            importing runs code.
+
     Raises:
-        InvalidInput: There is no such strategy, module or function.
+        InvalidInput: There is no such strategy, module or function, or the module is not allowed.
     """
     if name in STRATEGIES:
         return STRATEGIES[name]
     module_name, colon, function_name = name.partition(":")
-    if not (colon and module_name and function_name):
+    if not (colon and function_name.isidentifier()):
         raise InvalidInput("strategy", name, ALLOWED)
+    if module_name not in modules:
+        listed = ", ".join(sorted(modules)) or "none"
+        raise InvalidInput("strategy", name, f"{ALLOWED}. Listed now: {listed}")
     return _own_strategy(name, _imported(name, module_name, function_name))
 
 
 def _imported(name: str, module_name: str, function_name: str) -> Callable[..., Any]:
     try:
         function = getattr(importlib.import_module(module_name), function_name, None)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:  # whatever the module does when it is imported
+        why = f"{type(error).__name__}: {error}"
         raise InvalidInput(
-            "strategy", name, f"a module that can be imported where the flow runs: {error}"
+            "strategy", name, f"a module that can be imported where the flow runs: {why}"
         ) from error
     if not callable(function):
         raise InvalidInput("strategy", name, f"a function that {module_name} has")
@@ -93,7 +115,7 @@ def _own_strategy(name: str, function: Callable[..., Any]) -> Strategy:
         given = {"rng": rng} if takes_rng else {}
         try:
             return function([dict(connection) for connection in connections], **given)  # type: ignore[no-any-return]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InvalidInput(
                 "strategy", name, f"a function that does not raise; {type(error).__name__}: {error}"
             ) from error

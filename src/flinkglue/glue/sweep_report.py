@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from flinkglue.glue.console import Console
-from flinkglue.glue.markdown import NOTHING, link, one_line, table
 from flinkglue.glue.sweep import RunCondition, SweptRun
+from flinkglue.markdown import NOTHING, bold, join, link, table
 
 
 def sweep_markdown(
@@ -35,9 +35,9 @@ def sweep_markdown(
     notes = [(each.run.job_run_id, each.note) for each in swept if not each.condition.is_expected]
     if notes:
         # A list, because the lines of a table do not wrap.
-        parts += ["## Why", *(f"**{name}**: {one_line(why)}" for name, why in notes)]
+        parts += ["## Why", *(join(bold(name), ": ", why) for name, why in notes)]
     if problems:
-        told = (f"**{one_line(job)}**: {one_line(why)}" for job, why in problems.items())
+        told = (join(bold(job), ": ", why) for job, why in problems.items())
         parts += ["## Jobs whose runs could not be read", *told]
     return "\n\n".join(parts)
 
@@ -59,7 +59,7 @@ def _row(
         link(run.job_name, console.job(run.job_name)),
         link(run.job_run_id, console.job_run(run)),
         run.state,
-        condition if swept.condition.is_expected else f"**{condition}**",
+        condition if swept.condition.is_expected else bold(condition),
         link(swept.flow_run_id, flow_run_url(swept.flow_run_id) if flow_run else None),
         flow_run.name if flow_run else NOTHING,
         f"{flow_run.since:%Y-%m-%d %H:%M}" if flow_run else NOTHING,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from flinkglue import addresses
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import LAUNCHING, RESTORE_MODES, Action, Jar, JobSpec, RestoreMode
 from flinkglue.lifecycle.sensitive import check_no_secrets
@@ -22,23 +23,41 @@ JAR_PATTERN = (
 JAR_ALLOWED = (
     "a path, https://, s3:// or abfs:// address whose last part ends in .jar, without credentials"
 )
-# One that is shown, too. Directories may have spaces in their names.
-SAVEPOINT_PATTERN = r"^(/|file:/|[a-z][a-z0-9+.-]*://(?![^/]*:[^/]*@))[^\s?#]([^?#\r\n]*[^\s?#])?$"
-SAVEPOINT_ALLOWED = (
-    "a whole address as LIST_SAVEPOINT shows it: file:/, s3://, abfs:// or another scheme of "
-    "Flink's, or an absolute path; without credentials"
-)
+MOST_PARALLELISM = 32768  # Flink's own
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
 
 
-def check_address(field: str, path: str) -> None:
-    """Refuse what is no whole address of a savepoint or checkpoint.
+def jar_address(field: str, address: str) -> str:
+    """Where a jar lies.
 
     Raises:
-        InvalidInput: Names the field; credentials in the address are not told.
+        InvalidInput: It is no address of a jar, or has credentials.
     """
-    if not re.fullmatch(SAVEPOINT_PATTERN, path):
-        raise InvalidInput(field, _without_credentials(path), SAVEPOINT_ALLOWED)
+    try:
+        if not re.fullmatch(JAR_PATTERN, address):
+            raise InvalidInput(field, address, JAR_ALLOWED)
+        if address.startswith("https:"):
+            addresses.http_url(field, address)
+        elif "://" in address:
+            addresses.storage_address(field, address)
+        else:
+            addresses.file_path(field, address)
+    except InvalidInput as error:
+        raise InvalidInput(field, address, JAR_ALLOWED) from error
+    return address
+
+
+def savepoint_address(field: str, address: str) -> str:
+    """Where a savepoint or checkpoint lies.
+
+    Raises:
+        InvalidInput: It is no whole address, or has credentials.
+    """
+    try:
+        return addresses.storage_address(field, address)
+    except InvalidInput as error:
+        allowed = f"the savepoint's whole address as LIST_SAVEPOINT shows it: {error.allowed}"
+    raise InvalidInput(field, address, allowed)
 
 
 def check_without_state(action: Action, savepoint: str | None, *, without_state: bool) -> None:
@@ -48,11 +67,6 @@ def check_without_state(action: Action, savepoint: str | None, *, without_state:
         raise InvalidInput("without_state", without_state, allowed)
     if without_state and savepoint is not None:
         raise InvalidInput("without_state", without_state, "only where no savepoint is named")
-
-
-def _without_credentials(address: str) -> str:
-    plain = re.sub(r"[?#].*", "?…", address)
-    return re.sub(r"^([a-z0-9+.-]+://)[^/]*@", r"\1…@", plain)
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,10 @@ class JobChanges:
     restore_mode: RestoreMode = "NO_CLAIM"
 
     def __post_init__(self) -> None:
-        if self.jar is not None and not re.fullmatch(JAR_PATTERN, self.jar):
-            raise InvalidInput("jar", _without_credentials(self.jar), JAR_ALLOWED)
-        if self.parallelism is not None and self.parallelism < 1:
-            raise InvalidInput("parallelism", self.parallelism, "1 or more")
+        if self.jar is not None:
+            jar_address("jar", self.jar)
+        if self.parallelism is not None and not 1 <= self.parallelism <= MOST_PARALLELISM:
+            raise InvalidInput("parallelism", self.parallelism, f"1 to {MOST_PARALLELISM}")
         if self.restore_mode not in RESTORE_MODES:
             raise InvalidInput("restore_mode", self.restore_mode, ", ".join(RESTORE_MODES))
         check_no_secrets("flink_configuration", self.flink_configuration or {})
@@ -127,23 +141,19 @@ class AskedAction:
     without_state: bool = False
 
     def __post_init__(self) -> None:
-        if not self.job_name.strip():
-            raise InvalidInput("job_name", self.job_name, "a name that is not blank")
+        addresses.name("job_name", self.job_name)
         if self.action not in LAUNCHING and (given := self.changes.given()):
             value = getattr(self.changes, given[0])
             raise InvalidInput(given[0], value, self._only_for(LAUNCHING))
         if self.savepoint_path is not None and self.action not in _FROM_SAVEPOINT:
             raise InvalidInput("savepoint", self.savepoint_path, self._only_for(_FROM_SAVEPOINT))
-        self._check_savepoint()
+        if self.savepoint_path is not None:
+            savepoint_address("savepoint", self.savepoint_path)
         if self.job_id and not re.fullmatch(JOB_ID_PATTERN, self.job_id):
             raise InvalidInput("job_id", self.job_id, "32 lower-case hexadecimal digits")
         if self.drain and self.action is not Action.STOP:
             raise InvalidInput("drain", self.drain, self._only_for((Action.STOP,)))
         check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
-
-    def _check_savepoint(self) -> None:
-        if self.savepoint_path is not None:
-            check_address("savepoint", self.savepoint_path)
 
     def _only_for(self, actions: tuple[Action, ...]) -> str:
         return f"nothing for {self.action}; it is for {', '.join(actions)}"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.asked import check_address
+from flinkglue.lifecycle.asked import savepoint_address
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,
@@ -144,7 +144,7 @@ def apply_retention(
 def _check_kept(retention: Retention, backend: FlinkBackend, journal: Journal) -> None:
     """A name, or an address with a mistake in it, would keep nothing."""
     for path in sorted(retention.kept_paths):
-        check_address("kept_paths", path)
+        savepoint_address("kept_paths", path)
         if journal.savepoints_at(path):
             continue
         try:

@@ -36,7 +36,7 @@ class ReadyLimits:
         if self.most_restarts < 1:
             raise InvalidInput("most_restarts", self.most_restarts, "1 or more")
         if self.stable_seconds < 0 or self.within_seconds <= self.stable_seconds:
-            allowed = "0 or more, and less than within_seconds"
+            allowed = "0 or more, and less than ready_within_seconds"
             raise InvalidInput("stable_seconds", self.stable_seconds, allowed)
 
 

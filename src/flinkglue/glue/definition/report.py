@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flinkglue.glue.definition.deploy import JobDeployment
-from flinkglue.glue.markdown import link, one_line, table
+from flinkglue.markdown import code_span, heading, join, link, table
 
 
 def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
@@ -15,21 +15,17 @@ def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
         deployment: How it ended.
         url: The job's page in the console; None where that is not known.
     """
-    lines = [f"## Job {link(one_line(deployment.job_name), url)}: {deployment.deployed}", ""]
+    job = link(deployment.job_name, url)
+    lines = [heading(2, "Job ", job, f": {deployment.deployed}"), ""]
     if deployment.script_location:
-        lines += [f"Script: {_code(deployment.script_location)}", ""]
-    rows = [[_code(row.field), _code(row.old), _code(row.new)] for row in deployment.changes]
+        lines += [join("Script: ", code_span(deployment.script_location)), ""]
+    rows = [list(map(code_span, (row.field, row.old, row.new))) for row in deployment.changes]
     lines.append(
         table(["Setting", "Before", "After"], rows)
         if rows
         else "No setting differs from the definition."
     )
     return "\n".join(lines)
-
-
-def _code(text: str) -> str:
-    """A value as it is, in one line."""
-    return f"`{one_line(text).replace('`', chr(39))}`"
 
 
 def deployment_document(deployment: JobDeployment) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""The log of this flow run or task run, for lines that may hold texts from outside."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_run_logger
+
+from flinkglue.texts import printable, without_credentials
+
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[Any]
+else:
+    _Adapter = logging.LoggerAdapter
+
+
+class HarmlessLog(_Adapter):
+    """Writes out control characters, which a terminal would act on, and hides credentials.
+
+    Args:
+        logger: Where the lines go.
+    """
+
+    def __init__(self, logger: Any) -> None:
+        super().__init__(logger, {})
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """As of any logger."""
+        if self.isEnabledFor(level):
+            line = str(msg) % args if args else str(msg)
+            self.logger.log(level, "%s", printable(without_credentials(line)), **kwargs)
+
+
+def run_log() -> HarmlessLog:
+    """The log of the flow run or task run that runs here."""
+    return HarmlessLog(get_run_logger())
