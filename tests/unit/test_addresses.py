@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from flinkglue.addresses import file_path, http_url, local_path, name, storage_address
+from flinkglue.azure.arm import ArmClient, TokenSource
+from flinkglue.azure.identity import credential
+from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.errors import InvalidInput
+from flinkglue.flink.rest import FlinkRestClient
 
 SECRET = "hunter2"
 
@@ -79,6 +86,32 @@ def test_an_address_with_credentials_is_not_repeated(address: str) -> None:
         with pytest.raises(InvalidInput) as refused:
             check("url", address)
         assert SECRET not in f"{refused.value} {refused.value!r} {vars(refused.value)}"
+
+
+def key_vault(url: str) -> None:
+    with credential(None) as reader:
+        read_service_principal(url, "prefix-", reader)
+
+
+@pytest.mark.parametrize(
+    ("field", "use"),
+    [
+        ("base_url", FlinkRestClient),
+        ("arm_endpoint", lambda url: ArmClient(TokenSource(no_token, no_token), arm_endpoint=url)),
+        ("authority", lambda url: credential(None, authority=url)),
+        ("vault_url", key_vault),
+    ],
+)
+def test_the_library_refuses_them_before_any_call(field: str, use: Callable[[str], object]) -> None:
+    """Also where no form has been before."""
+    for url in (f"https://user:{SECRET}@h", "https://h:abc", "https://[::1", "https://xn--", ""):
+        with pytest.raises(InvalidInput, match=f"^{field}: ") as refused:
+            use(url)
+        assert SECRET not in str(refused.value)
+
+
+def no_token() -> SecretStr:
+    raise AssertionError("nothing is called")
 
 
 @given(st.text(max_size=60).map("https://".__add__))

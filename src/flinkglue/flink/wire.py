@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from flinkglue.addresses import http_url
 from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
 from flinkglue.flink.failures import (
     SERVICE,
@@ -37,6 +38,9 @@ class JobManagerWire:
         timeout_seconds: The longest wait for an answer. Starting a job answers only when the
             job's ``main()`` has reached ``execute()``.
         transport: Replaces the network in tests.
+
+    Raises:
+        InvalidInput: The address is none, or has user information.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class JobManagerWire:
         timeout_seconds: float = 30,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = http_url("base_url", base_url, schemes=("https", "http")).rstrip("/")
         self._http = httpx.Client(
             base_url=self.base_url,
             auth=auth,
