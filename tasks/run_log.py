@@ -28,7 +28,8 @@ class HarmlessLog(_Adapter):
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """As of any logger."""
         if self.isEnabledFor(level):
-            line = str(msg) % args if args else str(msg)
+            # A record, because a dictionary alone after the message is one of names.
+            line = logging.LogRecord("", level, "", 0, msg, args, None).getMessage()
             self.logger.log(level, "%s", printable(without_credentials(line)), **kwargs)
 
 

@@ -143,8 +143,9 @@ def test_a_log_line_is_harmless(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         log.info("50%s \x1b[2J")
         log.warning("%s and %d", "\u202egnp", 3)
+        log.info("%(name)s", {"name": "by name\r\n"})
         log.debug("%s", "not shown")
-    assert caplog.messages == ["50%s \\x1b[2J", "\\u202egnp and 3"]
+    assert caplog.messages == ["50%s \\x1b[2J", "\\u202egnp and 3", "by name\n"]
 
 
 def test_an_error_is_harmless_wherever_it_is_printed() -> None:
