@@ -40,7 +40,16 @@ NO_SERVER = "No Prefect API URL provided"
 """What the first call of every flow ends with here, which is as far as the input goes."""
 
 _TAKEN = "it was taken"
-_FREE = ("--arg", "--conf", "args", "arguments", "flink_configuration", "reader", "tags")
+_FREE = (
+    "--arg",
+    "--conf",
+    "args",
+    "arguments",
+    "flink_configuration",
+    "tags",
+    "reader",
+    "credentials",
+)
 """Where any text, or unknown field, is as good as another; pages and logs write it out."""
 
 
