@@ -21,7 +21,7 @@ from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.rest import FlinkRestClient
 from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
 
@@ -203,7 +203,11 @@ class HDInsightFlinkCluster(HiddenInput, Block):
             flink = None
             if self.flink_rest_url is not None:
                 flink = opened.enter_context(
-                    FlinkLifecycleClient(self.flink_rest_url, verify=self._trusted() or True)
+                    FlinkLifecycleClient(
+                        self.flink_rest_url,
+                        verify=self._trusted() or True,
+                        main_seconds=MAIN_SECONDS,
+                    )
                 )
             storage = self._storages().state_storage(state_is_local=self.state_is_local)
             yield arm_backend(

@@ -19,7 +19,7 @@ from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.sign_in import BearerToken
 from flinkglue.form_types import (
@@ -148,9 +148,23 @@ class FlinkRestCluster(HiddenInput, Block):
     timeout_seconds: Seconds = Field(
         default=60,
         title="Time-out in seconds",
-        description="The longest wait for an answer. A submit answers when the job's main() has "
-        "reached execute().",
+        description="The longest wait for an answer to a call that runs no main().",
         examples=[60],
+    )
+    main_seconds: Seconds = Field(
+        default=MAIN_SECONDS,
+        title="main() in seconds",
+        description="The longest time from a plan or a launch until the job's main() has reached "
+        "execute(). What stands before the JobManager must wait as long.",
+        examples=[600],
+    )
+    check_plan: bool = Field(
+        default=True,
+        title="Check the plan",
+        description="Have Flink make a plan of a jar before anything is changed, so that a bad jar "
+        "is refused while the old job runs. It runs main() once more: switch it off for a main() "
+        "that takes long or must not run twice.",
+        examples=[True],
     )
     outage_seconds: SecondsOrNone = Field(
         default=120,
@@ -190,12 +204,13 @@ class FlinkRestCluster(HiddenInput, Block):
             auth=self._auth(),
             verify=self._trusted() or True,
             timeout_seconds=self.timeout_seconds,
+            main_seconds=self.main_seconds,
         )
 
     @property
     def launch_seconds(self) -> float:
         """How long after it was sent a launch may come to be seen."""
-        return max(_LEAST_LAUNCH_SECONDS, self.timeout_seconds)
+        return max(_LEAST_LAUNCH_SECONDS, self.main_seconds)
 
     def get_jars(self) -> JarSource:
         """Where this cluster's job jars are read from: local paths, https, S3 and Azure."""
@@ -219,6 +234,7 @@ class FlinkRestCluster(HiddenInput, Block):
                     operation_seconds=self.operation_seconds,
                     clock=clock or SystemClock(),
                 ),
+                check_plan=self.check_plan,
             )
 
     def _storages(self) -> Storages:

@@ -82,6 +82,10 @@ class FakeJobManager(PretendedCluster):
             result of the last operation was fetched.
         cached_seconds: How long its execution graph cache keeps a job's details, as
             ``web.refresh-interval`` says: 3 s in Flink.
+
+    Attributes:
+        main_seconds: How long each ``main()`` takes to reach ``execute()``.
+        mains: How often one was run.
     """
 
     def __init__(
@@ -105,6 +109,8 @@ class FakeJobManager(PretendedCluster):
         self.second_job_name = "second half"
         self.jars: dict[str, tuple[str, str]] = {}
         self.requests: list[httpx.Request] = []
+        self.main_seconds = 0.0
+        self.mains = 0
         self.transport = httpx.MockTransport(self._answer)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
@@ -116,6 +122,8 @@ class FakeJobManager(PretendedCluster):
         if self.is_down:
             raise httpx.ConnectError("connection refused", request=request)
         path = request.url.path
+        if path.endswith(("/plan", "/run")):
+            self._run_main(request)
         try:
             for method, pattern, handler in self._routes():
                 match = re.fullmatch(pattern, path)
@@ -125,6 +133,19 @@ class FakeJobManager(PretendedCluster):
         except FlinkSays as error:
             return error.answer
         return _no_such_call(request.method, path)
+
+    def _run_main(self, request: httpx.Request) -> None:
+        """main() goes on when nobody waits for it any more, and its job is submitted then."""
+        self.mains += 1
+        waits_seconds = request.extensions["timeout"]["read"]
+        if self.main_seconds <= waits_seconds:
+            self.clock.sleep(self.main_seconds)
+            self.advance()
+            return
+        if jar := re.fullmatch("/jars/(.+)/run", request.url.path):
+            self.later(self.main_seconds, lambda: self._run(request, jar[1]))
+        self.clock.sleep(waits_seconds)
+        raise httpx.ReadTimeout("The read operation timed out", request=request)
 
     def _routes(self) -> list[tuple[str, str, Callable[..., tuple[int, Any]]]]:
         job = "/jobs/([0-9a-f]{32})"

@@ -33,11 +33,15 @@ class Bench:
         self.jobmanager = FakeJobManager(self.clock, **jobmanager)  # type: ignore[arg-type]
         self.directory = directory
         self.instead: Answer = lambda request: None
+        self.main_seconds: float | None = None
         self.storage: StateStorage | None = StateStorage({"file": self.jobmanager.files})
 
     def backend(self, **options: Any) -> RestBackend:
         client = FlinkLifecycleClient(
-            "http://flink.test", verify=False, transport=httpx.MockTransport(self._send)
+            "http://flink.test",
+            verify=False,
+            main_seconds=self.main_seconds,
+            transport=httpx.MockTransport(self._send),
         )
         steady = Pace(first_seconds=1, most_seconds=2, jitter=0)
         patience = Patience(30, 60, steady, self.clock)

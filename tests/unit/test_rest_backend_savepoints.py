@@ -190,5 +190,5 @@ class TestTheRest:
         assert sorted(contents) == ["good", "good"]
 
     def test_a_plan_whose_answer_was_lost_is_made_again(self, bench: Bench) -> None:
-        bench.instead = failing("/plan", httpx.ReadTimeout("timed out"))
+        bench.instead = failing("/plan", httpx.ReadError("connection reset"))
         bench.backend().check_jar(bench.launch().spec)

@@ -106,7 +106,7 @@ class TestMainSubmitsMoreThanOneJob:
         assert bench.backend().submit(bench.launch(asked_before=True)).job_id == JOB_ID
 
     def test_another_name_tells_it_whatever_came_before(self, bench: Bench) -> None:
-        bench.instead = failing("/run", httpx.ReadTimeout("timed out"))
+        bench.instead = failing("/run", httpx.ReadError("connection reset"))
         with pytest.raises(MoreThanOneJob, match="second half"):
             bench.backend().submit(bench.launch(Behaviour.TWO_JOBS))
 

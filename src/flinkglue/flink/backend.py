@@ -43,6 +43,8 @@ class RestBackend:
         storage: Reads the savepoint and checkpoint directories; None: nobody here can.
         savepoint_directory: Where savepoints are written besides the cluster's own directory.
         patience: How long to bear with outages and slow operations.
+        check_plan: Whether Flink makes a plan of a jar before anything is changed, for which it
+            runs ``main()`` once more. Without, a bad jar shows only when it is launched.
     """
 
     name = "Flink REST"
@@ -55,10 +57,12 @@ class RestBackend:
         storage: StateStorage | None = None,
         savepoint_directory: str | None = None,
         patience: Patience | None = None,
+        check_plan: bool = True,
     ) -> None:
         self._client = client
         self._jars = jars
         self._patience = patience or Patience()
+        self._check_plan = check_plan
         self._configs: dict[str, CheckpointConfig] = {}
         self._directories = StateDirectories(
             storage or StateStorage({}), self._settings, savepoint_directory
@@ -80,9 +84,11 @@ class RestBackend:
         return self._patience.bear(lambda: job_view(self._client, job_id, self._configs))
 
     def check_jar(self, spec: JobSpec) -> None:
-        """Upload the jar unless it is there, and let Flink make its plan."""
+        """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
         try:
             jar_id = self._jar_on_cluster(spec)
+            if not self._check_plan:
+                return
             self._patience.bear(
                 lambda: self._client.plan_jar(
                     jar_id,

@@ -13,6 +13,7 @@ from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
     Conflict,
+    InDoubt,
     NotFound,
     PermissionDenied,
     ServiceUnavailable,
@@ -42,6 +43,17 @@ class GatewayAnswered(ServiceUnavailable):
 class TooLarge(CallFailed):
     """A request is longer than Flink, or what stands before it, takes."""
 
+
+class MainTimedOut(CallFailed):
+    """``main()`` took longer than was waited for a plan. Nothing was started."""
+
+
+class StillInMain(InDoubt):
+    """The time for a launch was up and ``main()`` may still run: look for it, never resend."""
+
+
+# A gateway that waited for Flink in vain: what was asked of Flink goes on. 524 is Cloudflare's.
+TIMED_OUT = (408, 504, 524)
 
 _LOOK_AT_THE_JOB = "look at the job: it has ended, or its id is taken already."
 _FORGOTTEN = (
@@ -174,6 +186,20 @@ _OF_A_GATEWAY: dict[int, tuple[type[CallFailed], str]] = {
     ),
     429: (Throttled, "run again later, or less often."),
 }
+
+
+def main_timed_out(error: CallFailed, main_seconds: float) -> MainTimedOut:
+    """The error for a plan that was waited for in vain."""
+    return MainTimedOut(
+        SERVICE,
+        error.operation,
+        error.resource,
+        f"main() had not reached execute() when the time was up: {error.reason}",
+        status=error.status,
+        advice=f"raise main_seconds of the cluster's block, now {main_seconds:g}, and above it the "
+        "time-out of what stands before the JobManager; or let main() do less. Where it must not "
+        "run twice, switch check_plan off.",
+    )
 
 
 def ran_out_of_time(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt
-from flinkglue.flink.failures import SERVICE, FlinkRefused
+from flinkglue.flink.failures import SERVICE, FlinkRefused, StillInMain
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.main_method import has_run, in_words, second_job
 from flinkglue.flink.patience import PASSING, Patience
@@ -48,8 +48,11 @@ class JobLauncher:
         for sent_before in range(_MOST_SUBMITS):
             if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT if sent_before else 1):
                 return view
+            sent_at = self._patience.clock.monotonic()
             try:
                 refusal = self._send(launch, self._jar_on_cluster(launch.spec))
+            except StillInMain as error:
+                return self._followed(launch, error, sent_at)
             except (InDoubt, *PASSING) as error:
                 # main() may not have reached execute() yet, so that there is nothing to see. The
                 # same job id again is safe: Flink refuses the second of the two.
@@ -60,13 +63,21 @@ class JobLauncher:
                     return self._judged(launch, refusal, sent_once=sent_once)
         if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT):
             return view
-        raise InDoubt(
-            SERVICE,
-            "RunJar",
-            f"job {launch.job_id} ({launch.spec.job_name})",
-            doubt.reason if doubt else "Flink took the job and does not show it",
-            advice="Run the same action again: it looks for this job id first.",
-        ) from doubt
+        raise _never_seen(launch, doubt) from doubt
+
+    def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
+        """The job when main() has submitted it; sent again, main() would run a second time."""
+        clock, patience = self._patience.clock, self._patience
+        give_up_at = max(
+            sent_at + self._client.main_seconds, clock.monotonic() + patience.outage_seconds
+        )
+        for pause in patience.pace.pauses():
+            if view := self._view(launch.job_id):
+                return view
+            if clock.monotonic() + pause > give_up_at:
+                raise _never_seen(launch, doubt) from doubt
+            clock.sleep(pause)
+        raise AssertionError("pauses never end")
 
     def _send(self, launch: Launch, jar_id: str) -> CallFailed | None:
         """Flink's refusal, where the job may be there all the same."""
@@ -118,6 +129,16 @@ class JobLauncher:
             if looks > 1:
                 self._patience.clock.sleep(next(pauses))
         return None
+
+
+def _never_seen(launch: Launch, doubt: CallFailed | None) -> InDoubt:
+    return InDoubt(
+        SERVICE,
+        "RunJar",
+        f"job {launch.job_id} ({launch.spec.job_name})",
+        doubt.reason if doubt else "Flink took the job and does not show it",
+        advice="Run the same action again: it looks for this job id first.",
+    )
 
 
 def flink_configuration(spec: JobSpec) -> dict[str, str]:

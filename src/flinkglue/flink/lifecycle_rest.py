@@ -13,6 +13,9 @@ from flinkglue.errors import NotFound
 from flinkglue.flink.rest import FlinkRestClient, list_of
 from flinkglue.stack_trace import NO_REASON, last_cause
 
+MAIN_SECONDS = 600.0
+"""How long a job's ``main()`` may take to reach ``execute()``, unless it is told otherwise."""
+
 # Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
 _NEVER_MS = 0x7FFFFFFFFFFFFFFF
 
@@ -111,7 +114,8 @@ class FlinkLifecycleClient(FlinkRestClient):
         """Run ``main()`` up to the job's plan, and start nothing.
 
         Raises:
-            CallFailed: The jar, the class or ``main()`` is at fault, with the last ``Caused by``.
+            FlinkRefused: The jar, the class or ``main()`` is at fault, with the last ``Caused by``.
+            MainTimedOut: ``main()`` took too long. It may have had effects: it is not run again.
         """
         body: dict[str, Any] = {
             "programArgsList": list(program_args),

@@ -13,11 +13,14 @@ from flinkglue.addresses import http_url
 from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
 from flinkglue.flink.failures import (
     SERVICE,
+    TIMED_OUT,
     GatewayAnswered,
+    StillInMain,
     flink_failed,
     flinks_own,
     gateway_failed,
     is_refused_access,
+    main_timed_out,
     ran_out_of_time,
 )
 from flinkglue.gateways import what_answered
@@ -35,8 +38,9 @@ class JobManagerWire:
             dashboard shows in the browser.
         auth: httpx authentication, for endpoints behind a gateway.
         verify: False, or the TLS settings to check the endpoint's certificate with.
-        timeout_seconds: The longest wait for an answer. Starting a job answers only when the
-            job's ``main()`` has reached ``execute()``.
+        timeout_seconds: The longest wait for an answer.
+        main_seconds: The same for the calls that run a job's ``main()`` and answer when it has
+            reached ``execute()``; None: as for all others.
         transport: Replaces the network in tests.
 
     Raises:
@@ -50,9 +54,12 @@ class JobManagerWire:
         auth: httpx.Auth | tuple[str, str] | None = None,
         verify: bool | ssl.SSLContext = True,
         timeout_seconds: float = 30,
+        main_seconds: float | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.base_url = http_url("base_url", base_url, schemes=("https", "http")).rstrip("/")
+        self.main_seconds = timeout_seconds if main_seconds is None else main_seconds
+        self._main_timeout = httpx.Timeout(timeout_seconds, read=self.main_seconds)
         self._http = httpx.Client(
             base_url=self.base_url,
             auth=auth,
@@ -101,8 +108,18 @@ class JobManagerWire:
     def _plan(
         self, operation: str, path: str, resource: str, read: Callable[[Any], T], body: object
     ) -> T:
-        """A call that fails like a submit, and starts nothing."""
-        answer = self._request(operation, "POST", path, resource, is_submit=True, json=body)
+        """A call that runs main() and fails like a submit, but starts nothing.
+
+        Raises:
+            MainTimedOut: It took too long. Made again, main() would run again.
+        """
+        request = {"json": body, "timeout": self._main_timeout}
+        try:
+            answer = self._request(operation, "POST", path, resource, is_submit=True, **request)
+        except ServiceUnavailable as error:
+            if isinstance(error.__cause__, httpx.ReadTimeout) or error.status in TIMED_OUT:
+                raise main_timed_out(error, self.main_seconds) from error
+            raise
         return self._understood(operation, resource, answer, read)
 
     def _request(
@@ -132,15 +149,16 @@ class JobManagerWire:
         body: dict[str, Any],
     ) -> T:
         try:
-            answer = self._http.post(path, json=body)
+            answer = self._http.post(path, json=body, timeout=self._main_timeout)
         except NEVER_SENT as fault:
             raise self._no_answer(operation, resource, fault) from fault
         except NO_ANSWER as fault:
             if lasting(fault, self._http.base_url.host):
                 raise self._no_answer(operation, resource, fault) from fault
-            raise _in_doubt(operation, resource, f"no answer: {in_words(fault)}") from fault
+            kind = StillInMain if isinstance(fault, httpx.ReadTimeout) else InDoubt
+            raise _in_doubt(operation, resource, f"no answer: {in_words(fault)}", kind) from fault
         if no_time := ran_out_of_time(_flinks_text(answer) or ""):
-            raise _in_doubt(operation, resource, no_time, answer.status_code)
+            raise _in_doubt(operation, resource, no_time, StillInMain, answer.status_code)
         if not answer.is_success:
             failure = self._failure(operation, resource, answer, is_submit=True)
             raise _as_of_a_submit(failure)
@@ -189,17 +207,21 @@ def _as_of_a_submit(failure: CallFailed) -> CallFailed:
     if not isinstance(failure, GatewayAnswered):
         return failure
     advice = f"{failure.advice} {_LOOK_FIRST}"
-    return _in_doubt(failure.operation, failure.resource, failure.reason, failure.status, advice)
+    kind = StillInMain if failure.status in TIMED_OUT else InDoubt
+    return _in_doubt(
+        failure.operation, failure.resource, failure.reason, kind, failure.status, advice
+    )
 
 
 def _in_doubt(
     operation: str,
     resource: str,
     reason: str,
+    kind: type[InDoubt],
     status: int | None = None,
     advice: str = _LOOK_FIRST,
 ) -> InDoubt:
-    return InDoubt(SERVICE, operation, resource, reason, status=status, advice=advice)
+    return kind(SERVICE, operation, resource, reason, status=status, advice=advice)
 
 
 def _flinks_text(answer: httpx.Response) -> str | None:
