@@ -82,6 +82,8 @@ class FakeJobManager(PretendedCluster):
             result of the last operation was fetched.
         cached_seconds: How long its execution graph cache keeps a job's details, as
             ``web.refresh-interval`` says: 3 s in Flink.
+        web_submit: Whether it takes jars; not with ``web.submit.enable: false``, nor in Application
+            Mode. Its ``/config`` says so, and its router has no ``/jars`` then (measured on 2.3.0).
 
     Attributes:
         main_seconds: How long each ``main()`` takes to reach ``execute()``.
@@ -97,11 +99,13 @@ class FakeJobManager(PretendedCluster):
         checkpoint_every_seconds: float = 2.0,
         application: bool = False,
         cached_seconds: float = 0.0,
+        web_submit: bool = True,
     ) -> None:
         super().__init__(clock, retain=retain, checkpoint_every_seconds=checkpoint_every_seconds)
         self.version = version
         self.application = application
         self.cached_seconds = cached_seconds
+        self.web_submit = web_submit
         self.is_down = False
         self.answers_with = 0
         self.settings: dict[str, str] = {}
@@ -126,6 +130,8 @@ class FakeJobManager(PretendedCluster):
             self._run_main(request)
         try:
             for method, pattern, handler in self._routes():
+                if path.startswith("/jars") and not self.web_submit:
+                    continue
                 match = re.fullmatch(pattern, path)
                 if request.method == method and match:
                     status, body = handler(request, *match.groups())
@@ -176,7 +182,7 @@ class FakeJobManager(PretendedCluster):
         return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1, **slots}
 
     def _dashboard_config(self, request: httpx.Request) -> tuple[int, Any]:
-        features = {"web-submit": not self.application, "web-cancel": False}
+        features = {"web-submit": self.web_submit, "web-cancel": False}
         interval_ms = int(self.cached_seconds * 1000) or 3000
         return 200, {
             "refresh-interval": interval_ms,

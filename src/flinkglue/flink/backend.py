@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 from flinkglue.errors import (
     Conflict,
-    InvalidInput,
     NotFound,
 )
 from flinkglue.flink.cluster_kind import is_application
 from flinkglue.flink.failures import FlinkRefused
-from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
+from flinkglue.flink.jars import JarSource
 from flinkglue.flink.job_launch import JobLauncher, flink_configuration
 from flinkglue.flink.job_view import job_view, listed_view
-from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient, UploadedJar
+from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.main_method import in_words
-from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.patience import Patience
 from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.flink.state_storage import StateStorage
+from flinkglue.flink.uploaded_jars import UploadedJars
 from flinkglue.lifecycle.backend import (
     Launch,
     LaunchRefused,
@@ -60,14 +60,14 @@ class RestBackend:
         check_plan: bool = True,
     ) -> None:
         self._client = client
-        self._jars = jars
         self._patience = patience or Patience()
         self._check_plan = check_plan
         self._configs: dict[str, CheckpointConfig] = {}
         self._directories = StateDirectories(
             storage or StateStorage({}), self._settings, savepoint_directory
         )
-        self._launcher = JobLauncher(client, self._jar_on_cluster, self.view, self._patience)
+        self._uploaded = UploadedJars(client, jars, self._patience)
+        self._launcher = JobLauncher(client, self._uploaded.ensure, self.view, self._patience)
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
 
     def _settings(self) -> dict[str, str]:
@@ -85,10 +85,13 @@ class RestBackend:
 
     def check_jar(self, spec: JobSpec) -> None:
         """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
+        self._uploaded.check_taken()
+        with self._uploaded.tried(spec) as jar_id:
+            if self._check_plan:
+                self._make_plan(spec, jar_id)
+
+    def _make_plan(self, spec: JobSpec, jar_id: str) -> None:
         try:
-            jar_id = self._jar_on_cluster(spec)
-            if not self._check_plan:
-                return
             self._patience.bear(
                 lambda: self._client.plan_jar(
                     jar_id,
@@ -105,13 +108,7 @@ class RestBackend:
 
     def has_jar(self, spec: JobSpec) -> bool:
         """Whether the jar lies on the JobManager, or still lies at its address."""
-        if self._uploaded(spec):
-            return True
-        try:
-            with self._jars.content(spec.jar, "job.jar"):
-                return True
-        except (NotFound, InvalidInput):
-            return False
+        return self._uploaded.has(spec)
 
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started."""
@@ -165,20 +162,11 @@ class RestBackend:
 
     def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
         """Delete the jars that were uploaded for this job, except these contents."""
-        kept = {name_on_cluster(job_name, sha256) for sha256 in sha256s}
-        for jar in self._patience.bear(self._client.jars):
-            if is_of_job(jar.name, job_name) and jar.name not in kept:
-                self._delete(jar)
+        self._uploaded.keep(job_name, sha256s)
 
     def forget(self, job_name: str) -> None:
         """Delete all jars of this job; the JobManager forgets ended jobs by itself."""
         self.keep_jars(job_name, frozenset())
-
-    def _delete(self, jar: UploadedJar) -> None:
-        try:
-            self._patience.bear(lambda: self._client.delete_jar(jar.jar_id))
-        except (FlinkRefused, *PASSING):
-            return  # somebody else deleted it, or it goes at the next time
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks."""
@@ -196,16 +184,3 @@ class RestBackend:
         """How long the JobManager keeps what it answers about a job."""
         config = self._patience.bear(self._client.config)
         return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1
-
-    def _jar_on_cluster(self, spec: JobSpec) -> str:
-        if uploaded := self._uploaded(spec):
-            return uploaded
-        name = name_on_cluster(spec.job_name, spec.jar.sha256)
-        with self._jars.content(spec.jar, name) as path:
-            return self._patience.bear(lambda: self._client.upload_jar(path))
-
-    def _uploaded(self, spec: JobSpec) -> str | None:
-        name = name_on_cluster(spec.job_name, spec.jar.sha256)
-        jars = self._patience.bear(self._client.jars)
-        newest_first = sorted(jars, key=lambda jar: jar.uploaded_ms, reverse=True)
-        return next((jar.jar_id for jar in newest_first if jar.name == name), None)

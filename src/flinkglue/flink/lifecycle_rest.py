@@ -30,6 +30,25 @@ class UploadedJar:
 
 
 @dataclass(frozen=True)
+class Features:
+    """What a cluster offers by its own configuration.
+
+    Args:
+        submits: Whether it takes jars. What ``web.cancel.enable`` says is only about the dashboard:
+            a job can be cancelled over REST all the same.
+    """
+
+    submits: bool = True
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Features:
+        """From ``/config``; what it does not tell is offered."""
+        features = answer.get("features")
+        told = features.get("web-submit") if isinstance(features, Mapping) else None
+        return cls(submits=told is not False)
+
+
+@dataclass(frozen=True)
 class CheckpointConfig:
     """How a job takes checkpoints.
 
@@ -89,6 +108,10 @@ class AsyncOperation:
 
 class FlinkLifecycleClient(FlinkRestClient):
     """``FlinkRestClient`` with everything that the eleven actions need besides."""
+
+    def features(self) -> Features:
+        """What the cluster offers."""
+        return Features.from_json(self.config())
 
     def jars(self) -> list[UploadedJar]:
         """The jars that lie on the JobManager."""

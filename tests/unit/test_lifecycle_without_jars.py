@@ -1,0 +1,80 @@
+"""A cluster that launches no jars: what can work on its job works, the rest is refused in words.
+
+So it is with ``web.submit.enable: false`` and in Application Mode, measured on 2.3.0: ``/config``
+tells it, and there is no ``/jars``. ``web.cancel.enable: false`` is about the dashboard alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from flinkglue.flink.failures import NotOffered
+from flinkglue.lifecycle.models import LAUNCHING, Action
+from tests.unit.fake_flink_jobs import Behaviour, Job
+from tests.unit.lifecycle_world import JOB_NAME, World
+
+JOB_ID = "ab" * 16
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Its job was started with the cluster, by nobody here."""
+    world = World(tmp_path, web_submit=False)
+    started_at = world.clock.seconds
+    world.jobmanager.start(Job(JOB_ID, JOB_NAME, Behaviour.GOOD, started_at, None, 0, {}))
+    world.clock.sleep(20)
+    return world
+
+
+def changed(world: World) -> list[str]:
+    """The requests that change something."""
+    sent: list[httpx.Request] = world.jobmanager.requests
+    return [request.url.path for request in sent if request.method != "GET"]
+
+
+@pytest.mark.parametrize("action", [a for a in LAUNCHING if a not in (Action.NEW, Action.START)])
+def test_a_launch_is_refused_before_anything_is_changed(world: World, action: Action) -> None:
+    with pytest.raises(NotOffered, match=r"launches no jars: web\.submit\.enable") as refused:
+        world.act(action, "run", spec=world.spec(Behaviour.OTHER_GOOD))
+    assert "Application Mode" in str(refused.value)
+    assert changed(world) == []
+    assert world.job().job_id == JOB_ID
+    assert world.journal.owner(JOB_NAME) is None, "the intent may be used again"
+
+
+def test_so_is_one_where_no_job_runs(world: World) -> None:
+    world.jobmanager.end(world.job(), "FINISHED")
+    with pytest.raises(NotOffered, match="launches no jars"):
+        world.act(Action.NEW, "run", spec=world.spec())
+    assert changed(world) == []
+
+
+def test_savepoint_stop_list_and_delete_work(world: World) -> None:
+    taken = world.act(Action.SAVEPOINT, "save").raise_for_failure()
+    stopped = world.act(Action.STOP, "stop").raise_for_failure()
+    listed = world.act(Action.LIST_SAVEPOINT, "list").raise_for_failure()
+    paths = {savepoint.path for savepoint in listed.savepoints}
+    assert paths == {taken.savepoint_path, stopped.savepoint_path}
+    world.act(Action.DELETE, "delete").raise_for_failure()
+
+
+def test_cancel_and_delete_work(world: World) -> None:
+    assert world.act(Action.CANCEL, "cancel").raise_for_failure().state == "CANCELED"
+    world.act(Action.DELETE, "delete").raise_for_failure()
+
+
+def test_a_watch_sees_the_job(world: World) -> None:
+    backend = world.backend()
+    (found,) = backend.find(JOB_NAME)
+    view = backend.view(found.job_id)
+    assert view
+    assert view.is_running_for_real
+    assert backend.taskmanagers() == 1
+
+
+def test_a_job_whose_jar_is_at_its_address_can_be_returned_to(world: World) -> None:
+    """Nobody has uploaded it: that is no error."""
+    assert world.backend().has_jar(world.spec())
