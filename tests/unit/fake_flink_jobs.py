@@ -24,6 +24,14 @@ SPENT_ID = (
 )
 
 
+# Of CheckpointCoordinator, while tasks are deployed or open.
+TASKS_OPENING = (
+    "org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint triggering task Source of "
+    "job is not being executed at the moment. Aborting checkpoint. Failure reason: Not all "
+    "required tasks are currently running."
+)
+
+
 class Clock:
     """The test's time; it moves when somebody sleeps."""
 
@@ -78,6 +86,7 @@ class Job:
     discarded: bool = False
     failures: list[str] = field(default_factory=list)
     is_spent: bool = False
+    checkpoints_fail: bool = False
 
     def count(self, now: float) -> int:
         """How many events it has counted."""
@@ -178,7 +187,7 @@ class PretendedCluster:
         if job.is_terminal:
             return
         self.later(self.checkpoint_every_seconds, lambda: self._checkpoint(job))
-        if not job.tasks_running:
+        if not job.tasks_running or job.checkpoints_fail:
             return
         job.completed += 1
         job.last_checkpoint_id += 1
@@ -208,6 +217,8 @@ class PretendedCluster:
         job = self.jobs.get(job_id)
         if job is None or job.is_terminal:
             return self.complete(trigger_id, failure("FlinkJobNotFoundException: no such job"))
+        if not job.tasks_running:
+            return self.complete(trigger_id, failure(TASKS_OPENING))
         if self.unwritable:
             return self.complete(trigger_id, failure("java.io.IOException: Permission denied"))
         where = (directory or f"{DIRECTORY}/savepoints").rstrip("/")

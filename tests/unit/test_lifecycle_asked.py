@@ -100,6 +100,13 @@ def test_arguments_can_be_taken_away(world: AskingWorld) -> None:
     assert spec.args == ()
 
 
+def test_new_with_an_empty_form_says_what_to_fill_in_on_a_known_job(world: AskingWorld) -> None:
+    """What ran last is what START and RE_LAUNCH are for."""
+    world.ask(new(world))
+    with pytest.raises(InvalidInput, match=r"^jar: .*START.*RE_LAUNCH"):
+        world.ask(AskedAction(Action.NEW, JOB_NAME))
+
+
 def test_an_update_without_a_jar_takes_what_lies_there_now(world: AskingWorld) -> None:
     """As the published system did; START takes the jar that ran."""
     asked = new(world)

@@ -141,7 +141,7 @@ class TestAJobThatFlinkForgot:
 
     def test_a_savepoint_after_the_last_checkpoint_is_newer(self, world: World) -> None:
         _, job = restarted(world)
-        job.tasks_running = False  # no checkpoint completes any more
+        job.checkpoints_fail = True
         world.clock.sleep(600)
         taken = world.act(Action.SAVEPOINT, "nightly").savepoint_path
         world.clock.sleep(3 * 3600)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from flinkglue.flink.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
@@ -18,6 +20,15 @@ _GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but
 # Flink's answer to disposing of a savepoint twice.
 _ALREADY_GONE = "Cannot find checkpoint or savepoint"
 _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
+
+
+# Flink's refusal while a job's tasks are deployed, restore their state or fail over.
+_TASKS_OPENING = "Not all required tasks are currently running"
+
+Ask = Callable[[str], None]
+"""Asks for it under a trigger id."""
+Already = Callable[[SavepointRequest], str | None]
+"""The path of a savepoint that was taken, though Flink has forgotten its operation."""
 
 
 class SavepointOperations:
@@ -45,10 +56,10 @@ class SavepointOperations:
     def take(self, request: SavepointRequest) -> str:
         """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
 
-        def ask() -> None:
-            self._client.trigger_savepoint(request.job_id, request.trigger_id, request.directory)
+        def ask(trigger_id: str) -> None:
+            self._client.trigger_savepoint(request.job_id, trigger_id, request.directory)
 
-        done = self._follow(request, ask, self._already_taken)
+        done = self._followed_until_tasks_run(request, ask, self._already_taken)
         if isinstance(done, str):
             return done
         if done.location:
@@ -58,12 +69,10 @@ class SavepointOperations:
     def stop(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
 
-        def ask() -> None:
-            self._client.stop(
-                request.job_id, request.trigger_id, request.directory, drain=request.drain
-            )
+        def ask(trigger_id: str) -> None:
+            self._client.stop(request.job_id, trigger_id, request.directory, drain=request.drain)
 
-        done = self._follow(request, ask, self._already_stopped)
+        done = self._followed_until_tasks_run(request, ask, self._already_stopped)
         if isinstance(done, str):
             return done
         if done.location is None:
@@ -87,11 +96,30 @@ class SavepointOperations:
             if done.completed:
                 raise SavepointFailed(f"Flink did not dispose of {path}: {done.failure}")
 
+    def _followed_until_tasks_run(
+        self, request: SavepointRequest, ask: Ask, already: Already
+    ) -> AsyncOperation | str:
+        """The same, asked for again while tasks of the job are still opening.
+
+        Flink keeps what it answered to a trigger id, so each try has one of its own, made from the
+        first: a process that goes on later finds them in the same order.
+        """
+        clock = self._patience.clock
+        give_up_at = clock.monotonic() + self._patience.outage_seconds
+        for number, pause in enumerate(self._patience.pace.pauses()):
+            tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
+            done = self._follow(tried, ask, already)
+            is_late = clock.monotonic() + pause > give_up_at
+            if isinstance(done, str) or is_late or _TASKS_OPENING not in done.stack_trace:
+                return done
+            clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
     def _follow(
         self,
         request: SavepointRequest,
-        ask: Callable[[], None],
-        already: Callable[[SavepointRequest], str | None],
+        ask: Ask,
+        already: Already,
     ) -> AsyncOperation | str:
         """The completed operation, or the path of a savepoint whose operation was forgotten."""
         for _ in self._patience.looks(f"savepoint {request.trigger_id} of job {request.job_id}"):
@@ -143,9 +171,9 @@ class SavepointOperations:
             reason += f". Whether it left a savepoint is not known: {unseen}"
         return SavepointFailed(reason, path)
 
-    def _ask(self, request: SavepointRequest, ask: Callable[[], None]) -> None:
+    def _ask(self, request: SavepointRequest, ask: Ask) -> None:
         try:
-            self._patience.bear(ask)
+            self._patience.bear(lambda: ask(request.trigger_id))
         except (FlinkRefused, JobNotFound) as error:
             raise SavepointFailed(
                 f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
@@ -159,6 +187,12 @@ class SavepointOperations:
             if view.is_terminal:
                 raise SavepointFailed(f"job {job_id} ended as {view.in_words()}", path)
         raise AssertionError("looks never end")
+
+
+def _nth_trigger_id(first: str, number: int) -> str:
+    if number == 0:
+        return first
+    return hashlib.sha256(f"{first}:{number}".encode()).hexdigest()[:32]
 
 
 def _new(path: str | None, request: SavepointRequest) -> str | None:

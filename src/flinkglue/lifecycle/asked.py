@@ -113,6 +113,10 @@ class JobChanges:
         return replace(spec, **values)
 
 
+_NEW_NEEDS_A_JAR = (
+    "the address of the jar: NEW launches what the form names. To launch again what ran last, "
+    "leave the form empty for START, which goes on from the newest savepoint, or for RE_LAUNCH"
+)
 _OF_ONE_LAUNCH = ("allow_non_restored_state", "restore_mode")
 
 
@@ -170,6 +174,8 @@ class AskedAction:
         if self.action not in LAUNCHING:
             return None
         if self.action not in UPDATING and not self.changes.given() and last:
+            if self.action is Action.NEW:
+                raise InvalidInput("jar", None, _NEW_NEEDS_A_JAR)
             return None
         if self.changes.jar is not None:
             jar = identify(self.changes.jar)

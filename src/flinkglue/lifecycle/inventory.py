@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flinkglue.errors import InvalidInput
+from flinkglue.errors import CallFailed, InvalidInput
 from flinkglue.lifecycle.asked import savepoint_address
 from flinkglue.lifecycle.backend import (
     CannotList,
@@ -44,7 +44,7 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> O
     """The ledger together with what lies in the savepoint directories, newest first."""
     ledger = journal.savepoints(job_name)
     job_ids = {savepoint.job_id for savepoint in ledger} | {journal.job_record(job_name).job_id}
-    stored = backend.stored_savepoints(job_name, frozenset(job_ids - {""}))
+    stored = _stored(backend, job_name, frozenset(job_ids - {""}))
     found = _ledger_and_stored(ledger, stored)
     where = [f"looked into {directory}" for directory in stored.listed]
     return Outcome(
@@ -53,6 +53,14 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> O
         savepoints=tuple(found),
         story=(f"the ledger has {len(ledger)}", *where, *stored.not_listed),
     )
+
+
+def _stored(backend: FlinkBackend, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
+    """What lies in storage; where the cluster cannot say where to look, the ledger is all."""
+    try:
+        return backend.stored_savepoints(job_name, job_ids)
+    except CallFailed as error:
+        return StoredSavepoints(not_listed=(f"no directory was looked into: {error}",))
 
 
 def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:

@@ -8,7 +8,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.known_state import known_state
 from flinkglue.lifecycle.launching import launch, state_now
-from flinkglue.lifecycle.models import JobSpec, JobView, Outcome
+from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named, newest_savepoint
 from flinkglue.lifecycle.retained import in_words, left_behind, left_behind_of
 from flinkglue.lifecycle.transaction import Transaction
@@ -29,11 +29,18 @@ def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
     failure = launch(tx, "new", spec, plan["restore_from"], left_behind_of(plan.get("left_behind")))
     if not failure:
         tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
+    now = state_now(tx, "new", failure)
+    if now["failure"] and now["state"] in ("", *TERMINAL_STATES):
+        _clear_jars(tx)
     return tx.outcome(
-        previous_job_id=plan["previous_job_id"],
-        savepoint_path=plan["restore_from"],
-        **state_now(tx, "new", failure),
+        previous_job_id=plan["previous_job_id"], savepoint_path=plan["restore_from"], **now
     )
+
+
+def _clear_jars(tx: Transaction) -> None:
+    """Leave no jar of a launch that failed on the cluster, only what would run again."""
+    kept = tx.record().good_spec
+    tx.backend.keep_jars(tx.job_name, frozenset({kept.jar.sha256} if kept else ()))
 
 
 def _plan_new(tx: Transaction) -> dict[str, Any]:

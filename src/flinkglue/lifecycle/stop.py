@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flinkglue.errors import ServiceUnavailable
+from flinkglue.errors import CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
@@ -40,7 +40,10 @@ def savepoint(tx: Transaction) -> Outcome:
 def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
     job_id = tx.once("plan", lambda: _plan_cancel(tx))["job_id"]
-    ended = tx.backend.cancel(job_id)
+    try:
+        ended = tx.backend.cancel(job_id)
+    except CallFailed as error:
+        raise _not_cancelled(tx, job_id, error) from error
     tx.note_end(job_id, ended)
     state = ended.state if ended else ""
     tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
@@ -48,6 +51,20 @@ def cancel(tx: Transaction) -> Outcome:
     if kept.path:
         tx.say(f"its newest retained state is {kept.told}")
     return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept.path)
+
+
+def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception:
+    """How a cancellation ends that did not come through: a job that goes on is free again.
+
+    Where nobody can tell what became of the job, the action has not ended.
+    """
+    view = tx.backend.view(job_id)
+    if view is None or view.is_terminal or view.state == "CANCELLING":
+        return error
+    return JobFailed(
+        f"job {job_id} was not cancelled, and is {view.in_words()}: {error} STOP ends it with a "
+        "savepoint"
+    )
 
 
 def plan_savepoint(tx: Transaction) -> dict[str, Any]:

@@ -222,7 +222,7 @@ class Transaction:
         """
         view = self.current_job()
         if view is None or view.is_terminal:
-            state = f"its last state is {view.in_words()}" if view else "none is known"
+            state = f"its last state is {view.in_words()}" if view else self._remembered()
             raise self.refuse(f"no such job runs; {state}", self._how_to_run(view))
         return view
 
@@ -236,6 +236,14 @@ class Transaction:
             return f"To have it running, {start or 'start it with NEW'}."
         told = "RE_LAUNCH brings it back from its newest retained state"
         return f"{told}; or {start}." if start else f"{told}."
+
+    def _remembered(self) -> str:
+        """What is known of a job that its service does not know."""
+        record = self.journal.job_record_as_seen(self.job_name)
+        if not record.job_id:
+            return "none is known"
+        end = f"ended as {record.ended_as}" if record.ended_as else "was launched"
+        return f"job {record.job_id} {end}, and its service no longer knows it"
 
     def note_end(self, job_id: str, view: JobView | None) -> None:
         """Remember how the newest launch ended, if it has: its service forgets it."""
