@@ -1,4 +1,7 @@
-"""ASGI and WSGI applications served on loopback from threads of this process."""
+"""ASGI and WSGI applications served on loopback from threads of this process.
+
+None of them hears of what pages of other origins send: see ``localcloud.browser_guard``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from localcloud.browser_guard import AsgiBrowserGuard, WsgiBrowserGuard
 from localcloud.config import LOOPBACK
 from localcloud.wire import HANG_UP, AsgiApp, Receive, Send, WsgiApp
 
@@ -38,10 +42,18 @@ class AsgiServer:
         app: The application.
         port: The port; 0 takes a free one.
         tls: Serve https with this certificate.
+        opened_by_links: Whether a link on a page of another origin may open a path.
     """
 
-    def __init__(self, app: AsgiApp, port: int = 0, *, tls: TlsFiles | None = None) -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: AsgiApp,
+        port: int = 0,
+        *,
+        tls: TlsFiles | None = None,
+        opened_by_links: Callable[[str], bool] = lambda path: False,
+    ) -> None:
+        self._app = AsgiBrowserGuard(app, opened_by_links)
         self._tls = tls
         self._thread: threading.Thread | None = None
         self._server: uvicorn.Server | None = None
@@ -139,7 +151,7 @@ class WsgiServer:
         tls: TlsFiles | None = None,
         handler: type[WSGIRequestHandler] = WSGIRequestHandler,
     ) -> None:
-        self._app = app
+        self._app = WsgiBrowserGuard(app)
         self._handler = type("QuietHandler", (_Quiet, handler), {})
         self._tls = tls
         self._thread: threading.Thread | None = None

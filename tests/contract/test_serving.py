@@ -209,7 +209,9 @@ def test_a_caller_that_is_killed_amid_its_call_has_not_asked_for_anything(
     server.start()
     try:
         with socket.create_connection(("127.0.0.1", server.port)) as call:
-            call.sendall(b"POST /Put HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            call.sendall(
+                b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+            )
         give_up_at = time.monotonic() + 20
         while not wire.requests.find("front") and time.monotonic() < give_up_at:
             time.sleep(0.05)
@@ -237,7 +239,9 @@ def test_a_client_that_goes_away_amid_its_upload_is_recorded_and_no_error(
     front.start()
     try:
         with socket.create_connection(("127.0.0.1", front.port)) as upload:
-            upload.sendall(b"POST /Put HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+            upload.sendall(
+                b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+            )
         give_up_at = time.monotonic() + 20
         while not wire.requests.find("front") and time.monotonic() < give_up_at:
             time.sleep(0.05)
