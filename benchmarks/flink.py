@@ -36,9 +36,9 @@ def main() -> None:
     repeat = parser.parse_args().repeat
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as directory, flink(Path(directory)) as part:
-        with Submitter(part.url(), Path(directory)) as submitter:
+        with Submitter(part.access, Path(directory)) as submitter:
             submits = submit_rows(measure_submits(submitter, repeat))
-        real = real_detections(part.url())
+        real = real_detections(part.access)
     model = simulated()
     text = "\n".join([*machine(), "", *submits])
     write_section("submit", text, FLINK_PAGE)

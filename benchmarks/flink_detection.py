@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flinkglue.azure.waiting import PACE
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
-from flinkglue.flink.rest import FlinkRestClient
+from localcloud.flink.access import FlinkAccess
 
 JAR = Path(__file__).resolve().parent.parent / "jobs" / "flink" / "StatefulCount.jar"
 PACES = {
@@ -89,23 +89,23 @@ def _summary(pace: str, lasted: str, runs: Sequence[tuple[float, int, float]]) -
     return Detection(pace, lasted, statistics.mean(delays), max(delays), calls)
 
 
-def real_detections(rest_url: str) -> list[Detection]:
+def real_detections(flink: FlinkAccess) -> list[Detection]:
     """All paces beside each other on the same jobs of a real Flink, judged by its own end time."""
     found: dict[str, list[tuple[float, int, float]]] = {name: [] for name in PACES}
     for seconds in REAL_SECONDS:
-        for name, run in _watched(rest_url, seconds).items():
+        for name, run in _watched(flink, seconds).items():
             found[name].append(run)
     lasted = f"{REAL_SECONDS[0]} to {REAL_SECONDS[-1]} s"
     return [_summary(name, lasted, runs) for name, runs in found.items()]
 
 
-def _watched(rest_url: str, seconds: float) -> dict[str, tuple[float, int, float]]:
-    with FlinkRestClient(rest_url) as client, ThreadPoolExecutor(len(PACES)) as pool:
+def _watched(flink: FlinkAccess, seconds: float) -> dict[str, tuple[float, int, float]]:
+    with flink.connect() as client, ThreadPoolExecutor(len(PACES)) as pool:
         jar_id = client.upload_jar(JAR)
         job_id = client.run_jar(
             jar_id, job_id=uuid.uuid4().hex, entry_class="flinkglue.jobs.StatefulCount"
         )
-        watchers = {name: pool.submit(_watch, rest_url, job_id, PACES[name]) for name in PACES}
+        watchers = {name: pool.submit(_watch, flink, job_id, PACES[name]) for name in PACES}
         time.sleep(seconds)
         client.cancel(job_id)
         results = {name: watcher.result() for name, watcher in watchers.items()}
@@ -118,11 +118,11 @@ def _watched(rest_url: str, seconds: float) -> dict[str, tuple[float, int, float
     }
 
 
-def _watch(rest_url: str, job_id: str, pace: Pace) -> tuple[float, int, float]:
+def _watch(flink: FlinkAccess, job_id: str, pace: Pace) -> tuple[float, int, float]:
     """When its end was seen in seconds since the epoch, by how many looks, after how long."""
     looks = 0
     began = time.time()
-    with FlinkRestClient(rest_url) as client:
+    with flink.connect() as client:
 
         def look() -> bool:
             nonlocal looks

@@ -16,13 +16,13 @@ import httpx
 
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from localcloud.flink.access import FlinkAccess
 
 JAR = Path(__file__).resolve().parent.parent / "jobs" / "flink" / "StatefulCount.jar"
 ENTRY_CLASS = "flinkglue.jobs.StatefulCount"
@@ -49,22 +49,24 @@ class Submit:
 class Submitter:
     """Launches the sample job in three ways, each under a name of its own."""
 
-    def __init__(self, rest_url: str, directory: Path) -> None:
-        self._rest_url = rest_url
+    def __init__(self, flink: FlinkAccess, directory: Path) -> None:
+        self._flink = flink
         self._directory = directory
         self._open = ExitStack()
-        self.bare = self._open.enter_context(httpx.Client(base_url=rest_url, timeout=60))
+        self.bare = self._open.enter_context(flink.http())
         self._journal = Journal(FileStore(directory / "journal"))
-        self._client = self._open.enter_context(FlinkLifecycleClient(rest_url))
+        self._client = self._open.enter_context(flink.connect())
         self._backend = RestBackend(self._client, JarSource())
 
     def __enter__(self) -> Self:
         from prefect.testing.utilities import prefect_test_harness
 
-        from blocks.flink import FlinkRestCluster
+        from blocks.flink import FlinkRestCluster, FlinkSignIn
 
         self._open.enter_context(prefect_test_harness(server_startup_timeout=120))
-        FlinkRestCluster(url=self._rest_url).save("flink")
+        FlinkRestCluster(
+            url=self._flink.url, sign_in=FlinkSignIn.BEARER, token=self._flink.token
+        ).save("flink")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -107,7 +109,7 @@ class Submitter:
     def wait_until_running(self, name: str) -> None:
         """Look until all tasks of the job of this name run."""
         give_up_at = time.monotonic() + RUNNING_WITHIN_SECONDS
-        with httpx.Client(base_url=self._rest_url, timeout=60) as client:
+        with self._flink.http() as client:
             while not _all_run(client, name):
                 if time.monotonic() > give_up_at:
                     raise TimeoutError(f"{name} does not run")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
+import httpx
 from prefect.blocks.core import Block
 from pydantic import Field
 
@@ -20,15 +23,26 @@ from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import InvalidInput
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.sign_in import RenewedToken
 from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
 
 if TYPE_CHECKING:
     from flinkglue.azure.backend import ArmBackend
 
 C = TypeVar("C", bound=ArmClient)
+_CLUSTERS_DOMAIN = ".hdinsightaks.net"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ClusterSignIn(StrEnum):
+    """How a cluster's web address wants to know who calls."""
+
+    NONE = "none"
+    ENTRA = "entra"
 
 
 class HDInsightFlinkCluster(HiddenInput, Block):
@@ -92,6 +106,13 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         description="The cluster's JobManager, if it can be reached from where flows run. With it, "
         "RUNNING counts only when all tasks run; without it, ARM's word is taken.",
         examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
+    )
+    flink_sign_in: ClusterSignIn = Field(
+        default=ClusterSignIn.NONE,
+        title="Flink sign-in",
+        description="How the Flink REST URL is signed in to: entra sends a token of the "
+        "credentials, which the clusters' own addresses want; none sends nothing.",
+        examples=["none", "entra"],
     )
     abfs_credentials: Name | None = Field(
         default=None,
@@ -164,9 +185,31 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
     def get_flink_client(self) -> FlinkRestClient | None:
         """The cluster's JobManager; None when no URL is filled in."""
+        return self._flink_client()
+
+    def _flink_client(self) -> FlinkLifecycleClient | None:
         if self.flink_rest_url is None:
             return None
-        return FlinkRestClient(self.flink_rest_url, verify=self._trusted() or True)
+        return FlinkLifecycleClient(
+            self.flink_rest_url,
+            auth=self._flink_auth(self.flink_rest_url),
+            verify=self._trusted() or True,
+            main_seconds=MAIN_SECONDS,
+        )
+
+    def _flink_auth(self, url: str) -> httpx.Auth | None:
+        if self.flink_sign_in is ClusterSignIn.NONE:
+            return None
+        from flinkglue.azure.identity import CLUSTER_SCOPE, KeptToken
+
+        seen = urlsplit(url)
+        host = seen.hostname or ""
+        is_clusters = seen.scheme == "https" and host.endswith(_CLUSTERS_DOMAIN)
+        if not is_clusters and host not in _LOOPBACK:
+            allowed = f"https:// at a host of {_CLUSTERS_DOMAIN[1:]} for the sign-in entra"
+            raise InvalidInput("flink_rest_url", f"{seen.scheme}://{host}", allowed)
+        kept = KeptToken(lambda: self.credentials.get_token(CLUSTER_SCOPE))
+        return RenewedToken(kept.get, kept.renew)
 
     @property
     def dashboard_url(self) -> str | None:
@@ -200,15 +243,8 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
         with ExitStack() as opened:
             arm = opened.enter_context(self.get_client())
-            flink = None
-            if self.flink_rest_url is not None:
-                flink = opened.enter_context(
-                    FlinkLifecycleClient(
-                        self.flink_rest_url,
-                        verify=self._trusted() or True,
-                        main_seconds=MAIN_SECONDS,
-                    )
-                )
+            client = self._flink_client()
+            flink = None if client is None else opened.enter_context(client)
             storage = self._storages().state_storage(state_is_local=self.state_is_local)
             yield arm_backend(
                 arm, self.cluster_id, self.get_jars(), flink, storage, clock or SystemClock()

@@ -21,9 +21,9 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_azure import AzureBlobStorageCredentials
 
-from blocks.azure import HDInsightFlinkCluster
+from blocks.azure import ClusterSignIn, HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
-from blocks.flink import FlinkRestCluster
+from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.form_types import FilePath
 from infra.argument_types import Command, of_type
@@ -82,6 +82,7 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
         arm_endpoint=azure["arm_endpoint"],
         ca_file=ca_file,
         flink_rest_url=azure["cluster_web_url"],
+        flink_sign_in=ClusterSignIn.ENTRA,
         abfs_credentials="flink-storage",
         state_is_local=True,
     )
@@ -95,6 +96,8 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
         ),
         "flink": FlinkRestCluster(
             url=azure["flink_rest_url"],
+            sign_in=FlinkSignIn.BEARER,
+            token=azure["flink_token"],
             s3_credentials="aws",
             abfs_credentials="flink-storage",
             state_is_local=True,

@@ -131,6 +131,13 @@ def _add_looks(verbs: argparse._SubParsersAction, place: argparse.ArgumentParser
     status = verbs.add_parser("status", parents=[place], help="show parts, addresses, accounts")
     status.add_argument("--json", action="store_true", help="everything, with local secrets")
     status.set_defaults(run=commands.status)
+    dashboard = verbs.add_parser(
+        "dashboard", parents=[place], help="show a link that opens Flink's dashboard, once"
+    )
+    dashboard.set_defaults(run=commands.dashboard)
+    secret = verbs.add_parser("secret", parents=[place], help="print one secret of the accounts")
+    secret.add_argument("name", metavar="NAME", help="for example flink_token, secret_access_key")
+    secret.set_defaults(run=commands.secret)
     logs = verbs.add_parser("logs", parents=[place], help="show the log of a part")
     logs.add_argument("part", nargs="?", metavar="PART", help="default: the supervisor's own log")
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")

@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from localcloud.config import DEFAULT_STATE_DIR
+from localcloud.flink.access import FlinkAccess
 from localcloud.processes import ChildProcess, tail
 from localcloud.state import StateDir
 from localcloud.wire import Fault, FaultKind, Request
@@ -83,7 +84,7 @@ class LocalCloud:
         if self.state.is_held():
             raise CloudNotRunning(f"a local cloud already runs in {self.state.path}")
         self.state.forget()
-        self.state.path.mkdir(parents=True, exist_ok=True)
+        self.state.make()
         output = self.state.path / "supervisor.out"
         output.unlink(missing_ok=True)
         self._process = ChildProcess(
@@ -157,6 +158,21 @@ class LocalCloud:
         """The AWS account: endpoint, region, access key."""
         account: dict[str, Any] = self.status()["aws"]
         return account
+
+    @property
+    def flink(self) -> FlinkAccess:
+        """The session cluster's REST API with its sign-in."""
+        azure = self.azure
+        return FlinkAccess(azure["flink_rest_url"], token=azure["flink_token"])
+
+    def dashboard_link(self) -> str:
+        """An address that opens Flink's dashboard in one browser, once.
+
+        Raises:
+            CloudRefused: Flink does not run.
+        """
+        url: str = self._call("POST", "/dashboard")["url"]
+        return url
 
     def requests(
         self, service: str = "*", operation: str = "*", since: float = 0.0
@@ -237,9 +253,11 @@ class LocalCloud:
         return status
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
-        url = self._known()["control_url"] + path
+        known = self._known()
+        url = known["control_url"] + path
+        token = {"Authorization": f"Bearer {known['control_token']}"}
         try:
-            answer = self._http.request(method, url, **request)
+            answer = self._http.request(method, url, headers=token, **request)
         except httpx.TransportError as error:
             raise CloudNotRunning(f"the local cloud at {url} did not answer: {error}") from error
         if answer.is_client_error:

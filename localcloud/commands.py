@@ -25,7 +25,7 @@ from localcloud.state import AlreadyRunning, StateDir
 _BOOK_OPTIONS = ("times", "share", "seconds", "status", "message")
 _WITH_PORTS = (*PART_NAMES, "control")
 _MOST_PORT = 65535
-_SECRET_WORDS = ("secret", "key", "connection_string")
+_SECRET_WORDS = ("secret", "key", "connection_string", "token")
 
 
 def usage(options: argparse.Namespace) -> int:
@@ -98,7 +98,7 @@ def _glue_options(options: argparse.Namespace) -> list[str]:
 
 def _log_to(state: StateDir) -> None:
     """Its own progress on the terminal and in a file; warnings of the libraries as well."""
-    state.path.mkdir(parents=True, exist_ok=True)
+    state.make()
     logging.basicConfig(
         level=logging.WARNING,
         format="%(asctime)s %(message)s",
@@ -140,12 +140,43 @@ def _print_status(seen: dict[str, Any]) -> None:
     print(f"state directory {seen['state_dir']}; with secrets: status --json")
 
 
-def _without_secrets(account: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def dashboard(options: argparse.Namespace) -> int:
+    """Show a link that opens Flink's dashboard in one browser, once."""
+    print(LocalCloud(options.state_dir).dashboard_link())
+    return 0
+
+
+def secret(options: argparse.Namespace) -> int:
+    """Print one value of the accounts, for a variable of a shell."""
+    seen = LocalCloud(options.state_dir).status()
+    found = {
+        name: value
+        for provider in ("azure", "aws")
+        for name, value in _flat(seen[provider])
+        if _is_secret(name)
+    }
+    if options.name not in found:
+        raise ValueError(
+            f"name: {options.name!r} is not accepted. Allowed: {', '.join(found) or 'none'}"
+        )
+    print(found[options.name])
+    return 0
+
+
+def _without_secrets(account: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in _flat(account) if not _is_secret(name))
+
+
+def _flat(account: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in account.items():
         if isinstance(value, dict):
-            yield from _without_secrets(value, f"{prefix}{name}.")
-        elif not name.endswith(_SECRET_WORDS):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
             yield f"{prefix}{name}", value
+
+
+def _is_secret(name: str) -> bool:
+    return name.endswith(_SECRET_WORDS)
 
 
 def logs(options: argparse.Namespace) -> int:

@@ -61,7 +61,7 @@ class CloudConfig:
     def part_dir(self, part_name: str) -> Path:
         """The part's own directory below the state directory; made if it is missing."""
         directory = self.state_dir / part_name
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return directory
 
     def port(self, part_name: str) -> int:

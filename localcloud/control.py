@@ -18,6 +18,7 @@ from localcloud.arguments import typed
 from localcloud.config import CloudConfig
 from localcloud.part import Operation, Part, PartFailed, Refused
 from localcloud.serving import AsgiServer
+from localcloud.sign_in import BearerOnly, new_token
 from localcloud.wire import Wire
 
 _OPERATIONS = {
@@ -28,6 +29,7 @@ _OPERATIONS = {
     "POST /faults": "Add a fault: pattern, kind, times, share, seconds, status, message.",
     "DELETE /faults": "Remove the fault with an id, or all.",
     "POST /fault/{part}/{command}": "A part's own fault command, with its arguments as JSON.",
+    "POST /dashboard": "A link that opens Flink's dashboard in one browser, once.",
     "POST /reset": "Faults undone, requests forgotten; jobs and accounts stay.",
     "POST /down": "Stop the cloud.",
 }
@@ -47,12 +49,19 @@ class Controlled(Protocol):
     def reset(self) -> None:
         """Undo all faults."""
 
+    def dashboard_link(self) -> str:
+        """A link that opens Flink's dashboard once.
+
+        Raises:
+            LookupError: Flink does not run here.
+        """
+
     def ask_to_stop(self) -> None:
         """Stop the cloud."""
 
 
 class ControlPart:
-    """Serves the control API."""
+    """Serves the control API to those who present its token."""
 
     name = "control"
 
@@ -63,12 +72,15 @@ class ControlPart:
                 Route("/requests", _answering(_requests(cloud)), methods=["GET", "DELETE"]),
                 Route("/faults", _answering(_faults(cloud)), methods=["GET", "POST", "DELETE"]),
                 Route("/fault/{part}/{command}", _answering(_command(cloud)), methods=["POST"]),
+                Route("/dashboard", _answering(_dashboard(cloud)), methods=["POST"]),
                 Route("/reset", _answering(_reset(cloud)), methods=["POST"]),
                 Route("/down", _answering(_down(cloud)), methods=["POST"]),
             ],
             exception_handlers={HTTPException: _told},
         )
-        self._server = AsgiServer(app, config.ports.get(self.name, 0))
+        self.token = new_token()
+        closed = BearerOnly(app, self.token, "cloud.json in the state directory has control_token")
+        self._server = AsgiServer(closed, config.ports.get(self.name, 0))
 
     def start(self) -> None:
         """Serve; see ``Part``."""
@@ -131,6 +143,16 @@ def _status(cloud: Controlled) -> Answer:
 
 def _reset(cloud: Controlled) -> Answer:
     return lambda request, body: cloud.reset()
+
+
+def _dashboard(cloud: Controlled) -> Answer:
+    def answer(request: Request, body: dict[str, Any]) -> Any:
+        try:
+            return {"url": cloud.dashboard_link()}
+        except LookupError as error:
+            raise HTTPException(404, str(error)) from error
+
+    return answer
 
 
 def _down(cloud: Controlled) -> Answer:

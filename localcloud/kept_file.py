@@ -3,8 +3,42 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def private_directory(directory: Path, own_file: str) -> None:
+    """Make a directory that only its owner can look into, or close one that is there.
+
+    Args:
+        directory: Its parents are made as well.
+        own_file: A file by which a directory is known as one that was made for this.
+
+    Raises:
+        ValueError: It is there with things of somebody else in it, and open to other users.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700)
+    except FileExistsError:
+        _close(directory, own_file)
+
+
+def _close(directory: Path, own_file: str) -> None:
+    seen = directory.stat()
+    if not seen.st_mode & _OF_OTHERS:
+        return
+    # Another's directory, such as /tmp or a checkout, is not ours to close.
+    is_own = (directory / own_file).exists() or not any(directory.iterdir())
+    if seen.st_uid != os.getuid() or not is_own:
+        raise ValueError(
+            f"{directory}: is not accepted, as other users may look into it and secrets are kept "
+            f"there. Allowed: a new directory, or one of your own after: chmod 700 {directory}"
+        )
+    directory.chmod(0o700)
 
 
 def write_kept(file: Path, content: bytes) -> None:

@@ -11,8 +11,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+
+OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+"""Variables that say nothing of the person who is signed in; programs that run jobs get no more."""
 
 _KEEPER = """
 groups=""
@@ -77,6 +80,7 @@ class ChildProcess:
         command: The program and its arguments.
         log_file: Its output, appended.
         environment: Variables beside those of this process; None takes one of those away.
+        inherits: The variables of this process that it gets; None: all of them.
         directory: Its working directory.
         outlives: Let it go on when this process ends.
     """
@@ -87,12 +91,14 @@ class ChildProcess:
         *,
         log_file: Path,
         environment: Mapping[str, str | None] | None = None,
+        inherits: Collection[str] | None = None,
         directory: Path | None = None,
         outlives: bool = False,
     ) -> None:
         self.command = list(command)
         self.log_file = log_file
         self._environment = environment or {}
+        self._inherits = inherits
         self._directory = directory
         self._outlives = outlives
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,7 +128,13 @@ class ChildProcess:
             _keeper.add(self._process.pid)
 
     def _whole_environment(self) -> dict[str, str]:
-        wanted = {**os.environ, **self._environment}
+        inherits = self._inherits
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if inherits is None or name in inherits
+        }
+        wanted = {**inherited, **self._environment}
         return {name: value for name, value in wanted.items() if value is not None}
 
     def is_alive(self) -> bool:

@@ -6,6 +6,7 @@ signature of Azure Storage covers path, query and headers, and stays valid.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -30,6 +31,7 @@ def recording_proxy(
     service: str,
     name_operation: Callable[[Scope], str],
     refuse: Callable[[Fault, Scope], AsgiApp],
+    verify: bool | ssl.SSLContext = True,
 ) -> AsgiWire:
     """An application that passes everything to another server; see ``AsgiWire`` for the rest.
 
@@ -39,8 +41,9 @@ def recording_proxy(
         service: The service's name in the log.
         name_operation: The operation's name, from the scope.
         refuse: The service's own answer to a fault.
+        verify: Whom the proxy trusts, and the certificate that it shows.
     """
-    app = passing_on(lambda: target_url, service)
+    app = passing_on(lambda: target_url, service, verify=verify)
     return AsgiWire(app, wire, service, name_operation, refuse)
 
 
@@ -48,6 +51,9 @@ def passing_on(
     target_url: Callable[[], str],
     service: str,
     change: Callable[[str, bytes], bytes] | None = None,
+    *,
+    token: str | None = None,
+    verify: bool | ssl.SSLContext = True,
 ) -> Starlette:
     """An application that passes everything to another server, and records nothing.
 
@@ -55,16 +61,20 @@ def passing_on(
         target_url: The server's address, without a path.
         service: The service's name.
         change: What to send for a POST, from its path and body; None: as it is.
+        token: A bearer token that the server wants.
+        verify: Whom the proxy trusts, and the certificate that it shows.
     """
     client = httpx.AsyncClient(
         timeout=_TIMEOUT,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2),
         trust_env=False,
+        verify=verify,
     )
     client.headers.clear()
+    signed_in = [(b"authorization", f"Bearer {token}".encode())] if token else []
 
     async def forward(request: Request) -> Response:
-        headers = _end_to_end(request.headers.raw)
+        headers = [*_end_to_end(request.headers.raw), *signed_in]
         content: AsyncIterator[bytes] | bytes | None = None
         if change is not None and _is_json_post(request):
             content = change(request.url.path, await request.body())

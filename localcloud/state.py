@@ -8,7 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from localcloud.kept_file import write_kept
+from localcloud.kept_file import private_directory, write_kept
+
+_LOCK = "lock"
 
 
 class AlreadyRunning(Exception):
@@ -46,21 +48,30 @@ class StateDir:
         """Every recorded request as a JSON line."""
         return self.path / "requests.jsonl"
 
+    def make(self) -> None:
+        """Make the directory, for its owner only.
+
+        Raises:
+            ValueError: It is somebody else's and open to others.
+        """
+        private_directory(self.path, _LOCK)
+
     def hold(self) -> None:
         """Hold the directory until this process ends, so that its release proves the end.
 
         Raises:
             AlreadyRunning: Another process holds it.
+            ValueError: It is somebody else's and open to others.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.path / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        self.make()
+        lock = os.open(self.path / _LOCK, os.O_WRONLY | os.O_CREAT, 0o600)
         if not _try_lock(lock):
             os.close(lock)
             raise AlreadyRunning(f"a local cloud already runs in {self.path}")
 
     def is_held(self) -> bool:
         """Whether a cloud's process holds the directory; true from its first to its last moment."""
-        lock_file = self.path / "lock"
+        lock_file = self.path / _LOCK
         if not lock_file.exists():
             return False
         with lock_file.open("a") as lock:

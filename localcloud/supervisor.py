@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from localcloud.assembly import PART_NAMES, build_parts, start_order, with_needs
 from localcloud.config import CloudConfig
@@ -15,6 +15,9 @@ from localcloud.control import ControlPart
 from localcloud.part import Part, PartFailed
 from localcloud.state import StateDir
 from localcloud.wire import FaultBook, RequestLog, Wire
+
+if TYPE_CHECKING:
+    from localcloud.flink.part import FlinkPart
 
 _LOG = logging.getLogger("localcloud")
 
@@ -122,6 +125,17 @@ class Cloud:
         """The running part of that name."""
         return next((part for part in self.parts if part.name == name), None)
 
+    def dashboard_link(self) -> str:
+        """A link that opens Flink's dashboard in one browser, once.
+
+        Raises:
+            LookupError: Flink does not run here.
+        """
+        part = self.part("flink")
+        if part is None or "flink" not in self._ready:
+            raise LookupError("no part flink runs here")
+        return cast("FlinkPart", part).dashboard_link()
+
     def status(self) -> dict[str, Any]:
         """The whole cloud as JSON, accounts and their local secrets included."""
         parts = {part.name: self._part_status(part) for part in self.parts}
@@ -135,6 +149,7 @@ class Cloud:
             "state_dir": str(self.state.path),
             "ca_file": next((p["ca_file"] for p in parts.values() if "ca_file" in p), None),
             "control_url": self._control.url(),
+            "control_token": self._control.token,
             "parts": parts,
             **accounts,
         }

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 
 from localcloud.client import LocalCloud
 from scripts.prefect_stack import PrefectStack
@@ -26,15 +25,15 @@ def words_counted_by_flink(cloud: LocalCloud, prefect: PrefectStack, flow_run_id
     Raises:
         DemoFailed: The flow run's job is not FINISHED in Flink, or its counts differ.
     """
-    flink = cloud.status()["parts"]["flink"]
+    image_root = cloud.status()["parts"]["flink"]["image_root"]
     job_id = re.search(r"\b[0-9a-f]{32}\b", str(prefect.artifacts(flow_run_id)["flink-job"]))
     if job_id is None:
         raise DemoFailed(f"The artifact flink-job of flow run {flow_run_id} names no Flink job id")
-    job = httpx.get(f"{flink['url']}/jobs/{job_id.group()}").raise_for_status().json()
+    job = flink_says(cloud, f"/jobs/{job_id.group()}")
     if job["state"] != "FINISHED":
         raise DemoFailed(f"Flink says that job {job['jid']} is {job['state']}")
-    counted = accumulators(flink["url"], job["jid"])
-    text = Path(flink["image_root"], "opt/flink/LICENSE").read_text().lower()
+    counted = accumulators(cloud, job["jid"])
+    text = Path(image_root, "opt/flink/LICENSE").read_text().lower()
     expected = Counter(re.findall(r"[a-z0-9_]+", text))
     if int(counted["total-words"]) != expected.total():
         raise DemoFailed(f"Flink counted {counted['total-words']} words, not {expected.total()}")
@@ -44,9 +43,16 @@ def words_counted_by_flink(cloud: LocalCloud, prefect: PrefectStack, flow_run_id
     )
 
 
-def accumulators(flink_url: str, job_id: str) -> dict[str, Any]:
+def flink_says(cloud: LocalCloud, path: str) -> dict[str, Any]:
+    """What Flink's REST API answers."""
+    with cloud.flink.http() as flink:
+        said: dict[str, Any] = flink.get(path).raise_for_status().json()
+    return said
+
+
+def accumulators(cloud: LocalCloud, job_id: str) -> dict[str, Any]:
     """The accumulators that a Flink job's own code filled, by name."""
-    found = httpx.get(f"{flink_url}/jobs/{job_id}/accumulators").raise_for_status().json()
+    found = flink_says(cloud, f"/jobs/{job_id}/accumulators")
     return {entry["name"]: entry["value"] for entry in found["user-task-accumulators"]}
 
 

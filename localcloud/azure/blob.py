@@ -16,7 +16,7 @@ from localcloud.azure.azurite_install import azurite_program, node
 from localcloud.config import LOOPBACK, CloudConfig, free_port
 from localcloud.kept_file import kept
 from localcloud.part import Operation, PartFailed
-from localcloud.processes import ChildProcess, tail
+from localcloud.processes import OF_THE_MACHINE, ChildProcess, tail
 from localcloud.proxy import recording_proxy
 from localcloud.serving import AsgiServer
 from localcloud.wire import Wire
@@ -69,6 +69,7 @@ class BlobPart:
             self._command(program, directory / "data"),
             log_file=directory / "azurite.log",
             environment={"AZURITE_ACCOUNTS": f"{self.storage_account}:{self._account_key}"},
+            inherits=OF_THE_MACHINE,
         )
         try:
             self._process.start()

@@ -13,7 +13,9 @@ from localcloud.azure.seed import AzureSeed
 MANAGEMENT = "https://management.azure.com"
 VAULT = "https://vault.azure.net"
 STORAGE = "https://storage.azure.com"
-RESOURCES = (MANAGEMENT, VAULT, STORAGE)
+CLUSTERS = "https://hilo.azurehdinsight.net"
+"""The web addresses of clusters of HDInsight on AKS."""
+RESOURCES = (MANAGEMENT, VAULT, STORAGE, CLUSTERS)
 """The resources that tokens are issued for, each with or without a slash at its end."""
 
 _DEFAULT_SCOPE = "/.default"

@@ -29,7 +29,8 @@ OPERATIONS = {
     "OpenIdConfiguration": "GET /{tenant}/v2.0/.well-known/openid-configuration.",
     "Keys": "GET /{tenant}/discovery/v2.0/keys: the key that signs the tokens.",
     "Token": "POST /{tenant}/oauth2/v2.0/token: client credentials; tokens of version 1.0 for "
-    "management.azure.com, vault.azure.net and storage.azure.com.",
+    "management.azure.com, vault.azure.net, storage.azure.com and hilo.azurehdinsight.net, the web "
+    "addresses of clusters.",
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from collections.abc import Callable
+from functools import partial
+
 from localcloud.azure.arm.applications import (
     Applications,
     FlinkApplications,
@@ -16,14 +18,15 @@ from localcloud.azure.arm.part import ArmPart
 from localcloud.azure.arm.web import cluster_web
 from localcloud.azure.authority import LocalAuthority
 from localcloud.azure.blob import BlobPart
-from localcloud.azure.directory import Directory
+from localcloud.azure.directory import CLUSTERS, Directory
 from localcloud.azure.entra import EntraPart
 from localcloud.azure.keyvault import KeyVaultPart
 from localcloud.azure.seed import AzureSeed
 from localcloud.azure.timings import AzureTimings
-from localcloud.azure.tokens import TokenAuthority
+from localcloud.azure.tokens import TokenAuthority, TokenRefused
 from localcloud.config import CloudConfig
 from localcloud.flink.config import flink_path
+from localcloud.flink.door import OtherSignIn
 from localcloud.flink.part import FlinkPart
 from localcloud.part import Part
 from localcloud.wire import AsgiApp, Wire
@@ -40,7 +43,8 @@ class AzureAccount:
         storage_uri: The storage that the seeded cluster names.
         timings: How long things take.
         applications: The Flinks of clusters in Application Mode; None: they share one with others.
-        web: The web address of the session cluster; None: it has none.
+        web: Makes the web address of the session cluster, from how its users are known; None: it
+            has none.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class AzureAccount:
         storage_uri: str,
         timings: AzureTimings | None = None,
         applications: Applications | None = None,
-        web: AsgiApp | None = None,
+        web: Callable[[OtherSignIn], AsgiApp] | None = None,
     ) -> None:
         directory = config.part_dir("azure")
         timings = timings or AzureTimings()
@@ -77,8 +81,16 @@ class AzureAccount:
             flink_for,
             storage_uri,
             applications or NoApplications(),
-            web,
+            web(self._is_cluster_user) if web else None,
         )
+
+    def _is_cluster_user(self, authorization: str) -> bool:
+        """Whether the token is that of somebody in the cluster's authorization profile."""
+        try:
+            principal = self.tokens.check(authorization, (CLUSTERS, f"{CLUSTERS}/"))
+        except TokenRefused:
+            return False
+        return principal.object_id == self.seed.contributor.object_id
 
 
 def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPart) -> list[Part]:
@@ -97,7 +109,7 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         running = applications.flink(cluster) or flink.cluster
         # The JobManager's own address: what the service does is not the client's traffic.
         return FlinkTarget(
-            connect=lambda seconds: FlinkLifecycleClient(running.rest_url, timeout_seconds=seconds),
+            connect=running.access.connect,
             image_root=flink.image_root,
             savepoints=flink_path(running.files.savepoints),
         )
@@ -109,6 +121,6 @@ def azure_parts(config: CloudConfig, wire: Wire, flink: FlinkPart, blob: BlobPar
         flink_for=flink_for,
         storage_uri=blob.jar_directory,
         applications=applications,
-        web=cluster_web(flink.url, flink.image_root),
+        web=partial(cluster_web, flink.url, flink.visitors, flink.image_root),
     )
     return [account.entra, account.keyvault, account.arm]

@@ -76,6 +76,7 @@ class TokenAuthority:
     ) -> None:
         self._key = _load_or_create_key(key_file)
         self._tenant_id = tenant_id
+        self._issuer = f"https://sts.windows.net/{tenant_id}/"
         self._timings = timings
         self._now = now
         self._lock = threading.Lock()
@@ -96,13 +97,13 @@ class TokenAuthority:
         token_id = uuid.uuid4().hex
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": f"https://sts.windows.net/{self._tenant_id}/",
+            "iss": self._issuer,
             "iat": issued_at,
             "nbf": issued_at,
             "exp": issued_at + lifetime_seconds,
             "appid": client_id,
             "appidacr": "1",
-            "idp": f"https://sts.windows.net/{self._tenant_id}/",
+            "idp": self._issuer,
             "idtyp": "app",
             "oid": object_id,
             "sub": object_id,
@@ -154,8 +155,9 @@ class TokenAuthority:
                     "verify_exp": False,
                     "verify_iat": False,
                     "verify_nbf": False,
-                    "require": ["aud", "exp", "appid", "oid", "tid", "uti"],
+                    "require": ["aud", "exp", "iss", "appid", "oid", "tid", "uti"],
                 },
+                issuer=self._issuer,
             )
         except jwt.PyJWTError:
             raise TokenRefused(Refusal.INVALID) from None

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flinkglue.errors import CallFailed
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from localcloud.config import LOOPBACK, free_port
+from localcloud.flink.access import FlinkAccess
 from localcloud.flink.config import (
     JOBMANAGER_JVM_OPTIONS,
     ClusterFiles,
@@ -18,8 +19,9 @@ from localcloud.flink.config import (
     java_command,
     write_configuration,
 )
+from localcloud.flink.rest_tls import RestTls
 from localcloud.part import PartFailed
-from localcloud.processes import ChildProcess, tail
+from localcloud.processes import OF_THE_MACHINE, ChildProcess, tail
 
 _JOBMANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASKMANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -35,6 +37,8 @@ def installed_lib_dir() -> Path:
 
 class FlinkCluster:
     """A JobManager and a TaskManager; any number of clusters can run side by side.
+
+    Its REST API answers only those that have the cluster's own certificate: ``tls``.
 
     Args:
         name: For messages, for example ``session`` or the name of an Application Mode cluster.
@@ -62,7 +66,8 @@ class FlinkCluster:
         self.rest_port = rest_port or free_port()
         self._rpc_port = free_port()
         self._lib_dir = lib_dir or installed_lib_dir()
-        self._settings = settings or {}
+        self.tls = RestTls.in_directory(self.files.rest_tls)
+        self._settings = {**(settings or {}), **self.tls.flink_settings()}
         self._lock = threading.Lock()
         self._stopped = False
         self._jobmanager = self._jvm("jobmanager", _JOBMANAGER, JOBMANAGER_JVM_OPTIONS)
@@ -72,8 +77,13 @@ class FlinkCluster:
 
     @property
     def rest_url(self) -> str:
-        """The JobManager's own address, without recording and faults."""
-        return f"http://{LOOPBACK}:{self.rest_port}"
+        """The JobManager's own address, without recording and faults; see ``tls``."""
+        return f"https://{LOOPBACK}:{self.rest_port}"
+
+    @property
+    def access(self) -> FlinkAccess:
+        """The JobManager itself, with the certificates that it wants."""
+        return FlinkAccess(self.rest_url, certificates=self.tls.directory)
 
     def start(self) -> None:
         """Return when all task slots are offered.
@@ -103,14 +113,14 @@ class FlinkCluster:
             PartFailed: A JVM ended, or the slots were not there in time.
         """
         give_up_at = time.monotonic() + _START_SECONDS
-        with FlinkRestClient(self.rest_url, timeout_seconds=5) as client:
+        with self.access.connect(timeout_seconds=5) as client:
             while not self._offers_all_slots(client):
                 self._check_alive()
                 if time.monotonic() > give_up_at:
                     raise PartFailed(self._story(f"was not ready within {_START_SECONDS:g} s"))
                 time.sleep(0.2)
 
-    def _offers_all_slots(self, client: FlinkRestClient) -> bool:
+    def _offers_all_slots(self, client: FlinkLifecycleClient) -> bool:
         try:
             return client.overview().slots_total >= self.task_slots
         except CallFailed:
@@ -171,4 +181,5 @@ class FlinkCluster:
             command,
             log_file=self.files.logs / f"{process_name}.out",
             environment={"FLINK_CONF_DIR": str(self.files.conf)},
+            inherits=OF_THE_MACHINE,
         )

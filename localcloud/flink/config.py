@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.config import LOOPBACK
+from localcloud.kept_file import write_kept
 
 _ADD_OPENS = (
     # Flink 1.17 reads addresses with it.
@@ -87,6 +88,11 @@ class ClusterFiles:
     def temporary(self) -> Path:
         """Everything that may be lost."""
         return self.directory / "tmp"
+
+    @property
+    def rest_tls(self) -> Path:
+        """Keys and certificates of the REST API."""
+        return self.directory / "rest-tls"
 
     def make(self) -> None:
         """Create the directories that are missing."""
@@ -196,6 +202,8 @@ def write_configuration(
         # A killed JobManager is noticed in 10 seconds instead of 50.
         "heartbeat.interval": "1000",
         "heartbeat.timeout": "10000",
+        # A TaskManager that is up before its JobManager tries again at once, not after 10 seconds.
+        "cluster.registration.error-delay": "200",
         # It outlasts a JobManager that stays down; after 5 minutes it would end itself otherwise.
         "taskmanager.registration.timeout": "30 d",
         **TaskManagerMemory(task_slots).options(),
@@ -203,7 +211,8 @@ def write_configuration(
     }
     file_name = "config.yaml" if version >= (1, 19) else "flink-conf.yaml"
     lines = (f"{name}: {value}\n" for name, value in options.items())
-    (files.conf / file_name).write_text("".join(lines))
+    # With the passwords of the REST API's keys.
+    write_kept(files.conf / file_name, "".join(lines).encode())
 
 
 def _addresses(rest_port: int, rpc_port: int) -> dict[str, str]:
@@ -217,6 +226,8 @@ def _addresses(rest_port: int, rpc_port: int) -> dict[str, str]:
         "rest.bind-address": LOOPBACK,
         "rest.port": str(rest_port),
         "rest.bind-port": str(rest_port),
+        # Flink's default lets every page read.
+        "web.access-control-allow-origin": "https://none.invalid",
     }
 
 

@@ -13,16 +13,23 @@ from starlette.responses import JSONResponse
 
 from localcloud.config import CloudConfig
 from localcloud.flink import operations
+from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from localcloud.flink.config import flink_path
+from localcloud.flink.door import FlinkDoor, Visitors, is_dashboard
+from localcloud.kept_file import kept
 from localcloud.part import Operation
 from localcloud.proxy import recording_proxy
 from localcloud.serving import AsgiServer
+from localcloud.sign_in import new_token
 from localcloud.wire import AsgiApp, Fault, Scope, Wire
 
 
 class FlinkPart:
-    """A session cluster; ``url`` is its REST API and dashboard, with recording and faults."""
+    """A session cluster; ``url`` is its REST API and dashboard, with recording and faults.
+
+    Both are for those who have its token, or a browser's cookie.
+    """
 
     name = "flink"
 
@@ -36,11 +43,20 @@ class FlinkPart:
             task_slots=config.flink_task_slots,
             lib_dir=config.flink_lib_dir,
         )
+        token = kept(directory / "token", lambda: new_token().encode()).decode()
+        self.visitors = Visitors(token)
+        proxy = recording_proxy(
+            self.cluster.rest_url,
+            wire,
+            self.name,
+            operations.operation_name,
+            _refuse,
+            self.cluster.tls.client_context(),
+        )
         self._server = AsgiServer(
-            recording_proxy(
-                self.cluster.rest_url, wire, self.name, operations.operation_name, _refuse
-            ),
+            FlinkDoor(proxy, self.visitors),
             config.ports.get(self.name, 0),
+            opened_by_links=is_dashboard,
         )
         self._restart: threading.Timer | None = None
 
@@ -69,8 +85,17 @@ class FlinkPart:
         """The REST API and the dashboard."""
         return self._server.url
 
+    @property
+    def access(self) -> FlinkAccess:
+        """The recording proxy, signed in."""
+        return FlinkAccess(self.url(), token=self.visitors.token)
+
+    def dashboard_link(self) -> str:
+        """An address that opens the dashboard in one browser, once."""
+        return self.visitors.link(self.url())
+
     def details(self) -> dict[str, Any]:
-        """The cluster's directories, its processes, and its own address behind the proxy."""
+        """Directories, processes, the address behind the proxy and what it wants to be shown."""
         files = self.cluster.files
         return {
             "jobmanager_url": self.cluster.rest_url,
@@ -79,7 +104,10 @@ class FlinkPart:
             "savepoints": flink_path(files.savepoints),
             "checkpoints": flink_path(files.checkpoints),
             "processes": self.cluster.processes(),
-            "accounts": {"azure": {"flink_rest_url": self.url()}},
+            "jobmanager_certificates": str(self.cluster.tls.directory),
+            "accounts": {
+                "azure": {"flink_rest_url": self.url(), "flink_token": self.visitors.token}
+            },
         }
 
     def operations(self) -> list[Operation]:
@@ -91,6 +119,8 @@ class FlinkPart:
         return [
             "There is no high availability: a killed JobManager forgets its jobs. Retained "
             "checkpoints, savepoints and uploaded jars survive.",
+            "The sign-in is a bearer token of the local cloud; the JobManager's own port behind "
+            "the proxy speaks mutual TLS.",
             "There is no abfs file system: jobs read and write local files, and paths below "
             "/opt/flink and /tmp lie in the image directory of the state directory.",
         ]

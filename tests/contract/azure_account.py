@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,8 @@ from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.azure.timings import AzureTimings
 from localcloud.config import CloudConfig
-from localcloud.wire import Wire
+from localcloud.flink.door import OtherSignIn
+from localcloud.wire import AsgiApp, Wire
 
 STORAGE_URI = "abfs://filesystem@wordcountstorage.dfs.core.windows.net"
 
@@ -51,6 +53,7 @@ def account_in(
     jars: Jars | None = None,
     flink_for: FlinkFor | None = None,
     timings: AzureTimings | None = None,
+    web: Callable[[OtherSignIn], AsgiApp] | None = None,
 ) -> AzureAccount:
     """An account kept in the directory; its parts are not started."""
     return AzureAccount(
@@ -60,6 +63,7 @@ def account_in(
         flink_for=flink_for or RestingFlink(),
         storage_uri=STORAGE_URI,
         timings=timings,
+        web=web,
     )
 
 

@@ -33,6 +33,9 @@ class Controlled:
     def reset(self) -> None:
         """Nothing to undo."""
 
+    def dashboard_link(self) -> str:
+        raise LookupError("no Flink")
+
     def ask_to_stop(self) -> None:
         """Nothing to stop."""
 
@@ -57,7 +60,7 @@ def cloud(tmp_path: Path) -> Iterator[Callable[[Callable[..., Any]], LocalCloud]
         served.append(control)
         client = LocalCloud(tmp_path)
         client.state.hold()
-        client.state.write({"control_url": control.url()})
+        client.state.write({"control_url": control.url(), "control_token": control.token})
         return client
 
     yield serve

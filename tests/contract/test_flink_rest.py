@@ -41,7 +41,7 @@ def wire(flink: FlinkPart) -> Iterator[Wire]:
 
 @pytest.fixture
 def client(flink: FlinkPart, wire: Wire) -> Iterator[FlinkRestClient]:
-    with FlinkRestClient(flink.url()) as rest:
+    with flink.access.connect() as rest:
         yield rest
 
 
@@ -160,11 +160,10 @@ def test_faults_are_worded_as_flink_words_errors(client: FlinkRestClient, wire: 
 
 def test_the_logs_of_both_jvms_are_served(client: FlinkRestClient, flink: FlinkPart) -> None:
     (taskmanager,) = client.taskmanagers()
-    log = httpx.get(f"{flink.url()}/taskmanagers/{taskmanager.taskmanager_id}/log").text
-    assert "Successful registration at resource manager" in log
-    assert "Starting StandaloneSessionClusterEntrypoint" in (
-        httpx.get(f"{flink.url()}/jobmanager/log").text
-    )
+    with flink.access.http() as http:
+        log = http.get(f"/taskmanagers/{taskmanager.taskmanager_id}/log").text
+        assert "Successful registration at resource manager" in log
+        assert "Starting StandaloneSessionClusterEntrypoint" in http.get("/jobmanager/log").text
     printed = flink.cluster.files.logs / "taskmanager.out"
     with printed.open("a") as out:
         out.write("printed by a task\n")
@@ -172,11 +171,13 @@ def test_the_logs_of_both_jvms_are_served(client: FlinkRestClient, flink: FlinkP
 
 
 def test_the_dashboard_is_served_through_the_proxy(flink: FlinkPart) -> None:
-    page = httpx.get(f"{flink.url()}/")
-    assert "text/html" in page.headers["content-type"]
-    assert "<title>Apache Flink Web Dashboard</title>" in page.text
-    script = page.text.split('<script src="')[1].split('"')[0]
-    assert len(httpx.get(f"{flink.url()}/{script}").content) > 100
+    with httpx.Client(base_url=flink.url(), follow_redirects=True) as browser:
+        page = browser.get(flink.dashboard_link())
+        assert str(page.url) == f"{flink.url()}/", "the link's secret is not kept in the address"
+        assert "text/html" in page.headers["content-type"]
+        assert "<title>Apache Flink Web Dashboard</title>" in page.text
+        script = page.text.split('<script src="')[1].split('"')[0]
+        assert len(browser.get(f"/{script}").content) > 100
 
 
 def test_a_killed_jobmanager_is_away_and_comes_back_at_the_same_address(

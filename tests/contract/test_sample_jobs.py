@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from flinkglue.errors import CallFailed
@@ -29,7 +28,7 @@ FRESH_ANSWERS = {"web.refresh-interval": "200", "metrics.fetcher.update-interval
 
 
 @pytest.fixture(scope="module")
-def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkRestClient]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
     lib_dir = os.environ.get("FLINK_LIB_DIR")
     cluster = FlinkCluster(
         "sample-jobs",
@@ -39,10 +38,15 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkRestClient]
     )
     try:
         cluster.start()
-        with FlinkRestClient(cluster.rest_url) as client:
-            yield client
+        yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def flink(cluster: FlinkCluster) -> Iterator[FlinkRestClient]:
+    with cluster.access.connect() as client:
+        yield client
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 30) -> Any:
@@ -79,7 +83,8 @@ class Line:
 class StatefulCounts:
     """Starts and ends stateful jobs that write to one file."""
 
-    def __init__(self, flink: FlinkRestClient, output: Path) -> None:
+    def __init__(self, cluster: FlinkCluster, flink: FlinkRestClient, output: Path) -> None:
+        self.cluster = cluster
         self.flink = flink
         self.output = output
         self.started: list[str] = []
@@ -109,7 +114,7 @@ class StatefulCounts:
         return wait_for(enough)
 
     def stop_with_savepoint(self, job_id: str) -> str:
-        with httpx.Client(base_url=self.flink.base_url) as http:
+        with self.cluster.access.http() as http:
             request = http.post(f"/jobs/{job_id}/stop", json={"drain": False}).raise_for_status()
             place = f"/jobs/{job_id}/savepoints/{request.json()['request-id']}"
             wait_for(lambda: http.get(place).json()["status"]["id"] == "COMPLETED")
@@ -124,8 +129,10 @@ class StatefulCounts:
 
 
 @pytest.fixture
-def counts(flink: FlinkRestClient, tmp_path: Path) -> Iterator[StatefulCounts]:
-    counts = StatefulCounts(flink, tmp_path / "out" / "counts.txt")
+def counts(
+    cluster: FlinkCluster, flink: FlinkRestClient, tmp_path: Path
+) -> Iterator[StatefulCounts]:
+    counts = StatefulCounts(cluster, flink, tmp_path / "out" / "counts.txt")
     yield counts
     for job_id in counts.started:
         counts.cancel(job_id)
@@ -237,10 +244,11 @@ def test_the_total_is_a_metric_and_an_accumulator(counts: StatefulCounts) -> Non
     job_id = counts.start("StatefulCount.jar", "--rate", "50")
     job = wait_for(lambda: (seen := counts.flink.job(job_id)).tasks_running and seen)
     vertex = next(vertex for vertex in job.vertices if vertex.name == "total")
-    metric = f"{counts.flink.base_url}/jobs/{job_id}/vertices/{vertex.vertex_id}/metrics"
+    metric = f"/jobs/{job_id}/vertices/{vertex.vertex_id}/metrics"
 
     def gauge() -> int:
-        found = httpx.get(metric, params={"get": "0.total.total"}).json()
+        with counts.cluster.access.http() as http:
+            found = http.get(metric, params={"get": "0.total.total"}).json()
         return int(found[0]["value"]) if found else 0
 
     assert 0 < wait_for(gauge) <= counts.wait_for_events(job_id, 50).total

@@ -26,6 +26,7 @@ from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.transaction import ActionRequest
 from localcloud.client import LocalCloud
+from localcloud.flink.access import FlinkAccess
 from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main
 
 _LIST_LAG_SECONDS = 15  # the local cloud's list does not lag, but its Flink may be slow
@@ -90,7 +91,7 @@ class ArmJob(RealJob):
         job_name: Its name; the jars lie in a directory of that name.
         sees_flink: Whether the cluster's JobManager can be reached.
         cluster_name: None: the seeded session cluster.
-        rest_url: The JobManager of that cluster; None: of the session cluster.
+        flink: The JobManager of that cluster; None: of the session cluster.
     """
 
     module = "tests.scenario.real_arm"
@@ -103,10 +104,10 @@ class ArmJob(RealJob):
         *,
         sees_flink: bool = True,
         cluster_name: str | None = None,
-        rest_url: str | None = None,
+        flink: FlinkAccess | None = None,
     ) -> None:
         name = job_name or f"orders-{uuid.uuid4().hex[:8]}"
-        super().__init__(rest_url or cloud.azure["flink_rest_url"], directory, name)
+        super().__init__(flink or cloud.flink, directory, name)
         # The pods' /tmp lies in the image directory.
         image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
         self.output = image_root / "tmp" / f"{name}.txt"

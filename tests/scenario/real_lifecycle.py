@@ -15,7 +15,6 @@ from typing import TypeVar
 from flinkglue.clock import Pace
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_storage import StateStorage, local_files
 from flinkglue.lifecycle.actions import perform
@@ -24,6 +23,7 @@ from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from localcloud.flink.access import FlinkAccess
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ class RealJob:
     """One stateful sample job on one cluster, with a journal of its own.
 
     Args:
-        rest_url: The JobManager.
+        flink: The JobManager.
         directory: The journal and the job's output lie below it.
         job_name: Its name.
     """
@@ -64,13 +64,14 @@ class RealJob:
     module = "tests.scenario.real_lifecycle"
     """The program that performs one action."""
 
-    def __init__(self, rest_url: str, directory: Path, job_name: str) -> None:
-        self.place = rest_url
+    def __init__(self, flink: FlinkAccess, directory: Path, job_name: str) -> None:
+        # For another process: nothing secret, so no token either.
+        self.place = f"{flink.url} {flink.certificates}"
         self.directory = directory
         self.job_name = job_name
         self.output = directory / "counts.txt"
         self.journal = Journal(FileStore(directory / "journal"))
-        self.client = FlinkLifecycleClient(rest_url)
+        self.client = flink.connect()
         self.backend = RestBackend(
             self.client,
             JarSource(),
@@ -148,5 +149,11 @@ def main(open_job: Callable[[str, Path, str], RealJob]) -> None:
     job.act(action, asked.intent, **job.asked_for(action, asked.label))
 
 
+def open_job(place: str, directory: Path, job_name: str) -> RealJob:
+    """The job on the JobManager whose certificates lie on this machine."""
+    url, certificates = place.split(" ", 1)
+    return RealJob(FlinkAccess(url, certificates=Path(certificates)), directory, job_name)
+
+
 if __name__ == "__main__":
-    main(RealJob)
+    main(open_job)

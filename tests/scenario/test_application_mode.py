@@ -28,6 +28,7 @@ from azure.mgmt.hdinsightcontainers.models import (
 
 from flinkglue.lifecycle.models import Action
 from localcloud.client import LocalCloud
+from localcloud.flink.access import FlinkAccess
 from tests.scenario.conftest import Platform
 from tests.scenario.real_arm import ArmJob, upload
 from tests.scenario.real_lifecycle import ENTRY_CLASS, wait_for
@@ -108,7 +109,13 @@ def test_a_cluster_brings_its_own_flink_and_goes_with_its_job(
     own = cloud.fault("arm", "applications")[name]
     assert own["rest_url"] != cloud.status()["parts"]["flink"]["jobmanager_url"]
 
-    job = ArmJob(cloud, tmp_path, name, cluster_name=name, rest_url=own["rest_url"])
+    job = ArmJob(
+        cloud,
+        tmp_path,
+        name,
+        cluster_name=name,
+        flink=FlinkAccess(own["rest_url"], certificates=Path(own["certificates"])),
+    )
     try:
         first = wait_for(job.live_job_ids)[0]
         assert [seen.job_id for seen in job.client.jobs()] == [first]

@@ -17,7 +17,6 @@ import boto3
 import pytest
 from azure.storage.blob import ContainerClient
 
-from flinkglue.flink.rest import FlinkRestClient
 from tests.scenario.conftest import Platform
 from tests.scenario.real_lifecycle import ENTRY_CLASS, JARS, ROOT, Line, wait_for
 
@@ -33,7 +32,7 @@ class StatefulJob:
         self.platform = platform
         self.name = f"counts-{uuid4().hex[:8]}"
         self.output = directory / "counts.txt"
-        self.flink = FlinkRestClient(platform.cloud.status()["parts"]["flink"]["url"])
+        self.flink = platform.cloud.flink.connect()
 
     @property
     def to_run(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def job(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealJob]:
     cluster = FlinkCluster(version, tmp_path / "flink", lib_dir=lib_dir, settings=settings)
     try:
         cluster.start()
-        job = RealJob(cluster.rest_url, tmp_path, "orders")
+        job = RealJob(cluster.access, tmp_path, "orders")
         assert job.backend.flink_version() == version
         yield job
         job.end()

@@ -73,7 +73,7 @@ class Case:
     def open_job(self, cloud: LocalCloud, directory: Path) -> RealJob:
         if self.backend == "ARM":
             return ArmJob(cloud, directory)
-        return RealJob(cloud.azure["flink_rest_url"], directory, f"lost-{time.time_ns()}")
+        return RealJob(cloud.flink, directory, f"lost-{time.time_ns()}")
 
 
 REST_CASES = {

@@ -43,7 +43,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
 @pytest.fixture
 def job(cluster: FlinkCluster, tmp_path: Path) -> Iterator[RealJob]:
     """A job that does not run yet."""
-    job = RealJob(cluster.rest_url, tmp_path, f"orders-{next(_names)}")
+    job = RealJob(cluster.access, tmp_path, f"orders-{next(_names)}")
     yield job
     job.end()
 

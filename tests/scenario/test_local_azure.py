@@ -258,7 +258,7 @@ def test_a_job_goes_through_all_its_actions_on_a_real_flink(
     """Each action with its recorded status, restored by Flink from what the action promises."""
     job_name = f"lifecycle-{uuid.uuid4().hex[:8]}"
     arm.cluster_jobs.begin_run_job(*cluster_path(cloud), counting_job(cloud, job_name)).result()
-    with FlinkRestClient(cloud.azure["flink_rest_url"]) as flink:
+    with cloud.flink.connect() as flink:
         first = running(cloud, arm, job_name)
         assert await_checkpoint(flink, first.job_id) is None
         assert act(cloud, arm, job_name, "LIST_SAVEPOINT").job_output == "[]"

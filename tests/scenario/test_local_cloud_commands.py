@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from flinkglue.flink.rest import FlinkRestClient
 from localcloud.client import LocalCloud
 
 pytestmark = pytest.mark.scenario
@@ -54,7 +53,7 @@ def test_status_names_every_part_and_account_without_their_secrets(cloud: LocalC
 
 def test_requests_are_listed_with_their_status_and_applied_fault(cloud: LocalCloud) -> None:
     cloud.add_fault("flink:GetOverview", "delay", seconds=0.01, times=1)
-    with FlinkRestClient(cloud.azure["flink_rest_url"]) as flink:
+    with cloud.flink.connect() as flink:
         flink.overview()
         flink.config()
     (line,) = _show(cloud, "requests", "--service", "flink", "--operation", "*Over*").splitlines()

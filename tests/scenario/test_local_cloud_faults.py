@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def flink(cloud: LocalCloud) -> Iterator[FlinkRestClient]:
-    with FlinkRestClient(cloud.azure["flink_rest_url"]) as client:
+    with cloud.flink.connect() as client:
         yield client
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from localcloud.client import CloudNotRunning, LocalCloud
@@ -78,6 +77,11 @@ def foreground(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]
             process.kill()
 
 
+def slots(cloud: LocalCloud) -> int:
+    with cloud.flink.connect() as flink:
+        return flink.overview().slots_total
+
+
 def is_ready(state_dir: Path) -> bool:
     return bool((StateDir(state_dir).read() or {}).get("ready"))
 
@@ -91,13 +95,14 @@ def test_up_status_down_leaves_no_process(tmp_path: Path) -> None:
 
     seen = json.loads(localcloud("status", "--json", "--state-dir", str(tmp_path)).stdout)
     assert seen["ready"] is True
-    assert httpx.get(seen["parts"]["flink"]["url"] + "/overview").json()["slots-total"] == 3
+    assert slots(LocalCloud(tmp_path)) == 3
     pids = processes_of(seen["pid"])
     assert len(pids) >= 4, "the supervisor, two JVMs and Azurite"
     for child in ("jobmanager", "taskmanager"):
         assert seen["parts"]["flink"]["processes"][child]["pid"] in pids
     cloud_file = tmp_path / "cloud.json"
     assert stat.S_IMODE(cloud_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
     assert localcloud("down", "--state-dir", str(tmp_path)).returncode == 0
     assert are_gone(pids)
@@ -175,11 +180,7 @@ def test_two_clouds_run_side_by_side(tmp_path: Path) -> None:
         LocalCloud.up(tmp_path / "one", only=["flink", "blob"], flink_slots=1) as one,
         LocalCloud.up(tmp_path / "two", only=["flink", "blob"], flink_slots=2) as two,
     ):
-        slots = [
-            httpx.get(cloud.status()["parts"]["flink"]["url"] + "/overview").json()["slots-total"]
-            for cloud in (one, two)
-        ]
-        assert slots == [1, 2]
+        assert [slots(cloud) for cloud in (one, two)] == [1, 2]
         first_pids = processes_of(one.status()["pid"])
         one.down()
         assert are_gone(first_pids)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flinkglue.flink.rest import FlinkRestClient
 from flinkglue.lifecycle.models import Action
 from localcloud.client import LocalCloud
+from localcloud.flink.access import FlinkAccess
 from tests.scenario.real_arm import ArmJob
 from tests.scenario.real_lifecycle import wait_for
 
@@ -19,7 +19,9 @@ ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 
 @pytest.fixture
 def job(cloud: LocalCloud, tmp_path: Path) -> Iterator[ArmJob]:
-    job = ArmJob(cloud, tmp_path, rest_url=cloud.azure["cluster_web_url"])
+    azure = cloud.azure
+    web = FlinkAccess(azure["cluster_web_url"], token=azure["flink_token"])
+    job = ArmJob(cloud, tmp_path, flink=web)
     yield job
     job.end()
 
@@ -33,5 +35,5 @@ def test_the_plan_of_a_job_is_made_where_its_files_are(cloud: LocalCloud, job: A
     )
     outcome = job.act(Action.NEW, "new", spec=spec).raise_for_failure()
     wait_for(lambda: job.flink_backend.view(outcome.job_id).state == "FINISHED")
-    with FlinkRestClient(cloud.azure["flink_rest_url"]) as flink:
+    with cloud.flink.connect() as flink:
         assert "the=" in flink.accumulators(outcome.job_id)["word-counts"]

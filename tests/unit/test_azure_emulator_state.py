@@ -330,6 +330,14 @@ def test_a_token_of_another_authority(tmp_path: Path, tokens: TokenAuthority) ->
     assert refused.refusal is Refusal.INVALID
 
 
+def test_a_token_of_another_tenant(tmp_path: Path, tokens: TokenAuthority, now: HandTime) -> None:
+    """Signed with the same key, by another issuer."""
+    neighbour = TokenAuthority(tmp_path / "key", "neighbour", AzureTimings(), now)
+    token, _ = neighbour.issue("client", "object", "https://a")
+    refused = refusal_of(lambda: tokens.check(f"Bearer {token}", ("https://a",)))
+    assert refused.refusal is Refusal.INVALID
+
+
 def test_expired_by_command_until_now_only(tokens: TokenAuthority) -> None:
     """A token of the same second that comes after the command is good."""
     old, _ = tokens.issue("client", "object", "https://a")

@@ -10,7 +10,7 @@ import pytest
 from localcloud.__main__ import main
 from localcloud.config import CloudConfig
 from localcloud.flink.config import ClusterFiles, write_configuration
-from localcloud.kept_file import kept, write_kept
+from localcloud.kept_file import kept, private_directory, write_kept
 from localcloud.state import AlreadyRunning, StateDir
 from localcloud.supervisor import Cloud
 
@@ -83,3 +83,32 @@ def test_a_taskmanager_outlasts_a_jobmanager_that_stays_down(tmp_path: Path) -> 
     write_configuration(files, version=(2, 3), rest_port=1, rpc_port=2, task_slots=1, settings={})
     configuration = (files.conf / "config.yaml").read_text()
     assert "taskmanager.registration.timeout: 30 d\n" in configuration
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_state_directory_is_its_owners_alone(tmp_path: Path) -> None:
+    """A new one, one that was made before, and an empty one; each was open to others."""
+    earlier, empty = tmp_path / "earlier", tmp_path / "empty"
+    for directory in (earlier, empty):
+        directory.mkdir(mode=0o755)
+    (earlier / "lock").touch()
+    (earlier / "cloud.json").touch()
+    for directory in (tmp_path / "parent" / "new", earlier, empty):
+        StateDir(directory).hold()
+        assert mode(directory) == 0o700
+
+
+def test_a_directory_that_is_not_ours_is_neither_closed_nor_used(tmp_path: Path) -> None:
+    """Somebody's checkout, or /tmp."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir(mode=0o755)
+    (checkout / "README.md").touch()
+    with pytest.raises(ValueError, match=f"chmod 700 {checkout}"):
+        StateDir(checkout).hold()
+    assert mode(checkout) == 0o755
+    assert [file.name for file in checkout.iterdir()] == ["README.md"]
+    checkout.chmod(0o700)
+    private_directory(checkout, "lock")

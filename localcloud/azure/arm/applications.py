@@ -152,6 +152,7 @@ class FlinkApplications:
         return {
             flink.name: {
                 "rest_url": flink.rest_url,
+                "certificates": str(flink.tls.directory),
                 "savepoints": flink_path(flink.files.savepoints),
                 "processes": flink.processes(),
             }

@@ -27,6 +27,7 @@ from localcloud.azure.timings import AzureTimings
 from localcloud.azure.tls_part import TlsPart
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
+from localcloud.flink.door import is_dashboard
 from localcloud.part import Operation
 from localcloud.serving import AsgiServer
 from localcloud.wire import AsgiApp, Wire
@@ -69,7 +70,7 @@ class ArmPart(TlsPart):
         applications: Applications,
         web: AsgiApp | None = None,
     ) -> None:
-        self._web = AsgiServer(web) if web else None
+        self._web = AsgiServer(web, opened_by_links=is_dashboard) if web else None
         self._applications = applications
         self._launcher = JobLauncher(jars, flink_for)
         self._seed = seed

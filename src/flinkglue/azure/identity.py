@@ -30,6 +30,9 @@ _MICROSOFT_HOSTS = frozenset(
 )
 _RENEW_BEFORE_SECONDS = 300
 
+CLUSTER_SCOPE = "https://hilo.azurehdinsight.net/.default"
+"""What a token is for that opens the web address of a cluster of HDInsight on AKS."""
+
 
 def credential(
     principal: ServicePrincipal | None,
