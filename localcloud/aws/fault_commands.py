@@ -12,18 +12,20 @@ from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
 from localcloud.aws.glue.runs import Runs
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.network import Network
+from localcloud.aws.service_clock import ServiceClock
 
 _FAILED_STATES = ("FAILED", "ERROR", "TIMEOUT", "EXPIRED", "STOPPED")
 
 
 @dataclass(frozen=True)
 class FaultTargets:
-    """What faults work on: zones and subnets, jobs, their runs, and where to look them up."""
+    """What faults work on: zones and subnets, jobs, their runs and where to look, the time."""
 
     network: Network
     engine: RunEngine
     runs: Runs
     jobs: Jobs
+    clock: ServiceClock
 
 
 class AwsFaultCommands:
@@ -52,6 +54,7 @@ class AwsFaultCommands:
             "glue-scripts": self.glue_scripts,
             "glue-runs": self.glue_runs,
             "glue-job-members": self.glue_job_members,
+            "clock-ahead": self.clock_ahead,
         }
 
     def fill_subnet(self, subnet_id: str, leave: int = 0) -> dict[str, int]:
@@ -139,11 +142,17 @@ class AwsFaultCommands:
         self._targets().jobs.set_members(job_name, given)
         return given
 
+    def clock_ahead(self, seconds: float) -> dict[str, float]:
+        """Let signatures be judged by a clock that is ahead of this machine's; below 0: behind."""
+        self._targets().clock.go_ahead(seconds)
+        return {"seconds": seconds}
+
     def reset(self) -> None:
         """Undo all of it, and stop the runs that are live."""
         self._targets().engine.forget_failures()
         self._targets().engine.end_all()
         self._targets().network.heal()
+        self._targets().clock.go_ahead(0)
         for each in fields(GlueSettings):
             setattr(self._settings, each.name, getattr(self._initial_settings, each.name))
 

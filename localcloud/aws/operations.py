@@ -35,6 +35,12 @@ _RESPONSES: dict[str, type] = {
 }
 SERVICES = tuple(_RESPONSES)
 
+STS_SESSIONS = {
+    "GetSessionToken": "temporary credentials of the caller; no MFA",
+    "GetFederationToken": "temporary credentials; policies have no effect",
+}
+"""The operations of STS that are served here rather than by moto."""
+
 # Moto routes these of S3 to methods that are not named after them.
 _OTHER_S3 = (
     "CompleteMultipartUpload",
@@ -45,6 +51,7 @@ _OTHER_S3 = (
 )
 _SCOPE = re.compile(r"Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _BODY = "localcloud.aws.body"
+_QUERY_VERSIONS = {"2016-11-15": "ec2", "2010-05-08": "iam", "2011-06-15": "sts"}
 
 _DETAIL: dict[str, str] = {
     "JobName": "job_name",
@@ -56,9 +63,17 @@ _DETAIL: dict[str, str] = {
 
 
 def service_of(environ: Environ) -> str:
-    """The service by its signing name; unsigned requests mean S3."""
+    """The service by its signing name; of unsigned requests, what their protocol says."""
     found = _scope(environ)
-    return found[1] if found else "s3"
+    return found[1] if found else _service_of_unsigned(environ)
+
+
+def _service_of_unsigned(environ: Environ) -> str:
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return "logs" if target.startswith("Logs_") else "glue"
+    version = query_parameter(environ, "Version") if environ.get("PATH_INFO") == "/" else None
+    return _QUERY_VERSIONS.get(version or "", "s3")
 
 
 def region_of(environ: Environ) -> str | None:
@@ -137,7 +152,7 @@ def catalogue() -> list[Operation]:
 
 
 def _description(service: str, operation: str) -> str:
-    own = DESCRIPTIONS.get(operation) if service == "glue" else None
+    own = {"glue": DESCRIPTIONS, "sts": STS_SESSIONS}.get(service, {}).get(operation)
     return own or "as moto does it"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -54,8 +55,14 @@ def refuse(fault: Fault, environ: Environ) -> Response:
     return error_response(service, code, message, fault.status)
 
 
-def error_response(service: str, code: str, message: str, status: int) -> Response:
-    """An error in the service's protocol."""
+def error_response(
+    service: str,
+    code: str,
+    message: str,
+    status: int,
+    s3_details: Mapping[str, str] | None = None,
+) -> Response:
+    """An error in the service's protocol; S3 tells more than code and message."""
     if service in ("glue", "logs"):
         return json_error(code, message, status)
     request_id = str(uuid.uuid4())
@@ -66,7 +73,9 @@ def error_response(service: str, code: str, message: str, status: int) -> Respon
             f"<RequestID>{request_id}</RequestID></Response>"
         )
     elif service == "s3":
-        body = f"<Error>{error}<RequestId>{request_id}</RequestId></Error>"
+        details = (s3_details or {}).items()
+        more = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in details)
+        body = f"<Error>{error}{more}<RequestId>{request_id}</RequestId></Error>"
     else:
         fault_of = "Receiver" if status >= 500 else "Sender"
         body = (

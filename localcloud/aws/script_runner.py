@@ -23,7 +23,7 @@ from localcloud.aws.seed import Account
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap")
 _PYTHON_COMMANDS = ("glueetl", "gluestreaming", "pythonshell")
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 class ScriptRunner:
@@ -78,7 +78,7 @@ class ScriptRunner:
         location = urlparse(run.definition["Command"].get("ScriptLocation", ""))
         script = self._fetch(location.netloc, location.path.lstrip("/"))
         directory = self._directory / run.id
-        directory.mkdir(parents=True)
+        directory.mkdir(mode=0o700, parents=True)
         path = directory / Path(location.path).name
         path.write_bytes(script)
 
@@ -90,7 +90,7 @@ class ScriptRunner:
             run.id,
             [sys.executable, str(path), *_script_arguments(run)],
             directory=directory,
-            environment=self._environment(run),
+            environment=self._environment(run, directory),
             output=self._logs.writer("output", run.id),
             error=self._logs.writer("error", run.id),
             ended=clean_up,
@@ -114,10 +114,13 @@ class ScriptRunner:
                 raise ScriptMissing(bucket, key)
             return bytes(found.value)
 
-    def _environment(self, run: JobRun) -> dict[str, str]:
+    def _environment(self, run: JobRun, directory: Path) -> dict[str, str]:
+        """What a driver has; nothing of the person who runs the local cloud, nor of their home."""
         address = driver_address(run)
         return {
             **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            "HOME": str(directory),
+            "TMPDIR": str(directory),
             "PYTHONPATH": str(_BOOTSTRAP),
             "PYTHONUNBUFFERED": "1",
             "LOCALCLOUD_DRIVER_ADDRESS": address,

@@ -18,7 +18,10 @@ from localcloud.serving import WsgiServer
 from localcloud.wire import Wire, WsgiWire
 
 _LEFT_OUT = [
-    "AWS: signatures and permissions are not checked; what a policy would refuse is served.",
+    "AWS: permissions are not checked; what a policy would refuse is served.",
+    "AWS: every request must be signed, with Signature Version 4 or as a presigned URL of S3. Not "
+    "served are those that AWS takes unsigned: public objects, forms with a POST policy, "
+    "AssumeRoleWithSAML, AssumeRoleWithWebIdentity.",
     "AWS: nothing is kept over a restart except the account and its key.",
     "Glue: one region; requests signed for another one are refused.",
     "Glue: scripts run as plain Python; Spark, Scala and Ray jobs take time without running.",

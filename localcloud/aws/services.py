@@ -1,4 +1,7 @@
-"""What answers on the AWS endpoint: moto, and in front of it the Glue of this package."""
+"""What answers on the AWS endpoint: moto, and in front of it the Glue of this package.
+
+Only requests that the account's own keys have signed get so far.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
+from localcloud.aws.access_keys import AccessKeys
+from localcloud.aws.authentication import refusal, signed_request
 from localcloud.aws.bucket_owner import is_owned_otherwise
 from localcloud.aws.fault_commands import FaultTargets
 from localcloud.aws.glue.api import GlueApi
@@ -27,6 +32,7 @@ from localcloud.aws.job_logs import JobLogs
 from localcloud.aws.network import Network
 from localcloud.aws.operations import (
     SERVICES,
+    STS_SESSIONS,
     body_of,
     is_served,
     operation_of,
@@ -37,6 +43,9 @@ from localcloud.aws.operations import (
 from localcloud.aws.refusals import error_response
 from localcloud.aws.script_runner import ScriptRunner
 from localcloud.aws.seed import account
+from localcloud.aws.service_clock import ServiceClock
+from localcloud.aws.signature import NotAuthentic, verify
+from localcloud.aws.sts_sessions import StsSessions
 from localcloud.config import CloudConfig
 from localcloud.wire import Environ, WsgiApp
 
@@ -82,7 +91,10 @@ class AwsServices:
         )
         tags = glue_backends[account_id][region]
         self._glue = GlueApi(jobs, connections, runs, self._timeline, tags, region, account_id)
-        self.fault_targets = FaultTargets(network, runs.engine, runs, jobs)
+        self._clock = clock = ServiceClock()
+        self._keys = AccessKeys(self.account, self._moto_lock, clock.now)
+        self._sessions = StsSessions(self._keys, account_id)
+        self.fault_targets = FaultTargets(network, runs.engine, runs, jobs, clock)
 
     def open(self) -> None:
         """Let runs move from now on."""
@@ -98,6 +110,10 @@ class AwsServices:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         body_of(environ)
+        try:
+            verify(signed_request(environ), self._keys.find, self._clock.now())
+        except NotAuthentic as refused:
+            return refusal(refused, environ)(environ, start_response)
         return self._app(environ)(environ, start_response)
 
     def _app(self, environ: Environ) -> WsgiApp:
@@ -111,6 +127,9 @@ class AwsServices:
             return error_response(service, "UnrecognizedClientException", message, 400)
         if service == "glue" and self._glue.serves(operation):
             return self._glue
+        if service == "sts" and operation in STS_SESSIONS:
+            given = {name: query_parameter(environ, name) for name in ("DurationSeconds", "Name")}
+            return self._sessions.answer(operation, given)
         if service == "ec2":
             return self._subnet_refusal(environ, operation) or self._ask_moto
         if service == "s3" and is_owned_otherwise(environ):

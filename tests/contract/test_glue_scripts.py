@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
@@ -132,6 +133,29 @@ print(boto3.client("sts").get_caller_identity()["Account"])
     assert cloud.output(run["Id"]) == [cloud.account["account_id"]]
     made = cloud.s3.get_object(Bucket="job-scripts", Key="made")["Body"]
     assert made.read() == b"by the job"
+
+
+ENVIRONMENT = """
+import json, os
+print(json.dumps(dict(os.environ)))
+print(os.getcwd(), oct(os.stat(".").st_mode & 0o777))
+"""
+
+
+def test_a_script_gets_nothing_of_the_person_who_runs_the_cloud(
+    cloud: AwsCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their keys, their tokens, their home; it has its own directory instead."""
+    for name in ("GITHUB_TOKEN", "AWS_SESSION_TOKEN", "PREFECT_API_AUTH_STRING", "SSH_AUTH_SOCK"):
+        monkeypatch.setenv(name, "canary")
+    cloud.job(script=ENVIRONMENT)
+    run = cloud.finished(cloud.start())
+    seen, place = cloud.output(run["Id"])
+    environment = json.loads(seen)
+    assert "canary" not in environment.values()
+    directory, mode = place.rsplit(" ", 1)
+    assert Path(directory).name == run["Id"]
+    assert (environment["HOME"], environment["TMPDIR"], mode) == (directory, directory, "0o700")
 
 
 def test_logs_are_written_while_the_script_runs(cloud: AwsCloud) -> None:
