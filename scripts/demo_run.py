@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.client import CloudNotRunning, CloudRefused, LocalCloud
+from localcloud.state import StateDir
 from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
 from scripts.prefect_stack import REPOSITORY, WORK_POOL, PrefectStack, StackFailed
 
@@ -87,6 +88,7 @@ def step(title: str) -> Iterator[None]:
 
 def start(options: argparse.Namespace, running: ExitStack) -> tuple[LocalCloud, PrefectStack]:
     """Starts the local cloud and the Prefect server side by side."""
+    StateDir(options.state_dir).make()
     prefect = PrefectStack(options.state_dir / "prefect", options.prefect_port)
     running.callback(prefect.stop)
     with step("Starting the local cloud and a Prefect server"), ThreadPoolExecutor() as pool:
@@ -192,9 +194,11 @@ def run_flow(prefect: PrefectStack, deployment: str, parameters: dict[str, Any])
 def print_summary(cloud: LocalCloud, prefect: PrefectStack, pages: list[tuple[str, str]]) -> None:
     """The addresses to open."""
     print("\n\033[1mAll of it really happened. Open:\033[0m")
-    flink = cloud.status()["parts"]["flink"]["url"]
-    for title, url in [*pages, ("Prefect", prefect.ui_url), ("Flink dashboard", flink)]:
+    for title, url in [*pages, ("Prefect", prefect.ui_url)]:
         print(f"    {title:32} {url}")
+    print(f"    {'Prefect asks for':32} {prefect.password}")
+    print(f"    {'Flink dashboard':32} {cloud.dashboard_link()}")
+    print("    The last link is good once. Another one: python -m localcloud dashboard")
 
 
 def stay_up() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any
 import httpx
 
 from localcloud.config import free_port
+from localcloud.kept_file import kept, private_directory
 from localcloud.processes import ChildProcess, tail
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -26,12 +28,19 @@ FINAL_STATES = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 LOG_ARRIVES_WITHIN_SECONDS = 30.0
 
 
+def _new_password() -> bytes:
+    """In the form that Prefect's UI asks for."""
+    return f"admin:{secrets.token_urlsafe(24)}".encode()
+
+
 class StackFailed(Exception):
     """A process did not start or a command failed; the message holds the end of its output."""
 
 
 class PrefectStack:
     """A Prefect server, its work pool and one process worker.
+
+    The API is for those who have its password: flow runs run code.
 
     Args:
         home: Where the database, results and logs go. It is made if it is missing.
@@ -43,11 +52,16 @@ class PrefectStack:
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
         # SQLite answers late when much is going on at once.
-        self.api = httpx.Client(base_url=f"{self.ui_url}/api", timeout=120)
-        self._server = self._process("server", "server", "start", "--host", "127.0.0.1")
-        self._worker = self._process(
-            "worker", "worker", "start", "--pool", WORK_POOL, "--name", "local"
+        private_directory(self.home, own_file="prefect.db")
+        self.password = kept(self.home / "ui-password", _new_password).decode()
+        self.api = httpx.Client(
+            base_url=f"{self.ui_url}/api", timeout=120, auth=tuple(self.password.split(":", 1))
         )
+        self._server = self._process("server", "scripts.prefect_server")
+        self._worker = self._process(
+            "worker", "prefect", "--no-prompt", "worker", "start", "--pool", WORK_POOL,
+            "--name", "local",
+        )  # fmt: skip
 
     @property
     def environment(self) -> dict[str, str | None]:
@@ -56,6 +70,9 @@ class PrefectStack:
         return inherited | {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": f"{self.ui_url}/api",  # the server too: its UI calls this address
+            "PREFECT_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_API_AUTH_STRING": self.password,
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.ui_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -69,7 +86,6 @@ class PrefectStack:
 
     def start_server(self, timeout_seconds: float = 120) -> None:
         """Returns when the server is healthy."""
-        self.home.mkdir(parents=True, exist_ok=True)
         self._server.start()
         give_up_at = time.monotonic() + timeout_seconds
         while not self._healthy():
@@ -77,6 +93,17 @@ class PrefectStack:
                 said = tail(self._server.log_file)
                 raise StackFailed(f"The Prefect server did not start:\n{said}")
             time.sleep(0.3)
+
+    @property
+    def server_pid(self) -> int:
+        """The server's process.
+
+        Raises:
+            StackFailed: It was not started.
+        """
+        if self._server.pid is None:
+            raise StackFailed("The Prefect server was not started")
+        return self._server.pid
 
     def start_worker(self) -> None:
         """Starts a worker for the work pool, which must exist."""
@@ -190,7 +217,7 @@ class PrefectStack:
 
     def _process(self, log_name: str, *arguments: str) -> ChildProcess:
         return ChildProcess(
-            [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+            [sys.executable, "-m", *arguments],
             log_file=self.home / f"{log_name}.log",
             environment=self.environment,
             directory=REPOSITORY,

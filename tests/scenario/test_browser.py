@@ -20,8 +20,8 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not install
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """A page that calls nobody but the server under test."""
+def page(platform: Platform) -> Iterator[Page]:
+    """A page that calls nobody but the server under test, and has been told its password."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -31,6 +31,10 @@ def page() -> Iterator[Page]:
         )
         page = browser.new_page(viewport={"width": 1400, "height": 1100})
         page.set_default_timeout(PATIENCE_MS)
+        page.goto(platform.prefect.ui_url)
+        page.locator("input").fill(platform.prefect.password)
+        page.keyboard.press("Enter")
+        page.get_by_text("Flow Runs").first.wait_for()
         yield page
         browser.close()
 
