@@ -79,3 +79,24 @@ def test_a_word_count_is_run_from_the_form_and_read_on_its_page(
     page.get_by_text("flink-job", exact=True).last.click()
 
     page.get_by_text("FINISHED").first.wait_for()
+
+
+def test_the_dashboard_is_opened_by_a_link_and_by_links_of_run_pages_then(
+    platform: Platform, page: Page
+) -> None:
+    """Prefect's pages are another origin: their links open the dashboard of who has signed in."""
+    dashboard = platform.cloud.azure["flink_rest_url"]
+    link = f"{dashboard}/#/overview"
+    page.set_content(f"<a href='{link}'>the job</a>")
+    page.get_by_text("the job").click()
+    page.get_by_text("Sign in to the local cloud's Flink").wait_for()
+
+    page.goto(f"{platform.cloud.dashboard_link()}#/job-manager/config")
+    page.get_by_text("Job Manager").first.wait_for()
+    assert page.url == f"{dashboard}/#/job-manager/config"
+
+    page.goto(platform.prefect.ui_url)
+    page.evaluate("(link) => { document.body.innerHTML = `<a href='${link}'>the job</a>`; }", link)
+    page.get_by_text("the job").click()
+    page.get_by_text("Available Task Slots").wait_for()
+    assert page.context.cookies(dashboard)[0]["sameSite"] == "Strict"
