@@ -255,7 +255,7 @@ class LocalCloud:
     def _call(self, method: str, path: str, **request: Any) -> Any:
         known = self._known()
         url = known["control_url"] + path
-        token = {"Authorization": f"Bearer {known['control_token']}"}
+        token = {"Authorization": f"Bearer {known.get('control_token')}"}
         try:
             answer = self._http.request(method, url, headers=token, **request)
         except httpx.TransportError as error:

@@ -12,7 +12,7 @@ from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 from localcloud.aws.seed import Account
-from localcloud.aws.signature import AccessKey
+from localcloud.aws.signature_claim import AccessKey
 
 _PARTITION = "aws"
 _ALPHABET = string.ascii_uppercase + string.digits

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 
 from localcloud.aws.operations import body_of, service_of
 from localcloud.aws.refusals import error_response
-from localcloud.aws.signature import SKEW, USUAL_SKEW, Flaw, NotAuthentic, SignedRequest
+from localcloud.aws.signature import SKEW, USUAL_SKEW
+from localcloud.aws.signature_claim import Flaw, NotAuthentic, SignedRequest
 from localcloud.wire import Environ
 
 _OTHER = (
@@ -51,6 +52,7 @@ _JSON = {
     Flaw.EXPIRED_TOKEN: _Answer("ExpiredTokenException", 400, _EXPIRED),
     Flaw.WRONG_SIGNATURE: _Answer("InvalidSignatureException", 400, _OTHER),
     Flaw.WRONG_BODY: _Answer("InvalidSignatureException", 400, _OTHER),
+    Flaw.UNSIGNED_HEADERS: _Answer("InvalidSignatureException", 400, _OTHER),
     Flaw.TOO_EARLY: _Answer("InvalidSignatureException", 400),
     Flaw.TOO_LATE: _Answer("InvalidSignatureException", 400),
     Flaw.EXPIRED_URL: _Answer("InvalidSignatureException", 400),
@@ -67,6 +69,7 @@ _QUERY = {
     Flaw.EXPIRED_TOKEN: _Answer("ExpiredToken", 403, _EXPIRED),
     Flaw.WRONG_SIGNATURE: _Answer("SignatureDoesNotMatch", 403, _OTHER),
     Flaw.WRONG_BODY: _Answer("SignatureDoesNotMatch", 403, _OTHER),
+    Flaw.UNSIGNED_HEADERS: _Answer("SignatureDoesNotMatch", 403, _OTHER),
     Flaw.TOO_EARLY: _Answer("SignatureDoesNotMatch", 403),
     Flaw.TOO_LATE: _Answer("SignatureDoesNotMatch", 403),
     Flaw.EXPIRED_URL: _Answer("SignatureDoesNotMatch", 403),
@@ -79,6 +82,7 @@ _EC2 = {
     Flaw.EXPIRED_TOKEN: _Answer("RequestExpired", 400, "Request has expired."),
     Flaw.WRONG_SIGNATURE: _Answer("AuthFailure", 401, _NOT_VALIDATED),
     Flaw.WRONG_BODY: _Answer("AuthFailure", 401, _NOT_VALIDATED),
+    Flaw.UNSIGNED_HEADERS: _Answer("AuthFailure", 401, _NOT_VALIDATED),
     Flaw.TOO_EARLY: _Answer("RequestExpired", 400, "Request has expired."),
     Flaw.TOO_LATE: _Answer("RequestExpired", 400, "Request has expired."),
     Flaw.EXPIRED_URL: _Answer("RequestExpired", 400, "Request has expired."),
@@ -116,6 +120,9 @@ _S3 = {
         "XAmzContentSHA256Mismatch",
         400,
         "The provided 'x-amz-content-sha256' header does not match what was computed.",
+    ),
+    Flaw.UNSIGNED_HEADERS: _Answer(
+        "AccessDenied", 403, "There were headers present in the request which were not signed"
     ),
     Flaw.TOO_EARLY: _S3_SKEWED,
     Flaw.TOO_LATE: _S3_SKEWED,

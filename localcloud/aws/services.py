@@ -44,7 +44,8 @@ from localcloud.aws.refusals import error_response
 from localcloud.aws.script_runner import ScriptRunner
 from localcloud.aws.seed import account
 from localcloud.aws.service_clock import ServiceClock
-from localcloud.aws.signature import NotAuthentic, verify
+from localcloud.aws.signature import verify
+from localcloud.aws.signature_claim import NotAuthentic
 from localcloud.aws.sts_sessions import StsSessions
 from localcloud.config import CloudConfig
 from localcloud.wire import Environ, WsgiApp

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from localcloud.aws.access_keys import AccessKeys
 from localcloud.aws.refusals import error_response
-from localcloud.aws.signature import AccessKey
+from localcloud.aws.signature_claim import AccessKey
 
 _LEAST_SECONDS, _USUAL_SECONDS, _MOST_SECONDS = 900, 43_200, 129_600
 _NAME = re.compile(r"[\w+=,.@-]{2,32}")

@@ -11,7 +11,6 @@ from pydantic import SecretStr
 
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.sign_in import BearerToken
-from localcloud.flink.rest_tls import RestTls
 
 
 @dataclass(frozen=True)
@@ -48,4 +47,8 @@ class FlinkAccess:
         return BearerToken(SecretStr(self.token)) if self.token else None
 
     def _verify(self) -> bool | ssl.SSLContext:
-        return RestTls(self.certificates).client_context() if self.certificates else True
+        if self.certificates is None:
+            return True
+        from localcloud.flink.rest_tls import RestTls
+
+        return RestTls(self.certificates).client_context()

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from tests.contract.aws_cloud import ROLE, AwsCloud
 
 JSON = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AWSGlue.GetJobs"}
+OWN = hashlib.sha256(b"own").hexdigest()
 ODD_KEY = "jobs/a b+c%20d~é/{x}=1&y//z.py"
 
 
@@ -259,7 +260,12 @@ def test_what_is_signed_is_not_good_for_another_request(aws: AwsCloud) -> None:
         assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidSignatureException")
     assert httpx.post(f"{url}?x=y", content="{}", headers=headers).status_code == 400
 
-    hashed = {"x-amz-content-sha256": hashlib.sha256(b"own").hexdigest()}
+    url, headers = caught("s3", "PUT", "/own/acl", "own", {"x-amz-content-sha256": OWN})
+    more = {**headers, "x-amz-acl": "public-read"}
+    unsigned = httpx.put(url, content=b"own", headers=more)
+    assert (unsigned.status_code, "which were not signed" in unsigned.text) == (403, True)
+
+    hashed = {"x-amz-content-sha256": OWN}
     url, headers = caught("s3", "PUT", "/own/signed", "own", hashed)
     other = httpx.put(url, content=b"other", headers=headers)
     assert (other.status_code, "XAmzContentSHA256Mismatch" in other.text) == (400, True)
