@@ -90,8 +90,8 @@ def flink_job_action(
         job_name: The name that people and Flink know the job by.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name,
             for example flink-rest-cluster/flink.
-        jar: The jar's address: a path on the worker, https://, s3:// or abfs://. Left out, the jar
-            of the last launch; an update reads it anew.
+        jar: The address of the jar, or of a SQL script (.sql): a path on the worker, https://,
+            s3:// or abfs://. Left out, what was launched last; an update reads it anew.
         entry_class: The full name of the class with main(). Left out, as it ran last, or what the
             jar's manifest says.
         args: Arguments of main(), one per item. None: as it ran last.

@@ -64,7 +64,11 @@ def parser(description: str) -> argparse.ArgumentParser:
         help=f"the directory that remembers (default: {JOURNAL})",
     )
     job = command.add_argument_group("what is to run; left out: as it ran last")
-    job.add_argument("--jar", type=of_type(JarAddress), help="a path, https://, s3:// or abfs://")
+    job.add_argument(
+        "--jar",
+        type=of_type(JarAddress),
+        help="a .jar or .sql: a path, https://, s3:// or abfs://",
+    )
     job.add_argument("--entry-class", type=of_type(JavaClass))
     job.add_argument("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
     job.add_argument("--no-args", action="store_true", help="main() gets no arguments")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import httpx
 
+from flinkglue.flink.packing import SCRIPT_NAME
 from tests.unit.fake_flink_jobs import (
     DIRECTORY,
     Behaviour,
@@ -68,6 +71,14 @@ class FlinkSays(Exception):
     def __init__(self, status: int, *stack: str) -> None:
         self.answer = httpx.Response(status, json={"errors": ["\n".join(stack)]})
         super().__init__(stack)
+
+
+def _what_it_does(jar: bytes) -> str:
+    """The words of a jar, or of the script in one."""
+    if not jar.startswith(b"PK"):
+        return jar.decode()
+    with zipfile.ZipFile(BytesIO(jar)) as archive:
+        return archive.read(SCRIPT_NAME).decode()
 
 
 class FakeJobManager(PretendedCluster):
@@ -205,12 +216,11 @@ class FakeJobManager(PretendedCluster):
         return 200, [{"key": key, "value": value} for key, value in settings.items()]
 
     def _upload(self, request: httpx.Request) -> tuple[int, Any]:
-        text = request.content.decode()
-        name = re.search(r'filename="([^"]+)"', text)
+        head, _, rest = request.content.partition(b"\r\n\r\n")
+        name = re.search(r'filename="([^"]+)"', head.decode())
         assert name
-        content = text.split("\r\n\r\n", 1)[1].split("\r\n--", 1)[0]
         jar_id = f"{next(self.numbers):08d}_{name[1]}"
-        self.jars[jar_id] = (name[1], content)
+        self.jars[jar_id] = (name[1], _what_it_does(rest.rpartition(b"\r\n--")[0]))
         return 200, {"filename": f"/uploads/{jar_id}", "status": "success"}
 
     def _list_jars(self, request: httpx.Request) -> tuple[int, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 JOBS = ROOT / "jobs" / "flink"
+LIBRARY = ROOT / "src" / "flinkglue"
 JARS = runpy.run_path(str(ROOT / "scripts" / "build-jars"))["jars"]()
 CLASS_FILE_OF_JAVA_11 = 55
 
@@ -34,7 +35,8 @@ def entry_class_file(jar: Any) -> str:
 
 
 def test_every_jar_in_the_folder_is_described() -> None:
-    assert {jar.path for jar in JARS} == set(JOBS.rglob("*.jar"))
+    built = {*JOBS.rglob("*.jar"), *LIBRARY.rglob("*.jar")}
+    assert {jar.path for jar in JARS} == built
 
 
 def test_every_java_file_belongs_to_a_jar() -> None:

@@ -52,7 +52,7 @@ def new(world: AskingWorld, **changes: Any) -> AskedAction:
     ("field", "ask"),
     [
         ("job_name", lambda: AskedAction(Action.STOP, " ")),
-        ("jar", lambda: JobChanges(jar="orders.zip")),
+        ("jar", lambda: JobChanges(jar="orders.tar")),
         ("parallelism", lambda: JobChanges(parallelism=0)),
         ("restore_mode", lambda: JobChanges(restore_mode="KEEP")),  # type: ignore[arg-type]
         ("jar", lambda: AskedAction(Action.STOP, "orders", JobChanges(jar="a.jar"))),

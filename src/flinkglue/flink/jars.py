@@ -1,4 +1,4 @@
-"""Where job jars come from: a local path, https, or storage that a block knows how to read."""
+"""Where jars and programs come from: local paths, https, or storage that a block can read."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from flinkglue.addresses import local_path
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.https_files import HttpsFiles
+from flinkglue.flink.packing import pack
 from flinkglue.lifecycle.models import Jar
+from flinkglue.lifecycle.program import Program, ProgramFile, ProgramKind, kind_of
 
 Fetch = Callable[[str, Path], None]
 """Writes what lies at an address into a file."""
 
 _DIGEST_DIGITS = 16
+_OWN_ADDRESSES = "Give each release of a jar an address of its own."
+_OTHER_PACKING = "Another release of this project packed it: give jar once more."
 
 
 class JarSource:
@@ -31,15 +35,31 @@ class JarSource:
     def __init__(self, fetchers: Mapping[str, Fetch] | None = None) -> None:
         self._fetchers: dict[str, Fetch] = {"https": HttpsFiles().fetch, **(fetchers or {})}
 
-    def identify(self, uri: str) -> Jar:
-        """The jar that lies there now, with its hash and size.
+    def identify(
+        self, uri: str, python_module: str = "", python_files: tuple[str, ...] = ()
+    ) -> Jar:
+        """The jar that lies there now, or is packed from what lies there, with hash and size.
+
+        Args:
+            uri: The address of a jar, a Python program or a SQL script.
+            python_module: The module of a Python program that is run.
+            python_files: The addresses of further files of a Python program.
 
         Raises:
-            InvalidInput: The address is of no known kind.
+            InvalidInput: The address or the program is of no known kind.
             NotFound: Nothing lies there.
         """
-        with self._opened(uri) as path:
-            return Jar(uri, sha256_of(path), path.stat().st_size)
+        kind = kind_of(uri) or ProgramKind.JAR
+        if kind is ProgramKind.JAR:
+            with self._opened(uri) as path:
+                return Jar(uri, sha256_of(path), path.stat().st_size)
+        with self._all_opened([uri, *python_files]) as paths:
+            found = tuple(
+                ProgramFile(each, sha256_of(path), path.stat().st_size) for each, path in paths
+            )
+            program = Program(kind, found, python_module)
+            with _packed(program, paths) as path:
+                return Jar(uri, sha256_of(path), path.stat().st_size, program)
 
     @contextmanager
     def content(self, jar: Jar, file_name: str) -> Iterator[Path]:
@@ -48,19 +68,29 @@ class JarSource:
         Raises:
             NotFound: Nothing lies at the jar's address, or not this content any more.
         """
-        with self._opened(jar.uri) as path, tempfile.TemporaryDirectory() as directory:
-            found = sha256_of(path)
-            if found != jar.sha256:
-                raise NotFound(
-                    "jar source",
-                    "read",
-                    jar.uri,
-                    f"sha256 {jar.sha256[:12]}… was asked for, sha256 {found[:12]}… lies there",
-                    advice="Give each release of a jar an address of its own.",
-                )
+        with self._of(jar) as path, tempfile.TemporaryDirectory() as directory:
+            _check_content(jar, path, _OTHER_PACKING if jar.made_of else _OWN_ADDRESSES)
             named = Path(directory) / file_name
             named.symlink_to(path.resolve())
             yield named
+
+    @contextmanager
+    def _of(self, jar: Jar) -> Iterator[Path]:
+        if jar.made_of is None:
+            with self._opened(jar.uri) as path:
+                yield path
+            return
+        program = jar.made_of
+        with self._all_opened([file.uri for file in program.files]) as paths:
+            for file, (_, path) in zip(program.files, paths, strict=True):
+                _check_content(file, path, _OWN_ADDRESSES)
+            with _packed(program, paths) as path:
+                yield path
+
+    @contextmanager
+    def _all_opened(self, uris: list[str]) -> Iterator[list[tuple[str, Path]]]:
+        with ExitStack() as opened:
+            yield [(uri, opened.enter_context(self._opened(uri))) for uri in uris]
 
     @contextmanager
     def _opened(self, uri: str) -> Iterator[Path]:
@@ -76,6 +106,27 @@ class JarSource:
             path = Path(directory) / "job.jar"
             fetch(uri, path)
             yield path
+
+
+@contextmanager
+def _packed(program: Program, paths: list[tuple[str, Path]]) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as directory:
+        target = Path(directory) / "program.jar"
+        named = [(uri.rsplit("/", 1)[-1], path) for uri, path in paths]
+        pack(program.kind, named, program.module, target)
+        yield target
+
+
+def _check_content(known: Jar | ProgramFile, path: Path, advice: str) -> None:
+    found = sha256_of(path)
+    if found != known.sha256:
+        raise NotFound(
+            "jar source",
+            "read",
+            known.uri,
+            f"sha256 {known.sha256[:12]}… was asked for, sha256 {found[:12]}… lies there",
+            advice=advice,
+        )
 
 
 def sha256_of(path: Path) -> str:

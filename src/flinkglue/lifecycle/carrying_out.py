@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import count
+from typing import Any
 
 from flinkglue.clock import Clock
 from flinkglue.errors import FlinkGlueError, InvalidInput, JobFailed
@@ -116,7 +117,7 @@ def _prepared(
         }
         store.create("request", intent, fresh)
         known = store.read("request", intent) or fresh
-    if known["asked"] != asked_changes:
+    if _given(known["asked"]) != _given(asked_changes):
         raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
     request = ActionRequest(
         intent,
@@ -130,6 +131,11 @@ def _prepared(
         without_state=asked.without_state,
     )
     return request, tuple(Difference(**change) for change in known["changes"])
+
+
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was left empty: an older version knew fewer fields."""
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _changes(last: JobSpec | None, spec: JobSpec | None) -> tuple[Difference, ...]:

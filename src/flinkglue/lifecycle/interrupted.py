@@ -231,5 +231,5 @@ def _launched(entry: Entry) -> bool:
     return any(name.endswith("_launch") for name in entry.facts)
 
 
-def _no_jar(uri: str) -> Jar:
+def _no_jar(uri: str, python_module: str = "", python_files: tuple[str, ...] = ()) -> Jar:
     raise AssertionError(f"a job is ended without its jar {uri}")

@@ -12,11 +12,13 @@ from typing import Literal
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.lifecycle.differences import Difference, changed_settings, in_words
+from flinkglue.lifecycle.program import SUFFIXES, Program, ProgramKind, kind_of
 
 RestoreMode = Literal["NO_CLAIM", "CLAIM", "LEGACY"]
 RESTORE_MODES: tuple[RestoreMode, ...] = ("NO_CLAIM", "CLAIM", "LEGACY")
 TERMINAL_STATES = frozenset({"FINISHED", "CANCELED", "FAILED"})
 MOST_PARALLELISM = 32768
+NO_ARGS_FOR_SQL = "nothing for a SQL script: write SET statements into it"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,23 +51,31 @@ LAUNCHING = (
 
 @dataclass(frozen=True)
 class Jar:
-    """A job jar, and how to know it again.
+    """What a job runs, and how to know it again.
 
     Args:
         uri: Where it lies: a local path, ``https://``, ``s3://`` or ``abfs(s)://``.
-        sha256: 64 hexadecimal digits of its content.
+        sha256: 64 hexadecimal digits of the jar's content.
         size_bytes: Its length.
+        made_of: The program that the jar is packed from, whose first file lies at ``uri``; None:
+            the jar itself lies there.
     """
 
     uri: str
     sha256: str
     size_bytes: int = 0
+    made_of: Program | None = None
 
     def __post_init__(self) -> None:
-        if not self.name.endswith(".jar"):
-            raise InvalidInput("jar", self.uri, "an address whose last part ends in .jar")
+        if kind_of(self.uri) is not self.kind:
+            raise InvalidInput("jar", self.uri, f"an address that ends in {', '.join(SUFFIXES)}")
         if not _SHA256.fullmatch(self.sha256):
             raise InvalidInput("jar sha256", self.sha256, "64 lower-case hexadecimal digits")
+
+    @property
+    def kind(self) -> ProgramKind:
+        """What kind of program it is."""
+        return self.made_of.kind if self.made_of else ProgramKind.JAR
 
     @property
     def name(self) -> str:
@@ -74,6 +84,8 @@ class Jar:
 
     def in_words(self) -> str:
         """One phrase for people who compare."""
+        if self.made_of is not None:
+            return ", ".join(file.in_words() for file in self.made_of.files)
         return f"{self.name} (sha256 {self.sha256[:12]}…, {self.size_bytes} bytes)"
 
 
@@ -83,7 +95,7 @@ class JobSpec:
 
     Args:
         job_name: The name that people and the journal know the job by.
-        jar: The job jar.
+        jar: The job jar; for a Python program or SQL, the one that is packed from it.
         entry_class: The class with ``main()``; None: the jar's manifest tells.
         args: The arguments of ``main()``, one by one.
         parallelism: The job's default parallelism.
@@ -109,6 +121,10 @@ class JobSpec:
             raise InvalidInput("parallelism", self.parallelism, f"1 to {MOST_PARALLELISM}")
         if self.restore_mode not in RESTORE_MODES:
             raise InvalidInput("restore_mode", self.restore_mode, ", ".join(RESTORE_MODES))
+        if self.jar.made_of is not None and self.entry_class is not None:
+            raise InvalidInput("entry_class", self.entry_class, "nothing: it is for a .jar")
+        if self.jar.kind is ProgramKind.SQL and self.args:
+            raise InvalidInput("args", self.args, NO_ARGS_FOR_SQL)
 
     def digest(self) -> str:
         """64 hexadecimal digits: equal when the same would run, wherever the jar lies."""
