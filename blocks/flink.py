@@ -16,8 +16,10 @@ from blocks.flink_storage import Storages
 from blocks.hidden_input import HiddenInput
 from blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.https_files import HttpsCredentials
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
@@ -26,11 +28,13 @@ from flinkglue.form_types import (
     FilePath,
     Name,
     OptionalHeaderSecret,
+    OptionalHeaderValue,
     OptionalSecret,
+    SecureUrl,
     StorageAddress,
     WebUrl,
 )
-from flinkglue.quantities import Seconds, SecondsOrNone
+from flinkglue.quantities import Count, Seconds, SecondsOrNone
 
 _LEAST_LAUNCH_SECONDS = 60.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -138,6 +142,45 @@ class FlinkRestCluster(HiddenInput, Block):
         description="The name of such a block, for jars and savepoints at abfs:// or abfss://.",
         examples=["flink-storage"],
     )
+    jars_url: SecureUrl | None = Field(
+        default=None,
+        title="Jar repository URL",
+        description="The https:// address below which jars need the header or the query that "
+        "follows. They are sent there and nowhere else.",
+        examples=["https://artifacts.example.com/repository/jobs"],
+    )
+    jars_header_name: str = Field(
+        default="Authorization",
+        title="Jar repository header",
+        description="The name of the header that the repository wants.",
+        pattern=r"^[A-Za-z0-9-]+$",
+        examples=["Authorization", "X-JFrog-Art-Api", "PRIVATE-TOKEN"],
+    )
+    jars_header: OptionalHeaderValue = Field(
+        default=None,
+        title="Jar repository header value",
+        description="What that header says: for Authorization with its kind, as Bearer or Basic.",
+        examples=["Bearer and the token"],
+    )
+    jars_query: OptionalHeaderSecret = Field(
+        default=None,
+        title="Jar repository query",
+        description="What is appended to the addresses of jars, for example a shared access "
+        "signature. It is neither written down nor shown.",
+        examples=["the signature, without the question mark"],
+    )
+    max_jar_mebibytes: Count = Field(
+        default=1024,
+        title="Maximum jar size in MiB",
+        description="A larger jar is not downloaded. Flink takes 100 MiB unless it is told more.",
+        examples=[1024],
+    )
+    jar_download_seconds: Seconds = Field(
+        default=600,
+        title="Jar download in seconds",
+        description="The longest time for the whole download of a jar.",
+        examples=[600],
+    )
     state_is_local: bool = Field(
         default=False,
         title="State is on this machine",
@@ -185,12 +228,18 @@ class FlinkRestCluster(HiddenInput, Block):
                 raise ValueError(f"{name}: is needed for the sign-in {self.sign_in.value}")
         if self.user_name is not None and ":" in self.user_name:
             raise ValueError("user_name: takes no colon, which ends the name in a basic sign-in")
+        self._check_repository()
         url = urlsplit(self.url)
         if self.sign_in is FlinkSignIn.MUTUAL_TLS and url.scheme != "https":
             raise ValueError("url: must be https:// for the sign-in mutual_tls")
         open_wire = url.scheme != "https" and url.hostname not in _LOOPBACK
         if open_wire and self.sign_in is not FlinkSignIn.NONE:
             raise ValueError(f"url: must be https:// for the sign-in {self.sign_in.value}")
+
+    def _check_repository(self) -> None:
+        given = [name for name in ("jars_header", "jars_query") if getattr(self, name) is not None]
+        if given and self.jars_url is None:
+            raise ValueError(f"jars_url: is needed for {' and '.join(given)}")
 
     @property
     def dashboard_url(self) -> str | None:
@@ -238,7 +287,13 @@ class FlinkRestCluster(HiddenInput, Block):
             )
 
     def _storages(self) -> Storages:
-        return Storages(self.s3_credentials, self.abfs_credentials, self.ca_file)
+        https = None
+        if self.jars_url is not None:
+            https = HttpsCredentials(
+                self.jars_url, self.jars_header_name, self.jars_header, self.jars_query
+            )
+        limits = DownloadLimits(self.max_jar_mebibytes, self.jar_download_seconds)
+        return Storages(self.s3_credentials, self.abfs_credentials, self.ca_file, https, limits)
 
     def _auth(self) -> httpx.Auth | None:
         if self.sign_in is FlinkSignIn.BASIC and self.user_name and self.password:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocks.loading import block_of
-from flinkglue.flink.https_files import HttpsFiles
+from flinkglue.downloads import DownloadLimits
+from flinkglue.flink.https_files import HttpsCredentials, HttpsFiles
 from flinkglue.flink.jars import Fetch
 from flinkglue.flink.state_storage import ListFiles, StateStorage, StoredFile, local_files
 
@@ -29,15 +30,20 @@ class Storages:
         s3_credentials: The name of an AWS Credentials block.
         abfs_credentials: The name of an Azure Blob Storage Credentials block.
         ca_file: A PEM file of certificates to trust for ``https`` besides the platform's own.
+        https: How a jar repository at ``https`` is signed in to.
+        limits: How large the download of a jar may be, and how long it may take.
     """
 
     s3_credentials: str | None = None
     abfs_credentials: str | None = None
     ca_file: str | None = None
+    https: HttpsCredentials | None = None
+    limits: DownloadLimits = field(default_factory=DownloadLimits)
 
     def fetchers(self) -> dict[str, Fetch]:
         """How to read jars, by scheme."""
-        found: dict[str, Fetch] = {"https": HttpsFiles(self.ca_file).fetch}
+        https = HttpsFiles(self.ca_file, self.limits, self.https)
+        found: dict[str, Fetch] = {"https": https.fetch}
         if self.s3_credentials:
             found |= dict.fromkeys(S3_SCHEMES, self._fetch_s3)
         if self.abfs_credentials:
@@ -86,7 +92,7 @@ class Storages:
             "s3"
         )
         try:
-            yield S3Files(client)
+            yield S3Files(client, self.limits)
         finally:
             client.close()
 
@@ -96,4 +102,4 @@ class Storages:
         from flinkglue.azure.abfs_files import AbfsFiles
 
         with blob_service_client(storage_of(str(self.abfs_credentials))) as service:
-            yield AbfsFiles(service)
+            yield AbfsFiles(service, self.limits)

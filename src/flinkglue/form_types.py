@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
-from flinkglue.secret_values import for_a_header, pasted
+from flinkglue.secret_values import for_a_header, pasted, whole_header
 from flinkglue.texts import UNPRINTABLE
 
 _SEEN = rf"[^{UNPRINTABLE}]"
@@ -66,6 +66,8 @@ FilePath = Annotated[str, checked(addresses.file_path), form(NAME_PATTERN)]
 OptionalFilePath = Annotated[
     str, checked(or_empty(addresses.file_path)), form(rf"^$|{NAME_PATTERN}")
 ]
+SecureUrl = Annotated[str, checked(addresses.http_url), form(r"^https://[^\s@?#\\]+$")]
+"""An https address with a path, such as a repository of jars."""
 StorageAddress = Annotated[
     str, checked(addresses.storage_address), form(rf"^(/|[a-z][a-z0-9+.-]*:/){_SEEN}+$")
 ]
@@ -74,3 +76,4 @@ OptionalName = Annotated[str, checked(or_empty(addresses.name)), form(rf"^$|{NAM
 OptionalSecret = Annotated[SecretStr | None, AfterValidator(_optional(pasted))]
 """The type of the whole field: Prefect knows and encrypts it as a secret only so."""
 OptionalHeaderSecret = Annotated[SecretStr | None, AfterValidator(_optional(for_a_header))]
+OptionalHeaderValue = Annotated[SecretStr | None, AfterValidator(_optional(whole_header))]

@@ -37,3 +37,15 @@ def for_a_header(secret: SecretStr) -> SecretStr:
     if not value.isascii() or " " in value:
         raise ValueError("give a token of ASCII characters without spaces; it has others")
     return checked
+
+
+def whole_header(secret: SecretStr) -> SecretStr:
+    """The same for all that a header says, such as ``Bearer`` and a token.
+
+    Raises:
+        ValueError: It has other characters than a header takes.
+    """
+    checked = pasted(secret)
+    if not checked.get_secret_value().isascii():
+        raise ValueError("give ASCII characters; it has others")
+    return checked

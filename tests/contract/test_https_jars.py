@@ -17,8 +17,10 @@ import pytest
 import trustme
 
 from blocks.flink import FlinkRestCluster
+from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,
+    BadEndpoint,
     CallFailed,
     InvalidInput,
     NotFound,
@@ -66,9 +68,11 @@ class Repository:
         }
         self.url = ""
         self.ca_file = ""
+        self.asked: list[tuple[str, str | None]] = []
 
-    def source(self) -> JarSource:
-        return FlinkRestCluster(url="http://localhost:1", ca_file=self.ca_file).get_jars()
+    def source(self, **options: Any) -> JarSource:
+        cluster = FlinkRestCluster(url="http://localhost:1", ca_file=self.ca_file, **options)
+        return cluster.get_jars()
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, kind, body, location = repository.answers[self.path.partition("?")[0]]
+            repository.asked.append((self.path, self.headers["PRIVATE-TOKEN"]))
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
@@ -148,15 +153,34 @@ def test_what_is_no_jar_is_told_and_a_redirects_signature_is_not(
 
 def test_too_large_a_file_is_not_read_to_its_end(repository: Repository, tmp_path: Path) -> None:
     """Whatever the server says about its length."""
-    files = HttpsFiles(repository.ca_file, most_bytes=len(JAR) - 1)
-    with pytest.raises(CallFailed, match=f"longer than {len(JAR) - 1} bytes"):
+    files = HttpsFiles(repository.ca_file, DownloadLimits(most_mebibytes=(len(JAR) - 1) / 2**20))
+    with pytest.raises(CallFailed, match=r"larger than .* MiB.*max_jar_mebibytes"):
         files.fetch(f"{repository.url}/orders.jar", tmp_path / "job.jar")
 
 
 def test_a_server_that_nobody_vouches_for_is_not_read(repository: Repository) -> None:
-    """Without the CA file."""
-    with pytest.raises(ServiceUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+    """Without the CA file, which is told at once."""
+    with pytest.raises(BadEndpoint, match=r"is not trusted.*ca_file"):
         JarSource().identify(f"{repository.url}/orders.jar")
+
+
+def test_the_repository_gets_its_header_and_its_query_and_no_log_does(
+    repository: Repository, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The address stays as it was filled in: it is written down, and shown."""
+    caplog.set_level(logging.DEBUG)
+    source = repository.source(
+        jars_url=repository.url,
+        jars_header_name="PRIVATE-TOKEN",
+        jars_header="token-that-nobody-may-see",
+        jars_query=f"?sig={SIGNATURE}",
+    )
+    jar = source.identify(f"{repository.url}/orders.jar")
+    assert repository.asked[-1] == (f"/orders.jar?sig={SIGNATURE}", "token-that-nobody-may-see")
+    assert jar.uri == f"{repository.url}/orders.jar"
+    told = "\n".join(line for line in caplog.messages if "send_request_headers" not in line)
+    assert SIGNATURE not in told
+    assert "token-that-nobody-may-see" not in told
 
 
 @pytest.mark.parametrize(

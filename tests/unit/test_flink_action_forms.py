@@ -168,7 +168,13 @@ def test_a_cluster_has_one_name_whatever_block_means_it() -> None:
 def test_secrets_of_the_block_are_secrets() -> None:
     """Prefect hides and encrypts them by this."""
     secret = FlinkRestCluster.model_json_schema()["secret_fields"]
-    assert sorted(secret) == ["client_key_password", "password", "token"]
+    assert sorted(secret) == [
+        "client_key_password",
+        "jars_header",
+        "jars_query",
+        "password",
+        "token",
+    ]
     block = FlinkRestCluster(
         url="https://flink.example.com", sign_in=FlinkSignIn.BEARER, token="hush"
     )

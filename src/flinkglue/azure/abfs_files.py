@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import CannotList
 
@@ -25,10 +26,12 @@ class AbfsFiles:
 
     Args:
         service: The storage account.
+        limits: How large a download may be, and how long it may take.
     """
 
-    def __init__(self, service: BlobServiceClient) -> None:
+    def __init__(self, service: BlobServiceClient, limits: DownloadLimits | None = None) -> None:
         self._service = service
+        self._limits = limits or DownloadLimits()
 
     def fetch(self, uri: str, path: Path) -> None:
         """Download a blob into a file.
@@ -36,7 +39,8 @@ class AbfsFiles:
         Raises:
             InvalidInput: The address is one of another account.
             NotFound: There is none.
-            CallFailed: The account refused, or did not answer.
+            CallFailed: The account refused, or did not answer, or the blob is too large.
+            DeadlineExceeded: It took too long.
         """
         there = AbfsUri.parse(uri, "jar")
         if self._is_elsewhere(there):
@@ -44,7 +48,10 @@ class AbfsFiles:
             raise InvalidInput("jar", uri, allowed)
         blob = self._service.get_blob_client(there.container, there.path)
         with told_as_ours(SERVICE, "Get Blob", uri), path.open("wb") as file:
-            blob.download_blob().readinto(file)
+            began_at = self._limits.clock.monotonic()
+            found = blob.download_blob()
+            for chunk in self._limits.checked(uri, found.size, found.chunks(), began_at):
+                file.write(chunk)
 
     def list(self, uri: str) -> Iterator[tuple[str, int, float]]:
         """Address, bytes and modification time (seconds since the epoch) of all files below.

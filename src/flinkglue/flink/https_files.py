@@ -4,30 +4,71 @@ from __future__ import annotations
 
 import ssl
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from pydantic import SecretStr
 
+from flinkglue.downloads import SERVICE, DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,
+    BadEndpoint,
     CallFailed,
     NotFound,
     PermissionDenied,
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http_faults import NO_ANSWER, in_words
+from flinkglue.http_faults import NO_ANSWER, in_words, lasting
 
-_CHUNK_BYTES = 1 << 20
-_BY_STATUS: dict[int, type[CallFailed]] = {
-    401: AuthenticationFailed,
-    403: PermissionDenied,
-    404: NotFound,
-    410: NotFound,
-    429: Throttled,
+_MOST_REDIRECTS = 10
+_READ_SECONDS = 60.0
+_CREDENTIALS = "check jars_url, jars_header and jars_query of the cluster's block."
+_BY_STATUS: dict[int, tuple[type[CallFailed], str]] = {
+    401: (AuthenticationFailed, _CREDENTIALS),
+    403: (PermissionDenied, _CREDENTIALS),
+    404: (NotFound, ""),
+    410: (NotFound, ""),
+    429: (Throttled, ""),
 }
 _CHECK_ADDRESS = "Check the address; a sign-in page may stand before it."
+
+
+@dataclass(frozen=True)
+class HttpsCredentials:
+    """How a jar repository is signed in to. They are sent below its own address, and nowhere else.
+
+    Args:
+        url: The address below which they are sent, ``https://``.
+        header_name: The header's name.
+        header: What it says; None: no header.
+        query: What is appended to addresses, for example a shared access signature; None: nothing.
+    """
+
+    url: str
+    header_name: str = "Authorization"
+    header: SecretStr | None = None
+    query: SecretStr | None = None
+
+    def headers_for(self, url: httpx.URL) -> Mapping[str, str]:
+        """The headers of a request."""
+        if self.header is None or not self._covers(url):
+            return {}
+        return {self.header_name: self.header.get_secret_value()}
+
+    def query_for(self, url: httpx.URL) -> bytes:
+        """The query of a request; empty: none of ours."""
+        if self.query is None or url.query or not self._covers(url):
+            return b""
+        return self.query.get_secret_value().removeprefix("?").encode("ascii")
+
+    def _covers(self, url: httpx.URL) -> bool:
+        own = httpx.URL(self.url)
+        same_place = (own.scheme, own.host, own.port) == (url.scheme, url.host, url.port)
+        return same_place and url.path.startswith(f"{own.path.rstrip('/')}/")
 
 
 class HttpsFiles:
@@ -35,59 +76,107 @@ class HttpsFiles:
 
     Args:
         ca_file: A PEM file of certificates to trust besides the platform's own.
-        most_bytes: A longer file is refused. Flink takes 100 MiB unless it is configured to.
+        limits: How large a file may be, and how long it may take.
+        credentials: How the repository is signed in to; None: not at all.
+        transport: The wire, for tests.
     """
 
-    def __init__(self, ca_file: str | None = None, most_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self,
+        ca_file: str | None = None,
+        limits: DownloadLimits | None = None,
+        credentials: HttpsCredentials | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._ca_file = ca_file
-        self._most_bytes = most_bytes
+        self._limits = limits or DownloadLimits()
+        self._credentials = credentials
+        self._transport = transport
 
     def fetch(self, uri: str, path: Path) -> None:
         """Download it into the file.
 
         Raises:
             CallFailed: Nothing lies there, or no jar, or too much of it.
+            DeadlineExceeded: It took too long.
         """
+        began_at = self._limits.clock.monotonic()
         try:
-            with self._client() as client, client.stream("GET", uri) as answer:
+            with self._client() as client, self._opened(client, uri) as answer:
                 if not answer.is_success:
                     raise _refused(uri, answer.status_code)
+                chunks = answer.iter_bytes()  # as they come in: whole ones may take for ever
                 with path.open("wb") as file:
-                    for chunk in self._chunks(uri, answer):
+                    for chunk in self._limits.checked(uri, _length(answer), chunks, began_at):
                         file.write(chunk)
                 kind = answer.headers.get("content-type", "of no told kind")
-        except (*NO_ANSWER, httpx.TooManyRedirects) as fault:
-            raise ServiceUnavailable("jar source", "GET", uri, in_words(fault)) from fault
+        except NO_ANSWER as fault:
+            if why := lasting(fault, httpx.URL(uri).host):
+                raise BadEndpoint(SERVICE, "GET", uri, why.reason, advice=why.advice) from fault
+            raise ServiceUnavailable(SERVICE, "GET", uri, in_words(fault)) from fault
         if not zipfile.is_zipfile(path):
             raise _failed(uri, f"what lies there is no jar, but {kind}", _CHECK_ADDRESS)
 
+    @contextmanager
+    def _opened(self, client: httpx.Client, uri: str) -> Iterator[httpx.Response]:
+        """The answer at the end of all redirects, of which none gets what is meant for another."""
+        url = httpx.URL(uri)
+        for _ in range(_MOST_REDIRECTS):
+            answer = client.send(self._request(client, url), stream=True)
+            try:
+                if not answer.has_redirect_location:
+                    yield answer
+                    return
+                url = _next(url, answer)
+            finally:
+                answer.close()
+        raise ServiceUnavailable(SERVICE, "GET", uri, f"more than {_MOST_REDIRECTS} redirects")
+
+    def _request(self, client: httpx.Client, url: httpx.URL) -> httpx.Request:
+        headers, query = {}, url.query
+        if self._credentials is not None:
+            headers = dict(self._credentials.headers_for(url))
+            query = query or self._credentials.query_for(url)
+        shown = url.copy_with(query=None, fragment=None)
+        request = client.build_request("GET", shown, headers=headers)
+        if query:
+            # A query may be a signature. httpx logs a request's URL, and this it does not.
+            request.extensions["target"] = shown.raw_path + b"?" + query
+        return request
+
     def _client(self) -> httpx.Client:
+        if self._transport is not None:
+            return httpx.Client(transport=self._transport)
         trusted = ssl.create_default_context()
         if self._ca_file:
             trusted.load_verify_locations(self._ca_file)
-        hooks = {"request": [_https_only]}
-        return httpx.Client(verify=trusted, follow_redirects=True, timeout=60, event_hooks=hooks)
-
-    def _chunks(self, uri: str, answer: httpx.Response) -> Iterator[bytes]:
-        got = 0
-        for chunk in answer.iter_bytes(_CHUNK_BYTES):
-            got += len(chunk)
-            if got > self._most_bytes:
-                raise _failed(uri, f"it is longer than {self._most_bytes} bytes", _CHECK_ADDRESS)
-            yield chunk
+        timeout = min(_READ_SECONDS, self._limits.deadline_seconds)
+        return httpx.Client(verify=trusted, timeout=timeout)
 
 
-def _https_only(request: httpx.Request) -> None:
-    # A redirect's address may be signed, so only its host is told.
-    if request.url.scheme != "https":
-        host = request.url.host
-        raise _failed(host, "a redirect leads to an address without TLS", "Give the final address.")
+def _next(url: httpx.URL, answer: httpx.Response) -> httpx.URL:
+    try:
+        following = url.join(answer.headers["location"])
+    except httpx.InvalidURL as error:
+        raise _failed(url.host, "a redirect leads to no address", _CHECK_ADDRESS) from error
+    if following.scheme != "https":
+        # A redirect's address may be signed, so only its host is told.
+        reason = "a redirect leads to an address without TLS"
+        raise _failed(following.host, reason, "Give the final address.")
+    return following
+
+
+def _length(answer: httpx.Response) -> int | None:
+    told = answer.headers.get("content-length", "")
+    return int(told) if told.isdecimal() and "content-encoding" not in answer.headers else None
 
 
 def _refused(uri: str, status: int) -> CallFailed:
-    kind = _BY_STATUS.get(status, ServiceUnavailable if status >= 500 else CallFailed)
-    return kind("jar source", "GET", uri, "no jar", status=status, advice=_CHECK_ADDRESS)
+    otherwise = ServiceUnavailable if status >= 500 else CallFailed
+    kind, advice = _BY_STATUS.get(status, (otherwise, ""))
+    return kind(SERVICE, "GET", uri, "no jar", status=status, advice=advice or _CHECK_ADDRESS)
 
 
 def _failed(resource: str, reason: str, advice: str) -> CallFailed:
-    return CallFailed("jar source", "GET", resource, reason, advice=advice)
+    return CallFailed(SERVICE, "GET", resource, reason, advice=advice)

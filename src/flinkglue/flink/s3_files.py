@@ -6,11 +6,12 @@ S3's API: https://docs.aws.amazon.com/AmazonS3/latest/API/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flinkglue.addresses import storage_address
+from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SERVICE = "Amazon S3"
+_CHUNK_BYTES = 1 << 16
 _BY_CODE: dict[str, type[CallFailed]] = {
     "404": NotFound,
     "NoSuchKey": NotFound,
@@ -45,21 +47,29 @@ class S3Files:
 
     Args:
         client: boto3's client.
+        limits: How large a download may be, and how long it may take.
     """
 
-    def __init__(self, client: S3Client) -> None:
+    def __init__(self, client: S3Client, limits: DownloadLimits | None = None) -> None:
         self._client = client
+        self._limits = limits or DownloadLimits()
 
     def fetch(self, uri: str, path: Path) -> None:
         """Download an object into a file.
 
         Raises:
             NotFound: There is none.
-            CallFailed: S3 refused, or did not answer.
+            CallFailed: S3 refused, or did not answer, or the object is too large.
+            DeadlineExceeded: It took too long.
         """
         bucket, key = _parsed(uri)
-        with _told("GetObject", uri):
-            self._client.download_file(bucket, key, str(path))
+        began_at = self._limits.clock.monotonic()
+        with _told("GetObject", uri), path.open("wb") as file:
+            found = self._client.get_object(Bucket=bucket, Key=key)
+            with closing(found["Body"]) as body:
+                chunks = body.iter_chunks(_CHUNK_BYTES)
+                for chunk in self._limits.checked(uri, found["ContentLength"], chunks, began_at):
+                    file.write(chunk)
 
     def list(self, uri: str) -> list[StoredFile]:
         """All objects below an address, none when the bucket has nothing there.
