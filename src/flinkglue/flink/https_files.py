@@ -115,7 +115,8 @@ class HttpsFiles:
             if why := lasting(fault, httpx.URL(uri).host):
                 raise BadEndpoint(SERVICE, "GET", uri, why.reason, advice=why.advice) from fault
             raise ServiceUnavailable(SERVICE, "GET", uri, in_words(fault)) from fault
-        if not zipfile.is_zipfile(path):
+        is_packed = uri.endswith((".jar", ".zip"))
+        if "html" in kind or (is_packed and not zipfile.is_zipfile(path)):
             raise _failed(uri, f"what lies there is no jar, but {kind}", _CHECK_ADDRESS)
 
     @contextmanager

@@ -33,9 +33,11 @@ class Identify(Protocol):
 
 UPDATING = (Action.UPDATE, Action.STATELESS_UPDATE, Action.LAST_STATE_UPDATE)
 _FROM_SAVEPOINT = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
+# Directories of this machine may have spaces in their names.
 # Neither user and password nor a signature: addresses are written down, and shown.
 JAR_PATTERN = (
-    r"^(https://[^\s/@?#]+/[^\s?#]+|(s3|s3a|s3p|abfs|abfss)://\S+|file:\S+|/\S+|[^\s:]+)"
+    r"^(https://[^\s/@?#]+/[^\s?#]+|(s3|s3a|s3p|abfs|abfss)://\S+"
+    r"|file:/[^\r\n?#]*[^\s?#]|/[^\r\n]*\S|[^\s:/]([^\r\n:]*[^\s:])?)"
     r"\.(jar|sql)$"
 )
 JAR_ALLOWED = (
