@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 SERVICE = "Amazon S3"
 _CHUNK_BYTES = 1 << 16
 _BY_CODE: dict[str, type[CallFailed]] = {
-    "404": NotFound,
     "NoSuchKey": NotFound,
     "NoSuchBucket": NotFound,
     "403": PermissionDenied,
@@ -128,7 +127,9 @@ def _failure(operation: str, resource: str, error: ClientError) -> CallFailed:
     code = answer.get("Error", {}).get("Code", "")
     metadata = answer.get("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode")
-    outage = ServiceUnavailable if status and status >= 500 else CallFailed
+    # A 404 without a code of S3's own comes from what stands before it.
+    outage = ServiceUnavailable if status and (status >= 500 or status == 404) else CallFailed
+    outage = PermissionDenied if status == 403 else outage
     return _BY_CODE.get(code, outage)(
         SERVICE,
         operation,
