@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.lifecycle.models import Action
@@ -80,7 +81,8 @@ def _some_answer(rng: random.Random) -> Callable[[], httpx.Response]:
     if rng.random() < 0.15:
         status = rng.choice(REDIRECTS)
         return lambda: redirect(status)
-    gateway, status = rng.choice(list(GATEWAYS.values())), rng.choice((200, 202, *STATUSES))
+    statuses = (200, 202, 401, 403, *STATUSES)
+    gateway, status = rng.choice(list(GATEWAYS.values())), rng.choice(statuses)
     status = 404 if rng.random() < 0.3 else status  # what Flink says of a job that it lost
     return lambda: gateway(status)
 
@@ -143,3 +145,31 @@ def test_three_404s_of_an_ingress_during_readiness_do_not_start_the_old_jar(
     assert fronts
     assert [job.behaviour for job in world.jobmanager.live_jobs()] == [Behaviour.OTHER_GOOD]
     assert outcome.succeeded, outcome.failure
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_credentials_that_are_refused_after_the_stop_start_nothing(
+    tmp_path: Path, status: int
+) -> None:
+    """They say nothing about a job: the action has not ended, and goes on when they are right."""
+    world = World(tmp_path)
+    world.running()
+    really = world.jobmanager.transport
+    refuses = True
+
+    def refuse_after_the_stop(request: httpx.Request) -> httpx.Response:
+        if refuses and not world.jobmanager.live_jobs():
+            return GATEWAYS["nginx"](status)
+        return really.handle_request(request)
+
+    world.jobmanager.transport = httpx.MockTransport(refuse_after_the_stop)
+    began = world.clock.seconds
+    with pytest.raises(CallFailed, match=r"block.*The action has not ended"):
+        world.act(Action.UPDATE, "update", spec=world.spec(Behaviour.OTHER_GOOD))
+    assert world.clock.seconds - began < 30, "told at once"
+    assert len(world.jobmanager.jobs) == 1
+    refuses = False
+    outcome = world.act(Action.UPDATE, "update", spec=world.spec(Behaviour.OTHER_GOOD))
+    assert outcome.succeeded, outcome.failure
+    assert world.job().behaviour is Behaviour.OTHER_GOOD
+    assert world.job().count_at_start > 0

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import TypeGuard
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import Conflict, FlinkGlueError, JobFailed, ServiceUnavailable
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    FlinkGlueError,
+    InDoubt,
+    JobFailed,
+    ServiceUnavailable,
+    Throttled,
+)
 from flinkglue.lifecycle import inventory, start, stop, update
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.journal import JOURNAL, Journal
@@ -33,6 +41,8 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
 }
 
 
+_GOES_ON_AFTER = "The action has not ended: the same one goes on when the other operation is over."
+_GOES_ON = "The action has not ended: the same one goes on after that."
 _GONE = (
     "No job runs now: RE_LAUNCH brings it back from its newest retained state, START from its "
     "newest savepoint"
@@ -92,15 +102,23 @@ def perform(
     return journal.end(tx.entry, outcome)
 
 
-def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[Conflict]:
-    """Another operation was in the way of a call; not another intent, and nothing was refused."""
-    return (
-        isinstance(error, Conflict) and not isinstance(error, Refused) and error.service != JOURNAL
-    )
+def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[CallFailed]:
+    """Whether a call was refused for another reason than what was asked, and nothing was decided.
+
+    Another operation was in its way, and not another intent; or who calls, the address or the
+    gateway has to be corrected first.
+    """
+    if isinstance(error, Conflict):
+        return not isinstance(error, Refused) and error.service != JOURNAL
+    passes = isinstance(error, ServiceUnavailable | Throttled | InDoubt)  # their advice says so
+    return isinstance(error, CallFailed) and not passes
 
 
-def _not_ended(error: Conflict) -> ServiceUnavailable:
-    return ServiceUnavailable(
+def _not_ended(error: CallFailed) -> CallFailed:
+    kind, advice = type(error), f"{error.advice or ''} {_GOES_ON}".strip()
+    if isinstance(error, Conflict):
+        kind, advice = ServiceUnavailable, _GOES_ON_AFTER
+    return kind(
         error.service,
         error.operation,
         error.resource,
@@ -108,7 +126,7 @@ def _not_ended(error: Conflict) -> ServiceUnavailable:
         status=error.status,
         code=error.code,
         request_id=error.request_id,
-        advice="The action has not ended: the same one goes on when the other operation is over.",
+        advice=advice,
     )
 
 
