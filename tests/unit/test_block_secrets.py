@@ -127,4 +127,6 @@ def test_prefect_still_knows_which_fields_are_secrets() -> None:
         "password",
         "token",
         "client_key_password",
+        "jars_header",
+        "jars_query",
     ]
