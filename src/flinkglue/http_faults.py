@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -43,6 +44,10 @@ _NO_SUCH_NAME = {
 }
 
 
+# The proxy's answer to CONNECT, as httpcore passes it on: its status and reason.
+_REFUSED_BY_PROXY = re.compile(r"(401|403|407)\b[\w ]*")
+
+
 class Lasting(NamedTuple):
     """A fault that does not pass by itself.
 
@@ -69,6 +74,9 @@ def lasting(fault: BaseException, host: str) -> Lasting | None:
         host: The host that was to be reached.
     """
     for cause in _causes(fault):
+        if isinstance(cause, httpx.ProxyError) and (said := _REFUSED_BY_PROXY.match(str(cause))):
+            advice = "check the user and password of HTTPS_PROXY, and what that proxy lets through."
+            return Lasting(f"this machine's proxy refused the way to {host}: {said[0]}", advice)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(cause, host)
         if isinstance(cause, ssl.SSLError) and _is_about_client(cause):

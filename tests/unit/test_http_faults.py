@@ -74,7 +74,20 @@ def test_what_does_not_pass_is_told_at_once(cause: Exception, reason: str, advic
     assert (len(calls), clock.seconds) == (1, 1000.0)
 
 
+def test_a_proxy_of_this_machine_that_refuses_is_told_at_once() -> None:
+    """As httpcore tells of the answer to CONNECT."""
+    fault = as_httpx(httpx.ProxyError, OSError("x"))
+    fault.args = ("407 Proxy Authentication Required",)
+    why = lasting(fault, "flink.test")
+    assert why
+    assert why.reason == (
+        "this machine's proxy refused the way to flink.test: 407 Proxy Authentication Required"
+    )
+    assert "HTTPS_PROXY" in why.advice
+
+
 PASSING = [
+    httpx.ProxyError("502 Bad Gateway"),
     NO_NAME_NOW,
     ConnectionRefusedError(111, "Connection refused"),
     ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
