@@ -99,4 +99,6 @@ def test_the_dashboard_is_opened_by_a_link_and_by_links_of_run_pages_then(
     page.evaluate("(link) => { document.body.innerHTML = `<a href='${link}'>the job</a>`; }", link)
     page.get_by_text("the job").click()
     page.get_by_text("Available Task Slots").wait_for()
-    assert page.context.cookies(dashboard)[0]["sameSite"] == "Strict"
+    cookies = {each["name"]: each for each in page.context.cookies(dashboard)}
+    (own,) = [cookie for name, cookie in cookies.items() if name.startswith("localcloud-")]
+    assert (own["sameSite"], own["httpOnly"]) == ("Strict", True)
