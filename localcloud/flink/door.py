@@ -67,9 +67,15 @@ class Visitors:
         return bool(used)
 
     def know(self, scope: Scope) -> bool:
-        """Whether a request has the token or the cookie."""
+        """Whether a request has the token or the cookie.
+
+        The cookie counts for the dashboard and for what its page asks. A browser would send it as
+        well with an address that a person was made to click at somewhere else.
+        """
         if is_bearer(self.token, scope):
             return True
+        if not is_dashboard(scope["path"]) and header(scope, b"sec-fetch-site") != b"same-origin":
+            return False
         try:
             cookie = SimpleCookie(header(scope, b"cookie").decode("latin-1")).get(self._cookie_name)
         except CookieError:

@@ -177,7 +177,8 @@ def test_the_dashboard_is_served_through_the_proxy(flink: FlinkPart) -> None:
         assert "text/html" in page.headers["content-type"]
         assert "<title>Apache Flink Web Dashboard</title>" in page.text
         script = page.text.split('<script src="')[1].split('"')[0]
-        assert len(browser.get(f"/{script}").content) > 100
+        own = {"Sec-Fetch-Site": "same-origin"}
+        assert len(browser.get(f"/{script}", headers=own).content) > 100
 
 
 def test_a_killed_jobmanager_is_away_and_comes_back_at_the_same_address(

@@ -188,8 +188,10 @@ def test_a_page_of_another_origin_reaches_nothing(
     assert len(target.ports()) > 12, "the parts, Flink's and Azurite's own ports, Prefect"
     groups = [group for each in target.shots().values() for group in each]
     by_name = moved(groups, "//127.0.0.1:", "//localhost:")
+    began = time.time()
     learned = shoot_from(browser, {hostile_url: groups + by_name})
-    assert (learned, target.state()) == ({}, before)
+    assert (learned, target.platform.cloud.requests(since=began)) == ({}, [])
+    assert target.state() == before
 
     shoot_from(browser, {hostile_url: [end_of_the_cloud(target.control_url)]})
     assert target.platform.cloud.status()["ready"]
@@ -206,8 +208,10 @@ def test_a_name_that_is_bound_anew_reaches_nothing(target: Target, browser: Brow
     pages: dict[str, list[list[Shot]]] = {}
     for base, groups in target.shots().items():
         pages |= bound_anew(base, groups)
+    began = time.time()
     learned = shoot_from(browser, pages)
-    assert (learned, target.state()) == ({}, before)
+    assert (learned, target.platform.cloud.requests(since=began)) == ({}, [])
+    assert target.state() == before
 
     shoot_from(browser, bound_anew(target.control_url, [end_of_the_cloud(target.control_url)]))
     assert target.platform.cloud.status()["ready"]

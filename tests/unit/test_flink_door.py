@@ -64,9 +64,14 @@ def test_a_link_lets_one_browser_in_once() -> None:
     cookie = opened["headers"]["set-cookie"]
     assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
     assert "hush" not in cookie
-    assert visit.ask(cookie=f"a=b; {cookie.split(';')[0]}")["status"] == 200
+    kept = f"a=b; {cookie.split(';')[0]}"
+    assert visit.ask("/", cookie=kept)["status"] == 200
+    assert visit.ask(cookie=kept, **{"sec-fetch-site": "same-origin"})["status"] == 200
+    for site in ("none", "same-site", ""):
+        cancelled = visit.ask("/jobs/x/yarn-cancel", cookie=kept, **{"sec-fetch-site": site})
+        assert cancelled["status"] == 401, "an address in a mail cancels no job"
     assert visit.ask(link)["status"] == 401, "the link was used"
-    assert visit.seen == [[]], "nor does Flink see the cookie"
+    assert visit.seen == [[], [(b"sec-fetch-site", b"same-origin")]], "Flink sees no cookie"
 
 
 def test_the_cookie_of_another_instance_is_none() -> None:
