@@ -16,6 +16,7 @@ from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.carrying_out import carry_out
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
+from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.real_lifecycle import OPTIONS, RealJob, wait_for
 
@@ -39,8 +40,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
 class ProgramJob(RealJob):
     """A job whose program writes numbers, each with the label of its release."""
 
-    def __init__(self, rest_url: str, directory: Path, file_name: str) -> None:
-        super().__init__(rest_url, directory, f"{file_name}-{next(_names)}")
+    def __init__(self, flink: FlinkAccess, directory: Path, file_name: str) -> None:
+        super().__init__(flink, directory, f"{file_name}-{next(_names)}")
         self.program = directory / file_name
         self.numbers = directory / "numbers"
         self._intents = itertools.count(1)
@@ -96,7 +97,7 @@ END;
 
 @pytest.fixture
 def script(cluster: FlinkCluster, tmp_path: Path) -> Iterator[ProgramJob]:
-    job = ProgramJob(cluster.rest_url, tmp_path, "numbers.sql")
+    job = ProgramJob(cluster.access, tmp_path, "numbers.sql")
     yield job
     job.end()
 
