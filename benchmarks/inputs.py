@@ -49,6 +49,7 @@ _FREE = (
     "tags",
     "reader",
     "credentials",
+    "definition",
 )
 """Where any text, or unknown field, is as good as another; pages and logs write it out."""
 
