@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 _NOT_SHOWN = "(not shown)"
+_REFUSED = "Parameter validation failed for flow"
+
+
+class _WithoutValues(logging.Filter):
+    """Prefect logs all parameters of a run when it refuses one, and what is in their blocks.
+
+    Of other packages' blocks that includes secrets: the session token of AWS Credentials is plain
+    text. The state of the run has the names and reasons.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.msg, str) and record.msg.startswith(_REFUSED):
+            flow_name, _, _ = record.msg.removeprefix(_REFUSED).partition(":")
+            record.msg = f"{_REFUSED}{flow_name}; the state of the run says why"
+        return True
+
+
+logging.getLogger("prefect.flows").addFilter(_WithoutValues())
 
 
 class HiddenInput(BaseModel):

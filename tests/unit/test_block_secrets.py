@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prefect.blocks.core import Block
 from prefect.exceptions import ParameterTypeError
+from prefect_aws import AwsCredentials
 from pydantic import SecretStr, ValidationError
 
 from benchmarks.input_doors import BLOCKS
@@ -20,6 +21,7 @@ from blocks.flink import FlinkRestCluster
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.sign_in import BearerToken
 from flows.flink_watch import flink_watch
+from flows.glue_run_sweep import glue_run_sweep
 
 OURS = [door for door in BLOCKS if issubclass(door.kind, Block)]
 CANARY = "canary7f3a"
@@ -90,13 +92,26 @@ def test_a_good_secret_is_in_no_error_about_another_field() -> None:
 def test_a_run_that_is_given_a_wrong_block_tells_the_field_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Prefect logs the errors of parameters with all their details."""
+    """Prefect would log the errors of parameters with all their details."""
     wrong = {"url": f"https://u:{CANARY}@h", "sign_in": "basic", "password": f"{CANARY}\0"}
     with caplog.at_level(logging.DEBUG), pytest.raises(ParameterTypeError) as refused:
         flink_watch.validate_parameters({"job_names": ["orders"], "cluster": wrong})
     assert "cluster.FlinkRestCluster.url" in str(refused.value)
     assert "cluster.FlinkRestCluster.password" in str(refused.value)
     assert CANARY not in str(refused.value)
+    assert "'flink-watch'; the state of the run says why" in caplog.text
+    assert CANARY not in caplog.text
+
+
+def test_a_refused_parameter_does_not_show_the_block_in_another_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The block is of another package, and shows its session token."""
+    account = AwsCredentials(aws_session_token=CANARY)
+    assert CANARY in repr(account)
+    with caplog.at_level(logging.DEBUG), pytest.raises(ParameterTypeError, match="job_names"):
+        glue_run_sweep.validate_parameters({"job_names": ["a\nb"], "aws_credentials": account})
+    assert CANARY not in caplog.text
 
 
 @pytest.mark.parametrize("pasted", ["tok.en-1\n", " tok.en-1", "\ttok.en-1\r\n"])
