@@ -109,7 +109,7 @@ def fill_in(
     """A Secret block, and clusters that nobody answers for, with the canary in every secret."""
     nobody = {"url": "http://127.0.0.1:9", "outage_seconds": 0}
     clusters = {
-        "bearer": {"sign_in": "bearer", "token": f"{canary}\n"},
+        "bearer": {"sign_in": "bearer", "token": f"{canary}\n", "password": canary},
         "spoilt": {"sign_in": "bearer", "token": f"{canary}\n{canary}"},
     }
     data = {name: nobody | clusters[name] for name in names}
