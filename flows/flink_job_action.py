@@ -15,6 +15,7 @@ from flinkglue.lifecycle.carrying_out import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_action_hooks import asked_by, end_as_asked, tell_what_is_left
 from tasks.flink_actions import Manner, perform_flink_action
@@ -69,6 +70,7 @@ def flink_job_action(
     without_state: bool = False,
     job_id: JobId = "",
     drain: bool = False,
+    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
     roll_back: bool = True,
     stable_seconds: Seconds = 10,
     ready_within_seconds: Seconds = 300,
@@ -107,6 +109,9 @@ def flink_job_action(
             retained checkpoint. Off, NEW is refused then.
         job_id: The Flink job that is meant, where the name alone does not tell.
         drain: Only for STOP for good: let the sources end first.
+        savepoint_format: For SAVEPOINT, STOP and UPDATE. canonical is read by every state backend;
+            native is quicker, and is read by the same state backend alone. automatic: canonical,
+            unless the job's state backend, like ForSt, writes native ones only.
         roll_back: Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able to
             return to what ran before.
         stable_seconds: How long a launched job must run without a restart before it counts.
@@ -128,7 +133,7 @@ def flink_job_action(
     """
     asked = asked_of(locals())
     ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
-    manner = Manner(deadline_minutes * 60, roll_back, ready)
+    manner = Manner(deadline_minutes * 60, roll_back, ready, savepoint_format)
     chosen = cluster_of("cluster", cluster)
     outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), manner)
     return summary(raise_for_failure(outcome))

@@ -13,6 +13,7 @@ from flinkglue.form_types import Name, StorageAddress
 from flinkglue.lifecycle.asked import AskedAction, savepoint_address
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Count, Days, Minutes
 from tasks.flink_actions import (
     Manner,
@@ -34,6 +35,7 @@ def flink_savepoints(
     keep: Count | None = None,
     most_age_days: Days | None = None,
     kept_paths: list[StorageAddress] = [],  # noqa: B006 - so that the form shows a list; nothing changes it
+    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
     deadline_minutes: Minutes = 30,
 ) -> dict[str, Any]:
     """Take a savepoint of each job, then dispose of those that the limits let go.
@@ -49,6 +51,8 @@ def flink_savepoints(
         kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
             One that is not known, to the ledger or in storage, fails the run, and nothing is
             disposed of.
+        savepoint_format: canonical, native, or automatic: canonical, unless a job's state backend
+            writes native ones only. A format that a job cannot write is refused for that job.
         deadline_minutes: The longest time for one savepoint.
 
     Returns:
@@ -64,7 +68,7 @@ def flink_savepoints(
     most_age_seconds = most_age_days * 86400 if most_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)
-    manner = Manner(deadline_minutes * 60)
+    manner = Manner(deadline_minutes * 60, savepoint_format=savepoint_format)
     limited = keep is not None or most_age_days is not None
     reports = [
         _one_job(chosen, name, manner, retention if limited else None)

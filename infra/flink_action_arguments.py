@@ -12,6 +12,7 @@ from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from infra.argument_types import Command, of_type
 from tasks.flink_actions import Manner
@@ -92,6 +93,13 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="the Flink job, where the name does not tell",
     )
     how.add_argument("--drain", action="store_true", help="STOP for good")
+    how.add_argument(
+        "--savepoint-format",
+        type=SavepointFormat,
+        choices=list(SavepointFormat),
+        default=SavepointFormat.AUTOMATIC,
+        help="%(choices)s (default: by the job's state backend)",
+    )
     how.add_argument("--no-roll-back", action="store_true", help="an update may leave no job")
     how.add_argument("--take-over", action="store_true", help="give up a dead run's action")
     how.add_argument("--stable-seconds", type=of_type(Seconds), default=10)
@@ -180,7 +188,9 @@ def manner(given: argparse.Namespace) -> Manner:
     ready = ReadyLimits(
         within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
     )
-    return Manner(given.deadline_minutes * 60, not given.no_roll_back, ready)
+    return Manner(
+        given.deadline_minutes * 60, not given.no_roll_back, ready, given.savepoint_format
+    )
 
 
 def parameters(given: argparse.Namespace) -> dict[str, Any]:
@@ -199,6 +209,7 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
         "restore_mode": given.restore_mode,
         "job_id": given.job_id,
         "drain": given.drain,
+        "savepoint_format": given.savepoint_format.value,
         "roll_back": not given.no_roll_back,
         "stable_seconds": given.stable_seconds,
         "ready_within_seconds": given.ready_within_seconds,

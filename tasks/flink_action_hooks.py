@@ -26,6 +26,7 @@ from flinkglue.lifecycle.carrying_out import last_intent
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from tasks.flink_actions import Manner
 from tasks.journal import variable_store
 from tasks.run_log import HarmlessLog
@@ -82,7 +83,10 @@ def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) 
         parameters = flow.validate_parameters(given)
         asked = asked_of(parameters)
         cluster = cluster_of("cluster", parameters["cluster"])
-        manner = Manner(deadline_seconds=parameters["deadline_minutes"] * 60)
+        manner = Manner(
+            deadline_seconds=parameters["deadline_minutes"] * 60,
+            savepoint_format=parameters.get("savepoint_format", SavepointFormat.AUTOMATIC),
+        )
         clock = DeadlineClock(f"The end of {asked.job_name}", manner.deadline_seconds)
         with (
             variable_store(cluster_name_of(cluster)) as store,

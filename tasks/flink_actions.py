@@ -17,6 +17,7 @@ from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.telling import TellingStore
 from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.flink_action_page import show_changes, show_outcome
@@ -33,11 +34,13 @@ class Manner:
         deadline_seconds: The longest time for all of it.
         roll_back: Whether an update must be able to return to what ran before.
         ready: What is asked of a launched job before it counts as running.
+        savepoint_format: What savepoints are written in.
     """
 
     deadline_seconds: float = 3600
     roll_back: bool = True
     ready: ReadyLimits = field(default_factory=ReadyLimits)
+    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
 
     def options(self, cluster: FlinkCluster) -> ActionOptions:
         """The same, for this cluster."""
@@ -45,6 +48,7 @@ class Manner:
             savepoint_directory=cluster.savepoint_directory,
             ready=self.ready,
             roll_back=self.roll_back,
+            savepoint_format=self.savepoint_format,
         )
 
 

@@ -23,6 +23,12 @@ SPENT_ID = (
     "library BLOBs than previous registrations for this job"
 )
 
+# What ForStSyncKeyedStateBackend throws in the task.
+_NO_CANONICAL = (
+    "java.lang.UnsupportedOperationException: Canonical savepoints are not supported by ForSt "
+    "State Backend."
+)
+
 
 # Of CheckpointCoordinator, while tasks are deployed or open.
 TASKS_OPENING = (
@@ -87,6 +93,8 @@ class Job:
     failures: list[str] = field(default_factory=list)
     is_spent: bool = False
     checkpoints_fail: bool = False
+    state_backend: str = "HashMapStateBackend"
+    formats: list[str] = field(default_factory=list)
 
     def count(self, now: float) -> int:
         """How many events it has counted."""
@@ -212,15 +220,25 @@ class PretendedCluster:
                 self.stored.pop(path, None)
 
     def take(
-        self, job_id: str, trigger_id: str, *, stop: bool, directory: str | None = None
+        self,
+        job_id: str,
+        trigger_id: str,
+        *,
+        stop: bool,
+        directory: str | None = None,
+        format_type: str = "CANONICAL",
     ) -> None:
         job = self.jobs.get(job_id)
         if job is None or job.is_terminal:
             return self.complete(trigger_id, failure("FlinkJobNotFoundException: no such job"))
         if not job.tasks_running:
             return self.complete(trigger_id, failure(TASKS_OPENING))
+        if format_type == "CANONICAL" and job.state_backend == "ForStStateBackend":
+            self._fail_tasks(job, _NO_CANONICAL)
+            return self.complete(trigger_id, failure(_NO_CANONICAL))
         if self.unwritable:
             return self.complete(trigger_id, failure("java.io.IOException: Permission denied"))
+        job.formats.append(format_type)
         where = (directory or f"{DIRECTORY}/savepoints").rstrip("/")
         path = f"{where}/savepoint-{job_id[:6]}-{next(self.numbers):012x}"
         self.stored[path] = (job.count(self.clock.seconds), self.clock.seconds)
@@ -246,7 +264,9 @@ class PretendedCluster:
 
         Its restart strategy decides whether that is its end.
         """
-        cause = "java.io.IOException: the sink cannot commit"
+        self._fail_tasks(job, "java.io.IOException: the sink cannot commit")
+
+    def _fail_tasks(self, job: Job, cause: str) -> None:
         if self.restarts_after_seconds is None:
             self.fail(job, cause)
             return

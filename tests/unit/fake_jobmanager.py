@@ -53,6 +53,7 @@ _INTERNAL = (
     "<Exception on server side:",
     f"java.util.concurrent.CompletionException: {_HANDLER}: Could not create the program.",
 )
+_STATE_BACKENDS = {"forst": "ForStStateBackend", "rocksdb": "EmbeddedRocksDBStateBackend"}
 _RUN_FIELDS = {
     "entryClass",
     "programArgsList",
@@ -119,6 +120,7 @@ class FakeJobManager(PretendedCluster):
         self.web_submit = web_submit
         self.is_down = False
         self.answers_with = 0
+        self.tells_state_backend = True
         self.settings: dict[str, str] = {}
         self._cached: dict[str, tuple[float, dict[str, Any]]] = {}
         self.second_job_name = "second half"
@@ -271,8 +273,11 @@ class FakeJobManager(PretendedCluster):
         restored = body.get("savepointPath")
         if restored is not None and restored not in self.stored:
             raise FlinkSays(400, _NOT_RUN, "Caused by: java.io.FileNotFoundException: state")
+        own = body.get("flinkConfiguration", {})
+        backend = own.get("state.backend.type") or self.settings.get("state.backend.type", "")
         self.start(
             Job(
+                state_backend=_STATE_BACKENDS.get(backend, "HashMapStateBackend"),
                 job_id=job_id,
                 name=name,
                 behaviour=behaviour,
@@ -383,10 +388,11 @@ class FakeJobManager(PretendedCluster):
         }
 
     def _checkpoint_config(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
-        self._known(job_id)
+        job = self._known(job_id)
         interval = int(self.checkpoint_every_seconds * 1000) or 0x7FFFFFFFFFFFFFFF
         kept = {"enabled": self.retain, "delete_on_cancellation": not self.retain}
-        return 200, {"interval": interval, "externalization": kept}
+        told = {"state_backend": job.state_backend} if self.tells_state_backend else {}
+        return 200, {"interval": interval, "externalization": kept, **told}
 
     def _trigger(self, request: httpx.Request, job_id: str, kind: str) -> tuple[int, Any]:
         body = json.loads(request.content)
@@ -396,7 +402,14 @@ class FakeJobManager(PretendedCluster):
             is_stop = kind == "stop"
             directory = body.get("targetDirectory" if is_stop else "target-directory")
             self.later(
-                0.4, lambda: self.take(job_id, trigger_id, stop=is_stop, directory=directory)
+                0.4,
+                lambda: self.take(
+                    job_id,
+                    trigger_id,
+                    stop=is_stop,
+                    directory=directory,
+                    format_type=body.get("formatType", "CANONICAL"),
+                ),
             )
         return 202, {"request-id": trigger_id}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -126,6 +126,9 @@ class FlinkBeside:
 
     def flink_version(self) -> str:
         return "1.17.0"
+
+    def settings(self) -> Mapping[str, str]:
+        return {}
 
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> Any:
         raise AssertionError("the job is there")

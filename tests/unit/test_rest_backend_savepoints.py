@@ -25,7 +25,8 @@ class TestStop:
         assert path in bench.jobmanager.stored
         assert job.state == "FINISHED"
         (sent,) = bench.sent("POST", "/stop")
-        assert json.loads(sent.content) == {"triggerId": TRIGGER_ID, "drain": False}
+        asked = {"triggerId": TRIGGER_ID, "drain": False, "formatType": "CANONICAL"}
+        assert json.loads(sent.content) == asked
 
     def test_the_directory_is_spelled_as_each_endpoint_wants_it(self, bench: Bench) -> None:
         bench.running()

@@ -211,6 +211,10 @@ class ArmBackend:
             return self._flink.flink_version()
         return self._arm.get_cluster(self._cluster).oss_version or ""
 
+    def settings(self) -> Mapping[str, str]:
+        """The JobManager's settings; none where it is not seen."""
+        return self._flink.settings() if self._flink else {}
+
     def is_application_cluster(self) -> bool:
         """Whether the cluster is in Application Mode."""
         return self._arm.get_cluster(self._cluster).is_application

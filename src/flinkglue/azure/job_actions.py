@@ -20,6 +20,7 @@ from flinkglue.lifecycle.backend import (
     nobody_listens,
 )
 from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.savepoint_formats import NATIVE
 
 Look = Callable[[str], Seen]
 NewestStored = Callable[[str], str | None]
@@ -202,6 +203,11 @@ def operation_failed(cluster: FlinkClusterId, request: RunJob, ended: Operation)
 def _check(request: SavepointRequest) -> None:
     if request.drain:
         raise SavepointFailed("ARM's STOP cannot drain a job: leave drain out")
+    if request.format == NATIVE:
+        raise SavepointFailed(
+            "ARM's actions take no savepoint format: choose canonical, or automatic for a state "
+            "backend that writes it"
+        )
     if request.directory is not None:
         raise SavepointFailed(
             f"ARM writes savepoints where the job's savepoint.directory says, not to "

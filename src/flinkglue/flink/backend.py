@@ -176,6 +176,10 @@ class RestBackend:
         """The version that the JobManager runs."""
         return self._patience.bear(self._client.overview).flink_version
 
+    def settings(self) -> Mapping[str, str]:
+        """The JobManager's settings."""
+        return self._settings()
+
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application: its main() runs in the JobManager."""
         return is_application(self._settings())

@@ -57,6 +57,7 @@ def job_view(
         savepoint_size_bytes=savepoint.size_bytes if savepoint else None,
         savepoint_at=savepoint.trigger_timestamp_ms / 1000 if savepoint else None,
         savepoint_id=savepoint.checkpoint_id if savepoint else 0,
+        state_backend=config.state_backend,
         restored_path=_path(checkpoints.restored),
         exception=exceptions.root_cause,
     )

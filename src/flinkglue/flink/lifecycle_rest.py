@@ -11,6 +11,7 @@ from typing import Any
 
 from flinkglue.errors import NotFound
 from flinkglue.flink.rest import FlinkRestClient, list_of
+from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.stack_trace import NO_REASON, last_cause
 
 MAIN_SECONDS = 600.0
@@ -56,11 +57,13 @@ class CheckpointConfig:
         every_seconds: The interval; 0: it takes none by itself.
         kept_on_cancel: Whether they survive a cancellation.
         kept_on_failure: Whether they survive a failure of the job.
+        state_backend: The name of the job's state backend; empty: not told.
     """
 
     every_seconds: float = 0.0
     kept_on_cancel: bool = False
     kept_on_failure: bool = False
+    state_backend: str = ""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> CheckpointConfig:
@@ -72,6 +75,7 @@ class CheckpointConfig:
             every_seconds=interval_ms / 1000 if 0 < interval_ms < _NEVER_MS else 0.0,
             kept_on_cancel=enabled and not externalization.get("delete_on_cancellation", True),
             kept_on_failure=enabled,
+            state_backend=str(answer.get("state_backend") or ""),
         )
 
 
@@ -169,17 +173,35 @@ class FlinkLifecycleClient(FlinkRestClient):
             lambda answer: {setting["key"]: setting["value"] for setting in list_of(answer)},
         )
 
-    def trigger_savepoint(self, job_id: str, trigger_id: str, directory: str | None) -> None:
+    def trigger_savepoint(
+        self, job_id: str, trigger_id: str, directory: str | None, format_type: str = CANONICAL
+    ) -> None:
         """Ask for a savepoint. Flink answers alike for a job that it does not know."""
-        body: dict[str, Any] = {"triggerId": trigger_id, "cancel-job": False}
+        body: dict[str, Any] = {
+            "triggerId": trigger_id,
+            "cancel-job": False,
+            "formatType": format_type,
+        }
         if directory is not None:
             body["target-directory"] = directory
         path = f"/jobs/{job_id}/savepoints"
         self._call("TriggerSavepoint", "POST", path, f"job {job_id}", _trigger_id, json=body)
 
-    def stop(self, job_id: str, trigger_id: str, directory: str | None, *, drain: bool) -> None:
+    def stop(
+        self,
+        job_id: str,
+        trigger_id: str,
+        directory: str | None,
+        *,
+        drain: bool,
+        format_type: str = CANONICAL,
+    ) -> None:
         """Ask to stop the job with a savepoint, under the names of this endpoint alone."""
-        body: dict[str, Any] = {"triggerId": trigger_id, "drain": drain}
+        body: dict[str, Any] = {
+            "triggerId": trigger_id,
+            "drain": drain,
+            "formatType": format_type,
+        }
         if directory is not None:
             body["targetDirectory"] = directory
         path = f"/jobs/{job_id}/stop"

@@ -57,7 +57,9 @@ class SavepointOperations:
         """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
 
         def ask(trigger_id: str) -> None:
-            self._client.trigger_savepoint(request.job_id, trigger_id, request.directory)
+            self._client.trigger_savepoint(
+                request.job_id, trigger_id, request.directory, request.format
+            )
 
         done = self._followed_until_tasks_run(request, ask, self._already_taken)
         if isinstance(done, str):
@@ -70,7 +72,13 @@ class SavepointOperations:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
 
         def ask(trigger_id: str) -> None:
-            self._client.stop(request.job_id, trigger_id, request.directory, drain=request.drain)
+            self._client.stop(
+                request.job_id,
+                trigger_id,
+                request.directory,
+                drain=request.drain,
+                format_type=request.format,
+            )
 
         done = self._followed_until_tasks_run(request, ask, self._already_stopped)
         if isinstance(done, str):

@@ -120,4 +120,5 @@ def _savepoint(job_name: str, state: StoredState) -> Savepoint:
         path=state.path,
         taken_at=state.taken_at,
         size_bytes=state.size_bytes,
+        format="",
     )

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
+from flinkglue.lifecycle.savepoint_formats import CANONICAL
 
 _CHECKPOINT = re.compile(r"/chk-(?P<number>[0-9]+)(/|/_metadata)?$")
 
@@ -50,6 +51,7 @@ class SavepointRequest:
         directory: Where to write it; None: the cluster's own directory.
         drain: Let the sources end first. Only for a job that never starts again.
         mark: The job's ``JobView.mark`` before this one was asked for.
+        format: ``CANONICAL`` or ``NATIVE``.
         asked_before: An earlier process may have asked for it. A backend that gives no id for what
             it is asked looks for it before it asks again; without, whatever is there is older.
     """
@@ -61,6 +63,7 @@ class SavepointRequest:
     drain: bool = False
     mark: str = ""
     asked_before: bool = False
+    format: str = CANONICAL
 
 
 SeenSavepoint = Callable[[str], None]
@@ -261,6 +264,9 @@ class FlinkBackend(Protocol):
 
     def flink_version(self) -> str:
         """The version that the service runs."""
+
+    def settings(self) -> Mapping[str, str]:
+        """The cluster's own Flink settings, as far as it tells them."""
 
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application, and leaves with its last job."""

@@ -86,6 +86,7 @@ def _found(tx: Transaction, view: JobView | None) -> tuple[list[Savepoint], Mapp
             path,
             taken_at=ended.savepoint_at or 0.0,
             size_bytes=ended.savepoint_size_bytes,
+            format="",
             checkpoint_id=ended.savepoint_id,
         )
         for ended in views

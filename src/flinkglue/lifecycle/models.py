@@ -177,6 +177,7 @@ class JobView:
         savepoint_id: Flink's number of it, which counts the job's checkpoints and savepoints
             together; 0: not told.
         restored_path: What this job began with, or its newest restart.
+        state_backend: The name of its state backend; empty: not told.
         exception: The last ``Caused by`` of its newest failure.
         tasks_told: Whether the service tells about tasks at all; else its RUNNING has to do.
         main_failure: Why ``main()`` failed when it had submitted this job. Only the submit that was
@@ -205,6 +206,7 @@ class JobView:
     savepoint_at: float | None = None
     savepoint_id: int = 0
     restored_path: str | None = None
+    state_backend: str = ""
     exception: str | None = None
     tasks_told: bool = True
     main_failure: str = ""
@@ -270,7 +272,7 @@ class Savepoint:
         taken_at: Seconds since the epoch, by the clock of whoever told. The order of savepoints is
             that of ``sequence``.
         size_bytes: All its files; None when nobody could tell.
-        format: ``CANONICAL`` or ``NATIVE``.
+        format: ``CANONICAL`` or ``NATIVE``; empty: not told.
         flink_version: The version that wrote it.
         jar_sha256: The jar that ran.
         args: Its arguments.

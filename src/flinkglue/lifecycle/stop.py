@@ -9,6 +9,12 @@ from flinkglue.errors import CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
+from flinkglue.lifecycle.savepoint_formats import (
+    CANONICAL,
+    FormatUnsupported,
+    configured_backend,
+    format_of,
+)
 from flinkglue.lifecycle.transaction import Transaction
 
 Take = Callable[[SavepointRequest], str]
@@ -76,11 +82,29 @@ def plan_savepoint(tx: Transaction) -> dict[str, Any]:
 def before_savepoint(tx: Transaction, view: JobView) -> dict[str, Any]:
     """What there is before a savepoint is asked for, for the plan: later nobody may answer."""
     return {
+        "format": _format(tx, view),
         "earlier_path": view.savepoint_path,
         "mark": view.mark,
         "flink_version": tx.backend.flink_version(),
         "is_application": tx.backend.is_application_cluster(),
     }
+
+
+def _format(tx: Transaction, view: JobView) -> str:
+    """What to write it in; refused while nothing was asked for, when the job could not do it."""
+    backend = view.state_backend
+    if not backend:
+        record = tx.record()
+        spec = record.spec if record.job_id == view.job_id else None
+        own = spec.flink_configuration if spec else {}
+        backend = configured_backend(own, tx.backend.settings())
+    try:
+        chosen = format_of(tx.options.savepoint_format, backend)
+    except FormatUnsupported as error:
+        raise tx.refuse(str(error), "Choose the savepoint format native, or automatic.") from error
+    if chosen != CANONICAL:
+        tx.say(f"savepoint format {chosen.lower()}: the state backend is {backend or 'not told'}")
+    return chosen
 
 
 def stopped(tx: Transaction, plan: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from flinkglue.lifecycle.ledger import added
 from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.records import Entry, JobRecord
+from flinkglue.lifecycle.savepoint_formats import CANONICAL, SavepointFormat
 from flinkglue.lifecycle.state_paths import is_same_path
 
 T = TypeVar("T")
@@ -82,12 +83,14 @@ class ActionOptions:
         roll_back: Whether an update must be able to return to what ran before. Without it, a bad
             new jar leaves no job.
         pace: How often to look at a launched job.
+        savepoint_format: What savepoints are written in; automatic: by the job's state backend.
     """
 
     savepoint_directory: str | None = None
     ready: ReadyLimits = field(default_factory=ReadyLimits)
     roll_back: bool = True
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
+    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
 
 
 @dataclass
@@ -269,6 +272,7 @@ class Transaction:
             asked_before=asked_before,
             directory=self.options.savepoint_directory,
             drain=self.request.drain,
+            format=plan.get("format") or CANONICAL,
         )
 
     def _trigger_id(self) -> str:
@@ -289,6 +293,7 @@ class Transaction:
         self._add(savepoint)
 
     def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
+        plan = self.fact("plan") or {}
         told = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
         spec = record.spec if record.job_id == job_id else None
@@ -299,7 +304,8 @@ class Transaction:
             taken_at=(told and told.savepoint_at) or self.now(),
             size_bytes=told.savepoint_size_bytes if told else None,
             checkpoint_id=told.savepoint_id if told else 0,
-            flink_version=(self.fact("plan") or {}).get("flink_version", ""),
+            flink_version=plan.get("flink_version", ""),
+            format=plan.get("format") or CANONICAL,
             origin=self.request.action,
         )
         if spec is not None:
