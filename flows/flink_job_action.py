@@ -72,6 +72,7 @@ def flink_job_action(
     drain: bool = False,
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
     roll_back: bool = True,
+    check_slots: bool = True,
     stable_seconds: Seconds = 10,
     ready_within_seconds: Seconds = 300,
     on_cancel: OnCancel = OnCancel.LEAVE,
@@ -114,6 +115,9 @@ def flink_job_action(
             unless the job's state backend, like ForSt, writes native ones only.
         roll_back: Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able to
             return to what ran before.
+        check_slots: Whether an update ends a job that runs only when the cluster has the task slots
+            that the new one needs. Off where TaskManagers are added by something that Flink does
+            not know of; on Kubernetes and YARN, and with the adaptive scheduler, Flink tells.
         stable_seconds: How long a launched job must run without a restart before it counts.
         ready_within_seconds: The longest time until then.
         on_cancel: What happens to the job when this run is cancelled while it waits. leave: it is
@@ -133,7 +137,7 @@ def flink_job_action(
     """
     asked = asked_of(locals())
     ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
-    manner = Manner(deadline_minutes * 60, roll_back, ready, savepoint_format)
+    manner = Manner(deadline_minutes * 60, roll_back, ready, savepoint_format, check_slots)
     chosen = cluster_of("cluster", cluster)
     outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), manner)
     return summary(raise_for_failure(outcome))

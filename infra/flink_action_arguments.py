@@ -101,6 +101,9 @@ def parser(description: str) -> argparse.ArgumentParser:
         help="%(choices)s (default: by the job's state backend)",
     )
     how.add_argument("--no-roll-back", action="store_true", help="an update may leave no job")
+    how.add_argument(
+        "--no-slot-check", action="store_true", help="an update may find too few task slots"
+    )
     how.add_argument("--take-over", action="store_true", help="give up a dead run's action")
     how.add_argument("--stable-seconds", type=of_type(Seconds), default=10)
     how.add_argument("--ready-within-seconds", type=of_type(Seconds), default=300)
@@ -189,7 +192,11 @@ def manner(given: argparse.Namespace) -> Manner:
         within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
     )
     return Manner(
-        given.deadline_minutes * 60, not given.no_roll_back, ready, given.savepoint_format
+        given.deadline_minutes * 60,
+        roll_back=not given.no_roll_back,
+        ready=ready,
+        savepoint_format=given.savepoint_format,
+        check_slots=not given.no_slot_check,
     )
 
 
@@ -211,6 +218,7 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
         "drain": given.drain,
         "savepoint_format": given.savepoint_format.value,
         "roll_back": not given.no_roll_back,
+        "check_slots": not given.no_slot_check,
         "stable_seconds": given.stable_seconds,
         "ready_within_seconds": given.ready_within_seconds,
         "deadline_minutes": given.deadline_minutes,

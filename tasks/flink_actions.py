@@ -35,12 +35,14 @@ class Manner:
         roll_back: Whether an update must be able to return to what ran before.
         ready: What is asked of a launched job before it counts as running.
         savepoint_format: What savepoints are written in.
+        check_slots: Whether a job that runs is replaced only when the cluster has the task slots.
     """
 
     deadline_seconds: float = 3600
     roll_back: bool = True
     ready: ReadyLimits = field(default_factory=ReadyLimits)
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
+    check_slots: bool = True
 
     def options(self, cluster: FlinkCluster) -> ActionOptions:
         """The same, for this cluster."""
@@ -49,6 +51,7 @@ class Manner:
             ready=self.ready,
             roll_back=self.roll_back,
             savepoint_format=self.savepoint_format,
+            check_slots=self.check_slots,
         )
 
 

@@ -28,6 +28,10 @@ _NO_CANONICAL = (
     "java.lang.UnsupportedOperationException: Canonical savepoints are not supported by ForSt "
     "State Backend."
 )
+# What the savepoint's operation ends with then, on 2.3.
+_SUSPENDING = (
+    "org.apache.flink.runtime.checkpoint.CheckpointException: Checkpoint Coordinator is suspending."
+)
 
 
 # Of CheckpointCoordinator, while tasks are deployed or open.
@@ -235,7 +239,7 @@ class PretendedCluster:
             return self.complete(trigger_id, failure(TASKS_OPENING))
         if format_type == "CANONICAL" and job.state_backend == "ForStStateBackend":
             self._fail_tasks(job, _NO_CANONICAL)
-            return self.complete(trigger_id, failure(_NO_CANONICAL))
+            return self.complete(trigger_id, failure(_SUSPENDING))
         if self.unwritable:
             return self.complete(trigger_id, failure("java.io.IOException: Permission denied"))
         job.formats.append(format_type)

@@ -121,6 +121,9 @@ class FakeJobManager(PretendedCluster):
         self.is_down = False
         self.answers_with = 0
         self.tells_state_backend = True
+        self.slots = 64
+        self.tells_slots_of_jobs = True
+        self.own_parallelism = 0  # what main() sets itself, whatever it was launched with
         self.settings: dict[str, str] = {}
         self._cached: dict[str, tuple[float, dict[str, Any]]] = {}
         self.second_job_name = "second half"
@@ -171,6 +174,8 @@ class FakeJobManager(PretendedCluster):
         return [
             ("GET", "/overview", self._overview),
             ("GET", "/config", self._dashboard_config),
+            ("GET", "/taskmanagers", self._taskmanagers),
+            ("GET", "/taskmanagers/tm-1", self._taskmanager),
             ("GET", "/jobmanager/config", self._config),
             ("POST", "/jars/upload", self._upload),
             ("GET", "/jars", self._list_jars),
@@ -191,8 +196,24 @@ class FakeJobManager(PretendedCluster):
         ]
 
     def _overview(self, request: httpx.Request) -> tuple[int, Any]:
-        slots = {"slots-total": 4, "slots-available": 4}
+        free = self.slots - len(self._taken_slots())
+        slots = {"slots-total": self.slots, "slots-available": free}
         return 200, {"flink-version": f"{self.version}.0", "taskmanagers": 1, **slots}
+
+    def _taken_slots(self) -> list[str]:
+        """The job of each taken slot: all its operators share as many as it has parallel tasks."""
+        live = (job for job in self.jobs.values() if not job.is_terminal)
+        return [job.job_id for job in live for _ in range(job.body.get("parallelism", 1))]
+
+    def _taskmanagers(self, request: httpx.Request) -> tuple[int, Any]:
+        free = self.slots - len(self._taken_slots())
+        only = {"id": "tm-1", "slotsNumber": self.slots, "freeSlots": free}
+        return 200, {"taskmanagers": [only]}
+
+    def _taskmanager(self, request: httpx.Request) -> tuple[int, Any]:
+        slots = [{"jobId": job_id, "resource": {}} for job_id in self._taken_slots()]
+        told = {"allocatedSlots": slots} if self.tells_slots_of_jobs else {}
+        return 200, {"id": "tm-1", "slotsNumber": self.slots, **told}
 
     def _dashboard_config(self, request: httpx.Request) -> tuple[int, Any]:
         features = {"web-submit": self.web_submit, "web-cancel": False}
@@ -241,7 +262,9 @@ class FakeJobManager(PretendedCluster):
         if self._check_program(jar_id) is Behaviour.NO_JOB:
             raise FlinkSays(500, "Internal server error.", _NO_PLAN, "Classpath: [file:/uploads/x]")
         # main() is left at its first execute(): whatever it does later is in no plan.
-        return 200, {"plan": {"nodes": []}}
+        body = json.loads(request.content)
+        own = self.own_parallelism or body.get("parallelism", 1)
+        return 200, {"plan": {"nodes": [{"id": "source", "parallelism": own}, {"id": "sink"}]}}
 
     def _check_program(self, jar_id: str) -> Behaviour:
         if jar_id not in self.jars:

@@ -38,6 +38,7 @@ from flinkglue.lifecycle.backend import (
     nobody_listens,
 )
 from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
+from flinkglue.lifecycle.slots import Slots
 from flinkglue.lifecycle.state_paths import distinct, is_one_of
 
 HoldsJar = Callable[[Jar], bool]
@@ -97,14 +98,14 @@ class ArmBackend:
         """The job as it is now; None only when ARM and, if it is asked, Flink do not know it."""
         return self._look(job_id).view
 
-    def check_jar(self, spec: JobSpec) -> None:
+    def check_jar(self, spec: JobSpec) -> int:
         """Check what ARM will be asked, the jar's content and, where Flink is seen, its plan."""
         run_job_of(spec)
         self._check_content(spec)
         if self._flink is None:
-            return
+            return 0
         try:
-            self._flink.check_jar(spec)
+            return self._flink.check_jar(spec)
         finally:
             # The plan needed a copy on the JobManager; ARM runs the jar from storage.
             self._flink.keep_jars(spec.job_name, frozenset())
@@ -210,6 +211,10 @@ class ArmBackend:
         if self._flink is not None:
             return self._flink.flink_version()
         return self._arm.get_cluster(self._cluster).oss_version or ""
+
+    def slots(self, job_id: str, needed: int) -> Slots | None:
+        """The cluster's task slots; None when Flink is not seen."""
+        return self._flink.slots(job_id, needed) if self._flink else None
 
     def settings(self) -> Mapping[str, str]:
         """The JobManager's settings; none where it is not seen."""

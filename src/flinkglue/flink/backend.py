@@ -8,7 +8,7 @@ from flinkglue.errors import (
     Conflict,
     NotFound,
 )
-from flinkglue.flink.cluster_kind import is_application
+from flinkglue.flink.cluster_kind import is_application, why_it_grows
 from flinkglue.flink.failures import FlinkRefused
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.job_launch import JobLauncher, flink_configuration
@@ -30,6 +30,7 @@ from flinkglue.lifecycle.backend import (
     nobody_listens,
 )
 from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.slots import Slots
 
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
@@ -83,16 +84,15 @@ class RestBackend:
         """The job as it is now; None only when the JobManager says that it does not exist."""
         return self._patience.bear(lambda: job_view(self._client, job_id, self._configs))
 
-    def check_jar(self, spec: JobSpec) -> None:
+    def check_jar(self, spec: JobSpec) -> int:
         """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
         self._uploaded.check_taken()
         with self._uploaded.tried(spec) as jar_id:
-            if self._check_plan:
-                self._make_plan(spec, jar_id)
+            return self._make_plan(spec, jar_id) if self._check_plan else 0
 
-    def _make_plan(self, spec: JobSpec, jar_id: str) -> None:
+    def _make_plan(self, spec: JobSpec, jar_id: str) -> int:
         try:
-            self._patience.bear(
+            return self._patience.bear(
                 lambda: self._client.plan_jar(
                     jar_id,
                     entry_class=spec.entry_class,
@@ -175,6 +175,18 @@ class RestBackend:
     def flink_version(self) -> str:
         """The version that the JobManager runs."""
         return self._patience.bear(self._client.overview).flink_version
+
+    def slots(self, job_id: str, needed: int) -> Slots | None:
+        """The cluster's task slots, and those of a job, as its TaskManagers tell."""
+        seen = self._patience.bear(self._client.overview)
+        total, free = seen.slots_total, seen.slots_available
+        settings = self._settings()
+        grows = why_it_grows(settings) if settings else "its settings are not told"
+        if needed <= free or needed > total:
+            return Slots(total, free, total - free, grows)
+        taken = self._patience.bear(lambda: self._client.slots_of_jobs())
+        of_job = total - free if taken is None else taken.count(job_id)
+        return Slots(total, free, of_job, grows)
 
     def settings(self) -> Mapping[str, str]:
         """The JobManager's settings."""

@@ -137,8 +137,11 @@ class FlinkLifecycleClient(FlinkRestClient):
         program_args: tuple[str, ...],
         parallelism: int,
         flink_configuration: Mapping[str, str],
-    ) -> None:
+    ) -> int:
         """Run ``main()`` up to the job's plan, and start nothing.
+
+        Returns:
+            The highest parallelism in it: so many task slots the job needs at least.
 
         Raises:
             FlinkRefused: The jar, the class or ``main()`` is at fault, with the last ``Caused by``.
@@ -152,7 +155,23 @@ class FlinkLifecycleClient(FlinkRestClient):
             body["entryClass"] = entry_class
         if flink_configuration:
             body["flinkConfiguration"] = dict(flink_configuration)
-        self._plan("PlanJar", f"/jars/{jar_id}/plan", f"jar {jar_id}", _any_plan, body)
+        path, resource = f"/jars/{jar_id}/plan", f"jar {jar_id}"
+        return self._plan("PlanJar", path, resource, _most_parallelism, body)
+
+    def slots_of_jobs(self) -> list[str] | None:
+        """The job id of each task slot that a job has; None when a TaskManager does not tell."""
+        taken: list[str] = []
+        for taskmanager in self.taskmanagers():
+            answer = self._get(
+                "GetTaskManager",
+                f"/taskmanagers/{taskmanager.taskmanager_id}",
+                f"TaskManager {taskmanager.taskmanager_id}",
+                _slots_of_jobs,
+            )
+            if answer is None:
+                return None
+            taken += answer
+        return taken
 
     def checkpoint_config(self, job_id: str) -> CheckpointConfig:
         """How the job takes checkpoints; a job without any has the defaults."""
@@ -235,6 +254,12 @@ def _trigger_id(answer: Any) -> str:
     return str(answer["request-id"])
 
 
-def _any_plan(answer: Any) -> None:
-    """The plan itself is not looked at."""
-    answer["plan"]
+def _most_parallelism(answer: Any) -> int:
+    """A node whose parallelism Flink chooses later has -1."""
+    nodes = answer["plan"].get("nodes") or ()
+    return max((int(node.get("parallelism") or 0) for node in nodes), default=0)
+
+
+def _slots_of_jobs(answer: Any) -> list[str] | None:
+    allocated = answer.get("allocatedSlots")
+    return None if allocated is None else [str(slot["jobId"]) for slot in allocated]

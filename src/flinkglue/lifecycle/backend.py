@@ -14,6 +14,7 @@ from typing import Protocol
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
+from flinkglue.lifecycle.slots import Slots
 
 _CHECKPOINT = re.compile(r"/chk-(?P<number>[0-9]+)(/|/_metadata)?$")
 
@@ -169,8 +170,11 @@ class FlinkBackend(Protocol):
     def view(self, job_id: str) -> JobView | None:
         """The job as it is now; None only when the service says that it does not exist."""
 
-    def check_jar(self, spec: JobSpec) -> None:
+    def check_jar(self, spec: JobSpec) -> int:
         """Return when the jar is there and its plan can be made.
+
+        Returns:
+            How many task slots the plan needs at least; 0: nobody tells.
 
         Raises:
             LaunchRefused: It cannot be run, with the cause.
@@ -264,6 +268,14 @@ class FlinkBackend(Protocol):
 
     def flink_version(self) -> str:
         """The version that the service runs."""
+
+    def slots(self, job_id: str, needed: int) -> Slots | None:
+        """The cluster's task slots, and those of a job; None when the service does not tell.
+
+        Args:
+            job_id: The job.
+            needed: How many are needed: where so many are free, the job's are not looked at.
+        """
 
     def settings(self) -> Mapping[str, str]:
         """The cluster's own Flink settings, as far as it tells them."""

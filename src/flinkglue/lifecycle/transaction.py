@@ -84,6 +84,7 @@ class ActionOptions:
             new jar leaves no job.
         pace: How often to look at a launched job.
         savepoint_format: What savepoints are written in; automatic: by the job's state backend.
+        check_slots: Whether a job that runs is replaced only when the cluster has the task slots.
     """
 
     savepoint_directory: str | None = None
@@ -91,6 +92,7 @@ class ActionOptions:
     roll_back: bool = True
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
+    check_slots: bool = True
 
 
 @dataclass

@@ -194,6 +194,21 @@ def _plan_last_state(tx: Transaction) -> dict[str, Any]:
     return plan
 
 
+def _check_slots(tx: Transaction, view: JobView, needed: int) -> None:
+    """Refuse to end a job for one that would wait for slots in vain, and then be rolled back."""
+    slots = tx.backend.slots(view.job_id, needed) if needed and tx.options.check_slots else None
+    if slots is None or not slots.missing_for(needed):
+        return
+    if slots.grows:
+        tx.say(f"{slots.in_words(needed)}; {slots.grows}")
+        return
+    raise tx.refuse(
+        f"{slots.in_words(needed)}; nothing was ended",
+        "Add TaskManagers, or ask for less parallelism. Where TaskManagers are added by something "
+        "that Flink does not tell of, leave the check out: check_slots off, or --no-slot-check.",
+    )
+
+
 def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
     record = tx.record()
     job_id = view.job_id if view else record.job_id
@@ -204,7 +219,9 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
     changes = running_spec.difference(new_spec) if running_spec else ()
     for change in changes:
         tx.say(f"{change.field}: {change.old} → {change.new}")
-    tx.backend.check_jar(new_spec)
+    needed = tx.backend.check_jar(new_spec)
+    if view is not None and not view.is_terminal:
+        _check_slots(tx, view, needed)
     back = way_back(tx, view, new_spec)
     kept = newest_retained(tx, job_id, view)
     return {
