@@ -9,6 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,24 @@ def test_update_keeps_the_counts_and_shows_what_changed(job: RealJob, running: s
     assert job.total(outcome.job_id, "restored") == job.total(running, "closed") > 100
     assert job.lines(outcome.job_id)[-1].label == "v2"
     assert [change.field for change in outcome.changes] == ["args"]
+
+
+def test_a_job_on_forst_keeps_its_counts_by_native_savepoints(job: RealJob) -> None:
+    """A canonical one would fail its tasks: Flink would restart it."""
+    if os.environ.get("FLINK_LIB_DIR"):
+        pytest.skip("ForSt is part of Flink from 2.0 on")
+    forst = {"state.backend.type": "forst"}
+    spec = replace(job.spec(), flink_configuration=forst)
+    job_id = job.act(Action.NEW, "new", spec=spec).raise_for_failure().job_id
+    wait_for(lambda: job.total(job_id, "running") > 100)
+    assert job.act(Action.SAVEPOINT, "savepoint").succeeded
+    view = job.backend.view(job_id)
+    assert view
+    assert (view.state_backend, view.restarts) == ("ForStStateBackend", 0)
+    new_spec = replace(job.spec(label="v2"), flink_configuration=forst)
+    outcome = job.act(Action.UPDATE, "update", spec=new_spec).raise_for_failure()
+    assert job.total(outcome.job_id, "restored") == job.total(job_id, "closed") > 100
+    assert {one.format for one in job.journal.savepoints(job.job_name)} == {"NATIVE"}
 
 
 @pytest.mark.parametrize("action", [Action.LAST_STATE_UPDATE, Action.RE_LAUNCH])

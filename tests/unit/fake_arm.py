@@ -47,6 +47,7 @@ class FakeArm:
         at_look_after_asking: Is called at each look with the number of looks since the last runJob.
         lags: How many looks the list is behind, with new rows and with changes to old ones.
         ignores_filter: Whether every row is listed, whatever name is asked for.
+        application: Whether the cluster is in Application Mode.
         answers_html: How many next looks are answered with a proxy's page.
         most_live: The most jobs that ran at once.
     """
@@ -64,6 +65,7 @@ class FakeArm:
         self.at_look_after_asking: Callable[[int], None] = lambda looks: None
         self.lags = 0
         self.ignores_filter = False
+        self.application = False
         self.answers_html = 0
         self.most_live = 0
         self._looks: list[list[Row]] = []
@@ -87,7 +89,9 @@ class FakeArm:
             return httpx.Response(200, json=failed if "failed" in path else {"status": "Succeeded"})
         if path.endswith("/jobs"):
             return self._list(request.url.params.get("$filter"))
-        return httpx.Response(200, json={"name": "cluster", "properties": {"clusterProfile": {}}})
+        mode = {"deploymentMode": "Application"} if self.application else {}
+        profile = {"clusterProfile": {"flinkProfile": mode} if mode else {}}
+        return httpx.Response(200, json={"name": "cluster", "properties": profile})
 
     def _list(self, expression: str | None) -> httpx.Response:
         if self.answers_html:

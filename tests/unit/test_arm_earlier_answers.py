@@ -10,6 +10,7 @@ import pytest
 
 from flinkglue.azure.job_rows import view_of
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -115,9 +116,12 @@ class FlinkBeside:
     arm: FakeArm
     tells: Callable[[str], str]
     state: str = "RUNNING"
+    leaves: bool = False
 
     def view(self, job_id: str) -> JobView | None:
         row = next((row for row in self.arm.rows if row.get("jobId") == job_id), None)
+        if self.leaves and row is not None and row["status"] == "STOPPED":
+            raise ServiceUnavailable("Flink", "GetJob", f"job {job_id}", "connection refused")
         if row is None:
             return None
         state = "FINISHED" if row["status"] == "STOPPED" else self.state
@@ -165,6 +169,22 @@ def test_each_savepoint_is_asked_for_and_new(two_words: World, lags: int) -> Non
         paths.append(outcome.savepoint_path)
     assert two_words.actions_asked() == ["SAVEPOINT", "SAVEPOINT"]
     assert len(set(paths)) == 2
+
+
+@pytest.mark.parametrize("application", [True, False])
+def test_an_application_that_left_with_its_job_has_stopped_by_arms_word(
+    two_words: World, application: bool
+) -> None:
+    """The JobManager of a session cluster that does not answer is waited for."""
+    two_words.arm.application = application
+    cast(FlinkBeside, two_words.flink).leaves = True
+    if not application:
+        with pytest.raises(ServiceUnavailable):
+            two_words.act(Action.STOP)
+        return
+    outcome = two_words.act(Action.STOP).raise_for_failure()
+    assert outcome.savepoint_path == two_words.arm.rows[0]["lastSavePoint"]
+    assert two_words.journal.savepoints(NAME)[0].path == outcome.savepoint_path
 
 
 def test_a_stop_of_a_job_that_ended_by_itself_does_not_tell_an_old_savepoint(

@@ -106,6 +106,29 @@ class TestNew:
             AskedAction(Action.NEW, JOB_NAME, savepoint_path="s3://b/sp", without_state=True)
 
 
+class TestReLaunch:
+    @pytest.mark.parametrize("is_listed", [True, False])
+    def test_a_savepoint_that_somebody_took_after_the_last_checkpoint_is_the_newest_state(
+        self, world: World, is_listed: bool
+    ) -> None:
+        job = world.running()
+        if is_listed:
+            world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
+        world.job()
+        world.jobmanager.take(job.job_id, f"{HAND}1", stop=False)
+        world.jobmanager.fail(job, "java.io.IOException: disk full")
+        back = world.act(Action.RE_LAUNCH, "back").raise_for_failure()
+        assert back.savepoint_path == job.savepoint
+
+    def test_one_before_the_last_checkpoint_is_not(self, world: World) -> None:
+        job = world.running()
+        world.jobmanager.take(job.job_id, f"{HAND}1", stop=False)
+        world.clock.sleep(20)
+        world.jobmanager.fail(world.job(), "java.io.IOException: disk full")
+        back = world.act(Action.RE_LAUNCH, "back").raise_for_failure()
+        assert back.savepoint_path == job.checkpoints[-1][1]
+
+
 class TestStart:
     @pytest.mark.parametrize("reads_storage", [True, False])
     def test_it_goes_on_from_what_somebody_stopped_the_job_with(

@@ -24,7 +24,7 @@ from flinkglue.azure.job_rows import (
 )
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
-from flinkglue.errors import InvalidInput, NotFound
+from flinkglue.errors import InvalidInput, NotFound, ServiceUnavailable
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,
@@ -258,7 +258,13 @@ class ArmBackend:
                 return Seen(row, None)
         if self._flink is None or row.job_id is None:
             return Seen(row, view_of(row))
-        flink = self._flink.view(row.job_id)
+        try:
+            flink = self._flink.view(row.job_id)
+        except ServiceUnavailable:
+            # An application's JobManager leaves with its job: then ARM's word is all there is.
+            if not (view_of(row).is_terminal and self.is_application_cluster()):
+                raise
+            return Seen(row, view_of(row))
         if flink is None and not view_of(row).is_terminal:
             return Seen(row, None)  # Flink lost it; ARM's row has not noticed
         return Seen(row, view_of(row, flink), flink.savepoint_path if flink else None)

@@ -41,7 +41,7 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     if not job_id:
         return Retained(None, "no launch of it is known")
     record = tx.journal.job_record_as_seen(tx.job_name)
-    savepoint = _newest_savepoint(tx, job_id)
+    savepoint = _newest_savepoint(tx, job_id, view)
     try:
         checkpoint = _checkpoint(tx, job_id, view, record)
     except CannotList as error:
@@ -142,8 +142,23 @@ def _checkpoint(
     return tx.backend.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
 
 
-def _newest_savepoint(tx: Transaction, job_id: str) -> RetainedState | None:
-    """Of this launch alone: one of an earlier launch may be of a branch that was given up."""
+def _newest_savepoint(tx: Transaction, job_id: str, view: JobView | None) -> RetainedState | None:
+    """Of this launch alone: one of an earlier launch may be of a branch that was given up.
+
+    The ledger's, or one that was taken with Flink's own tools and is newer by Flink's numbers.
+    """
+    known = _newest_of_ledger(tx, job_id)
+    if view is None or not (view.is_terminal and view.savepoint_path and view.savepoint_id):
+        return known
+    if known is not None and not 0 < known.checkpoint_id < view.savepoint_id:
+        return known
+    taken_at = _stored_at(tx, view.savepoint_path, view.savepoint_at or 0.0)
+    if taken_at is None or tx.journal.savepoints_at(view.savepoint_path):
+        return known
+    return RetainedState(view.savepoint_path, taken_at, view.savepoint_id)
+
+
+def _newest_of_ledger(tx: Transaction, job_id: str) -> RetainedState | None:
     of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
     newest = next(of_launch, None)
     if newest is None or not newest.is_whole:
