@@ -120,6 +120,7 @@ class FakeJobManager(PretendedCluster):
         self.web_submit = web_submit
         self.is_down = False
         self.answers_with = 0
+        self.hides_settings = False
         self.tells_state_backend = True
         self.slots = 64
         self.tells_slots_of_jobs = True
@@ -226,6 +227,8 @@ class FakeJobManager(PretendedCluster):
         }
 
     def _config(self, request: httpx.Request) -> tuple[int, Any]:
+        if self.hides_settings:
+            raise FlinkSays(403, "Forbidden")
         new = self.version == "2.3"
         savepoints = "execution.checkpointing.savepoint-dir" if new else "state.savepoints.dir"
         checkpoints = "execution.checkpointing.dir" if new else "state.checkpoints.dir"

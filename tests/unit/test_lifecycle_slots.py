@@ -81,6 +81,21 @@ def test_a_person_may_know_better(world: World) -> None:
     world.act(Action.UPDATE, "asked", spec=spec, options=options).raise_for_failure()
 
 
+def test_a_gateway_that_keeps_settings_to_itself_keeps_no_action_from_its_end(
+    tmp_path: Path,
+) -> None:
+    """What they would tell is unknown then, and nothing is refused for it."""
+    world = World(tmp_path)
+    world.running()
+    world.jobmanager.slots = 4
+    world.jobmanager.hides_settings = True
+    taken = world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
+    spec = world.spec(Behaviour.OTHER_GOOD, parallelism=9)
+    outcome = world.act(Action.UPDATE, "update", spec=spec).raise_for_failure()
+    assert "its settings are not told" in " ".join(outcome.story)
+    assert taken.savepoint_path != outcome.savepoint_path
+
+
 ELASTIC = [
     {"jobmanager.scheduler": "Adaptive"},
     {"scheduler-mode": "REACTIVE"},

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from flinkglue.errors import (
     Conflict,
     NotFound,
+    PermissionDenied,
 )
 from flinkglue.flink.cluster_kind import is_application, why_it_grows
-from flinkglue.flink.failures import FlinkRefused
+from flinkglue.flink.failures import FlinkRefused, NotOffered
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.job_launch import JobLauncher, flink_configuration
 from flinkglue.flink.job_view import job_view, listed_view
@@ -32,6 +33,8 @@ from flinkglue.lifecycle.backend import (
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.slots import Slots
 
+# A gateway may let through what is needed alone; a TaskManager may leave while it is looked at.
+_NOT_TOLD = (PermissionDenied, NotFound, NotOffered)
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
 
@@ -65,7 +68,7 @@ class RestBackend:
         self._check_plan = check_plan
         self._configs: dict[str, CheckpointConfig] = {}
         self._directories = StateDirectories(
-            storage or StateStorage({}), self._settings, savepoint_directory
+            storage or StateStorage({}), self.settings, savepoint_directory
         )
         self._uploaded = UploadedJars(client, jars, self._patience)
         self._launcher = JobLauncher(client, self._uploaded.ensure, self.view, self._patience)
@@ -180,23 +183,32 @@ class RestBackend:
         """The cluster's task slots, and those of a job, as its TaskManagers tell."""
         seen = self._patience.bear(self._client.overview)
         total, free = seen.slots_total, seen.slots_available
-        settings = self._settings()
+        settings = self.settings()
         grows = why_it_grows(settings) if settings else "its settings are not told"
         if needed <= free or needed > total:
             return Slots(total, free, total - free, grows)
-        taken = self._patience.bear(lambda: self._client.slots_of_jobs())
+        try:
+            taken = self._patience.bear(self._client.slots_of_jobs)
+        except _NOT_TOLD:
+            taken = None
         of_job = total - free if taken is None else taken.count(job_id)
         return Slots(total, free, of_job, grows)
 
     def settings(self) -> Mapping[str, str]:
-        """The JobManager's settings."""
-        return self._settings()
+        """The JobManager's settings; none where a gateway keeps them to itself."""
+        try:
+            return self._settings()
+        except _NOT_TOLD:
+            return {}
 
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application: its main() runs in the JobManager."""
-        return is_application(self._settings())
+        return is_application(self.settings())
 
     def answers_lag_seconds(self) -> float:
         """How long the JobManager keeps what it answers about a job."""
-        config = self._patience.bear(self._client.config)
+        try:
+            config = self._patience.bear(self._client.config)
+        except _NOT_TOLD:
+            config = {}
         return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1
