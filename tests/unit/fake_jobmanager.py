@@ -120,6 +120,7 @@ class FakeJobManager(PretendedCluster):
         self.web_submit = web_submit
         self.is_down = False
         self.answers_with = 0
+        self.gone: httpx.TransportError = httpx.ConnectError("connection refused")
         self.hides_settings = False
         self.tells_state_backend = True
         self.slots = 64
@@ -141,7 +142,7 @@ class FakeJobManager(PretendedCluster):
         if self.is_down and self.answers_with:
             return httpx.Response(self.answers_with, json={"errors": ["Internal server error."]})
         if self.is_down:
-            raise httpx.ConnectError("connection refused", request=request)
+            raise self.gone
         path = request.url.path
         if path.endswith(("/plan", "/run")):
             self._run_main(request)

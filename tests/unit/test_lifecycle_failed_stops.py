@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flinkglue.errors import ServiceUnavailable
@@ -109,6 +111,17 @@ class TestAJobManagerThatLeaves:
         (kept,) = world.journal.savepoints(JOB_NAME)
         assert (kept.path, kept.flink_version) == (outcome.savepoint_path, "2.3.0")
         assert world.journal.job_record_as_seen(JOB_NAME).ended_as == "FINISHED"
+
+    def test_it_has_also_when_its_name_left_with_it(self, tmp_path: Path) -> None:
+        """As the Service of an application on Kubernetes does."""
+        world = World(tmp_path)
+        world.running()
+        world.jobmanager.application = True
+        unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        world.jobmanager.gone = httpx.ConnectError("Name or service not known")
+        world.jobmanager.gone.__cause__ = unknown
+        outcome = world.act(Action.STOP, "stop").raise_for_failure()
+        assert "the cluster is gone" in " ".join(outcome.story)
 
     def test_it_has_also_when_the_process_that_asked_is_killed(self, tmp_path: Path) -> None:
         world = World(tmp_path)

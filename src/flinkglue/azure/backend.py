@@ -24,7 +24,7 @@ from flinkglue.azure.job_rows import (
 )
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
-from flinkglue.errors import InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, InvalidInput, NotFound, ServiceUnavailable
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,
@@ -260,7 +260,7 @@ class ArmBackend:
             return Seen(row, view_of(row))
         try:
             flink = self._flink.view(row.job_id)
-        except ServiceUnavailable:
+        except (ServiceUnavailable, BadEndpoint):
             # An application's JobManager leaves with its job: then ARM's word is all there is.
             if not (view_of(row).is_terminal and self.is_application_cluster()):
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flinkglue.errors import CallFailed, JobFailed, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
@@ -139,7 +139,7 @@ def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
             tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
         tx.note_end(job_id, _settled(tx, job_id))
         return {"path": error.path, "failure": str(error)}
-    except ServiceUnavailable as error:
+    except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
         path = tx.fact("seen_savepoint")
         if not (path and plan.get("is_application")) or error.status == _FLINKS_OWN_ERROR:
             raise
