@@ -54,6 +54,7 @@ from pydantic_core import ErrorDetails
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import FlinkCluster, block_type_of, cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -151,6 +152,8 @@ def cluster_at_url(given: argparse.Namespace) -> FlinkRestCluster:
         ca_file=given.ca_file,
         savepoint_directory=given.savepoint_directory,
         state_is_local=given.state_is_local,
+        main_seconds=given.main_seconds or MAIN_SECONDS,
+        check_plan=not given.no_plan,
     )
 
 

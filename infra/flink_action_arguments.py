@@ -8,6 +8,7 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, OptionalSavepoint
+from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
@@ -26,6 +27,8 @@ _WITH_URL = (
     "savepoint_directory",
     "state_is_local",
     "journal",
+    "main_seconds",
+    "no_plan",
 )
 """A saved block has its own, and with it the journal lies on the Prefect server."""
 
@@ -58,6 +61,12 @@ def parser(description: str) -> argparse.ArgumentParser:
     sign_in.add_argument(
         "--savepoint-directory", type=of_type(StorageAddress), help="where savepoints are written"
     )
+    sign_in.add_argument(
+        "--main-seconds",
+        type=of_type(Seconds),
+        help=f"the longest time until main() has reached execute() (default: {MAIN_SECONDS:g})",
+    )
+    sign_in.add_argument("--no-plan", action="store_true", help="run main() for the launch alone")
     sign_in.add_argument("--state-is-local", action="store_true", help="the state is on this disk")
     sign_in.add_argument(
         "--journal",

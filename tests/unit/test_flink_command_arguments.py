@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.flink_action import main
+from infra.flink_action import cluster_at_url, main
+from infra.flink_action_arguments import parser
 
 AT_URL = ["SAVEPOINT", "orders", "--url", "https://flink.example.com", "--dry-run"]
 WITH_BLOCK = ["SAVEPOINT", "orders", "--cluster-block", "flink-rest-cluster/flink", "--dry-run"]
@@ -33,6 +34,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--token-env", "HOME"),
         ("--user", "flows"),
         ("--password-env", "HOME"),
+        ("--main-seconds", "60"),
     ],
 )
 def test_what_a_saved_block_has_by_itself_is_not_left_out_silently(
@@ -43,6 +45,16 @@ def test_what_a_saved_block_has_by_itself_is_not_left_out_silently(
     assert option.strip("-").replace("-", "_") in said
     assert "only with --url" in said
     assert "state_is_local" in refused(capsys, *WITH_BLOCK, "--state-is-local")
+    assert "no_plan" in refused(capsys, *WITH_BLOCK, "--no-plan")
+
+
+def test_how_main_is_run_is_part_of_the_cluster_at_a_url() -> None:
+    """As fields of the block are."""
+    given = parser("").parse_args([*AT_URL, "--main-seconds", "90", "--no-plan"])
+    cluster = cluster_at_url(given)
+    assert (cluster.main_seconds, cluster.check_plan) == (90, False)
+    cluster = cluster_at_url(parser("").parse_args(AT_URL))
+    assert (cluster.main_seconds, cluster.check_plan) == (600, True)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +68,7 @@ def test_what_a_saved_block_has_by_itself_is_not_left_out_silently(
         (["--user", "flows", "--token-env", "HOME"], "user: 'flows'"),
         (["--ca-file", "/no/such/file.pem"], "ca_file"),
         (["--ca-file", "a\x1bb"], "--ca-file"),
+        (["--main-seconds", "0"], "--main-seconds"),
         (["--stable-seconds", "nan"], "--stable-seconds: Input should be a finite number"),
         (["--deadline-minutes", "1e300"], "--deadline-minutes"),
         (["--deadline-minutes=--"], "--deadline-minutes: needs a value"),
