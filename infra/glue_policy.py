@@ -39,6 +39,7 @@ def caller_policy(
     script_prefix: str | None = None,
     check_security_groups: bool = False,
     reset_bookmark: bool = False,
+    log_groups: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
@@ -52,7 +53,8 @@ def caller_policy(
     `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
     CreateJob, for glue-job-deploy, and with `script_prefix`, an address like s3://bucket/folder,
     what it takes to keep scripts there. With `check_security_groups` also DescribeSecurityGroups,
-    for the parameter of that name, and with `reset_bookmark` ResetJobBookmark.
+    for the parameter of that name, and with `reset_bookmark` ResetJobBookmark. `log_groups` are
+    what jobs that do not log to /aws-glue name as their group or the prefix of it.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
@@ -83,7 +85,10 @@ def caller_policy(
         _allow(
             "ReadOutput",
             ["logs:GetLogEvents"],
-            [account.arn("logs", "log-group:/aws-glue/*:log-stream:*")],
+            [
+                account.arn("logs", f"log-group:{group}*:log-stream:*")
+                for group in ("/aws-glue/", *log_groups)
+            ],
         ),
     )  # fmt: skip
 

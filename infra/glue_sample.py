@@ -131,6 +131,7 @@ def _print_policy(arguments: argparse.Namespace) -> int:
         script_prefix=arguments.script_prefix,
         check_security_groups=arguments.check_security_groups,
         reset_bookmark=arguments.reset_bookmark,
+        log_groups=arguments.log_groups,
     )
     print(json.dumps(policy, indent=2))
     return 0
@@ -207,6 +208,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--reset-bookmark", action="store_true", help="for policy: what reset_bookmark needs, too"
+    )
+    parser.add_argument(
+        "--log-groups",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="for policy: what jobs name in --custom-logGroup-prefix and --continuous-log-logGroup",
     )
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser

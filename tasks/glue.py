@@ -26,10 +26,11 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.decision import ranking_rows
 from flinkglue.glue.job_run import recorded_attempts, run_job
 from flinkglue.glue.log_following import LogFollower
+from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.order_restoring import OrderRestoring
-from flinkglue.glue.report import RunOutput
+from flinkglue.glue.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.selection import Wanted, select
 from flinkglue.glue.service_errors import translated
@@ -262,7 +263,9 @@ def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest)
 def read_script_output(
     aws_credentials: AwsCredentials, request: RunRequest, run: JobRun
 ) -> RunOutput:
-    """The tail of the run's logs. That it cannot be read never fails the flow run.
+    """The tail of the run's logs, from where its arguments and its job's say that they lie.
+
+    That it cannot be read never fails the flow run.
 
     Args:
         aws_credentials: The account and region.
@@ -271,17 +274,22 @@ def read_script_output(
     """
     client = masking(connect(aws_credentials), request)
     give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
+    run = client.locate_logs(run)
+    tails: dict[str, LogTail] = {}
     try:
         for pause in Pace(first_seconds=0.5, most_seconds=4).pauses():
-            output = client.log_lines(run, "output", LOG_LINES)
-            if output or time.monotonic() + pause > give_up_at:
+            tails[OUTPUT] = client.log_tail(run, OUTPUT, LOG_LINES)
+            if tails[OUTPUT].lines or time.monotonic() + pause > give_up_at:
                 break
             time.sleep(pause)
-        error = [] if run.succeeded else client.log_lines(run, "error", LOG_LINES)
+        for kind in log_kinds(run):
+            # Of a run that succeeded, the error log only tells whether it logs at all.
+            if kind == DRIVER or (kind == ERROR and not (run.succeeded and tails[OUTPUT].lines)):
+                tails[kind] = client.log_tail(run, kind, LOG_LINES)
     except CallFailed as failed:
         run_log().warning("The logs cannot be shown: %s", failed)
         return RunOutput(note=f"The logs cannot be shown: {failed}")
-    return RunOutput(output, error, "" if output else "The script wrote nothing.")
+    return run_output(run, tails)
 
 
 def put_order_back(client: GlueClient, request: RunRequest, log: Log) -> None:

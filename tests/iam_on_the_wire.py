@@ -56,6 +56,13 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
             ),
             None,
         ),
+        "log_groups": sorted(
+            {
+                call.detail["log_group"].rpartition("/")[0]
+                for call in calls
+                if not call.detail.get("log_group", "/aws-glue/").startswith("/aws-glue/")
+            }
+        ),
         "check_security_groups": "ec2:DescribeSecurityGroups" in actions(calls),
     }
     statements = [

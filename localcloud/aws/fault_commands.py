@@ -53,6 +53,7 @@ class AwsFaultCommands:
             "glue-nodes": self.glue_nodes,
             "glue-scripts": self.glue_scripts,
             "glue-runs": self.glue_runs,
+            "empty-log-pages": self.empty_log_pages,
             "glue-job-members": self.glue_job_members,
             "clock-ahead": self.clock_ahead,
         }
@@ -128,6 +129,12 @@ class AwsFaultCommands:
     def glue_runs(self, job_name: str | None = None) -> list[dict[str, Any]]:
         """Where runs went: connection, subnet, nodes wanted and had."""
         return self._targets().runs.placements(job_name)
+
+    def empty_log_pages(self, pages: int) -> dict[str, int]:
+        """Let GetLogEvents answer with so many empty pages before it shows what there is."""
+        _check_not_negative("pages", pages)
+        self._settings.empty_log_pages = pages
+        return {"pages": pages}
 
     def glue_job_members(self, job_name: str, members: str) -> dict[str, Any]:
         """Give a job members that botocore does not know, as a newer service has them.

@@ -91,8 +91,8 @@ class ScriptRunner:
             [sys.executable, str(path), *_script_arguments(run)],
             directory=directory,
             environment=self._environment(run, directory),
-            output=self._logs.writer("output", run.id),
-            error=self._logs.writer("error", run.id),
+            output=self._logs.writer("output", run),
+            error=self._logs.writer("error", run).open(),
             ended=clean_up,
         )
 

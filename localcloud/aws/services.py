@@ -29,6 +29,7 @@ from localcloud.aws.glue.runs import Runs
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.glue.timeline import Timeline
 from localcloud.aws.job_logs import JobLogs
+from localcloud.aws.log_pages import LogPages
 from localcloud.aws.network import Network
 from localcloud.aws.operations import (
     SERVICES,
@@ -92,6 +93,7 @@ class AwsServices:
         )
         tags = glue_backends[account_id][region]
         self._glue = GlueApi(jobs, connections, runs, self._timeline, tags, region, account_id)
+        self._log_pages = LogPages(self._ask_moto, settings)
         self._clock = clock = ServiceClock()
         self._keys = AccessKeys(self.account, self._moto_lock, clock.now)
         self._sessions = StsSessions(self._keys, account_id)
@@ -131,6 +133,8 @@ class AwsServices:
         if service == "sts" and operation in STS_SESSIONS:
             given = {name: query_parameter(environ, name) for name in ("DurationSeconds", "Name")}
             return self._sessions.answer(operation, given)
+        if (service, operation) == ("logs", "GetLogEvents"):
+            return self._log_pages
         if service == "ec2":
             return self._subnet_refusal(environ, operation) or self._ask_moto
         if service == "s3" and is_owned_otherwise(environ):

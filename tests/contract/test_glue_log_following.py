@@ -114,3 +114,33 @@ def test_of_a_flood_the_last_lines_are_shown(
     assert followed(caplog) == [
         "output: 48 lines are left out here", "output: line 48", "output: line 49"
     ]  # fmt: skip
+
+
+def test_logs_of_a_job_with_names_of_its_own_are_followed_and_shown(
+    cloud: AwsCloud, client: GlueClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Behind empty pages, as CloudWatch gives them; the policy printed for the group allows it."""
+    cloud.two_connections()
+    names = {"--custom-logGroup-prefix": "/team/etl", "--custom-logStream-prefix": "nightly"}
+    cloud.job(script="print('done')", DefaultArguments=names, GlueVersion="5.0")
+    cloud.fault("empty-log-pages", pages=3)
+    caplog.set_level(logging.INFO)
+    follower = LogFollower(client, LOG)
+    attempt = run_job(
+        client, request(), ranked(client, ["a", "b"]), log=LOG, pace=FAST, on_look=follower.look
+    )
+    assert attempt.run is not None
+    assert followed(caplog) == ["output: done"]
+    tail = client.log_tail(client.locate_logs(attempt.run), "output", 50)
+    assert (tail.lines, str(tail.place)) == (["done"], "/team/etl/output nightly-driver")
+
+
+def test_logs_under_a_security_configuration_are_found_by_the_group_that_the_run_names(
+    cloud: AwsCloud, client: GlueClient
+) -> None:
+    cloud.two_connections()
+    cloud.job(script="print('done')", SecurityConfiguration="conf")
+    attempt = run_job(client, request(), ranked(client, ["a", "b"]), log=LOG, pace=FAST)
+    assert attempt.run is not None
+    assert attempt.run.log_group_name == "/aws-glue/jobs-GlueJobRole-conf"
+    assert client.log_lines(attempt.run, "output", 50) == ["done"]

@@ -84,6 +84,18 @@ class JobRun:
         """After how many minutes of running the run is ended."""
         return int(self.definition.get("Timeout", default_timeout_minutes(self.definition)))
 
+    @property
+    def log_group_name(self) -> str:
+        """With a security configuration, the role and its name are part of it.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_JobRun.html, LogGroupName.
+        """
+        configuration = self.definition.get("SecurityConfiguration")
+        if not configuration:
+            return "/aws-glue/jobs"
+        role = str(self.definition["Role"]).rpartition("/")[2]
+        return f"/aws-glue/jobs-{role}-{configuration}"
+
     def enter(self, state: str, now: float) -> None:
         """Change the state."""
         self.state = state
@@ -113,7 +125,7 @@ class JobRun:
             "PredecessorRuns": [],
             "ExecutionTime": int(self.execution_seconds(now)),
             "Timeout": self.timeout_minutes,
-            "LogGroupName": "/aws-glue/jobs",
+            "LogGroupName": self.log_group_name,
             "GlueVersion": glue_version(self.definition),
             **{key: self.definition[key] for key in _TAKEN_OVER if key in self.definition},
             "MaxCapacity": capacity,

@@ -25,6 +25,7 @@ class GlueSettings:
         nodes_beside_workers: Nodes that a run needs beside its workers. Glue takes one or two for
             driver and management; every one holds an address.
         run_scripts: Run the job's script as a process; without it, a run only takes time.
+        empty_log_pages: So many pages of GetLogEvents are empty before the first one with events.
     """
 
     run_seconds: float = 0.0
@@ -37,3 +38,4 @@ class GlueSettings:
     timeout_minute_seconds: float = 60.0
     nodes_beside_workers: int = 1
     run_scripts: bool = True
+    empty_log_pages: int = 0

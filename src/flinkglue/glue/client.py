@@ -24,7 +24,13 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.definition.document import FIELD, JobDefinition
 from flinkglue.glue.health_reading import Reading, read_health
 from flinkglue.glue.job_update import JobUpdate, plan_job_update
-from flinkglue.glue.log_reading import LogPage, last_log_lines, new_log_lines
+from flinkglue.glue.log_places import LogTail, located
+from flinkglue.glue.log_reading import (
+    LogPage,
+    LogPosition,
+    last_log_lines,
+    new_log_lines,
+)
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
@@ -340,22 +346,36 @@ class GlueClient:
             for job_run_id, detail in details.items()
         }
 
-    def new_log_lines(self, run: JobRun, kind: str, read_until: str | None) -> LogPage:
+    def locate_logs(self, run: JobRun) -> JobRun:
+        """The run with what its job says of where logs lie.
+
+        A job that cannot be read says nothing: the run's own arguments may be enough.
+        """
+        try:
+            return located(run, self.get_job(run.job_name))
+        except CallFailed:
+            return run
+
+    def new_log_lines(self, run: JobRun, kind: str, read_until: LogPosition | None) -> LogPage:
         """The lines that the run's driver wrote since the last call, the oldest first.
 
         Args:
-            run: The run.
-            kind: ``output`` or ``error``.
+            run: The run, with its job's arguments about logs (`locate_logs`).
+            kind: ``output``, ``error`` or ``driver``.
             read_until: What the last call returned; None reads from the beginning.
         """
         return new_log_lines(self._logs, run, kind, read_until)
 
-    def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
-        """The last lines that the run's driver wrote; none when there is no such stream.
+    def log_tail(self, run: JobRun, kind: str, most: int) -> LogTail:
+        """The last lines that the run's driver wrote, and in which stream they lie.
 
         Args:
-            run: The run.
-            kind: ``output`` or ``error``.
+            run: The run, with its job's arguments about logs (`locate_logs`).
+            kind: ``output``, ``error`` or ``driver``.
             most: How many lines at most, up to 10,000.
         """
         return last_log_lines(self._logs, run, kind, most)
+
+    def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
+        """The last lines alone; none when there is no such stream."""
+        return self.log_tail(run, kind, most).lines

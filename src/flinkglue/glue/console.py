@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from flinkglue.glue.log_places import LogPlace, log_places
 from flinkglue.glue.models import JobRun
 
 CONSOLE_DOMAINS = {
@@ -45,10 +46,14 @@ class Console:
         return self._link("gluestudio", f"/job/{job}/run/{quote(run.job_run_id, safe='')}")
 
     def logs(self, run: JobRun, kind: str = "output") -> str | None:
-        """The run's log stream in CloudWatch; `kind` is ``output`` or ``error``."""
+        """The likeliest place of the run's log; `kind` is ``output``, ``error`` or ``driver``."""
+        return self.log_stream(log_places(run, kind)[0])
+
+    def log_stream(self, place: LogPlace) -> str | None:
+        """A log stream in CloudWatch."""
         # The CloudWatch console escapes twice, the second time with $ for %.
-        group = quote(quote(f"{run.log_group_name}/{kind}", safe=""), safe="").replace("%", "$")
-        stream = quote(quote(run.job_run_id, safe=""), safe="").replace("%", "$")
+        group = quote(quote(place.log_group_name, safe=""), safe="").replace("%", "$")
+        stream = quote(quote(place.log_stream_name, safe=""), safe="").replace("%", "$")
         return self._link("cloudwatch", f"logsV2:log-groups/log-group/{group}/log-events/{stream}")
 
     def _link(self, service: str, place: str) -> str | None:

@@ -1,23 +1,28 @@
-"""What a run's script writes, shown while it runs."""
+"""What a run's driver writes, shown while it runs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import CallFailed
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.log_places import log_kinds
+from flinkglue.glue.log_reading import LogPosition
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_request import Log
 
-KINDS = ("output", "error")
 MOST_PAGES = 10  # of a megabyte each, when the run has ended
+MOST_EMPTY_PAGES = 100
+"""CloudWatch may answer so many times that it found nothing yet before it shows what there is."""
 READS_BEGIN_WITHIN_SECONDS = 2.0
-"""How long one look at both streams goes on asking. A call takes up to 8 s, so a look takes up to
+"""How long one look at all streams goes on asking. A call takes up to 8 s, so a look takes up to
 10, for which the next attempt waits."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
 class LogFollower:
-    """Logs new lines of a run's two CloudWatch log streams, and never raises.
+    """Logs new lines of a run's CloudWatch log streams, and never raises.
 
     Each line is shown once by one follower; another process that adopts the run begins anew.
 
@@ -47,7 +52,8 @@ class LogFollower:
         self._most_lines = most_lines
         self._clock = clock or SystemClock()
         self._next_read_at = float("-inf")
-        self._read_until: dict[tuple[str, str], str] = {}
+        self._read_until: dict[tuple[str, str], LogPosition] = {}
+        self._located: dict[str, JobRun] = {}
         self._has_failed = False
 
     def look(self, run: JobRun) -> None:
@@ -56,23 +62,32 @@ class LogFollower:
         if run.state in NOT_YET or (now < self._next_read_at and not run.ended):
             return
         self._next_read_at = now + self._every_seconds
-        for n, kind in enumerate(KINDS, start=1):
+        located = self._locate(run)
+        kinds = log_kinds(located)
+        for n, kind in enumerate(kinds, start=1):
             try:
-                self._show(run, kind, now + READS_BEGIN_WITHIN_SECONDS * n / len(KINDS))
+                self._show(located, kind, now + READS_BEGIN_WITHIN_SECONDS * n / len(kinds))
             except CallFailed as error:
                 if not self._has_failed:
                     self._log.warning("The run's logs cannot be followed now: %s", error)
                 self._has_failed = True
 
+    def _locate(self, run: JobRun) -> JobRun:
+        """The run as it is now, with its job's arguments about logs, which are read once."""
+        known = self._located.get(run.job_run_id) or self._client.locate_logs(run)
+        self._located[run.job_run_id] = known
+        return replace(run, log_arguments=known.log_arguments)
+
     def _show(self, run: JobRun, kind: str, begin_until: float) -> None:
         lines: list[str] = []
-        is_all, pages = False, 0
-        while not is_all and pages < (MOST_PAGES if run.ended else 1):
+        is_all, pages, empty = False, 0, 0
+        while not is_all and pages < (MOST_PAGES if run.ended else 1) and empty < MOST_EMPTY_PAGES:
             if self._clock.monotonic() > begin_until:
                 break
             page, is_all = self._next_page(run, kind)
             lines += page
-            pages += 1
+            pages += bool(page)
+            empty += not page
         left_out = len(lines) - self._most_lines
         if left_out > 0:
             self._log.info("%s: %d lines are left out here", kind, left_out)

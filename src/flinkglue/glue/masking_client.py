@@ -9,7 +9,8 @@ from typing import Any
 
 from flinkglue.errors import CallFailed
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.log_reading import LogPage
+from flinkglue.glue.log_places import LogTail
+from flinkglue.glue.log_reading import LogPage, LogPosition
 from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest
@@ -62,14 +63,15 @@ class MaskingClient(GlueClient):
         with self._masked_errors():
             yield from super().job_run_pages(job_name, since)
 
-    def new_log_lines(self, run: JobRun, kind: str, read_until: str | None) -> LogPage:
+    def new_log_lines(self, run: JobRun, kind: str, read_until: LogPosition | None) -> LogPage:
         self._see(run)
         page = super().new_log_lines(run, kind, read_until)
         return page._replace(lines=[self._masking.text(line) for line in page.lines])
 
-    def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
+    def log_tail(self, run: JobRun, kind: str, most: int) -> LogTail:
         self._see(run)
-        return [self._masking.text(line) for line in super().log_lines(run, kind, most)]
+        tail = super().log_tail(run, kind, most)
+        return tail._replace(lines=[self._masking.text(line) for line in tail.lines])
 
     def _job_run(self, answer: Mapping[str, Any]) -> JobRun:
         run = super()._job_run(answer)

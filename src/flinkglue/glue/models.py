@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from flinkglue.glue.log_arguments import log_arguments
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.subnet_size import addresses_in
 
@@ -223,7 +224,7 @@ class JobRun:
     """A job run. `state` is Glue's own string, which may be newer than JobRunState.
 
     `arguments` are those of this project alone: Glue shows the others, secrets among them, in plain
-    text.
+    text. `log_arguments` are those that say where its logs lie (`log_places`).
     """
 
     job_name: str
@@ -239,6 +240,9 @@ class JobRun:
     worker_type: str | None = None
     number_of_workers: int | None = None
     log_group_name: str = DEFAULT_LOG_GROUP
+    security_configuration: str | None = None
+    glue_version: str | None = None
+    log_arguments: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     arguments: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -258,6 +262,9 @@ class JobRun:
             worker_type=run.get("WorkerType"),
             number_of_workers=run.get("NumberOfWorkers"),
             log_group_name=run.get("LogGroupName") or DEFAULT_LOG_GROUP,
+            security_configuration=run.get("SecurityConfiguration"),
+            glue_version=run.get("GlueVersion"),
+            log_arguments=log_arguments(run.get("Arguments") or {}),
             arguments=own_arguments(run.get("Arguments") or {}),
         )
 

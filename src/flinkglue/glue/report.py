@@ -2,22 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.cost import capacity_in_words, cost_of
+from flinkglue.glue.log_places import (
+    DRIVER,
+    ERROR,
+    OUTPUT,
+    LogPlace,
+    LogTail,
+    located,
+    log_kinds,
+    log_places,
+)
+from flinkglue.glue.models import JobRun
 from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text
+
+NO_LOG = LogTail([], None)
 
 
 @dataclass(frozen=True)
 class RunOutput:
-    """The last lines of a run's logs; `note` says why there are none."""
+    """The last lines of a run's logs; `note` says why there are none.
+
+    `driver` is the continuous log, `places` where each kind was found, and `job` the arguments of
+    the job that say where logs lie.
+    """
 
     output: Sequence[str] = ()
     error: Sequence[str] = ()
     note: str = ""
+    driver: Sequence[str] = ()
+    places: Mapping[str, LogPlace] = field(default_factory=dict)
+    job: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_output(run: JobRun, tails: Mapping[str, LogTail]) -> RunOutput:
+    """What a page shows of a run's logs.
+
+    Args:
+        run: A run that has ended, with its job's arguments about logs.
+        tails: The ends of its logs, by kind.
+    """
+    output, error, driver = (tails.get(kind, NO_LOG) for kind in (OUTPUT, ERROR, DRIVER))
+    return RunOutput(
+        output.lines,
+        [] if run.succeeded else error.lines,
+        "" if output.lines else _nothing_to_show(run, output, error),
+        driver.lines,
+        {kind: tail.place for kind, tail in tails.items() if tail.place},
+        {"DefaultArguments": dict(run.log_arguments)},
+    )
+
+
+def _nothing_to_show(run: JobRun, output: LogTail, error: LogTail) -> str:
+    if output.place:
+        return f"The script wrote nothing to {output.place}."
+    if error.place:
+        return f"The script wrote nothing: of its logs there is only {error.place}."
+    groups = dict.fromkeys(place.log_group_name for place in log_places(run, OUTPUT))
+    return (
+        f"There is no log stream of this run in {' or '.join(groups)}. The job's role may lack "
+        "logs:CreateLogStream and logs:PutLogEvents, or the run ended before its script began."
+    )
 
 
 def job_run_markdown(
@@ -36,10 +87,11 @@ def job_run_markdown(
         console: Where links lead to.
         price_per_dpu_hour: For the estimate; None leaves it out.
     """
+    attempts = [_located(attempt, output) for attempt in attempts]
     last = attempts[-1]
     parts = [
         heading(1, f"Glue job {job_name}: {_outcome(last)}"),
-        _details(last, job_name, console),
+        _details(last, job_name, console, output.places),
         "## Attempts",
         _attempts_table(attempts, console),
         f"Together: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
@@ -49,6 +101,8 @@ def job_run_markdown(
     ]
     if output.error:
         parts += ["## Error log", code(output.error)]
+    if output.driver:
+        parts += ["## Log of the driver", code(output.driver)]
     return "\n\n".join(parts)
 
 
@@ -56,7 +110,27 @@ def _outcome(attempt: Attempt) -> str:
     return attempt.run.state if attempt.run else "not started"
 
 
-def _details(attempt: Attempt, job_name: str, console: Console) -> str:
+def _located(attempt: Attempt, output: RunOutput) -> Attempt:
+    """The attempt whose run knows what the job says of logs."""
+    return replace(attempt, run=located(attempt.run, output.job)) if attempt.run else attempt
+
+
+def _logs(run: JobRun, console: Console, places: Mapping[str, LogPlace]) -> Markup:
+    """Links to the logs where they were found, else to where they should be."""
+    return Markup(
+        " · ".join(
+            link(
+                kind,
+                console.log_stream(places[kind]) if kind in places else console.logs(run, kind),
+            )
+            for kind in log_kinds(run)
+        )
+    )
+
+
+def _details(
+    attempt: Attempt, job_name: str, console: Console, places: Mapping[str, LogPlace]
+) -> str:
     job = ("Job", link(job_name, console.job(job_name)))
     run = attempt.run
     if run is None:
@@ -73,12 +147,7 @@ def _details(attempt: Attempt, job_name: str, console: Console) -> str:
             "Workers",
             f"{run.number_of_workers} × {run.worker_type}" if run.worker_type else NOTHING,
         ),
-        (
-            "Logs",
-            join(
-                link("output", console.logs(run)), " · ", link("error", console.logs(run, "error"))
-            ),
-        ),
+        ("Logs", _logs(run, console, places)),
     ]
     return table(("", ""), rows)
 
