@@ -65,7 +65,7 @@ from tasks.glue_definition import definition_of, deploy_glue_job
 from tasks.glue_events import tell_exhausted
 from tasks.glue_page import show_job_run
 from tasks.glue_wait import reset_job_bookmark
-from tasks.policy import failed_at, is_another_attempt
+from tasks.policy import failed_at, first_started_at, is_another_attempt
 from tasks.run_log import HarmlessLog, run_log
 from tasks.server_records import server_records
 
@@ -83,7 +83,7 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
     request = RunRequest(
         given["job_name"],
         str(flow_run.id),
-        _created(flow_run),
+        first_started_at(flow_run),
         secret_arguments=given.get("secret_arguments") or {},
         restore_order=given.get("restore_order", False),
         allow_lost_settings=given.get("allow_lost_settings", False),
@@ -265,7 +265,7 @@ def glue_vpc_failover(
     first = RunRequest(
         job_name=job_name,
         flow_run_id=str(flow_run.id),
-        since=_created(flow_run),
+        since=first_started_at(flow_run),
         arguments=values,
         deadline_seconds=deadline_minutes * 60,
         options=run_options,
@@ -335,12 +335,6 @@ def _this_flow_run() -> FlowRun:
     assert context is not None
     assert context.flow_run is not None
     return context.flow_run
-
-
-def _created(flow_run: FlowRun) -> datetime:
-    """When the flow run was made: no Glue run of it is older."""
-    assert flow_run.created is not None, "the server gives every flow run its time"
-    return flow_run.created
 
 
 def _pause(delay_seconds: float) -> None:

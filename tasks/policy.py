@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import httpx
 from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.exceptions import ObjectNotFound
 from prefect.states import State
 from prefect.tasks import Task
 
@@ -24,6 +26,21 @@ def is_another_attempt() -> bool:
     """Whether this task run, or the flow run around it, has been tried before."""
     counts = (runtime.task_run.run_count, runtime.flow_run.run_count)
     return any(count is not None and int(count) > 1 for count in counts)
+
+
+def first_started_at(flow_run: FlowRun) -> datetime:
+    """When this flow run first ran: nothing that it started is older.
+
+    It may have been made, and scheduled, weeks before. The server dates the first time that a flow
+    run enters Running; where that cannot be read, everything since it was made is looked at.
+    """
+    try:
+        with get_client(sync_client=True) as client:
+            started = client.read_flow_run(flow_run.id).start_time
+    except (httpx.HTTPError, ObjectNotFound):
+        started = flow_run.start_time
+    assert flow_run.created is not None, "the server gives every flow run its time"
+    return started or flow_run.created
 
 
 def failed_at(flow_run: FlowRun) -> datetime | None:

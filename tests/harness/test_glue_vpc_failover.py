@@ -16,13 +16,16 @@ from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
 )
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
+from prefect.states import Failed, Pending, Running, Scheduled
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
+from tasks.policy import first_started_at
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.flow_logs import logs_of
 
@@ -212,6 +215,20 @@ def test_connections_that_nothing_but_a_person_can_mend_fail_the_flow_at_once(
     assert "No connection of job job can hold a run, however long it waits: a: EC2 knows" in told
     assert ranking(state) == [("a", "unknown"), ("b", "unknown")]
     assert cloud.requests(operation="StartJobRun") == []
+
+
+def test_runs_are_looked_for_from_the_first_start_of_the_flow_run_on(
+    prefect_files: list[Path],
+) -> None:
+    """It may have been made weeks before; a later start does not move that moment."""
+    with get_client(sync_client=True) as client:
+        made = client.create_flow_run(glue_vpc_failover, state=Scheduled())
+        assert first_started_at(made) == made.created
+        for state in (Pending(), Running(), Failed(), Scheduled(), Pending(), Running()):
+            client.set_flow_run_state(made.id, state, force=True)
+        history = client.read_flow_run_states(made.id)
+    first = min(s.timestamp for s in history if s.type is StateType.RUNNING)
+    assert first_started_at(made) == first > made.created
 
 
 def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(

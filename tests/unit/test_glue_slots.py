@@ -177,7 +177,9 @@ def promised(run_key: str, job_name: str = "nightly", subnet_id: str = "subnet-a
 
 def test_runs_that_were_promised_addresses_are_about_to_take_a_slot() -> None:
     def free(*reservations: Reservation) -> bool:
-        return slots_of(ONE_SLOT, REQUEST, ListedRuns(0, {}), reservations, {"subnet-a"}).free
+        return slots_of(
+            ONE_SLOT, REQUEST, ListedRuns(frozenset(), {}), reservations, {"subnet-a"}
+        ).free
 
     assert free()
     assert not free(promised("another/1"))
@@ -188,13 +190,13 @@ def test_runs_that_were_promised_addresses_are_about_to_take_a_slot() -> None:
 
 def test_a_run_that_is_listed_and_still_has_its_promise_takes_one_slot() -> None:
     two_slots = {"Name": "nightly", "ExecutionProperty": {"MaxConcurrentRuns": 2}}
-    listed = ListedRuns(1, {"another/1": JobRun("nightly", "jr_1", "STARTING")})
+    listed = ListedRuns(frozenset({"jr_1"}), {"another/1": JobRun("nightly", "jr_1", "STARTING")})
     assert slots_of(two_slots, REQUEST, listed, [promised("another/1")], {"subnet-a"}).free
     assert not slots_of(two_slots, REQUEST, listed, [promised("a-third/1")], {"subnet-a"}).free
 
 
 def test_runs_above_the_limit_are_queued_where_the_job_or_the_run_says_so() -> None:
-    full = ListedRuns(7, {})
+    full = ListedRuns(frozenset("abcdefg"), {})
     assert not slots_of(ONE_SLOT, REQUEST, full).free
     assert slots_of({**ONE_SLOT, "JobRunQueuingEnabled": True}, REQUEST, full).free
     queued = RunRequest(

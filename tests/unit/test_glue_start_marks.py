@@ -155,13 +155,13 @@ def test_a_mark_that_cannot_be_looked_behind_leaves_the_start_in_doubt(
     started_unseen(wire, coordination)
     looks = 0
 
-    def fails_after_the_first(operation: str, _: object) -> None:
+    def fails_after_both_looks_before_a_start(operation: str, _: object) -> None:
         nonlocal looks
         looks += operation == "GetJobRuns"
-        if looks > 1:
+        if looks > 2:
             raise Refused(503, "ServiceUnavailable")
 
-    wire.before = fails_after_the_first
+    wire.before = fails_after_both_looks_before_a_start
     with pytest.raises(InDoubt, match="another process was about to start"):
         ran(wire, coordination, HastyClock(0))
     assert "StartJobRun" not in wire.counted()

@@ -32,6 +32,7 @@ from flinkglue.glue.log_reading import (
     new_log_lines,
 )
 from flinkglue.glue.models import JobRun, JobRunState
+from flinkglue.glue.run_listing import bounded
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
 from flinkglue.glue.slots import SlotReadings
@@ -296,10 +297,13 @@ class GlueClient:
             job_name: The job.
             key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
+
+        Raises:
+            CallFailed: They cannot be read, or there are too many since then.
         """
         return [
             run
-            for page in self.job_run_pages(job_name, since)
+            for page in bounded(self.job_run_pages(job_name, since), job_name)
             for run in page
             if run.key and run.key.startswith(key_prefix)
         ]

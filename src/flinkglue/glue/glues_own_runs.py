@@ -61,8 +61,10 @@ def _goes_on_by_itself(client: GlueClient, ended: JobRun) -> bool:
 
 
 def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
+    since = ended.started_on or request.since  # the one that follows is newer
+
     def look() -> JobRun:
-        return client.find_run_by_key(request.job_name, request.key, request.since) or ended
+        return client.find_run_by_key(request.job_name, request.key, since) or ended
 
     try:
         return wait_until(

@@ -12,12 +12,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Protocol
 
 from flinkglue.clock import Clock, Pace, wait_until
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.run_listing import bounded
 from flinkglue.glue.run_request import Log, RunRequest
 
 REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
@@ -85,27 +87,51 @@ class RunLister(Protocol):
 
 @dataclass(frozen=True)
 class ListedRuns:
-    """What GetJobRuns shows: how many runs live, and the newest run of each run key."""
+    """What GetJobRuns shows: the runs, those that live, and the newest run of each run key."""
 
-    live: int
+    live_ids: frozenset[str]
     by_key: Mapping[str, JobRun]
+    ids: frozenset[str] = frozenset()
+
+    @property
+    def live(self) -> int:
+        """How many live."""
+        return len(self.live_ids)
+
+    def and_newer(self, newer: ListedRuns) -> ListedRuns:
+        """With what a later look at the newest runs shows; older ones may have ended meanwhile."""
+        return ListedRuns(
+            newer.live_ids | (self.live_ids - newer.ids),
+            {**self.by_key, **newer.by_key},
+            self.ids | newer.ids,
+        )
 
 
-def list_runs(client: RunLister, request: RunRequest) -> ListedRuns:
+NO_RUNS = ListedRuns(frozenset(), {})
+
+
+def list_runs(client: RunLister, request: RunRequest, since: datetime | None = None) -> ListedRuns:
     """Read the job's runs as far back as the request's own run can be.
 
     Runs that live on behind those pages are not counted; Glue then refuses the start.
 
+    Args:
+        client: The account.
+        request: What is looked for.
+        since: A later moment, when what is older is known already.
+
     Raises:
-        CallFailed: The runs cannot be read, which says nothing about them.
+        CallFailed: The runs cannot be read, or there are too many, which says nothing about them.
     """
-    live, by_key = 0, dict[str, JobRun]()
-    for page in client.job_run_pages(request.job_name, request.since):
-        for run in page:
-            live += not run.ended
-            if run.key:
-                by_key.setdefault(run.key, run)
-    return ListedRuns(live, by_key)
+    ids, live, by_key = set[str](), set[str](), dict[str, JobRun]()
+    pages = client.job_run_pages(request.job_name, since or request.since)
+    for run in chain.from_iterable(bounded(pages, request.job_name)):
+        ids.add(run.job_run_id)
+        if not run.ended:
+            live.add(run.job_run_id)
+        if run.key:
+            by_key.setdefault(run.key, run)
+    return ListedRuns(frozenset(live), by_key, frozenset(ids))
 
 
 @dataclass(frozen=True)

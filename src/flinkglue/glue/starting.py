@@ -7,7 +7,8 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count, islice
 from typing import Any
 
@@ -31,8 +32,17 @@ from flinkglue.glue.models import (
     own_arguments,
 )
 from flinkglue.glue.promise import Promise
+from flinkglue.glue.run_listing import recent
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
-from flinkglue.glue.slots import NoSlot, OrderStale, is_refused_for_slots, list_runs, slots_of
+from flinkglue.glue.slots import (
+    NO_RUNS,
+    ListedRuns,
+    NoSlot,
+    OrderStale,
+    is_refused_for_slots,
+    list_runs,
+    slots_of,
+)
 from flinkglue.glue.start_deadline import StartDeadline
 from flinkglue.glue.start_marks import StartMark, end_mark, runs_within_reach
 
@@ -150,11 +160,14 @@ class _Starting:
         """Try, as often and as long as what goes wrong asks for."""
         began_at = self.clock.monotonic()
         lock_name = job_lock_name(self.client.region, self.request.job_name)
+        newer_than, earlier = self._read_ahead()
+        if found := earlier.by_key.get(self.request.key):
+            return Started(found, adopted=True)
         for tries in count():
             self.promise.keep()
             try:
                 with self.coordination.locks.hold(lock_name) as lock:
-                    outcome = self._once(lock)
+                    outcome = self._once(lock, newer_than, earlier)
             except CallFailed as error:
                 patience = patience_for(error)
                 if patience is None or self.clock.monotonic() - began_at > patience.seconds:
@@ -174,11 +187,22 @@ class _Starting:
             self.log.warning("It was not started; it is started again")
         raise AssertionError("tries never end")
 
-    def _once(self, lock: HeldLock) -> Started | _Doubt:
+    def _read_ahead(self) -> tuple[datetime, ListedRuns]:
+        """What is read of a long list before the lock is had, and since when the rest is read.
+
+        A run of this key that is not in it was started, or listed, later.
+        """
+        now = datetime.now(UTC)
+        newer_than = recent(self.request.since, now)
+        if newer_than == self.request.since:
+            return newer_than, NO_RUNS
+        return newer_than, list_runs(self.client, self.request)
+
+    def _once(self, lock: HeldLock, newer_than: datetime, earlier: ListedRuns) -> Started | _Doubt:
         """Look, write, start. What was true before the lock was had may not be true any more."""
         request = self.request
         job = self.client.get_job(request.job_name)
-        runs = list_runs(self.client, request)
+        runs = earlier.and_newer(list_runs(self.client, request, newer_than))
         if found := runs.by_key.get(request.key):
             return Started(found, adopted=True)
         self.deadline.check("the job's turn to be started has come too late")
@@ -251,10 +275,11 @@ class _Starting:
         """
         self.log.warning("Looking whether the run was started: %s", doubt.error)
         key = self.request.key
+        # What may just have been started is not far down the list.
+        since = recent(self.request.since, datetime.now(UTC))
+        request = replace(self.request, since=since)
         try:
-            runs = runs_within_reach(
-                self.client, self.request, [key], log=self.log, clock=self.clock
-            )
+            runs = runs_within_reach(self.client, request, [key], log=self.log, clock=self.clock)
         except CallFailed:
             raise doubt.error from None
         return next(iter(runs.get(key, ())), None)

@@ -1,0 +1,45 @@
+"""How far back the list of a job's runs is read.
+
+GetJobRuns has no filter, so to look for one run is to read all newer ones. That is done without the
+job's lock, and not for ever; under the lock only what was started since is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from flinkglue.errors import CallFailed
+from flinkglue.glue.models import JobRun
+
+RECENT = timedelta(minutes=15)
+"""What was started in so short a time is on a page or two, and may be read under a lock. It is far
+longer than GetJobRuns is late, and than the mark of a start counts."""
+
+MOST_PAGES = 100
+"""Of 200 runs each. Behind so many nobody can tell in time whether a run was started."""
+
+
+def recent(since: datetime, now: datetime) -> datetime:
+    """That moment, or fifteen minutes ago if that is later."""
+    return max(since, now - RECENT)
+
+
+def bounded(pages: Iterator[list[JobRun]], job_name: str) -> Iterator[list[JobRun]]:
+    """The pages, up to the most that are read.
+
+    Raises:
+        CallFailed: There are more.
+    """
+    for number, page in enumerate(pages, start=1):
+        if number > MOST_PAGES:
+            raise CallFailed(
+                "AWS Glue",
+                "GetJobRuns",
+                f"job {job_name}",
+                f"the list has more than {MOST_PAGES * 200} runs since this flow run first ran, so "
+                "whether a run of it was started is not looked for; nothing was started",
+                advice="run the flow anew: a new flow run has no earlier runs to look for. If a "
+                "Glue run of this one may be live, look for it by --flinkglue-run-key first",
+            )
+        yield page
