@@ -88,7 +88,10 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         restore_order=given.get("restore_order", False),
         allow_lost_settings=given.get("allow_lost_settings", False),
     )
-    _stop_runs(load_credentials(given.get("aws_credentials", DEFAULT_CREDENTIALS)), request, log)
+    credentials = load_credentials(
+        given.get("aws_credentials", DEFAULT_CREDENTIALS), given.get("region")
+    )
+    _stop_runs(credentials, request, log)
 
 
 def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> None:
@@ -124,7 +127,7 @@ def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: Stat
 )
 def glue_vpc_failover(
     job_name: JobName,
-    connection_names: list[str] | str,
+    connection_names: list[str] | str | None = None,
     strategy: StrategyName = "random",
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None,
     arguments: dict[str, Any] | None = None,
@@ -151,6 +154,7 @@ def glue_vpc_failover(
     price_per_dpu_hour: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
+    region: Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$")] | None = None,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 
@@ -163,7 +167,8 @@ def glue_vpc_failover(
     Args:
         job_name: The Glue job to run.
         connection_names: The connections to choose from, as a list or comma-separated. Other
-            connections of the job are kept, after these.
+            connections of the job are kept, after these. Empty: those that the job has, except for
+            strategy preferred; a job without connections just runs.
         strategy: random (shuffled, those with enough addresses first), capacity (most free
             addresses first), weighted (drawn, each in proportion to its free addresses), best_fit
             (the smallest subnet that holds the whole run), preferred (in the order given here),
@@ -225,6 +230,7 @@ def glue_vpc_failover(
         job_definition: A Glue Job Definition block, or its name: the job is created from it, or
             changed where it differs, before it runs. Empty: the job runs as it is.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
+        region: The region of this run in place of the block's, for example eu-west-1.
 
     Returns:
         The run that succeeded, the connection it was expected on, all attempts, and the cost.
@@ -237,7 +243,7 @@ def glue_vpc_failover(
     values = argument_values(arguments or {})
     wanted = Wanted(
         job_name=job_name,
-        connection_names=parse_connection_names(connection_names),
+        connection_names=parse_connection_names(connection_names, strategy),
         strategy_name=strategy,
         strategy=load_strategy(strategy, allowed_modules()),
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
@@ -256,7 +262,7 @@ def glue_vpc_failover(
     check_secret_arguments(secret_arguments or {}, values)
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
-    credentials = load_credentials(aws_credentials)
+    credentials = load_credentials(aws_credentials, region)
     if job_definition is not None:
         definition = definition_of(job_definition, job_name)
         deploy_glue_job(credentials, definition, allow_lost_settings=allow_lost_settings)

@@ -58,13 +58,20 @@ LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 _connecting = threading.Lock()
 
 
-def load_credentials(aws_credentials: AwsCredentials | str) -> AwsCredentials:
+def load_credentials(
+    aws_credentials: AwsCredentials | str, region: str | None = None
+) -> AwsCredentials:
     """The block itself, or the saved block of this name.
+
+    Args:
+        aws_credentials: The block, or its name.
+        region: In place of the block's.
 
     Raises:
         InvalidInput: There is no block of this name.
     """
-    return block_of(AwsCredentials, "aws_credentials", aws_credentials)
+    block = block_of(AwsCredentials, "aws_credentials", aws_credentials)
+    return block.model_copy(update={"region_name": region}) if region else block
 
 
 def connect(aws_credentials: AwsCredentials) -> GlueClient:

@@ -173,6 +173,34 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     assert (promised.connection_name, promised.addresses) == ("b", 27)
 
 
+def test_the_jobs_own_connections_are_put_in_order_when_none_are_named(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination
+) -> None:
+    subnet_id, _ = cloud.two_connections()
+    cloud.job(connections=("a", "b"))
+    cloud.fault("fill-subnet", subnet_id=subnet_id)
+    asked = replace(wanted(), connection_names=None)
+    attempt = ran(client, asked, coordination)
+    assert (attempt.succeeded, attempt.connection_name) == (True, "b")
+    assert client.get_job("job")["Connections"]["Connections"] == ["b", "a"]
+
+
+@pytest.mark.parametrize("list_all", [False, True])
+def test_a_job_without_connections_just_runs(
+    cloud: AwsCloud, client: GlueClient, coordination: Coordination, list_all: bool
+) -> None:
+    """Nothing is looked up, written or promised for it."""
+    cloud.job()
+    cloud.wire.requests.clear()
+    asked = replace(wanted(), connection_names=None, list_all=list_all)
+    ranking = chosen(client, asked, coordination)
+    assert coordination.reservations.live() == []
+    attempt = run_job(client, request(1), ranking, log=LOG, coordination=coordination, pace=FAST)
+    assert (attempt.succeeded, attempt.connection_name) == (True, None)
+    called = {r.operation for r in cloud.requests()}
+    assert called == {"GetJob", "GetJobRuns", "StartJobRun", "GetJobRun"}
+
+
 def test_a_connection_in_the_wrong_zone_is_passed_over_before_a_run_fails_on_it(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:

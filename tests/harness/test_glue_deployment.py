@@ -23,7 +23,7 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.aws_cloud import QUICK, ROLE, AwsCloud
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
 UNTIL_TOLD = "import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.1)"
@@ -194,3 +194,29 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     execution.wait()
     assert glue_runs(cloud)[0]["JobRunState"] == "STOPPED"
     assert read(flow_run_id).state_name == "Cancelled"
+
+
+def test_the_form_may_leave_the_connections_out_and_name_a_region(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """The job's own connections are put in order; the block is for another region."""
+    go.touch()
+    definition = {"Role": ROLE, "Command": cloud.glue.get_job(JobName="job")["Job"]["Command"]}
+    named = {"Connections": {"Connections": ["a", "b"]}}
+    cloud.glue.update_job(JobName="job", JobUpdate={**definition, **named})
+    elsewhere = AwsCredentials.load("aws")
+    elsewhere.region_name = "eu-west-1"
+    elsewhere.save("elsewhere", overwrite=True)
+    with get_client(sync_client=True) as client:
+        parameters = {"job_name": "job", "aws_credentials": "elsewhere", "region": "us-east-1"}
+        flow_run_id = client.create_flow_run_from_deployment(
+            deployment_id, parameters=parameters
+        ).id
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
+    [run] = glue_runs(cloud)
+    assert run["Arguments"]["--flinkglue-connection"] in ("a", "b")

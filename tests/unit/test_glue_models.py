@@ -161,3 +161,11 @@ def test_an_argument_without_a_value_is_refused_as_the_script_would_take_the_nex
     with pytest.raises(InvalidInput, match=r"arguments: '--filter' is not accepted.*with a value"):
         check_arguments({"--filter": "", "--date": "2026-01-01"})
     check_arguments({"--enable-metrics": "", "--filter": " "})
+
+
+def test_connection_names_may_be_left_out_unless_their_order_counts() -> None:
+    assert parse_connection_names(None, "best_fit") is None
+    with pytest.raises(InvalidInput, match=r"connection_names: None.*for strategy preferred"):
+        parse_connection_names(None, "preferred")
+    with pytest.raises(InvalidInput, match="at least one name"):
+        parse_connection_names([], "best_fit")

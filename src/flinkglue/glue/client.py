@@ -23,7 +23,7 @@ from flinkglue.glue.connection_reading import (
 from flinkglue.glue.console import Console
 from flinkglue.glue.definition.document import FIELD, JobDefinition
 from flinkglue.glue.health_reading import Reading, read_health
-from flinkglue.glue.job_update import JobUpdate, plan_job_update
+from flinkglue.glue.job_update import JobUpdate, connections_of, plan_job_update
 from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.log_reading import (
     LogPage,
@@ -31,7 +31,7 @@ from flinkglue.glue.log_reading import (
     last_log_lines,
     new_log_lines,
 )
-from flinkglue.glue.models import JobRun, JobRunState
+from flinkglue.glue.models import Connection, JobRun, JobRunState
 from flinkglue.glue.run_listing import bounded
 from flinkglue.glue.run_watch import RunWatch, Waiter
 from flinkglue.glue.service_errors import translated
@@ -107,20 +107,26 @@ class GlueClient:
         return self._glue.meta.region_name
 
     def get_candidates(
-        self, job_name: str, connection_names: Sequence[str], *, list_all: bool = False
+        self, job_name: str, connection_names: Sequence[str] | None, *, list_all: bool = False
     ) -> Candidates:
         """The job and its candidates, in one round trip for up to as many as there are threads.
 
+        The job's own connections take two: they are known only when the job is.
+
         Args:
             job_name: The job.
-            connection_names: The connections.
+            connection_names: The connections; None: those that the job has.
             list_all: Read all connections of the account with one call in place of one call each.
 
         Raises:
             CallFailed: The job could not be read, or not one of the connections.
         """
         job = self._lookups.submit(self.get_job, job_name)
-        if list_all:
+        if connection_names is None:
+            connection_names = connections_of(job.result())
+        if not connection_names:
+            lookups: list[Connection | CallFailed] = []
+        elif list_all:
             lookups = list_connections(self._glue, connection_names)
         else:
             lookups = read_connections(self._glue, connection_names, self._lookups)

@@ -71,6 +71,8 @@ def ranking_description(
 
 def _choice(ranking: Ranking) -> str:
     expected = ranking.expected
+    if not ranking.connections:
+        return "the job has no connections, so it takes no addresses."
     if expected is None:
         return "no connection has a free address that is known of; Glue decides."
     if expected.unread:

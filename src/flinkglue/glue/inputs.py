@@ -43,12 +43,21 @@ _ONE_NAME = (
 )
 
 
-def parse_connection_names(connection_names: Sequence[str] | str) -> list[str]:
+def parse_connection_names(
+    connection_names: Sequence[str] | str | None, strategy_name: str = ""
+) -> list[str] | None:
     """The names, from a list or from the published comma-separated string.
+
+    None stands for those that the job has; a person's own order is not among them, as each run
+    writes another one.
 
     Raises:
         InvalidInput: There is none, or one is blank, there twice, or no name of a connection.
     """
+    if connection_names is None:
+        if strategy_name == "preferred":
+            raise InvalidInput("connection_names", None, "names for strategy preferred, in order")
+        return None
     given = connection_names.split(",") if isinstance(connection_names, str) else connection_names
     names = [name.strip() for name in given]
     if not names:

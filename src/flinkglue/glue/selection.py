@@ -42,7 +42,7 @@ class Wanted:
 
     Args:
         job_name: The job.
-        connection_names: The candidates, in the person's order.
+        connection_names: The candidates, in the person's order; None: those that the job has.
         strategy_name: The strategy as the person wrote it.
         strategy: The function it stands for.
         seed: Makes the order repeatable.
@@ -58,7 +58,7 @@ class Wanted:
     """
 
     job_name: str
-    connection_names: Sequence[str]
+    connection_names: Sequence[str] | None
     strategy_name: str
     strategy: Strategy
     seed: int
@@ -112,6 +112,9 @@ def select(
     clock = clock or SystemClock()
     started_at, deadline = clock.monotonic(), StartDeadline(request, clock)
     candidates, runs, live_runs = _first_reading(client, wanted, request, log)
+    if not candidates.connection_names:
+        log.info("Job %s has no connections: it runs without any", wanted.job_name)
+    given_order = candidates.connection_names
     for warning in warnings_about(wanted.options.over(candidates.job)):
         log.warning("%s", warning)
     is_own = wanted.strategy_name not in STRATEGIES
@@ -129,7 +132,7 @@ def select(
         knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
         selection = client.add_subnets(candidates)
         knowledge = _with_zones(knowledge, live_runs, selection)
-        ranking = _ranked(selection, wanted, knowledge, failed, kept)
+        ranking = _ranked(selection, wanted, knowledge, failed, kept, given_order)
         return ranking, wanted.shortage.decide(ranking, clock.monotonic() - started_at)
 
     # Most runs can start at once. Those look once, under the lock; a look in advance would cost
@@ -196,6 +199,7 @@ def _ranked(
     knowledge: Knowledge,
     failed: Sequence[str],
     kept: Ranking | None,
+    given_order: Sequence[str],
 ) -> Ranking:
     if not wanted.allow_several_vpcs:
         check_one_vpc(selection.connections)
@@ -215,7 +219,7 @@ def _ranked(
         strategy_name=wanted.strategy_name,
         failed=failed,
         knowledge=knowledge,
-        given_order=wanted.connection_names,
+        given_order=given_order,
         kept=kept,
     )
     return replace(
