@@ -509,7 +509,9 @@ def test_somebody_else_who_changes_the_job_is_waited_for(
     cloud.two_connections()
     cloud.job()
     cloud.settings.update_seconds = 0.3
-    cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": {"Name": "glueetl"}})
+    ray = {"Name": "glueray", "Runtime": "Ray2.4"}  # which takes only time here
+    workers = {"WorkerType": "Z.2X", "NumberOfWorkers": 2}
+    cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": ray, **workers})
     assert ran(client, wanted("a", "b"), coordination).succeeded
 
 
