@@ -102,7 +102,7 @@ def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
     except NoPlace as no_place:
         payload = {
             "attempts": request.number - 1,
-            "evidence": no_place.reason[:EVIDENCE_CHARACTERS],
+            "evidence": f"{no_place.reason}."[:EVIDENCE_CHARACTERS],
             "advice": no_place.advice,
         }
         with best_effort(NOT_TOLD):
