@@ -313,7 +313,7 @@ def test_cancelling_stops_the_glue_run_and_waits_for_it(cloud: AwsCloud) -> None
     cloud.two_connections()
     cloud.job()
     cloud.fault("glue-timing", run_seconds=60)
-    state = run(deadline_minutes=0.01)
+    state = run(deadline_minutes=0.05)
     assert state.is_failed(), "the wait ended before the run"
     assert state.state_details.flow_run_id is not None
     with get_client(sync_client=True) as client:
