@@ -18,6 +18,7 @@ from flinkglue.lifecycle.backend import (
     StoredSavepoints,
 )
 from flinkglue.lifecycle.models import Action, Jar, JobView, Savepoint
+from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.arm_world import NAME, OPTIONS, World, running_world, spec
 from tests.unit.fake_arm import SAVEPOINTS, FakeArm
@@ -33,6 +34,19 @@ def world() -> World:
 def running() -> World:
     """One job runs."""
     return running_world()
+
+
+@pytest.mark.parametrize("action", [Action.SAVEPOINT, Action.STOP])
+def test_a_format_that_arms_actions_do_not_take_is_not_passed_over(
+    running: World, action: Action
+) -> None:
+    """What would be written is canonical, whatever was chosen."""
+    native = replace(OPTIONS, savepoint_format=SavepointFormat.NATIVE)
+    outcome = running.act(action, options=native)
+    assert "ARM's actions take no savepoint format" in outcome.failure
+    assert running.actions_asked() == []
+    running.act(action, "again").raise_for_failure()
+    assert running.journal.savepoints(NAME)[0].format == "CANONICAL"
 
 
 def test_each_action_is_arms_own_where_that_means_the_same(running: World) -> None:

@@ -161,6 +161,20 @@ class TestStart:
         world.jobmanager.kill()
         assert world.act(Action.START, "start").raise_for_failure().savepoint_path == by_hand
 
+    def test_a_process_that_is_killed_anywhere_takes_it_as_well(self, tmp_path: Path) -> None:
+        for at in range(0, 200, 3):
+            world = World(tmp_path)
+            by_hand = stopped_by_hand(world, world.running())
+            world.boundaries.at = at
+            done = world.act_interrupted(Action.START, "start")
+            outcome = done or world.act(Action.START, "start")
+            assert outcome.raise_for_failure().savepoint_path == by_hand
+            assert [one.path for one in world.journal.savepoints(JOB_NAME)] == [by_hand]
+            assert world.job().restored == by_hand
+            if done:
+                return
+        raise AssertionError("the action has more calls than that")
+
     def test_an_older_one_that_somebody_took_is_not_gone_back_to(self, world: World) -> None:
         job = world.running()
         world.jobmanager.take(job.job_id, f"{HAND}1", stop=False)
