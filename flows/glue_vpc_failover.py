@@ -21,7 +21,7 @@ from blocks.aws import AwsCredentialsChoice
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
-from flinkglue.errors import DeadlineExceeded, JobFailed
+from flinkglue.errors import DeadlineExceeded, InvalidInput, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
     RetryPolicy,
@@ -148,6 +148,7 @@ def glue_vpc_failover(
     failure_rules: list[FailureRule] | None = None,
     deadline_minutes: Minutes = 2880,
     when_deadline_passes: Literal["leave", "stop"] = "leave",
+    wait_for_end: bool = True,
     when_crashed: Literal["leave", "stop"] = "leave",
     reset_bookmark: bool = False,
     follow_logs: bool = True,
@@ -220,6 +221,8 @@ def glue_vpc_failover(
             not is not started any more. It counts anew for each attempt, and after Retry.
         when_deadline_passes: What happens to a live run then. leave: it goes on. stop: it is
             stopped, and the flow run ends when it has ended.
+        wait_for_end: Off: the flow run ends when the run is started, and a run that fails is not
+            repeated. Not together with restore_order.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
         reset_bookmark: Reset the job's bookmark before the first run, so that it reads everything
@@ -233,7 +236,8 @@ def glue_vpc_failover(
         region: The region of this run in place of the block's, for example eu-west-1.
 
     Returns:
-        The run that succeeded, the connection it was expected on, all attempts, and the cost.
+        The run that succeeded, or goes on without wait_for_end, the connection it was expected on,
+        all attempts, and the cost.
 
     Raises:
         InvalidInput: A parameter was refused before any call.
@@ -259,6 +263,8 @@ def glue_vpc_failover(
         ),
     )
     check_arguments(values)
+    if restore_order and not wait_for_end:
+        raise InvalidInput("restore_order", True, "false, as nobody sees when the order may go")
     check_secret_arguments(secret_arguments or {}, values)
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
@@ -279,6 +285,7 @@ def glue_vpc_failover(
         restore_order=restore_order,
         allow_lost_settings=allow_lost_settings,
         failure_rules=tuple(failure_rules or ()),
+        wait_for_end=wait_for_end,
     )
     attempts = find_recorded_attempts(credentials, first)
     if reset_bookmark and not attempts:
@@ -353,7 +360,10 @@ def _result(
     credentials: AwsCredentials, request: RunRequest, attempts: list[Attempt], price: float | None
 ) -> dict[str, Any]:
     last, job_name = attempts[-1], request.job_name
-    output = read_script_output(credentials, request, last.run) if last.run else RunOutput()
+    if last.live:
+        output = RunOutput(note="The run goes on: this flow run was not to wait for it.")
+    else:
+        output = read_script_output(credentials, request, last.run) if last.run else RunOutput()
     show_job_run(credentials, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {last.describe()}")

@@ -144,6 +144,9 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
             for flow_run in answered:
                 if state := flow_run.state:
                     states[str(flow_run.id)] = FlowRunState(
-                        state.type.value, state.name or state.type.value, state.timestamp
+                        state.type.value,
+                        state.name or state.type.value,
+                        state.timestamp,
+                        waits=(flow_run.parameters or {}).get("wait_for_end", True),
                     )
     return states

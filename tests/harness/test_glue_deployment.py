@@ -196,6 +196,23 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     assert read(flow_run_id).state_name == "Cancelled"
 
 
+def test_the_form_may_leave_out_the_wait_for_the_end(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """The script goes on after the flow run has completed."""
+    flow_run_id = created(deployment_id, wait_for_end=False)
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
+    [run] = glue_runs(cloud)
+    assert run["JobRunState"] in ("STARTING", "RUNNING")
+    go.touch()
+    cloud.finished(run["Id"])
+
+
 def test_the_form_may_leave_the_connections_out_and_name_a_region(
     cloud: AwsCloud,
     go: Path,

@@ -130,3 +130,19 @@ def test_the_page_shows_every_run_and_explains_what_is_not_as_usual() -> None:
 def test_the_page_of_a_sweep_that_found_nothing_says_so() -> None:
     page = sweep_markdown([], {}, Console("aws", "eu-west-1"), lambda _: None, stop=True)
     assert page == "# Live Glue runs: none of this project"
+
+
+def test_a_run_that_its_flow_run_was_not_to_wait_for_is_not_left_behind() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    rules = SweepRules(timedelta(minutes=30))
+    conditions = {
+        waits: judged(
+            JobRun("job", "jr_1", "RUNNING"),
+            "flow-run",
+            FlowRunState("COMPLETED", "Completed", now, waits=waits),
+            rules,
+            now,
+        ).condition
+        for waits in (True, False)
+    }
+    assert conditions == {True: RunCondition.LEFT_BEHIND, False: RunCondition.WANTED}

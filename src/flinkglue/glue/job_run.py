@@ -50,7 +50,7 @@ def run_job(
     clock: WakeableClock | None = None,
     pace: Pace | None = None,
 ) -> Attempt:
-    """Have exactly one run for the request's key, and return how it ended.
+    """Have exactly one run for the request's key, and return how it ended, or that it goes on.
 
     What was promised to the run stays promised until it holds its addresses, and a connection on
     which it failed is cooled down.
@@ -124,6 +124,10 @@ def run_job(
             on_adopted(run)
         order.saw(run)
         on_run(run)
+        if not (request.wait_for_end or run.ended):
+            # Its promise and the mark of its start end by themselves, long after it has addresses.
+            log.info("Run %s of job %s goes on by itself", run.job_run_id, run.job_name)
+            return attempt_of(run, request.number, ranking, adopted=started.adopted)
         ended = wait_for_run(
             client,
             run,

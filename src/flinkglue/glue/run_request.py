@@ -36,7 +36,7 @@ class RunRequest:
     `failure_rules` are the person's own, which go before the table.
     `restore_order` has the job's connections put back once no run needs their order any more.
     `allow_lost_settings` lets the order be written although the job loses something by it that
-    cannot be read or is not known here.
+    cannot be read or is not known here. Without `wait_for_end` a run that was started is enough.
     """
 
     job_name: str
@@ -52,6 +52,7 @@ class RunRequest:
     restore_order: bool = False
     allow_lost_settings: bool = False
     failure_rules: tuple[FailureRule, ...] = ()
+    wait_for_end: bool = True
 
     @property
     def key(self) -> str:

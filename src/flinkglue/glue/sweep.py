@@ -30,11 +30,15 @@ class RunCondition(StrEnum):
 
 @dataclass(frozen=True)
 class FlowRunState:
-    """A flow run's state: Prefect's type of it, its name, and since when."""
+    """A flow run's state: Prefect's type of it, its name, and since when.
+
+    `waits`: it stays until its Glue runs have ended, so that one that outlives it is left behind.
+    """
 
     type: str
     name: str
     since: datetime
+    waits: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,8 @@ def _judgement(
         return _cancelling(now - flow_run.since, rules)
     if flow_run.type == "CANCELLED" or flow_run.type in rules.also:
         return RunCondition.ORPHAN, f"its flow run is {flow_run.name}"
+    if flow_run.type == "COMPLETED" and not flow_run.waits:
+        return RunCondition.WANTED, "its flow run was not to wait for it"
     if flow_run.type in ("CRASHED", "FAILED", "COMPLETED"):
         return RunCondition.LEFT_BEHIND, (
             f"its flow run is {flow_run.name}; retrying the flow run adopts it, else stop it"
