@@ -145,3 +145,9 @@ def test_a_start_that_is_refused_for_a_full_subnet_is_not_told_to_correct_the_jo
     failure = classify_call(error)
     assert failure.advice == "the subnet is full; another one is tried"
     assert failure.advice in failure.evidence
+
+
+def test_a_start_that_glue_broke_on_is_in_doubt_and_says_to_look_for_the_run() -> None:
+    error = refused_with("InternalServiceException", "Internal service failure", submits=True)
+    assert isinstance(error, InDoubt)
+    assert "look for the run before another is started" in (error.advice or "")

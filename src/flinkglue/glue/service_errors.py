@@ -151,13 +151,13 @@ def _from_answer(
     kind = ERROR_TYPES.get(code) or _by_status(status)
     if SIGNED_AT_THE_WRONG_TIME.match(message):
         kind = ClockRefused
+    if submits and kind is ServiceUnavailable:
+        kind = InDoubt
     told = advice.get(kind)
     if kind is ClockRefused:
         told = f"{told}{_clocks(metadata.get('HTTPHeaders', {}))}"
     if code == INVALID_INPUT:
         told = told or advice_on(message) or INVALID_INPUT_ADVICE
-    if submits and kind is ServiceUnavailable:
-        kind = InDoubt
     return kind(
         service,
         operation,
