@@ -33,7 +33,8 @@ def wait_for_glue_run_flow(
         job_name: The Glue job.
         job_run_id: The run's id, for example jr_1f2e…
         deadline_minutes: How long to wait. The run is left alone then.
-        follow_logs: Show in this flow run's log what the script writes.
+        follow_logs: Show in this flow run's log what the script writes. Takes the permission
+            logs:GetLogEvents, without which the log is not shown.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:

@@ -39,7 +39,7 @@ def refused(calls: Iterable[Request], policy: dict[str, Any], account: Account) 
 def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> dict[str, Any]:
     """The policy of an operator who runs the jobs named in the calls on the connections named.
 
-    It has the options that were used: to read all connections, and the zones.
+    It has the options whose features were used.
     """
     jobs = {call.detail["job_name"] for call in calls if "job_name" in call.detail}
     names = {call.detail["connection_name"] for call in calls if "connection_name" in call.detail}

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
+from flinkglue.glue.boto3_clients import s3_client
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.definition.deploy import deploy_job
+from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.in_process import InProcessLocks
 from infra.glue_policy import Account, caller_policy
-from tests.contract.aws_cloud import ACCOUNT, ROLE, AwsCloud
-from tests.contract.test_glue_library import DRIVER, client, cloud, ran, ranked
+from tests.contract.aws_cloud import ACCOUNT, ROLE, SCRIPTS, AwsCloud
+from tests.contract.test_glue_library import DRIVER, LOG, client, cloud, ran, ranked
 from tests.iam_on_the_wire import actions, allows, own_calls, refused
 
 __all__ = ["client", "cloud"]
+
+EVERYTHING: dict[str, Any] = {
+    "read_all_connections": True,
+    "connection_health": True,
+    "deploy_job": True,
+    "script_prefix": f"s3://{SCRIPTS}/etl",
+    "check_security_groups": True,
+    "reset_bookmark": True,
+    "log_groups": ["/team/etl"],
+}
+DEFINITION: dict[str, Any] = {
+    "Name": "job",
+    "Role": ROLE,
+    "Command": {"Name": "glueetl", "PythonVersion": "3"},
+    "GlueVersion": "5.0",
+    "WorkerType": "G.1X",
+    "NumberOfWorkers": 2,
+    "DefaultArguments": {"--custom-logGroup-prefix": "/team/etl"},
+    "Connections": {"Connections": ["b", "a"]},  # another order than that of the run
+}
 
 
 def allowed_actions(policy: dict[str, object]) -> set[str]:
@@ -65,25 +93,64 @@ def test_each_call_is_allowed_on_the_resource_that_it_names(lived: AwsCloud) -> 
     assert refused(calls, elsewhere, ACCOUNT) != []
 
 
-def test_the_options_of_the_policy_allow_what_they_are_for(
-    cloud: AwsCloud, client: GlueClient
-) -> None:
+def script_store(cloud: AwsCloud) -> ScriptStore:
+    account = cloud.account
+    keys = (account["access_key_id"], account["secret_access_key"])
+    session = boto3.Session(*keys, region_name=account["region"])
+    return ScriptStore(s3_client(session, {"endpoint_url": account["endpoint_url"]}))
+
+
+@pytest.fixture
+def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud:
+    """The job was deployed with its script, and run with every feature that takes a permission."""
     cloud.two_connections()
-    cloud.job()
+    cloud.s3.create_bucket(Bucket=SCRIPTS)
+    script = tmp_path / "job.py"
+    script.write_text(DRIVER)
     cloud.wire.requests.clear()
-    client.get_selection("job", ["a", "b"], list_all=True)
-    client.read_health(["a"])
-    calls = own_calls(cloud.requests())
-    wider = caller_policy(
-        ACCOUNT, "*", "job", ["a", "b"], read_all_connections=True, connection_health=True
+    deploy_job(
+        client,
+        JobDefinition.from_document(DEFINITION, client.job_members),
+        locks=InProcessLocks(),
+        log=LOG,
+        script=Script.read(str(script), EVERYTHING["script_prefix"]),
+        scripts=script_store(cloud),
     )
-    assert refused(calls, wider, ACCOUNT) == []
-    plain = caller_policy(ACCOUNT, "*", "job", ["a", "b"])
-    assert actions(calls) >= allowed_actions(wider) - allowed_actions(plain)
-    assert {line.partition(" on ")[0] for line in refused(calls, plain, ACCOUNT)} == {
-        "glue:GetConnections",
-        "ec2:DescribeAvailabilityZones",
+    client.reset_job_bookmark("job")
+    client.add_security_groups(client.get_candidates("job", ["a", "b"], list_all=True))
+    client.read_health(["a"])
+    attempt = ran(client, ranked(client, ["a", "b"]))
+    assert attempt.run is not None
+    client.log_lines(client.locate_logs(attempt.run), "output", 1)
+    client.request_stop("job", attempt.run.job_run_id)
+    return cloud
+
+
+def test_each_option_is_for_what_its_feature_calls_and_nothing_else(switched_on: AwsCloud) -> None:
+    """With all of them nothing is refused or left over; without one, its feature alone is."""
+    calls = own_calls(switched_on.requests())
+    policy = caller_policy(ACCOUNT, "*", "job", ["a", "b"], **EVERYTHING)
+    assert refused(calls, policy, ACCOUNT) == []
+    assert actions(calls) == allowed_actions(policy)
+    missing = {}
+    for option in EVERYTHING:
+        others = {name: value for name, value in EVERYTHING.items() if name != option}
+        lines = refused(calls, caller_policy(ACCOUNT, "*", "job", ["a", "b"], **others), ACCOUNT)
+        missing[option] = {line.partition(" on ")[0] for line in lines}
+    assert missing == {
+        "read_all_connections": {"glue:GetConnections"},
+        "connection_health": {"ec2:DescribeAvailabilityZones"},
+        "deploy_job": {"glue:CreateJob"},
+        "script_prefix": {"s3:GetObject", "s3:PutObject"},
+        "check_security_groups": {"ec2:DescribeSecurityGroups"},
+        "reset_bookmark": {"glue:ResetJobBookmark"},
+        "log_groups": {"logs:GetLogEvents"},
     }
+
+
+def test_every_option_of_the_policy_is_compared_with_calls() -> None:
+    options = inspect.signature(caller_policy).parameters.values()
+    assert set(EVERYTHING) == {each.name for each in options if each.kind is each.KEYWORD_ONLY}
 
 
 def test_the_jobs_role_can_be_passed_to_glue_and_to_no_other_service(lived: AwsCloud) -> None:

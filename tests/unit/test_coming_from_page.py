@@ -72,7 +72,8 @@ def names_here() -> set[str]:
     names |= {f"run_options.{field}" for field in RunOptions.model_fields}
     names |= {f"job_definition.{field}" for field in GlueJobDefinition.model_fields}
     names |= {f"aws_credentials.{field}" for field in AwsCredentials.model_fields}
-    return names | {f"definition.{m}" for m in GLUE.operation_model("CreateJob").input_shape.members}
+    settings = GLUE.operation_model("CreateJob").input_shape.members
+    return names | {f"definition.{setting}" for setting in settings}
 
 
 def tables(text: str) -> dict[str, list[list[str]]]:

@@ -54,8 +54,9 @@ def faults(text: str) -> Iterator[str]:
             yield f"nothing is said of {reported}"
 
 
-def test_there_is_a_page_of_flink() -> None:
-    assert "flink-public-reports" in {page.stem for page in PAGES}
+@pytest.mark.parametrize("system", ["flink", "glue"])
+def test_there_is_a_page_of(system: str) -> None:
+    assert f"{system}-public-reports" in {page.stem for page in PAGES}
 
 
 @EACH
@@ -87,7 +88,7 @@ def test_what_a_page_must_not_say_is_found(row: str, told: str | None) -> None:
     line = row.format(
         report="Lost. [a/b#1](https://github.com/a/b/issues/1)",
         here="It is found again.",
-        test="[`test_there_is_a_page_of_flink`](../tests/unit/test_public_reports.py)",
+        test="[`test_there_is_a_page_of`](../tests/unit/test_public_reports.py)",
     )
     found = list(faults(line))
     assert any(told in fault for fault in found) if told else found == [], found
