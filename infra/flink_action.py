@@ -105,15 +105,17 @@ def _carried_out(
     with answering():
         cluster = _cluster(given)
         clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
+        attempt = str(uuid4())
         with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
             return carry_out(
                 action,
-                next_intent(Journal(store), intent),
+                next_intent(Journal(store), intent, attempt),
                 store=TellingStore(store, _say),
                 backend=backend,
                 identify=cluster.get_jars().identify,
-                options=how.options(cluster),
+                options=how.options(cluster, _say),
                 clock=clock,
+                attempt=attempt,
             )
 
 

@@ -99,7 +99,7 @@ def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) 
                 store,
                 backend,
                 tell=logger.warning,
-                options=manner.options(cluster),
+                options=manner.options(cluster, logger.warning),
                 clock=clock,
                 settle_seconds=cluster.launch_seconds,
             )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from prefect import task
+from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
+from flinkglue.lifecycle import claims, processes
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent
+from flinkglue.lifecycle.claims import LeaseTerms
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.journal import Journal
@@ -20,10 +24,24 @@ from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.telling import TellingStore
 from flinkglue.lifecycle.transaction import ActionOptions
+from tasks.best_effort import best_effort
 from tasks.flink_action_page import show_changes, show_outcome
 from tasks.journal import variable_journal, variable_store
 from tasks.policy import passing_fault
 from tasks.run_log import run_log
+
+LEASE_SECONDS = float(os.environ.get("FLINK_LEASE_SECONDS", claims.LEASE_SECONDS))
+
+
+def _this_process() -> str:
+    """Who acts on a job, in words."""
+    process = processes.in_words()
+    return f"flow run {runtime.flow_run.id} ({process})" if runtime.flow_run.id else process
+
+
+def _this_attempt() -> str:
+    """Of this flow run; a task that is tried again within it is the same attempt."""
+    return f"{runtime.flow_run.id}:{runtime.flow_run.run_count}"
 
 
 @dataclass(frozen=True)
@@ -44,14 +62,20 @@ class Manner:
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
     check_slots: bool = True
 
-    def options(self, cluster: FlinkCluster) -> ActionOptions:
-        """The same, for this cluster."""
+    def options(self, cluster: FlinkCluster, tell: Callable[[str], None]) -> ActionOptions:
+        """The same, for this cluster.
+
+        Args:
+            cluster: Where the job runs.
+            tell: Takes a line for people while another process is waited for.
+        """
         return ActionOptions(
             savepoint_directory=cluster.savepoint_directory,
             ready=self.ready,
             roll_back=self.roll_back,
             savepoint_format=self.savepoint_format,
             check_slots=self.check_slots,
+            lease=LeaseTerms(LEASE_SECONDS, holder=_this_process(), tell=tell),
         )
 
 
@@ -81,7 +105,7 @@ def perform_flink_action(
         InvalidInput, Refused, Conflict: Nothing was changed.
         CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
     """
-    logger = run_log()
+    logger, attempt = run_log(), _this_attempt()
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
     with (
         variable_store(cluster_name_of(cluster)) as store,
@@ -89,15 +113,17 @@ def perform_flink_action(
     ):
         outcome = carry_out(
             asked,
-            next_intent(Journal(store), asked_by),
+            next_intent(Journal(store), asked_by, attempt),
             store=TellingStore(store, logger.info),
             backend=backend,
             identify=cluster.get_jars().identify,
-            options=manner.options(cluster),
+            options=manner.options(cluster, logger.info),
             clock=clock,
-            show=show_changes,
+            show=best_effort("The page of what changes is missing")(show_changes),
+            attempt=attempt,
         )
-    show_outcome(cluster, outcome)
+    with best_effort(f"The page of {asked.action} of {asked.job_name} is missing"):
+        show_outcome(cluster, outcome)
     if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
         for line in outcome.story:
             logger.info(line)

@@ -7,15 +7,20 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
+import httpx
 from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
+from flinkglue.lifecycle.claims import Owner
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action
 from tasks.journal import variable_store
+from tasks.server_records import server_failure
 
+SILENT_SECONDS = 60.0
+"""How long after its lease a process is held to be dead: its server may have been out of order."""
 _FLOW_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=:)")
 
 
@@ -27,7 +32,8 @@ class Abandoned:
         intent: The intent; whoever acts under it goes on with the action.
         action: The action.
         why: What tells that nobody goes on with it.
-        is_surely_dead: Whether its process is known to be gone, so that another may go on.
+        is_surely_dead: Whether its process is known to be gone. Whoever goes on is held up by its
+            lease all the same, should it live.
     """
 
     intent: str
@@ -61,20 +67,36 @@ def abandoned(
         now: Seconds since the epoch.
 
     Raises:
-        httpx.HTTPError: The Prefect server did not answer.
+        CallFailed: The Prefect server did not answer.
     """
     journal = Journal(store)
-    owner = journal.owner(job_name)
-    entry = journal.entry(owner) if owner else None
-    if owner is None or entry is None:
+    claimed = journal.claimed_by(job_name)
+    entry = journal.entry(claimed.intent) if claimed else None
+    if claimed is None or entry is None or entry.outcome is not None:
         return None
-    if over := _end_of_flow_run(owner):
-        return Abandoned(owner, entry.action, over, is_surely_dead=True)
+    if why := _why_over(claimed):
+        return Abandoned(entry.intent, entry.action, why, is_surely_dead=True)
     age_seconds = now - entry.began_at
     if entry.began_at and age_seconds > most_seconds:
         why = f"it began {age_seconds / 60:.0f} minutes ago"
-        return Abandoned(owner, entry.action, why, is_surely_dead=False)
+        return Abandoned(entry.intent, entry.action, why, is_surely_dead=False)
     return None
+
+
+def _why_over(claimed: Owner) -> str:
+    """Why nobody goes on with an action; empty when somebody may."""
+    flow_run_id = _flow_run_of(claimed.intent)
+    if flow_run_id is not None and str(flow_run_id) == str(runtime.flow_run.id):
+        return "this run was interrupted in it"
+    if claimed.is_at_work:
+        return ""  # whatever state its flow run is in, its process lives
+    state, is_final = _state_of(flow_run_id) if flow_run_id else ("", False)
+    if is_final:
+        return f"its flow run is {state}"
+    if claimed.silent_seconds > SILENT_SECONDS:
+        although = f" although its flow run is {state}" if state else ""
+        return f"{claimed.holder} gives no sign of life any more{although}"
+    return ""
 
 
 def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | None:
@@ -92,16 +114,19 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
     return left.asked_by
 
 
-def _end_of_flow_run(intent: str) -> str:
-    """Why the flow run of an intent does not go on with it; empty when it may, or there is none."""
-    flow_run = _FLOW_RUN.match(intent)
-    if flow_run is None:
-        return ""
-    if flow_run[0] == str(runtime.flow_run.id):
-        return "this run was interrupted in it"
+def _flow_run_of(intent: str) -> UUID | None:
+    """The flow run that an intent belongs to; None: a command's."""
+    match = _FLOW_RUN.match(intent)
+    return UUID(match[0]) if match else None
+
+
+def _state_of(flow_run_id: UUID) -> tuple[str, bool]:
+    """The name of the state that a flow run is in, and whether it stays in it."""
     with get_client(sync_client=True) as prefect:
         try:
-            state = prefect.read_flow_run(UUID(flow_run[0])).state
+            state = prefect.read_flow_run(flow_run_id).state
         except ObjectNotFound:
-            return "its flow run is deleted"
-    return f"its flow run is {state.name}" if state is not None and state.is_final() else ""
+            return "deleted", True
+        except httpx.HTTPError as error:
+            raise server_failure("GET /flow_runs", str(flow_run_id), error) from error
+    return (state.name or "", state.is_final()) if state is not None else ("", False)

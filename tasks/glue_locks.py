@@ -20,7 +20,8 @@ from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.glue.lease import Lease, has_run_out
+from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
+from flinkglue.lease import Lease, has_run_out
 from tasks.expiring_records import variable_name
 from tasks.server_records import ServerRecords
 
@@ -35,6 +36,7 @@ LATENCIES_PER_PAUSE = 25
 """Each contender is quiet for so many times as long as its last call took, so that however many
 there are, the server is never kept busy by those that wait."""
 
+_LIMITS = {"works_for_seconds": WORKS_FOR_SECONDS, "kept_for_seconds": KEPT_FOR_SECONDS}
 _gates: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
@@ -97,12 +99,12 @@ class VariableLocks:
         while True:
             asked_at = time.monotonic()
             if record_id := self._records.create(record_name, value, ["glue-lock"]):
-                lease = Lease.taken(self._lease_seconds, asked_at)
+                lease = Lease.taken(self._lease_seconds, asked_at, **_LIMITS)
                 return VariableLock(self._records, name, record_id, value, lease)
             while seen := self._records.read(record_name):
                 answered_at = time.monotonic()
                 if seen.value["token"] == value["token"]:  # the answer to a create was lost
-                    lease = Lease.taken(self._lease_seconds, not_ours_at)
+                    lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)
                     return VariableLock(self._records, name, seen.record_id, value, lease)
                 if has_run_out(seen.age_seconds, seen.value["lease_seconds"]):
                     self._records.delete(seen.record_id)

@@ -12,11 +12,13 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from flinkglue.errors import ServiceUnavailable
+from flinkglue.lifecycle.documents import Stored
 from flinkglue.lifecycle.journal import Journal
 from tasks.server_records import Record, ServerRecords, server_records
 
@@ -25,10 +27,19 @@ VALUE_CHARACTERS = 5000
 _PART_TAG = "flink-journal-part"
 _PART_CHARACTERS = 4900
 _MOST_TRIES = 10
+_OTHER = "-b"
+_SWAPPED = ("intent", "claim", "job")
 
 
 class VariableStore:
     """A ``JournalStore`` of Variables.
+
+    A document that is swapped has two names, by turns, and a number that only grows: the next one
+    is created under the name that is free, and then the one before it is deleted by its id. Of two
+    that create the next one the server refuses one; whoever comes later than that finds the one
+    that it read deleted, and takes back what it wrote. The higher number is the document, whoever
+    is killed in between. A removed document stays as an empty one, so that numbers never begin
+    anew, until it is old.
 
     Args:
         records: The server.
@@ -41,14 +52,8 @@ class VariableStore:
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, or None when there is none."""
-        for _ in range(_MOST_TRIES):
-            record = self._records.read(self._name(kind, key))
-            if record is None:
-                return None
-            document = self._document(record)
-            if document is not None:
-                return document
-        raise self._contended("read", kind, key)
+        stored = self.stored(kind, key)
+        return stored.document if stored else None
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
         """Write it if there is none. False: there was one, and it is as it was."""
@@ -77,57 +82,129 @@ class VariableStore:
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """All documents of the kind, in no order."""
-        found = map(self._document, self._records.tagged(self._tags(kind)[1]))
-        return [document for document in found if document is not None]
+        found = _newest(self._records.tagged(self._tags(kind)[1]))
+        read = (self._whole(record) for record in found)
+        return [whole["document"] for whole in read if whole and whole["document"] is not None]
+
+    def stored(self, kind: str, key: str) -> Stored | None:
+        """The document with its version; None when there never was one."""
+        for _ in range(_MOST_TRIES):
+            newest = _newest(self._lying(kind, key))
+            if not newest:
+                return None
+            whole = self._whole(newest[0])
+            if whole is not None:
+                return Stored(whole["document"], newest[0].record_id, newest[0].age_seconds)
+        raise self._contended("read", kind, key)
+
+    def swap(
+        self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
+    ) -> str | None:
+        """Write it in the place of this version, and return the new version."""
+        lying = self._lying(kind, key)
+        before = next(iter(_newest(lying)), None)
+        if (before.record_id if before else None) != version:
+            return None
+        name = self._name(kind, key)
+        at = name + _OTHER if before and before.name == name else name
+        number = _number(before) + 1 if before else 0
+        value = self._value(at, document, number=number, by=str(uuid4()))
+        record_id = self._created(at, value, self._tags(kind))
+        if record_id and before and not self._has_replaced(before, record_id, kind, key):
+            self._records.delete(record_id)
+            record_id = None
+        if record_id is None:
+            self._tidy(value, self._lying(kind, key))
+        return record_id
+
+    def touch(self, kind: str, key: str, version: str) -> bool:
+        """Let this version count as written now. False: it is not the newest any more."""
+        return self._records.touch(version, self._tags(kind))
+
+    def _created(self, name: str, value: Mapping[str, Any], tags: list[str]) -> str | None:
+        for _ in range(_MOST_TRIES):
+            if record_id := self._records.create(name, value, tags):
+                return record_id
+            lies_there = self._records.read(name)
+            if lies_there is None:
+                continue
+            if lies_there.value.get("by") == value["by"]:
+                return lies_there.record_id  # only the answer to our own create was lost
+            if _number(lies_there) >= value["number"]:
+                return None
+            self._delete(lies_there)  # of a process that died before it did, or came too late
+        raise self._contended("write", name, "")
+
+    def _has_replaced(self, before: Record, record_id: str, kind: str, key: str) -> bool:
+        if self._records.delete(before.record_id):
+            self._delete_parts(_parts(before.value))
+            return True
+        # Deleted already: by whoever came first, whose number is higher now, or by this very call,
+        # whose answer was lost.
+        newest = next(iter(_newest(self._lying(kind, key))), None)
+        return newest is not None and newest.record_id == record_id
+
+    def _tidy(self, value: Mapping[str, Any], lying: list[Record]) -> None:
+        in_use = {part for record in lying for part in _parts(record.value)}
+        self._delete_parts(set(_parts(value)) - in_use)
 
     def forget_ended_intents(self, older_than_seconds: float) -> int:
         """Delete the intents of any cluster that ended so long ago that nobody runs them again.
 
-        Returns:
-            How many.
-        """
-        old = [
-            record
-            for record in self._records.tagged(self._tags("intent")[0])
-            if record.age_seconds > older_than_seconds
-        ]
-        ended = [record for record in old if (self._document(record) or {}).get("outcome")]
-        for record in ended:
-            self._delete(record)
-        return len(ended)
+        What was removed that long ago goes with them.
 
-    def _value(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        Returns:
+            How many intents.
+        """
+        forgotten = 0
+        for kind in _SWAPPED:
+            for record in _newest(self._records.tagged(self._tags(kind)[0])):
+                whole = self._whole(record)
+                is_old = record.age_seconds > older_than_seconds
+                if whole is None or not is_old:
+                    continue
+                is_removed = whole["document"] is None
+                if is_removed or (kind == "intent" and whole["document"].get("outcome")):
+                    self._delete(record)
+                    forgotten += not is_removed
+        return forgotten
+
+    def _value(self, name: str, document: Mapping[str, Any] | None, **marks: Any) -> dict[str, Any]:
         """What the document's Variable says; parts that it needs are there when this returns."""
-        whole = {"document": dict(document)}
+        whole = {"document": document and dict(document), **marks}
         if len(json.dumps(whole)) <= VALUE_CHARACTERS:
             return whole
         text = base64.b85encode(zlib.compress(json.dumps(document).encode())).decode()
         parts = []
         for start in range(0, len(text), _PART_CHARACTERS):
             part = text[start : start + _PART_CHARACTERS]
-            # Named by its content: written twice after a crash, it is there once.
-            part_name = f"{name}-part-{hashlib.sha256(part.encode()).hexdigest()[:16]}"
+            # Named by its content and its document's number: written twice after a crash, it is
+            # there once, and no other document's.
+            digest = hashlib.sha256(f"{marks.get('number', '')}{part}".encode()).hexdigest()[:16]
+            part_name = f"{name}-part-{digest}"
             self._records.create(part_name, {"part": part}, [_PART_TAG])
             parts.append(part_name)
-        return {"parts": parts}
+        return {"parts": parts, **marks}
 
-    def _document(self, record: Record) -> dict[str, Any] | None:
-        """None when another process has written the document anew since the record was read."""
+    def _whole(self, record: Record) -> Mapping[str, Any] | None:
+        """With its document; None when another process has written it anew since it was read."""
         if "document" in record.value:
-            document: dict[str, Any] = record.value["document"]
-            return document
+            return record.value
         parts = [self._records.read(name) for name in _parts(record.value)]
         text = "".join(str(part.value["part"]) for part in parts if part is not None)
         if None in parts:
             return None
-        loaded: dict[str, Any] = json.loads(zlib.decompress(base64.b85decode(text)))
-        return loaded
+        return {"document": json.loads(zlib.decompress(base64.b85decode(text)))}
+
+    def _lying(self, kind: str, key: str) -> list[Record]:
+        name = self._name(kind, key)
+        return self._records.named([name, name + _OTHER])
 
     def _delete(self, record: Record) -> None:
         self._records.delete(record.record_id)
         self._delete_parts(_parts(record.value))
 
-    def _delete_parts(self, names: set[str] | list[str]) -> None:
+    def _delete_parts(self, names: Collection[str]) -> None:
         for name in names:
             if part := self._records.read(name):
                 self._records.delete(part.record_id)
@@ -163,6 +240,20 @@ def variable_journal(cluster: str) -> Iterator[Journal]:
     """The journal about a cluster's jobs, on the server that this process is set up for."""
     with variable_store(cluster) as store:
         yield Journal(store)
+
+
+def _newest(records: list[Record]) -> list[Record]:
+    """Of each document the one that counts."""
+    found: dict[str, Record] = {}
+    for record in records:
+        name = record.name.removesuffix(_OTHER)
+        if name not in found or _number(found[name]) < _number(record):
+            found[name] = record
+    return [*found.values()]
+
+
+def _number(record: Record) -> int:
+    return int(record.value.get("number", 0))
 
 
 def _digits(text: str) -> str:

@@ -17,9 +17,15 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 
 PAGE = 200  # the most that the server returns at once
+REPEATED_FOR_SECONDS = 45.0
+"""How long a call is repeated while its faults may pass."""
+_OVERLAP = 50
+_MOST_STEPS_BACK = 50
+_REPEATED = Pace(first_seconds=0.5, most_seconds=10, growth=2, jitter=0.5)
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,19 @@ class ServerRecords:
 
     Args:
         client: A client of the server. It may be used by several threads.
+        clock: The time to wait by.
     """
 
-    def __init__(self, client: SyncPrefectClient) -> None:
+    def __init__(self, client: SyncPrefectClient, clock: Clock | None = None) -> None:
         self._client = client
+        self._clock = clock or SystemClock()
 
     def create(self, name: str, value: Mapping[str, Any], tags: list[str]) -> str | None:
-        """Create a record and return its id; None when there is one of this name."""
+        """Create a record and return its id; None when there is one of this name.
+
+        That one may be ours, when the answer to a create was lost: a value that must be known as
+        one's own says whose it is.
+        """
         body = {"name": name, "value": dict(value), "tags": tags}
         answer = self._send("POST", "/variables/", name, {409}, json=body)
         return None if answer.status_code == 409 else str(answer.json()["id"])
@@ -53,36 +65,61 @@ class ServerRecords:
         answer = self._send("GET", f"/variables/name/{name}", name, {404})
         return None if answer.status_code == 404 else _record(answer.json(), _server_time(answer))
 
+    def named(self, names: list[str]) -> list[Record]:
+        """The records of these names, as they are at one moment."""
+        body = {"variables": {"name": {"any_": names}}, "limit": PAGE}
+        return self._found(names[0], body)
+
     def rewrite(self, record_id: str, value: Mapping[str, Any]) -> bool:
         """Write the value of the record with this id; False when it is gone."""
-        answer = self._send(
-            "PATCH", f"/variables/{record_id}", record_id, {404}, json={"value": dict(value)}
-        )
-        return answer.status_code != 404
+        return self._changed(record_id, {"value": dict(value)})
+
+    def touch(self, record_id: str, tags: list[str]) -> bool:
+        """Let the record with this id, which has these tags, be dated now; False: it is gone."""
+        return self._changed(record_id, {"tags": tags})
 
     def delete(self, record_id: str) -> bool:
-        """Delete the record with this id; False when it is gone already."""
+        """Delete the record with this id; False when it is gone already.
+
+        When the answer to a first try was lost, nobody can tell by whom.
+        """
         answer = self._send("DELETE", f"/variables/{record_id}", record_id, {404})
         return answer.status_code != 404
 
     def tagged(self, tag: str) -> list[Record]:
-        """All records with this tag.
+        """All records with this tag that are there while they are read, and none twice.
 
-        Pages are read from the last to the first: a record that is deleted meanwhile moves others
-        towards the pages that are still to be read, so none is missed.
+        The API pages by number only, and records come and go between two pages. Each page is one
+        moment, sorted by name: so what lies before it was read, as long as it begins with a record
+        that the page before it had.
+
+        Raises:
+            ServiceUnavailable: They changed so much that no page ever did.
         """
-        pages = 1
-        if len(found := self._page(tag, 0)) == PAGE:
-            answer = self._send("POST", "/variables/count", tag, json=_with_tag(tag))
-            pages = -(-int(answer.json()) // PAGE)
-            found = [record for page in reversed(range(pages)) for record in self._page(tag, page)]
-        return [*{record.record_id: record for record in found}.values()]
+        found: dict[str, Record] = {}
+        offset, last, steps_back = 0, set[str](), 0
+        while steps_back < _MOST_STEPS_BACK:
+            body = {**_with_tag(tag), "limit": PAGE, "offset": offset, "sort": "NAME_ASC"}
+            page = {record.record_id: record for record in self._found(tag, body)}
+            if offset and not last & page.keys():
+                offset, steps_back = max(0, offset - PAGE), steps_back + 1
+                continue
+            found |= page
+            if len(page) < PAGE:
+                return [*found.values()]
+            last = {*page}
+            offset += PAGE - _OVERLAP
+        reason = "they changed too much while they were read"
+        raise ServiceUnavailable("Prefect", "POST /variables/filter", tag, reason)
 
-    def _page(self, tag: str, page: int) -> list[Record]:
-        body = {**_with_tag(tag), "limit": PAGE, "offset": page * PAGE, "sort": "NAME_ASC"}
-        answer = self._send("POST", "/variables/filter", tag, json=body)
+    def _found(self, resource: str, body: dict[str, Any]) -> list[Record]:
+        answer = self._send("POST", "/variables/filter", resource, json=body)
         now = _server_time(answer)
         return [_record(variable, now) for variable in answer.json()]
+
+    def _changed(self, record_id: str, change: dict[str, Any]) -> bool:
+        answer = self._send("PATCH", f"/variables/{record_id}", record_id, {404}, json=change)
+        return answer.status_code != 404
 
     def _send(
         self,
@@ -92,13 +129,31 @@ class ServerRecords:
         expected: set[int] = frozenset(),  # type: ignore[assignment]
         **kwargs: Any,
     ) -> httpx.Response:
-        try:
-            return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
-        except httpx.HTTPError as error:
-            answered = isinstance(error, httpx.HTTPStatusError)
-            if answered and error.response.status_code in expected:
-                return error.response
-            raise server_failure(f"{method} {path}", resource, error) from error
+        """The answer. Each call here may be made twice: records are created once, by name.
+
+        Prefect's own client repeats some faults by its settings, and others not at all.
+        """
+        give_up_at = self._clock.monotonic() + REPEATED_FOR_SECONDS
+        for pause in _REPEATED.pauses():
+            try:
+                return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
+            except httpx.HTTPError as error:
+                if _status(error) in expected and isinstance(error, httpx.HTTPStatusError):
+                    return error.response
+                failure = server_failure(f"{method} {path}", resource, error)
+                seconds = max(pause, failure.retry_after_seconds or 0.0)
+                may_pass = isinstance(failure, ServiceUnavailable | Throttled)
+                if not may_pass or self._clock.monotonic() + seconds > give_up_at:
+                    raise failure from error
+            self._clock.sleep(seconds)
+        raise AssertionError("pauses never end")
+
+
+def _status(error: httpx.HTTPError) -> int | None:
+    return error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+
+
+_KINDS: dict[int, type[CallFailed]] = {408: ServiceUnavailable, 429: Throttled}
 
 
 def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> CallFailed:
@@ -113,8 +168,15 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
         reason = str(error) or type(error).__name__
         return ServiceUnavailable("Prefect", operation, resource, reason)
     status = error.response.status_code
-    kind = ServiceUnavailable if status >= 500 else CallFailed
-    return kind("Prefect", operation, resource, error.response.text[:300], status=status)
+    after = error.response.headers.get("Retry-After", "")
+    return _KINDS.get(status, ServiceUnavailable if status >= 500 else CallFailed)(
+        "Prefect",
+        operation,
+        resource,
+        error.response.text[:300],
+        status=status,
+        retry_after_seconds=float(after) if after.isdigit() else None,
+    )
 
 
 @contextmanager

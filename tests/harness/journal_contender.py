@@ -1,7 +1,8 @@
 """A process that uses the journal on a Prefect server, for tests that need more than one.
 
-claim INTENT JOB   begins an action, when a line comes in on standard input; says what it got
-read KIND KEY      prints the document
+claim INTENT JOB           begins an action, when a line comes in on stdin; says what it got
+read KIND KEY              prints the document
+update INTENT JOB URL JAR  updates a job, when a line comes in on stdin; prints how it ended
 """
 
 from __future__ import annotations
@@ -9,26 +10,53 @@ from __future__ import annotations
 import json
 import sys
 
+from blocks.flink import FlinkRestCluster
 from flinkglue.errors import Conflict
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.carrying_out import carry_out
+from flinkglue.lifecycle.claims import LeaseTerms
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.journal import variable_journal, variable_store
 
 
 def main() -> None:
-    verb, first, second = sys.argv[1:]
+    verb, first, second, *more = sys.argv[1:]
     if verb == "read":
         with variable_store("here") as store:
             print(json.dumps(store.read(first, second)))
+        return
+    if verb == "update":
+        update(first, second, *more)
         return
     with variable_journal("here") as journal:
         print("ready", flush=True)
         sys.stdin.readline()
         try:
-            entry = journal.begin(first, Action.SAVEPOINT, second)
-            journal.note(entry, story=(), facts={"plan": {"job_id": "a" * 32}})
+            held = journal.begin(first, Action.SAVEPOINT, second)
+            held.note(story=(), facts={"plan": {"job_id": "a" * 32}})
             print("began")
         except Conflict as error:
             print(f"refused: {error.reason}")
+
+
+def update(intent: str, job_name: str, url: str, jar: str) -> None:
+    cluster = FlinkRestCluster(url=url)
+    ready = ReadyLimits(within_seconds=30, stable_seconds=0.2)
+    terms = LeaseTerms(seconds=2, tell=lambda line: print(line, file=sys.stderr, flush=True))
+    with variable_store("here") as store, cluster.get_backend() as backend:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        outcome = carry_out(
+            AskedAction(Action.UPDATE, job_name, JobChanges(jar=jar)),
+            intent,
+            store=store,
+            backend=backend,
+            identify=cluster.get_jars().identify,
+            options=ActionOptions(ready=ready, lease=terms),
+        )
+        print(json.dumps({"job_id": outcome.job_id, "failure": outcome.failure}))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,11 +15,18 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL
 
+from blocks.flink import FlinkRestCluster
 from flinkglue.errors import CallFailed, Conflict
+from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.carrying_out import carry_out
 from flinkglue.lifecycle.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
+from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.journal import VALUE_CHARACTERS, VariableStore
 from tasks.server_records import ServerRecords, server_records
+from tests.harness.served_flink import served_jobmanager
+from tests.unit.fake_flink_jobs import Behaviour
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("prefect_files")
@@ -161,18 +169,113 @@ def test_an_intent_is_gone_on_with_and_its_job_is_free_when_it_ended(
 ) -> None:
     """The journal's promises hold on Prefect's storage as on files."""
     journal, intent = Journal(store), f"intent {key}"
-    entry = journal.note(
-        journal.begin(intent, Action.UPDATE, key), story=("one",), facts={"plan": {"x": 1}}
-    )
-    with pytest.raises(Conflict, match="has not ended"):
-        journal.begin(f"another {key}", Action.STOP, key)
+    with journal.begin(intent, Action.UPDATE, key) as first:
+        first.note(story=("one",), facts={"plan": {"x": 1}})
+        with pytest.raises(Conflict, match="has not ended"):
+            journal.begin(f"another {key}", Action.STOP, key)
     again = journal.begin(intent, Action.UPDATE, key)
-    assert (again.facts, again.story) == (entry.facts, entry.story)
-    journal.end(again, Outcome(Action.UPDATE, key, failure="bad jar", story=("one", "two")))
-    assert journal.begin(intent, Action.UPDATE, key).outcome == Outcome(
-        Action.UPDATE, key, failure="bad jar", story=("one", "two")
-    )
-    assert journal.begin(f"another {key}", Action.STOP, key).outcome is None
+    assert (again.entry.facts, again.entry.story) == ({"plan": {"x": 1}}, ("one",))
+    outcome = Outcome(Action.UPDATE, key, failure="bad jar", story=("one", "two"))
+    again.end(outcome)
+    assert journal.begin(intent, Action.UPDATE, key).entry.outcome == outcome
+    assert journal.begin(f"another {key}", Action.STOP, key).entry.outcome is None
+
+
+@pytest.mark.parametrize("characters", [10, 20_000])
+def test_of_many_that_swap_one_version_one_does(
+    store: VariableStore, records: ServerRecords, key: str, characters: int
+) -> None:
+    """Whoever comes later finds it changed; neither leaves parts of long documents behind."""
+    parts_before = len(records.tagged("flink-journal-part"))
+    version = store.swap("intent", key, None, {"text": os.urandom(characters).hex()})
+    assert version
+    swapped: list[str | None] = []
+    start = threading.Barrier(6)
+
+    def contend(number: int) -> None:
+        document = {"number": number, "text": os.urandom(characters).hex()}
+        start.wait()
+        swapped.append(store.swap("intent", key, version, document))
+
+    threads = [threading.Thread(target=contend, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (won,) = filter(None, swapped)
+    stored = store.stored("intent", key)
+    assert stored
+    assert stored.version == won
+    assert store.swap("intent", key, version, {"late": True}) is None
+    assert store.swap("intent", key, won, None)
+    assert store.read("intent", key) is None
+    assert store.swap("intent", key, None, {"late": True}) is None
+    assert len(records.tagged("flink-journal-part")) == parts_before
+
+
+def test_what_is_touched_counts_as_written_now(store: VariableStore, key: str) -> None:
+    """By the server's own date; what is gone cannot be touched."""
+    version = store.swap("claim", key, None, {"intent": "run-1"})
+    assert version
+    time.sleep(2.1)
+    before = store.stored("claim", key)
+    assert before
+    assert before.age_seconds > 1
+    assert store.touch("claim", key, version)
+    after = store.stored("claim", key)
+    assert after
+    assert (after.version, after.document) == (version, {"intent": "run-1"})
+    assert after.age_seconds < before.age_seconds
+    assert store.swap("claim", key, version, None)
+    assert not store.touch("claim", key, version)
+
+
+def test_what_an_earlier_release_wrote_is_read_and_swapped(store: VariableStore, key: str) -> None:
+    store.create("claim", key, {"intent": "run-1"})
+    stored = store.stored("claim", key)
+    assert stored
+    assert store.swap("claim", key, stored.version, {"intent": key})
+    assert store.read("claim", key) == {"intent": key}
+    assert store.documents("claim").count({"intent": key}) == 1
+
+
+@pytest.mark.parametrize("kills_first", [False, True])
+def test_two_processes_with_one_intent_make_one_job(
+    store: VariableStore, key: str, tmp_path: Path, kills_first: bool
+) -> None:
+    """A build that is started again while its first process lives, or was killed a moment ago."""
+    jars = [tmp_path / f"{number}.jar" for number in range(2)]
+    for jar, behaviour in zip(jars, (Behaviour.GOOD, Behaviour.OTHER_GOOD), strict=True):
+        jar.write_text(behaviour)
+    with served_jobmanager() as flink:
+        cluster = FlinkRestCluster(url=flink.url)
+        with cluster.get_backend() as backend:
+            carry_out(
+                AskedAction(Action.NEW, key, JobChanges(jar=str(jars[0]))),
+                f"new {key}",
+                store=store,
+                backend=backend,
+                identify=cluster.get_jars().identify,
+                options=ActionOptions(ready=ReadyLimits(stable_seconds=0.2)),
+            ).raise_for_failure()
+        processes = [
+            contender("update", f"build {key}", key, flink.url, str(jars[1])) for _ in range(2)
+        ]
+        for process in processes:
+            assert process.stdout
+            assert process.stdin
+            assert process.stdout.readline() == "ready\n"
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        if kills_first:
+            time.sleep(0.7)
+            processes[0].kill()
+        said = [process.communicate()[0] for process in processes]
+        (live,) = flink.live_jobs()
+        for line in said[kills_first:]:
+            assert json.loads(line) == {"job_id": live.job_id, "failure": ""}
+        assert live.behaviour is Behaviour.OTHER_GOOD
+        assert Journal(store).owner(key) is None
 
 
 def test_the_ledger_lists_a_jobs_savepoints_newest_first(store: VariableStore, key: str) -> None:
@@ -187,9 +290,8 @@ def test_the_ledger_lists_a_jobs_savepoints_newest_first(store: VariableStore, k
 def test_intents_that_ended_long_ago_are_forgotten(store: VariableStore, key: str) -> None:
     """Unfinished ones stay, however old."""
     journal = Journal(store)
-    journal.end(
-        journal.begin(f"ended {key}", Action.NEW, key), Outcome(Action.NEW, key, failure="x" * 9000)
-    )
+    ended = Outcome(Action.NEW, key, failure="x" * 9000)
+    journal.begin(f"ended {key}", Action.NEW, key).end(ended)
     journal.begin(f"open {key}", Action.STOP, f"{key} 2")
     assert store.forget_ended_intents(older_than_seconds=3600) == 0
     assert store.forget_ended_intents(older_than_seconds=-1) >= 1

@@ -18,6 +18,7 @@ from flinkglue.flink.jars import JarSource
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_storage import StateStorage, local_files
 from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.claims import LeaseTerms
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
@@ -30,7 +31,9 @@ ROOT = Path(__file__).parents[2]
 JARS = ROOT / "jobs" / "flink"
 ENTRY_CLASS = "flinkglue.jobs.StatefulCount"
 QUICK = Pace(first_seconds=0.2, most_seconds=0.5)
-OPTIONS = ActionOptions(ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=QUICK)
+OPTIONS = ActionOptions(
+    ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=QUICK, lease=LeaseTerms(seconds=5)
+)
 
 
 def wait_for(look: Callable[[], T], seconds: float = 40) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.claims import LeaseTerms
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -33,7 +35,8 @@ class World:
         self.arm = FakeArm()
         self.clock = Clock()
         self.boundaries = Boundaries()
-        self.journal = Journal(MemoryStore(self.boundaries))
+        self.store = MemoryStore(self.boundaries, self.clock)
+        self.journal = Journal(self.store)
         self.flink: FlinkBackend | None = None
 
     def _send(self, request: httpx.Request) -> httpx.Response:
@@ -41,8 +44,13 @@ class World:
         answer: httpx.Response = self.boundaries.cross(what, lambda: self.arm(request))
         return answer
 
+    def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
+        is_alive = self.boundaries.life()
+        return self.clock.every(every_seconds, lambda: is_alive() and call())
+
     def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
-        options = request.pop("options", OPTIONS)
+        lease = LeaseTerms(keep=self._keep)
+        options = replace(request.pop("options", OPTIONS), lease=lease)
         asked = ActionRequest(intent or action, action, NAME, **request)
         backend = self.arm.backend(self.clock, self._send, self.flink)
         now = self.clock.monotonic

@@ -9,10 +9,9 @@ from flinkglue.flink.jars import JarSource
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.carrying_out import carry_out, next_intent
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Outcome
 from tests.unit.fake_flink_jobs import Behaviour
-from tests.unit.lifecycle_world import OPTIONS, MemoryStore, World
+from tests.unit.lifecycle_world import World
 
 
 class AskingWorld(World):
@@ -20,20 +19,19 @@ class AskingWorld(World):
 
     def __init__(self, directory: Path, **jobmanager: Any) -> None:
         super().__init__(directory, **jobmanager)
-        self.store = MemoryStore(self.boundaries)
-        self.journal = Journal(self.store)
         self.shown: list[tuple[Difference, ...]] = []
 
-    def ask(self, asked: AskedAction, asked_by: str = "run") -> Outcome:
+    def ask(self, asked: AskedAction, asked_by: str = "run", attempt: str = "") -> Outcome:
         return carry_out(
             asked,
-            next_intent(self.journal, f"{asked_by}:{asked.action}"),
+            next_intent(self.journal, f"{asked_by}:{asked.action}", attempt),
             store=self.store,
             backend=self.backend(),
             identify=JarSource().identify,
-            options=OPTIONS,
+            options=self.options(),
             clock=self.clock,
             show=self.shown.append,
+            attempt=attempt,
         )
 
     def jar(self, behaviour: Behaviour = Behaviour.GOOD) -> str:

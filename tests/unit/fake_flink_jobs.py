@@ -47,12 +47,37 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
+        self._alarms: list[_Alarm] = []
 
     def monotonic(self) -> float:
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
+        until = self.seconds + seconds
+        while due := [alarm for alarm in self._alarms if alarm.is_on and alarm.at <= until]:
+            alarm = min(due, key=lambda alarm: alarm.at)
+            self.seconds = max(self.seconds, alarm.at)
+            alarm.at += alarm.every_seconds
+            alarm.is_on = alarm.call()
+        self._alarms = [alarm for alarm in self._alarms if alarm.is_on]
+        self.seconds = max(self.seconds, until)
+
+    def every(self, seconds: float, call: Callable[[], bool]) -> Callable[[], None]:
+        """Call this so often while time passes, until it returns False or is stopped."""
+        alarm = _Alarm(self.seconds + seconds, seconds, call)
+        self._alarms.append(alarm)
+        return alarm.stop
+
+
+@dataclass
+class _Alarm:
+    at: float
+    every_seconds: float
+    call: Callable[[], bool]
+    is_on: bool = True
+
+    def stop(self) -> None:
+        self.is_on = False
 
 
 class Behaviour(StrEnum):

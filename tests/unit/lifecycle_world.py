@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,6 +20,8 @@ from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.state_storage import ListFiles, StateStorage
 from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.claims import LeaseTerms
+from flinkglue.lifecycle.documents import Stored
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -31,7 +35,7 @@ OPTIONS = ActionOptions(ready=ReadyLimits(within_seconds=60, stable_seconds=2), 
 
 
 class Killed(BaseException):
-    """The process is gone: nothing that it holds is tidied up."""
+    """The process is gone."""
 
 
 class Boundaries:
@@ -50,9 +54,13 @@ class Boundaries:
         self.at: int | None = None
         self.at_what = ""
         self.before = True
-        self.interrupt: Callable[[], None] = _die
+        self.interrupt: Callable[[], None] = self._die
+        self.is_dead = False
+        self._lives = 0
 
     def cross(self, what: str, call: Callable[[], Any]) -> Any:
+        if self.is_dead:
+            raise Killed  # nothing that it holds is tidied up
         number = len(self.passed)
         self.passed.append(what)
         is_meant = number == self.at or what == self.at_what
@@ -63,46 +71,101 @@ class Boundaries:
             self.interrupt()
         return answer
 
+    def life(self) -> Callable[[], bool]:
+        """Whether the process of now still lives."""
+        number = self._lives
+        return lambda: self._lives == number and not self.is_dead
+
     def restart(self) -> None:
         """A new process: calls are counted anew, and none is interrupted."""
         self.passed.clear()
         self.at = None
+        self.at_what = ""
+        self.is_dead = False
+        self._lives += 1
 
-
-def _die() -> None:
-    raise Killed
+    def _die(self) -> None:
+        self.is_dead = True
+        raise Killed
 
 
 class MemoryStore:
-    """A journal's documents in memory, as JSON; they outlive the process that is killed."""
+    """A journal's documents in memory, as JSON; they outlive the process that is killed.
 
-    def __init__(self, boundaries: Boundaries) -> None:
-        self._documents: dict[tuple[str, str], str] = {}
-        self._boundaries = boundaries
+    Args:
+        boundaries: Where every change is a call.
+        clock: The time that ages are told by.
+    """
+
+    def __init__(self, boundaries: Boundaries, clock: Clock | None = None) -> None:
+        self._documents: dict[tuple[str, str], tuple[str, str, float]] = {}
+        self._boundaries: Any = boundaries
+        self._clock = clock or Clock()
+        self._numbers = itertools.count(1)
+        self._reads_are_calls = False
+
+    def seen_by(self, boundaries: Any) -> MemoryStore:
+        """The same documents for another process, whose reads are calls as well."""
+        other = copy.copy(self)
+        other._boundaries, other._reads_are_calls = boundaries, True
+        return other
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
-        text = self._documents.get((kind, key))
-        return None if text is None else json.loads(text)
+        stored = self.stored(kind, key)
+        return stored.document if stored else None
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
         def create() -> bool:
-            text = json.dumps(document)
-            return self._documents.setdefault((kind, key), text) is text
+            if (kind, key) in self._documents:
+                return False
+            self._put(kind, key, document)
+            return True
 
         made: bool = self._boundaries.cross(f"create {kind}", create)
         return made
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        def write() -> None:
-            self._documents[kind, key] = json.dumps(document)
-
-        self._boundaries.cross(f"write {kind}", write)
+        self._boundaries.cross(f"write {kind}", lambda: self._put(kind, key, document))
 
     def delete(self, kind: str, key: str) -> None:
         self._boundaries.cross(f"delete {kind}", lambda: self._documents.pop((kind, key), None))
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
-        return [json.loads(text) for (of, _), text in self._documents.items() if of == kind]
+        texts = [text for (of, _), (_, text, _) in self._documents.items() if of == kind]
+        return [document for document in map(json.loads, texts) if document is not None]
+
+    def stored(self, kind: str, key: str) -> Stored | None:
+        look = lambda: self._documents.get((kind, key))  # noqa: E731
+        found = self._boundaries.cross(f"read {kind}", look) if self._reads_are_calls else look()
+        if found is None:
+            return None
+        version, text, at = found
+        return Stored(json.loads(text), version, self._clock.seconds - at)
+
+    def swap(
+        self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
+    ) -> str | None:
+        def swap() -> str | None:
+            found = self._documents.get((kind, key))
+            if (found[0] if found else None) != version:
+                return None
+            return self._put(kind, key, document)
+
+        swapped: str | None = self._boundaries.cross(f"swap {kind}", swap)
+        return swapped
+
+    def touch(self, kind: str, key: str, version: str) -> bool:
+        """No boundary: a thread of its own calls it."""
+        found = self._documents.get((kind, key))
+        if found is None or found[0] != version:
+            return False
+        self._documents[kind, key] = (version, found[1], self._clock.seconds)
+        return True
+
+    def _put(self, kind: str, key: str, document: Mapping[str, Any] | None) -> str:
+        version = str(next(self._numbers))
+        self._documents[kind, key] = (version, json.dumps(document), self._clock.seconds)
+        return version
 
 
 class World:
@@ -112,18 +175,20 @@ class World:
         self.clock = Clock()
         self.jobmanager = FakeJobManager(self.clock, **jobmanager)
         self.boundaries = Boundaries()
-        self.journal = Journal(MemoryStore(self.boundaries))
+        self.store = MemoryStore(self.boundaries, self.clock)
+        self.journal = Journal(self.store)
         self.directory = directory
         self.worker_is_ahead_seconds = 0.0
         self.reads_storage = True
         self.lists: ListFiles = self.jobmanager.files
 
-    def backend(self) -> RestBackend:
+    def backend(self, boundaries: Any = None, clock: Any = None) -> RestBackend:
         """As a new process would make it."""
+        boundaries = boundaries or self.boundaries
 
         def send(request: httpx.Request) -> httpx.Response:
             what = f"{request.method} {request.url.path}"
-            answer: httpx.Response = self.boundaries.cross(
+            answer: httpx.Response = boundaries.cross(
                 what, lambda: self.jobmanager.transport.handle_request(request)
             )
             return answer
@@ -134,7 +199,7 @@ class World:
             transport=httpx.MockTransport(send),
         )
         storage = StateStorage({"file": self.lists}) if self.reads_storage else None
-        patience = Patience(60, 120, STEADY, self.clock)
+        patience = Patience(60, 120, STEADY, clock or self.clock)
         return RestBackend(client, JarSource(), storage=storage, patience=patience)
 
     def spec(self, behaviour: Behaviour = Behaviour.GOOD, **changes: Any) -> JobSpec:
@@ -144,9 +209,17 @@ class World:
         sha256 = hashlib.sha256(behaviour.encode()).hexdigest()
         return replace(JobSpec(JOB_NAME, Jar(str(path), sha256, len(behaviour))), **changes)
 
+    def options(self, options: ActionOptions = OPTIONS) -> ActionOptions:
+        """With a lease that is renewed by the test's time."""
+        return replace(options, lease=LeaseTerms(keep=self._keep))
+
+    def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
+        is_alive = self.boundaries.life()
+        return self.clock.every(every_seconds, lambda: is_alive() and call())
+
     def act(self, action: Action, intent: str, **request: Any) -> Outcome:
         """Perform it in a new process."""
-        options = request.pop("options", OPTIONS)
+        options = self.options(request.pop("options", OPTIONS))
         asked = ActionRequest(intent, action, JOB_NAME, **request)
         backend = self.backend()
         return perform(

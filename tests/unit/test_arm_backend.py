@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -180,6 +181,9 @@ class FlinkBesideArm:
     def __init__(self, arm: FakeArm, restored_path: str | None) -> None:
         self._arm = arm
         self._restored_path = restored_path
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """It is only looked at."""
 
     def view(self, job_id: str) -> JobView | None:
         row = next((row for row in self._arm.rows if row.get("jobId") == job_id), None)

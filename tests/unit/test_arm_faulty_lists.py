@@ -33,7 +33,7 @@ def killed_after_its_post(world: World) -> None:
     world.boundaries.at_what, world.boundaries.before = "POST runJob", False
     with pytest.raises(Killed):
         world.act(Action.NEW, spec=spec())
-    world.boundaries.at_what = ""
+    world.boundaries.restart()
 
 
 @pytest.mark.parametrize("shows_after_seconds", [0, 25, 59.9, 60])
@@ -55,7 +55,7 @@ def test_a_launch_that_was_not_sent_is_sent_after_that(world: World) -> None:
     world.boundaries.at_what, world.boundaries.before = "POST runJob", True
     with pytest.raises(Killed):
         world.act(Action.NEW, spec=spec())
-    world.boundaries.at_what = ""
+    world.boundaries.restart()
     assert world.clock.monotonic() == began
     outcome = world.act(Action.NEW, spec=spec()).raise_for_failure()
     assert world.clock.monotonic() >= began + 60

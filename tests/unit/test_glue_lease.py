@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from flinkglue.glue.lease import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS, Lease, has_run_out
+from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
+from flinkglue.lease import Lease, has_run_out
 
 LEASE, LAST_MOMENT = 2, 5
 
@@ -162,7 +163,9 @@ def test_no_order_of_calls_gives_two_holders() -> None:
 
 def test_whoever_hangs_under_a_lock_loses_it() -> None:
     """Work ends long before renewals do, so that a call that was begun in time is made alone."""
-    lease = Lease.taken(30, 0)
+    lease = Lease.taken(
+        30, 0, works_for_seconds=WORKS_FOR_SECONDS, kept_for_seconds=KEPT_FOR_SECONDS
+    )
     for now in range(10, 1000, 10):
         if lease.is_to_be_renewed(now):
             lease = lease.renewed(now, now)

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.lease import TRUSTED_SHARE
+from flinkglue.lease import TRUSTED_SHARE
 from tasks.glue_locks import LEASE_SECONDS
 
 

@@ -25,7 +25,6 @@ from flinkglue.lifecycle.watching import (
     Relaunch,
     RelaunchLimit,
     is_wanted,
-    note_wanted,
     should_relaunch,
 )
 from tests.unit.asking_world import AskingWorld
@@ -104,7 +103,7 @@ def test_new_with_an_empty_form_says_what_to_fill_in_on_a_known_job(world: Askin
     """What ran last is what START and RE_LAUNCH are for."""
     world.ask(new(world))
     with pytest.raises(InvalidInput, match=r"^jar: .*START.*RE_LAUNCH"):
-        world.ask(AskedAction(Action.NEW, JOB_NAME))
+        world.ask(AskedAction(Action.NEW, JOB_NAME), "another run")
 
 
 def test_an_update_without_a_jar_takes_what_lies_there_now(world: AskingWorld) -> None:
@@ -253,7 +252,7 @@ def test_a_job_that_was_ended_on_purpose_is_not_wanted(world: AskingWorld) -> No
     assert is_wanted(world.store, JOB_NAME)
     world.ask(new(world))
     world.clock.sleep(10)
-    note_wanted(world.store, Outcome(Action.STOP, JOB_NAME, failure="no disk"))
+    world.journal.note_wanted(Outcome(Action.STOP, JOB_NAME, failure="no disk"))
     assert is_wanted(world.store, JOB_NAME)
     world.ask(AskedAction(Action.STOP, JOB_NAME))
     assert not is_wanted(world.store, JOB_NAME)

@@ -63,8 +63,8 @@ def test_what_a_run_chose_meanwhile_stays(world: World, job_name: str) -> None:
 
     def begin() -> None:
         world.boundaries.at_what = ""
-        entry = world.journal.begin("other", Action.START, job_name)
-        world.journal.note(entry, story=(), facts={"plan": {"restore_from": oldest}})
+        held = world.journal.begin("other", Action.START, job_name)
+        held.note(story=(), facts={"plan": {"restore_from": oldest}})
 
     world.boundaries.at_what, world.boundaries.interrupt = "write savepoint", begin
     world.boundaries.before = False
@@ -143,8 +143,8 @@ def test_a_run_that_could_dispose_of_nothing_is_not_well(
 
 def test_a_run_that_disposed_of_some_is_well_and_tells_of_the_others(world: World) -> None:
     oldest, middle, _ = savepoints(world)
-    entry = world.journal.begin("other", Action.START, "a copy")
-    world.journal.note(entry, story=(), facts={"plan": {"restore_from": oldest}})
+    held = world.journal.begin("other", Action.START, "a copy")
+    held.note(story=(), facts={"plan": {"restore_from": oldest}})
     report = JobReport(JOB_NAME, "file:/new", dispose(world))
     assert report.is_well
     assert report.row()["disposed of"] == middle
@@ -158,7 +158,7 @@ def test_what_is_being_disposed_of_is_not_started_from(world: World) -> None:
     world.boundaries.at_what = "POST /savepoint-disposal"
     with pytest.raises(Killed):
         dispose(world)
-    world.boundaries.at_what = ""
+    world.boundaries.restart()
     with pytest.raises(Refused, match="is being disposed of"):
         world.act(Action.START, "start", savepoint_path=f"{oldest}/")
     assert world.jobmanager.live_jobs() == []
@@ -170,7 +170,7 @@ def test_a_disposal_that_was_interrupted_is_gone_on_with(world: World) -> None:
     world.boundaries.at_what = "POST /savepoint-disposal"
     with pytest.raises(Killed):
         dispose(world)
-    world.boundaries.at_what = ""
+    world.boundaries.restart()
     assert disposed(world, keep=3) == [oldest]
     assert middle in world.jobmanager.stored
 

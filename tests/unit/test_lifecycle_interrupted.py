@@ -5,6 +5,7 @@ Each action is interrupted at every call; then the hook runs, is itself interrup
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,11 +15,10 @@ from flinkglue.flink.jars import JarSource
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.carrying_out import carry_out, last_intent, next_intent
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
-from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.watching import is_wanted
 from tests.unit.fake_flink_jobs import Behaviour
-from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, Killed, MemoryStore, World
+from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
 
 class CancelledWorld(World):
@@ -26,8 +26,6 @@ class CancelledWorld(World):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.store = MemoryStore(self.boundaries)
-        self.journal = Journal(self.store)
         self.told: list[str] = []
 
     def ask(self, asked: AskedAction, by: str) -> Outcome:
@@ -37,7 +35,7 @@ class CancelledWorld(World):
             store=self.store,
             backend=self.backend(),
             identify=JarSource().identify,
-            options=OPTIONS,
+            options=self.options(),
             clock=self.clock,
         )
 
@@ -59,7 +57,7 @@ class CancelledWorld(World):
             self.store,
             self.backend(),
             self.told.append,
-            OPTIONS,
+            self.options(),
             self.clock,
         )
 
@@ -158,6 +156,28 @@ def test_a_stop_that_was_under_way_is_finished(tmp_path: Path, at: int) -> None:
     world.hook(asked, "run", OnCancel.STOP_WITH_SAVEPOINT)
     assert world.jobmanager.live_jobs() == []
     assert len(world.journal.savepoints(JOB_NAME)) == 1
+
+
+@pytest.mark.parametrize("on_cancel", OnCancel)
+def test_a_stop_that_drains_goes_on_draining(tmp_path: Path, on_cancel: OnCancel) -> None:
+    """Whoever sees it through."""
+    seen_through = 0
+    for at in range(2, 80):
+        world = CancelledWorld(tmp_path)
+        world.running()
+        asked = AskedAction(Action.STOP, JOB_NAME, drain=True)
+        if not world.is_killed(asked, "run", at):
+            break
+        world.hook(asked, "run", on_cancel)
+        entry = world.journal.entry("run:1")
+        stops = [r for r in world.jobmanager.requests if r.url.path.endswith("/stop")]
+        if entry and "trigger_id" in entry.facts:
+            seen_through += 1
+            assert stops
+            assert all(json.loads(request.content)["drain"] is True for request in stops)
+    else:
+        raise AssertionError("it never came to an end")
+    assert seen_through > 5
 
 
 def test_a_run_that_was_done_leaves_the_job_alone(world: CancelledWorld) -> None:

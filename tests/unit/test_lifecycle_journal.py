@@ -2,40 +2,136 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.claims import LeaseLost, LeaseTerms
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.file_store import FileStore
+from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.journal import Journal, spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome, Savepoint
+from flinkglue.lifecycle.processes import identity
 from flinkglue.lifecycle.records import JobRecord
+from tests.unit.fake_flink_jobs import Clock
 
 SPEC = JobSpec(
     "orders", Jar("/jars/a.jar", "a" * 64, 1), args=("--x", "1"), flink_configuration={"k": "v"}
 )
 
 
+class Process:
+    """A process with a journal of its own, by the test's time; one that died renews nothing."""
+
+    def __init__(self, directory: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.store = FileStore(directory, clock.monotonic)
+        self.journal = Journal(self.store)
+        self.told: list[str] = []
+        self.is_dead = False
+
+    def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
+        return self.clock.every(every_seconds, lambda: not self.is_dead and call())
+
+    def begin(self, intent: str, action: Action, job_name: str = "orders", **how: Any) -> Held:
+        terms = LeaseTerms(wait_seconds=100, holder=intent, tell=self.told.append, keep=self._keep)
+        how = {"terms": terms, "clock": self.clock, **how}
+        return self.journal.begin(intent, action, job_name, **how)
+
+
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(FileStore(tmp_path))
+def processes(tmp_path: Path) -> Callable[[], Process]:
+    clock = Clock()
+    return lambda: Process(tmp_path, clock)
 
 
-def test_another_process_finds_the_entry_as_it_was_left(tmp_path: Path) -> None:
-    first = Journal(FileStore(tmp_path))
-    entry = first.begin("run-1", Action.STOP, "orders")
-    first.note(entry, story=("asked",), facts={"trigger_id": "t"})
-    found = Journal(FileStore(tmp_path)).begin("run-1", Action.STOP, "orders")
+@pytest.fixture
+def process(processes: Callable[[], Process]) -> Process:
+    return processes()
+
+
+@pytest.fixture
+def journal(process: Process) -> Journal:
+    return process.journal
+
+
+def test_another_process_finds_the_entry_as_it_was_left(
+    processes: Callable[[], Process],
+) -> None:
+    with processes().begin("run-1", Action.STOP) as held:
+        held.note(story=("asked",), facts={"trigger_id": "t"})
+    found = processes().begin("run-1", Action.STOP).entry
     assert (found.facts, found.story, found.outcome) == ({"trigger_id": "t"}, ("asked",), None)
 
 
-def test_an_ended_intent_keeps_its_outcome_and_lets_go_of_the_job(journal: Journal) -> None:
+def test_the_process_of_an_intent_that_died_is_waited_for_no_longer_than_its_lease(
+    processes: Callable[[], Process],
+) -> None:
+    """Whoever waits is told for whom."""
+    first, second = processes(), processes()
+    first.begin("run-1", Action.STOP).note(story=(), facts={"plan": {}})
+    first.is_dead, began_at = True, first.clock.seconds
+    assert second.begin("run-1", Action.STOP).entry.facts == {"plan": {}}
+    assert 30 < second.clock.seconds - began_at < 40
+    assert second.told == ["waiting: run-1 is acting on orders (run-1)"]
+
+
+def test_a_process_that_is_seen_to_be_gone_is_not_waited_for(
+    processes: Callable[[], Process],
+) -> None:
+    """Its pid is that of nobody on this very machine, in this very container."""
+    gone = subprocess.Popen(["true"])
+    place = identity().rpartition(":")[0]
+    other = processes()
+    for number, dead in enumerate([f"{place}:{gone.pid}", f"elsewhere:1:{gone.pid}", identity()]):
+        gone.wait()
+        claim = {"intent": f"run-{number}", "token": "t", "lease_seconds": 30.0, "process": dead}
+        other.store.swap("claim", f"job {number}", None, {**claim, "holder": "it"})
+        began_at = other.clock.seconds
+        other.begin(f"run-{number}", Action.STOP, f"job {number}")
+        assert (other.clock.seconds > began_at) == (number > 0)
+
+
+def test_a_process_that_lives_is_waited_for_until_it_lets_go(
+    processes: Callable[[], Process],
+) -> None:
+    """Its outcome is then that of whoever waited."""
+    first, second = processes(), processes()
+    held, outcome = first.begin("run-1", Action.STOP), Outcome(Action.STOP, "orders")
+    first.clock.every(70, lambda: not held.end(outcome))
+    assert second.begin("run-1", Action.STOP).entry.outcome == outcome
+    assert second.clock.seconds >= 1070
+
+
+def test_a_process_that_goes_on_for_too_long_is_named(processes: Callable[[], Process]) -> None:
+    processes().begin("run-1", Action.STOP)
+    with pytest.raises(Conflict, match=r"run-1 is acting on it .* longer than 100 s"):
+        processes().begin("run-1", Action.STOP)
+
+
+def test_a_process_that_slept_through_its_lease_writes_nothing_more(
+    processes: Callable[[], Process],
+) -> None:
+    """Although nobody else wrote anything of its own yet: not even what it had on its way."""
+    first, second = processes(), processes()
+    held = first.begin("run-1", Action.STOP)
+    first.is_dead = True
+    second.begin("run-1", Action.STOP)
+    with pytest.raises(LeaseLost):
+        held.note(story=(), facts={"x": 1})
+    assert first.store.swap("intent", "run-1", held.entry.version, {"late": True}) is None
+
+
+def test_an_ended_intent_keeps_its_outcome_and_lets_go_of_the_job(process: Process) -> None:
     outcome = Outcome(
         Action.UPDATE,
         "orders",
@@ -44,52 +140,93 @@ def test_an_ended_intent_keeps_its_outcome_and_lets_go_of_the_job(journal: Journ
         story=("done",),
         savepoints=(Savepoint("orders", "id", "file:/s", 1.5, args=("--a",)),),
     )
-    journal.end(journal.begin("run-1", Action.UPDATE, "orders"), outcome)
-    assert journal.begin("run-1", Action.UPDATE, "orders").outcome == outcome
-    assert journal.owner("orders") is None
-    assert journal.begin("run-2", Action.STOP, "orders").outcome is None
+    process.begin("run-1", Action.UPDATE).end(outcome)
+    assert process.begin("run-1", Action.UPDATE).entry.outcome == outcome
+    assert process.journal.owner("orders") is None
+    assert process.begin("run-2", Action.STOP).entry.outcome is None
 
 
-def test_one_unfinished_intent_owns_the_job(journal: Journal) -> None:
-    journal.begin("run-1", Action.STOP, "orders")
+def test_one_unfinished_intent_owns_the_job(process: Process) -> None:
+    process.begin("run-1", Action.STOP)
     with pytest.raises(Conflict, match="run-1 has not ended"):
-        journal.begin("run-2", Action.CANCEL, "orders")
-    assert journal.entry("run-2") is None
-    assert journal.begin("run-3", Action.CANCEL, "payments").job_name == "payments"
+        process.begin("run-2", Action.CANCEL)
+    assert process.journal.entry("run-2") is None
+    assert process.begin("run-3", Action.CANCEL, "payments").entry.job_name == "payments"
 
 
-def test_taking_over_ends_the_other_and_stops_it_from_doing_more(journal: Journal) -> None:
-    dead = journal.begin("run-1", Action.STOP, "orders")
-    journal.begin("run-2", Action.CANCEL, "orders", take_over=True)
-    with pytest.raises(Conflict, match="belongs to the intent run-2"):
-        journal.note(dead, story=(), facts={"x": 1})
-    with pytest.raises(Conflict):
-        journal.end(dead, Outcome(Action.STOP, "orders"))
-    ended = journal.begin("run-1", Action.STOP, "orders").outcome
+def test_a_process_that_died_before_its_intent_began_is_no_obstacle(process: Process) -> None:
+    """Its claim is all that it wrote."""
+    claim = {"intent": "run-1", "token": "t", "holder": "run-1", "lease_seconds": 30.0}
+    process.store.swap("claim", "orders", None, claim)
+    assert process.begin("run-2", Action.START).entry.outcome is None
+    assert process.journal.owner("orders") == "run-2"
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_taking_over_ends_the_other_and_stops_it_from_doing_more(
+    processes: Callable[[], Process], lives: bool
+) -> None:
+    """One that lives is given the time to notice before anything is done."""
+    first, second = processes(), processes()
+    other = first.begin("run-1", Action.STOP)
+    first.is_dead, began_at = not lives, first.clock.seconds
+    second.begin("run-2", Action.CANCEL, take_over=True)
+    assert second.clock.seconds > began_at + 30
+    with pytest.raises(LeaseLost):
+        other.note(story=(), facts={"x": 1})
+    with pytest.raises(LeaseLost) as lost:
+        other.end(Outcome(Action.STOP, "orders"))
+    assert "belongs to the intent run-2" in str(other.why_lost(lost.value))
+    assert first.store.swap("intent", "run-1", other.entry.version, {"late": True}) is None
+    ended = first.begin("run-1", Action.STOP).entry.outcome
     assert ended
     assert ended.failure == "given up for run-2"
 
 
-def test_a_claim_left_by_a_process_that_died_while_ending_is_no_obstacle(journal: Journal) -> None:
+def test_a_claim_that_is_let_go_late_is_ones_own_only(processes: Callable[[], Process]) -> None:
+    """A slow server, while the job was taken over, and by a third again."""
+    first, second, third = processes(), processes(), processes()
+    late = first.begin("run-1", Action.STOP)
+    second.begin("run-2", Action.STOP, take_over=True)
+    late.let_go(is_over=True)
+    assert first.journal.owner("orders") == "run-2"
+    with pytest.raises(Conflict, match="run-2 has not ended"):
+        third.begin("run-3", Action.STOP)
+
+
+def test_a_claim_left_by_a_process_that_died_while_ending_is_no_obstacle(
+    process: Process,
+) -> None:
     """It wrote its outcome and was killed before it let go."""
-    entry = journal.begin("run-1", Action.STOP, "orders")
-    store = journal._store
-    journal.end(entry, Outcome(Action.STOP, "orders"))
-    store.write("claim", "orders", {"intent": "run-1"})
-    assert journal.begin("run-2", Action.START, "orders").outcome is None
-    assert journal.owner("orders") == "run-2"
+    process.begin("run-1", Action.STOP).end(Outcome(Action.STOP, "orders"))
+    released = process.store.stored("claim", "orders")
+    assert released
+    process.store.swap("claim", "orders", released.version, {"intent": "run-1"})
+    assert process.begin("run-2", Action.START).entry.outcome is None
+    assert process.journal.owner("orders") == "run-2"
 
 
-def test_a_refused_intent_may_be_used_again(journal: Journal) -> None:
-    journal.withdraw(journal.begin("run-1", Action.STOP, "orders"))
-    assert journal.begin("run-1", Action.CANCEL, "orders").action is Action.CANCEL
+def test_a_refused_intent_may_be_used_again(process: Process) -> None:
+    process.begin("run-1", Action.STOP).withdraw()
+    assert process.begin("run-1", Action.CANCEL).entry.action is Action.CANCEL
 
 
-def test_an_intent_belongs_to_one_action_of_one_job(journal: Journal) -> None:
-    journal.begin("run-1", Action.STOP, "orders")
+def test_an_intent_belongs_to_one_action_of_one_job(process: Process) -> None:
+    process.begin("run-1", Action.STOP)
     for action, job_name in [(Action.CANCEL, "orders"), (Action.STOP, "payments")]:
         with pytest.raises(InvalidInput, match="intent"):
-            journal.begin("run-1", action, job_name)
+            process.begin("run-1", action, job_name)
+
+
+def test_a_job_record_is_written_over_by_whoever_read_it_last_alone(journal: Journal) -> None:
+    first, second = journal.job_record("orders"), journal.job_record("orders")
+    journal.save_job_record(replace(second, generation=2))
+    with pytest.raises(Conflict, match="another process has written it"):
+        journal.save_job_record(replace(first, generation=1))
+    journal.forget_job_record("orders")
+    assert journal.job_record("orders") == JobRecord("orders")
+    with pytest.raises(Conflict):
+        journal.save_job_record(replace(second, generation=3))
 
 
 def test_records_and_ledger_come_back_as_they_were(journal: Journal) -> None:
@@ -131,7 +268,7 @@ def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: b
     store = FileStore(tmp_path)
     job = {"job_name": "orders", "job_id": "id", "generation": 3, "restored_from": "file:/s"}
     specs = {"spec": spec_document(SPEC), "good_spec": spec_document(SPEC) if was_seen else None}
-    store.write("job", "orders", {**job, **specs})
+    store.create("job", "orders", {**job, **specs})
     record = Journal(store).job_record_as_seen("orders")
     assert record == JobRecord("orders", "id", 3, SPEC, SPEC if was_seen else None, "file:/s")
     assert record.was_ready is was_seen

@@ -145,7 +145,7 @@ class TestLife:
         world.boundaries.at_what, world.boundaries.before = "POST /jars/upload", True
         with pytest.raises(Killed):
             world.ask(asked)
-        world.boundaries.at_what = ""
+        world.boundaries.restart()
         document = world.store.read("request", f"run:{Action.NEW}:1")
         assert document is not None
         for name in ("python_module", "python_files"):

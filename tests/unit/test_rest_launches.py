@@ -141,7 +141,7 @@ class TestMainSubmitsMoreThanOneJob:
         world.act(Action.NEW, "new", spec=world.spec(Behaviour.TWO_JOBS))
         passed = world.boundaries.passed
         run = next(at for at, what in enumerate(passed) if what.endswith("/run"))
-        written = passed.index("write intent", run)
+        written = passed.index("swap intent", run)
         return range(written + 1, len(passed))
 
 

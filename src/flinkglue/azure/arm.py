@@ -99,8 +99,20 @@ class ArmClient:
         self._pace = pace or Pace(first_seconds=0.5, most_seconds=10, growth=2)
         self._clock = clock or SystemClock()
         self._http = httpx.Client(
-            timeout=timeout_seconds, verify=verify or True, transport=transport
+            timeout=timeout_seconds,
+            verify=verify or True,
+            transport=transport,
+            event_hooks={"request": [self._before]},
         )
+        self._check: Callable[[], None] | None = None
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this right before each call that may change anything."""
+        self._check = check
+
+    def _before(self, request: httpx.Request) -> None:
+        if self._check is not None and request.method != "GET":
+            self._check()
 
     def __enter__(self) -> ArmClient:
         return self

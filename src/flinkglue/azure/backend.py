@@ -80,6 +80,12 @@ class ArmBackend:
             arm, cluster, self._actions, self.view, sees_flink=flink is not None
         )
 
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this right before each call that may change anything."""
+        self._arm.guard(check)
+        if self._flink is not None:
+            self._flink.guard(check)
+
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flinkglue.errors import (
     Conflict,
@@ -73,6 +73,10 @@ class RestBackend:
         self._uploaded = UploadedJars(client, jars, self._patience)
         self._launcher = JobLauncher(client, self._uploaded.ensure, self.view, self._patience)
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this right before each call that may change anything."""
+        self._client.guard(check)
 
     def _settings(self) -> dict[str, str]:
         return self._patience.bear(self._client.jobmanager_config)

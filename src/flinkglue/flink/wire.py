@@ -66,7 +66,17 @@ class JobManagerWire:
             verify=verify,
             timeout=timeout_seconds,
             transport=transport,
+            event_hooks={"request": [self._before]},
         )
+        self._check: Callable[[], None] | None = None
+
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this right before each call that may change anything."""
+        self._check = check
+
+    def _before(self, request: httpx.Request) -> None:
+        if self._check is not None and request.method != "GET":
+            self._check()
 
     def __enter__(self) -> Self:
         return self

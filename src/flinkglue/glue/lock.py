@@ -5,6 +5,13 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+WORKS_FOR_SECONDS = 120.0
+"""How long a holder may work under its lock. Starting a run takes a second."""
+
+KEPT_FOR_SECONDS = 300.0
+"""How long a lock is renewed: the call that was begun last may take two minutes to time out, and
+after that whoever holds it hangs."""
+
 
 class HeldLock(Protocol):
     """A lock that is held now, as far as its holder can know."""

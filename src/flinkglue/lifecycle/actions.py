@@ -18,7 +18,8 @@ from flinkglue.errors import (
 )
 from flinkglue.lifecycle import inventory, start, stop, update
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
-from flinkglue.lifecycle.journal import JOURNAL, Journal
+from flinkglue.lifecycle.claims import JOURNAL, LeaseLost
+from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.transaction import (
     ActionOptions,
@@ -57,11 +58,13 @@ def perform(
     options: ActionOptions | None = None,
     clock: Clock | None = None,
     now: Callable[[], float] = time.time,
+    attempt: str = "",
 ) -> Outcome:
     """Do the action, or go on with it where it was interrupted, or return how it ended.
 
     It may be killed at any moment and called again with the same intent: what was decided stands,
-    and nothing is started twice. An action that came to a bad end is a value: ask its ``failure``.
+    and nothing is started twice. While another process acts for the same intent, this one waits.
+    An action that came to a bad end is a value: ask its ``failure``.
 
     Args:
         request: What is asked for.
@@ -70,36 +73,49 @@ def perform(
         options: How to go about it.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
+        attempt: In which attempt of whoever asks this is; see ``carrying_out.next_intent``.
 
     Raises:
         Refused, InvalidInput: Nothing was changed, and the intent may be used again.
-        Conflict: Another intent on this job has not ended.
+        Conflict: Another intent on this job has not ended, or another process took the job over.
         CallFailed, DeadlineExceeded: A service was out of order for too long. The action has not
             ended: call again with the same intent.
     """
     if request.action is Action.LIST_SAVEPOINT:
         return inventory.list_savepoints(request.job_name, backend, journal)
-    entry = journal.begin(
+    options, clock = options or ActionOptions(), clock or SystemClock()
+    with journal.begin(
         request.intent,
         request.action,
         request.job_name,
         take_over=request.take_over,
         now=now(),
-    )
-    if entry.outcome is not None:
-        return entry.outcome
-    tx = Transaction(
-        request, backend, journal, entry, options or ActionOptions(), clock or SystemClock(), now
-    )
+        terms=options.lease,
+        clock=clock,
+    ) as held:
+        if held.entry.outcome is not None:
+            return held.entry.outcome
+        backend.guard(held.check)
+        tx = Transaction(request, backend, journal, held, options, clock, now)
+        try:
+            outcome = _carried_through(tx)
+            journal.note_wanted(outcome)  # before the outcome, which is never asked for again
+            return held.end(outcome, attempt)
+        except LeaseLost as lost:
+            raise held.why_lost(lost) from lost
+
+
+def _carried_through(tx: Transaction) -> Outcome:
     try:
-        outcome = _acted(tx)
+        return _acted(tx)
+    except LeaseLost:
+        raise
     except FlinkGlueError as error:
         if not tx.fact("plan"):
-            journal.withdraw(tx.entry)
+            tx.held.withdraw()
         elif _is_of_the_service(error):
             raise _not_ended(error) from error
         raise
-    return journal.end(tx.entry, outcome)
 
 
 def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[CallFailed]:
@@ -132,7 +148,7 @@ def _not_ended(error: CallFailed) -> CallFailed:
 
 def _acted(tx: Transaction) -> Outcome:
     try:
-        tx.check_same_spec()
+        tx.check_same_request()
         return _ACTIONS[tx.request.action](tx)
     except JobFailed as error:
         path = error.path if isinstance(error, SavepointFailed) else None

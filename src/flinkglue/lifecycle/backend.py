@@ -164,6 +164,12 @@ class FlinkBackend(Protocol):
 
     name: str
 
+    def guard(self, check: Callable[[], None]) -> None:
+        """Call this right before each call that changes anything at the service.
+
+        What it raises ends the primitive: the process may not act on the job any more.
+        """
+
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first; names may be double."""
 

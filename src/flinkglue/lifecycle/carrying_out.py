@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import count
 from typing import Any
 
 from flinkglue.clock import Clock
-from flinkglue.errors import FlinkGlueError, InvalidInput, JobFailed
+from flinkglue.errors import CallFailed, FlinkGlueError, InvalidInput, JobFailed
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import AskedAction, Identify
 from flinkglue.lifecycle.backend import FlinkBackend
@@ -18,7 +18,6 @@ from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal import Journal, JournalStore, spec_document, spec_of
 from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
-from flinkglue.lifecycle.watching import note_wanted
 
 Show = Callable[[tuple[Difference, ...]], None]
 """Shows what a launch changes, before anything is changed."""
@@ -40,26 +39,30 @@ def raise_for_failure(outcome: Outcome) -> Outcome:
     return outcome.raise_for_failure()
 
 
-def next_intent(journal: Journal, asked_by: str) -> str:
-    """The intent of whoever asks again: a new one only when the last came to a bad end.
+def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
+    """The intent of whoever asks again: a new one when the last came to a bad end before.
 
     Args:
         journal: Where intents are remembered.
         asked_by: Who asks for what, for example ``<flow run id>:UPDATE``.
+        attempt: Which attempt of theirs this is, for example the flow run's third. What ended in
+            this very attempt, well or badly, is not asked for again: its outcome stands.
     """
-    for attempt in count(1):
-        intent = f"{asked_by}:{attempt}"
+    for number in count(1):
+        intent = f"{asked_by}:{number}"
         entry = journal.entry(intent)
         if entry is None or entry.outcome is None or entry.outcome.succeeded:
+            return intent
+        if attempt and entry.ended_in == attempt:
             return intent
     raise AssertionError("numbers never end")
 
 
 def last_intent(journal: Journal, asked_by: str) -> str:
     """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
-    for attempt in count(1):
-        if journal.entry(f"{asked_by}:{attempt + 1}") is None:
-            return f"{asked_by}:{attempt}"
+    for number in count(1):
+        if journal.entry(f"{asked_by}:{number + 1}") is None:
+            return f"{asked_by}:{number}"
     raise AssertionError("numbers never end")
 
 
@@ -73,6 +76,7 @@ def carry_out(
     options: ActionOptions | None = None,
     clock: Clock | None = None,
     show: Show | None = None,
+    attempt: str = "",
 ) -> Outcome:
     """Do what was asked, or go on with it where this intent was interrupted.
 
@@ -85,6 +89,7 @@ def carry_out(
         options: How to go about it.
         clock: The time to wait by.
         show: Is shown what changes, before anything is changed.
+        attempt: Which attempt of theirs this is; see ``next_intent``.
 
     Raises:
         InvalidInput, Refused: Nothing was changed.
@@ -92,13 +97,14 @@ def carry_out(
         CallFailed, DeadlineExceeded: It has not ended. Call again with the same intent.
     """
     journal = Journal(store)
+    known = journal.entry(intent)
+    if known and known.outcome and (known.action, known.job_name) == (asked.action, asked.job_name):
+        return known.outcome  # its jar may be gone by now
     with _request_remembered(store, intent):
         request, changes = _prepared(asked, intent, store, identify)
         if show is not None:
             show(changes)
-        outcome = perform(request, backend, journal, options=options, clock=clock)
-    note_wanted(store, outcome)
-    return outcome
+        return perform(request, backend, journal, options=options, clock=clock, attempt=attempt)
 
 
 def _prepared(
@@ -154,6 +160,8 @@ def _request_remembered(store: JournalStore, intent: str) -> Iterator[None]:
 
 
 def _forget_if_over(store: JournalStore, intent: str) -> None:
-    entry = Journal(store).entry(intent)
-    if entry is None or entry.outcome is not None:
-        store.delete("request", intent)
+    """Best effort: whether the action has ended, and how, is known by now."""
+    with suppress(CallFailed):
+        entry = Journal(store).entry(intent)
+        if entry is None or entry.outcome is not None:
+            store.delete("request", intent)

@@ -8,17 +8,24 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
-from flinkglue.errors import Conflict, DeadlineExceeded
+from flinkglue.errors import DeadlineExceeded
 from flinkglue.lifecycle.actions import perform
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.carrying_out import carry_out
+from flinkglue.lifecycle.claims import LeaseLost
+from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.journal import Journal, JournalStore, spec_of
 from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
 from flinkglue.lifecycle.records import Entry
 from flinkglue.lifecycle.stop import savepoint, stopped
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest, Refused, Transaction
-from flinkglue.lifecycle.watching import note_wanted
+from flinkglue.lifecycle.transaction import (
+    ActionOptions,
+    ActionRequest,
+    Refused,
+    Transaction,
+    request_of,
+)
 
 _SAVEPOINT_RESULTS = {"stop", "savepoint_path"}
 _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
@@ -89,8 +96,8 @@ class Interrupted:
         if not (acts or _is_open(ending)):
             self._tell_of_job()
             return
-        if entry is not None and acts:
-            self._finish_savepoint(entry)
+        if acts:
+            self._finish_savepoint()
         if action is not None:
             self._end_job(action, self._journal.entry(self.intent))
         entry = self._journal.entry(self.intent)
@@ -126,7 +133,6 @@ class Interrupted:
             else:
                 self.tell(f"There was nothing to end: {refused.reason}")
             return
-        note_wanted(self.store, outcome)
         for line in (*outcome.story, outcome.failure):
             if line:
                 self.tell(line)
@@ -137,20 +143,52 @@ class Interrupted:
         )
         return perform(request, self.backend, self._journal, options=self.options, clock=self.clock)
 
-    def _finish_savepoint(self, entry: Entry) -> None:
-        """See a savepoint or stop through that may have been asked for, so that none is lost."""
-        if "trigger_id" not in entry.facts or _SAVEPOINT_RESULTS & entry.facts.keys():
-            return
-        plan = entry.facts["plan"]
-        spec = spec_of(plan["spec"]) if "spec" in plan else None
-        request = ActionRequest(entry.intent, entry.action, entry.job_name, spec=spec)
-        tx = Transaction(
-            request, self.backend, self._journal, entry, self.options, self.clock, self.now
+    def _held(self) -> Held:
+        """The intent, to act for in the place of its dead process, once that is surely dead."""
+        return self._journal.begin(
+            self.intent,
+            self.asked.action,
+            self.asked.job_name,
+            terms=self.options.lease,
+            clock=self.clock,
         )
+
+    def _finish_savepoint(self) -> None:
+        """See a savepoint or stop through that may have been asked for, so that none is lost."""
+        with self._held() as held:
+            facts = held.entry.facts
+            if "trigger_id" not in facts or _SAVEPOINT_RESULTS & facts.keys():
+                return
+            self.backend.guard(held.check)
+            tx = Transaction(
+                self._request(held.entry),
+                self.backend,
+                self._journal,
+                held,
+                self.options,
+                self.clock,
+                self.now,
+            )
+            try:
+                self._see_through(tx)
+            except LeaseLost as lost:
+                raise held.why_lost(lost) from lost
+
+    def _request(self, entry: Entry) -> ActionRequest:
+        """What was asked for, all of it; entries of an earlier release have not written it down."""
+        if "request" in entry.facts:
+            return request_of(entry.facts["request"])
+        plan, asked = entry.facts["plan"], self.asked
+        spec = spec_of(plan["spec"]) if "spec" in plan else None
+        return ActionRequest(
+            entry.intent, entry.action, entry.job_name, spec=spec, drain=asked.drain
+        )
+
+    def _see_through(self, tx: Transaction) -> None:
         try:
             path = (
-                stopped(tx, plan)
-                if entry.action is not Action.SAVEPOINT
+                stopped(tx, tx.fact("plan"))
+                if tx.entry.action is not Action.SAVEPOINT
                 else savepoint(tx).savepoint_path
             )
         except SavepointFailed as failed:
@@ -199,12 +237,12 @@ class Interrupted:
             failure="the flow run was cancelled",
             story=entry.story,
         )
-        try:
-            self._journal.end(entry, outcome)
-        except Conflict:
-            return  # the action that ended the job has given it up already
-        if view is not None and not view.is_terminal and entry.action in LAUNCHING:
-            note_wanted(self.store, replace(outcome, failure=""))
+        with self._held() as held:
+            if held.entry.outcome is not None:
+                return  # the action that ended the job has given it up already
+            if view is not None and not view.is_terminal and entry.action in LAUNCHING:
+                self._journal.note_wanted(replace(outcome, failure=""))
+            held.end(outcome)
 
     def _tell_of_job(self) -> JobView | None:
         view = self._view()

@@ -34,6 +34,7 @@ def delete(tx: Transaction) -> Outcome:
 
     plan = tx.once("plan", check)
     tx.backend.forget(tx.job_name)
+    tx.held.check()
     tx.journal.forget_job_record(tx.job_name)
     savepoints = tuple(tx.journal.savepoints(tx.job_name))
     tx.say(f"the job is forgotten; {len(savepoints)} savepoints stay in the ledger")

@@ -9,45 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.claims import JOURNAL, Job, LeaseLost, LeaseTerms, Owner
+from flinkglue.lifecycle.documents import JournalStore as JournalStore
+from flinkglue.lifecycle.documents import Stored
+from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
-from flinkglue.lifecycle.records import Entry, JobRecord, Seen
+from flinkglue.lifecycle.records import ENTRY, RECORD, Entry, JobRecord, Seen, document_of
 from flinkglue.lifecycle.state_paths import is_same_path
 
-JOURNAL = "journal"
-"""What errors about an intent name as their service."""
-
-
-class JournalStore(Protocol):
-    """JSON documents by kind and key, at most a few kilobytes each.
-
-    ``create`` decides between two processes: it must be one indivisible step of the storage.
-    """
-
-    def read(self, kind: str, key: str) -> dict[str, Any] | None:
-        """The document, or None when there is none."""
-
-    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        """Write it if there is none. False: there was one, and it is as it was."""
-
-    def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        """Write it, over the old one if there is one."""
-
-    def delete(self, kind: str, key: str) -> None:
-        """Remove it; nothing happens when there is none."""
-
-    def documents(self, kind: str) -> list[dict[str, Any]]:
-        """All documents of the kind, in no order."""
-
-
+_WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
+_LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
 _SPEC = TypeAdapter(JobSpec)
-_ENTRY = TypeAdapter(Entry)
-_RECORD = TypeAdapter(JobRecord)
 _SAVEPOINT = TypeAdapter(Savepoint)
 _SEEN = TypeAdapter(Seen)
 
@@ -64,8 +43,7 @@ class Journal:
 
     def entry(self, intent: str) -> Entry | None:
         """The entry of an intent, or None when it never began."""
-        document = self._store.read("intent", intent)
-        return None if document is None else _ENTRY.validate_python(document)
+        return _entry_of(self._store.stored("intent", intent))
 
     def begin(
         self,
@@ -75,123 +53,168 @@ class Journal:
         *,
         take_over: bool = False,
         now: float = 0.0,
-    ) -> Entry:
-        """The entry of this intent: the one that is there, or a new one that now owns the job.
+        terms: LeaseTerms | None = None,
+        clock: Clock | None = None,
+    ) -> Held:
+        """Hold the job for this intent, and go on with its entry or write a new one.
+
+        While another process acts for the same intent, this one waits; so what it reads afterwards
+        is all that was ever decided.
 
         Args:
-            take_over: Give up the unfinished intent that owns the job. Only for a process that is
-                known to be dead: two that act on one job undo each other.
+            take_over: Give up the unfinished intent that owns the job. A process of it that still
+                lives can do nothing more.
             now: Seconds since the epoch.
+            terms: How to hold the job.
+            clock: The time to wait by.
 
         Raises:
             InvalidInput: The intent was used for another action or job.
             Conflict: Another intent on this job has not ended.
         """
         fresh = Entry(intent, action, job_name, began_at=now)
-        self._store.create("intent", intent, _document(_ENTRY, fresh))
-        entry = self.entry(intent) or fresh
-        if (entry.action, entry.job_name) != (action, job_name):
-            used = f"an intent other than that of {entry.action} of {entry.job_name}"
-            raise InvalidInput("intent", intent, used)
-        if entry.outcome is None:
-            self._claim(entry, take_over=take_over)
-        return entry
-
-    def _claim(self, entry: Entry, *, take_over: bool) -> None:
-        claim = {"intent": entry.intent}
-        if self._store.create("claim", entry.job_name, claim):
-            return
-        owner = (self._store.read("claim", entry.job_name) or {}).get("intent", entry.intent)
-        if owner == entry.intent:
-            return
-        other = self.entry(owner)
-        is_open = other is not None and other.outcome is None
-        if is_open and not take_over:
-            if not entry.facts:
-                self._store.delete("intent", entry.intent)
-            raise Conflict(
-                JOURNAL,
-                entry.action,
-                f"job {entry.job_name}",
-                f"the intent {owner} has not ended",
-                advice="Let it end or run it again: it goes on where it was. If its process is "
-                "dead and it is not wanted any more, repeat this with take_over.",
+        entry = self._written(fresh)
+        if entry.outcome is not None:
+            return Held(self._store, entry, None)
+        job = Job(self._store, job_name, terms or LeaseTerms(), clock or SystemClock())
+        try:
+            claim, is_after_another = job.claim(
+                intent,
+                lambda owner: self._may_take(owner, fresh, take_over=take_over),
+                lambda owner: self._give_up(owner, fresh),
             )
-        if other is not None and is_open:
-            given_up = Outcome(other.action, other.job_name, failure=f"given up for {entry.intent}")
-            self._store.write("intent", owner, _document(_ENTRY, replace(other, outcome=given_up)))
-        self._store.write("claim", entry.job_name, claim)
+        except Conflict:
+            if not entry.facts:
+                self._store.swap("intent", intent, entry.version, None)
+            raise
+        held = Held(self._store, entry, claim)
+        try:
+            return self._begun(held, fresh, is_after_another=is_after_another)
+        except LeaseLost as lost:
+            raise held.why_lost(lost) from lost
+        except BaseException:
+            held.let_go()
+            raise
 
-    def note(self, entry: Entry, *, story: tuple[str, ...], facts: Mapping[str, Any]) -> Entry:
-        """The entry with more facts and its story so far, written down.
+    def _written(self, fresh: Entry) -> Entry:
+        """The intent's entry, written before the job is claimed: what is wanted is known then."""
+        while True:
+            stored = self._store.stored("intent", fresh.intent)
+            if entry := _entry_of(stored):
+                return _checked(entry, fresh)
+            before = stored.version if stored else None
+            document = document_of(ENTRY, fresh)
+            if version := self._store.swap("intent", fresh.intent, before, document):
+                return replace(fresh, version=version)
 
-        Raises:
-            Conflict: Another intent took the job over: this one must do nothing more.
-        """
-        self._check_claim(entry)
-        noted = replace(entry, facts={**entry.facts, **facts}, story=story)
-        self._store.write("intent", entry.intent, _document(_ENTRY, noted))
-        return noted
+    def _begun(self, held: Held, fresh: Entry, *, is_after_another: bool) -> Held:
+        """With the entry as it is now, written anew: what an earlier process sends is too late."""
+        if is_after_another:
+            self._fence("job", fresh.job_name)
+        while True:
+            held.check()
+            entry = self._written(fresh)
+            is_known, held.entry = entry.version == held.entry.version, entry
+            if entry.outcome is not None:
+                held.let_go(is_over=True)
+            if entry.outcome is not None or (is_known and not is_after_another):
+                return held
+            document = document_of(ENTRY, entry)
+            if version := self._store.swap("intent", entry.intent, entry.version, document):
+                held.entry = replace(entry, version=version)
+                return held
 
-    def end(self, entry: Entry, outcome: Outcome) -> Outcome:
-        """Write how it ended, and let go of the job."""
-        self._check_claim(entry)
-        ended = replace(entry, outcome=outcome, story=outcome.story)
-        self._store.write("intent", entry.intent, _document(_ENTRY, ended))
-        self._store.delete("claim", entry.job_name)
-        return outcome
+    def _fence(self, kind: str, key: str) -> None:
+        """Write the same again: whoever read it before can write it no more."""
+        while True:
+            stored = self._store.stored(kind, key)
+            version, document = (stored.version, stored.document) if stored else (None, None)
+            if self._store.swap(kind, key, version, document):
+                return
 
-    def withdraw(self, entry: Entry) -> None:
-        """Forget an intent that was refused before it did anything, and let go of the job."""
-        self._store.delete("intent", entry.intent)
-        claim = self._store.read("claim", entry.job_name)
-        if claim and claim["intent"] == entry.intent:
-            self._store.delete("claim", entry.job_name)
+    def _may_take(self, owner: Owner, fresh: Entry, *, take_over: bool) -> bool:
+        other = self.entry(owner.intent)
+        if other is None or other.outcome is not None:
+            return False  # it is about to begin, or to let go
+        if take_over:
+            return True
+        raise Conflict(
+            JOURNAL,
+            fresh.action,
+            f"job {fresh.job_name}",
+            f"the intent {owner.intent} has not ended",
+            advice="Let it end or run it again: it goes on where it was. If its process is "
+            "dead and it is not wanted any more, repeat this with take_over.",
+        )
+
+    def _give_up(self, intent: str, fresh: Entry) -> None:
+        while (other := self.entry(intent)) is not None and other.outcome is None:
+            failure = f"given up for {fresh.intent}"
+            given_up = replace(
+                other, outcome=Outcome(other.action, other.job_name, failure=failure)
+            )
+            document = document_of(ENTRY, given_up)
+            self._store.swap("intent", intent, other.version, document)
 
     def owner(self, job_name: str) -> str | None:
         """The unfinished intent that owns the job, if there is one."""
-        claim = self._store.read("claim", job_name)
-        entry = self.entry(claim["intent"]) if claim else None
+        claimed = self.claimed_by(job_name)
+        entry = self.entry(claimed.intent) if claimed else None
         return entry.intent if entry and entry.outcome is None else None
+
+    def claimed_by(self, job_name: str) -> Owner | None:
+        """Who holds the job, and whether a process acts on it now; None: nobody."""
+        return Owner.of(self._store.stored("claim", job_name))
 
     def unfinished(self) -> list[Entry]:
         """The intents that own a job and have not ended, of all jobs."""
         owners = [self.entry(claim["intent"]) for claim in self._store.documents("claim")]
         return [entry for entry in owners if entry is not None and entry.outcome is None]
 
-    def _check_claim(self, entry: Entry) -> None:
-        claim = self._store.read("claim", entry.job_name)
-        if claim is None or claim["intent"] != entry.intent:
-            owner = claim["intent"] if claim else "nobody"
-            raise Conflict(
-                JOURNAL,
-                entry.action,
-                f"job {entry.job_name}",
-                f"the job now belongs to the intent {owner}",
-                advice="Look at the job before you ask for anything else.",
-            )
-
     def job_record(self, job_name: str) -> JobRecord:
         """What is known of the job; an empty record when nothing is."""
-        document = self._store.read("job", job_name)
-        if document is None:
-            return JobRecord(job_name)
-        record: JobRecord = _RECORD.validate_python(document)
-        return record.lasting()
+        stored = self._store.stored("job", job_name)
+        version = stored.version if stored else ""
+        if stored is None or stored.document is None:
+            return JobRecord(job_name, version=version)
+        record: JobRecord = RECORD.validate_python(stored.document)
+        return replace(record.lasting(), version=version)
 
     def job_records(self) -> list[JobRecord]:
         """Every job that is known, by name."""
-        records = map(_RECORD.validate_python, self._store.documents("job"))
+        records = map(RECORD.validate_python, self._store.documents("job"))
         return sorted(records, key=lambda record: record.job_name)
 
-    def save_job_record(self, record: JobRecord) -> None:
-        """Write what is known of the job."""
-        self._store.write("job", record.job_name, _document(_RECORD, record.lasting()))
+    def save_job_record(self, record: JobRecord) -> JobRecord:
+        """Write what is known of the job, in the place of what the record was read from.
+
+        Raises:
+            Conflict: Another process has written it since then.
+        """
+        document = document_of(RECORD, record.lasting())
+        version = self._store.swap("job", record.job_name, record.version or None, document)
+        if version is None:
+            raise Conflict(
+                JOURNAL,
+                "save record",
+                f"job {record.job_name}",
+                "another process has written it meanwhile",
+                advice="Look at the job before you ask for anything else.",
+            )
+        return replace(record, version=version)
 
     def forget_job_record(self, job_name: str) -> None:
         """Forget the job. Its savepoints stay in the ledger."""
-        self._store.delete("job", job_name)
+        stored = self._store.stored("job", job_name)
+        if stored is not None and stored.document is not None:
+            self._store.swap("job", job_name, stored.version, None)
         self._store.delete("seen", job_name)
+
+    def note_wanted(self, outcome: Outcome) -> None:
+        """Remember from an action's success whether the job is meant to run from now on."""
+        if outcome.succeeded and outcome.action not in _LEAVES_IT:
+            wanted = outcome.action not in _WANTS_NO_JOB
+            self._store.write("wanted", outcome.job_name, {"wanted": wanted})
 
     def note_seen(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
         """Remember of the newest launch what its service forgets; of another job, nothing."""
@@ -205,7 +228,7 @@ class Journal:
             view.state if view.is_terminal else known.ended_as,
         )
         if seen != known:
-            self._store.write("seen", job_name, _document(_SEEN, seen))
+            self._store.write("seen", job_name, document_of(_SEEN, seen))
 
     def job_record_as_seen(self, job_name: str) -> JobRecord:
         """What is known of the job, with what was seen by those who do not own it."""
@@ -244,7 +267,7 @@ class Journal:
         """Add it to the ledger, or replace what the ledger says of this place."""
         for path in self._spellings(savepoint.job_name, savepoint.path) or [savepoint.path]:
             key = _savepoint_key(savepoint.job_name, path)
-            document = _document(_SAVEPOINT, replace(savepoint, path=path))
+            document = document_of(_SAVEPOINT, replace(savepoint, path=path))
             self._store.write("savepoint", key, document)
 
     def forget_savepoint(self, job_name: str, path: str) -> None:
@@ -259,7 +282,7 @@ class Journal:
 
 def spec_document(spec: JobSpec) -> dict[str, Any]:
     """The spec as a fact of an entry."""
-    return _document(_SPEC, spec)
+    return document_of(_SPEC, spec)
 
 
 def spec_of(document: Mapping[str, Any]) -> JobSpec:
@@ -271,6 +294,14 @@ def _savepoint_key(job_name: str, path: str) -> str:
     return f"{job_name} {path}"
 
 
-def _document(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
-    document: dict[str, Any] = adapter.dump_python(value, mode="json")
-    return document
+def _checked(known: Entry, fresh: Entry) -> Entry:
+    if (known.action, known.job_name) != (fresh.action, fresh.job_name):
+        used = f"an intent other than that of {known.action} of {known.job_name}"
+        raise InvalidInput("intent", fresh.intent, used)
+    return known
+
+
+def _entry_of(stored: Stored | None) -> Entry | None:
+    if stored is None or stored.document is None:
+        return None
+    return replace(ENTRY.validate_python(stored.document), version=stored.version)

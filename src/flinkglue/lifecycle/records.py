@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 
 
@@ -22,6 +24,8 @@ class Entry:
         story: One line per decision.
         outcome: How it ended; None while it has not.
         began_at: Seconds since the epoch; 0: before this was written down.
+        ended_in: In which attempt of whoever asked it ended; see ``carrying_out.next_intent``.
+        version: Of its document, as it was read or written last.
     """
 
     intent: str
@@ -31,6 +35,8 @@ class Entry:
     story: tuple[str, ...] = ()
     outcome: Outcome | None = None
     began_at: float = 0.0
+    ended_in: str = ""
+    version: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ class JobRecord:
         ended_as: The terminal state that the newest launch was seen in; its service forgets it.
         left_behind: What an earlier launch left that is newer than what the newest one began with.
         savepoints_counted: The highest place that a savepoint of the job was given in the ledger.
+        version: Of its document, as it was read; empty: there was none.
     """
 
     job_name: str
@@ -79,6 +86,7 @@ class JobRecord:
     ended_as: str = ""
     left_behind: LeftBehind | None = None
     savepoints_counted: int = 0
+    version: str = field(default="", compare=False, repr=False)
 
     @property
     def was_ready(self) -> bool:
@@ -116,3 +124,14 @@ class Seen:
     ran_well: bool = False
     checkpoint_path: str | None = None
     ended_as: str = ""
+
+
+ENTRY = TypeAdapter(Entry)
+RECORD = TypeAdapter(JobRecord)
+
+
+def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
+    """The value as a document; the version belongs to the storage."""
+    document: dict[str, Any] = adapter.dump_python(value, mode="json")
+    document.pop("version", None)
+    return document

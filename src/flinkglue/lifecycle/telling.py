@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flinkglue.lifecycle.journal import JournalStore
+from flinkglue.lifecycle.documents import JournalStore, Stored
 
 
 class TellingStore:
@@ -32,10 +32,6 @@ class TellingStore:
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Write it, over the old one if there is one."""
         self._store.write(kind, key, document)
-        for line in document["story"] if kind == "intent" else ():
-            if line not in self._told:
-                self._told.add(line)
-                self._tell(line)
 
     def delete(self, kind: str, key: str) -> None:
         """Remove it; nothing happens when there is none."""
@@ -44,3 +40,22 @@ class TellingStore:
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """All documents of the kind, in no order."""
         return self._store.documents(kind)
+
+    def stored(self, kind: str, key: str) -> Stored | None:
+        """The document with its version; None when there never was one."""
+        return self._store.stored(kind, key)
+
+    def swap(
+        self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
+    ) -> str | None:
+        """Write it in the place of this version, and return the new version."""
+        written = self._store.swap(kind, key, version, document)
+        for line in document["story"] if kind == "intent" and document and written else ():
+            if line not in self._told:
+                self._told.add(line)
+                self._tell(line)
+        return written
+
+    def touch(self, kind: str, key: str, version: str) -> bool:
+        """Let this version count as written now. False: it is not the newest any more."""
+        return self._store.touch(kind, key, version)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.asked import check_without_state
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
+from flinkglue.lifecycle.claims import LeaseTerms
+from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal import Journal
 from flinkglue.lifecycle.ledger import added
@@ -73,6 +77,20 @@ class ActionRequest:
         check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
 
 
+_REQUEST = TypeAdapter(ActionRequest)
+
+
+def document_of_request(request: ActionRequest) -> dict[str, Any]:
+    """All of the request, as a fact of an entry."""
+    document: dict[str, Any] = _REQUEST.dump_python(request, mode="json")
+    return document
+
+
+def request_of(document: Mapping[str, Any]) -> ActionRequest:
+    """The request that a fact tells of."""
+    return _REQUEST.validate_python(document)
+
+
 @dataclass(frozen=True)
 class ActionOptions:
     """How to go about it.
@@ -85,6 +103,7 @@ class ActionOptions:
         pace: How often to look at a launched job.
         savepoint_format: What savepoints are written in; automatic: by the job's state backend.
         check_slots: Whether a job that runs is replaced only when the cluster has the task slots.
+        lease: How this process holds the job.
     """
 
     savepoint_directory: str | None = None
@@ -93,6 +112,7 @@ class ActionOptions:
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
     check_slots: bool = True
+    lease: LeaseTerms = field(default_factory=LeaseTerms)
 
 
 @dataclass
@@ -103,7 +123,7 @@ class Transaction:
         request: What is asked for.
         backend: Where the job runs.
         journal: What is remembered.
-        entry: This intent's entry.
+        held: This intent's entry, and the lease by which this process acts.
         options: How to go about it.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
@@ -112,7 +132,7 @@ class Transaction:
     request: ActionRequest
     backend: FlinkBackend
     journal: Journal
-    entry: Entry
+    held: Held
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
     now: Callable[[], float] = time.time
@@ -130,8 +150,14 @@ class Transaction:
         """One line per decision so far."""
         return tuple(self._story)
 
+    @property
+    def entry(self) -> Entry:
+        """This intent's entry."""
+        return self.held.entry
+
     def record(self) -> JobRecord:
-        """What the journal knows of the job."""
+        """What the journal knows of the job, to be written again by this process alone."""
+        self.held.check()
         return self.journal.job_record(self.job_name)
 
     def say(self, line: str) -> None:
@@ -153,7 +179,7 @@ class Transaction:
             known: T = self.entry.facts[name]
             return known
         value = decide()
-        self.entry = self.journal.note(self.entry, story=self.story, facts={name: value})
+        self.held.note(story=self.story, facts={name: value})
         return value
 
     def refuse(self, reason: str, advice: str) -> Refused:
@@ -166,11 +192,18 @@ class Transaction:
             advice=advice,
         )
 
-    def check_same_spec(self) -> None:
-        """Make sure that an interrupted intent goes on with what it began with."""
-        digest = self.request.spec.digest() if self.request.spec else ""
-        if self.once("spec_digest", lambda: digest) != digest:
-            raise InvalidInput("spec", self.request.spec, "what this intent began with")
+    def check_same_request(self) -> None:
+        """Make sure that an interrupted intent goes on with what it began with, all of it.
+
+        Raises:
+            InvalidInput: The same intent asks for something else now; names the field.
+        """
+        asked = self.request
+        known = request_of(self.once("request", lambda: document_of_request(asked)))
+        for name in (each.name for each in fields(ActionRequest) if each.name != "take_over"):
+            if getattr(known, name) != getattr(asked, name):
+                raise InvalidInput(name, getattr(asked, name), "what this intent began with")
+        self.request = known
 
     def current_job(self) -> JobView | None:
         """The job that this name means now, live or ended; None when there is none.
@@ -236,7 +269,8 @@ class Transaction:
         record = self.journal.job_record_as_seen(self.job_name)
         newest = next(iter(self.journal.savepoints(self.job_name)), None)
         ended_as = view.state if view else record.ended_as
-        start = f"START it from {newest.path}" if newest else ""
+        path = (view.savepoint_path if view else None) or (newest.path if newest else None)
+        start = f"START it from {path}" if path else ""
         if (view is None and record.spec is None) or ended_as == "FINISHED":
             return f"To have it running, {start or 'start it with NEW'}."
         told = "RE_LAUNCH brings it back from its newest retained state"

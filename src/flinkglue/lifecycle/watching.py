@@ -6,10 +6,7 @@ from enum import StrEnum
 
 from flinkglue.lifecycle.health import Degraded, Verdict
 from flinkglue.lifecycle.journal import Journal, JournalStore
-from flinkglue.lifecycle.models import Action, JobView, Outcome
-
-_WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
-_LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
+from flinkglue.lifecycle.models import JobView
 
 
 class Relaunch(StrEnum):
@@ -18,13 +15,6 @@ class Relaunch(StrEnum):
     NEVER = "never"
     WHEN_DOWN = "when_down"
     WHEN_UNHEALTHY = "when_unhealthy"
-
-
-def note_wanted(store: JournalStore, outcome: Outcome) -> None:
-    """Remember from an action's success whether the job is meant to run from now on."""
-    if outcome.succeeded and outcome.action not in _LEAVES_IT:
-        wanted = outcome.action not in _WANTS_NO_JOB
-        store.write("wanted", outcome.job_name, {"wanted": wanted})
 
 
 def is_wanted(store: JournalStore, job_name: str) -> bool:

@@ -1,13 +1,14 @@
-"""How long a lock is surely held, by the holder's own clock. Pure.
+"""How long a lock or a claim is surely held, by the holder's own clock. Pure.
 
-A lock is a record whose writes are dated by the server. Its holder writes it again before a lease
-has passed; whoever sees it older than a lease deletes it by its id, and takes the lock. Between
-seeing and deleting, a late renewal may still write the record: the holder must not believe in that
-one. docs/glue-selection.md says why two never hold the lock.
+It is a record whose writes are dated by the storage. Its holder writes it again before a lease has
+passed; whoever sees it older than a lease deletes it by its id, and takes it. Between seeing and
+deleting, a late renewal may still write the record: the holder must not believe in that one.
+docs/glue-selection.md says why two never hold it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 TRUSTED_SHARE = 0.8
@@ -15,34 +16,44 @@ TRUSTED_SHARE = 0.8
 
 DATE_RESOLUTION_SECONDS = 1.0  # of the HTTP date that ages are computed from
 
-WORKS_FOR_SECONDS = 120.0
-"""How long a holder may work under its lock. Starting a run takes a second."""
-
-KEPT_FOR_SECONDS = 300.0
-"""How long a lock is renewed: the call that was begun last may take two minutes to time out, and
-after that whoever holds it hangs."""
-
 
 @dataclass(frozen=True)
 class Lease:
-    """A lock that was taken.
+    """One that was taken.
 
     Args:
-        lease_seconds: After how long without a renewal others may take the lock.
+        lease_seconds: After how long without a renewal others may take it.
         taken_at: A time before the server wrote the record first, by the holder's clock.
         written_at: A time before the server wrote it last, as far as the holder knows.
         is_lost: Whether somebody else may have it.
+        works_for_seconds: How long the holder may work with it.
+        kept_for_seconds: How long it is renewed.
     """
 
     lease_seconds: float
     taken_at: float
     written_at: float
     is_lost: bool = False
+    works_for_seconds: float = math.inf
+    kept_for_seconds: float = math.inf
 
     @classmethod
-    def taken(cls, lease_seconds: float, at: float) -> Lease:
+    def taken(
+        cls,
+        lease_seconds: float,
+        at: float,
+        *,
+        works_for_seconds: float = math.inf,
+        kept_for_seconds: float = math.inf,
+    ) -> Lease:
         """One whose record was written no earlier than this."""
-        return cls(lease_seconds, at, at)
+        return cls(
+            lease_seconds,
+            at,
+            at,
+            works_for_seconds=works_for_seconds,
+            kept_for_seconds=kept_for_seconds,
+        )
 
     def renewed(self, sent_at: float, answered_at: float) -> Lease:
         """The server says that it wrote the record again.
@@ -63,14 +74,14 @@ class Lease:
         return (
             not self.is_lost
             and now - self.written_at <= TRUSTED_SHARE * self.lease_seconds
-            and now - self.taken_at <= WORKS_FOR_SECONDS
+            and now - self.taken_at <= self.works_for_seconds
         )
 
     def is_to_be_renewed(self, now: float) -> bool:
         """Whether the holder can still be at work."""
-        return not self.is_lost and now - self.taken_at <= KEPT_FOR_SECONDS
+        return not self.is_lost and now - self.taken_at <= self.kept_for_seconds
 
 
 def has_run_out(age_seconds: float, lease_seconds: float) -> bool:
-    """Whether a lock may be taken from its holder, who last wrote its record so long ago."""
+    """Whether it may be taken from its holder, who last wrote its record so long ago."""
     return age_seconds > lease_seconds + DATE_RESOLUTION_SECONDS
