@@ -13,7 +13,7 @@ from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
 from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.health import HealthLimits
-from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.lifecycle.watching import Relaunch, should_relaunch
@@ -118,20 +118,27 @@ def _is_to_be_relaunched(finding: Finding, relaunch: Relaunch) -> bool:
 def _relaunched(
     cluster: FlinkCluster, finding: Finding, manner: Manner, most: int, window_seconds: float
 ) -> Finding:
+    """Whatever goes wrong with this one keeps nobody from the others."""
     asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
-    if finding.is_abandoned:
-        left_by = left_behind(cluster, asked.job_name, asked.action)
-        if left_by is None:
-            return finding  # what another action has begun is for a person to go on with
-        by = left_by
-    if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
-        why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
-        return replace(finding, not_relaunched=why)
     try:
-        outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+        if finding.is_abandoned:
+            left_by = left_behind(cluster, asked.job_name, asked.action)
+            if left_by is None:
+                return finding  # what another action has begun is for a person to go on with
+            by = left_by
+        if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
+            why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
+            return replace(finding, not_relaunched=why)
+        outcome = _performed(cluster, asked, by, manner)
     except FlinkGlueError as error:
-        if isinstance(error, Refused):
-            uncount_relaunch(cluster, asked.job_name, by)
         return replace(finding, not_relaunched=f"could not be re-launched: {error}")
     return replace(finding, relaunched_as=outcome.job_id)
+
+
+def _performed(cluster: FlinkCluster, asked: AskedAction, by: str, manner: Manner) -> Outcome:
+    try:
+        return perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+    except Refused:
+        uncount_relaunch(cluster, asked.job_name, by)
+        raise

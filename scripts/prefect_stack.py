@@ -77,6 +77,7 @@ class PrefectStack:
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",  # as runs do, by prefect.yaml
             "PREFECT_CLI_COLORS": "false",
             "PREFECT_SHOW_UPDATE_NOTIFICATION": "false",
             "DO_NOT_TRACK": "1",

@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
+from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health import Degraded, HealthLimits, Healthy, Sample, Verdict, verdict
 from flinkglue.lifecycle.journal import Journal, JournalStore
@@ -20,6 +21,7 @@ from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.watch_history import with_history
 from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted, remembered_end
 from flinkglue.texts import printable
+from tasks.best_effort import best_effort
 from tasks.flink_owners import abandoned
 from tasks.journal import variable_store
 from tasks.policy import passing_fault
@@ -34,7 +36,8 @@ class Finding:
         job_name: The job.
         verdict: How it is; None when it was not judged.
         view: The job as it was seen last.
-        not_judged: Why it was not judged.
+        not_judged: Why it was left alone.
+        not_seen: Why it could not be looked at, or judged.
         is_abandoned: Whether an action on it has not ended, and its flow run has.
         relaunched_as: The Flink job id that it was brought back under.
         not_relaunched: Why it was not brought back although it was to be.
@@ -44,6 +47,7 @@ class Finding:
     verdict: Verdict | None = None
     view: JobView | None = None
     not_judged: str = ""
+    not_seen: str = ""
     is_abandoned: bool = False
     relaunched_as: str = ""
     not_relaunched: str = ""
@@ -58,13 +62,14 @@ class Finding:
     @property
     def is_unwell(self) -> bool:
         """Whether somebody has to look after the job."""
-        return isinstance(self.verdict, Degraded) and not self.relaunched_as
+        is_degraded = isinstance(self.verdict, Degraded) and not self.relaunched_as
+        return is_degraded or bool(self.not_seen)
 
     @property
     def reason(self) -> str:
         """Why it is in this condition, with the newest exception."""
         if not isinstance(self.verdict, Degraded):
-            return self.not_judged
+            return self.not_judged or self.not_seen
         told = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
         return "; ".join(part for part in told if part)
 
@@ -97,26 +102,21 @@ def judge_flink_jobs(
     """Look at jobs for a while, and judge how each is.
 
     A job that an action works on, or that was ended on purpose, is not judged. One whose action
-    has not ended although its flow run has is not well, whatever the job itself is like.
+    has not ended although its flow run has is not well, whatever the job itself is like. Neither is
+    one that could not be looked at, which keeps the others from nothing.
 
     Raises:
-        CallFailed: The cluster did not answer.
+        CallFailed: The cluster did not answer, or no job could be looked at.
     """
-    samples: dict[str, list[Sample]] = {name: [] for name in job_names}
-    spared: dict[str, str] = {}
     with variable_store(cluster_name_of(cluster)) as store, cluster.get_backend() as backend:
+        watched = [_Watched(name, store, backend) for name in job_names]
         for _ in _looks(watch_seconds, every_seconds):
             taskmanagers = backend.taskmanagers()
-            for name in samples.keys() - spared.keys():
-                view = _current(Journal(store), backend, name)
-                samples[name].append(Sample(time.time(), view, taskmanagers))
-                if why := _spared(store, name, view):
-                    spared[name] = why
-        found = [
-            _finding(store, name, samples[name], spared.get(name, ""), limits) for name in job_names
-        ]
-        for finding in found:
-            _remember(Journal(store), finding)
+            for job in watched:
+                job.look(taskmanagers)
+        found = [job.finding(limits) for job in watched]
+    if all(finding.not_seen for finding in found):
+        raise watched[0].fault or AssertionError("no job was looked at")
     for finding in found:
         tell = run_log().warning if finding.is_unwell else run_log().info
         tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
@@ -125,6 +125,11 @@ def judge_flink_jobs(
 
 def tell_of_finding(finding: Finding) -> None:
     """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
+    with best_effort(f"No event tells how {finding.job_name} is"):
+        _emit(finding)
+
+
+def _emit(finding: Finding) -> None:
     emit_event(
         event=f"flink-job.{finding.condition.replace(' ', '-')}",
         resource={
@@ -137,6 +142,11 @@ def tell_of_finding(finding: Finding) -> None:
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """One row per job."""
+    with best_effort("The page of the jobs is missing"):
+        _show(findings)
+
+
+def _show(findings: Sequence[Finding]) -> None:
     create_table_artifact(
         [
             {title: printable(str(value)) for title, value in finding.row().items()}
@@ -163,44 +173,71 @@ def uncount_relaunch(cluster: FlinkCluster, job_name: str, asked_by: str) -> Non
         RelaunchLimit(store, 0, 0).take_back(job_name, asked_by)
 
 
-def _spared(store: JournalStore, job_name: str, view: JobView | None) -> str:
-    if not is_wanted(store, job_name) and (view is None or view.is_terminal):
-        return "it was ended on purpose"
-    owner = Journal(store).owner(job_name)
-    return f"the intent {owner} is acting on it" if owner else ""
+class _Watched:
+    """A job that is looked at; what goes wrong with one keeps nobody from the others."""
 
+    def __init__(self, name: str, store: JournalStore, backend: FlinkBackend) -> None:
+        self.fault: FlinkGlueError | None = None
+        self._name, self._store, self._backend = name, store, backend
+        self._journal = Journal(store)
+        self._samples: list[Sample] = []
+        self._spared = ""
 
-def _current(journal: Journal, backend: FlinkBackend, job_name: str) -> JobView | None:
-    recorded = journal.job_record(job_name).job_id
-    view = backend.view(recorded) if recorded else None
-    return view or next(iter(backend.find(job_name)), None) or remembered_end(journal, job_name)
+    def look(self, taskmanagers: int | None) -> None:
+        if self._spared:
+            return
+        try:
+            view = self._current()
+            self._spared = self._why_spared(view)
+        except FlinkGlueError as fault:
+            self.fault = fault
+            return
+        self._samples.append(Sample(time.time(), view, taskmanagers))
 
+    def finding(self, limits: HealthLimits) -> Finding:
+        try:
+            if not self._samples:
+                return Finding(self._name, not_seen=str(self.fault))
+            found = self._judged(limits)
+            if found.view is not None:
+                # The JobManager forgets how a job ended; one that ended on purpose stays so.
+                well = isinstance(found.verdict, Healthy)
+                self._journal.note_seen(found.view, self._name, ran_well=well)
+        except FlinkGlueError as fault:
+            self.fault = fault
+            return Finding(self._name, not_seen=str(fault))
+        return found
 
-def _remember(journal: Journal, finding: Finding) -> None:
-    """The JobManager forgets how a job ended; a job that ended on purpose stays so."""
-    if finding.view is not None:
-        well = isinstance(finding.verdict, Healthy)
-        journal.note_seen(finding.view, finding.job_name, ran_well=well)
+    def _current(self) -> JobView | None:
+        recorded = self._journal.job_record(self._name).job_id
+        view = self._backend.view(recorded) if recorded else None
+        found = view or next(iter(self._backend.find(self._name)), None)
+        return found or remembered_end(self._journal, self._name)
 
+    def _why_spared(self, view: JobView | None) -> str:
+        if not is_wanted(self._store, self._name) and (view is None or view.is_terminal):
+            return "it was ended on purpose"
+        owner = self._journal.owner(self._name)
+        return f"the intent {owner} is acting on it" if owner else ""
 
-def _finding(
-    store: JournalStore, name: str, samples: list[Sample], spared: str, limits: HealthLimits
-) -> Finding:
-    last = samples[-1].view
-    if spared:
-        left = abandoned(store, name, most_seconds=limits.action_within_seconds, now=time.time())
-        if left is None:
-            return Finding(name, not_judged=spared)
-        is_down = last is None or last.is_terminal
-        told = Degraded(last.job_id if last else "", left.in_words(), is_down=is_down)
-        return Finding(name, told, last, is_abandoned=True)
-    same_job = [
-        sample
-        for sample in samples
-        if sample.view is None or last is None or sample.view.job_id == last.job_id
-    ]
-    known = with_history(store, name, same_job, limits.reach_back_seconds(last))
-    return Finding(name, verdict(known, limits), last)
+    def _judged(self, limits: HealthLimits) -> Finding:
+        name, last = self._name, self._samples[-1].view
+        if self._spared:
+            most_seconds = limits.action_within_seconds
+            left = abandoned(self._store, name, most_seconds=most_seconds, now=time.time())
+            if left is None:
+                return Finding(name, not_judged=self._spared)
+            is_down = last is None or last.is_terminal
+            told = Degraded(last.job_id if last else "", left.in_words(), is_down=is_down)
+            return Finding(name, told, last, is_abandoned=True)
+        same_job = [
+            sample
+            for sample in self._samples
+            if sample.view is None or last is None or sample.view.job_id == last.job_id
+        ]
+        reach_back = limits.reach_back_seconds(last)
+        known = with_history(self._store, name, same_job, reach_back)
+        return Finding(name, verdict(known, limits), last)
 
 
 def _looks(watch_seconds: float, every_seconds: float) -> Iterator[None]:
