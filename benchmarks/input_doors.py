@@ -33,7 +33,7 @@ from flows.submit_flink_job import submit_flink_job_flow
 from flows.upload_flink_jar import upload_flink_jar_flow
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 from infra import blocks as blocks_command
-from infra import flink_action, glue_deploy, glue_sample
+from infra import flink_action, flink_action_arguments, glue_deploy, glue_sample
 
 K = TypeVar("K")
 
@@ -182,10 +182,9 @@ def use_block(block: BaseModel) -> None:
 
 
 _ACTION_OPTIONS = [
-    *("--url", "--token-env", "--user", "--password-env", "--ca-file", "--savepoint-directory"),
-    *("--journal", "--jar", "--entry-class", "--arg", "--parallelism", "--conf", "--savepoint"),
-    *("--restore-mode", "--job-id", "--stable-seconds", "--ready-within-seconds"),
-    *("--deadline-minutes", "--intent"),
+    option.option_strings[0]
+    for option in flink_action_arguments.parser("")._actions
+    if option.option_strings and option.nargs != 0
 ]
 COMMANDS: list[Door[Callable[[list[str]], int]]] = [
     Door(
@@ -199,7 +198,7 @@ COMMANDS: list[Door[Callable[[list[str]], int]]] = [
         "infra.flink_action with a block",
         flink_action.main,
         {"ACTION": "SAVEPOINT", "JOB": "orders", "--cluster-block": "flink-rest-cluster/flink"},
-        ["--cluster-block", "--deployment", *_ACTION_OPTIONS],
+        _ACTION_OPTIONS,
         before=["--dry-run"],
     ),
     Door(

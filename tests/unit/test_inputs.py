@@ -5,10 +5,19 @@ Some hundreds here; INPUTS=20000 tries as many as that, INPUTS_SEED the same one
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
+from pathlib import Path
 
+import yaml
+from prefect.blocks.core import Block
+
+from benchmarks.input_doors import BLOCKS, FLOWS
 from benchmarks.inputs import try_inputs
+from blocks.hidden_input import HiddenInput
+
+REPOSITORY = Path(__file__).parents[2]
 
 COUNT = int(os.environ.get("INPUTS", "800"))
 
@@ -20,3 +29,23 @@ def test_odd_input_is_refused_by_name_or_handled() -> None:
     seed = int(given) if given else chosen
     print(f"INPUTS_SEED={seed}")
     assert [ascii(str(finding)) for finding in try_inputs(COUNT, seed)] == []
+
+
+def test_no_flow_and_no_block_is_left_out() -> None:
+    """A new one is tried as well, and its errors hide what was filled in."""
+    deployed = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
+    entrypoints = {each["entrypoint"].rpartition(":")[2] for each in deployed}
+    assert entrypoints <= {door.kind.fn.__name__ for door in FLOWS}
+    modules = [
+        importlib.import_module(f"blocks.{path.stem}")
+        for path in (REPOSITORY / "blocks").glob("*.py")
+    ]
+    ours = {
+        kind
+        for module in modules
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Block) and kind.__module__ == module.__name__
+    }
+    assert len(ours) >= 4
+    assert ours <= {door.kind for door in BLOCKS}
+    assert all(issubclass(kind, HiddenInput) for kind in ours)
