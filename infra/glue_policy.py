@@ -51,7 +51,8 @@ def caller_policy(
     that it cannot be shown). With `read_all_connections` also GetConnections, for the parameter of
     that name: it reads every connection of the account, whatever is named here. With
     `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
-    CreateJob, for glue-job-deploy, and with `script_prefix`, an address like s3://bucket/folder,
+    CreateJob, for glue-job-deploy, and TagResource, which a definition with tags takes when the job
+    is created; with `script_prefix`, an address like s3://bucket/folder,
     what it takes to keep scripts there. With `check_security_groups` also DescribeSecurityGroups,
     for the parameter of that name, and with `reset_bookmark` ResetJobBookmark. `log_groups` are
     what jobs that do not log to /aws-glue name as their group or the prefix of it.
@@ -63,7 +64,7 @@ def caller_policy(
     zones = [_allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])]
     groups = [_allow("ReadSecurityGroups", ["ec2:DescribeSecurityGroups"], ["*"])]
     all_at_once = [_allow("ReadAllConnections", ["glue:GetConnections"], every_connection)]
-    creates = [_allow("CreateJob", ["glue:CreateJob"], [job])]
+    creates = [_allow("CreateJob", ["glue:CreateJob", "glue:TagResource"], [job])]
     scripts = f"arn:{account.partition}:s3:::{(script_prefix or '').removeprefix('s3://')}"
     keeps = [_allow("KeepScripts", ["s3:GetObject", "s3:PutObject"], [f"{scripts.rstrip('/')}/*"])]
     return _policy(

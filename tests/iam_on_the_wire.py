@@ -94,12 +94,15 @@ class Check:
 
 
 def _checks(call: Request) -> Iterator[Check]:
-    """The call itself, and that the job's role may be passed to Glue where a definition names one.
+    """The call itself, that it may tag, and that the job's role may be passed to Glue.
 
     Glue's developer guide, "Actions, resources, and condition keys": CreateJob and UpdateJob take
-    iam:PassRole. IAM's guide: iam:PassedToService is the service that the role is passed to.
+    iam:PassRole. IAM's guide: iam:PassedToService is the service that the role is passed to. Glue's
+    guide, "AWS tags in AWS Glue": to create with tags takes glue:TagResource.
     """
     yield Check(_action(call))
+    if call.service == "glue" and call.detail.get("tag_keys"):
+        yield Check("glue:TagResource")
     if call.service == "glue" and (role := call.detail.get("role")):
         yield Check("iam:PassRole", role, {"iam:PassedToService": "glue.amazonaws.com"})
 

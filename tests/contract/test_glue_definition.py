@@ -171,6 +171,21 @@ def test_a_deployment_is_undone_by_what_was_there_before(account: Account, scrip
     }
 
 
+def test_tags_are_set_when_the_job_is_created_and_are_no_difference_afterwards(
+    account: Account,
+) -> None:
+    """UpdateJob has none: they belong to who tags resources in the account."""
+    tagged = {**ORDERS, "Command": {**ORDERS["Command"], "ScriptLocation": "s3://b/orders.py"}}
+    account.deploy({**tagged, "Tags": {"team": "orders"}})
+    again = account.deploy({**tagged, "Tags": {"team": "others"}, "NumberOfWorkers": 5})
+    assert (again.deployed, [c.field for c in again.changes]) == (
+        Deployed.UPDATED,
+        ["NumberOfWorkers"],
+    )
+    arn = f"arn:aws:glue:us-east-1:{account.cloud.account['account_id']}:job/orders"
+    assert account.cloud.glue.get_tags(ResourceArn=arn)["Tags"] == {"team": "orders"}
+
+
 def test_a_dry_run_writes_nothing(account: Account, script: Path) -> None:
     planned = account.deploy(ORDERS, script, dry_run=True)
     assert planned.deployed is Deployed.PLANNED

@@ -35,6 +35,7 @@ EVERYTHING: dict[str, Any] = {
 DEFINITION: dict[str, Any] = {
     "Name": "job",
     "Role": ROLE,
+    "Tags": {"team": "orders"},
     "Command": {"Name": "glueetl", "PythonVersion": "3"},
     "GlueVersion": "5.0",
     "WorkerType": "G.1X",
@@ -140,7 +141,7 @@ def test_each_option_is_for_what_its_feature_calls_and_nothing_else(switched_on:
     assert missing == {
         "read_all_connections": {"glue:GetConnections"},
         "connection_health": {"ec2:DescribeAvailabilityZones"},
-        "deploy_job": {"glue:CreateJob"},
+        "deploy_job": {"glue:CreateJob", "glue:TagResource"},
         "script_prefix": {"s3:GetObject", "s3:PutObject"},
         "check_security_groups": {"ec2:DescribeSecurityGroups"},
         "reset_bookmark": {"glue:ResetJobBookmark"},

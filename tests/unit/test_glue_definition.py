@@ -85,6 +85,17 @@ def test_a_misspelt_setting_is_refused_with_the_right_one() -> None:
         definition({"NumberOfWorker": 3})
 
 
+@pytest.mark.parametrize(
+    ("tags", "field"),
+    [("team", "Tags"), (["team"], "Tags"), (7, "Tags"), ({"team": 7}, "Tags.team"), ("", "Tags")],
+)
+def test_tags_that_are_none_are_refused_by_their_field(tags: Any, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        definition({"Tags": tags})
+    assert refused.value.field == f"definition.{field}"
+    assert definition({"Tags": None}).tags == {}
+
+
 def test_a_script_lies_under_its_content(tmp_path: Path) -> None:
     path = tmp_path / "my orders.py"
     path.write_text("print(1)")

@@ -43,16 +43,17 @@ class JobDefinition:
             members: The members of the loaded service model's JobUpdate structure.
 
         Raises:
-            InvalidInput: ``Name`` is missing, or a member is not one of Glue's.
+            InvalidInput: ``Name`` is missing, a member is not one of Glue's, or ``Tags`` has a
+                value that is no text.
         """
         settings = {name: value for name, value in document.items() if name not in READ_ONLY}
-        job_name, tags = settings.pop("Name", None), settings.pop("Tags", None) or {}
+        job_name, tags = settings.pop("Name", None), settings.pop("Tags", None)
         if not isinstance(job_name, str) or not job_name.strip():
             raise InvalidInput(f"{FIELD}.Name", job_name, "the name of the job")
         for name in settings:
             if name not in members:
                 raise InvalidInput(f"{FIELD}.{name}", "a setting", _known(name, members))
-        return cls(job_name, settings, tags)
+        return cls(job_name, settings, _tags({} if tags is None else tags))
 
     def with_script(self, location: str) -> JobDefinition:
         """The same job running the script at this address."""
@@ -76,6 +77,15 @@ class JobDefinition:
                 None,
                 "the address of the script, or a script to upload",
             )
+
+
+def _tags(tags: Any) -> Mapping[str, str]:
+    if not isinstance(tags, Mapping):
+        raise InvalidInput(f"{FIELD}.Tags", "no object", 'an object, such as {"team": "orders"}')
+    for name, value in tags.items():
+        if not isinstance(value, str):
+            raise InvalidInput(f"{FIELD}.Tags.{name}", type(value).__name__, "a text")
+    return tags
 
 
 def _known(name: str, members: Collection[str]) -> str:
