@@ -8,7 +8,13 @@ from typing import Any
 from prefect import flow, runtime
 
 from blocks.flink_choice import FlinkClusterChoice, cluster_of
-from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, OptionalSavepoint
+from flinkglue.flink.inputs import (
+    JarAddress,
+    JavaClass,
+    JobId,
+    OptionalSavepoint,
+    PythonModule,
+)
 from flinkglue.form_types import Name
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.carrying_out import raise_for_failure
@@ -34,6 +40,8 @@ def asked_of(parameters: dict[str, Any]) -> AskedAction:
         args=None if args is None else tuple(args),
         parallelism=parameters["parallelism"],
         flink_configuration=parameters["flink_configuration"],
+        python_module=parameters["python_module"],
+        python_files=None if (files := parameters["python_files"]) is None else tuple(files),
         allow_non_restored_state=parameters["allow_non_restored_state"],
         restore_mode=parameters["restore_mode"],
     )
@@ -64,6 +72,8 @@ def flink_job_action(
     args: list[str] | None = None,
     parallelism: Parallelism | None = None,
     flink_configuration: dict[str, str] | None = None,
+    python_module: PythonModule | None = None,
+    python_files: list[JarAddress] | None = None,
     savepoint: OptionalSavepoint = "",
     allow_non_restored_state: bool = False,
     restore_mode: RestoreMode = "NO_CLAIM",
@@ -93,13 +103,18 @@ def flink_job_action(
         job_name: The name that people and Flink know the job by.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name,
             for example flink-rest-cluster/flink.
-        jar: The address of the jar, or of a SQL script (.sql): a path on the worker, https://,
-            s3:// or abfs://. Left out, what was launched last; an update reads it anew.
+        jar: The address of the jar, the Python program (.py or .zip) or the SQL script (.sql): a
+            path on the worker, https://, s3:// or abfs://. Left out, what was launched last; an
+            update reads it anew.
         entry_class: The full name of the class with main(). Left out, as it ran last, or what the
             jar's manifest says.
         args: Arguments of main(), one per item. None: as it ran last.
         parallelism: How many tasks run side by side. None: as it ran last, or 1.
         flink_configuration: Settings of the job; what its code sets wins. None: as it ran last.
+        python_module: For a Python program in a .zip: the module to run, for example orders.main.
+            None: as it ran last.
+        python_files: For a Python program: the addresses of further .py and .zip files that it
+            imports. None: as it ran last.
         savepoint: A savepoint or retained checkpoint to start from, for NEW, START,
             LAST_STATE_UPDATE and RE_LAUNCH: its whole address, as LIST_SAVEPOINT shows it.
         allow_non_restored_state: For this launch alone: start also when the savepoint has state

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.inputs import JarAddress, JavaClass, JobId, OptionalSavepoint
+from flinkglue.flink.inputs import (
+    JarAddress,
+    JavaClass,
+    JobId,
+    OptionalSavepoint,
+    PythonModule,
+)
 from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
@@ -77,9 +83,19 @@ def parser(description: str) -> argparse.ArgumentParser:
     job.add_argument(
         "--jar",
         type=of_type(JarAddress),
-        help="a .jar or .sql: a path, https://, s3:// or abfs://",
+        help="a .jar, .py, .zip or .sql: a path, https://, s3:// or abfs://",
     )
     job.add_argument("--entry-class", type=of_type(JavaClass))
+    job.add_argument(
+        "--python-module", type=of_type(PythonModule), help="what to run of a Python program's .zip"
+    )
+    job.add_argument(
+        "--python-file",
+        action="append",
+        type=of_type(JarAddress),
+        metavar="ADDRESS",
+        help="a further .py or .zip of a Python program; repeat",
+    )
     job.add_argument("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
     job.add_argument("--no-args", action="store_true", help="main() gets no arguments")
     job.add_argument("--parallelism", type=of_type(Parallelism))
@@ -152,6 +168,8 @@ def asked(given: argparse.Namespace) -> AskedAction:
         args=_args(given),
         parallelism=given.parallelism,
         flink_configuration=_configuration(given),
+        python_module=given.python_module,
+        python_files=tuple(given.python_file) if given.python_file else None,
         allow_non_restored_state=given.allow_non_restored_state,
         restore_mode=given.restore_mode,
     )
@@ -220,6 +238,8 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
         "args": None if (args := _args(given)) is None else list(args),
         "parallelism": given.parallelism,
         "flink_configuration": _configuration(given),
+        "python_module": given.python_module,
+        "python_files": given.python_file,
         "savepoint": given.savepoint or "",
         "allow_non_restored_state": given.allow_non_restored_state,
         "restore_mode": given.restore_mode,

@@ -180,6 +180,10 @@ class FlinkCluster:
         return ChildProcess(
             command,
             log_file=self.files.logs / f"{process_name}.out",
-            environment={"FLINK_CONF_DIR": str(self.files.conf)},
+            environment={
+                "FLINK_CONF_DIR": str(self.files.conf),
+                # Flink's own scripts set it; from there comes the jar that Python jobs need.
+                "FLINK_OPT_DIR": str(self._lib_dir.parent / "opt"),
+            },
             inherits=OF_THE_MACHINE,
         )

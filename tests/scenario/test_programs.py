@@ -18,6 +18,8 @@ from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
 from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
+from tests.scenario.flink_versions import NotToBeHad
+from tests.scenario.pyflink_environment import python_with_pyflink
 from tests.scenario.real_lifecycle import OPTIONS, RealJob, wait_for
 
 _names = itertools.count(1)
@@ -134,6 +136,78 @@ def live_its_life(job: ProgramJob, releases: dict[str, str], changes: JobChanges
     listed = job.ask(Action.LIST_SAVEPOINT).savepoints
     assert listed[-1].path == saved.savepoint_path
     assert len({savepoint.jar_sha256 for savepoint in listed}) == 2
+
+
+@pytest.fixture
+def program(cluster: FlinkCluster, tmp_path: Path) -> Iterator[ProgramJob]:
+    job = ProgramJob(cluster.access, tmp_path, "numbers_job.py")
+    yield job
+    job.end()
+
+
+def python_changes(job: ProgramJob) -> JobChanges:
+    try:
+        python = str(python_with_pyflink())
+    except NotToBeHad as error:
+        pytest.skip(f"PyFlink cannot be had from the package index: {error}")
+    settings = {"python.client.executable": python, "python.executable": python}
+    helper = job.directory / "labels.py"
+    helper.write_text("PREFIX = 'v'")
+    return JobChanges(
+        jar=str(job.program),
+        args=("--to", str(job.numbers)),
+        python_files=(str(helper),),
+        flink_configuration=settings,
+    )
+
+
+def python(label: str, number: str = "n", then: str = "") -> str:
+    return f"""\
+import sys
+from labels import PREFIX
+from pyflink.table import EnvironmentSettings, TableEnvironment
+
+tables = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+tables.get_config().set("execution.checkpointing.interval", "1 s")
+tables.execute_sql(\"\"\"CREATE TABLE numbers (n BIGINT) WITH (
+    'connector' = 'datagen', 'rows-per-second' = '50',
+    'fields.n.kind' = 'sequence', 'fields.n.start' = '0', 'fields.n.end' = '20000')\"\"\")
+tables.execute_sql(f\"\"\"CREATE TABLE kept (n BIGINT, label STRING) WITH (
+    'connector' = 'filesystem', 'format' = 'csv', 'path' = 'file://{{sys.argv[2]}}',
+    'sink.rolling-policy.rollover-interval' = '1 s',
+    'sink.rolling-policy.check-interval' = '200 ms')\"\"\")
+insert = f"INSERT INTO kept SELECT {number}, '{{PREFIX}}{label[1:]}' FROM numbers"
+result = tables.execute_sql(insert)
+{then}
+"""
+
+
+def test_a_python_program_lives_its_whole_life(program: ProgramJob) -> None:
+    """As most do, it waits for its job: a failure, of which only the story tells."""
+    releases = {
+        "v1": python("v1", then="result.wait()"),
+        "v2": python("v2", then="result.wait()"),
+        "bad": python("v3", number="n / (n - n)"),
+    }
+    live_its_life(program, releases, python_changes(program))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import nowhere", "No module named 'nowhere'"),
+        (python("v1", then="tables.execute_sql(insert)"), "more than one job"),
+        ("", "main() submits no job"),
+    ],
+)
+def test_a_program_that_is_no_one_job_leaves_nothing_running(
+    program: ProgramJob, text: str, told: str
+) -> None:
+    changes = python_changes(program)
+    program.program.write_text(text)
+    outcome = program.ask(Action.NEW, changes)
+    assert told in outcome.failure
+    assert program.live_job_ids() == []
 
 
 def test_a_sql_script_lives_its_whole_life(script: ProgramJob) -> None:

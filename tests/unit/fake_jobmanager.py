@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from flinkglue.flink.packing import SCRIPT_NAME
+from flinkglue.flink.python_program import exit_code_of
 from tests.unit.fake_flink_jobs import (
     DIRECTORY,
     Behaviour,
@@ -74,12 +75,27 @@ class FlinkSays(Exception):
         super().__init__(stack)
 
 
+def _from_python(error: FlinkSays, path: str) -> httpx.Response:
+    """What PythonDriver passes on: the exit code, and what was printed if it was for a plan."""
+    ended = f"Python process exits with code: {exit_code_of(error.answer.text)}"
+    aborted = f"Caused by: org.apache.flink.client.program.ProgramAbortException: {ended}"
+    cause = f"Caused by: java.lang.RuntimeException: {ended}"
+    if path.endswith("/run"):
+        return FlinkSays(400, _IN_MAIN[0], aborted, cause).answer
+    printed = (
+        "System.out: Traceback\nModuleNotFoundError: No module named 'x'\n\nSystem.err: (none)"
+    )
+    caused = f"ProgramInvocationException: The program caused an error: \n\n{printed}"
+    return FlinkSays(500, "Internal server error.", caused, aborted, cause).answer
+
+
 def _what_it_does(jar: bytes) -> str:
-    """The words of a jar, or of the script in one."""
+    """The words of a jar, or of the program in one."""
     if not jar.startswith(b"PK"):
         return jar.decode()
     with zipfile.ZipFile(BytesIO(jar)) as archive:
-        return archive.read(SCRIPT_NAME).decode()
+        names = (SCRIPT_NAME, "orders.py")
+        return next(archive.read(name).decode() for name in names if name in archive.namelist())
 
 
 class FakeJobManager(PretendedCluster):
@@ -155,7 +171,8 @@ class FakeJobManager(PretendedCluster):
                     status, body = handler(request, *match.groups())
                     return httpx.Response(status, json=body)
         except FlinkSays as error:
-            return error.answer
+            runs_python = b"client.python.PythonDriver" in request.content
+            return _from_python(error, path) if runs_python else error.answer
         return _no_such_call(request.method, path)
 
     def _run_main(self, request: httpx.Request) -> None:
@@ -236,6 +253,7 @@ class FakeJobManager(PretendedCluster):
         settings = {
             savepoints: f"{DIRECTORY}/savepoints",
             checkpoints: f"{DIRECTORY}/checkpoints",
+            "web.tmpdir": "/uploads",
             **self.settings,
         }
         if self.application:

@@ -75,7 +75,7 @@ def test_a_cluster_can_be_chosen_named_or_referred_to(flow: Flow[Any, Any], clus
     [
         (flink_job_action, {"action": "PAUSE"}, "action"),
         (flink_job_action, {"job_name": ""}, "job_name"),
-        (flink_job_action, {"jar": "orders.zip"}, "jar"),
+        (flink_job_action, {"jar": "orders.tar"}, "jar"),
         (flink_job_action, {"entry_class": "not a class"}, "entry_class"),
         (flink_job_action, {"parallelism": 0}, "parallelism"),
         (flink_job_action, {"restore_mode": "KEEP"}, "restore_mode"),
@@ -104,7 +104,8 @@ def test_bad_input_is_refused_when_the_run_is_made(
 
 def test_what_a_form_asks_for() -> None:
     """Empty fields ask for nothing; what does not go together is refused."""
-    left_out = dict.fromkeys(["jar", "entry_class", "args", "parallelism", "flink_configuration"])
+    names = ["jar", "entry_class", "args", "parallelism", "flink_configuration"]
+    left_out = dict.fromkeys([*names, "python_module", "python_files"])
     form = left_out | STOP | {
         "allow_non_restored_state": False,
         "restore_mode": "NO_CLAIM",

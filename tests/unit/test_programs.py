@@ -1,10 +1,14 @@
-"""SQL scripts as jobs: packed, kept, found again and rolled back to as jars are."""
+"""SQL scripts and Python programs as jobs: packed, kept and rolled back to as jars are."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,8 @@ from hypothesis import strategies as st
 from flinkglue.azure.job_launch import run_job_of
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.packing import SCRIPT_NAME
+from flinkglue.flink.packing import PYTHON_MAIN, SCRIPT_NAME
+from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.journal import spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
@@ -152,3 +157,191 @@ class TestLife:
             del document["asked"][name]
         world.store.write("request", f"run:{Action.NEW}:1", document)
         world.ask(asked).raise_for_failure()
+
+
+def python_file(directory: Path, name: str, text: str = "") -> str:
+    (directory / name).write_text(text)
+    return str(directory / name)
+
+
+def zipped(directory: Path, name: str, **modules: str) -> str:
+    with zipfile.ZipFile(directory / name, "w") as archive:
+        for module, text in modules.items():
+            archive.writestr(f"{module.replace('_of_', '/')}.py", text)
+    return str(directory / name)
+
+
+class TestPythonPacking:
+    def test_its_modules_are_imported_from_the_jar(self, tmp_path: Path) -> None:
+        """As Flink's PythonDriver runs it, whose path has the jar."""
+        uri = python_file(
+            tmp_path, "orders.py", "import helper, sys; print(helper.x, sys.argv[1:])"
+        )
+        files = (
+            python_file(tmp_path, "helper.py", "from deep.inner import x"),
+            zipped(tmp_path, "more.zip", deep_of___init__="", deep_of_inner="x = 5"),
+        )
+        jar = JarSource().identify(uri, "orders", files)
+        with JarSource().content(jar, "orders.jar") as path:
+            done = run_packed(path, "orders", "--rate", "5 6")
+        assert done.stdout == "5 ['--rate', '5 6']\n"
+
+    @pytest.mark.parametrize(
+        ("raised", "exit_code"),
+        [
+            ("Cannot have more than 1 streaming jobs in a single environment.", SECOND_JOB),
+            ("Cannot have more than one execute() or executeAsync() call", SECOND_JOB),
+            ("org.x.DuplicateApplicationSubmissionException: Application has", DUPLICATE_JOB),
+            ("org.x.DuplicateJobSubmissionException: Job has already been", DUPLICATE_JOB),
+            ("no broker", 1),
+        ],
+    )
+    def test_its_exit_code_says_what_flink_refused(
+        self, tmp_path: Path, raised: str, exit_code: int
+    ) -> None:
+        """That is all that Flink passes on; the traceback is in the JobManager's log."""
+        uri = python_file(tmp_path, "orders.py", f"raise RuntimeError({raised!r})")
+        with JarSource().content(JarSource().identify(uri, "orders"), "orders.jar") as path:
+            done = run_packed(path, "orders")
+        assert done.returncode == exit_code
+        assert f"RuntimeError: {raised}" in done.stdout
+
+    def test_every_file_and_the_module_count_for_the_hash(self, tmp_path: Path) -> None:
+        uri = zipped(tmp_path, "orders.zip", one="", two="")
+        helper = python_file(tmp_path, "helper.py", "x = 1")
+        seen = [JarSource().identify(uri, "one", (helper,)).sha256]
+        seen.append(JarSource().identify(uri, "two", (helper,)).sha256)
+        python_file(tmp_path, "helper.py", "x = 2")
+        seen.append(JarSource().identify(uri, "one", (helper,)).sha256)
+        assert len(set(seen)) == 3
+
+    def test_a_further_file_that_changed_is_not_run(self, tmp_path: Path) -> None:
+        helper = python_file(tmp_path, "helper.py", "x = 1")
+        jar = JarSource().identify(python_file(tmp_path, "orders.py"), "orders", (helper,))
+        python_file(tmp_path, "helper.py", "x = 2")
+        with pytest.raises(NotFound, match=r"helper\.py"), JarSource().content(jar, "a.jar"):
+            pass
+
+    @pytest.mark.parametrize(
+        ("field", "bring"),
+        [
+            ("python_module", lambda at: JarSource().identify(zipped(at, "a.zip", b=""), "c")),
+            (
+                "python_files",
+                lambda at: JarSource().identify(
+                    python_file(at, "a.py"), "a", (zipped(at, "b.zip", a=""),)
+                ),
+            ),
+            ("python_files", lambda at: JarSource().identify(python_file(at, "a.zip", "no"), "a")),
+        ],
+    )
+    def test_files_that_make_no_program_are_refused_by_name(
+        self, tmp_path: Path, field: str, bring: Callable[[Path], Jar]
+    ) -> None:
+        with pytest.raises(InvalidInput, match=field):
+            bring(tmp_path)
+
+
+def run_packed(jar: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", PYTHON_MAIN, *words]
+    environment = {**os.environ, "PYTHONPATH": str(jar)}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("python_module", {"jar": "a.jar", "python_module": "orders"}),
+        ("python_files", {"jar": "a.sql", "python_files": ("b.py",)}),
+        ("python_module", {"jar": "a.py", "python_module": "orders"}),
+        ("python_module", {"jar": "a.zip", "python_module": "orders; import os"}),
+        ("python_files", {"jar": "a.py", "python_files": ("b.jar",)}),
+        ("python_files", {"jar": "a.py", "python_files": ("https://u:secret@h/b.py",)}),
+        ("python_files", {"jar": "a.py", "python_files": ("x/b.py", "y/b.py")}),
+        ("entry_class", {"jar": "a.py", "entry_class": "com.example.Job"}),
+    ],
+)
+def test_what_does_not_go_with_a_program_is_refused_by_name(
+    field: str, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput, match=field) as refused:
+        JobChanges(**changes)
+    assert "secret" not in str(refused.value)
+
+
+class TestPythonLife:
+    @pytest.fixture
+    def world(self, tmp_path: Path) -> AskingWorld:
+        return AskingWorld(tmp_path)
+
+    def test_an_update_reads_every_file_anew_and_goes_back_to_all_of_them(
+        self, world: AskingWorld
+    ) -> None:
+        helper = python_file(world.directory, "helper.py", "x = 1")
+        program = python_file(world.directory, "orders.py", Behaviour.GOOD)
+        changes = JobChanges(jar=program, python_files=(helper,), args=("--rate", "5"))
+        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        old = world.job().body
+        world.clock.sleep(20)
+        python_file(world.directory, "helper.py", "x = 2")
+        python_file(world.directory, "orders.py", Behaviour.CRASH_LOOP)
+        outcome = world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+        assert outcome.rolled_back, outcome.failure
+        body = world.job().body
+        assert body["entryClass"] == "org.apache.flink.client.python.PythonDriver"
+        assert body["programArgsList"] == ["-pym", PYTHON_MAIN, "orders", "--rate", "5"]
+        assert body["flinkConfiguration"] == old["flinkConfiguration"]
+        (change,) = outcome.changes
+        assert "helper.py" in change.old
+
+    def test_its_files_are_where_the_jar_was_uploaded_to(self, world: AskingWorld) -> None:
+        program = python_file(world.directory, "orders.py", Behaviour.GOOD)
+        changes = JobChanges(jar=program, flink_configuration={"python.files": "/opt/more.zip"})
+        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        (jar_id,) = world.jobmanager.jars
+        files = world.job().body["flinkConfiguration"]["python.files"]
+        assert files == f"/uploads/flink-web-upload/{jar_id},/opt/more.zip"
+
+    def test_a_jobmanager_that_hides_where_uploads_lie_is_told(self, world: AskingWorld) -> None:
+        world.jobmanager.settings = {"web.tmpdir": ""}
+        changes = JobChanges(jar=python_file(world.directory, "orders.py", Behaviour.GOOD))
+        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes))
+        assert "web.upload.dir" in outcome.failure
+        assert world.jobmanager.live_jobs() == []
+
+    def test_the_module_stays_as_it_ran_last(self, world: AskingWorld) -> None:
+        first = zipped(world.directory, "orders-1.zip", orders=Behaviour.GOOD)
+        changes = JobChanges(jar=first, python_module="orders")
+        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        second = zipped(world.directory, "orders-2.zip", orders=Behaviour.OTHER_GOOD)
+        update = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=second))
+        world.ask(update).raise_for_failure()
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+
+    def test_a_zip_needs_a_module(self, world: AskingWorld) -> None:
+        program = zipped(world.directory, "orders.zip", orders=Behaviour.GOOD)
+        with pytest.raises(InvalidInput, match="python_module"):
+            world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program)))
+        assert world.jobmanager.requests == []
+
+    @pytest.mark.parametrize(
+        ("behaviour", "told"),
+        [
+            (Behaviour.TWO_JOBS, "more than one job"),
+            (Behaviour.TWO_JOBS_OF_ONE_ENVIRONMENT, "more than one job"),
+            (Behaviour.THROWS_IN_MAIN, "ModuleNotFoundError: No module named 'x'"),
+        ],
+    )
+    def test_a_program_that_is_no_one_job_is_refused_in_words(
+        self, world: AskingWorld, behaviour: Behaviour, told: str
+    ) -> None:
+        changes = JobChanges(jar=python_file(world.directory, "orders.py", behaviour))
+        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes))
+        assert told in outcome.failure
+        assert world.jobmanager.live_jobs() == []
+
+    def test_a_program_that_waits_for_its_job_is_a_good_one(self, world: AskingWorld) -> None:
+        program = python_file(world.directory, "orders.py", Behaviour.THROWS_AFTER_SUBMIT)
+        changes = JobChanges(jar=program)
+        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        assert any("main() failed after" in line for line in outcome.story)

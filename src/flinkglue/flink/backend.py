@@ -12,11 +12,12 @@ from flinkglue.errors import (
 from flinkglue.flink.cluster_kind import is_application, why_it_grows
 from flinkglue.flink.failures import FlinkRefused, NotOffered
 from flinkglue.flink.jars import JarSource
-from flinkglue.flink.job_launch import JobLauncher, flink_configuration
+from flinkglue.flink.job_launch import JobLauncher
 from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.main_method import in_words
 from flinkglue.flink.patience import Patience
+from flinkglue.flink.program_run import run_of
 from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.flink.state_storage import StateStorage
@@ -71,7 +72,9 @@ class RestBackend:
             storage or StateStorage({}), self.settings, savepoint_directory
         )
         self._uploaded = UploadedJars(client, jars, self._patience)
-        self._launcher = JobLauncher(client, self._uploaded.ensure, self.view, self._patience)
+        self._launcher = JobLauncher(
+            client, self._uploaded.ensure, self.view, self.settings, self._patience
+        )
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
 
     def guard(self, check: Callable[[], None]) -> None:
@@ -98,14 +101,15 @@ class RestBackend:
             return self._make_plan(spec, jar_id) if self._check_plan else 0
 
     def _make_plan(self, spec: JobSpec, jar_id: str) -> int:
+        run = run_of(spec, jar_id, self.settings)
         try:
             return self._patience.bear(
                 lambda: self._client.plan_jar(
                     jar_id,
-                    entry_class=spec.entry_class,
-                    program_args=spec.args,
+                    entry_class=run.entry_class,
+                    program_args=run.args,
                     parallelism=spec.parallelism,
-                    flink_configuration=flink_configuration(spec),
+                    flink_configuration=run.flink_configuration,
                 )
             )
         except FlinkRefused as error:

@@ -8,10 +8,12 @@ from pydantic import Field
 
 from flinkglue.form_types import checked, form, or_empty
 from flinkglue.lifecycle.asked import JAR_PATTERN, jar_address, savepoint_address
+from flinkglue.lifecycle.program import PYTHON_MODULE_PATTERN
 
 JarAddress = Annotated[str, checked(jar_address), form(JAR_PATTERN)]
 OptionalSavepoint = Annotated[str, checked(or_empty(savepoint_address))]
 JavaClass = Annotated[
     str, Field(pattern=r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$", max_length=500)
 ]
+PythonModule = Annotated[str, Field(pattern=PYTHON_MODULE_PATTERN, max_length=500)]
 JobId = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]

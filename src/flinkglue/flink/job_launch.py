@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt
 from flinkglue.flink.failures import SERVICE, FlinkRefused, StillInMain
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
-from flinkglue.flink.main_method import has_run, in_words, second_job
+from flinkglue.flink.main_method import has_run, in_words, is_duplicate, second_job
 from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.program_run import run_of
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
 
@@ -27,6 +28,7 @@ class JobLauncher:
         client: The JobManager.
         jar_on_cluster: Uploads a job's jar unless it is there, and returns its jar id.
         view: Looks at a job by its Flink job id.
+        settings: Reads the JobManager's own settings.
         patience: How often to look.
     """
 
@@ -35,11 +37,13 @@ class JobLauncher:
         client: FlinkLifecycleClient,
         jar_on_cluster: Callable[[JobSpec], str],
         view: Callable[[str], JobView | None],
+        settings: Callable[[], Mapping[str, str]],
         patience: Patience,
     ) -> None:
         self._client = client
         self._jar_on_cluster = jar_on_cluster
         self._view = view
+        self._settings = settings
         self._patience = patience
 
     def submit(self, launch: Launch) -> JobView:
@@ -82,17 +86,18 @@ class JobLauncher:
     def _send(self, launch: Launch, jar_id: str) -> CallFailed | None:
         """Flink's refusal, where the job may be there all the same."""
         spec = launch.spec
+        run = run_of(spec, jar_id, self._settings)
         try:
             self._client.run_jar(
                 jar_id,
                 job_id=launch.job_id,
-                entry_class=spec.entry_class,
-                program_args=spec.args,
+                entry_class=run.entry_class,
+                program_args=run.args,
                 parallelism=spec.parallelism,
                 savepoint_path=launch.restore_from,
                 allow_non_restored_state=spec.allow_non_restored_state,
                 restore_mode=spec.restore_mode,
-                flink_configuration=flink_configuration(spec),
+                flink_configuration=run.flink_configuration,
             )
         except (FlinkRefused, Conflict) as error:
             return error
@@ -100,7 +105,7 @@ class JobLauncher:
 
     def _judged(self, launch: Launch, error: CallFailed, *, sent_once: bool) -> JobView:
         """The job, where it is there although its launch was answered with an error."""
-        taken = isinstance(error, Conflict)
+        taken = is_duplicate(error)
         looks = _LOOKS_IN_DOUBT if taken else _LOOKS_AFTER_MAIN if has_run(error) else 1
         view = self._look_for(launch.job_id, looks)
         if view is None and taken:
@@ -116,7 +121,7 @@ class JobLauncher:
             return view
         if view.is_terminal and view.state != "FINISHED":
             raise self._refused(launch, error) from error
-        return replace(view, main_failure=error.reason)
+        return replace(view, main_failure=in_words(error))
 
     def _refused(self, launch: Launch, error: CallFailed) -> LaunchRefused:
         return LaunchRefused(f"Flink refused job {launch.spec.job_name}: {in_words(error)}")
@@ -139,8 +144,3 @@ def _never_seen(launch: Launch, doubt: CallFailed | None) -> InDoubt:
         doubt.reason if doubt else "Flink took the job and does not show it",
         advice="Run the same action again: it looks for this job id first.",
     )
-
-
-def flink_configuration(spec: JobSpec) -> dict[str, str]:
-    """The settings that a job is planned and launched with."""
-    return {"pipeline.name": spec.job_name, **spec.flink_configuration}

@@ -18,6 +18,8 @@ from flinkglue.lifecycle.program import ProgramKind
 # What the runner looks for beside itself: SqlRunner.java of jobs/flink.
 SCRIPT_NAME = "flinkglue-script.sql"
 _RUNNER = "sql-runner.jar"
+PYTHON_MAIN = "flinkglue_program"
+"""The module of a Python program's jar that runs the program's own."""
 _MANIFEST = "META-INF/MANIFEST.MF"
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 _Entry = tuple[str, bytes]
@@ -63,7 +65,9 @@ def _sql(paths: Iterable[tuple[str, Path]]) -> Iterator[_Entry]:
 
 def _python(paths: Iterable[tuple[str, Path]], module: str) -> Iterator[_Entry]:
     yield _MANIFEST, f"Manifest-Version: 1.0\r\nPython-Module: {module}\r\n\r\n".encode()
-    found: set[str] = {_MANIFEST}
+    main = f"{PYTHON_MAIN}.py"
+    yield main, files("flinkglue.flink").joinpath("python_program.py").read_bytes()
+    found: set[str] = {_MANIFEST, main}
     for name, path in paths:
         content = path.read_bytes()
         for member, text in _members(content, name) if name.endswith(".zip") else [(name, content)]:

@@ -38,11 +38,11 @@ _FROM_SAVEPOINT = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE
 JAR_PATTERN = (
     r"^(https://[^\s/@?#]+/[^\s?#]+|(s3|s3a|s3p|abfs|abfss)://\S+"
     r"|file:/[^\r\n?#]*[^\s?#]|/[^\r\n]*\S|[^\s:/]([^\r\n:]*[^\s:])?)"
-    r"\.(jar|sql)$"
+    r"\.(jar|py|zip|sql)$"
 )
 JAR_ALLOWED = (
-    "a path, https://, s3:// or abfs:// address without credentials whose last part ends in .jar, "
-    "or in .sql for a SQL script"
+    "a path, https://, s3:// or abfs:// address without credentials whose last part ends in .jar; "
+    "in .py or .zip for a Python program, in .sql for a SQL script"
 )
 MOST_PARALLELISM = 32768  # Flink's own
 JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
