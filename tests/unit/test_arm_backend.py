@@ -185,6 +185,9 @@ class FlinkBesideArm:
     def guard(self, check: Callable[[], None]) -> None:
         """It is only looked at."""
 
+    def find(self, job_name: str) -> list[JobView]:
+        return []
+
     def view(self, job_id: str) -> JobView | None:
         row = next((row for row in self._arm.rows if row.get("jobId") == job_id), None)
         if row is None:
@@ -220,6 +223,9 @@ class RestartedFlink:
     def view(self, job_id: str) -> None:
         return None
 
+    def find(self, job_name: str) -> list[JobView]:
+        return []
+
     def stored_savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         return StoredSavepoints(tuple(Savepoint(job_name, "", path, 0.0) for path in self._paths))
 
@@ -244,6 +250,54 @@ def test_a_savepoint_whose_job_was_lost_before_arm_saw_it_is_not_lost(
             with pytest.raises(SavepointFailed, match="not there any more"):
                 backend.stop_with_savepoint(request)
     assert running.actions_asked() == []
+
+
+class FlinkWithStrays:
+    """Flink runs what main() submitted before it failed; ARM calls that launch failed."""
+
+    def __init__(self, arm: FakeArm, *before: str) -> None:
+        self._arm = arm
+        self._before = before
+        self.cancelled: list[str] = []
+
+    def _ids(self) -> list[str]:
+        failed = [row for row in self._arm.rows if row["status"] == "JOB_LAUNCH_FAILED"]
+        return [*self._before, *("f" * 32 for _ in failed[:1])]
+
+    def find(self, job_name: str) -> list[JobView]:
+        live = [job_id for job_id in self._ids() if job_id not in self.cancelled]
+        return [JobView(job_id, job_name, "RUNNING", 1, 1) for job_id in live]
+
+    def view(self, job_id: str) -> JobView | None:
+        return next((job for job in self.find(NAME) if job.job_id == job_id), None)
+
+    def cancel(self, job_id: str) -> None:
+        self.cancelled.append(job_id)
+
+
+def test_a_job_that_a_failed_launch_submitted_does_not_live_on(world: World) -> None:
+    """ARM cannot act on it, and the old job would come back beside it."""
+    world.arm.bad_jars.add("bad.jar")
+    flink = FlinkWithStrays(world.arm, "e" * 32)
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    with pytest.raises(LaunchRefused, match=r"bad release\. main\(\) had submitted job f+"):
+        backend.submit(Launch(spec("bad.jar"), "a" * 32))
+    assert flink.cancelled == ["f" * 32]
+
+
+def test_one_that_may_have_been_there_before_is_only_told(world: World) -> None:
+    """A process that was killed looked what ran; the next one cannot know."""
+    world.arm.bad_jars.add("bad.jar")
+    flink = FlinkWithStrays(world.arm)
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    launch = Launch(spec("bad.jar"), "a" * 32)
+    world.arm.drop = True
+    with pytest.raises(LaunchRefused):
+        backend.submit(launch)
+    flink.cancelled.clear()
+    with pytest.raises(LaunchRefused, match=r"CANCEL it by its job_id"):
+        backend.submit(replace(launch, asked_before=True))
+    assert flink.cancelled == []
 
 
 def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:

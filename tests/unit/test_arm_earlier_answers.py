@@ -131,6 +131,10 @@ class FlinkBeside:
         path = self.tells(row.get("lastSavePoint") or "")
         return JobView(job_id, NAME, state, 1, 1, savepoint_path=path or None)
 
+    def find(self, job_name: str) -> list[JobView]:
+        views = (self.view(row["jobId"]) for row in self.arm.rows if row.get("jobId"))
+        return [view for view in views if view is not None]
+
     def flink_version(self) -> str:
         return "1.17.0"
 

@@ -9,7 +9,7 @@ import pytest
 from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
 from flinkglue.lifecycle.backend import FlinkBackend, Launch
 from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.arm_world import World, running_world, spec
 from tests.unit.lifecycle_world import Killed
@@ -127,6 +127,9 @@ class SilentFlink:
 
     def view(self, job_id: str) -> None:
         return None
+
+    def find(self, job_name: str) -> list[JobView]:
+        return []
 
 
 def test_the_deadline_of_the_whole_action_does_not_refuse_a_good_launch(world: World) -> None:

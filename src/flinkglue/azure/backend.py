@@ -76,9 +76,7 @@ class ArmBackend:
         self._actions = JobActions(
             arm, cluster, self._look, patience or ArmPatience(), self._newest_stored
         )
-        self._launcher = JobLauncher(
-            arm, cluster, self._actions, self.view, sees_flink=flink is not None
-        )
+        self._launcher = JobLauncher(arm, cluster, self._actions, self.view, flink=flink)
 
     def guard(self, check: Callable[[], None]) -> None:
         """Call this right before each call that may change anything."""

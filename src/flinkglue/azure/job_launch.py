@@ -31,7 +31,7 @@ from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.azure.patience import ArmPatience
 from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
-from flinkglue.lifecycle.backend import Launch, LaunchRefused
+from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -78,7 +78,7 @@ class JobLauncher:
         cluster: The cluster.
         actions: Sends and follows.
         view: Looks at a job by its Flink job id.
-        sees_flink: Whether views tell what Flink itself says.
+        flink: The cluster's own JobManager, where it can be reached: views tell what it says.
     """
 
     def __init__(
@@ -88,13 +88,14 @@ class JobLauncher:
         actions: JobActions,
         view: Callable[[str], JobView | None],
         *,
-        sees_flink: bool,
+        flink: FlinkBackend | None,
     ) -> None:
         self._arm = arm
         self._cluster = cluster
         self._actions = actions
         self._view = view
-        self._sees_flink = sees_flink
+        self._flink = flink
+        self._sees_flink = flink is not None
 
     @property
     def _patience(self) -> ArmPatience:
@@ -108,10 +109,39 @@ class JobLauncher:
         if row is None:
             rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
             row = _launched(launch, rows)
+        before: frozenset[str] | None = None
         if row is None:
             self._check_nothing_lives(launch, rows)
+            before = self._live_in_flink(launch)
             row = self._send(launch, self._request(launch, rows))
-        return self._verified(launch, self._settled(launch, row))
+        row = self._settled(launch, row)
+        if launch_has_failed(row):
+            raise LaunchRefused(
+                f"job {launch.spec.job_name} was not launched: {cause_of(row)}"
+                f"{self._without_strays(launch, before)}"
+            )
+        return self._verified(launch, row)
+
+    def _live_in_flink(self, launch: Launch) -> frozenset[str]:
+        jobs = self._flink.find(launch.spec.job_name) if self._flink else []
+        return frozenset(job.job_id for job in jobs if not job.is_terminal)
+
+    def _without_strays(self, launch: Launch, before: frozenset[str] | None) -> str:
+        """What became of jobs that ``main()`` had submitted when ARM called its launch failed.
+
+        ARM cannot stop such a job, and a launch in its place would run beside it. One that may
+        have been there before is left alone.
+        """
+        told = ""
+        for job_id in sorted(self._live_in_flink(launch) - (before or frozenset())):
+            if before is None:
+                told += f". Flink runs job {job_id} under this name: CANCEL it by its job_id"
+            elif self._flink is not None:
+                self._flink.cancel(job_id)
+                told += (
+                    f". main() had submitted job {job_id}, which ARM cannot act on: it was ended"
+                )
+        return told
 
     def _request(self, launch: Launch, rows: list[ArmFlinkJob]) -> RunJob:
         new = run_job_of(launch.spec, launch.job_id)
@@ -196,8 +226,6 @@ class JobLauncher:
         raise AssertionError("looks never end")
 
     def _verified(self, launch: Launch, row: ArmFlinkJob) -> JobView:
-        if launch_has_failed(row):
-            raise LaunchRefused(f"job {launch.spec.job_name} was not launched: {cause_of(row)}")
         job_id = row.job_id or ""
         if wrong := departures(row, launch.spec):
             self._actions.cancel(job_id)
