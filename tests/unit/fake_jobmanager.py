@@ -391,8 +391,12 @@ class FakeJobManager(PretendedCluster):
             already = f"because the job has already reached another terminal state ({job.state})."
             raise FlinkSays(409, f"{_HANDLER}: Job cancellation failed {already}")
         job.state, job.tasks_running = "CANCELLING", False
-        self.later(0.2, lambda: self.end(job, "CANCELED"))
+        self.later(0.2, lambda: self._end_cancelled(job))
         return 202, {}
+
+    def _end_cancelled(self, job: Job) -> None:
+        self.end(job, "CANCELED")
+        self.is_down = self.is_down or self.application  # measured on 2.3.0: it leaves at once
 
     def _exceptions(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
         failures = self._known(job_id).failures

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flinkglue.errors import ServiceUnavailable
 from flinkglue.flink.failures import NotOffered
 from flinkglue.lifecycle.models import LAUNCHING, Action
 from tests.unit.fake_flink_jobs import Behaviour, Job
@@ -78,3 +79,45 @@ def test_a_watch_sees_the_job(world: World) -> None:
 def test_a_job_whose_jar_is_at_its_address_can_be_returned_to(world: World) -> None:
     """Nobody has uploaded it: that is no error."""
     assert world.backend().has_jar(world.spec())
+
+
+class TestAnApplicationThatLeavesWithItsJob:
+    """As one does when its job is cancelled: nobody is there to be asked for its end."""
+
+    @pytest.fixture
+    def application(self, world: World) -> World:
+        world.jobmanager.application = True
+        return world
+
+    def test_it_is_cancelled(self, application: World) -> None:
+        outcome = application.act(Action.CANCEL, "cancel").raise_for_failure()
+        assert outcome.state == "CANCELED"
+        assert outcome.savepoint_path in application.jobmanager.stored, "what it retained"
+        assert application.journal.owner(JOB_NAME) is None
+
+    def test_one_whose_cancellation_was_not_taken_is_not(self, application: World) -> None:
+        """It is out of reach before Flink has said that it cancels the job."""
+        really = application.jobmanager.transport
+
+        def go_away(request: httpx.Request) -> httpx.Response:
+            if request.method == "PATCH":
+                application.jobmanager.is_down = True
+            return really.handle_request(request)
+
+        application.jobmanager.transport = httpx.MockTransport(go_away)
+        with pytest.raises(ServiceUnavailable):
+            application.act(Action.CANCEL, "cancel")
+        assert application.journal.owner(JOB_NAME) == "cancel"
+
+
+def test_a_session_cluster_that_is_down_after_a_cancel_may_still_run_the_job(world: World) -> None:
+    really = world.jobmanager.transport
+
+    def go_away(request: httpx.Request) -> httpx.Response:
+        answer = really.handle_request(request)
+        world.jobmanager.is_down = world.jobmanager.is_down or request.method == "PATCH"
+        return answer
+
+    world.jobmanager.transport = httpx.MockTransport(go_away)
+    with pytest.raises(ServiceUnavailable):
+        world.act(Action.CANCEL, "cancel")

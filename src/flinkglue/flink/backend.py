@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from flinkglue.errors import (
+    BadEndpoint,
     Conflict,
     NotFound,
     PermissionDenied,
+    ServiceUnavailable,
 )
 from flinkglue.flink.cluster_kind import is_application, why_it_grows
 from flinkglue.flink.failures import FlinkRefused, NotOffered
@@ -36,6 +39,7 @@ from flinkglue.lifecycle.slots import Slots
 
 # A gateway may let through what is needed alone; a TaskManager may leave while it is looked at.
 _NOT_TOLD = (PermissionDenied, NotFound, NotOffered)
+_FLINKS_OWN_ERROR = 500  # a JobManager that answers is there
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
 
@@ -136,20 +140,34 @@ class RestBackend:
         return self._savepoints.take(request)
 
     def cancel(self, job_id: str) -> JobView | None:
-        """End the job without a savepoint, and return it when it has ended; None: it is gone."""
+        """End the job without a savepoint, and return it when it has ended; None: it is gone.
+
+        A cluster of one application that took the cancellation and is out of reach has left with
+        its job, as it does then.
+        """
+        leaves_with: JobView | None = None
         for _ in self._patience.looks(f"the cancellation of job {job_id}"):
-            view = self.view(job_id)
+            try:
+                view = self.view(job_id)
+            except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
+                if leaves_with is None or error.status == _FLINKS_OWN_ERROR:
+                    raise
+                return replace(leaves_with, state="CANCELED", tasks_running=0)
             if view is None or view.is_terminal:
                 return view
             if view.state != "CANCELLING":
-                self._ask_to_cancel(job_id)
+                is_application = self.is_application_cluster()  # later nobody may answer
+                if self._ask_to_cancel(job_id) and is_application:
+                    leaves_with = view
         raise AssertionError("looks never end")
 
-    def _ask_to_cancel(self, job_id: str) -> None:
+    def _ask_to_cancel(self, job_id: str) -> bool:
+        """Whether Flink took it."""
         try:
             self._patience.bear(lambda: self._client.cancel(job_id))
         except (Conflict, NotFound):
-            return  # it ended meanwhile, as the next look shows
+            return False  # it ended meanwhile, as the next look shows
+        return True
 
     def newest_checkpoint(
         self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
