@@ -95,7 +95,8 @@ def test_up_status_down_leaves_no_process(tmp_path: Path) -> None:
 
     seen = json.loads(localcloud("status", "--json", "--state-dir", str(tmp_path)).stdout)
     assert seen["ready"] is True
-    assert slots(LocalCloud(tmp_path)) == 3
+    with LocalCloud(tmp_path) as running:
+        assert slots(running) == 3
     pids = processes_of(seen["pid"])
     assert len(pids) >= 4, "the supervisor, two JVMs and Azurite"
     for child in ("jobmanager", "taskmanager"):
