@@ -6,7 +6,8 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,9 +107,14 @@ class ArmClient:
         )
         self._check: Callable[[], None] | None = None
 
-    def guard(self, check: Callable[[], None]) -> None:
-        """Call this right before each call that may change anything."""
-        self._check = check
+    @contextmanager
+    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+        """Call this right before each call that may change anything, while the block runs."""
+        self._check, before = check, self._check
+        try:
+            yield
+        finally:
+            self._check = before
 
     def _before(self, request: httpx.Request) -> None:
         if self._check is not None and request.method != "GET":

@@ -7,7 +7,8 @@ end the old job and start the new one in one step that nobody can verify or take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from flinkglue.azure.arm import ArmClient
@@ -78,11 +79,14 @@ class ArmBackend:
         )
         self._launcher = JobLauncher(arm, cluster, self._actions, self.view, flink=flink)
 
-    def guard(self, check: Callable[[], None]) -> None:
-        """Call this right before each call that may change anything."""
-        self._arm.guard(check)
-        if self._flink is not None:
-            self._flink.guard(check)
+    @contextmanager
+    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+        """Call this right before each call that may change anything, while the block runs."""
+        with ExitStack() as guards:
+            guards.enter_context(self._arm.guarded(check))
+            if self._flink is not None:
+                guards.enter_context(self._flink.guarded(check))
+            yield
 
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first.

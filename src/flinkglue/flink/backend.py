@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from flinkglue.errors import (
@@ -81,9 +82,9 @@ class RestBackend:
         )
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
 
-    def guard(self, check: Callable[[], None]) -> None:
-        """Call this right before each call that may change anything."""
-        self._client.guard(check)
+    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call this right before each call that may change anything, while the block runs."""
+        return self._client.guarded(check)
 
     def _settings(self) -> dict[str, str]:
         return self._patience.bear(self._client.jobmanager_config)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -70,9 +71,14 @@ class JobManagerWire:
         )
         self._check: Callable[[], None] | None = None
 
-    def guard(self, check: Callable[[], None]) -> None:
-        """Call this right before each call that may change anything."""
-        self._check = check
+    @contextmanager
+    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+        """Call this right before each call that may change anything, while the block runs."""
+        self._check, before = check, self._check
+        try:
+            yield
+        finally:
+            self._check = before
 
     def _before(self, request: httpx.Request) -> None:
         if self._check is not None and request.method != "GET":

@@ -95,10 +95,10 @@ def perform(
     ) as held:
         if held.entry.outcome is not None:
             return held.entry.outcome
-        backend.guard(held.check)
         tx = Transaction(request, backend, journal, held, options, clock, now)
         try:
-            outcome = _carried_through(tx)
+            with backend.guarded(held.check):
+                outcome = _carried_through(tx)
             journal.note_wanted(outcome)  # before the outcome, which is never asked for again
             return held.end(outcome, attempt)
         except LeaseLost as lost:

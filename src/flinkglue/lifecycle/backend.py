@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -164,8 +165,8 @@ class FlinkBackend(Protocol):
 
     name: str
 
-    def guard(self, check: Callable[[], None]) -> None:
-        """Call this right before each call that changes anything at the service.
+    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
+        """Call this right before each call that changes anything, while the block runs.
 
         What it raises ends the primitive: the process may not act on the job any more.
         """

@@ -159,7 +159,6 @@ class Interrupted:
             facts = held.entry.facts
             if "trigger_id" not in facts or _SAVEPOINT_RESULTS & facts.keys():
                 return
-            self.backend.guard(held.check)
             tx = Transaction(
                 self._request(held.entry),
                 self.backend,
@@ -170,7 +169,8 @@ class Interrupted:
                 self.now,
             )
             try:
-                self._see_through(tx)
+                with self.backend.guarded(held.check):
+                    self._see_through(tx)
             except LeaseLost as lost:
                 raise held.why_lost(lost) from lost
 
