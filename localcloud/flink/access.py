@@ -27,11 +27,21 @@ class FlinkAccess:
     token: str | None = field(default=None, repr=False)
     certificates: Path | None = None
 
-    def connect(self, timeout_seconds: float = 30) -> FlinkLifecycleClient:
+    def connect(
+        self, timeout_seconds: float = 30, transport: httpx.BaseTransport | None = None
+    ) -> FlinkLifecycleClient:
         """A client, signed in. Close it, or use it as a context manager."""
         return FlinkLifecycleClient(
-            self.url, auth=self._auth(), verify=self._verify(), timeout_seconds=timeout_seconds
+            self.url,
+            auth=self._auth(),
+            verify=self._verify(),
+            timeout_seconds=timeout_seconds,
+            transport=transport,
         )
+
+    def network(self) -> httpx.HTTPTransport:
+        """The way there, for what tests put between."""
+        return httpx.HTTPTransport(verify=self._verify(), trust_env=False)
 
     def http(self, timeout_seconds: float = 60) -> httpx.Client:
         """The same as bare HTTP."""

@@ -10,8 +10,10 @@ import itertools
 import os
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.models import Action, Outcome
 from tests.scenario.real_lifecycle import RealJob, wait_for
 
@@ -53,6 +55,8 @@ ROUND = (
 KILLS = int(os.environ.get("FLINK_KILLS", len(ROUND)))
 ARM_KILLS = int(os.environ.get("FLINK_ARM_KILLS", "0"))
 TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.UPDATE, Action.STOP)
+Disturb = Callable[[Turn, str, str], str]
+"""Performs a turn under an intent and a label while something goes wrong, and says what did."""
 
 
 @dataclass
@@ -61,15 +65,11 @@ class Sweep:
 
     Args:
         job: A job that runs for the first time.
-        rng: Chooses the moments.
-        slowness: The service takes so many times longer than a JobManager.
-        killed: How many processes were killed before they had ended.
+        disturb: Performs each action first, in a way that goes wrong. Then it is asked again.
     """
 
     job: RealJob
-    rng: random.Random
-    slowness: float = 1.0
-    killed: int = 0
+    disturb: Disturb
     _launches: list[str] = field(default_factory=list)
     _savepoints: int = 0
 
@@ -82,17 +82,14 @@ class Sweep:
 
     def _take(self, number: int, turn: Turn) -> None:
         intent, label = f"turn-{number}", f"v{number + 2}"
-        after_seconds = self.rng.uniform(0, turn.most_seconds * self.slowness)
-        self.killed += self.job.act_and_be_killed(
-            turn.action, intent, label=label, after_seconds=after_seconds
-        )
+        disturbance = self.disturb(turn, intent, label)
         asked = self.job.asked_for(turn.action, label)
-        outcome = self.job.act(turn.action, intent, **asked).raise_for_failure()
+        outcome = self.job.act(turn.action, intent, **asked)
         try:
-            self._check(turn, outcome)
-        except AssertionError as error:
-            told = f"turn {number}: {turn.action}, killed after {after_seconds:.3f} s: {outcome}"
-            raise AssertionError(told) from error
+            self._check(turn, outcome.raise_for_failure())
+        except (AssertionError, JobFailed) as error:
+            what = f"turn {number}: {turn.action}, {disturbance}: {outcome}"
+            raise AssertionError(what) from error
 
     def _check(self, turn: Turn, outcome: Outcome) -> None:
         assert len(self.job.live_job_ids()) == turn.live_jobs
@@ -126,12 +123,50 @@ class Sweep:
         assert sorted(savepoint.path for savepoint in stored.savepoints) == sorted(ledger)
 
 
-def kill_at_random(job: RealJob, turns: int, slowness: float = 1.0) -> None:
-    """So many interrupted actions on a job that does not run yet."""
+def take_turns(job: RealJob, turns: int, disturb: Callable[[random.Random], Disturb]) -> None:
+    """So many disturbed actions on a job that does not run yet.
+
+    Args:
+        disturb: Makes the disturbance from the source of its random choices.
+    """
     seed = int(os.environ.get("FLINK_SEED", time.time_ns() % 1_000_000))
     print(f"FLINK_SEED={seed}")
     job_id = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
     wait_for(lambda: job.total(job_id, "running") > 100)
-    sweep = Sweep(job, random.Random(seed), slowness)
-    sweep.take(turns)
-    print(f"{sweep.killed} of {turns} were killed before they had ended")
+    Sweep(job, disturb(random.Random(seed))).take(turns)
+
+
+@dataclass
+class Killer:
+    """Kills the process of each action at a random moment.
+
+    Args:
+        job: The job.
+        rng: Chooses the moments.
+        slowness: The service takes so many times longer than a JobManager.
+        killed: How many processes were killed before they had ended.
+    """
+
+    job: RealJob
+    rng: random.Random
+    slowness: float = 1.0
+    killed: int = 0
+
+    def __call__(self, turn: Turn, intent: str, label: str) -> str:
+        after_seconds = self.rng.uniform(0, turn.most_seconds * self.slowness)
+        self.killed += self.job.act_and_be_killed(
+            turn.action, intent, label=label, after_seconds=after_seconds
+        )
+        return f"killed after {after_seconds:.3f} s"
+
+
+def kill_at_random(job: RealJob, turns: int, slowness: float = 1.0) -> None:
+    """So many interrupted actions on a job that does not run yet."""
+    killers: list[Killer] = []
+
+    def killer(rng: random.Random) -> Killer:
+        killers.append(Killer(job, rng, slowness))
+        return killers[0]
+
+    take_turns(job, turns, killer)
+    print(f"{killers[0].killed} of {turns} were killed before they had ended")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
@@ -47,14 +48,22 @@ def administrator_token(cloud: LocalCloud) -> AccessToken:
     )
 
 
-def arm_client(cloud: LocalCloud) -> ArmClient:
+def arm_client(
+    cloud: LocalCloud, transport: httpx.BaseTransport | None = None, reads_for_seconds: float = 60
+) -> ArmClient:
     """ARM as the platform's administrator."""
     kept = KeptToken(lambda: administrator_token(cloud))
     return ArmClient(
         TokenSource(kept.get, kept.renew),
         arm_endpoint=cloud.azure["arm_endpoint"],
-        verify=ssl.create_default_context(cafile=cloud.status()["ca_file"]),
+        verify=_trusted(cloud),
+        reads_for_seconds=reads_for_seconds,
+        transport=transport,
     )
+
+
+def _trusted(cloud: LocalCloud) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=cloud.status()["ca_file"])
 
 
 def cluster_id(cloud: LocalCloud, cluster_name: str | None = None) -> FlinkClusterId:
@@ -92,6 +101,7 @@ class ArmJob(RealJob):
         sees_flink: Whether the cluster's JobManager can be reached.
         cluster_name: None: the seeded session cluster.
         flink: The JobManager of that cluster; None: of the session cluster.
+        arm: ARM; None: as the administrator reaches it.
     """
 
     module = "tests.scenario.real_arm"
@@ -105,6 +115,7 @@ class ArmJob(RealJob):
         sees_flink: bool = True,
         cluster_name: str | None = None,
         flink: FlinkAccess | None = None,
+        arm: ArmClient | None = None,
     ) -> None:
         name = job_name or f"orders-{uuid.uuid4().hex[:8]}"
         super().__init__(flink or cloud.flink, directory, name)
@@ -114,7 +125,7 @@ class ArmJob(RealJob):
         self.ready = replace(OPTIONS.ready, stable_seconds=1)
         self.place = str(cloud.state.path)
         self.cloud = cloud
-        self.arm = arm_client(cloud)
+        self.arm = arm or arm_client(cloud)
         self.cluster_id = cluster_id(cloud, cluster_name)
         self.flink_backend = self.backend
         self.backend: Any = self._arm_backend(sees_flink)
@@ -149,10 +160,19 @@ class ArmJob(RealJob):
     def act(self, action: Action, intent: str, **request: object) -> Outcome:
         asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
         options = replace(OPTIONS, ready=self.ready)
-        return perform(asked, self.backend, self.journal, options=options)
+        return perform(asked, self.backend, self.journal, options=options, now=self.now)
 
-    def end(self) -> None:
-        super().end()
+    def through(self, transport: httpx.BaseTransport) -> ArmJob:
+        """The same job, with this transport before ARM."""
+        arm = arm_client(self.cloud, transport, reads_for_seconds=3)
+        return ArmJob(self.cloud, self.directory, self.job_name, arm=arm)
+
+    def network(self) -> httpx.BaseTransport:
+        """The way to ARM without anything between."""
+        return httpx.HTTPTransport(verify=_trusted(self.cloud), trust_env=False)
+
+    def close(self) -> None:
+        super().close()
         self.arm.close()
 
 

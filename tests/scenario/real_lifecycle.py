@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
+
 from flinkglue.clock import Pace
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars import JarSource
@@ -62,25 +64,49 @@ class RealJob:
         flink: The JobManager.
         directory: The journal and the job's output lie below it.
         job_name: Its name.
+        transport: The way to the JobManager; None: the network.
+        outage_seconds: How long to wait for a JobManager that does not answer.
     """
 
     module = "tests.scenario.real_lifecycle"
     """The program that performs one action."""
 
-    def __init__(self, flink: FlinkAccess, directory: Path, job_name: str) -> None:
+    clock_ahead_seconds = 0.0
+    """How far the wall clock of this machine is off."""
+
+    def __init__(
+        self,
+        flink: FlinkAccess,
+        directory: Path,
+        job_name: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        outage_seconds: float = 60,
+    ) -> None:
         # For another process: nothing secret, so no token either.
         self.place = f"{flink.url} {flink.certificates}"
+        self.flink = flink
         self.directory = directory
         self.job_name = job_name
         self.output = directory / "counts.txt"
         self.journal = Journal(FileStore(directory / "journal"))
-        self.client = flink.connect()
+        self.client = flink.connect(transport=transport)
         self.backend = RestBackend(
             self.client,
             JarSource(),
             storage=StateStorage({"file": local_files}),
-            patience=Patience(outage_seconds=60, operation_seconds=60, pace=QUICK),
+            patience=Patience(outage_seconds, operation_seconds=60, pace=QUICK),
         )
+
+    def through(self, transport: httpx.BaseTransport) -> RealJob:
+        """The same job seen through this transport, which is waited for only briefly."""
+        return RealJob(
+            self.flink, self.directory, self.job_name, transport=transport, outage_seconds=3
+        )
+
+    def network(self) -> httpx.BaseTransport:
+        """The way to the service without anything between."""
+        return self.flink.network()
 
     def spec(self, jar: str = "StatefulCount.jar", label: str = "v1", *args: str) -> JobSpec:
         every = ("--output", str(self.output), "--checkpoint-every-seconds", "1")
@@ -94,17 +120,29 @@ class RealJob:
 
     def act(self, action: Action, intent: str, **request: object) -> Outcome:
         asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
-        return perform(asked, self.backend, self.journal, options=OPTIONS)
+        return perform(asked, self.backend, self.journal, options=OPTIONS, now=self.now)
+
+    def now(self) -> float:
+        """The time of day by this machine's clock, which may be wrong."""
+        return time.time() + self.clock_ahead_seconds
+
+    def start_to_act(
+        self, action: Action, intent: str, label: str, *, clock_ahead_seconds: float = 0
+    ) -> subprocess.Popen[str]:
+        """A process that performs it, and is about to begin."""
+        command = [sys.executable, "-m", self.module, self.place, str(self.directory)]
+        command += [self.job_name, action, intent, label, str(clock_ahead_seconds)]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        assert process.stdout.readline() == "begin\n"
+        return process
 
     def act_and_be_killed(
         self, action: Action, intent: str, *, label: str, after_seconds: float
     ) -> bool:
         """Perform it in a process that gets SIGKILL; whether it was still at it."""
-        command = [sys.executable, "-m", self.module, self.place, str(self.directory)]
-        command += [self.job_name, action, intent, label]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = self.start_to_act(action, intent, label)
         assert process.stdout
-        assert process.stdout.readline() == "begin\n"
         try:
             process.wait(after_seconds)
         except subprocess.TimeoutExpired:
@@ -137,6 +175,9 @@ class RealJob:
     def end(self) -> None:
         for job_id in self.live_job_ids():
             self.backend.cancel(job_id)
+        self.close()
+
+    def close(self) -> None:
         self.client.close()
 
 
@@ -145,8 +186,10 @@ def main(open_job: Callable[[str, Path, str], RealJob]) -> None:
     parser = argparse.ArgumentParser()
     for name in ("place", "directory", "job_name", "action", "intent", "label"):
         parser.add_argument(name)
+    parser.add_argument("clock_ahead_seconds", type=float)
     asked = parser.parse_args()
     job = open_job(asked.place, Path(asked.directory), asked.job_name)
+    job.clock_ahead_seconds = asked.clock_ahead_seconds
     action = Action(asked.action)
     print("begin", flush=True)
     job.act(action, asked.intent, **job.asked_for(action, asked.label))

@@ -12,7 +12,8 @@ import pytest
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.client import LocalCloud
-from tests.scenario.killing import ARM_KILLS, kill_at_random
+from tests.scenario.disturbing import ARM_GATEWAY_TURNS, BehindGateway
+from tests.scenario.killing import ARM_KILLS, kill_at_random, take_turns
 from tests.scenario.real_arm import ArmJob
 from tests.scenario.real_lifecycle import wait_for
 
@@ -145,3 +146,9 @@ def test_without_a_view_of_flink_arms_word_is_taken(cloud: LocalCloud, tmp_path:
 def test_processes_killed_at_random_leave_one_job_with_its_counts(job: ArmJob) -> None:
     """As over REST; ARM's actions take longer, and so does each process live."""
     kill_at_random(job, ARM_KILLS, slowness=1.6)
+
+
+@pytest.mark.skipif(ARM_GATEWAY_TURNS == 0, reason="FLINK_ARM_GATEWAY_TURNS says how many turns")
+def test_what_a_gateway_answers_is_never_taken_for_the_job(job: ArmJob) -> None:
+    """As over REST: a gateway stands before ARM."""
+    take_turns(job, ARM_GATEWAY_TURNS, lambda rng: BehindGateway(job, rng))

@@ -19,7 +19,8 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
-from tests.scenario.killing import KILLS, kill_at_random
+from tests.scenario.disturbing import GATEWAY_TURNS, TWIN_TURNS, BehindGateway, Twins
+from tests.scenario.killing import KILLS, kill_at_random, take_turns
 from tests.scenario.real_lifecycle import RealJob, wait_for
 
 _names = itertools.count(1)
@@ -181,3 +182,13 @@ def test_cancel_ends_the_job_and_delete_forgets_it(job: RealJob, running: str) -
 def test_processes_killed_at_random_leave_one_job_with_its_counts(job: RealJob) -> None:
     """SIGKILL, and the same intent again: one job in the wanted state, no savepoint lost."""
     kill_at_random(job, KILLS)
+
+
+def test_what_a_gateway_answers_is_never_taken_for_the_job(job: RealJob) -> None:
+    """HTML, redirects and other people's JSON at any call: one job, no state lost or skipped."""
+    take_turns(job, GATEWAY_TURNS, lambda rng: BehindGateway(job, rng))
+
+
+def test_two_processes_with_one_intent_leave_one_job(job: RealJob) -> None:
+    """Side by side, one paused in the middle, clocks an hour apart: done once, nothing lost."""
+    take_turns(job, TWIN_TURNS, lambda rng: Twins(job, rng, pause_seconds=1))
