@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from prefect.flows import Flow
+from prefect.settings import Settings
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 from pydantic import ValidationError as BlockError
 
@@ -191,6 +192,17 @@ def test_flow_files_import_no_cloud_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_every_run_repeats_what_a_busy_prefect_server_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A 500 just as a run ends would leave it Running without a process."""
+    deployed = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())
+    for deployment in deployed["deployments"]:
+        for name, value in deployment["work_pool"]["job_variables"]["env"].items():
+            monkeypatch.setenv(name, value)
+        assert Settings().client.retry_extra_codes == {500, 504}, deployment["name"]
 
 
 def test_no_schedule_runs_before_somebody_wants_it() -> None:
