@@ -6,6 +6,7 @@ What a jar does is written in it: the words of ``Behaviour``.
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from collections.abc import Callable
@@ -178,7 +179,8 @@ class FakeJobManager(PretendedCluster):
     def _run_main(self, request: httpx.Request) -> None:
         """main() goes on when nobody waits for it any more, and its job is submitted then."""
         self.mains += 1
-        waits_seconds = request.extensions["timeout"]["read"]
+        # Served over HTTP, it is the server's own request: how long its client waits is not told.
+        waits_seconds = request.extensions.get("timeout", {}).get("read", math.inf)
         if self.main_seconds <= waits_seconds:
             self.clock.sleep(self.main_seconds)
             self.advance()
