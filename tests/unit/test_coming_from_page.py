@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -108,6 +109,19 @@ def faults(text: str) -> Iterator[str]:
 
 def test_every_parameter_of_theirs_has_a_row_and_every_name_of_ours_exists() -> None:
     assert list(faults(PAGE.read_text())) == []
+
+
+def test_the_example_is_taken_by_the_form() -> None:
+    code = PAGE.read_text().split("```python\n")[2].split("```")[0]
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(code.replace('"--date": date', '"--date": "2026-01-01"')))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "run_deployment"
+    ]
+    (argument,) = call.keywords
+    flow = flows()["glue-job"]
+    assert ast.literal_eval(call.args[0]) == f"{flow.name}/glue-job"
+    assert flow.validate_parameters(ast.literal_eval(argument.value))["deadline_minutes"] == 360
 
 
 def test_all_tables_are_compared() -> None:
