@@ -1,6 +1,6 @@
 """Actions on a real job behind a gateway that answers for Flink, or done by two processes at once.
 
-FLINK_GATEWAY_TURNS and FLINK_TWIN_TURNS say how many actions are disturbed (by default one round
+FLINK_GATEWAY_TURNS and FLINK_TWIN_TURNS say how many actions are disturbed (by default half a round
 of each), FLINK_ARM_GATEWAY_TURNS how many over ARM, and FLINK_SEED repeats them. Clocks are wrong
 by an hour now and then.
 """
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import httpx
 
 from flinkglue.errors import FlinkGlueError
-from tests.scenario.killing import ROUND, Turn
+from tests.scenario.killing import Turn
 from tests.scenario.real_lifecycle import RealJob
 
-GATEWAY_TURNS = int(os.environ.get("FLINK_GATEWAY_TURNS", len(ROUND)))
+GATEWAY_TURNS = int(os.environ.get("FLINK_GATEWAY_TURNS", "6"))
 ARM_GATEWAY_TURNS = int(os.environ.get("FLINK_ARM_GATEWAY_TURNS", "0"))
-TWIN_TURNS = int(os.environ.get("FLINK_TWIN_TURNS", len(ROUND)))
+TWIN_TURNS = int(os.environ.get("FLINK_TWIN_TURNS", "6"))
 CLOCKS_AHEAD_SECONDS = (-3600.0, 0.0, 3600.0)
 _TWINS_END_WITHIN_SECONDS = 240
 
