@@ -226,7 +226,7 @@ class TestALaunchThatNeverCameToRun:
         world.jobmanager.kill()
         world.reads_storage = False
         bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
-        assert world.act(Action.START, "start", spec=bad).failure
+        assert world.act(Action.START, "start", spec=bad, savepoint_path=savepoint).failure
         with pytest.raises(Refused, match=r"checkpoints of job .* are not known"):
             world.act(Action.RE_LAUNCH, "again", spec=world.spec())
         named = world.act(Action.RE_LAUNCH, "named", spec=world.spec(), savepoint_path=savepoint)

@@ -11,6 +11,7 @@ from flinkglue.lifecycle.state_paths import distinct, plain
 
 # Their names from 1.20 on, and up to 1.19.
 _SAVEPOINT_DIRECTORY = ("execution.checkpointing.savepoint-dir", "state.savepoints.dir")
+_HIDDEN = "the cluster does not show its settings, which name its savepoint directory"
 _CHECKPOINT_DIRECTORY = ("execution.checkpointing.dir", "state.checkpoints.dir")
 
 
@@ -38,12 +39,15 @@ class StateDirectories:
 
         Flink's directory names tell six digits of the job id, so a stranger's may be among them.
         """
-        directories = distinct((self._savepoint_directory, self._configured()))
-        if not directories:
+        settings = self._settings()
+        configured = _setting(settings, _SAVEPOINT_DIRECTORY)
+        directories = distinct((self._savepoint_directory, configured))
+        if not directories and settings:
             reason = "the cluster names no savepoint directory, and neither does its block"
             return StoredSavepoints(not_listed=(reason,))
         found: dict[str, StoredState] = {}
-        listed, not_listed = [], []
+        listed: list[str] = []
+        not_listed = [] if settings else [_HIDDEN]
         for directory in directories:
             try:
                 states = self._storage.savepoints(directory, job_ids)
@@ -91,9 +95,6 @@ class StateDirectories:
             CannotList: There is no way to list it.
         """
         return self._storage.completed_at(path)
-
-    def _configured(self) -> str | None:
-        return _setting(self._settings(), _SAVEPOINT_DIRECTORY)
 
 
 def _checkpoint_directories(

@@ -6,11 +6,12 @@ of that; the service does for some time, and the storage does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import JobView, Savepoint
-from flinkglue.lifecycle.retained import newest_retained
+from flinkglue.lifecycle.retained import newest_retained, was_ended_here
 from flinkglue.lifecycle.state_paths import is_one_of, plain
 from flinkglue.lifecycle.transaction import Transaction
 
@@ -23,10 +24,17 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
         view: The job as its service shows it, ended; None: the service does not know it.
 
     Raises:
-        Refused: Which of two is newer cannot be decided: that is for a person.
+        Refused: Which of two is newer cannot be decided, or what the job left cannot be looked
+            at: that is for a person.
     """
     newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
-    found, stored_at = _found(tx, view)
+    found, stored_at, unseen = _found(tx, view)
+    if newest and unseen:
+        raise tx.refuse(
+            f"the newest savepoint that is known is {newest.path}, and {unseen}",
+            "Name the one to go on from in savepoint, or let the cluster's block read that "
+            "storage.",
+        )
     best = newest
     for one in found:
         newer = True if best is None else _is_newer(tx, one, best, stored_at)
@@ -57,21 +65,36 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
     newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
     if record.spec is not None and newest is not None:  # DELETE forgets a job with its savepoints
         return f"the savepoint {newest.path}"
-    found, _ = _found(tx, view)
+    found, _, unseen = _found(tx, view)
     if found:
         return f"the savepoint {found[0].path}, which was not taken here"
+    had_state = record.takes_checkpoints or record.checkpoint_path
+    unseen = f"{unseen}. If it did, name that in savepoint" if unseen and had_state else ""
     job_id = view.job_id if view else record.job_id
     if (view.state if view else record.ended_as) == "FINISHED":
-        return ""  # it came to its own end, and deleted its checkpoints
+        return unseen  # else it came to its own end, and deleted its checkpoints
     kept = newest_retained(tx, job_id, view)
     if kept.path:
         return kept.told
     is_seen = record.job_id == job_id and record.checkpoint_path
-    return kept.told if kept.hidden and (is_seen or kept.hidden.path) else ""
+    return kept.told if kept.hidden and (is_seen or kept.hidden.path) else unseen
 
 
-def _found(tx: Transaction, view: JobView | None) -> tuple[list[Savepoint], Mapping[str, float]]:
-    """The savepoints that the ledger does not tell of, and when all lay complete in storage."""
+class _Found(NamedTuple):
+    """What there is besides the ledger.
+
+    Args:
+        savepoints: Those that the ledger does not tell of.
+        stored_at: When each one in storage lay there complete.
+        unseen: Why there may be more; empty: there is not.
+    """
+
+    savepoints: list[Savepoint]
+    stored_at: Mapping[str, float]
+    unseen: str
+
+
+def _found(tx: Transaction, view: JobView | None) -> _Found:
     ledger = tx.journal.savepoints(tx.job_name)
     known = [savepoint.path for savepoint in ledger]
     views = _ended_jobs(tx, view)
@@ -95,7 +118,23 @@ def _found(tx: Transaction, view: JobView | None) -> tuple[list[Savepoint], Mapp
     for one in stored.savepoints:
         if not is_one_of(one.path, known):
             found.setdefault(plain(one.path), one)
-    return list(found.values()), stored_at
+    return _Found(list(found.values()), stored_at, _unseen(tx, view, stored.not_listed))
+
+
+def _unseen(tx: Transaction, view: JobView | None, not_listed: Sequence[str]) -> str:
+    """Why a savepoint may be there that nobody here can see; empty: it cannot.
+
+    Where the service still knows the job, it tells of its newest. A launch that never came to run
+    left none.
+    """
+    record = tx.journal.job_record_as_seen(tx.job_name)
+    job_id = record.job_id
+    if view or not not_listed or not record.was_ready or was_ended_here(tx, job_id):
+        return ""
+    return (
+        f"the service no longer knows job {job_id}, which no action ended here; whether somebody "
+        f"stopped it with a newer savepoint cannot be seen: {'; '.join(not_listed)}"
+    )
 
 
 def _ended_jobs(tx: Transaction, view: JobView | None) -> list[JobView]:

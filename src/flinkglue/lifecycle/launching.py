@@ -112,6 +112,7 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
             good_spec=spec,
             ready_job_id=ready.job_id,
             checkpoint_path=ready.checkpoint_path,
+            takes_checkpoints=ready.checkpointing,
             ended_as=ready.state if ready.is_terminal else "",
         )
     )
@@ -136,6 +137,8 @@ def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> N
                 claimed=asked.spec.restore_mode == "CLAIM",
                 checkpoint_path=None,
                 ended_as="",
+                ended_here=False,
+                takes_checkpoints=False,
                 left_behind=asked.left_behind,
             )
         )

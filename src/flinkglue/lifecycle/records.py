@@ -69,6 +69,8 @@ class JobRecord:
         ready_job_id: The newest launch that was seen running for real.
         checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
         ended_as: The terminal state that the newest launch was seen in; its service forgets it.
+        ended_here: Whether an action ended the newest launch: what that left is known here.
+        takes_checkpoints: Whether the newest launch was seen to take checkpoints by itself.
         left_behind: What an earlier launch left that is newer than what the newest one began with.
         savepoints_counted: The highest place that a savepoint of the job was given in the ledger.
         version: Of its document, as it was read; empty: there was none.
@@ -84,6 +86,8 @@ class JobRecord:
     ready_job_id: str = ""
     checkpoint_path: str | None = None
     ended_as: str = ""
+    ended_here: bool = False
+    takes_checkpoints: bool = False
     left_behind: LeftBehind | None = None
     savepoints_counted: int = 0
     version: str = field(default="", compare=False, repr=False)

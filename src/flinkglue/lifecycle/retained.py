@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from flinkglue.lifecycle.backend import CannotList, RetainedState
-from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.records import JobRecord, LeftBehind
 from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
@@ -108,13 +108,28 @@ def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:
 
 def _stopped_with(tx: Transaction, job_id: str, view: JobView | None, path: str) -> bool:
     """Whether it is the savepoint that the job was stopped with: it has no newer state."""
-    record = tx.journal.job_record_as_seen(tx.job_name)
-    ended_as = record.ended_as if view is None and record.job_id == job_id else ""
-    if (view.state if view else ended_as) != "FINISHED":
+    is_known = view.state == "FINISHED" if view else was_ended_here(tx, job_id)
+    if not is_known:
         return False
     of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
     newest = next(of_launch, None)
     return newest is not None and is_same_path(newest.path, path)
+
+
+def was_ended_here(tx: Transaction, job_id: str) -> bool:
+    """Whether an action ended a job that its service no longer knows.
+
+    Somebody who ended it with Flink's own tools may have left a savepoint that nobody here knows
+    of. The version before did not write down who ended a job: there the ledger tells.
+    """
+    record = tx.journal.job_record(tx.job_name)
+    if record.job_id != job_id:
+        return False
+    if record.ended_here:
+        return True
+    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    stopped = newest and newest.job_id == job_id and newest.origin in (Action.STOP, Action.UPDATE)
+    return bool(stopped) and record.ended_as == "FINISHED"
 
 
 def _is_as_new(tx: Transaction, path: str, newest_path: str, told_at: float) -> bool:

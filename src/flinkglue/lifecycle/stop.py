@@ -50,7 +50,7 @@ def cancel(tx: Transaction) -> Outcome:
         ended = tx.backend.cancel(job_id)
     except CallFailed as error:
         raise _not_cancelled(tx, job_id, error) from error
-    tx.note_end(job_id, ended)
+    tx.note_ended_here(job_id, ended)
     state = ended.state if ended else ""
     tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
     kept = newest_retained(tx, job_id, ended)
@@ -118,7 +118,7 @@ def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
     if result["failure"]:
         raise SavepointFailed(result["failure"], result["path"])
     path: str = result["path"]
-    tx.note_end(job_id, JobView(job_id, tx.job_name, "FINISHED"))
+    tx.note_ended_here(job_id, JobView(job_id, tx.job_name, "FINISHED"))
     tx.say(f"job {job_id} has stopped with the savepoint {path}")
     return path
 

@@ -291,6 +291,13 @@ class Transaction:
         if state and record.job_id == job_id and record.ended_as != state:
             self.journal.save_job_record(replace(record, ended_as=state))
 
+    def note_ended_here(self, job_id: str, view: JobView | None) -> None:
+        """Remember that this action ended the newest launch, and how that ended."""
+        self.note_end(job_id, view)
+        record = self.record()
+        if job_id and record.job_id == job_id and not record.ended_here:
+            self.journal.save_job_record(replace(record, ended_here=True))
+
     def next_launch(self) -> dict[str, Any]:
         """Generation and Flink job id of a launch that was not made before."""
         generation = self.record().generation + 1

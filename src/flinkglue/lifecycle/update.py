@@ -144,7 +144,7 @@ def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
 
     def end() -> str | None:
         ended = tx.backend.cancel(plan["job_id"]) if plan["job_id"] else None
-        tx.note_end(plan["job_id"], ended)
+        tx.note_ended_here(plan["job_id"], ended)
         return _told(tx, newest_retained(tx, plan["job_id"], ended)) or plan["kept_state"]
 
     kept = tx.once("kept_state", end)
