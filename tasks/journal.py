@@ -83,19 +83,31 @@ class VariableStore:
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """All documents of the kind, in no order."""
         found = _newest(self._records.tagged(self._tags(kind)[1]))
-        read = (self._whole(record) for record in found)
+        read = (self._whole(record) or self._read_again(record) for record in found)
         return [whole["document"] for whole in read if whole and whole["document"] is not None]
 
     def stored(self, kind: str, key: str) -> Stored | None:
         """The document with its version; None when there never was one."""
+        found = self._read_named(self._name(kind, key))
+        if found is None:
+            return None
+        record, whole = found
+        return Stored(whole["document"], record.record_id, record.age_seconds, record.dated)
+
+    def _read_named(self, name: str) -> tuple[Record, Mapping[str, Any]] | None:
         for _ in range(_MOST_TRIES):
-            newest = _newest(self._lying(kind, key))
+            newest = _newest(self._versions(name))
             if not newest:
                 return None
             whole = self._whole(newest[0])
             if whole is not None:
-                return Stored(whole["document"], newest[0].record_id, newest[0].age_seconds)
-        raise self._contended("read", kind, key)
+                return newest[0], whole
+        raise self._contended("read", name, "")
+
+    def _read_again(self, record: Record) -> Mapping[str, Any] | None:
+        """What the document says now that was being written anew; None: it is gone."""
+        found = self._read_named(record.name.removesuffix(_OTHER))
+        return found[1] if found else None
 
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
@@ -165,9 +177,20 @@ class VariableStore:
                     continue
                 is_removed = whole["document"] is None
                 if is_removed or (kind == "intent" and whole["document"].get("outcome")):
-                    self._delete(record)
-                    forgotten += not is_removed
+                    forgotten += self._forget(record) and not is_removed
         return forgotten
+
+    def _forget(self, newest: Record) -> bool:
+        """Delete all that lies there of a document, unless it was written anew meanwhile.
+
+        A killed swap leaves the version before. It goes first: alone, it would be the document.
+        """
+        lying = sorted(self._versions(newest.name.removesuffix(_OTHER)), key=_number)
+        if not lying or lying[-1].record_id != newest.record_id:
+            return False
+        for record in lying:
+            self._delete(record)
+        return True
 
     def _value(self, name: str, document: Mapping[str, Any] | None, **marks: Any) -> dict[str, Any]:
         """What the document's Variable says; parts that it needs are there when this returns."""
@@ -197,7 +220,9 @@ class VariableStore:
         return {"document": json.loads(zlib.decompress(base64.b85decode(text)))}
 
     def _lying(self, kind: str, key: str) -> list[Record]:
-        name = self._name(kind, key)
+        return self._versions(self._name(kind, key))
+
+    def _versions(self, name: str) -> list[Record]:
         return self._records.named([name, name + _OTHER])
 
     def _delete(self, record: Record) -> None:

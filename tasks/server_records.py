@@ -30,12 +30,18 @@ _REPEATED = Pace(first_seconds=0.5, most_seconds=10, growth=2, jitter=0.5)
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the server had it; `age_seconds` is since its last write, by server time."""
+    """A record as the server had it.
+
+    `age_seconds` is since its last write, by the clocks of the server: the one that answers, and
+    that of its database or of the process that created the record. `dated` differs after each
+    write.
+    """
 
     record_id: str
     name: str
     value: Mapping[str, Any]
     age_seconds: float
+    dated: str = ""
 
 
 class ServerRecords:
@@ -214,4 +220,5 @@ def _record(variable: Mapping[str, Any], now: datetime) -> Record:
         name=variable["name"],
         value=variable["value"],
         age_seconds=max(0.0, (now - written).total_seconds()),
+        dated=variable["updated"],
     )

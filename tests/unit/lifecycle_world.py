@@ -140,7 +140,7 @@ class MemoryStore:
         if found is None:
             return None
         version, text, at = found
-        return Stored(json.loads(text), version, self._clock.seconds - at)
+        return Stored(json.loads(text), version, self._clock.seconds - at, str(at))
 
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None

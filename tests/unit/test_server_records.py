@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import httpx
@@ -235,3 +236,65 @@ def test_what_was_removed_is_forgotten_when_it_is_old() -> None:
     assert len(server.variables.rows) == 4
     assert store.forget_ended_intents(500) == 0
     assert [row["id"] for row in server.variables.rows.values()] == [open_version]
+
+
+def dies_before_it_deletes(what: str, call: Callable[[], Any]) -> Any:
+    if what.startswith("DELETE"):
+        raise Died
+    return call()
+
+
+@pytest.mark.parametrize("kind", ["intent", "job"])
+def test_what_is_forgotten_stays_so_although_a_swap_was_killed(kind: str) -> None:
+    """The version before the last one still lies there: it does not become the document again."""
+    server = Server()
+    version = server.store().swap(kind, "orders", None, {"outcome": None, "before": "x" * 9000})
+
+    ended = {"outcome": {"failure": ""}} if kind == "intent" else None
+    with pytest.raises(Died):
+        server.store(dies_before_it_deletes).swap(kind, "orders", version, ended)
+    server.clock.seconds += 1000
+    assert server.store().forget_ended_intents(500) == (kind == "intent")
+    assert server.store().stored(kind, "orders") is None
+    assert server.variables.rows == {}
+
+
+def test_forgetting_that_is_killed_brings_nothing_back() -> None:
+    """At every call."""
+    for calls in range(12):
+        server = Server()
+        version = server.store().swap("intent", "run-1", None, {"outcome": None})
+
+        with pytest.raises(Died):
+            server.store(dies_before_it_deletes).swap(
+                "intent", "run-1", version, {"outcome": {"failure": ""}}
+            )
+        server.clock.seconds += 1000
+        left = [None] * calls
+
+        def killed(what: str, call: Callable[[], Any], left: list[None] = left) -> Any:
+            if not left:
+                raise Died
+            left.pop()
+            return call()
+
+        with suppress(Died):
+            server.store(killed).forget_ended_intents(500)
+        stored = server.store().stored("intent", "run-1")
+        assert stored is None or stored.document == {"outcome": {"failure": ""}}
+
+
+def test_a_document_that_is_written_anew_while_all_are_read_is_among_them() -> None:
+    """Its parts are gone by the time that they are read."""
+    server = Server()
+    swapped(server, at_once, 9000)
+
+    def meanwhile(what: str, call: Callable[[], Any]) -> Any:
+        answer = call()
+        if what == "POST /variables/filter" and not rewritten:
+            rewritten.append(swapped(server, at_once, 9001))
+        return answer
+
+    rewritten: list[str | None] = []
+    assert server.store(meanwhile).documents("intent") == [document(9001)]
+    assert rewritten

@@ -14,13 +14,15 @@ class Stored:
     Args:
         document: What it says; None: it was removed.
         version: Of this very writing; no other writing ever has it.
-        age_seconds: How long ago it was written or touched, by the storage's own clock or by what
-            this process has observed; it is never less than this.
+        age_seconds: How long ago it was written or touched, as the storage tells it: for people,
+            as several clocks may have a part in it.
+        mark: Differs after each write and each touch.
     """
 
     document: dict[str, Any] | None
     version: str
     age_seconds: float = 0.0
+    mark: str = ""
 
 
 class JournalStore(Protocol):

@@ -68,7 +68,7 @@ class FileStore:
         if newest is None:
             return None
         path, document = newest
-        return Stored(document, path.name, self._age_seconds(path))
+        return Stored(document, path.name, *self._age_and_mark(path))
 
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
@@ -127,17 +127,17 @@ class FileStore:
                 listed = None  # replaced since it was listed
         return None
 
-    def _age_seconds(self, path: Path) -> float:
-        """For how long it has been seen as it is now."""
+    def _age_and_mark(self, path: Path) -> tuple[float, str]:
+        """For how long it has been seen as it is now, and what differs after each write."""
         try:
             mark = path.stat().st_mtime_ns
         except FileNotFoundError:
-            return 0.0
+            return 0.0, ""
         seen, since = self._first_seen.get(path, (None, 0.0))
         if seen != mark:
             since = self._monotonic()
             self._first_seen[path] = (mark, since)
-        return self._monotonic() - since
+        return self._monotonic() - since, str(mark)
 
 
 def _digest(key: str) -> str:
