@@ -82,6 +82,30 @@ class Lease:
         return not self.is_lost and now - self.taken_at <= self.kept_for_seconds
 
 
+class Unchanged:
+    """For how long a record was seen as it is now, by the looker's own clock alone.
+
+    A live holder changes its record within a lease. Whoever sees it stay as it was for longer than
+    that knows that the holder trusts it no more, whatever the clocks of the servers say.
+    """
+
+    def __init__(self) -> None:
+        self._mark: object = None
+        self._since = 0.0
+
+    def seconds(self, mark: object, asked_at: float, answered_at: float) -> float:
+        """Take one look, and return for how long nothing changed up to it.
+
+        Args:
+            mark: What differs after each write of the record.
+            asked_at: A time before the storage was read.
+            answered_at: A time after that.
+        """
+        if mark != self._mark:
+            self._mark, self._since = mark, answered_at
+        return max(0.0, asked_at - self._since)
+
+
 def has_run_out(age_seconds: float, lease_seconds: float) -> bool:
     """Whether it may be taken from its holder, who last wrote its record so long ago."""
     return age_seconds > lease_seconds + DATE_RESOLUTION_SECONDS

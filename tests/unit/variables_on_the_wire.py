@@ -1,7 +1,8 @@
 """The Prefect server's Variables on the wire, as far as records use them.
 
 As in prefect.server.api.variables and models.variables of 3.8: a name is created once (409), ids
-are never used again, a change dates the record, and a page is one SELECT.
+are never used again, a change dates the record, and a page is one SELECT. A change is dated by the
+database (ORMBase.updated has onupdate=func.now()), a create and the answer by the API's process.
 """
 
 from __future__ import annotations
@@ -31,10 +32,12 @@ class FakeVariables:
 
     Args:
         clock: Its time.
+        database_is_ahead_seconds: Of the API's process.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, database_is_ahead_seconds: float = 0.0) -> None:
         self.clock = clock
+        self._database_is_ahead = timedelta(seconds=database_is_ahead_seconds)
         self.rows: dict[str, dict[str, Any]] = {}
         self.requests: list[str] = []
         self._ids: dict[str, str] = {}
@@ -82,7 +85,8 @@ class FakeVariables:
         if request.method == "DELETE":
             del self.rows[row_id]
         else:
-            self.rows[row_id] |= {**body, "updated": self._now().isoformat()}
+            updated = self._now() + self._database_is_ahead
+            self.rows[row_id] |= {**body, "updated": updated.isoformat()}
         return 204, None
 
     def _create(self, body: dict[str, Any]) -> tuple[int, Any]:

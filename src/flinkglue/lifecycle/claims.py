@@ -3,23 +3,26 @@
 A claim names the intent that owns the job until it has ended. While a process acts for it, the
 claim also has a token of that process, which renews it; a claim that nobody has renewed for longer
 than its lease may be taken over by another process of the same intent, and at once when it can be
-seen on this machine that the process is gone.
+seen on this machine that the process is gone. Whoever wants the job observes by its own clock for
+how long nobody renews: the dates of a storage are made by more than one clock.
+
+A claim that was taken from a process that may live names that process until somebody has waited
+until its lease is over: so whoever is interrupted in that wait leaves it to the next one.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from flinkglue.clock import Clock, Pace
 from flinkglue.errors import CallFailed, Conflict, FlinkGlueError
-from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease, has_run_out
+from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease, Unchanged
 from flinkglue.lifecycle import processes
-from flinkglue.lifecycle.documents import JournalStore, Stored
+from flinkglue.lifecycle.documents import JournalStore
+from flinkglue.lifecycle.ownership import Owner
 
 JOURNAL = "journal"
 """What errors about an intent name as their service."""
@@ -70,63 +73,13 @@ class LeaseTerms:
     keep: Keep = in_a_thread
 
 
-@dataclass(frozen=True)
-class Owner:
-    """What a claim says.
-
-    Args:
-        intent: Which intent owns the job.
-        holder: Which process acts for it; empty: none does.
-        lease_seconds: Its lease.
-        age_seconds: How long ago it gave a sign of life.
-        token: Of that process alone.
-        process: Which one it is, for others of the same machine.
-    """
-
-    intent: str
-    holder: str = ""
-    lease_seconds: float = 0.0
-    age_seconds: float = 0.0
-    token: str = ""
-    process: str = ""
-
-    @classmethod
-    def of(cls, stored: Stored | None) -> Owner | None:
-        """None when the job belongs to nobody."""
-        if stored is None or stored.document is None:
-            return None
-        told = stored.document
-        return cls(
-            told["intent"],
-            told.get("holder", ""),
-            told.get("lease_seconds", 0.0),
-            stored.age_seconds,
-            told.get("token", ""),
-            told.get("process", ""),
-        )
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether its process may act on the job now."""
-        if not self.token or has_run_out(self.age_seconds, self.lease_seconds):
-            return False
-        return not processes.is_surely_dead(self.process)
-
-    @property
-    def silent_seconds(self) -> float:
-        """For how long it has been out of its lease; 0: it is not, or no process had one."""
-        if self.token and processes.is_surely_dead(self.process):
-            return math.inf
-        return max(0.0, self.age_seconds - self.lease_seconds) if self.token else 0.0
-
-
 class Claim:
     """A job that this process holds for an intent; it is renewed until it is released."""
 
     def __init__(
         self, store: JournalStore, owner: Owner, version: str, lease: Lease, job: Job
     ) -> None:
-        self.intent = owner.intent
+        self._owner = owner
         self._store = store
         self._version = version
         self._lease = lease
@@ -174,6 +127,26 @@ class Claim:
         self._lease = renewed
         return not renewed.is_lost
 
+    def outwait(self) -> None:
+        """Wait until whoever lived when the job was taken from it trusts its lease no longer."""
+        owner, clock = self._owner, self._job.clock
+        if not owner.former_lease_seconds:
+            return
+        seconds = owner.former_lease_seconds + DATE_RESOLUTION_SECONDS
+        holder, name = owner.former_holder or "another process", self._job.name
+        self._job.terms.tell(f"{holder} may still act on {name} for {seconds:g} s: waiting")
+        clock.sleep(seconds)
+        alone = replace(owner, former_holder="", former_lease_seconds=0.0)
+        with self._gate:
+            sent_at = clock.monotonic()
+            version = self._store.swap("claim", name, self._version, alone.document)
+            answered_at = clock.monotonic()
+            if version is None:
+                self._lease = self._lease.lost()
+                return
+            self._owner, self._version = alone, version
+            self._lease = self._lease.renewed(sent_at, answered_at)
+
     def release(self, *, is_over: bool) -> None:
         """Let another process have it. A failure is left to the lease, which ends it, too.
 
@@ -184,7 +157,8 @@ class Claim:
         with self._gate:
             self._lease = self._lease.lost()
         try:
-            rest = None if is_over else {"intent": self.intent}
+            # Whom this process has not outwaited, the next one has to.
+            rest = None if is_over else replace(self._owner, token="").document
             self._store.swap("claim", self._job.name, self._version, rest)
         except CallFailed:
             return
@@ -225,57 +199,51 @@ class Job:
         """
         mine = self._owner(intent)
         give_up_at = self.clock.monotonic() + self.terms.wait_seconds
-        not_mine_at, told = self.clock.monotonic(), ""
+        not_mine_at, told, unchanged = self.clock.monotonic(), "", Unchanged()
         for pause in _LOOKS.pauses():
             looked_at = self.clock.monotonic()
             stored = self.store.stored("claim", self.name)
             owner = Owner.of(stored)
-            if owner is not None and owner.token == mine.token:
+            if stored is not None and owner is not None and owner.token == mine.token:
                 # Only the answer to the swap was lost.
-                return self._claimed(mine, stored.version if stored else "", not_mine_at), True
+                return self._claimed(owner, stored.version, not_mine_at), True
             not_mine_at = looked_at
+            mark = (stored.version, stored.mark) if stored else None
+            seconds = unchanged.seconds(mark, looked_at, self.clock.monotonic())
+            may_act = owner is not None and owner.may_act(seconds)
             is_other = owner is not None and owner.intent != intent
             takes = owner is not None and is_other and may_take(owner)
-            if owner is not None and owner.is_at_work and not takes:
+            if owner is not None and may_act and not takes:
                 told = self._wait(owner, told, pause, give_up_at)
                 continue
             if owner is not None and takes:
                 give_up(owner.intent)
             sent_at = self.clock.monotonic()
-            version = self._swap(stored, mine)
+            taking = mine if owner is None else mine.after(owner, may_act=may_act)
+            before = stored.version if stored else None
+            version = self.store.swap("claim", self.name, before, taking.document)
             if version is not None:
-                claim = self._claimed(mine, version, sent_at)
-                self._outwait(claim, owner)
-                return claim, owner is not None
+                return self._claimed(taking, version, sent_at), owner is not None
         raise AssertionError("pauses never end")
 
     def _owner(self, intent: str) -> Owner:
-        return Owner(intent, self.terms.holder, self.terms.seconds, token=str(uuid4()))
-
-    def _swap(self, stored: Stored | None, mine: Owner) -> str | None:
-        document: dict[str, Any] = {
-            "intent": mine.intent,
-            "token": mine.token,
-            "holder": mine.holder,
-            "lease_seconds": mine.lease_seconds,
-            "process": processes.identity(),
-        }
-        return self.store.swap("claim", self.name, stored.version if stored else None, document)
+        return Owner(
+            intent,
+            self.terms.holder,
+            self.terms.seconds,
+            token=str(uuid4()),
+            process=processes.identity(),
+        )
 
     def _claimed(self, mine: Owner, version: str, written_at: float) -> Claim:
-        return Claim(self.store, mine, version, Lease.taken(mine.lease_seconds, written_at), self)
-
-    def _outwait(self, claim: Claim, before: Owner | None) -> None:
-        """Wait until whoever lived when the job was taken from it trusts its lease no longer."""
-        if before is None or not before.is_at_work:
-            return
-        seconds = before.lease_seconds + DATE_RESOLUTION_SECONDS
-        self.terms.tell(f"{before.holder} may still act on {self.name} for {seconds:g} s: waiting")
+        lease = Lease.taken(mine.lease_seconds, written_at)
+        claim = Claim(self.store, mine, version, lease, self)
         try:
-            self.clock.sleep(seconds)
+            claim.outwait()
         except BaseException:
             claim.release(is_over=False)
             raise
+        return claim
 
     def _wait(self, owner: Owner, told: str, pause: float, give_up_at: float) -> str:
         if self.clock.monotonic() > give_up_at:

@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from flinkglue.errors import Conflict, ServiceUnavailable
-from flinkglue.lifecycle.claims import JOURNAL, Claim, LeaseLost, Owner
+from flinkglue.lifecycle.claims import JOURNAL, Claim, LeaseLost
 from flinkglue.lifecycle.documents import JournalStore
 from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.ownership import Owner
 from flinkglue.lifecycle.records import ENTRY, Entry, document_of
 
 

@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
-from flinkglue.lifecycle.claims import JOURNAL, Job, LeaseLost, LeaseTerms, Owner
+from flinkglue.lifecycle.claims import JOURNAL, Job, LeaseLost, LeaseTerms
 from flinkglue.lifecycle.documents import JournalStore as JournalStore
 from flinkglue.lifecycle.documents import Stored
 from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.ownership import Owner
 from flinkglue.lifecycle.records import ENTRY, RECORD, Entry, JobRecord, Seen, document_of
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -91,7 +92,10 @@ class Journal:
         try:
             return self._begun(held, fresh, is_after_another=is_after_another)
         except LeaseLost as lost:
-            raise held.why_lost(lost) from lost
+            try:
+                raise held.why_lost(lost) from lost
+            finally:
+                held.let_go()
         except BaseException:
             held.let_go()
             raise
