@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from prefect_aws import AwsCredentials
-from pydantic import GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler
 
 
 class _NoOtherFields:
@@ -26,3 +26,6 @@ class _NoOtherFields:
 
 AwsCredentialsChoice = Annotated[AwsCredentials, _NoOtherFields()] | str
 """A saved AWS Credentials block, or its name."""
+
+AwsRegion = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
+"""A region by its code, for example eu-west-1."""

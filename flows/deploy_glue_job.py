@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.aws import AwsCredentialsChoice
+from blocks.aws import AwsCredentialsChoice, AwsRegion
 from blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
 from blocks.loading import block_of
 from flinkglue.glue.definition.report import deployment_document
@@ -19,6 +19,7 @@ def deploy_glue_job_flow(
     definition: GlueJobDefinitionChoice,
     dry_run: bool = False,
     allow_lost_settings: bool = False,
+    region: AwsRegion | None = None,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
     """Create a Glue job, or change what differs from its definition.
@@ -34,6 +35,7 @@ def deploy_glue_job_flow(
         dry_run: Only show what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it, such as the
             token of a repository, or settings that the installed boto3 does not know.
+        region: The region of the job. Empty: that of the block.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
@@ -43,6 +45,6 @@ def deploy_glue_job_flow(
         InvalidInput: The definition or the script cannot be used; nothing was written.
         CallFailed: A service refused a call, or did not answer after several.
     """
-    credentials = load_credentials(aws_credentials)
+    credentials = load_credentials(aws_credentials, region)
     block = block_of(GlueJobDefinition, "definition", definition)
     return deployment_document(deploy_glue_job(credentials, block, dry_run, allow_lost_settings))

@@ -271,10 +271,8 @@ def glue_vpc_failover(
     check_secret_arguments(secret_arguments or {}, values)
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
+        definition_of(job_definition, job_name)
     credentials = load_credentials(aws_credentials, region)
-    if job_definition is not None:
-        definition = definition_of(job_definition, job_name)
-        deploy_glue_job(credentials, definition, allow_lost_settings=allow_lost_settings)
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     flow_run = _this_flow_run()
     first = RunRequest(
@@ -290,12 +288,23 @@ def glue_vpc_failover(
         failure_rules=tuple(failure_rules or ()),
         wait_for_end=wait_for_end,
     )
-    attempts = find_recorded_attempts(credentials, first)
+    attempts = find_recorded_attempts(credentials, first, job_definition is not None)
     if reset_bookmark and not attempts:
         reset_job_bookmark(credentials, job_name)
     ended_before = failed_at(flow_run) if attempts else None
     settled, asked_anew = settled_number(attempts, ended_before), ended_before is not None
-    for number in count(policy.first_number(attempts, settled)):
+    first_number = policy.first_number(attempts, settled)
+    definition = None  # a run that is there already goes on as its job was
+    if not is_recorded(attempts, first_number):
+        definition = definition_of(job_definition, job_name)
+    if definition is not None:
+        deploy_glue_job(
+            credentials,
+            definition,
+            allow_lost_settings=allow_lost_settings,
+            keep_connections=True,
+        )
+    for number in count(first_number):
         now = datetime.now(UTC)
         request = replace(first, number=number, asked_at=now, asked_anew=asked_anew)
         try:

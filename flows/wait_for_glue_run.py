@@ -7,9 +7,10 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.aws import AwsCredentialsChoice
+from blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
-from flinkglue.glue.inputs import JobName
+from flinkglue.form_types import Name
+from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.quantities import Minutes
 from tasks.glue import load_credentials, read_script_output
@@ -23,6 +24,8 @@ def wait_for_glue_run_flow(
     job_run_id: JobName,
     deadline_minutes: Minutes = 2880,
     follow_logs: bool = True,
+    secret_arguments: list[Name] | None = None,
+    region: AwsRegion | None = None,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
     """Wait until a Glue run has ended, whoever started it; fail when it failed.
@@ -35,6 +38,9 @@ def wait_for_glue_run_flow(
         deadline_minutes: How long to wait. The run is left alone then.
         follow_logs: Show in this flow run's log what the script writes. Takes the permission
             logs:GetLogEvents, without which the log is not shown.
+        secret_arguments: Names of the run's arguments whose values must not be shown, for example
+            --api-key: they are read from the run, and shown as *** in logs and on the page.
+        region: The region of the job. Empty: that of the block.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 
     Returns:
@@ -45,11 +51,17 @@ def wait_for_glue_run_flow(
         DeadlineExceeded: It did not end in time.
         JobFailed: It failed.
     """
-    credentials = load_credentials(aws_credentials)
-    seconds = deadline_minutes * 60
-    attempt = wait_for_glue_run(credentials, job_name, job_run_id, seconds, follow_logs)
+    credentials = load_credentials(aws_credentials, region)
+    request = RunRequest(
+        job_name,
+        "",  # of another system
+        since=datetime.now(UTC),
+        deadline_seconds=deadline_minutes * 60,
+        secret_arguments=dict.fromkeys(secret_arguments or (), "(read from the run)"),
+    )
+    check_secret_arguments(request.secret_arguments, {})
+    attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
     assert attempt.run is not None, "a run that was waited for is there"
-    request = RunRequest(job_name, "", since=datetime.now(UTC))  # there are no secrets to mask
     output = read_script_output(credentials, request, attempt.run)
     show_job_run(credentials, job_name, [attempt], output)
     if attempt.failure:

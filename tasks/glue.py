@@ -20,6 +20,7 @@ from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import (
     CallFailed,
     Conflict,
+    NotFound,
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
@@ -256,14 +257,22 @@ def wait_for_slot(
 
 
 @task(**RETRIED)
-def find_recorded_attempts(aws_credentials: AwsCredentials, request: RunRequest) -> list[Attempt]:
+def find_recorded_attempts(
+    aws_credentials: AwsCredentials, request: RunRequest, job_may_be_missing: bool = False
+) -> list[Attempt]:
     """What an earlier process of the same flow run started, read from Glue.
 
     Args:
         aws_credentials: The account and region.
         request: The job, the flow run, and when its first attempt can have started.
+        job_may_be_missing: Whether the job is created when it does not exist.
     """
-    return recorded_attempts(masking(connect(aws_credentials), request), request)
+    try:
+        return recorded_attempts(masking(connect(aws_credentials), request), request)
+    except NotFound:
+        if job_may_be_missing:
+            return []
+        raise
 
 
 @task(**UNCACHED)

@@ -22,12 +22,16 @@ from tasks.run_log import run_log
 from tasks.server_records import server_records
 
 
-def definition_of(job_definition: GlueJobDefinition | str, job_name: str) -> GlueJobDefinition:
-    """The block that a run of this job is given.
+def definition_of(
+    job_definition: GlueJobDefinition | str | None, job_name: str
+) -> GlueJobDefinition | None:
+    """The block that a run of this job is given, if it is given one.
 
     Raises:
         InvalidInput: There is no such block, or it defines another job.
     """
+    if job_definition is None:
+        return None
     block = block_of(GlueJobDefinition, "job_definition", job_definition)
     defined = block.definition.get("Name")
     if defined != job_name:
@@ -59,6 +63,7 @@ def deploy_glue_job(
     definition: GlueJobDefinition,
     dry_run: bool = False,
     allow_lost_settings: bool = False,
+    keep_connections: bool = False,
 ) -> JobDeployment:
     """Create the job, or write what differs from its definition; safe to repeat.
 
@@ -67,9 +72,11 @@ def deploy_glue_job(
         definition: What the job should be.
         dry_run: Only show what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
+        keep_connections: Leave the connections of a job that exists to its runs.
     """
-    client, script = connect(aws_credentials), script_of(definition)
+    client = connect(aws_credentials)
     document = JobDefinition.from_document(definition.definition, client.job_members)
+    script = script_of(definition)
     parameters = aws_credentials.aws_client_parameters.get_params_override()
     s3 = s3_client(aws_session(aws_credentials), parameters)
     with server_records() as records:
@@ -82,6 +89,7 @@ def deploy_glue_job(
             scripts=ScriptStore(s3),
             dry_run=dry_run,
             allow_lost_settings=allow_lost_settings,
+            keep_connections=keep_connections,
         )
     show_deployment(client.console.job(document.job_name), deployment)
     return deployment

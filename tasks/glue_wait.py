@@ -6,10 +6,14 @@ from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect_aws import AwsCredentials
 
+from flinkglue.clock import SystemClock
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.glues_own_runs import last_of_glues_own
 from flinkglue.glue.job_run import attempt_of
 from flinkglue.glue.log_following import LogFollower
+from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.run_waiting import wait_for_run
 from tasks.best_effort import best_effort
 from tasks.glue import LOOK, RETRIED, connect
@@ -19,21 +23,22 @@ from tasks.run_log import run_log
 @task(**RETRIED)
 def wait_for_glue_run(
     aws_credentials: AwsCredentials,
-    job_name: str,
+    request: RunRequest,
     job_run_id: str,
-    deadline_seconds: float,
     follow_logs: bool = True,
 ) -> Attempt:
-    """Poll a run until it has ended. It is only read.
+    """Poll a run, and those with which Glue itself goes on, until they have ended.
+
+    It is only read. One that was started just now may not be known to all of Glue for half a
+    minute.
 
     Args:
         aws_credentials: The account and region.
-        job_name: The job.
+        request: The job, the deadline, and which arguments are secret; of no flow run.
         job_run_id: The run.
-        deadline_seconds: How long to wait.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client, log = connect(aws_credentials), run_log()
+    client, log = masking(connect(aws_credentials), request), run_log()
     follower = LogFollower(client, log)
 
     @best_effort("The link to the Glue run is not shown on the flow run's page")
@@ -41,18 +46,16 @@ def wait_for_glue_run(
         if url := client.console.job_run(run):
             create_link_artifact(url, run.job_run_id, key="glue-console")
 
-    run = client.get_job_run(job_name, job_run_id)
-    log.info("Run %s of job %s is %s", run.job_run_id, job_name, run.describe())
+    run, clock = JobRun(request.job_name, job_run_id, "not seen yet"), SystemClock()
     show_link(run)
+    on_look = follower.look if follow_logs else lambda run: None
     ended = wait_for_run(
-        client,
-        run,
-        deadline_seconds,
-        log=log,
-        on_look=follower.look if follow_logs else lambda run: None,
-        pace=LOOK,
+        client, run, request.deadline_seconds, log=log, on_look=on_look, clock=clock, pace=LOOK
     )
-    return attempt_of(ended, 1, None, adopted=True)
+    last = last_of_glues_own(
+        client, request, ended, log=log, on_look=on_look, clock=clock, pace=LOOK
+    )
+    return attempt_of(last, 1, None, adopted=True)
 
 
 @task(**RETRIED)

@@ -194,6 +194,31 @@ def test_a_dry_run_writes_nothing(account: Account, script: Path) -> None:
         assert account.calls(operation) == 0
 
 
+def test_a_script_that_somebody_deleted_is_uploaded_again(account: Account, script: Path) -> None:
+    created = account.deploy(ORDERS, script)
+    key = created.script_location.removeprefix(f"s3://{SCRIPTS}/")
+    account.cloud.s3.delete_object(Bucket=SCRIPTS, Key=key)
+    assert account.deploy(ORDERS, script).deployed is Deployed.UNCHANGED
+    assert account.cloud.s3.head_object(Bucket=SCRIPTS, Key=key)["ContentLength"] > 0
+
+
+def test_a_streaming_job_is_as_it_was_exported(account: Account, script: Path) -> None:
+    """GetJob shows its Timeout of 0, which only the SDK's own validation refuses."""
+    streaming = {**ORDERS, "Command": {"Name": "gluestreaming", "PythonVersion": "3"}}
+    account.deploy({**streaming, "Timeout": 0}, script)
+    exported = account.client.get_job("orders")
+    assert exported["Timeout"] == 0
+    assert account.deploy({**exported, "Name": "orders"}).deployed is Deployed.UNCHANGED
+
+
+def test_a_value_of_the_wrong_type_is_refused_without_being_repeated(account: Account) -> None:
+    wrong = {"Name": "orders", "DefaultArguments": {"--password": ["canary"]}}
+    with pytest.raises(InvalidInput) as refused:
+        account.deploy(wrong)
+    assert "canary" not in str(refused.value)
+    assert "DefaultArguments.--password" in str(refused.value)
+
+
 def test_a_token_that_cannot_be_read_is_not_overwritten(account: Account, script: Path) -> None:
     """A job whose repository shows how one signs in and not the token: UpdateJob writes it all."""
     source = {"Provider": "GITHUB", "AuthStrategy": "PERSONAL_ACCESS_TOKEN"}

@@ -16,6 +16,7 @@ from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.harness.flow_logs import logs_of
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
 
@@ -86,8 +87,29 @@ def test_a_run_that_somebody_else_started_is_waited_for(cloud: AwsCloud) -> None
     with pytest.raises(JobFailed, match="Command failed"):
         failed.result()
 
+
+def test_glues_own_repetition_of_somebody_elses_run_is_followed(cloud: AwsCloud) -> None:
+    cloud.job("repeated", MaxRetries=1)
+    cloud.fault("fail-next-runs", job_name="repeated", times=1, error_message="Command failed")
+    result = wait_for_glue_run_flow("repeated", cloud.start("repeated"))
+    assert result["state"] == "SUCCEEDED"
+
+
+def test_a_run_that_there_is_not_is_reported_after_half_a_minute(cloud: AwsCloud) -> None:
     unknown = wait_for_glue_run_flow("job", "jr_0", return_state=True)
     assert isinstance(unknown.result(raise_on_failure=False), NotFound)
+
+
+def test_secret_arguments_of_somebody_elses_run_are_not_shown(cloud: AwsCloud) -> None:
+    secret = "canary-of-a-run"
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message=f"no access: {secret}")
+    job_run_id = cloud.start(Arguments={"--api-key": secret})
+    state = wait_for_glue_run_flow(
+        "job", job_run_id, secret_arguments=["--api-key"], return_state=True
+    )
+    with pytest.raises(JobFailed, match=r"no access: \*\*\*"):
+        state.result()
+    assert secret not in str(logs_of(state.state_details.flow_run_id))
 
 
 def test_waiting_for_a_run_leaves_it_alone_at_the_deadline(cloud: AwsCloud) -> None:

@@ -121,3 +121,49 @@ def test_a_script_that_cannot_be_read_is_refused(path: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Script.read(path, "s3://scripts")
     assert refused.value.field == "script"
+
+
+@pytest.mark.parametrize("name", ["DefaultArguments", "SourceControlDetails"])
+def test_a_map_that_is_removed_is_shown_row_by_row_and_without_secrets(name: str) -> None:
+    members = (*MEMBERS, "SourceControlDetails")
+    job = {name: {"--db-password": "canary", "AuthToken": "canary", "--topic": "orders"}}
+    gone = JobDefinition.from_document({"Name": "orders", name: None}, members)
+    rows = changes_between(job, gone)
+    assert "canary" not in repr(rows)
+    assert {row.field for row in rows} == {f"{name}.{key}" for key in job[name]}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "spark.a=1 --conf spark.x.password=canary",
+        "jdbc:postgresql://user:canary@db/x",
+        "https://files.example/x.py?sig=canary",
+    ],
+)
+def test_a_secret_within_a_value_is_not_shown(value: str) -> None:
+    (row,) = changes_between({}, definition({"DefaultArguments": {"--conf": value}}))
+    assert "canary" not in row.new
+
+
+@pytest.mark.parametrize("value", ["x", 5, ["a"], True])
+def test_a_structure_of_another_form_is_refused_by_its_field(value: Any) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        definition({"Command": value})
+    assert refused.value.field == "definition.Command"
+
+
+def test_what_get_job_shows_of_a_job_can_be_created_again() -> None:
+    shown = {"WorkerType": "G.1X", "NumberOfWorkers": 4, "MaxCapacity": 4.0}
+    assert created_body(definition(shown)) == {"WorkerType": "G.1X", "NumberOfWorkers": 4}
+    ray = {"Command": {"Name": "glueray"}, "Timeout": 2880}
+    assert created_body(definition(ray)) == {"Command": {"Name": "glueray"}}
+    assert updated_body(ray, ray, definition(ray)) == ray  # what is not sent is not its business
+
+
+def test_inner_nulls_remove_and_an_empty_list_of_connections_is_none() -> None:
+    job = {"Command": {"Name": "glueetl", "PythonVersion": "2"}}
+    body = updated_body(job, job, definition({"Command": {"PythonVersion": None}}))
+    assert body == {"Command": {"Name": "glueetl"}}
+    some = {"Connections": {"Connections": ["a"]}}
+    assert updated_body(some, some, definition({"Connections": {"Connections": []}})) == {}

@@ -211,11 +211,15 @@ class GlueClient:
         from botocore.validate import ParamValidator
 
         shape = self._glue.meta.service_model.shape_for("JobUpdate")
-        given = {name: v for name, v in definition.settings.items() if v is not None}
+        given = definition.given()
+        if given.get("Timeout") == 0:  # streaming jobs have it; only the SDK's model refuses it
+            del given["Timeout"]
         report = ParamValidator().validate(given, shape)
         if report.has_errors():
-            problem = report.generate_report()
-            raise InvalidInput(FIELD, f"job {definition.job_name}", f"Glue's types: {problem}")
+            lines = map(_without_value, report.generate_report().splitlines())
+            raise InvalidInput(
+                FIELD, f"that of job {definition.job_name}", f"Glue's own types: {'; '.join(lines)}"
+            )
 
     def create_job(self, job_name: str, body: Mapping[str, Any]) -> None:
         """Create the job. https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
@@ -224,7 +228,8 @@ class GlueClient:
             Conflict: There is a job of this name.
         """
         with translated("AWS Glue", "CreateJob", f"job {job_name}", submits=True):
-            self._glue_without_retries.create_job(Name=job_name, **cast(Any, body))
+            # A second try of the SDK's finds the job that its first one made, which is a Conflict.
+            self._glue.create_job(Name=job_name, **cast(Any, body))
 
     def reset_job_bookmark(self, job_name: str) -> bool:
         """Have the job's next run read everything again; False when it has no bookmark.
@@ -389,3 +394,10 @@ class GlueClient:
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
         """The last lines alone; none when there is no such stream."""
         return self.log_tail(run, kind, most).lines
+
+
+def _without_value(problem: str) -> str:
+    """What the SDK's validation says, without the value, which may be a secret."""
+    parameter, _, rest = problem.partition(", value:")
+    valid = rest.rfind("valid ")
+    return f"{parameter}, {rest[valid:]}" if valid >= 0 else parameter

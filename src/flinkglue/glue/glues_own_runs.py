@@ -29,7 +29,8 @@ def last_of_glues_own(
     """The last of the runs with which Glue itself goes on after one that ended.
 
     It repeats failed ones, and replaces those of streaming jobs at their maintenance. They are
-    found where they carry the key.
+    found by the key that they carry, and those of other systems by the run that they name as the
+    one before.
     """
     while not ended.succeeded and _goes_on_by_itself(client, ended):
         newest = _newest_run(client, request, ended, clock)
@@ -64,7 +65,9 @@ def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: C
     since = ended.started_on or request.since  # the one that follows is newer
 
     def look() -> JobRun:
-        return client.find_run_by_key(request.job_name, request.key, since) or ended
+        if request.flow_run_id:
+            return client.find_run_by_key(request.job_name, request.key, since) or ended
+        return _follower(client, ended, since) or ended
 
     try:
         return wait_until(
@@ -76,3 +79,9 @@ def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: C
         )
     except DeadlineExceeded:
         return ended
+
+
+def _follower(client: GlueClient, ended: JobRun, since: datetime) -> JobRun | None:
+    pages = client.job_run_pages(ended.job_name, since)
+    runs = (run for page in pages for run in page)
+    return next((run for run in runs if run.previous_run_id == ended.job_run_id), None)

@@ -30,7 +30,8 @@ class MaskingClient(GlueClient):
 
     Args:
         client: The client.
-        request: Which arguments are secret, and whose runs get them.
+        request: Which arguments are secret, and whose runs get them: those of its flow run; of
+            every run that is read when it has none.
     """
 
     def __init__(self, client: GlueClient, request: RunRequest) -> None:
@@ -75,7 +76,8 @@ class MaskingClient(GlueClient):
 
     def _job_run(self, answer: Mapping[str, Any]) -> JobRun:
         run = super()._job_run(answer)
-        if run.key and run.key.startswith(self._flow_run_id):
+        is_meant = run.key.startswith(self._flow_run_id) if run.key else not self._flow_run_id
+        if is_meant:
             self._masking.learn(answer.get("Arguments") or {})
         self._seen.add(run.job_run_id)
         return self._masking.run(run)

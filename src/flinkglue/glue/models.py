@@ -244,6 +244,7 @@ class JobRun:
     glue_version: str | None = None
     log_arguments: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     arguments: Mapping[str, str] = field(default_factory=dict, repr=False)
+    previous_run_id: str | None = None
 
     @classmethod
     def from_response(cls, run: Mapping[str, Any]) -> JobRun:
@@ -266,6 +267,7 @@ class JobRun:
             glue_version=run.get("GlueVersion"),
             log_arguments=log_arguments(run.get("Arguments") or {}),
             arguments=own_arguments(run.get("Arguments") or {}),
+            previous_run_id=run.get("PreviousRunId"),
         )
 
     @property

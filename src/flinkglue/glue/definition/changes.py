@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flinkglue.glue.definition.document import JobDefinition
+from flinkglue.glue.definition.document import STRUCTURES, JobDefinition
 from flinkglue.glue.job_update import connections_of
+from flinkglue.glue.unwritten_fields import kept_by_glue
 from flinkglue.lifecycle.differences import UNSET, Difference
 from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive
+from flinkglue.texts import without_credentials
 
-_STRUCTURES = frozenset(
-    {"Command", "Connections", "ExecutionProperty", "NotificationProperty", "SourceControlDetails"}
-)
-"""Settings of which a definition may give some members; of a map such as DefaultArguments, all."""
 _BY_WORKERS = ("WorkerType", "NumberOfWorkers")
 
 
@@ -27,19 +25,30 @@ def desired_settings(job: Mapping[str, Any], definition: JobDefinition) -> dict[
     """
     desired = {}
     for name, value in definition.settings.items():
-        if name in _STRUCTURES and isinstance(value, Mapping):
+        if name in STRUCTURES and isinstance(value, Mapping):
             merged = {**(job.get(name) or {}), **value}
             value = {key: inner for key, inner in merged.items() if inner is not None}
         desired[name] = value
-    _keep_connection_order(job, desired)
-    return desired
+    _keep_connections(job, desired)
+    return _writable(job, desired)
 
 
-def _keep_connection_order(job: Mapping[str, Any], desired: dict[str, Any]) -> None:
+def _writable(job: Mapping[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+    """Without what Glue works out or keeps by itself, and would refuse beside the rest."""
+    by_workers = any(desired.get(name) for name in _BY_WORKERS)
+    if desired.get("MaxCapacity") and not by_workers:
+        job = {name: value for name, value in job.items() if name not in _BY_WORKERS}
+    kept = {row.name for row in kept_by_glue({**job, **desired})}
+    return {name: value for name, value in desired.items() if name not in kept}
+
+
+def _keep_connections(job: Mapping[str, Any], desired: dict[str, Any]) -> None:
     """The order of connections belongs to the runs, which choose it; only other names count."""
     named = (desired.get("Connections") or {}).get("Connections") or []
     current = connections_of(job)
-    if named and sorted(named) == sorted(current):
+    if "Connections" in desired and not named:
+        desired["Connections"] = None  # Glue takes no empty list; leaving it out removes all
+    elif named and sorted(named) == sorted(current):
         desired["Connections"] = {**desired["Connections"], "Connections": current}
 
 
@@ -57,10 +66,10 @@ def changes_between(job: Mapping[str, Any], definition: JobDefinition) -> tuple[
 
 
 def _differences(path: str, before: Any, after: Any) -> Iterator[Difference]:
-    if isinstance(after, Mapping) and isinstance(before, Mapping | None):
-        old = before or {}
-        for key in sorted(old.keys() | after.keys()):
-            yield from _differences(f"{path}.{key}", old.get(key), after.get(key))
+    if isinstance(after, Mapping | None) and isinstance(before, Mapping | None):
+        old, new = before or {}, after or {}
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(f"{path}.{key}", old.get(key), new.get(key))
     elif before != after and not (before in (None, {}, []) and after in (None, {}, [])):
         yield Difference(path, _shown(path, before), _shown(path, after))
 
@@ -69,7 +78,10 @@ def _shown(path: str, value: Any) -> str:
     if value is None:
         return UNSET
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return HIDDEN if is_sensitive(path.rpartition(".")[2], text) else text
+    holds_one = "=" in text and is_sensitive(text, text)  # --conf spark.some.password=…
+    if holds_one or is_sensitive(path.rpartition(".")[2], text):
+        return HIDDEN
+    return without_credentials(text)
 
 
 def updated_body(

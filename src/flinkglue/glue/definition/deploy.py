@@ -64,6 +64,7 @@ def deploy_job(
     scripts: ScriptStore | None = None,
     dry_run: bool = False,
     allow_lost_settings: bool = False,
+    keep_connections: bool = False,
 ) -> JobDeployment:
     """Create the job, or write what differs.
 
@@ -76,6 +77,7 @@ def deploy_job(
         scripts: Where it is kept; needed with ``script``.
         dry_run: Only find out what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
+        keep_connections: Leave the connections of a job that exists to its runs.
 
     Raises:
         InvalidInput: The definition cannot be used; nothing was written.
@@ -84,17 +86,22 @@ def deploy_job(
     if script is not None:
         definition = definition.with_script(script.location)
     client.check_job_definition(definition)
-    deployment = _compare(client, definition, _job(client, definition.job_name))
+    job = _job(client, definition.job_name)
+    if keep_connections and job is not None:
+        definition = definition.without("Connections")
+    deployment = _compare(client, definition, job)
     for change in deployment.changes:
         log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
-    if dry_run or deployment.deployed is Deployed.UNCHANGED:
+    if dry_run:
         return deployment
-    if not allow_lost_settings:
-        _check_nothing_is_lost(deployment)
+    _check_nothing_is_lost(deployment, allow_lost_settings)
+    # Also for a job that runs it already: somebody may have deleted it.
     if script is not None and scripts is not None and scripts.put(script):
         log.info("Uploaded %s to %s", script.name, script.location)
+    if deployment.deployed is Deployed.UNCHANGED:
+        return deployment
     with locks.hold(job_lock_name(client.region, definition.job_name)) as lock:
-        written = _write(client, definition, lock)
+        written = _write(client, definition, lock, allow_lost_settings)
     log.info("Job %s was %s", written.job_name, written.deployed)
     return written
 
@@ -129,8 +136,9 @@ def _paths(settings: Mapping[str, Any], prefix: str = "") -> set[str]:
     return found
 
 
-def _check_nothing_is_lost(deployment: JobDeployment) -> None:
-    if deployment.lost:
+def _check_nothing_is_lost(deployment: JobDeployment, allow_lost_settings: bool) -> None:
+    writes = deployment.deployed is not Deployed.UNCHANGED
+    if writes and deployment.lost and not allow_lost_settings:
         raise InvalidInput(
             "allow_lost_settings",
             False,
@@ -139,12 +147,15 @@ def _check_nothing_is_lost(deployment: JobDeployment) -> None:
         )
 
 
-def _write(client: GlueClient, definition: JobDefinition, lock: HeldLock) -> JobDeployment:
+def _write(
+    client: GlueClient, definition: JobDefinition, lock: HeldLock, allow_lost_settings: bool
+) -> JobDeployment:
     """Under the lock: what was read before may have changed, so it is read again."""
     job = _job(client, definition.job_name)
     planned = _compare(client, definition, job)
     if planned.deployed is Deployed.UNCHANGED:
         return planned
+    _check_nothing_is_lost(planned, allow_lost_settings)
     lock.check()
     if job is None or planned.previous is None:
         _create(client, definition)

@@ -16,6 +16,10 @@ from flinkglue.errors import InvalidInput
 
 FIELD = "definition"
 NEEDED_TO_CREATE = ("Role", "Command")
+STRUCTURES = frozenset(
+    {"Command", "Connections", "ExecutionProperty", "NotificationProperty", "SourceControlDetails"}
+)
+"""Settings of which a definition may give some members; of a map such as DefaultArguments, all."""
 READ_ONLY = frozenset({"CreatedOn", "LastModifiedOn", "ProfileName", "AllocatedCapacity"})
 """What GetJob shows besides, so that a job that was read can be used as a definition."""
 
@@ -43,17 +47,34 @@ class JobDefinition:
             members: The members of the loaded service model's JobUpdate structure.
 
         Raises:
-            InvalidInput: ``Name`` is missing, a member is not one of Glue's, or ``Tags`` has a
-                value that is no text.
+            InvalidInput: ``Name`` is missing, a member is not one of Glue's or has another form,
+                or ``Tags`` has a value that is no text.
         """
         settings = {name: value for name, value in document.items() if name not in READ_ONLY}
         job_name, tags = settings.pop("Name", None), settings.pop("Tags", None)
         if not isinstance(job_name, str) or not job_name.strip():
             raise InvalidInput(f"{FIELD}.Name", job_name, "the name of the job")
-        for name in settings:
+        for name, value in settings.items():
             if name not in members:
                 raise InvalidInput(f"{FIELD}.{name}", "a setting", _known(name, members))
+            if name in STRUCTURES and not isinstance(value, Mapping | None):
+                raise InvalidInput(f"{FIELD}.{name}", type(value).__name__, "an object, or null")
         return cls(job_name, settings, _tags({} if tags is None else tags))
+
+    def without(self, name: str) -> JobDefinition:
+        """The same without a setting, which then stays as it is."""
+        rest = {known: value for known, value in self.settings.items() if known != name}
+        return replace(self, settings=rest)
+
+    def given(self) -> dict[str, Any]:
+        """What it asks for, without what it removes."""
+        return {
+            name: {key: inner for key, inner in value.items() if inner is not None}
+            if name in STRUCTURES
+            else value
+            for name, value in self.settings.items()
+            if value is not None
+        }
 
     def with_script(self, location: str) -> JobDefinition:
         """The same job running the script at this address."""
