@@ -13,12 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flinkglue.azure.job_launch import run_job_of
-from flinkglue.errors import InvalidInput, NotFound
+from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
 from flinkglue.flink.jars import JarSource
 from flinkglue.flink.packing import PYTHON_MAIN, SCRIPT_NAME
 from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
@@ -308,6 +309,40 @@ class TestPythonLife:
         outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes))
         assert "web.upload.dir" in outcome.failure
         assert world.jobmanager.live_jobs() == []
+
+    def test_a_gateway_that_hides_it_is_noticed_before_anything_is_stopped(
+        self, world: AskingWorld
+    ) -> None:
+        program = python_file(world.directory, "orders.py", Behaviour.GOOD)
+        world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
+        old = world.job()
+        world.jobmanager.hides_settings = True
+        with pytest.raises(PermissionDenied):
+            world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+        assert world.job() is old
+
+    def test_one_that_hides_it_after_the_stop_starts_nothing_and_rolls_nothing_back(
+        self, world: AskingWorld
+    ) -> None:
+        """One page of a gateway is no verdict on the program: the action goes on after it."""
+        program = python_file(world.directory, "orders.py", Behaviour.GOOD)
+        world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
+        world.clock.sleep(20)
+        python_file(world.directory, "orders.py", Behaviour.OTHER_GOOD)
+        really = world.jobmanager.transport
+
+        def hide(call: httpx.Request) -> httpx.Response:
+            if call.url.path == "/jobmanager/config" and not world.jobmanager.live_jobs():
+                return httpx.Response(403, text="<html>403 Forbidden</html>")
+            return really.handle_request(call)
+
+        world.jobmanager.transport = httpx.MockTransport(hide)
+        with pytest.raises(PermissionDenied, match="The action has not ended"):
+            world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+        assert world.jobmanager.live_jobs() == []
+        world.jobmanager.transport = really
+        world.ask(AskedAction(Action.UPDATE, JOB_NAME)).raise_for_failure()
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
 
     def test_the_module_stays_as_it_ran_last(self, world: AskingWorld) -> None:
         first = zipped(world.directory, "orders-1.zip", orders=Behaviour.GOOD)

@@ -97,7 +97,21 @@ class TestSubmit:
         refusal = errors(400, "Could not run", "Caused by: DuplicateJobSubmissionException: x")
         bench.instead = failing("/run", refusal)
         with pytest.raises(LaunchRefused, match="was started before"):
-            bench.backend().submit(bench.launch())
+            bench.backend().submit(bench.launch(asked_before=True, was_seen=True))
+
+    def test_a_taken_id_that_nobody_saw_is_in_doubt(self, bench: Bench) -> None:
+        """The job may still be on its way into Flink: one in its place would run beside it."""
+        refusal = errors(400, "Could not run", "Caused by: DuplicateJobSubmissionException: x")
+        bench.instead = failing("/run", refusal)
+        began = bench.clock.seconds
+        with pytest.raises(InDoubt, match="refuses its id as taken"):
+            bench.backend().submit(bench.launch(asked_before=True))
+        assert bench.clock.seconds - began > 25
+
+    def test_a_taken_id_whose_job_shows_after_a_while_is_adopted(self, bench: Bench) -> None:
+        bench.backend().submit(bench.launch())
+        bench.instead = failing(JOB_ID, *[unknown_job()] * 12)
+        assert bench.backend().submit(bench.launch(asked_before=True)).job_id == JOB_ID
 
     def test_a_lookup_that_fails_never_means_start_another(self, bench: Bench) -> None:
         bench.instead = failing(JOB_ID, *[errors(500, "java.lang.Exception: busy")] * 99)

@@ -93,6 +93,32 @@ def test_one_that_never_comes_is_in_doubt_and_was_sent_once(bench: Bench) -> Non
     assert bench.clock.seconds - began < 200
 
 
+def test_one_that_an_earlier_process_sent_is_waited_for(bench: Bench) -> None:
+    """That process died while main() ran: sent again at once, main() would run twice."""
+    bench.jobmanager.main_seconds, bench.main_seconds = 120, 100
+    launch = bench.launch(asked_before=True, sent_ago_seconds=90)
+    bench.jobmanager.later(8, lambda: bench.backend().submit(bench.launch()))
+    bench.jobmanager.main_seconds = 0
+    assert bench.backend().submit(launch).job_id == JOB_ID
+    assert bench.jobmanager.mains == 1
+
+
+def test_it_is_sent_again_when_its_main_has_had_its_time(bench: Bench) -> None:
+    bench.jobmanager.main_seconds, bench.main_seconds = 0, 100
+    began = bench.clock.seconds
+    launch = bench.launch(asked_before=True, sent_ago_seconds=90)
+    assert bench.backend().submit(launch).job_id == JOB_ID
+    assert (bench.jobmanager.mains, bench.clock.seconds - began > 8) == (1, True)
+
+
+def test_nothing_is_sent_while_its_main_may_still_run(bench: Bench) -> None:
+    """Nobody waits for longer than an outage may take: the action goes on another time."""
+    launch = bench.launch(asked_before=True, sent_ago_seconds=20)
+    with pytest.raises(InDoubt, match=r"sent 20 s ago, and main\(\) may still run"):
+        bench.backend().submit(launch)
+    assert bench.jobmanager.mains == 0
+
+
 def test_the_block_says_how_long_and_whether_a_plan_is_made() -> None:
     cluster = FlinkRestCluster(url="http://localhost:8081", main_seconds=900, check_plan=False)
     with cluster.get_client() as client:

@@ -60,6 +60,7 @@ class ArmBackend:
     """
 
     name = "HDInsight on AKS"
+    takes_job_ids = False
 
     def __init__(
         self,

@@ -185,6 +185,7 @@ class JobLauncher:
 
     def _send(self, launch: Launch, request: RunJob) -> ArmFlinkJob:
         doubt: InDoubt | None = None
+        launch.about_to_send()
         try:
             self._actions.ask(request)
         except InDoubt as error:
@@ -238,7 +239,8 @@ class JobLauncher:
             raise LaunchRefused(
                 f"ARM launched {launch.spec.job_name} as job {job_id}, and Flink has not known it "
                 f"for {self._patience.appears_within_seconds:g} s: its JobManager was restarted "
-                "and lost the job, or the Flink REST URL is that of another cluster"
+                "and lost the job, or the Flink REST URL is that of another cluster",
+                job_id,
             )
         if view is None:
             raise self._in_doubt(launch, f"job {job_id} is no longer in the jobs list")

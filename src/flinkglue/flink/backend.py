@@ -21,7 +21,7 @@ from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.main_method import in_words
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.program_run import run_of
+from flinkglue.flink.program_run import ProgramRun, run_of
 from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.flink.state_storage import StateStorage
@@ -58,6 +58,7 @@ class RestBackend:
     """
 
     name = "Flink REST"
+    takes_job_ids = True
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class RestBackend:
         )
         self._uploaded = UploadedJars(client, jars, self._patience)
         self._launcher = JobLauncher(
-            client, self._uploaded.ensure, self.view, self.settings, self._patience
+            client, self._uploaded.ensure, self.view, self._settings, self._patience
         )
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
 
@@ -103,10 +104,11 @@ class RestBackend:
         """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
         self._uploaded.check_taken()
         with self._uploaded.tried(spec) as jar_id:
-            return self._make_plan(spec, jar_id) if self._check_plan else 0
+            # A launch has to know the settings too: better now, before anything is stopped.
+            run = run_of(spec, jar_id, self._settings)
+            return self._make_plan(spec, jar_id, run) if self._check_plan else 0
 
-    def _make_plan(self, spec: JobSpec, jar_id: str) -> int:
-        run = run_of(spec, jar_id, self.settings)
+    def _make_plan(self, spec: JobSpec, jar_id: str, run: ProgramRun) -> int:
         try:
             return self._patience.bear(
                 lambda: self._client.plan_jar(

@@ -10,7 +10,7 @@ from flinkglue.flink.failures import SERVICE, FlinkRefused, StillInMain
 from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.main_method import has_run, in_words, is_duplicate, second_job
 from flinkglue.flink.patience import PASSING, Patience
-from flinkglue.flink.program_run import run_of
+from flinkglue.flink.program_run import ProgramRun, run_of
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
 
@@ -19,6 +19,10 @@ _MOST_SUBMITS = 3
 # A job whose main() failed has been submitted before that, or not at all.
 _LOOKS_AFTER_MAIN = 3
 _LOOKS_IN_DOUBT = 5
+_TAKEN_UNSEEN = (
+    "Flink refuses its id as taken and does not show the job: it is still being submitted, or it "
+    "has ended and is forgotten. Nothing was started"
+)
 
 
 class JobLauncher:
@@ -28,7 +32,7 @@ class JobLauncher:
         client: The JobManager.
         jar_on_cluster: Uploads a job's jar unless it is there, and returns its jar id.
         view: Looks at a job by its Flink job id.
-        settings: Reads the JobManager's own settings.
+        settings: Reads the JobManager's own settings, or raises why it cannot.
         patience: How often to look.
     """
 
@@ -48,13 +52,22 @@ class JobLauncher:
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
+        if view := self._of_an_earlier_process(launch):
+            return view
         doubt: CallFailed | None = None
         for sent_before in range(_MOST_SUBMITS):
             if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT if sent_before else 1):
                 return view
             sent_at = self._patience.clock.monotonic()
             try:
-                refusal = self._send(launch, self._jar_on_cluster(launch.spec))
+                jar_id = self._jar_on_cluster(launch.spec)
+                run = run_of(launch.spec, jar_id, self._settings)
+            except (InDoubt, *PASSING) as error:
+                doubt = error
+                continue
+            launch.about_to_send()
+            try:
+                refusal = self._send(launch, jar_id, run)
             except StillInMain as error:
                 return self._followed(launch, error, sent_at)
             except (InDoubt, *PASSING) as error:
@@ -69,24 +82,34 @@ class JobLauncher:
             return view
         raise _never_seen(launch, doubt) from doubt
 
+    def _of_an_earlier_process(self, launch: Launch) -> JobView | None:
+        """The job that an earlier process sent, whose main() may not have submitted it yet."""
+        left = self._client.main_seconds - launch.sent_ago_seconds
+        if not launch.asked_before or left <= 0:
+            return None
+        bounded = min(left, self._patience.outage_seconds)
+        view = self._look_until(launch.job_id, self._patience.clock.monotonic() + bounded)
+        if view is None and left > bounded:
+            reason = (
+                f"it was sent {launch.sent_ago_seconds:.0f} s ago, and main() may still run: it is "
+                f"sent again when it has not been seen for {self._client.main_seconds:g} s"
+            )
+            raise _in_doubt(launch, reason)
+        return view
+
     def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
         """The job when main() has submitted it; sent again, main() would run a second time."""
         clock, patience = self._patience.clock, self._patience
         give_up_at = max(
             sent_at + self._client.main_seconds, clock.monotonic() + patience.outage_seconds
         )
-        for pause in patience.pace.pauses():
-            if view := self._view(launch.job_id):
-                return view
-            if clock.monotonic() + pause > give_up_at:
-                raise _never_seen(launch, doubt) from doubt
-            clock.sleep(pause)
-        raise AssertionError("pauses never end")
+        if view := self._look_until(launch.job_id, give_up_at):
+            return view
+        raise _never_seen(launch, doubt) from doubt
 
-    def _send(self, launch: Launch, jar_id: str) -> CallFailed | None:
+    def _send(self, launch: Launch, jar_id: str, run: ProgramRun) -> CallFailed | None:
         """Flink's refusal, where the job may be there all the same."""
         spec = launch.spec
-        run = run_of(spec, jar_id, self._settings)
         try:
             self._client.run_jar(
                 jar_id,
@@ -106,8 +129,13 @@ class JobLauncher:
     def _judged(self, launch: Launch, error: CallFailed, *, sent_once: bool) -> JobView:
         """The job, where it is there although its launch was answered with an error."""
         taken = is_duplicate(error)
-        looks = _LOOKS_IN_DOUBT if taken else _LOOKS_AFTER_MAIN if has_run(error) else 1
-        view = self._look_for(launch.job_id, looks)
+        view = (
+            self._taken(launch)
+            if taken
+            else self._look_for(launch.job_id, _LOOKS_AFTER_MAIN if has_run(error) else 1)
+        )
+        if view is None and taken and not launch.was_seen:
+            raise _in_doubt(launch, _TAKEN_UNSEEN) from error
         if view is None and taken:
             raise LaunchRefused(
                 f"job {launch.job_id} ({launch.spec.job_name}) was started before, has ended, and "
@@ -123,8 +151,25 @@ class JobLauncher:
             raise self._refused(launch, error) from error
         return replace(view, main_failure=in_words(error))
 
+    def _taken(self, launch: Launch) -> JobView | None:
+        """The job whose id Flink has taken: it refuses a second one before it shows the first."""
+        if launch.was_seen:
+            return self._look_for(launch.job_id, _LOOKS_IN_DOUBT)
+        clock = self._patience.clock
+        return self._look_until(launch.job_id, clock.monotonic() + self._patience.outage_seconds)
+
     def _refused(self, launch: Launch, error: CallFailed) -> LaunchRefused:
         return LaunchRefused(f"Flink refused job {launch.spec.job_name}: {in_words(error)}")
+
+    def _look_until(self, job_id: str, give_up_at: float) -> JobView | None:
+        clock = self._patience.clock
+        for pause in self._patience.pace.pauses():
+            if view := self._view(job_id):
+                return view
+            if clock.monotonic() + pause > give_up_at:
+                return None
+            clock.sleep(pause)
+        raise AssertionError("pauses never end")
 
     def _look_for(self, job_id: str, looks: int) -> JobView | None:
         pauses = self._patience.pace.pauses()
@@ -137,10 +182,15 @@ class JobLauncher:
 
 
 def _never_seen(launch: Launch, doubt: CallFailed | None) -> InDoubt:
+    reason = doubt.reason if doubt else "Flink took the job and does not show it"
+    return _in_doubt(launch, reason)
+
+
+def _in_doubt(launch: Launch, reason: str) -> InDoubt:
     return InDoubt(
         SERVICE,
         "RunJar",
         f"job {launch.job_id} ({launch.spec.job_name})",
-        doubt.reason if doubt else "Flink took the job and does not show it",
+        reason,
         advice="Run the same action again: it looks for this job id first.",
     )

@@ -6,10 +6,11 @@ if it had been called once. That, and not the calls' order, is what makes the ac
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from flinkglue.errors import FlinkGlueError, JobFailed
@@ -18,6 +19,10 @@ from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.lifecycle.slots import Slots
 
 _CHECKPOINT = re.compile(r"/chk-(?P<number>[0-9]+)(/|/_metadata)?$")
+
+
+def nobody_notes() -> None:
+    """For a launch that is sent once, by a process that is not interrupted."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,9 @@ class Launch:
         previous_job_id: The job that this one takes the place of; empty for the first.
         asked_before: An earlier process may have sent it. A backend whose lists lag gives it time
             to show before it sends anything.
+        sent_ago_seconds: How long ago that was; infinite: long ago, or never.
+        was_seen: Whether the service has shown its job before.
+        about_to_send: Is called right before each time that it is sent.
     """
 
     spec: JobSpec
@@ -39,6 +47,9 @@ class Launch:
     restore_from: str | None = None
     previous_job_id: str = ""
     asked_before: bool = False
+    sent_ago_seconds: float = math.inf
+    was_seen: bool = False
+    about_to_send: Callable[[], None] = field(default=nobody_notes, compare=False)
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,16 @@ def nobody_listens(path: str) -> None:
 
 
 class LaunchRefused(JobFailed):
-    """The service would not start the job: its jar, class, ``main()`` or savepoint is at fault."""
+    """The service would not start the job: its jar, class, ``main()`` or savepoint is at fault.
+
+    Args:
+        message: What happened, with the cause.
+        job_id: The Flink job that was launched and is lost, where the service chose its id.
+    """
+
+    def __init__(self, message: str, job_id: str = "") -> None:
+        self.job_id = job_id
+        super().__init__(message)
 
 
 class MoreThanOneJob(LaunchRefused):
@@ -164,6 +184,8 @@ class FlinkBackend(Protocol):
     """
 
     name: str
+    takes_job_ids: bool
+    """Whether a launch runs under the id that was chosen for it, so that it is known by that."""
 
     def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Call this right before each call that changes anything, while the block runs.

@@ -9,6 +9,14 @@ from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate
 from flinkglue.lifecycle.records import LeftBehind
+from flinkglue.lifecycle.sent_launch import (
+    NOTES_SENDS,
+    note_sent,
+    sent_ago_seconds,
+    state_left,
+    was_sent,
+    why_kept,
+)
 from flinkglue.lifecycle.transaction import Transaction
 
 # A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
@@ -38,6 +46,8 @@ def launch(
     """
     start = _Start(spec, restore_from, left_behind)
     failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+    if state_left(tx, label) is not None:
+        return failure
     if MoreThanOneJob.in_words in failure:
         _end(tx, _id_of(tx, label))  # only now: an interruption must not take the half for it all
     if _SPENT_ID not in failure:
@@ -84,14 +94,25 @@ def _end(tx: Transaction, job_id: str) -> None:
 
 def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
     spec, restore_from = asked.spec, asked.restore_from
-    before, asked_before = tx.record().job_id, tx.fact(f"{label}_launch") is not None
+    before, sent_before = tx.record().job_id, was_sent(tx, label)
     decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
     _record_launch(tx, decided, asked)
+    if sent_before and (why := why_kept(tx, label, _known_id(tx, label, decided), restore_from)):
+        return why
     start = f"from {restore_from}" if restore_from else "without state"
     tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
     try:
         view = tx.backend.submit(
-            Launch(spec, decided["job_id"], restore_from, decided["previous_job_id"], asked_before)
+            Launch(
+                spec,
+                decided["job_id"],
+                restore_from,
+                decided["previous_job_id"],
+                asked_before=sent_before,
+                sent_ago_seconds=sent_ago_seconds(tx, label),
+                was_seen=tx.fact(f"{label}_job_id") is not None,
+                about_to_send=lambda: note_sent(tx, label),
+            )
         )
         if view.main_failure:
             tx.say(
@@ -105,6 +126,12 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
         ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {decided['job_id']} failed: {error}")
+        if sent_before and not isinstance(error, MoreThanOneJob):
+            if isinstance(error, LaunchRefused) and (lost := error.job_id):
+                tx.once(f"{label}_job_id", lambda: lost)
+                _record_job_id(tx, lost)
+            known = _known_id(tx, label, decided)
+            return why_kept(tx, label, known, restore_from, str(error)) or str(error)
         return str(error)
     tx.journal.save_job_record(
         replace(
@@ -120,7 +147,13 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
 
 
 def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
-    return {**tx.next_launch(), "previous_job_id": previous_job_id}
+    return {**tx.next_launch(), "previous_job_id": previous_job_id, **NOTES_SENDS}
+
+
+def _known_id(tx: Transaction, label: str, decided: dict[str, Any]) -> str:
+    """The Flink job of a launch that was sent; empty while the service has not told its id."""
+    chosen = decided["job_id"] if tx.backend.takes_job_ids else ""
+    return str(tx.fact(f"{label}_job_id") or chosen)
 
 
 def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> None:

@@ -23,12 +23,14 @@ class Retained(NamedTuple):
         told: Which it is and how old, or why there is none and what there is instead.
         taken_at: When, in seconds since the epoch; 0: not told.
         hidden: What there is, or may be, that only a person can choose.
+        is_unseen: Whether the job's checkpoints cannot be looked at from here.
     """
 
     path: str | None
     told: str
     taken_at: float = 0.0
     hidden: LeftBehind | None = None
+    is_unseen: bool = False
 
 
 def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retained:
@@ -48,7 +50,8 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
         # It may be newer than all that is known here: that is for a person to name.
         unseen = f"the checkpoints of job {job_id} are not known: {error}"
         told = _with_the_known(tx, unseen, savepoint, record)
-        return Retained(None, told, hidden=_left_before(job_id, record) or LeftBehind(told))
+        hidden = _left_before(job_id, record) or LeftBehind(told)
+        return Retained(None, told, hidden=hidden, is_unseen=True)
     if savepoint and _is_newer(tx, savepoint, checkpoint, view):
         return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}", savepoint.taken_at)
     if checkpoint:

@@ -11,6 +11,7 @@ from flinkglue.lifecycle.launching import launch, state_now
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named, newest_savepoint
 from flinkglue.lifecycle.retained import in_words, left_behind, left_behind_of
+from flinkglue.lifecycle.sent_launch import state_left
 from flinkglue.lifecycle.transaction import Transaction
 
 
@@ -30,6 +31,9 @@ def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
     if not failure:
         tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
     now = state_now(tx, "new", failure)
+    if kept := state_left(tx, "new"):  # with its jar, which RE_LAUNCH runs
+        previous = plan["previous_job_id"]
+        return tx.outcome(previous_job_id=previous, savepoint_path=kept["path"], **now)
     if now["failure"] and now["state"] in ("", *TERMINAL_STATES):
         _clear_jars(tx)
     return tx.outcome(

@@ -16,6 +16,7 @@ from flinkglue.lifecycle.launching import end_launched, launch, state_now
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.named_state import check_named
 from flinkglue.lifecycle.retained import Retained, left_behind, left_behind_of, newest_retained
+from flinkglue.lifecycle.sent_launch import state_left
 from flinkglue.lifecycle.stop import before_savepoint, stopped
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.lifecycle.way_back import way_back
@@ -71,6 +72,8 @@ def _replace(
 ) -> Outcome:
     new_spec = spec_of(plan["spec"])
     failure = launch(tx, "new", new_spec, restore_from, left_behind_of(left))
+    if kept := state_left(tx, "new"):
+        return _ended(tx, plan, "new", failure=failure, savepoint_path=kept["path"])
     if failure:
         return _roll_back(tx, plan, failure, return_to, left if return_to == restore_from else None)
     tx.backend.keep_jars(tx.job_name, frozenset({new_spec.jar.sha256}))
@@ -97,7 +100,8 @@ def _roll_back(
     old_failure = launch(tx, "rollback", old_spec, return_to, left_behind_of(left))
     if old_failure:
         failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
-        return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to)
+        path = (state_left(tx, "rollback") or {"path": return_to})["path"]
+        return _ended(tx, plan, "rollback", failure=failure, savepoint_path=path)
     tx.backend.keep_jars(tx.job_name, frozenset({old_spec.jar.sha256}))
     failure = f"{story}. {plan.get('old_in_words', 'The old job')} runs again from {return_to}"
     return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
