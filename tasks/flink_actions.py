@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,10 +26,13 @@ from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.best_effort import best_effort
 from tasks.flink_action_page import show_changes, show_outcome
 from tasks.journal import variable_journal, variable_store
+from tasks.lease_setting import lease_seconds_in
 from tasks.policy import passing_fault
 from tasks.run_log import run_log
 
-LEASE_SECONDS = float(os.environ.get("FLINK_LEASE_SECONDS", claims.LEASE_SECONDS))
+
+def _lease_seconds() -> float:
+    return lease_seconds_in("FLINK_LEASE_SECONDS", claims.LEASE_SECONDS)
 
 
 def _this_process() -> str:
@@ -68,6 +70,9 @@ class Manner:
         Args:
             cluster: Where the job runs.
             tell: Takes a line for people while another process is waited for.
+
+        Raises:
+            InvalidInput: The lease in this process's environment is none.
         """
         return ActionOptions(
             savepoint_directory=cluster.savepoint_directory,
@@ -75,7 +80,7 @@ class Manner:
             roll_back=self.roll_back,
             savepoint_format=self.savepoint_format,
             check_slots=self.check_slots,
-            lease=LeaseTerms(LEASE_SECONDS, holder=_this_process(), tell=tell),
+            lease=LeaseTerms(_lease_seconds(), holder=_this_process(), tell=tell),
         )
 
 
@@ -106,6 +111,7 @@ def perform_flink_action(
         CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
     """
     logger, attempt = run_log(), _this_attempt()
+    options = manner.options(cluster, logger.info)
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
     with (
         variable_store(cluster_name_of(cluster)) as store,
@@ -117,7 +123,7 @@ def perform_flink_action(
             store=TellingStore(store, logger.info),
             backend=backend,
             identify=cluster.get_jars().identify,
-            options=manner.options(cluster, logger.info),
+            options=options,
             clock=clock,
             show=best_effort("The page of what changes is missing")(show_changes),
             attempt=attempt,

@@ -19,13 +19,15 @@ from uuid import uuid4
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
+from flinkglue.clock import elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, has_run_out
 from tasks.expiring_records import variable_name
+from tasks.lease_setting import lease_seconds_in
 from tasks.server_records import ServerRecords
 
-LEASE_SECONDS = float(os.environ.get("GLUE_LOCK_LEASE_SECONDS", "30"))
+LEASE_SECONDS = lease_seconds_in("GLUE_LOCK_LEASE_SECONDS", 30.0)
 WAIT_SECONDS = 900.0
 ADVICE = (
     "Nothing was started. Run the flow again later; if always the same holder is named, look at "
@@ -72,7 +74,7 @@ class VariableLocks:
         """
         record_name = variable_name("glue-lock", name)
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
-        give_up_at = time.monotonic() + wait_seconds
+        give_up_at = elapsed_seconds() + wait_seconds
         gate = _gates[record_name]  # of all threads here, one at a time asks the server
         if not gate.acquire(timeout=wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
@@ -95,14 +97,14 @@ class VariableLocks:
             "token": str(uuid4()),
             "lease_seconds": self._lease_seconds,
         }
-        not_ours_at = time.monotonic()  # the last time that the lock was surely not ours
+        not_ours_at = elapsed_seconds()  # the last time that the lock was surely not ours
         while True:
-            asked_at = time.monotonic()
+            asked_at = elapsed_seconds()
             if record_id := self._records.create(record_name, value, ["glue-lock"]):
                 lease = Lease.taken(self._lease_seconds, asked_at, **_LIMITS)
                 return VariableLock(self._records, name, record_id, value, lease)
             while seen := self._records.read(record_name):
-                answered_at = time.monotonic()
+                answered_at = elapsed_seconds()
                 if seen.value["token"] == value["token"]:  # the answer to a create was lost
                     lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)
                     return VariableLock(self._records, name, seen.record_id, value, lease)
@@ -114,7 +116,7 @@ class VariableLocks:
                 not_ours_at = asked_at
                 pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * (answered_at - asked_at)
                 time.sleep(pause * rng.uniform(0.5, 1))
-                asked_at = time.monotonic()
+                asked_at = elapsed_seconds()
 
 
 class VariableLock:
@@ -142,7 +144,7 @@ class VariableLock:
         Raises:
             ServiceUnavailable: The lease may have run out.
         """
-        if not self._lease.is_surely_held(time.monotonic()):
+        if not self._lease.is_surely_held(elapsed_seconds()):
             raise ServiceUnavailable(
                 "Prefect",
                 "renew lock",
@@ -162,12 +164,12 @@ class VariableLock:
 
     def _keep(self) -> None:
         while not self._released.wait(self._lease.lease_seconds / 3):
-            sent_at = time.monotonic()
+            sent_at = elapsed_seconds()
             if not self._lease.is_to_be_renewed(sent_at):
                 return
             try:
                 if self._records.rewrite(self._record_id, self._value):
-                    self._lease = self._lease.renewed(sent_at, time.monotonic())
+                    self._lease = self._lease.renewed(sent_at, elapsed_seconds())
                 else:
                     self._lease = self._lease.lost()
             except CallFailed:

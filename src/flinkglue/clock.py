@@ -31,11 +31,23 @@ class WakeableClock(Clock, Protocol):
         """Return after so many seconds, or as soon as the event is set."""
 
 
+_BOOT_TIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def elapsed_seconds() -> float:
+    """Seconds that only go forward, and go on while the machine is suspended.
+
+    ``time.monotonic`` stands still in that time on Linux: whoever wakes up would still trust a
+    lease that others have seen run out.
+    """
+    return time.monotonic() if _BOOT_TIME is None else time.clock_gettime(_BOOT_TIME)
+
+
 class SystemClock:
     """The machine's own clock."""
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return elapsed_seconds()
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

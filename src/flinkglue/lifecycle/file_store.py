@@ -7,12 +7,14 @@ import json
 import os
 import re
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flinkglue.clock import elapsed_seconds
+from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.lifecycle.documents import Stored
 
 _VERSIONED = re.compile(r"([0-9a-f]{40})(?:\.v(\d+))?\.json")
@@ -26,14 +28,15 @@ class FileStore:
     below the newest came too late. A removed document stays as an empty one, so that its versions
     never begin anew.
 
-    How old a document is, is what this store has seen: the clock of a file system may be set.
+    How old a document is, is what this store has seen: the clock of a file system may be set. A
+    directory that cannot be read or written, as on a file server that is away, is a failed call.
 
     Args:
         directory: Where they lie; made when it is missing. Processes may share it.
         monotonic: Seconds that only go forward.
     """
 
-    def __init__(self, directory: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, directory: Path, monotonic: Callable[[], float] = elapsed_seconds) -> None:
         self._directory = directory
         self._monotonic = monotonic
         self._first_seen: dict[Path, tuple[object, float]] = {}
@@ -45,35 +48,46 @@ class FileStore:
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
         """Write it if there is none. False: there was one, and it is as it was."""
-        return _linked(self._path(kind, key), key, document)
+        with _calling("create", kind, key):
+            return _linked(self._path(kind, key), key, document)
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Write it, over the old one if there is one."""
         path = self._path(kind, key)
-        _written_beside(path, key, document).replace(path)
+        with _calling("write", kind, key):
+            _written_beside(path, key, document).replace(path)
 
     def delete(self, kind: str, key: str) -> None:
         """Remove it; nothing happens when there is none."""
-        self._path(kind, key).unlink(missing_ok=True)
+        with _calling("delete", kind, key):
+            self._path(kind, key).unlink(missing_ok=True)
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
         """All documents of the kind, in no order."""
-        versions = self._versions(kind)
-        found = (self._newest(kind, digest, numbers) for digest, numbers in versions.items())
+        with _calling("list", kind, "documents"):
+            versions = self._versions(kind)
+            found = [self._newest(kind, digest, numbers) for digest, numbers in versions.items()]
         return [document for _, document in filter(None, found) if document is not None]
 
     def stored(self, kind: str, key: str) -> Stored | None:
         """The document with its version; None when there never was one."""
-        newest = self._newest(kind, _digest(key))
-        if newest is None:
-            return None
-        path, document = newest
-        return Stored(document, path.name, *self._age_and_mark(path))
+        with _calling("read", kind, key):
+            newest = self._newest(kind, _digest(key))
+            if newest is None:
+                return None
+            path, document = newest
+            return Stored(document, path.name, *self._age_and_mark(path))
 
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
     ) -> str | None:
         """Write it in the place of this version, and return the new version."""
+        with _calling("swap", kind, key):
+            return self._swapped(kind, key, version, document)
+
+    def _swapped(
+        self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
+    ) -> str | None:
         digest = _digest(key)
         newest = self._newest(kind, digest)
         if (newest[0].name if newest else None) != version:
@@ -96,10 +110,11 @@ class FileStore:
         stored = self.stored(kind, key)
         if stored is None or stored.version != version:
             return False
-        try:
-            os.utime(self._directory / kind / version)
-        except FileNotFoundError:
-            return False
+        with _calling("touch", kind, key):
+            try:
+                os.utime(self._directory / kind / version)
+            except FileNotFoundError:
+                return False
         return True
 
     def _path(self, kind: str, key: str) -> Path:
@@ -111,8 +126,12 @@ class FileStore:
     def _versions(self, kind: str, digest: str = "") -> dict[str, list[int]]:
         """The numbers of the versions that lie there, by digest."""
         found: defaultdict[str, list[int]] = defaultdict(list)
-        for path in (self._directory / kind).glob(f"{digest}*.json"):
-            if match := _VERSIONED.fullmatch(path.name):
+        try:
+            names = os.listdir(self._directory / kind)  # a glob takes what it cannot read for empty
+        except FileNotFoundError:
+            return found
+        for name in names:
+            if name.startswith(digest) and (match := _VERSIONED.fullmatch(name)):
                 found[match[1]].append(int(match[2] or 0))
         return found
 
@@ -138,6 +157,19 @@ class FileStore:
             since = self._monotonic()
             self._first_seen[path] = (mark, since)
         return self._monotonic() - since, str(mark)
+
+
+@contextmanager
+def _calling(operation: str, kind: str, key: str) -> Iterator[None]:
+    """Raise what a call raises that failed, in the place of what the file system says."""
+    try:
+        yield
+    except OSError as error:
+        lasts = isinstance(error, PermissionError | NotADirectoryError)
+        failure = CallFailed if lasts else ServiceUnavailable
+        where = f" ({error.filename})" if error.filename else ""
+        reason = f"{error.strerror or error}{where}"
+        raise failure("journal", operation, f"{kind} {key}", reason) from error
 
 
 def _digest(key: str) -> str:
