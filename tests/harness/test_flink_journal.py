@@ -178,7 +178,8 @@ def test_an_intent_is_gone_on_with_and_its_job_is_free_when_it_ended(
     outcome = Outcome(Action.UPDATE, key, failure="bad jar", story=("one", "two"))
     again.end(outcome)
     assert journal.begin(intent, Action.UPDATE, key).entry.outcome == outcome
-    assert journal.begin(f"another {key}", Action.STOP, key).entry.outcome is None
+    with journal.begin(f"another {key}", Action.STOP, key) as another:
+        assert another.entry.outcome is None
 
 
 @pytest.mark.parametrize("characters", [10, 20_000])
@@ -294,7 +295,7 @@ def test_intents_that_ended_long_ago_are_forgotten(store: VariableStore, key: st
     journal = Journal(store)
     ended = Outcome(Action.NEW, key, failure="x" * 9000)
     journal.begin(f"ended {key}", Action.NEW, key).end(ended)
-    journal.begin(f"open {key}", Action.STOP, f"{key} 2")
+    journal.begin(f"open {key}", Action.STOP, f"{key} 2").let_go()
     assert store.forget_ended_intents(older_than_seconds=3600) == 0
     assert store.forget_ended_intents(older_than_seconds=-1) >= 1
     assert journal.entry(f"ended {key}") is None

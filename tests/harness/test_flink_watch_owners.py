@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.carrying_out import carry_out
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.processes import identity
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
@@ -39,17 +40,35 @@ class Died(BaseException):
 
 
 class Dying:
-    """What a worker uses that dies right before a verb; nothing that it holds is tidied up."""
+    """What a worker uses that dies right before a verb; nothing that it holds is tidied up.
 
-    def __init__(self, used: Any, verb: str, dead: list[str]) -> None:
-        self._used, self._verb, self._dead = used, verb, dead
+    Its claims say whose they are: those of a process that is gone, unless it is only cut off.
+    """
+
+    def __init__(self, used: Any, verb: str, dead: list[str], process: str) -> None:
+        self._used, self._verb, self._dead, self._process = used, verb, dead, process
 
     def __getattr__(self, name: str) -> Any:
         if name == self._verb:
             self._dead.append(name)
-        if self._dead and name != "touch":
+        if self._dead:
             raise Died
         return getattr(self._used, name)
+
+    def swap(self, kind: str, key: str, version: str | None, document: Any) -> str | None:
+        if self._dead:
+            raise Died
+        if kind == "claim" and document:
+            document = {**document, "process": self._process}
+        swapped: str | None = self._used.swap(kind, key, version, document)
+        return swapped
+
+
+def gone() -> str:
+    """The identity of a process of this machine that has ended."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    return f"{identity().rpartition(':')[0]}:{ended.pid}"
 
 
 def never_renewed(call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
@@ -89,7 +108,7 @@ class Job:
         dies_before: str = "",
         ends: bool = True,
         command: str = "",
-        lease_seconds: float = 0.5,
+        lives: bool = False,
     ) -> FlowRun:
         run = self._prefect.create_flow_run(flink_watch, parameters={"job_names": [self.name]})
         jar = str(self._jar) if action in (Action.NEW, Action.UPDATE) else None
@@ -98,22 +117,19 @@ class Job:
             self._cluster.get_backend(SystemClock()) as backend,
         ):
             dead: list[str] = []
-            verb = dies_before or "nothing"
+            process = identity() if lives else gone()
             options = Manner(ready=ReadyLimits(stable_seconds=0.1)).options(self._cluster, print)
-            if dies_before:
-                lease = replace(options.lease, seconds=lease_seconds, keep=never_renewed)
-                options = replace(options, lease=lease)
+            lease = replace(options.lease, seconds=300, keep=never_renewed)
             try:
                 carry_out(
                     AskedAction(action, self.name, JobChanges(jar=jar)),
                     f"{command or f'{run.id}:{action}:{self.name}'}:1",
-                    store=Dying(store, verb, dead),
-                    backend=Dying(backend, verb, dead),
+                    store=Dying(store, dies_before, dead, process) if dies_before else store,
+                    backend=Dying(backend, dies_before, dead, process) if dies_before else backend,
                     identify=self._cluster.get_jars().identify,
-                    options=options,
+                    options=replace(options, lease=lease),
                 )
             except Died:
-                time.sleep(lease_seconds + 2 if lease_seconds < 1 else 0)  # it runs out
                 self._prefect.set_flow_run_state(run.id, Running(), force=True)
                 if ends:
                     self._prefect.set_flow_run_state(run.id, Crashed(), force=True)
@@ -159,14 +175,23 @@ def test_an_update_that_died_after_its_stop_is_told(job: Job, flink: ServedJobMa
 @pytest.mark.parametrize("ends", [True, False])
 def test_an_update_that_is_under_way_is_left_alone(job: Job, ends: bool) -> None:
     """Also one whose flow run is called Crashed: its process holds the job, so it lives."""
-    job.act(Action.UPDATE, dies_before="submit", ends=ends, lease_seconds=300)
+    job.act(Action.UPDATE, dies_before="submit", ends=ends, lives=True)
     assert job.watched("when_down") == {job.name: "not judged"}
+
+
+@pytest.mark.parametrize("command", ["", "build-1842"], ids=["flow run", "command"])
+def test_an_action_whose_process_is_gone_is_told(job: Job, command: str) -> None:
+    """Although its flow run is Running: the server failed as it ended, or its machine died."""
+    job.act(Action.UPDATE, dies_before="submit", ends=False, command=command)
+    with pytest.raises(JobFailed, match="gives no sign of life any more") as told:
+        job.watched("when_down")
+    assert ("although its flow run is Running" in str(told.value)) == (not command)
 
 
 @pytest.mark.parametrize("command", ["", "build-1842"], ids=["flow run", "command"])
 def test_an_action_that_goes_on_for_too_long_is_told(job: Job, command: str) -> None:
     """A machine that dies leaves its flow run Running; a command has none."""
-    job.act(Action.UPDATE, dies_before="submit", ends=False, command=command)
+    job.act(Action.UPDATE, dies_before="submit", ends=False, command=command, lives=True)
     with pytest.raises(JobFailed, match=r"UPDATE of .* has not ended, and it began"):
         job.watched("when_down", action_within_minutes=1e-6)
 
