@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from tests.gateways import GATEWAYS
 from tests.unit.fake_flink_jobs import Behaviour
-from tests.unit.lifecycle_world import JOB_NAME, World
+from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
@@ -97,6 +98,34 @@ class TestTasksThatAreStillOpening:
             world.act(Action.SAVEPOINT, "run").raise_for_failure()
             assert len([path for path in world.jobmanager.stored if "/savepoints/" in path]) == 1
         raise AssertionError("it has more calls than were tried")
+
+    @pytest.mark.parametrize("action", [Action.SAVEPOINT, Action.STOP])
+    @pytest.mark.parametrize("tries", [2, 3])
+    def test_nor_does_it_when_flink_has_forgotten_the_first_tries(
+        self, world: World, action: Action, tries: int
+    ) -> None:
+        """A try of its own trigger id is in progress for longer than Flink keeps those before."""
+        job = world.running()
+        job.tasks_running = False
+        asked: list[str] = []
+        really = world.jobmanager.transport
+
+        def handle(request: httpx.Request) -> httpx.Response:
+            answer = really.handle_request(request)
+            if request.method == "POST" and request.url.path.endswith(("/savepoints", "/stop")):
+                asked.append(json.loads(request.content)["triggerId"])
+                if len(asked) == tries:
+                    raise Killed
+            return answer
+
+        world.jobmanager.transport = httpx.MockTransport(handle)
+        assert world.act_interrupted(action, "run") is None
+        for forgotten in asked[:-1]:
+            del world.jobmanager.operations[forgotten]
+        job.tasks_running = True
+        outcome = world.act(action, "run").raise_for_failure()
+        assert len(set(asked)) == len(asked) == tries
+        assert outcome.savepoint_path in world.jobmanager.stored
 
 
 class TestTheLedgerWhileTheClusterIsDown:

@@ -24,6 +24,7 @@ _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
 
 # Flink's refusal while a job's tasks are deployed, restore their state or fail over.
 _TASKS_OPENING = "Not all required tasks are currently running"
+_MOST_LOOKED_FOR = 100  # a pace without pauses is one of tests
 
 Ask = Callable[[str], None]
 """Asks for it under a trigger id."""
@@ -114,13 +115,47 @@ class SavepointOperations:
         """
         clock = self._patience.clock
         give_up_at = clock.monotonic() + self._patience.outage_seconds
-        for number, pause in enumerate(self._patience.pace.pauses()):
+        newest = self._newest_asked(request) if request.asked_before else 0
+        for number, pause in enumerate(self._patience.pace.pauses(), newest):
             tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
             done = self._follow(tried, ask, already)
             is_late = clock.monotonic() + pause > give_up_at
             if isinstance(done, str) or is_late or _TASKS_OPENING not in done.stack_trace:
                 return done
             clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _newest_asked(self, request: SavepointRequest) -> int:
+        """The number of the last try that an earlier process made, as far as Flink knows it.
+
+        Flink forgets the first ones while a later one is in progress.
+        """
+        for number in reversed(range(self._most_tries())):
+            trigger_id = _nth_trigger_id(request.trigger_id, number)
+            if self._is_known(request.job_id, trigger_id):
+                return number
+        return 0
+
+    def _is_known(self, job_id: str, trigger_id: str) -> bool:
+        client = self._client
+        return (
+            self._patience.bear(lambda: client.savepoint_operation(job_id, trigger_id)) is not None
+        )
+
+    def _most_tries(self) -> int:
+        """No process makes more within the time for it, however quickly it is answered."""
+        pace, left = self._patience.pace, self._patience.outage_seconds
+        share = 1 - pace.jitter
+        shortest = replace(
+            pace,
+            first_seconds=pace.first_seconds * share,
+            most_seconds=pace.most_seconds * share,
+            jitter=0,
+        )
+        for number, pause in enumerate(shortest.pauses(), 1):
+            left -= pause
+            if left < 0 or number == _MOST_LOOKED_FOR:
+                return number
         raise AssertionError("pauses never end")
 
     def _follow(
