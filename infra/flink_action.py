@@ -32,6 +32,10 @@ exit codes:
 The same command with the same --intent goes on where it was, tries anew what failed, and does
 nothing when it was done: give the number of the build. Another action, job or cluster may have the
 same --intent; other options of the same action may not.
+
+Commands with --url and its --journal, and flow runs or commands with a block, do not exclude each
+other: use one of the two journals for a cluster. Stop all workers and commands of the version
+before when you upgrade.
 """
 
 from __future__ import annotations
@@ -56,7 +60,12 @@ from blocks.flink_choice import FlinkCluster, block_type_of, cluster_name_of, cl
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.carrying_out import carry_out, next_intent, raise_for_failure
+from flinkglue.lifecycle.carrying_out import (
+    asked_by_command,
+    carry_out,
+    next_intent,
+    raise_for_failure,
+)
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.file_store import FileStore
 from flinkglue.lifecycle.journal import Journal, JournalStore
@@ -107,9 +116,10 @@ def _carried_out(
         clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
         attempt = str(uuid4())
         with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
+            journal = Journal(store)
             return carry_out(
                 action,
-                next_intent(Journal(store), intent, attempt),
+                next_intent(journal, asked_by_command(journal, intent, action), attempt),
                 store=TellingStore(store, _say),
                 backend=backend,
                 identify=cluster.get_jars().identify,

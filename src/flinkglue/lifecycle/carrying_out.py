@@ -58,6 +58,17 @@ def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
     raise AssertionError("numbers never end")
 
 
+def asked_by_command(journal: Journal, intent: str, asked: AskedAction) -> str:
+    """Who asks for what, of a command: one intent is about each action on each job by itself.
+
+    The version before wrote down the bare intent: what began so goes on so.
+    """
+    known = journal.entry(f"{intent}:1")
+    if known and (known.action, known.job_name) == (asked.action, asked.job_name):
+        return intent
+    return f"{intent}:{asked.action}:{asked.job_name}"
+
+
 def last_intent(journal: Journal, asked_by: str) -> str:
     """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
     for number in count(1):
@@ -110,21 +121,25 @@ def carry_out(
 def _prepared(
     asked: AskedAction, intent: str, store: JournalStore, identify: Identify
 ) -> tuple[ActionRequest, tuple[Difference, ...]]:
-    """The same request however often this intent asks, and what it changes."""
+    """The same request however often this intent asks, and what it changes.
+
+    Until something is planned, it is made anew each time: others may have changed the job since.
+    """
     asked_changes = json.loads(json.dumps(asdict(asked.changes)))
-    known = store.read("request", intent)
-    if known is None:
-        last = Journal(store).job_record(asked.job_name).spec
+    journal = Journal(store)
+    entry, known = journal.entry(intent), store.read("request", intent)
+    if known and _given(known["asked"]) != _given(asked_changes):
+        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
+    if known is None or entry is None or "plan" not in entry.facts:
+        last = journal.job_record(asked.job_name).spec
         spec = asked.spec(last, identify)
         fresh = {
             "asked": asked_changes,
             "spec": spec_document(spec) if spec else None,
             "changes": [vars(change) for change in _changes(last, spec)],
         }
-        store.create("request", intent, fresh)
-        known = store.read("request", intent) or fresh
-    if _given(known["asked"]) != _given(asked_changes):
-        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
+        store.write("request", intent, fresh)
+        known = fresh
     request = ActionRequest(
         intent,
         asked.action,

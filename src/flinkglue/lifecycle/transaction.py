@@ -195,10 +195,17 @@ class Transaction:
     def check_same_request(self) -> None:
         """Make sure that an interrupted intent goes on with what it began with, all of it.
 
+        Where nothing was planned, nothing was begun.
+
         Raises:
             InvalidInput: The same intent asks for something else now; names the field.
         """
         asked = self.request
+        if self.fact("plan") is None:
+            document = document_of_request(asked)
+            if self.fact("request") != document:
+                self.held.note(story=self.story, facts={"request": document})
+            return
         known = request_of(self.once("request", lambda: document_of_request(asked)))
         for name in (each.name for each in fields(ActionRequest) if each.name != "take_over"):
             if getattr(known, name) != getattr(asked, name):
