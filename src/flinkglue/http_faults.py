@@ -43,6 +43,7 @@ _NO_SUCH_NAME = {
     if hasattr(socket, name)
 }
 
+_NOBODY_BEHIND_THE_GATEWAY = (404, 502, 503)
 
 # The proxy's answer to CONNECT, as httpcore passes it on: its status and reason.
 _REFUSED_BY_PROXY = re.compile(r"(401|403|407)\b[\w ]*")
@@ -86,6 +87,26 @@ def lasting(fault: BaseException, host: str) -> Lasting | None:
             advice = "check the host name in the address, and this machine's DNS."
             return Lasting(f"there is no host of the name {host}", advice)
     return None
+
+
+def nobody_is_there(error: BaseException, status: int | None, evidence: str) -> bool:
+    """Whether nothing answers at the address any more, as where the service has left for good.
+
+    The connection is refused, the name is gone, or a gateway has nobody to pass a request to. A
+    page, a fault of TLS and an answer of the service itself say nothing of the kind.
+
+    Args:
+        error: What a call came to.
+        status: Of the answer; None: there was none.
+        evidence: What the service itself answered; empty: it was not the service.
+    """
+    if status is not None:
+        return status in _NOBODY_BEHIND_THE_GATEWAY and not evidence
+    return any(
+        isinstance(cause, ConnectionRefusedError)
+        or (isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME)
+        for cause in _causes(error)
+    )
 
 
 def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> Lasting:

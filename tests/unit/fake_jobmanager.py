@@ -137,7 +137,8 @@ class FakeJobManager(PretendedCluster):
         self.web_submit = web_submit
         self.is_down = False
         self.answers_with = 0
-        self.gone: httpx.TransportError = httpx.ConnectError("connection refused")
+        self.gone: httpx.TransportError = httpx.ConnectError("[Errno 111] Connection refused")
+        self.gone.__cause__ = ConnectionRefusedError(111, "Connection refused")  # as httpcore does
         self.hides_settings = False
         self.tells_state_backend = True
         self.slots = 64

@@ -6,12 +6,13 @@ tells it, and there is no ``/jars``. ``web.cancel.enable: false`` is about the d
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import httpx
 import pytest
 
-from flinkglue.errors import ServiceUnavailable
+from flinkglue.errors import BadEndpoint, ServiceUnavailable
 from flinkglue.flink.failures import NotOffered
 from flinkglue.lifecycle.models import LAUNCHING, Action
 from tests.unit.fake_flink_jobs import Behaviour, Job
@@ -108,6 +109,63 @@ class TestAnApplicationThatLeavesWithItsJob:
         with pytest.raises(ServiceUnavailable):
             application.act(Action.CANCEL, "cancel")
         assert application.journal.owner(JOB_NAME) == "cancel"
+
+    @pytest.mark.parametrize("status", [404, 502, 503])
+    def test_one_whose_gateway_has_nobody_behind_it_is_cancelled(
+        self, application: World, status: int
+    ) -> None:
+        answers_after_the_cancellation(application, httpx.Response(status, text="<html>nginx"))
+        outcome = application.act(Action.CANCEL, "cancel").raise_for_failure()
+        said = " ".join(outcome.story)
+        assert "took the cancellation" in said
+        assert "is out of reach since" in said
+        assert "has ended as" not in said
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            httpx.Response(200, text="<html>Sign in"),
+            httpx.Response(302, text="<html>Sign in", headers={"location": "/login"}),
+            httpx.Response(504, text="<html>Gateway Time-out"),
+            httpx.Response(
+                503,
+                json={
+                    "errors": ["Service temporarily unavailable due to an ongoing leader election."]
+                },
+            ),
+            ssl.SSLCertVerificationError(1, "certificate verify failed"),
+            TimeoutError(110, "Connection timed out"),
+        ],
+        ids=["page", "sign-in", "504", "no leader", "TLS", "time-out"],
+    )
+    def test_no_other_answer_says_that_the_cluster_has_left(
+        self, application: World, answer: httpx.Response | OSError
+    ) -> None:
+        """The job may run on: the cancellation has not ended."""
+        answers_after_the_cancellation(application, answer)
+        with pytest.raises((ServiceUnavailable, BadEndpoint)):
+            application.act(Action.CANCEL, "cancel")
+        assert application.journal.owner(JOB_NAME) == "cancel"
+        assert application.journal.job_record(JOB_NAME).ended_as == ""
+
+
+def answers_after_the_cancellation(world: World, answer: httpx.Response | OSError) -> None:
+    """What comes in the JobManager's place when that has taken the cancellation."""
+    really, taken = world.jobmanager.transport, []
+
+    def send(request: httpx.Request) -> httpx.Response:
+        if taken and isinstance(answer, OSError):
+            raise httpx.ConnectError(str(answer)) from answer
+        if taken and isinstance(answer, httpx.Response):
+            return httpx.Response(
+                answer.status_code, content=answer.content, headers=answer.headers
+            )
+        if request.method == "PATCH":
+            taken.append(request)
+            return httpx.Response(202, json={})  # the job hangs in CANCELLING
+        return really.handle_request(request)
+
+    world.jobmanager.transport = httpx.MockTransport(send)
 
 
 def test_a_session_cluster_that_is_down_after_a_cancel_may_still_run_the_job(world: World) -> None:

@@ -26,6 +26,7 @@ from flinkglue.flink.savepoints import SavepointOperations
 from flinkglue.flink.state_directories import StateDirectories
 from flinkglue.flink.state_storage import StateStorage
 from flinkglue.flink.uploaded_jars import UploadedJars
+from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     Launch,
     LaunchRefused,
@@ -40,7 +41,6 @@ from flinkglue.lifecycle.slots import Slots
 
 # A gateway may let through what is needed alone; a TaskManager may leave while it is looked at.
 _NOT_TOLD = (PermissionDenied, NotFound, NotOffered)
-_FLINKS_OWN_ERROR = 500  # a JobManager that answers is there
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
 
@@ -128,6 +128,10 @@ class RestBackend:
         """Whether the jar lies on the JobManager, or still lies at its address."""
         return self._uploaded.has(spec)
 
+    def live_before_launch(self, job_name: str) -> frozenset[str]:
+        """None: a launch is known by its job id."""
+        return frozenset()
+
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started."""
         return self._launcher.submit(launch)
@@ -153,9 +157,10 @@ class RestBackend:
             try:
                 view = self.view(job_id)
             except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
-                if leaves_with is None or error.status == _FLINKS_OWN_ERROR:
+                if leaves_with is None or not nobody_is_there(error, error.status, error.evidence):
                     raise
-                return replace(leaves_with, state="CANCELED", tasks_running=0)
+                gone = replace(leaves_with, state="CANCELED", tasks_running=0)
+                return replace(gone, out_of_reach=error.reason)
             if view is None or view.is_terminal:
                 return view
             if view.state != "CANCELLING":

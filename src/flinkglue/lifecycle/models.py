@@ -184,6 +184,8 @@ class JobView:
             answered so tells it: the service forgets it.
         mark: What the service told of its newest action on the job and of its savepoints, in words
             of its backend, which knows by it later what is new. Empty when it needs none.
+        out_of_reach: Why its cluster, which took the job's cancellation, does not answer any more;
+            then nobody has seen the job end. Empty while it does.
     """
 
     job_id: str
@@ -211,6 +213,7 @@ class JobView:
     tasks_told: bool = True
     main_failure: str = ""
     mark: str = ""
+    out_of_reach: str = ""
 
     @property
     def is_terminal(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
+from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
@@ -18,7 +19,6 @@ from flinkglue.lifecycle.savepoint_formats import (
 from flinkglue.lifecycle.transaction import Transaction
 
 Take = Callable[[SavepointRequest], str]
-_FLINKS_OWN_ERROR = 500  # a JobManager that answers is there
 
 
 def stop(tx: Transaction) -> Outcome:
@@ -52,7 +52,13 @@ def cancel(tx: Transaction) -> Outcome:
         raise _not_cancelled(tx, job_id, error) from error
     tx.note_ended_here(job_id, ended)
     state = ended.state if ended else ""
-    tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
+    if ended and ended.out_of_reach:
+        tx.say(
+            f"the cluster took the cancellation of job {job_id} and is out of reach since: "
+            f"{ended.out_of_reach}"
+        )
+    else:
+        tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
     kept = newest_retained(tx, job_id, ended)
     if kept.path:
         tx.say(f"its newest retained state is {kept.told}")
@@ -141,7 +147,11 @@ def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
         return {"path": error.path, "failure": str(error)}
     except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
         path = tx.fact("seen_savepoint")
-        if not (path and plan.get("is_application")) or error.status == _FLINKS_OWN_ERROR:
+        if not (
+            path
+            and plan.get("is_application")
+            and nobody_is_there(error, error.status, error.evidence)
+        ):
             raise
         seen(path)
         tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
