@@ -25,6 +25,7 @@ from flinkglue.lifecycle.transaction import Refused
 from tests.unit.arm_world import NAME, OPTIONS, World, running_world, spec
 from tests.unit.fake_arm import SAVEPOINTS, FakeArm
 from tests.unit.fake_flink_jobs import Clock
+from tests.unit.lifecycle_world import Killed
 
 
 @pytest.fixture
@@ -287,19 +288,57 @@ def test_a_job_that_a_failed_launch_submitted_does_not_live_on(world: World) -> 
     assert flink.cancelled == ["f" * 32]
 
 
-def test_one_that_may_have_been_there_before_is_only_told(world: World) -> None:
-    """A process that was killed looked what ran; the next one cannot know."""
+def killed_after_a_failed_launch(world: World, *before: str) -> tuple[FlinkWithStrays, Launch]:
+    """A launch that ARM calls failed; its process died before it ended what main() submitted."""
     world.arm.bad_jars.add("bad.jar")
-    flink = FlinkWithStrays(world.arm)
-    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    flink = FlinkWithStrays(world.arm, *before)
     launch = Launch(spec("bad.jar"), "a" * 32)
     world.arm.drop = True
     with pytest.raises(LaunchRefused):
-        backend.submit(launch)
+        world.arm.backend(world.clock, flink=cast(FlinkBackend, flink)).submit(launch)
     flink.cancelled.clear()
-    with pytest.raises(LaunchRefused, match=r"CANCEL it by its job_id"):
-        backend.submit(replace(launch, asked_before=True))
+    return flink, replace(launch, asked_before=True)
+
+
+def test_the_next_process_ends_it_by_what_ran_before_the_launch(world: World) -> None:
+    flink, launch = killed_after_a_failed_launch(world, "e" * 32)
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    with pytest.raises(LaunchRefused, match=r"main\(\) had submitted job f+"):
+        backend.submit(replace(launch, live_before=frozenset({"e" * 32})))
+    assert flink.cancelled == ["f" * 32]
+
+
+def test_where_nobody_wrote_that_down_nothing_is_launched_beside_it(world: World) -> None:
+    """As the version before did not: the old job would come back beside it."""
+    flink, launch = killed_after_a_failed_launch(world)
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    with pytest.raises(InDoubt, match=r"Flink runs job f+ under this name"):
+        backend.submit(launch)
     assert flink.cancelled == []
+    flink.cancelled.append("f" * 32)  # by a person
+    with pytest.raises(LaunchRefused):
+        backend.submit(launch)
+
+
+def test_what_ran_before_is_written_down_before_anything_is_sent(world: World) -> None:
+    world.boundaries.at_what = "POST runJob"
+    with pytest.raises(Killed):
+        world.act(Action.NEW, "new", spec=spec())
+    world.boundaries.restart()
+    entry = world.journal.entry("new")
+    assert entry
+    assert entry.facts["new_launch"]["live_before"] == []
+    assert world.actions_asked() == []
+
+
+def test_what_runs_when_a_launch_is_sent_again_may_be_its_own(world: World) -> None:
+    """ARM shows no row of it: the process died between the decision and what ARM made of it."""
+    flink = FlinkWithStrays(world.arm, "e" * 32)
+    backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
+    launch = Launch(spec(), "a" * 32, asked_before=True, live_before=frozenset())
+    with pytest.raises(InDoubt, match="may have submitted"):
+        backend.submit(launch)
+    assert world.actions_asked() == []
 
 
 def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:

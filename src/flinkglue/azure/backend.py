@@ -126,6 +126,10 @@ class ArmBackend:
         except (NotFound, InvalidInput):
             return False
 
+    def live_before_launch(self, job_name: str) -> frozenset[str]:
+        """What Flink itself shows, where it is seen: ARM has no row of a stray job."""
+        return self._launcher.live_in_flink(job_name)
+
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started."""
         self._check_content(launch.spec)

@@ -109,10 +109,13 @@ class JobLauncher:
         if row is None:
             rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
             row = _launched(launch, rows)
-        before: frozenset[str] | None = None
+        before = launch.live_before
         if row is None:
             self._check_nothing_lives(launch, rows)
-            before = self._live_in_flink(launch)
+            live = self.live_in_flink(launch.spec.job_name)
+            if launch.asked_before and (mine := live - (before or frozenset())):
+                raise self._may_be_its_own(launch, mine)
+            before = live
             row = self._send(launch, self._request(launch, rows))
         row = self._settled(launch, row)
         if launch_has_failed(row):
@@ -122,26 +125,42 @@ class JobLauncher:
             )
         return self._verified(launch, row)
 
-    def _live_in_flink(self, launch: Launch) -> frozenset[str]:
-        jobs = self._flink.find(launch.spec.job_name) if self._flink else []
+    def live_in_flink(self, job_name: str) -> frozenset[str]:
+        """The live jobs of this name that Flink shows; none where it is not seen."""
+        jobs = self._flink.find(job_name) if self._flink else []
         return frozenset(job.job_id for job in jobs if not job.is_terminal)
 
     def _without_strays(self, launch: Launch, before: frozenset[str] | None) -> str:
         """What became of jobs that ``main()`` had submitted when ARM called its launch failed.
 
-        ARM cannot stop such a job, and a launch in its place would run beside it. One that may
-        have been there before is left alone.
+        ARM cannot stop such a job, and a launch in its place would run beside it. One that was
+        there before is left alone.
+
+        Raises:
+            InDoubt: Nobody wrote down what ran before, as the version before did not.
         """
         told = ""
-        for job_id in sorted(self._live_in_flink(launch) - (before or frozenset())):
-            if before is None:
-                told += f". Flink runs job {job_id} under this name: CANCEL it by its job_id"
-            elif self._flink is not None:
+        live = self.live_in_flink(launch.spec.job_name)
+        if before is None and live:
+            raise self._may_be_its_own(launch, live)
+        for job_id in sorted(live - (before or frozenset())):
+            if self._flink is not None:
                 self._flink.cancel(job_id)
                 told += (
                     f". main() had submitted job {job_id}, which ARM cannot act on: it was ended"
                 )
         return told
+
+    def _may_be_its_own(self, launch: Launch, job_ids: frozenset[str]) -> InDoubt:
+        ids = ", ".join(sorted(job_ids))
+        return InDoubt(
+            SERVICE,
+            "RunJob",
+            f"{self._cluster} job {launch.spec.job_name}",
+            f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
+            advice="cancel it in Flink, unless it is somebody else's: let that one end. Then run "
+            "the same action again.",
+        )
 
     def _request(self, launch: Launch, rows: list[ArmFlinkJob]) -> RunJob:
         new = run_job_of(launch.spec, launch.job_id)

@@ -40,6 +40,8 @@ class Launch:
         sent_ago_seconds: How long ago that was; infinite: long ago, or never.
         was_seen: Whether the service has shown its job before.
         about_to_send: Is called right before each time that it is sent.
+        live_before: What ``FlinkBackend.live_before_launch`` told when it was decided; None: that
+            was not written down.
     """
 
     spec: JobSpec
@@ -50,6 +52,7 @@ class Launch:
     sent_ago_seconds: float = math.inf
     was_seen: bool = False
     about_to_send: Callable[[], None] = field(default=nobody_notes, compare=False)
+    live_before: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,12 @@ class FlinkBackend(Protocol):
 
     def has_jar(self, spec: JobSpec) -> bool:
         """Whether exactly this content can still be run: what a rollback needs."""
+
+    def live_before_launch(self, job_name: str) -> frozenset[str]:
+        """The live jobs of this name that a launch is not to be taken for having started.
+
+        Empty where a launch is known by the job id that it chose.
+        """
 
     def submit(self, launch: Launch) -> JobView:
         """Start it, or adopt the job that an earlier call with the same launch started.

@@ -112,6 +112,7 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
                 sent_ago_seconds=sent_ago_seconds(tx, label),
                 was_seen=tx.fact(f"{label}_job_id") is not None,
                 about_to_send=lambda: note_sent(tx, label),
+                live_before=_live_before(decided),
             )
         )
         if view.main_failure:
@@ -147,13 +148,23 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
 
 
 def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
-    return {**tx.next_launch(), "previous_job_id": previous_job_id, **NOTES_SENDS}
+    return {
+        **tx.next_launch(),
+        "previous_job_id": previous_job_id,
+        "live_before": sorted(tx.backend.live_before_launch(tx.job_name)),
+        **NOTES_SENDS,
+    }
 
 
 def _known_id(tx: Transaction, label: str, decided: dict[str, Any]) -> str:
     """The Flink job of a launch that was sent; empty while the service has not told its id."""
     chosen = decided["job_id"] if tx.backend.takes_job_ids else ""
     return str(tx.fact(f"{label}_job_id") or chosen)
+
+
+def _live_before(decided: dict[str, Any]) -> frozenset[str] | None:
+    """None: the version before did not write it down."""
+    return frozenset(decided["live_before"]) if "live_before" in decided else None
 
 
 def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> None:
