@@ -25,7 +25,8 @@ from flinkglue.azure.job_rows import (
 )
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.azure.patience import ArmPatience
-from flinkglue.errors import BadEndpoint, InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,
@@ -236,6 +237,10 @@ class ArmBackend:
     def is_application_cluster(self) -> bool:
         """Whether the cluster is in Application Mode."""
         return self._arm.get_cluster(self._cluster).is_application
+
+    def has_left(self, error: CallFailed) -> bool:
+        """Whether nobody is at the cluster's address any more, by what a call came to."""
+        return nobody_is_there(error, error.status, error.evidence)
 
     def answers_lag_seconds(self) -> float:
         """How old Flink's answers are; ARM's row tells the state together with an action's end."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from flinkglue.errors import (
     BadEndpoint,
+    CallFailed,
     Conflict,
     NotFound,
     PermissionDenied,
@@ -157,7 +158,7 @@ class RestBackend:
             try:
                 view = self.view(job_id)
             except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
-                if leaves_with is None or not nobody_is_there(error, error.status, error.evidence):
+                if leaves_with is None or not self.has_left(error):
                     raise
                 gone = replace(leaves_with, state="CANCELED", tasks_running=0)
                 return replace(gone, out_of_reach=error.reason)
@@ -238,6 +239,10 @@ class RestBackend:
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application: its main() runs in the JobManager."""
         return is_application(self.settings())
+
+    def has_left(self, error: CallFailed) -> bool:
+        """Whether nobody is at the cluster's address any more, by what a call came to."""
+        return nobody_is_there(error, error.status, error.evidence)
 
     def answers_lag_seconds(self) -> float:
         """How long the JobManager keeps what it answers about a job."""

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from flinkglue.errors import FlinkGlueError, JobFailed
+from flinkglue.errors import CallFailed, FlinkGlueError, JobFailed
 from flinkglue.lifecycle.models import JobSpec, JobView, Savepoint
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.lifecycle.slots import Slots
@@ -320,6 +320,9 @@ class FlinkBackend(Protocol):
 
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application, and leaves with its last job."""
+
+    def has_left(self, error: CallFailed) -> bool:
+        """Whether nobody is at the cluster's address any more, by what a call came to."""
 
     def answers_lag_seconds(self) -> float:
         """How old what it says of a job may be."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
-from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.retained import newest_retained
@@ -147,11 +146,7 @@ def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
         return {"path": error.path, "failure": str(error)}
     except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
         path = tx.fact("seen_savepoint")
-        if not (
-            path
-            and plan.get("is_application")
-            and nobody_is_there(error, error.status, error.evidence)
-        ):
+        if not (path and plan.get("is_application") and tx.backend.has_left(error)):
             raise
         seen(path)
         tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
