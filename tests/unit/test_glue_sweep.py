@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -132,17 +133,18 @@ def test_the_page_of_a_sweep_that_found_nothing_says_so() -> None:
     assert page == "# Live Glue runs: none of this project"
 
 
-def test_a_run_that_its_flow_run_was_not_to_wait_for_is_not_left_behind() -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    rules = SweepRules(timedelta(minutes=30))
-    conditions = {
-        waits: judged(
-            JobRun("job", "jr_1", "RUNNING"),
-            "flow-run",
-            FlowRunState("COMPLETED", "Completed", now, waits=waits),
-            rules,
-            now,
-        ).condition
-        for waits in (True, False)
-    }
-    assert conditions == {True: RunCondition.LEFT_BEHIND, False: RunCondition.WANTED}
+@pytest.mark.parametrize("also", [(), ("COMPLETED",), ("CRASHED", "FAILED", "COMPLETED")])
+def test_a_run_that_its_flow_run_was_not_to_wait_for_is_wanted_whatever_is_stopped_also(
+    also: tuple[str, ...],
+) -> None:
+    """Its flow run has completed as it should; one that was to wait for it has not."""
+    rules = SweepRules(timedelta(minutes=15), also)
+    completed = flow_run("COMPLETED")
+    assert verdict(replace(completed, waits=False), rules).condition is RunCondition.WANTED
+    assert verdict(completed, rules).condition is not RunCondition.WANTED
+
+
+def test_a_run_that_was_not_to_be_waited_for_is_an_orphan_when_its_flow_run_was_cancelled() -> None:
+    assert verdict(replace(flow_run("CANCELLED"), waits=False)).is_orphan
+    rules = SweepRules(timedelta(minutes=15), also=("FAILED",))
+    assert verdict(replace(flow_run("FAILED"), waits=False), rules).is_orphan

@@ -48,6 +48,7 @@ class SweepRules:
     Args:
         cancelling_for: A flow run that is Cancelling for longer has nobody who stops its run.
         also: State types, beside CANCELLED, of flow runs whose Glue runs are not wanted any more.
+            A run that its COMPLETED flow run was not to wait for is wanted all the same.
     """
 
     cancelling_for: timedelta
@@ -131,10 +132,10 @@ def _judgement(
         )
     if flow_run.type == "CANCELLING":
         return _cancelling(now - flow_run.since, rules)
+    if flow_run.type == "COMPLETED" and not flow_run.waits:  # whatever is to be stopped also
+        return RunCondition.WANTED, "its flow run was not to wait for it"
     if flow_run.type == "CANCELLED" or flow_run.type in rules.also:
         return RunCondition.ORPHAN, f"its flow run is {flow_run.name}"
-    if flow_run.type == "COMPLETED" and not flow_run.waits:
-        return RunCondition.WANTED, "its flow run was not to wait for it"
     if flow_run.type in ("CRASHED", "FAILED", "COMPLETED"):
         return RunCondition.LEFT_BEHIND, (
             f"its flow run is {flow_run.name}; retrying the flow run adopts it, else stop it"
