@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from flinkglue.errors import CallFailed, InvalidInput, Throttled
+from flinkglue.glue.attempts import RetryPolicy
 from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import classify, classify_call
 from flinkglue.glue.inputs import argument_values
+from flinkglue.glue.job_run import attempt_of
+from flinkglue.glue.models import JobRun
 
 RESET = FailureRule(pattern="connection reset", action="fail_over", advice="ask the network team")
 FULL = "The specified subnet does not have enough free addresses to satisfy the request"
@@ -43,9 +46,28 @@ def test_the_first_rule_that_matches_counts_and_without_one_the_table() -> None:
     assert classify("FAILED", FULL, own_rules=rules) == table
 
 
-def test_a_run_that_somebody_stopped_is_never_run_again() -> None:
+@pytest.mark.parametrize("action", ["fail_over", "wait"])
+@pytest.mark.parametrize("state", ["STOPPED", "EXPIRED"])
+def test_a_run_that_somebody_stopped_or_glue_replaced_is_never_run_again(
+    state: str, action: Literal["fail_over", "wait"]
+) -> None:
+    """The run with which Glue replaces an expired one may live: a third would be beside it."""
+    rule = FailureRule(pattern=".*", action=action)
+    assert classify(state, "Resource unavailable", own_rules=[rule]) == classify(
+        state, "Resource unavailable"
+    )
+
+
+def test_a_run_that_glue_replaced_is_not_repeated_with_every_failure() -> None:
+    policy = RetryPolicy(retries=3, delay_seconds=0, every_failure=True)
+    for state, repeated in [("EXPIRED", False), ("FAILED", True)]:
+        run = JobRun("job", "jr_1", state, error_message="Maintenance window")
+        attempt = attempt_of(run, 1, None, adopted=False)
+        assert (policy.again(attempt), policy.may_help(attempt)) == (repeated, repeated)
+
+
+def test_a_run_that_took_too_long_may_be_run_again_by_a_rule() -> None:
     rule = FailureRule(pattern=".*", action="fail_over")
-    assert classify("STOPPED", None, own_rules=[rule]).failure_class is FailureClass.STOP
     assert classify("TIMEOUT", None, own_rules=[rule]).failure_class is FailureClass.FAIL_OVER
 
 

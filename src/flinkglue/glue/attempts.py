@@ -13,7 +13,7 @@ from typing import Any
 
 from flinkglue.glue.failure_table import FailureClass
 from flinkglue.glue.failures import Failure
-from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.models import JobRun, JobRunState, Ranking
 
 
 def run_key(flow_run_id: str, number: int) -> str:
@@ -126,8 +126,12 @@ class RetryPolicy:
         return self.may_help(attempt) and attempt.number - settled <= self.retries
 
     def may_help(self, attempt: Attempt) -> bool:
-        """Whether another attempt might end better, or is wanted whatever the failure was."""
-        if attempt.failure is None:
+        """Whether another attempt might end better, or is wanted whatever the failure was.
+
+        Never after a run that Glue replaced at its maintenance: the run that follows it may live.
+        """
+        is_replaced = attempt.run is not None and attempt.run.state == JobRunState.EXPIRED
+        if attempt.failure is None or is_replaced:
             return False
         return self.every_failure or attempt.failure.failure_class is not FailureClass.STOP
 

@@ -42,6 +42,10 @@ STATES: dict[str, str] = {
 }
 """Ends that are judged by the state alone: all are STOP."""
 
+NEVER_BY_OWN_RULES = (JobRunState.STOPPED, JobRunState.EXPIRED)
+"""Ends that somebody wanted, or after which Glue's own next run may live: a rule that repeats them
+would start a run against a person's will, or a second one beside Glue's."""
+
 
 def classify(
     state: str, message: str | None, *, in_vpc: bool = True, own_rules: Sequence[FailureRule] = ()
@@ -52,10 +56,11 @@ def classify(
         state: Glue's state of the run.
         message: The run's ErrorMessage, if it has one.
         in_vpc: Whether the job had a connection with a subnet: another one may help then.
-        own_rules: The person's, which go first, unless somebody stopped the run.
+        own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced
+            it.
     """
     evidence = message or f"the run ended {state} and Glue gave no message"
-    own = None if state == JobRunState.STOPPED else first_match(own_rules, evidence)
+    own = None if state in NEVER_BY_OWN_RULES else first_match(own_rules, evidence)
     if own is not None:
         return _by_own_rule(own, evidence)
     if state in STATES:
