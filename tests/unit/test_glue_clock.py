@@ -42,13 +42,22 @@ OF_THE_KEYS = [
     ("InvalidSignatureException", "The request signature we calculated does not match the one"),
     ("SignatureDoesNotMatch", "The request signature we calculated does not match the signature"),
     ("ExpiredTokenException", "The security token included in the request is expired"),
+    ("MissingAuthenticationTokenException", "Request is missing Authentication Token"),
+    ("IncompleteSignatureException", "Authorization header requires 'Signature' parameter."),
+    ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."),
+    ("InvalidToken", "The provided token is malformed or otherwise not valid."),
+    ("TokenRefreshRequired", "The provided token must be refreshed."),
+    ("ExpiredToken", "The provided token has expired."),
 ]
 
 
-def refused_with(code: str, message: str, *, date: str = "", submits: bool = False) -> CallFailed:
+def refused_with(
+    code: str, message: str, *, date: str = "", submits: bool = False, status: int = 400
+) -> CallFailed:
+    headers = {"date": date} if date else {}
     answer: Any = {
         "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": 400, "HTTPHeaders": {"date": date} if date else {}},
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
     }
     with pytest.raises(CallFailed) as caught, translated("S", "Op", "r", submits=submits):
         raise ClientError(answer, "Op")
@@ -65,9 +74,12 @@ def test_what_is_about_the_clock_passes_and_says_so(code: str, message: str, sub
 
 
 @pytest.mark.parametrize(("code", "message"), OF_THE_KEYS)
-def test_what_is_about_the_keys_does_not(code: str, message: str) -> None:
-    error = refused_with(code, message)
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_is_about_the_keys_does_not(code: str, message: str, status: int) -> None:
+    """Nor is it a permission: to give the caller one would help nobody."""
+    error = refused_with(code, message, status=status)
     assert type(error) is AuthenticationFailed
+    assert "AWS Credentials block" in (error.advice or "")
     assert "clock" not in (error.advice or "")
 
 

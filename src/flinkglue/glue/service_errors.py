@@ -40,7 +40,12 @@ ERROR_TYPES: dict[str, type[CallFailed]] = {
     "InvalidSignatureException": AuthenticationFailed,
     "SignatureDoesNotMatch": AuthenticationFailed,
     "IncompleteSignature": AuthenticationFailed,
+    "IncompleteSignatureException": AuthenticationFailed,
     "MissingAuthenticationToken": AuthenticationFailed,
+    "MissingAuthenticationTokenException": AuthenticationFailed,
+    "InvalidAccessKeyId": AuthenticationFailed,  # S3's name for InvalidClientTokenId
+    "InvalidToken": AuthenticationFailed,
+    "TokenRefreshRequired": AuthenticationFailed,
     "ExpiredToken": AuthenticationFailed,
     "ExpiredTokenException": AuthenticationFailed,
     "AuthFailure": AuthenticationFailed,
