@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -290,7 +291,8 @@ def read_script_output(
     """
     client = masking(connect(aws_credentials), request)
     give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
-    run = client.locate_logs(run)
+    with suppress(CallFailed):  # a job that cannot be read: the run's own arguments may be enough
+        run = client.locate_logs(run)
     tails: dict[str, LogTail] = {}
     try:
         for pause in Pace(first_seconds=0.5, most_seconds=4).pauses():

@@ -31,6 +31,8 @@ class Refused(Exception):
 class RunsOnTheWire:
     """The runs of some jobs. `unlisted` are those that GetJobRuns does not show yet.
 
+    `most_a_page`: a page may have fewer runs than were asked for.
+
     Args:
         **settings: What GetJob answers of each job.
     """
@@ -40,6 +42,7 @@ class RunsOnTheWire:
         self.orders: list[list[str]] = []
         self.runs: dict[str, list[dict[str, Any]]] = {}
         self.unlisted: set[str] = set()
+        self.most_a_page = 200
         self.calls: list[str] = []
         self.before: Callable[[str, dict[str, Any]], None] = lambda operation, given: None
         once = Config(retries={"total_max_attempts": 1}, max_pool_connections=1)
@@ -132,7 +135,7 @@ class RunsOnTheWire:
         )
         listed = [dict(run) for run in newest_first if run["Id"] not in self.unlisted]
         begin = int(given.get("NextToken", 0))
-        end = begin + int(given["MaxResults"])
+        end = begin + min(int(given["MaxResults"]), self.most_a_page)
         page = {"JobRuns": listed[begin:end]}
         return {**page, "NextToken": str(end)} if end < len(listed) else page
 

@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.log_following import LogFollower
@@ -45,9 +46,12 @@ class Streams:
         self.calls: Counter[str] = Counter()
         self.given: list[dict[str, Any]] = []
         self._page = page
-        glue, ec2, logs = (SESSION.client(name) for name in ("glue", "ec2", "logs"))
+        once = Config(retries={"total_max_attempts": 1})
+        glue, ec2, logs = (SESSION.client(name, config=once) for name in ("glue", "ec2", "logs"))
         glue.meta.events.register("before-send.glue", self._send_job)
         self.job: dict[str, Any] = {"Name": "job"}
+        self.job_refusals: list[str] = []
+        self.job_reads = 0
         logs.meta.events.register("before-send.cloudwatch-logs", self._send)
         self.client = GlueClient(glue, glue, ec2, logs)
 
@@ -55,6 +59,10 @@ class Streams:
         return LogFollower(self.client, LOG, clock=self.clock)
 
     def _send_job(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        self.job_reads += 1
+        if self.job_refusals:
+            refusal = {"__type": self.job_refusals.pop(0), "Message": "no"}
+            return answered(request, 400, json.dumps(refusal).encode())
         return answered(request, 200, json.dumps({"Job": self.job}).encode())
 
     def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
@@ -100,6 +108,48 @@ def test_slow_logs_do_not_hold_up_the_next_attempt(
     assert streams.clock.now <= 10
     told = [r.getMessage() for r in caplog.records if "in CloudWatch alone" in r.getMessage()]
     assert [line.partition(":")[0] for line in told] == ["output", "error"]
+
+
+RUNNING = JobRun("job", "jr_1", "RUNNING")
+OWN_GROUP = {"Name": "job", "DefaultArguments": {"--custom-logGroup-prefix": "/team"}}
+
+
+def groups(streams: Streams) -> set[str]:
+    return {each["logGroupName"] for each in streams.given}
+
+
+def test_a_job_that_cannot_be_read_at_the_first_look_is_read_at_the_next() -> None:
+    """Until then nothing is read: the usual groups may have a stream of this name as well."""
+    streams = Streams(endless)
+    streams.job = OWN_GROUP
+    streams.job_refusals = ["ThrottlingException"]
+    follower = streams.follower()
+    follower.look(RUNNING)
+    assert groups(streams) == set()
+    for _ in range(2):
+        streams.clock.sleep(10)
+        follower.look(RUNNING)
+    assert groups(streams) == {"/team/output", "/team/error"}
+    assert streams.job_reads == 2, "it is read once when it can be"
+
+
+def test_the_last_look_at_a_run_goes_by_its_own_arguments_when_its_job_cannot_be_read() -> None:
+    streams = Streams(endless)
+    streams.job_refusals = ["ThrottlingException"]
+    streams.follower().look(ENDED)
+    assert groups(streams) == {"/aws-glue/jobs/output", "/aws-glue/jobs/error"}
+
+
+def test_a_job_that_may_not_be_read_is_asked_for_once() -> None:
+    """Each refusal is a line in CloudTrail; the run's own arguments are gone by."""
+    streams = Streams(endless)
+    streams.job_refusals = ["AccessDeniedException"] * 5
+    follower = streams.follower()
+    for _ in range(3):
+        follower.look(RUNNING)
+        streams.clock.sleep(10)
+    assert streams.job_reads == 1
+    assert groups(streams) == {"/aws-glue/jobs/output", "/aws-glue/jobs/error"}
 
 
 def test_a_flood_is_not_read_for_ever() -> None:

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from flinkglue.errors import CallFailed
 from flinkglue.glue.coordination import Coordination, coordination_in_process
+from flinkglue.glue.job_run import recorded_attempts
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.run_listing import MOST_PAGES
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.glue.stopping import stop_live_runs
 from tests.contract.aws_cloud import HastyClock
@@ -66,6 +69,32 @@ def test_every_live_run_of_the_flow_run_is_stopped_and_no_other(
     assert stopped(wire, coordination, clock) == ["STOPPED", "STOPPED"]
     assert states(wire) == ["FAILED", "STOPPED", "STOPPED", "STARTING"]
     assert clock.skipped < 20, "nothing is looked for that nobody started"
+
+
+def test_a_run_behind_more_runs_than_a_start_reads_is_still_found_and_stopped(
+    wire: RunsOnTheWire, coordination: Coordination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A start gives up there, so as not to risk a second run; to stop risks nothing."""
+    started(wire, 1)
+    for n in range(MOST_PAGES):
+        wire.turn(wire.start("nightly", at=10.0 + n), "SUCCEEDED")
+    wire.most_a_page = 1
+    with pytest.raises(CallFailed, match="nothing was started"):
+        recorded_attempts(wire.client, REQUEST)
+    assert stopped(wire, coordination) == ["STOPPED"]
+    assert "ERROR" not in {record.levelname for record in caplog.records}
+
+
+def test_a_run_that_may_be_starting_is_looked_for_behind_as_many(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """Its process was killed during StartJobRun, or which starts there were cannot be read."""
+    coordination.start_marks.begin("flow-run/2")
+    started(wire, 1)
+    for n in range(MOST_PAGES):
+        wire.turn(wire.start("nightly", at=10.0 + n), "SUCCEEDED")
+    wire.most_a_page = 1
+    assert stopped(wire, coordination) == ["STOPPED"]
 
 
 def test_all_live_runs_of_one_key_are_stopped(

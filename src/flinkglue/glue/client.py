@@ -301,20 +301,25 @@ class GlueClient:
                 if any(run.started_on and run.started_on < oldest for run in runs):
                     break
 
-    def find_runs(self, job_name: str, key_prefix: str, since: datetime) -> list[JobRun]:
+    def find_runs(
+        self, job_name: str, key_prefix: str, since: datetime, *, before_a_start: bool = False
+    ) -> list[JobRun]:
         """The runs whose run key starts so, newest first.
 
         Args:
             job_name: The job.
             key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
+            before_a_start: Give up behind 100 pages: nobody can tell in time then whether the run
+                that is to be started is there.
 
         Raises:
-            CallFailed: They cannot be read, or there are too many since then.
+            CallFailed: They cannot be read, or before a start there are too many since then.
         """
+        pages = self.job_run_pages(job_name, since)
         return [
             run
-            for page in bounded(self.job_run_pages(job_name, since), job_name)
+            for page in (bounded(pages, job_name) if before_a_start else pages)
             for run in page
             if run.key and run.key.startswith(key_prefix)
         ]
@@ -364,12 +369,10 @@ class GlueClient:
     def locate_logs(self, run: JobRun) -> JobRun:
         """The run with what its job says of where logs lie.
 
-        A job that cannot be read says nothing: the run's own arguments may be enough.
+        Raises:
+            CallFailed: The job cannot be read; the run's own arguments may be enough.
         """
-        try:
-            return located(run, self.get_job(run.job_name))
-        except CallFailed:
-            return run
+        return located(run, self.get_job(run.job_name))
 
     def new_log_lines(self, run: JobRun, kind: str, read_until: LogPosition | None) -> LogPage:
         """The lines that the run's driver wrote since the last call, the oldest first.

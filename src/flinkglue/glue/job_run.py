@@ -160,7 +160,10 @@ def run_job(
 def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
     """The attempts that earlier processes of the same flow run left in Glue, in order."""
     found: dict[int, Attempt] = {}
-    for run in client.find_runs(request.job_name, request.flow_run_id, request.since):
+    runs = client.find_runs(
+        request.job_name, request.flow_run_id, request.since, before_a_start=True
+    )
+    for run in runs:
         number = attempt_number(run.key or "", request.flow_run_id)
         if number is not None:
             # Newest first: what Glue repeated by itself carries the same key.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import CallFailed
+from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.log_places import log_kinds
 from flinkglue.glue.log_reading import LogPosition
@@ -63,6 +63,8 @@ class LogFollower:
             return
         self._next_read_at = now + self._every_seconds
         located = self._locate(run)
+        if located is None:
+            return
         kinds = log_kinds(located)
         for n, kind in enumerate(kinds, start=1):
             try:
@@ -72,10 +74,21 @@ class LogFollower:
                     self._log.warning("The run's logs cannot be followed now: %s", error)
                 self._has_failed = True
 
-    def _locate(self, run: JobRun) -> JobRun:
-        """The run as it is now, with its job's arguments about logs, which are read once."""
-        known = self._located.get(run.job_run_id) or self._client.locate_logs(run)
-        self._located[run.job_run_id] = known
+    def _locate(self, run: JobRun) -> JobRun | None:
+        """The run as it is now, with its job's arguments about logs, which are read once.
+
+        None: they cannot be read for now, and other groups may have a stream of this name as well.
+        At the last look, and where they may not be read at all, the run's own have to be enough.
+        """
+        known = self._located.get(run.job_run_id)
+        if known is None:
+            try:
+                known = self._client.locate_logs(run)
+            except (Throttled, ServiceUnavailable):
+                return run if run.ended else None
+            except CallFailed:
+                known = run
+            self._located[run.job_run_id] = known
         return replace(run, log_arguments=known.log_arguments)
 
     def _show(self, run: JobRun, kind: str, begin_until: float) -> None:

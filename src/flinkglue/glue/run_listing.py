@@ -1,7 +1,8 @@
 """How far back the list of a job's runs is read.
 
 GetJobRuns has no filter, so to look for one run is to read all newer ones. That is done without the
-job's lock, and not for ever; under the lock only what was started since is read.
+job's lock, and before a start not for ever; under the lock only what was started since is read.
+Where no start waits for it, as when runs are to be stopped, the list is read back to its end.
 """
 
 from __future__ import annotations
