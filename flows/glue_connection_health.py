@@ -9,7 +9,7 @@ from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import InvalidInput, JobFailed
-from flinkglue.glue.inputs import JobName, parse_connection_names
+from flinkglue.glue.inputs import JobName, OptionalRegion, parse_connection_names
 from flinkglue.quantities import Count
 from tasks.glue import load_credentials
 from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
@@ -24,6 +24,7 @@ def glue_connection_health(
     failures_within_hours: Annotated[float, Field(gt=0, le=24, allow_inf_nan=False)] = 24,
     read_all_connections: bool = False,
     aws_credentials: AwsCredentialsChoice = "aws",
+    region: OptionalRegion = None,
 ) -> dict[str, Any]:
     """Tell how many addresses the subnets of Glue connections have left, and what is in the way.
 
@@ -43,6 +44,7 @@ def glue_connection_health(
         read_all_connections: Read all connections of the account with one call, which takes the
             permission glue:GetConnections.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
+        region: The region of the connections in place of the block's, for example eu-west-1.
 
     Returns:
         For each connection its condition, its usable addresses, and how often runs failed on it.
@@ -52,10 +54,10 @@ def glue_connection_health(
         CallFailed: A service refused a call, or did not answer after several.
         JobFailed: A connection cannot be counted on, and that was to fail.
     """
-    names = [] if connection_names is None else parse_connection_names(connection_names)
+    names = parse_connection_names(connection_names) or []
     if not names and not job_names:
         raise InvalidInput("connection_names", connection_names, "names, or job_names instead")
-    credentials = load_credentials(aws_credentials)
+    credentials = load_credentials(aws_credentials, region)
     found = judge_glue_connections(
         credentials,
         names,

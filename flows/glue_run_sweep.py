@@ -10,7 +10,7 @@ from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice
 from flinkglue.errors import JobFailed
-from flinkglue.glue.inputs import JobName
+from flinkglue.glue.inputs import JobName, OptionalRegion
 from flinkglue.glue.sweep import SweepRules
 from tasks.glue import load_credentials
 from tasks.glue_sweep import (
@@ -31,6 +31,7 @@ def glue_run_sweep(
     look_back_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7,
     stopped_within_minutes: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 10,
     aws_credentials: AwsCredentialsChoice = "aws",
+    region: OptionalRegion = None,
 ) -> dict[str, Any]:
     """Find live Glue runs that nobody waits for any more, and stop those that were cancelled.
 
@@ -46,11 +47,13 @@ def glue_run_sweep(
         cancelling_for_minutes: A flow run that is Cancelling for longer is held to be over. Its
             own process takes up to 10 minutes to stop the Glue run.
         stop_also: Stop the live Glue runs of flow runs in these states, too. Empty: they are only
-            told, because retrying such a flow run adopts its Glue run.
+            told, because retrying such a flow run adopts its Glue run. Never stopped: Glue runs of
+            completed flow runs that had wait_for_end off.
         look_back_days: Runs that were started earlier are not looked at. 7 days is the longest
             that a Glue job may run; take more for streaming jobs.
         stopped_within_minutes: How long to wait until what is stopped has ended.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
+        region: The region of the runs in place of the block's, for example eu-west-1.
 
     Returns:
         For each live run its condition, and the flow run that started it.
@@ -60,7 +63,7 @@ def glue_run_sweep(
         CallFailed: A service refused a call, or did not answer after several.
         JobFailed: A run could not be stopped, or the runs of a job could not be read.
     """
-    credentials = load_credentials(aws_credentials)
+    credentials = load_credentials(aws_credentials, region)
     names = list(dict.fromkeys(job_names))
     rules = SweepRules(timedelta(minutes=cancelling_for_minutes), tuple(stop_also or ()))
     found = find_live_glue_runs(credentials, names, timedelta(days=look_back_days))

@@ -33,6 +33,7 @@ from flinkglue.glue.cost import cost_of
 from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.inputs import (
     JobName,
+    OptionalRegion,
     StrategyName,
     argument_values,
     check_arguments,
@@ -155,7 +156,7 @@ def glue_vpc_failover(
     price_per_dpu_hour: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
-    region: Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$")] | None = None,
+    region: OptionalRegion = None,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 

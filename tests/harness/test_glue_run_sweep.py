@@ -122,3 +122,12 @@ def test_a_sweep_that_cannot_stop_an_orphan_fails_and_shows_it(cloud: AwsCloud) 
     [page] = artifacts(state)["glue-run-sweep"]
     assert "not allowed" in page
     assert events(state, "glue-job.orphan")
+
+
+def test_runs_in_another_region_than_the_blocks_are_found(cloud: AwsCloud) -> None:
+    block = AwsCredentials.load("aws")
+    block.region_name = "eu-west-1"
+    block.save("aws", overwrite=True)
+    cancelled = glue_run(cloud, flow_run(Cancelled()))
+    swept = glue_run_sweep(["job"], stop=True, region="us-east-1")
+    assert swept[cancelled]["condition"] == "stopped"

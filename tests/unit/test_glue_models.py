@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.console import CONSOLE_DOMAINS, Console
-from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_names
+from flinkglue.glue.inputs import JobName, OptionalRegion, check_arguments, parse_connection_names
 from flinkglue.glue.models import (
     ENDED_STATES,
     JobRun,
@@ -107,8 +107,8 @@ def test_connections_are_taken_as_a_list_or_as_the_published_string(given: Any) 
 @pytest.mark.parametrize(
     ("given", "allowed"),
     [
-        ("", "no blank names; the first one is blank"),
-        ([], "at least one name"),
+        ([""], "no blank names; the first one is blank"),
+        (",a", "no blank names; the first one is blank"),
         ("a,,b", "no blank names; the one after 'a' is blank"),
         ("a,", "the one after 'a' is blank"),
         (["a", " "], "the one after 'a' is blank"),
@@ -163,9 +163,20 @@ def test_an_argument_without_a_value_is_refused_as_the_script_would_take_the_nex
     check_arguments({"--enable-metrics": "", "--filter": " "})
 
 
-def test_connection_names_may_be_left_out_unless_their_order_counts() -> None:
-    assert parse_connection_names(None, "best_fit") is None
-    with pytest.raises(InvalidInput, match=r"connection_names: None.*for strategy preferred"):
-        parse_connection_names(None, "preferred")
-    with pytest.raises(InvalidInput, match="at least one name"):
-        parse_connection_names([], "best_fit")
+@pytest.mark.parametrize("empty", [None, "", "  ", []])
+def test_connection_names_may_be_left_empty_unless_their_order_counts(empty: Any) -> None:
+    """A form that was touched and emptied again sends an empty text or list."""
+    assert parse_connection_names(empty, "best_fit") is None
+    with pytest.raises(InvalidInput, match=r"connection_names: .*for strategy preferred"):
+        parse_connection_names(empty, "preferred")
+
+
+@pytest.mark.parametrize("region", ["", None, "eu-west-1", "us-gov-west-1", "ap-southeast-5"])
+def test_a_region_is_one_of_aws_or_empty(region: str | None) -> None:
+    assert TypeAdapter(OptionalRegion).validate_python(region) == region
+
+
+@pytest.mark.parametrize("region", ["Frankfurt", "eu-west", "eu-west-1\n", " ", "eu-west-1 "])
+def test_what_is_no_region_is_refused(region: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(OptionalRegion).validate_python(region)

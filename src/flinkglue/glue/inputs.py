@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
@@ -24,6 +24,9 @@ JobName = Annotated[
     form(r"\S"),
 ]
 """The name of a Glue job. Blanks around it came along when it was copied."""
+
+OptionalRegion = Annotated[str, Field(pattern=r"^$|^[a-z]{2,}(-[a-z]+)+-[0-9]+$")] | None
+"""A region of AWS; empty, as a form may send it, stands for the block's."""
 
 STRATEGY_PATTERN = r"^[A-Za-z][a-z_]*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 StrategyName = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), form(STRATEGY_PATTERN)]
@@ -48,20 +51,20 @@ def parse_connection_names(
 ) -> list[str] | None:
     """The names, from a list or from the published comma-separated string.
 
-    None stands for those that the job has; a person's own order is not among them, as each run
-    writes another one.
+    None, or an empty text or list, stands for those that the job has; a person's own order is not
+    among them, as each run writes another one.
 
     Raises:
-        InvalidInput: There is none, or one is blank, there twice, or no name of a connection.
+        InvalidInput: One is blank, there twice, or no name of a connection; or there is none for a
+            strategy that goes by their order.
     """
-    if connection_names is None:
+    if not connection_names or (isinstance(connection_names, str) and connection_names.isspace()):
         if strategy_name == "preferred":
-            raise InvalidInput("connection_names", None, "names for strategy preferred, in order")
+            allowed = "names for strategy preferred, in order"
+            raise InvalidInput("connection_names", connection_names, allowed)
         return None
     given = connection_names.split(",") if isinstance(connection_names, str) else connection_names
     names = [name.strip() for name in given]
-    if not names:
-        raise InvalidInput("connection_names", connection_names, "at least one name")
     for place, name in enumerate(names):
         if not name:
             raise InvalidInput("connection_names", connection_names, _blank(names, place))
