@@ -27,5 +27,5 @@ class _NoOtherFields:
 AwsCredentialsChoice = Annotated[AwsCredentials, _NoOtherFields()] | str
 """A saved AWS Credentials block, or its name."""
 
-AwsRegion = Annotated[str, Field(pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
-"""A region by its code, for example eu-west-1."""
+AwsRegion = Annotated[str, Field(pattern=r"^$|^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
+"""A region by its code, for example eu-west-1; empty, as a form may send it, is the block's."""

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice
+from blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import InvalidInput, JobFailed
-from flinkglue.glue.inputs import JobName, OptionalRegion, parse_connection_names
+from flinkglue.glue.inputs import JobName, parse_connection_names
 from flinkglue.quantities import Count
 from tasks.glue import load_credentials
 from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
@@ -24,7 +24,7 @@ def glue_connection_health(
     failures_within_hours: Annotated[float, Field(gt=0, le=24, allow_inf_nan=False)] = 24,
     read_all_connections: bool = False,
     aws_credentials: AwsCredentialsChoice = "aws",
-    region: OptionalRegion = None,
+    region: AwsRegion | None = None,
 ) -> dict[str, Any]:
     """Tell how many addresses the subnets of Glue connections have left, and what is in the way.
 

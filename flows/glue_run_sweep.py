@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from prefect import flow
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice
+from blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
-from flinkglue.glue.inputs import JobName, OptionalRegion
+from flinkglue.glue.inputs import JobName
 from flinkglue.glue.sweep import SweepRules
 from tasks.glue import load_credentials
 from tasks.glue_sweep import (
@@ -31,7 +31,7 @@ def glue_run_sweep(
     look_back_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7,
     stopped_within_minutes: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 10,
     aws_credentials: AwsCredentialsChoice = "aws",
-    region: OptionalRegion = None,
+    region: AwsRegion | None = None,
 ) -> dict[str, Any]:
     """Find live Glue runs that nobody waits for any more, and stop those that were cancelled.
 

@@ -17,11 +17,11 @@ from prefect.logging.loggers import flow_run_logger
 from prefect_aws import AwsCredentials
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice
+from blocks.aws import AwsCredentialsChoice, AwsRegion
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
-from flinkglue.errors import DeadlineExceeded, InvalidInput, JobFailed
+from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
     RetryPolicy,
@@ -33,7 +33,6 @@ from flinkglue.glue.cost import cost_of
 from flinkglue.glue.failure_rules import FailureRule
 from flinkglue.glue.inputs import (
     JobName,
-    OptionalRegion,
     StrategyName,
     argument_values,
     check_arguments,
@@ -41,6 +40,7 @@ from flinkglue.glue.inputs import (
     parse_connection_names,
 )
 from flinkglue.glue.masking_client import masking
+from flinkglue.glue.models import JobRun
 from flinkglue.glue.report import RunOutput
 from flinkglue.glue.run_options import RunOptions
 from flinkglue.glue.run_request import Log, RunRequest
@@ -48,6 +48,7 @@ from flinkglue.glue.selection import Wanted
 from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.slots import NotStarted
 from flinkglue.glue.stopping import stop_live_runs as stop_runs
+from flinkglue.glue.stopping import stopped_at_the_deadline
 from flinkglue.glue.strategies import allowed_modules, load_strategy
 from flinkglue.quantities import Count, Minutes
 from tasks.glue import (
@@ -95,11 +96,15 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
     _stop_runs(credentials, request, log)
 
 
-def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> None:
-    """Stop the flow run's live Glue runs, wait until they have ended, put the order back."""
+def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> list[JobRun]:
+    """Stop the flow run's live Glue runs, wait until they have ended, put the order back.
+
+    Returns:
+        The runs that were live, as they were seen last.
+    """
     client = masking(connect(credentials), request)
     with server_records() as records:
-        stop_runs(
+        stopped = stop_runs(
             client,
             request,
             coordination_on_server(records),
@@ -108,6 +113,7 @@ def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> No
             clock=SystemClock(),
         )
     put_order_back(client, request, log)
+    return stopped
 
 
 def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -156,7 +162,7 @@ def glue_vpc_failover(
     price_per_dpu_hour: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
     aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
-    region: OptionalRegion = None,
+    region: AwsRegion | None = None,
 ) -> dict[str, Any]:
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 
@@ -204,8 +210,9 @@ def glue_vpc_failover(
             call, so that a connection whose group is missing or of another VPC comes last. Takes
             the permission ec2:DescribeSecurityGroups.
         restore_order: Put the job's connections back as they were, once its runs no longer need the
-            order. An order that somebody else has written meanwhile is left alone. After a kill, or
-            when Glue or others are busy, it may stay as it is until the job's next flow run.
+            order. An order that somebody else has written meanwhile is left alone. After a kill,
+            when Glue or others are busy, or when a queued run is not waited for, it may stay as it
+            is until the job's next flow run.
         allow_lost_settings: Write the order although the job loses a setting by it: one that the
             installed boto3 does not know yet, or a repository's token, which Glue does not show.
             Off: the flow run fails before anything is written, and names the settings.
@@ -222,8 +229,8 @@ def glue_vpc_failover(
             not is not started any more. It counts anew for each attempt, and after Retry.
         when_deadline_passes: What happens to a live run then. leave: it goes on. stop: it is
             stopped, and the flow run ends when it has ended.
-        wait_for_end: Off: the flow run ends when the run is started, and a run that fails is not
-            repeated. Not together with restore_order.
+        wait_for_end: Off: the flow run ends when the run is RUNNING, or after 5 minutes of waiting
+            for that. A run that fails before is repeated; one that fails later is not.
         when_crashed: What happens to a live run when this flow's process dies. leave: retrying the
             flow run adopts it. stop: it is stopped.
         reset_bookmark: Reset the job's bookmark before the first run, so that it reads everything
@@ -267,8 +274,6 @@ def glue_vpc_failover(
         ),
     )
     check_arguments(values)
-    if restore_order and not wait_for_end:
-        raise InvalidInput("restore_order", True, "false, as nobody sees when the order may go")
     check_secret_arguments(secret_arguments or {}, values)
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
@@ -313,10 +318,11 @@ def glue_vpc_failover(
                 attempt = run_glue_job(credentials, request, None, follow_logs)
             else:
                 attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
-        except DeadlineExceeded:
-            if when_deadline_passes == "stop":
-                _stop_runs(credentials, request, run_log())
-            raise
+        except DeadlineExceeded as late:
+            if when_deadline_passes == "leave":
+                raise
+            stopped = _stop_runs(credentials, request, run_log())
+            raise stopped_at_the_deadline(late, stopped) from None
         attempts = with_attempt(attempts, attempt)
         if not policy.again(attempt, settled):
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect_aws import AwsCredentials
@@ -14,7 +16,7 @@ from flinkglue.glue.log_following import LogFollower
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.run_waiting import wait_for_run
+from flinkglue.glue.run_waiting import watch_run
 from tasks.best_effort import best_effort
 from tasks.glue import LOOK, RETRIED, connect
 from tasks.run_log import run_log
@@ -49,12 +51,8 @@ def wait_for_glue_run(
     run, clock = JobRun(request.job_name, job_run_id, "not seen yet"), SystemClock()
     show_link(run)
     on_look = follower.look if follow_logs else lambda run: None
-    ended = wait_for_run(
-        client, run, request.deadline_seconds, log=log, on_look=on_look, clock=clock, pace=LOOK
-    )
-    last = last_of_glues_own(
-        client, request, ended, log=log, on_look=on_look, clock=clock, pace=LOOK
-    )
+    watch = partial(watch_run, client, request, log=log, on_look=on_look, clock=clock, pace=LOOK)
+    last = last_of_glues_own(client, request, watch(run), log=log, watch=watch, clock=clock)
     return attempt_of(last, 1, None, adopted=True)
 
 

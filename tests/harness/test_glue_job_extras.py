@@ -55,9 +55,12 @@ def test_an_own_rule_moves_a_run_to_another_connection(cloud: AwsCloud) -> None:
 def test_a_run_can_be_stopped_at_the_deadline(cloud: AwsCloud) -> None:
     cloud.fault("glue-timing", run_seconds=3600)
     state = run(deadline_minutes=0.05, when_deadline_passes="stop")
-    assert isinstance(state.result(raise_on_failure=False), DeadlineExceeded)
+    late = state.result(raise_on_failure=False)
     (live,) = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     assert live["JobRunState"] == "STOPPED"
+    assert isinstance(late, DeadlineExceeded)
+    assert f"Run {live['Id']} was stopped at the deadline" in str(late)
+    assert "may still be running" not in str(late)
 
 
 def test_arguments_of_any_type_reach_the_script(cloud: AwsCloud) -> None:

@@ -178,7 +178,6 @@ def test_the_secret_is_in_nothing_that_prefect_writes(
         ({"job_name": "  "}, ParameterTypeError, "job_name"),
         ({"connection_names": "a,,b"}, InvalidInput, "connection_names.*no blank names"),
         ({"region": "Frankfurt"}, ParameterTypeError, "region"),
-        ({"restore_order": True, "wait_for_end": False}, InvalidInput, "restore_order: True"),
         ({"connection_names": ["a", "a"]}, InvalidInput, "connection_names.*each name once"),
         ({"strategy": "cheapest"}, InvalidInput, "strategy.*random, capacity"),
         ({"retries": -1}, ParameterTypeError, "retries"),

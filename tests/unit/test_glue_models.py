@@ -9,9 +9,10 @@ import botocore.session
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from blocks.aws import AwsRegion
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.console import CONSOLE_DOMAINS, Console
-from flinkglue.glue.inputs import JobName, OptionalRegion, check_arguments, parse_connection_names
+from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_names
 from flinkglue.glue.models import (
     ENDED_STATES,
     JobRun,
@@ -173,10 +174,10 @@ def test_connection_names_may_be_left_empty_unless_their_order_counts(empty: Any
 
 @pytest.mark.parametrize("region", ["", None, "eu-west-1", "us-gov-west-1", "ap-southeast-5"])
 def test_a_region_is_one_of_aws_or_empty(region: str | None) -> None:
-    assert TypeAdapter(OptionalRegion).validate_python(region) == region
+    assert TypeAdapter(AwsRegion | None).validate_python(region) == region
 
 
 @pytest.mark.parametrize("region", ["Frankfurt", "eu-west", "eu-west-1\n", " ", "eu-west-1 "])
 def test_what_is_no_region_is_refused(region: str) -> None:
     with pytest.raises(ValidationError):
-        TypeAdapter(OptionalRegion).validate_python(region)
+        TypeAdapter(AwsRegion | None).validate_python(region)

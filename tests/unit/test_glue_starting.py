@@ -292,24 +292,3 @@ def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
         )
     clock.skipped += 250
     assert [r.run_key for r in book.live()] == [REQUEST.key]
-
-
-def test_who_does_not_wait_gets_the_run_as_soon_as_it_is_started(wire: RunsOnTheWire) -> None:
-    coordination = coordination_in_process()
-    request = replace(REQUEST, wait_for_end=False)
-    attempt = run_job(wire.client, request, ranking("a", "b"), log=LOG, coordination=coordination)
-    assert (attempt.live, attempt.failure, attempt.connection_name) == (True, None, "a")
-    assert "GetJobRun" not in wire.counted()
-    again = run_job(wire.client, request, None, log=LOG, coordination=coordination)
-    assert (again.live, again.adopted) == (True, True)
-    assert len(wire.runs["nightly"]) == 1
-
-
-def test_who_does_not_wait_still_learns_of_a_run_that_has_ended(wire: RunsOnTheWire) -> None:
-    """For example when the flow run is retried after its end."""
-    request = replace(REQUEST, wait_for_end=False)
-    attempt = run_job(wire.client, request, ranking("a"), log=LOG)
-    assert attempt.run is not None
-    wire.turn(attempt.run, "SUCCEEDED")
-    again = run_job(wire.client, request, None, log=LOG, clock=HastyClock(0))
-    assert (again.succeeded, again.live) == (True, False)

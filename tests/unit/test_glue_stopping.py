@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flinkglue.errors import CallFailed
+from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.coordination import Coordination, coordination_in_process
 from flinkglue.glue.job_run import recorded_attempts
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.reservations import Reservation
 from flinkglue.glue.run_listing import MOST_PAGES
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.stopping import stop_live_runs
+from flinkglue.glue.stopping import stop_live_runs, stopped_at_the_deadline
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
 
@@ -95,6 +95,29 @@ def test_a_run_that_may_be_starting_is_looked_for_behind_as_many(
         wire.turn(wire.start("nightly", at=10.0 + n), "SUCCEEDED")
     wire.most_a_page = 1
     assert stopped(wire, coordination) == ["STOPPED"]
+
+
+LATE = DeadlineExceeded("The end of run jr_1 of job nightly", 60, "RUNNING")
+
+
+def test_a_deadline_tells_what_was_stopped_at_it() -> None:
+    told = str(stopped_at_the_deadline(LATE, [JobRun("nightly", "jr_1", "STOPPED")]))
+    assert told.startswith("The end of run jr_1 of job nightly was not reached within 60 s")
+    assert "Run jr_1 was stopped at the deadline and is STOPPED." in told
+    assert "still be running" not in told
+
+
+def test_a_deadline_tells_what_could_not_be_stopped_at_it() -> None:
+    runs = [JobRun("nightly", "jr_1", "STOPPED"), JobRun("nightly", "jr_2", "STOPPING")]
+    told = str(stopped_at_the_deadline(LATE, runs))
+    assert "Run jr_1 was stopped at the deadline and is STOPPED." in told
+    assert "Run jr_2 was to be stopped at the deadline and is still STOPPING" in told
+    assert "stop it in the console" in told
+
+
+def test_a_deadline_at_which_no_live_run_was_found_is_told_as_it_was() -> None:
+    """None was started, or the list could not be read: the log says that, and it may live."""
+    assert stopped_at_the_deadline(LATE, []) is LATE
 
 
 def test_all_live_runs_of_one_key_are_stopped(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
-from flinkglue.clock import Clock, Pace, WakeableClock, wait_until
+from flinkglue.clock import Clock, wait_until
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.glue.run_waiting import wait_for_run
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
 """How long after an end the run with which Glue itself goes on may take to be listed."""
@@ -22,17 +21,24 @@ def last_of_glues_own(
     ended: JobRun,
     *,
     log: Log,
-    on_look: Callable[[JobRun], None],
-    clock: WakeableClock,
-    pace: Pace | None,
+    watch: Callable[[JobRun], JobRun],
+    clock: Clock,
 ) -> JobRun:
     """The last of the runs with which Glue itself goes on after one that ended.
 
     It repeats failed ones, and replaces those of streaming jobs at their maintenance. They are
     found by the key that they carry, and those of other systems by the run that they name as the
     one before.
+
+    Args:
+        client: The account.
+        request: What was started.
+        ended: The run; one that is live is returned as it is.
+        log: Told of each run that follows.
+        watch: Looks at a run for as long as it is to be waited for.
+        clock: The time to go by.
     """
-    while not ended.succeeded and _goes_on_by_itself(client, ended):
+    while ended.ended and not ended.succeeded and _goes_on_by_itself(client, ended):
         newest = _newest_run(client, request, ended, clock)
         if newest.job_run_id == ended.job_run_id:
             break
@@ -42,16 +48,7 @@ def last_of_glues_own(
             ended.state,
             newest.job_run_id,
         )
-        ended = wait_for_run(
-            client,
-            newest,
-            request.deadline_seconds,
-            waited_seconds=request.waited_seconds(datetime.now(UTC), newest.started_on),
-            log=log,
-            on_look=on_look,
-            clock=clock,
-            pace=pace,
-        )
+        ended = watch(newest)
     return ended
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
@@ -24,9 +24,6 @@ JobName = Annotated[
     form(r"\S"),
 ]
 """The name of a Glue job. Blanks around it came along when it was copied."""
-
-OptionalRegion = Annotated[str, Field(pattern=r"^$|^[a-z]{2,}(-[a-z]+)+-[0-9]+$")] | None
-"""A region of AWS; empty, as a form may send it, stands for the block's."""
 
 STRATEGY_PATTERN = r"^[A-Za-z][a-z_]*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 StrategyName = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), form(STRATEGY_PATTERN)]

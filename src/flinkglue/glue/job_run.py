@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from functools import partial
 
 from flinkglue.clock import Pace, SystemClock, WakeableClock
 from flinkglue.errors import (
@@ -30,7 +30,7 @@ from flinkglue.glue.order_restoring import LAST_TRIES_SECONDS, SHORT_TRY_SECONDS
 from flinkglue.glue.promise import Promise
 from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
-from flinkglue.glue.run_waiting import wait_for_run
+from flinkglue.glue.run_waiting import watch_run
 from flinkglue.glue.slots import OrderStale
 from flinkglue.glue.start_marks import end_marks_of_listed
 from flinkglue.glue.starting import Started, stale, start_run
@@ -75,8 +75,8 @@ def run_job(
             there is a slot again.
         InvalidInput: The job would lose something by its new order, or a secret is refused; nothing
             was written, and there is no run.
-        DeadlineExceeded: The run did not end in time; it is left running. Or it could not be
-            started in time, and there is none.
+        DeadlineExceeded: The run was to be waited for and did not end in time; it is left running.
+            Or it could not be started in time, and there is none.
     """
     clock = clock or SystemClock()
     coordination = coordination or coordination_in_process()
@@ -124,30 +124,20 @@ def run_job(
             on_adopted(run)
         order.saw(run)
         on_run(run)
-        if not (request.wait_for_end or run.ended):
-            # Its promise and the mark of its start end by themselves, long after it has addresses.
-            log.info("Run %s of job %s goes on by itself", run.job_run_id, run.job_name)
-            return attempt_of(run, request.number, ranking, adopted=started.adopted)
-        ended = wait_for_run(
-            client,
-            run,
-            request.deadline_seconds,
-            waited_seconds=request.waited_seconds(datetime.now(UTC), run.started_on),
-            log=log,
-            on_look=saw,
-            clock=clock,
-            pace=pace,
+        watch = partial(watch_run, client, request, log=log, clock=clock, pace=pace)
+        run = watch(run, on_look=saw)
+        run = last_of_glues_own(
+            client, request, run, log=log, watch=partial(watch, on_look=on_look), clock=clock
         )
-        ended = last_of_glues_own(
-            client, request, ended, log=log, on_look=on_look, clock=clock, pace=pace
-        )
-        log.info("Run %s of job %s ended %s", ended.job_run_id, ended.job_name, ended.describe())
-        if ranking is None and not ended.succeeded:
+        if run.ended:
+            log.info("Run %s of job %s ended %s", run.job_run_id, run.job_name, run.describe())
+        if ranking is None and run.ended and not run.succeeded:
             ranking = _in_hindsight(client, request, log)
         attempt = attempt_of(
-            ended, request.number, ranking, adopted=started.adopted, own_rules=request.failure_rules
+            run, request.number, ranking, adopted=started.adopted, own_rules=request.failure_rules
         )
-    promise.end()
+    if not attempt.live:  # a live one has given it back, or may still have to take its addresses
+        promise.end()
     _cool_down(attempt, ranking, coordination, log)
     order.end(_restoring_seconds(attempt.failure))
     if started is not None:  # last: others can have the addresses and learn of a failure before

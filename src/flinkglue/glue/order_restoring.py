@@ -20,7 +20,7 @@ from flinkglue.glue.job_update import JobUpdate, connections_of
 from flinkglue.glue.lock import HeldLock, job_lock_name
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.original_order import OriginalOrder, in_words, original_order_key
-from flinkglue.glue.promise import HOLDS_OR_GAVE_BACK
+from flinkglue.glue.promise import holds_or_gave_back
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.glue.starting import Patience, patience_for
 
@@ -91,7 +91,7 @@ class OrderRestoring:
 
     def saw(self, run: JobRun) -> None:
         """Put the order back as soon as neither this run nor another one needs the one it has."""
-        self._is_needed = not (run.ended or run.state in HOLDS_OR_GAVE_BACK)
+        self._is_needed = not holds_or_gave_back(run)
         now = self._clock.monotonic()
         if self._is_needed or now < self._next_try_at or not self._is_due():
             return

@@ -17,6 +17,11 @@ LAPSES_AFTER_SECONDS = RESERVED_FOR_SECONDS * 2 / 3
 """From then on it is not relied on: renewing it takes time, and others go by the server's clock."""
 
 
+def holds_or_gave_back(run: JobRun) -> bool:
+    """Whether EC2's counts show all that the run takes: it has its addresses, or ended."""
+    return run.ended or run.state in HOLDS_OR_GAVE_BACK
+
+
 class Promise:
     """Renewed while the run starts, released when it runs or will not run.
 
@@ -53,7 +58,7 @@ class Promise:
 
         One in a state that is not known may still have to take them.
         """
-        if run.ended or run.state in HOLDS_OR_GAVE_BACK:
+        if holds_or_gave_back(run):
             self.end()
         else:
             self.keep()

@@ -36,7 +36,8 @@ class RunRequest:
     `failure_rules` are the person's own, which go before the table.
     `restore_order` has the job's connections put back once no run needs their order any more.
     `allow_lost_settings` lets the order be written although the job loses something by it that
-    cannot be read or is not known here. Without `wait_for_end` a run that was started is enough.
+    cannot be read or is not known here. Without `wait_for_end` a run that holds its addresses is
+    enough.
     """
 
     job_name: str

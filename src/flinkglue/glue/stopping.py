@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Clock, Pace, wait_until
@@ -64,6 +64,29 @@ def stop_live_runs(
     living = {run.key or "" for run in stopping.runs.values() if not run.ended}
     _give_back(request, living, coordination, log)
     return list(stopping.runs.values())
+
+
+def stopped_at_the_deadline(late: DeadlineExceeded, runs: Sequence[JobRun]) -> DeadlineExceeded:
+    """The same, with what became of the live runs in place of that they may still be running.
+
+    Args:
+        late: The deadline that passed.
+        runs: Those that were live and were to be stopped, as they were seen last.
+    """
+    if not runs:
+        return late
+    return DeadlineExceeded(
+        late.waited_for, late.deadline_seconds, late.last_seen, " ".join(map(_stop_in_words, runs))
+    )
+
+
+def _stop_in_words(run: JobRun) -> str:
+    if run.ended:
+        return f"Run {run.job_run_id} was stopped at the deadline and is {run.state}."
+    return (
+        f"Run {run.job_run_id} was to be stopped at the deadline and is still {run.state}: look at "
+        "it, and stop it in the console."
+    )
 
 
 def _found(
