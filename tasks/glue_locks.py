@@ -22,7 +22,7 @@ from prefect.runtime import flow_run
 from flinkglue.clock import elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
-from flinkglue.lease import Lease, has_run_out
+from flinkglue.lease import Lease, Unchanged, has_run_out
 from tasks.expiring_records import variable_name
 from tasks.lease_setting import lease_seconds_in
 from tasks.server_records import ServerRecords
@@ -97,6 +97,7 @@ class VariableLocks:
             "token": str(uuid4()),
             "lease_seconds": self._lease_seconds,
         }
+        unchanged = Unchanged()
         not_ours_at = elapsed_seconds()  # the last time that the lock was surely not ours
         while True:
             asked_at = elapsed_seconds()
@@ -108,7 +109,9 @@ class VariableLocks:
                 if seen.value["token"] == value["token"]:  # the answer to a create was lost
                     lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)
                     return VariableLock(self._records, name, seen.record_id, value, lease)
-                if has_run_out(seen.age_seconds, seen.value["lease_seconds"]):
+                mark = (seen.record_id, seen.dated)
+                seconds = unchanged.seconds(mark, asked_at, answered_at)
+                if has_run_out(seconds, seen.value["lease_seconds"]):
                     self._records.delete(seen.record_id)
                     break
                 if answered_at > give_up_at:

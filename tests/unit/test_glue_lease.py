@@ -35,6 +35,8 @@ class Contender:
     next_call: str
     record_id: int = 0
     not_ours_at: int = 0
+    mark: tuple[int, int] | None = None
+    marked_at: int = 0
     call: Call | None = None
     given_up: tuple[Call, ...] = ()
     lease: Lease | None = None
@@ -99,7 +101,7 @@ class World:
             ids += 1
             record, answer = (ids, name, self.now), ids
         elif call.kind == "read" and record:
-            answer = (record[0], record[1], self.now - record[2])
+            answer = (record[0], record[1], record[2])
         elif call.kind == "renew" and record and record[0] == call.record_id:
             record, answer = (record[0], record[1], self.now), True
         elif call.kind == "delete" and record and record[0] == call.record_id:
@@ -130,10 +132,13 @@ def heard(contender: Contender, call: Call, now: int) -> Contender:
         renewed = contender.lease.renewed(call.sent_at, now) if answer else contender.lease.lost()
         return replace(contender, lease=renewed)
     if isinstance(answer, tuple):
-        record_id, owner, age = answer
+        record_id, owner, written_at = answer
         if owner == contender.name:
             return holding(contender, record_id, contender.not_ours_at)
-        if has_run_out(age, LEASE):
+        mark = (record_id, written_at)
+        if mark != contender.mark:
+            contender = replace(contender, mark=mark, marked_at=now)
+        if has_run_out(call.sent_at - contender.marked_at, LEASE):
             return replace(contender, next_call="delete", record_id=record_id)
         return replace(contender, not_ours_at=call.sent_at)
     return replace(contender, next_call="create")
