@@ -18,6 +18,7 @@ from flinkglue.lifecycle.models import JobSpec, JobView
 _MOST_SUBMITS = 3
 # A job whose main() failed has been submitted before that, or not at all.
 _LOOKS_AFTER_MAIN = 3
+_EARLIER_MAIN_SECONDS = 10.0
 _LOOKS_IN_DOUBT = 5
 _TAKEN_UNSEEN = (
     "Flink refuses its id as taken and does not show the job: it is still being submitted, or it "
@@ -83,19 +84,15 @@ class JobLauncher:
         raise _never_seen(launch, doubt) from doubt
 
     def _of_an_earlier_process(self, launch: Launch) -> JobView | None:
-        """The job that an earlier process sent, whose main() may not have submitted it yet."""
-        left = self._client.main_seconds - launch.sent_ago_seconds
+        """The job that an earlier process sent, whose main() may not have submitted it yet.
+
+        Nobody can tell whether the request arrived before that process died, so it is sent again
+        after a short look: Flink takes a job id once, and main() may have run twice.
+        """
+        left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
         if not launch.asked_before or left <= 0:
             return None
-        bounded = min(left, self._patience.outage_seconds)
-        view = self._look_until(launch.job_id, self._patience.clock.monotonic() + bounded)
-        if view is None and left > bounded:
-            reason = (
-                f"it was sent {launch.sent_ago_seconds:.0f} s ago, and main() may still run: it is "
-                f"sent again when it has not been seen for {self._client.main_seconds:g} s"
-            )
-            raise _in_doubt(launch, reason)
-        return view
+        return self._look_until(launch.job_id, self._patience.clock.monotonic() + left)
 
     def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
         """The job when main() has submitted it; sent again, main() would run a second time."""
