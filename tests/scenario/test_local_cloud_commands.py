@@ -76,7 +76,7 @@ def test_the_record_holds_no_secret(cloud: LocalCloud) -> None:
 
 
 def test_logs_of_a_part_and_of_the_supervisor_are_shown(cloud: LocalCloud) -> None:
-    assert "flink     ready after" in _show(cloud, "logs")
+    assert "flink     ready after" in _show(cloud, "logs", "-n", "100000")
     flink = _show(cloud, "logs", "flink", "-n", "5")
     assert "jobmanager.log <==" in flink
     assert "taskmanager.out <==" in flink

@@ -93,7 +93,7 @@ def test_a_long_list_is_read_before_the_lock_and_its_newest_page_under_it() -> N
 
 
 def test_a_flow_run_that_has_just_begun_reads_no_page_more() -> None:
-    result, locks = started(busy(5 * A_PAGE), replace(REQUEST, since=NOW))
+    result, locks = started(busy(5 * A_PAGE), replace(REQUEST, since=datetime.now(UTC)))
     assert not result.adopted
     assert locks.before_it == [{}]
     assert locks.under_it[0]["GetJobRuns"] == 1
