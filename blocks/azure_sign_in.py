@@ -51,7 +51,7 @@ class EntraServicePrincipal(HiddenInput, Block):
 
     def _check_together(self) -> None:
         if self.client_secret is not None and not (self.tenant_id and self.client_id):
-            raise ValueError("client_secret: needs tenant_id and client_id beside it")
+            raise ValueError("client_secret: needs tenant_id and client_id too")
 
     def get_principal(self) -> ServicePrincipal | None:
         """Who signs in; None for the platform's own identity."""
@@ -71,7 +71,7 @@ class EntraServicePrincipal(HiddenInput, Block):
 
 
 class KeyVaultServicePrincipal(HiddenInput, Block):
-    """A service principal that is kept in Key Vault and read anew for every token."""
+    """A service principal that is kept in Key Vault and read again for every token."""
 
     _block_type_name = "Key Vault Service Principal"
     _block_type_slug = "key-vault-service-principal"

@@ -172,7 +172,8 @@ class FlinkRestCluster(HiddenInput, Block):
     max_jar_mebibytes: Count = Field(
         default=1024,
         title="Maximum jar size in MiB",
-        description="A larger jar is not downloaded. Flink takes 100 MiB unless it is told more.",
+        description="A larger jar is not downloaded. Flink takes 100 MiB unless its configuration "
+        "allows more.",
         examples=[1024],
     )
     jar_download_seconds: Seconds = Field(
@@ -185,34 +186,34 @@ class FlinkRestCluster(HiddenInput, Block):
         default=False,
         title="State is on this machine",
         description="Whether the cluster's file: directories are those of the machine where flows "
-        "run. Then LIST_SAVEPOINT and RE_LAUNCH look into them.",
+        "run. Then LIST_SAVEPOINT and RE_LAUNCH list them.",
         examples=[False],
     )
     timeout_seconds: Seconds = Field(
         default=60,
         title="Time-out in seconds",
-        description="The longest wait for an answer to a call that runs no main().",
+        description="How long to wait for a response to a call that does not run main().",
         examples=[60],
     )
     main_seconds: Seconds = Field(
         default=MAIN_SECONDS,
         title="main() in seconds",
-        description="The longest time from a plan or a launch until the job's main() has reached "
-        "execute(). What stands before the JobManager must wait as long.",
+        description="How long a job's main() may take from a plan or a launch until it has reached "
+        "execute(). A gateway before the JobManager must wait as long.",
         examples=[600],
     )
     check_plan: bool = Field(
         default=True,
         title="Check the plan",
         description="Have Flink make a plan of a jar before anything is changed, so that a bad jar "
-        "is refused while the old job runs. It runs main() once more: switch it off for a main() "
-        "that takes long or must not run twice.",
+        "is refused while the old job runs. It runs main() one more time: switch it off for a "
+        "main() that takes long or must not run twice.",
         examples=[True],
     )
     outage_seconds: SecondsOrNone = Field(
         default=120,
         title="Outage in seconds",
-        description="How long to bear with a JobManager that does not answer.",
+        description="How long to tolerate an unresponsive JobManager.",
         examples=[120],
     )
     operation_seconds: Seconds = Field(

@@ -43,4 +43,4 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
         if not isinstance(error.__cause__, ValidationError):
             raise
         why = told_in_words(error.__cause__)
-    raise InvalidInput(field, f"{slug}/{name}", f"a block that is filled in right; mend {why}")
+    raise InvalidInput(field, f"{slug}/{name}", f"a valid block; correct {why}")

@@ -34,22 +34,22 @@ def delete_flink_cluster_flow(
     """Stop the cluster's job with a last savepoint, and delete the cluster.
 
     When the savepoint cannot be taken, or it is not certain whether a job runs, nothing is deleted.
-    A cluster that is gone already is fine.
+    A cluster that does not exist any more is fine.
 
     Args:
         cluster_name: The cluster to delete.
-        confirm_cluster_name: Its name once more.
+        confirm_cluster_name: Repeat the name to confirm.
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
             group and pool are used, and its credentials, which need the role of
             infra/azure_flink_cluster_role.json.
         take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
             and stays in the ledger under the job's name. Off: the cluster is deleted whatever runs.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
-        deadline_minutes: The longest time for each of: the savepoint, the deletion.
+        deadline_minutes: How long to wait for the savepoint, and for the deletion.
 
     Raises:
         InvalidInput: The two names are not the same; nothing was called.
-        JobFailed: The savepoint was not taken, or nobody can tell whether a job runs; nothing was
+        JobFailed: The savepoint was not taken, or it is not known whether a job runs; nothing was
             deleted.
     """
     if confirm_cluster_name != cluster_name:

@@ -89,10 +89,10 @@ def flink_job_action(
     deadline_minutes: Minutes = 60,
     take_over: bool = False,
 ) -> dict[str, Any]:
-    """Do one of the eleven actions on a Flink job, exactly once, and see it through.
+    """Execute one of the eleven actions on a Flink job, exactly once, to its end.
 
     A run that crashed goes on where it was when it is retried; nothing is started twice. A run
-    whose action came to a bad end tries anew.
+    whose action failed tries again.
 
     Args:
         action: NEW starts a job for the first time. START goes on from the newest savepoint. STOP
@@ -105,12 +105,13 @@ def flink_job_action(
             for example flink-rest-cluster/flink.
         jar: The address of the jar, the Python program (.py or .zip) or the SQL script (.sql): a
             path on the worker, https://, s3:// or abfs://. Left out, what was launched last; an
-            update reads it anew.
+            update reads it again.
         entry_class: The full name of the class with main(). Left out, as it ran last, or what the
             jar's manifest says.
         args: Arguments of main(), one per item. None: as it ran last.
         parallelism: How many tasks run side by side. None: as it ran last, or 1.
-        flink_configuration: Settings of the job; what its code sets wins. None: as it ran last.
+        flink_configuration: Flink settings; the job's own code takes precedence. None: as it ran
+            last.
         python_module: For a Python program in a .zip: the module to run, for example orders.main.
             None: as it ran last.
         python_files: For a Python program: the addresses of further .py and .zip files that it
@@ -123,7 +124,7 @@ def flink_job_action(
             Flink delete it.
         without_state: Only for NEW: start without state although the job has some: a savepoint, a
             retained checkpoint. Off, NEW is refused then.
-        job_id: The Flink job that is meant, where the name alone does not tell.
+        job_id: The Flink job that is meant, where the name alone is ambiguous.
         drain: Only for STOP for good: let the sources end first.
         savepoint_format: For SAVEPOINT, STOP and UPDATE. canonical is read by every state backend;
             native is quicker, and is read by the same state backend alone. automatic: canonical,
@@ -132,14 +133,15 @@ def flink_job_action(
             return to what ran before.
         check_slots: Whether an update ends a job that runs only when the cluster has the task slots
             that the new one needs. Off where TaskManagers are added by something that Flink does
-            not know of; on Kubernetes and YARN, and with the adaptive scheduler, Flink tells.
+            not know of; on Kubernetes and YARN, and with the adaptive scheduler, Flink
+            reports it.
         stable_seconds: How long a launched job must run without a restart before it counts.
-        ready_within_seconds: The longest time until then.
+        ready_within_seconds: How long to wait for the job to be stable.
         on_cancel: What happens to the job when this run is cancelled while it waits. leave: it is
             left as it is. stop_with_savepoint or cancel: it is ended.
-        deadline_minutes: The longest time for all of it. The job is left as it is then, and a
+        deadline_minutes: How long the action may take. The job is left as it is then, and a
             retry of this run goes on.
-        take_over: Give up the unfinished action of another run on this job, which must be dead.
+        take_over: Discard the unfinished action of a dead run on this job.
 
     Returns:
         How it ended: job id, state, savepoint, story.

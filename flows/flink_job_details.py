@@ -1,4 +1,4 @@
-"""Deployment flink-job-details: everything that ARM tells about the jobs of a cluster."""
+"""Deployment flink-job-details: everything that ARM returns about the jobs of a cluster."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def flink_job_details(
     cluster: HDInsightFlinkCluster | str = "hdinsight-flink",
     cluster_name: OptionalResourceName = "",
 ) -> list[dict[str, Any]]:
-    """Show jobs as ARM tells them: as JSON, with the last action's result and what failed it.
+    """Show jobs as ARM returns them: as JSON, with the last action's result and what failed it.
 
     Args:
         job_name: The job; empty: all of the cluster.

@@ -46,14 +46,14 @@ def flink_savepoints(
     Args:
         job_names: The jobs, one per item.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
-        keep: How many of the newest stay. None: any number.
-        most_age_days: How old a savepoint may become. None: at any age it stays.
+        keep: Newest savepoints to keep. Empty: all.
+        most_age_days: How old a savepoint may become. Empty: any age.
         kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
             One that is not known, to the ledger or in storage, fails the run, and nothing is
             disposed of.
         savepoint_format: canonical, native, or automatic: canonical, unless a job's state backend
             writes native ones only. A format that a job cannot write is refused for that job.
-        deadline_minutes: The longest time for one savepoint.
+        deadline_minutes: How long one savepoint may take.
 
     Returns:
         For each job the new savepoint and what was disposed of.
@@ -61,7 +61,7 @@ def flink_savepoints(
     Raises:
         InvalidInput: A parameter was refused before any call.
         JobFailed: At least one job could not be done, or none of its old savepoints could be
-            disposed of; tells each.
+            disposed of; names each.
     """
     for path in kept_paths:
         savepoint_address("kept_paths", path)

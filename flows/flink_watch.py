@@ -1,4 +1,4 @@
-"""Deployment flink-watch: judges how jobs are, and brings them back if it is told to."""
+"""Deployment flink-watch: judges the health of jobs, and relaunches them where that is allowed."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def flink_watch(
     stable_seconds: Seconds = 10,
     deadline_minutes: Minutes = 30,
 ) -> dict[str, Any]:
-    """Look at jobs for a while, judge how they are, and bring back those that are down.
+    """Observe jobs, report their health, and relaunch those that are down.
 
-    A job counts as well only when all its tasks run, it does not restart again and again, and its
+    A job is healthy only when all its tasks run, it does not restart again and again, and its
     checkpoints complete. A job that was stopped or cancelled on purpose, or that an action is
-    working on, is left alone. An action whose flow run has died on the way makes the job unwell;
+    working on, is not judged. An action whose flow run has died makes the job unhealthy;
     when it was a relaunch, and relaunch is not never, it is finished.
 
     For every job there is an event: flink-job.healthy, flink-job.finished, flink-job.degraded,
@@ -61,29 +61,29 @@ def flink_watch(
     Args:
         job_names: The jobs, one per item.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
-        watch_seconds: How long to look.
-        every_seconds: The pause between two looks.
-        most_restarts: More restarts are a crash loop.
-        most_failed_checkpoints: More failed checkpoints are unhealthy.
+        watch_seconds: How long to observe the jobs.
+        every_seconds: The pause between two observations.
+        most_restarts: More restarts than this count as a crash loop.
+        most_failed_checkpoints: More failed checkpoints than this are unhealthy.
         counted_within_seconds: Over how long restarts and failed checkpoints are counted; what
-            earlier watches of the job saw counts, too.
+            earlier watches of the job observed counts, too.
         action_within_minutes: An action on a job that began longer ago and has not ended makes the
-            job unwell.
+            job unhealthy.
         checkpoint_within_seconds: A checkpoint must complete in this time.
-        least_taskmanagers: Fewer task managers are unhealthy. None: any number is fine.
+        least_taskmanagers: Fewer task managers than this are unhealthy. Empty: any number is fine.
         relaunch: never; when_down: bring a job back that has failed or is gone, from its newest
-            retained state; when_unhealthy: also one that still runs but is not well.
-        most_relaunches: More of them within the window are not made.
-        relaunch_window_hours: That window.
+            retained state; when_unhealthy: also one that still runs but is unhealthy.
+        most_relaunches: Maximum relaunches within relaunch_window_hours.
+        relaunch_window_hours: Time window for most_relaunches, in hours.
         stable_seconds: How long a re-launched job must run without a restart before it counts.
-        deadline_minutes: The longest time for one relaunch.
+        deadline_minutes: How long one relaunch may take.
 
     Returns:
         For each job its condition and why.
 
     Raises:
         InvalidInput: A parameter was refused before any call.
-        JobFailed: At least one job is not well and was not brought back; tells each.
+        JobFailed: At least one job is unhealthy and was not relaunched; names each.
     """
     limits = HealthLimits(
         most_restarts,
@@ -105,7 +105,7 @@ def flink_watch(
     show_findings(findings)
     if unwell := [finding for finding in findings if finding.is_unwell]:
         told = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
-        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are not well: {told}")
+        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {told}")
     return {finding.job_name: finding.condition for finding in findings}
 
 

@@ -69,7 +69,7 @@ def flink_word_count(
         clusterNm: The cluster's name.
         clusterBlock: The HDInsight Flink Cluster block that says how to sign in and where ARM is.
             The names above decide which cluster is used.
-        on_cancel: What becomes of the job when this run is cancelled: cancel ends it and waits
+        on_cancel: What happens to the job when this run is cancelled: cancel ends it and waits
             until it has ended; leave lets it count on.
     """
     cluster = _cluster(clusterBlock, subscription, rg, poolNm, clusterNm)

@@ -26,7 +26,7 @@ def glue_connection_health(
     aws_credentials: AwsCredentialsChoice = "aws",
     region: AwsRegion | None = None,
 ) -> dict[str, Any]:
-    """Tell how many addresses the subnets of Glue connections have left, and what is in the way.
+    """Report how many addresses the subnets of Glue connections have left, and what is wrong.
 
     Counts what is free and not promised to a run that is starting. For every connection there is an
     event: glue-connection.healthy, or .short-of-addresses, .zone-down, .missing, .not-ready,
@@ -35,7 +35,8 @@ def glue_connection_health(
 
     Args:
         connection_names: The connections, as a list or comma-separated.
-        job_names: Jobs whose connections are looked at; beside or in place of the names.
+        job_names: Jobs whose connections are checked; in addition to, or instead of,
+            connection_names.
         minimum_free_addresses: A connection with fewer usable addresses is short of them. Take what
             the biggest run takes: its workers and 2 more.
         fail_below_threshold: Let this run fail when a connection cannot be counted on.
@@ -44,7 +45,7 @@ def glue_connection_health(
         read_all_connections: Read all connections of the account with one call, which takes the
             permission glue:GetConnections.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
-        region: The region of the connections in place of the block's, for example eu-west-1.
+        region: The region of the connections, instead of the block's, for example eu-west-1.
 
     Returns:
         For each connection its condition, its usable addresses, and how often runs failed on it.

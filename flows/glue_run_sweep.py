@@ -37,23 +37,23 @@ def glue_run_sweep(
 
     Cancelling a flow run of glue-job stops its Glue run as long as a worker is there to do it. This
     does it afterwards, for flow runs that are Cancelled, or Cancelling for too long. For other live
-    runs it tells how they stand; those of flow runs that this Prefect server does not know are
+    runs it reports their state; those of flow runs that this Prefect server does not know are
     never stopped, since other servers may use the account. Events: glue-job.orphan,
     glue-job.stopped, glue-job.left-behind, glue-job.unknown-flow-run.
 
     Args:
-        job_names: The Glue jobs whose runs are looked at, one per item.
-        stop: Stop what was cancelled. Off: only tell what would be stopped, which is how to begin.
+        job_names: The Glue jobs whose runs are checked, one per item.
+        stop: Stop orphaned runs. Off: report only, which is how to begin.
         cancelling_for_minutes: A flow run that is Cancelling for longer is held to be over. Its
             own process takes up to 10 minutes to stop the Glue run.
         stop_also: Stop the live Glue runs of flow runs in these states, too. Empty: they are only
-            told, because retrying such a flow run adopts its Glue run. Never stopped: Glue runs of
-            completed flow runs that had wait_for_end off.
-        look_back_days: Runs that were started earlier are not looked at. 7 days is the longest
+            reported, because retrying such a flow run adopts its Glue run. Never stopped: Glue
+            runs of completed flow runs that had wait_for_end off.
+        look_back_days: Runs that were started earlier are not checked. 7 days is the longest
             that a Glue job may run; take more for streaming jobs.
         stopped_within_minutes: How long to wait until what is stopped has ended.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
-        region: The region of the runs in place of the block's, for example eu-west-1.
+        region: The region of the runs, instead of the block's, for example eu-west-1.
 
     Returns:
         For each live run its condition, and the flow run that started it.

@@ -169,8 +169,8 @@ def glue_vpc_failover(
     The job needs one address per node in the subnet of the connection that Glue takes, which is the
     first that has any. The addresses are promised to this run, so that runs starting together do
     not count on the same ones; runs of one job take turns to write its definition. A failed run is
-    repeated from the choice on, the failed connection last, and all flow runs leave that connection
-    alone for five minutes while there are others.
+    retried from the choice on, the failed connection last, and that connection is on cooldown for
+    all flow runs for five minutes, while there are others.
 
     Args:
         job_name: The Glue job to run.
@@ -190,18 +190,18 @@ def glue_vpc_failover(
             --api-key, the name of a Secret block that holds the value. It is read when a run
             starts, and shown as *** in logs. Glue itself shows it to everybody who may read the
             job's runs.
-        run_options: Settings of this run in place of the job's: workers, timeout and more.
-        when_nothing_fits: What to do when no subnet has all the addresses. wait: look again for
+        run_options: Settings of this run that override the job's: workers, timeout and more.
+        when_nothing_fits: What to do when no subnet has all the addresses. wait: poll for
             some minutes, then run with fewer nodes where most are free. use_best: do that at once.
             fail: do not run. While not even two addresses are free in any subnet, use_best waits
             as well; after the wait the flow run fails. Empty: use_best for random and capacity, as
-            published, else wait.
+            in the AWS blog post, else wait.
         wait_for_addresses_minutes: How long to wait for them, within deadline_minutes. Addresses of
-            runs that ended come back after one or two minutes, so it begins anew after a wait for
-            the job to have a slot.
+            runs that ended come back after one or two minutes, so it starts again after a wait for
+            a free run slot of the job.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
-            Empty: 2, which are promised to the run; random and capacity, as published, do not ask
-            whether a subnet has room for them.
+            Empty: 2, which are promised to the run; random and capacity, as in the AWS blog post,
+            do not check that a subnet has room for them.
         needed_addresses: How many addresses a run takes, in place of workers and extra nodes.
         allow_several_vpcs: Take connections that lie in more than one VPC.
         read_all_connections: Read all connections of the account with one call, which is faster
@@ -210,7 +210,7 @@ def glue_vpc_failover(
             call, so that a connection whose group is missing or of another VPC comes last. Takes
             the permission ec2:DescribeSecurityGroups.
         restore_order: Put the job's connections back as they were, once its runs no longer need the
-            order. An order that somebody else has written meanwhile is left alone. After a kill,
+            order. An order that somebody else has written meanwhile is kept. After a kill,
             when Glue or others are busy, or when a queued run is not waited for, it may stay as it
             is until the job's next flow run.
         allow_lost_settings: Write the order although the job loses a setting by it: one that the
@@ -220,13 +220,14 @@ def glue_vpc_failover(
         retry_delay_seconds: The pause before the first of them when the failure asks for time, as
             a quota does; it doubles each time, up to an hour. To another connection it moves
             without a pause.
-        retry_every_failure: Repeat also what another run would not help, such as a broken script,
-            and always pause before it, as published.
+        retry_every_failure: Also retry failures that a new run cannot fix, such as a broken script,
+            and always pause before a retry, as in the AWS blog post.
         failure_rules: Your own rules by the run's error message: try another connection, wait, or
             stop. The first that matches counts; where none does, the built-in table decides.
-        deadline_minutes: The longest to wait for one run: for addresses, for the job to have a slot
-            for it, and for its end. A run that was started is left alone then, and one that was
-            not is not started any more. It counts anew for each attempt, and after Retry.
+        deadline_minutes: How long to wait for one run: for addresses, for a free run slot
+            of the job, and for its end. A started run continues then, and one that was
+            not started is not started any more. It counts from the start again for each attempt,
+            and after Retry.
         when_deadline_passes: What happens to a live run then. leave: it goes on. stop: it is
             stopped, and the flow run ends when it has ended.
         wait_for_end: Off: the flow run ends when the run is RUNNING, or after 5 minutes of waiting
@@ -244,7 +245,7 @@ def glue_vpc_failover(
             tags glue:TagResource, and for a script of the block s3:GetObject and s3:PutObject.
             Empty: the job runs as it is.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
-        region: The region of this run in place of the block's, for example eu-west-1.
+        region: The region of this run, instead of the block's, for example eu-west-1.
 
     Returns:
         The run that succeeded, or goes on without wait_for_end, the connection it was expected on,

@@ -59,7 +59,7 @@ def submit_flink_job_flow(
     storage_block: Name = "flink-storage",
     on_cancel: OnCancel = OnCancel.LEAVE,
 ) -> dict[str, Any]:
-    """Submit a jar as a Flink job, and wait until it is submitted, really runs, or has finished.
+    """Submit a jar as a Flink job, and wait until it is submitted, runs, or has finished.
 
     Args:
         job_name: The beginning of the job's name, lower case; the flow run's ID is added, so that
@@ -73,10 +73,10 @@ def submit_flink_job_flow(
         flink_configuration: More Flink settings, for example {"restart-strategy.type": "none"}.
         savepoint_name: A savepoint to start from, by its name or full path.
         wait_until: How far to wait. A streaming job never finishes.
-        deadline_minutes: The longest time to wait; the job goes on when it passes.
+        deadline_minutes: How long to wait; the job goes on after that.
         local_jar_path: A jar on the worker's machine to upload to the directory first.
         storage_block: The Azure Blob Storage Credentials block for that upload.
-        on_cancel: What becomes of the job when this run is cancelled: leave lets it run;
+        on_cancel: What happens to the job when this run is cancelled: leave lets it run;
             stop_with_savepoint and cancel end it, and that is waited for. The log names the
             savepoint.
     """

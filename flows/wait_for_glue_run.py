@@ -30,12 +30,12 @@ def wait_for_glue_run_flow(
 ) -> dict[str, Any]:
     """Wait until a Glue run has ended, whoever started it; fail when it failed.
 
-    The run is only read: cancelling this flow run leaves it alone.
+    The run is only read: cancelling this flow run does not stop it.
 
     Args:
         job_name: The Glue job.
         job_run_id: The run's id, for example jr_1f2e…
-        deadline_minutes: How long to wait. The run is left alone then.
+        deadline_minutes: How long to wait. The run continues then.
         follow_logs: Show in this flow run's log what the script writes. Takes the permission
             logs:GetLogEvents, without which the log is not shown.
         secret_arguments: Names of the run's arguments whose values must not be shown, for example

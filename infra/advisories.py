@@ -1,7 +1,7 @@
-"""Looks for known vulnerabilities in the locked packages of Python and Node.js.
+"""Checks the locked packages of Python and Node.js for known vulnerabilities.
 
 python -m infra.advisories                     ask https://api.osv.dev
-python -m infra.advisories --accept GHSA-…     one that was looked at and does not matter here
+python -m infra.advisories --accept GHSA-…     one that was reviewed and does not matter here
 
 Only names and versions of packages are sent. Exit code 0: nothing is known, or no database answers,
 which is said; 1: something is known.

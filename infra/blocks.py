@@ -4,7 +4,7 @@ python -m infra.blocks register               the block types only; fill the blo
 python -m infra.blocks local [CLOUD.json]     also blocks with the values of a running local cloud
                                               (default: .localcloud/cloud.json)
 
-The flows look for these names: hdinsight-flink, hdinsight-pool, flink,
+The flows expect these names: hdinsight-flink, hdinsight-pool, flink,
 flink-storage and aws.
 """
 

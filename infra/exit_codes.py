@@ -1,4 +1,4 @@
-"""How an action ended, as the exit code of a command; the codes are told in infra.flink_action."""
+"""How an action ended, as the exit code of a command; infra.flink_action lists the codes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ The outcome is printed as JSON on standard output, the story on standard error.
 
 exit codes:
   0  done; with --deployment but not --wait: the flow run was created
-  1  the action failed, and the job is not as asked
+  1  the action failed, and the job is not as requested
   2  the input was refused; nothing was called
   3  the update failed, and the old job runs again
   4  refused: nothing was changed, because of the job's state or of another action on it
@@ -29,7 +29,7 @@ exit codes:
   6  a service refused a call
   7  the flow run was cancelled
 
-The same command with the same --intent goes on where it was, tries anew what failed, and does
+The same command with the same --intent goes on where it was, tries again what failed, and does
 nothing when it was done: give the number of the build. Another action, job or cluster may have the
 same --intent; other options of the same action may not.
 

@@ -115,7 +115,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--job-id",
         type=of_type(JobId),
         default="",
-        help="the Flink job, where the name does not tell",
+        help="the Flink job, where the name is ambiguous",
     )
     how.add_argument("--drain", action="store_true", help="STOP for good")
     how.add_argument(

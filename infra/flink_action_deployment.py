@@ -124,7 +124,7 @@ def _check_same(flow_run: FlowRun, asked: Deployed) -> None:
         raise InvalidInput(
             "intent",
             asked.intent,
-            f"a new one for what is asked now: flow run {flow_run.id} has it, and there {told}",
+            f"a new one for this request: flow run {flow_run.id} has it, and there {told}",
         )
 
 
@@ -153,7 +153,7 @@ def _ended(
         try:
             state = prefect.read_flow_run(flow_run.id).state
         except (httpx.HTTPError, PrefectException) as error:
-            say(f"looking again: {error}")
+            say(f"polling again: {error}")
             return seen
         if state is not None and (seen is None or state.name != seen.name):
             say(f"flow run {flow_run.id} is {state.name}")
@@ -185,7 +185,7 @@ def _ended(
         lambda state: state.is_final(),
         f"The end of flow run {flow_run.id}",
         STARTS_WITHIN_SECONDS + asked.deadline_seconds,
-        f"It goes on by itself: look at its page. {again}",
+        f"It goes on: see its page. {again}",
     )
     assert seen is not None, "it was waited for"
     return seen

@@ -88,8 +88,8 @@ def wait_for_flink_job(
             show_seen(cluster, watch.seen, dashboard)
     if view.failure is not None:
         raise JobFailed(
-            f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: look "
-            f"at {page_of(cluster, view, dashboard)}, mend the cause, and start a new run."
+            f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: see "
+            f"{page_of(cluster, view, dashboard)}, fix the cause, and start a new run."
         )
     if not view.asked_flink and until is not WaitUntil.SUBMITTED:
         logger.warning("Tasks were not verified: the cluster block has no Flink REST URL.")

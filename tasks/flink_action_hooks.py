@@ -106,6 +106,6 @@ def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) 
             act(interrupted, parameters)
     except CANNOT_TELL as fault:
         logger.error(
-            "Look at the job yourself; what runs could not be settled: %s",
+            "Check the job yourself; its state could not be settled: %s",
             in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
         )

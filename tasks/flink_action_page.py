@@ -62,7 +62,7 @@ def show_savepoints(job_name: str, savepoints: Sequence[Savepoint]) -> None:
 
 def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
     """A savepoint as a row of a table."""
-    stored = {True: "yes", False: "no", None: "not looked"}[savepoint.is_stored]
+    stored = {True: "yes", False: "no", None: "not checked"}[savepoint.is_stored]
     row = {
         "taken at": in_words(savepoint.taken_at),
         "path": savepoint.path,

@@ -165,7 +165,7 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
     for savepoint, reason in disposals.failed:
         logger.warning("%s could not be disposed of: %s", savepoint.path, reason)
     if disposals.skipped:
-        logger.warning("No savepoint of %s was looked at: %s", job_name, disposals.skipped)
+        logger.warning("No savepoint of %s was checked: %s", job_name, disposals.skipped)
     return disposals
 
 

@@ -41,7 +41,9 @@ def remember_flink_application(
     job_name = job.job_name or wanted.cluster_name
     uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
     if cluster.abfs_credentials is None:
-        logger.warning("UPDATE has no way back yet: the block names no storage to read jars from")
+        logger.warning(
+            "UPDATE has no rollback target yet: the block names no storage to read jars from"
+        )
         return
     jar = cluster.get_jars().identify(uri)
     spec = spec_of_application(wanted, job, job_name, jar)

@@ -116,7 +116,7 @@ def judge_flink_jobs(
                 job.look(taskmanagers)
         found = [job.finding(limits) for job in watched]
     if all(finding.not_seen for finding in found):
-        raise watched[0].fault or AssertionError("no job was looked at")
+        raise watched[0].fault or AssertionError("no job was observed")
     for finding in found:
         tell = run_log().warning if finding.is_unwell else run_log().info
         tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
@@ -125,7 +125,7 @@ def judge_flink_jobs(
 
 def tell_of_finding(finding: Finding) -> None:
     """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
-    with best_effort(f"No event tells how {finding.job_name} is"):
+    with best_effort(f"No event was sent about {finding.job_name}"):
         _emit(finding)
 
 

@@ -86,7 +86,7 @@ class SubmittedBy:
                 act(job, cluster, parameters)
         except CANNOT_TELL as fault:
             logger.error(
-                "Look whether a Flink job of flow run %s still runs; it could not be settled: %s",
+                "Check whether a Flink job of flow run %s still runs; it could not be settled: %s",
                 flow_run.id,
                 in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
             )

@@ -56,7 +56,7 @@ def _markdown(row: dict[str, Any]) -> str:
     rows = [
         ("Status", job.status or "none"),
         ("Last action", job.action or NOTHING),
-        ("Its result", job.action_result or "not told"),
+        ("Its result", job.action_result or "not reported"),
         ("Job id", code_span(job.job_id) if job.job_id else "none yet"),
         ("Last savepoint", code_span(savepoint_of(job) or "")),
         *failure_of(job),
@@ -73,7 +73,7 @@ def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:
     cause = last_cause(job.job_output) or "ARM gave none"
     kind, colon, message = cause.partition(": ")
     is_exception = colon and " " not in kind and "." in kind
-    exception, reason = (kind, message) if is_exception else ("not told", cause)
+    exception, reason = (kind, message) if is_exception else ("not reported", cause)
     return [("Exception", code_span(exception)), ("Reason", reason)]
 
 

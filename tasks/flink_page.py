@@ -64,7 +64,7 @@ def job_markdown(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str |
     job = view.job
     portal = portal_link(cluster.cluster_id, cluster.portal_url)
     rows = [
-        ("Job id", code_span(job.job_id or "not told yet")),
+        ("Job id", code_span(job.job_id or "not reported yet")),
         ("Job name", code_span(job.job_name)),
         ("State", bold(view.state)),
         ("Tasks", _tasks(view)),
@@ -83,5 +83,5 @@ def _tasks(view: JobView) -> str:
     if view.flink is not None and view.flink.tasks_total is not None:
         return f"{view.flink.tasks_active} of {view.flink.tasks_total} run or finished"
     if view.asked_flink:
-        return "Flink has not told yet"
+        return "not reported by Flink yet"
     return "not verified: the cluster block has no Flink REST URL"

@@ -36,7 +36,7 @@ def flink_view(
     except NotFound:
         return None
     except CallFailed as fault:
-        warn(f"Flink was not asked about job {job_id}: {fault}")
+        warn(f"Flink was not queried about job {job_id}: {fault}")
         return None
     return FlinkView(
         job.status.value,

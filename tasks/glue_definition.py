@@ -52,7 +52,7 @@ def script_of(block: GlueJobDefinition) -> Script | None:
         raise InvalidInput(missing, None, "a value: script and script_prefix go together")
     if (block.definition.get("Command") or {}).get("ScriptLocation"):
         raise InvalidInput(
-            "definition.Command.ScriptLocation", "an address", "nothing beside a script to upload"
+            "definition.Command.ScriptLocation", "an address", "no value when a script is uploaded"
         )
     return Script.read(block.script, block.script_prefix)
 

@@ -30,7 +30,7 @@ from tasks.server_records import ServerRecords
 LEASE_SECONDS = lease_seconds_in("GLUE_LOCK_LEASE_SECONDS", 30.0)
 WAIT_SECONDS = 900.0
 ADVICE = (
-    "Nothing was started. Run the flow again later; if always the same holder is named, look at "
+    "Nothing was started. Run the flow again later; if always the same holder is named, check "
     "its flow run: a holder that died loses the lock by itself."
 )
 FIRST_PAUSE_SECONDS = 0.1
@@ -163,7 +163,9 @@ class VariableLock:
         try:
             self._records.delete(self._record_id)
         except CallFailed as error:
-            get_logger("glue").warning("The lock %s stays for a while: %s", self._name, error)
+            get_logger("glue").warning(
+                "The lock %s stays until its lease ends: %s", self._name, error
+            )
 
     def _keep(self) -> None:
         while not self._released.wait(self._lease.lease_seconds / 3):
@@ -184,7 +186,7 @@ class VariableLock:
 
 
 def _too_late(name: str, holder: str, wait_seconds: float) -> ServiceUnavailable:
-    reason = f"it was not to be had within {wait_seconds:g} s, held by {holder}"
+    reason = f"could not acquire the lock within {wait_seconds:g} s, held by {holder}"
     return ServiceUnavailable("Prefect", "take lock", name, reason, advice=ADVICE)
 
 

@@ -211,7 +211,7 @@ def test_savepoints_are_listed(
     rows = json.loads(artifacts_of(state)["flink-savepoints"])
     assert [row["path"] for row in rows] == paths[::-1]
     assert {row["job id"] for row in rows} == {job_id}
-    assert {row["stored"] for row in rows} == {"not looked"}
+    assert {row["stored"] for row in rows} == {"not checked"}
     page = artifacts_of(state)["flink-action"]
     assert f"1. {DIRECTORY}/savepoints cannot be listed from here" in page
     assert [row["path"] for row in state.result()["savepoints"]] == paths[::-1]

@@ -62,5 +62,5 @@ def test_a_ghost_row_and_a_failure_without_an_exception_are_shown() -> None:
     """Text that is no exception is the reason."""
     assert "| Status | none |" in details_markdown([row()])
     page = details_markdown([row(status="JOB_LAUNCH_FAILED", jobOutput="The job is running.")])
-    assert "| Exception | `not told` |" in page
+    assert "| Exception | `not reported` |" in page
     assert "| Reason | The job is running. |" in page

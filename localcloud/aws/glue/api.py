@@ -27,7 +27,7 @@ DESCRIPTIONS = {
     "UpdateJob": "replaces the definition; overlapping updates of a job are refused",
     "GetJob": "with the defaults and the computed MaxCapacity and AllocatedCapacity",
     "GetJobs": "by name, 100 a page",
-    "ListJobs": "by name, with the tags asked for",
+    "ListJobs": "by name, with the requested tags",
     "BatchGetJobs": "those that exist, and the names of the others",
     "DeleteJob": "stops its runs and forgets them",
     "StartJobRun": "takes the first connection in list order that has a free address",

@@ -140,7 +140,7 @@ class ArmPart(TlsPart):
             "their names: both start from the latest completed checkpoint.",
             "Words of runJob's args that begin with /opt/flink/ or /tmp/ lead into the image "
             "directory of the Flink part, which stands for the file system of the cluster's pods. "
-            "So do those of plans and jobs that are asked of the session cluster's web address.",
+            "So do those of plans and jobs that come to the session cluster's web address.",
             "savepoint.directory and pipeline.* of flinkConfiguration have no effect: savepoints "
             "go to the directory of the Flink part.",
             "Clusters of other types than Flink, upgrades, rollbacks, histories and libraries.",
