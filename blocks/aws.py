@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect_aws import AwsCredentials
 from pydantic import Field, GetJsonSchemaHandler
+
+from blocks.aws_credentials import AwsCredentials
 
 
 class _NoOtherFields:

@@ -84,8 +84,7 @@ class Storages:
     @contextmanager
     def _s3(self) -> Iterator[S3Files]:
         # Imported here because boto3 and the Azure SDKs take long to import.
-        from prefect_aws import AwsCredentials
-
+        from blocks.aws_credentials import AwsCredentials
         from flinkglue.flink.s3_files import S3Files
 
         client = block_of(AwsCredentials, "s3_credentials", str(self.s3_credentials)).get_client(

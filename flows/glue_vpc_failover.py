@@ -14,10 +14,10 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
-from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice, AwsRegion
+from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock

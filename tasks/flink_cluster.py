@@ -19,7 +19,6 @@ from flinkglue.azure.cluster_body import put_body
 from flinkglue.azure.cluster_creation import ClusterCreation, Plan, follow
 from flinkglue.azure.job_state import JobView
 from flinkglue.azure.patience import ArmPatience
-from flinkglue.azure.storage_layout import create_directories
 from flinkglue.errors import JobFailed
 from tasks.flink_page import show_seen
 from tasks.flink_view import flink_lookup
@@ -38,6 +37,8 @@ from tasks.run_log import run_log
 )
 def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -> list[str]:
     """Create the directories of jars, savepoints and logs that are missing."""
+    from flinkglue.azure.storage_layout import create_directories
+
     with blob_service_client(storage_of(storage_block)) as service:
         created = create_directories(service, wanted.layout.directories)
     run_log().info("Created %s", ", ".join(created) or "no directory: all are there")

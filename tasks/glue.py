@@ -13,8 +13,8 @@ from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from blocks.loading import block_of
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import Pace, SystemClock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinition
 from blocks.loading import block_of
 from flinkglue.errors import InvalidInput

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.health import ConnectionHealth, judge_connections
 from flinkglue.glue.health_report import health_markdown

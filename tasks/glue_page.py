@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.decision import ranking_description, ranking_rows
 from flinkglue.glue.models import Ranking

@@ -11,8 +11,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.sweep import FlowRunState, SweepRules, SweptRun, flow_run_id_of, judged
 from flinkglue.glue.sweep_report import sweep_markdown

@@ -6,8 +6,8 @@ from functools import partial
 
 from prefect import task
 from prefect.artifacts import create_link_artifact
-from prefect_aws import AwsCredentials
 
+from blocks.aws_credentials import AwsCredentials
 from flinkglue.clock import SystemClock
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.glues_own_runs import last_of_glues_own

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,17 +179,6 @@ def test_secrets_of_the_block_are_secrets() -> None:
         url="https://flink.example.com", sign_in=FlinkSignIn.BEARER, token="hush"
     )
     assert "hush" not in f"{block!r} {block} {block.model_dump_json()}"
-
-
-def test_flow_files_import_no_cloud_sdk() -> None:
-    """They are imported for every run: the SDKs come when they are used."""
-    probe = (
-        "import sys, flows.flink_job_action, flows.flink_savepoints, flows.flink_watch;"
-        "print(*[m for m in sys.modules if m.split('.')[0] in"
-        " ('azure', 'boto3', 'botocore', 'moto', 'msal', 'prefect_azure', 'prefect_aws')])"
-    )
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
 
 
 def test_every_run_repeats_what_a_busy_prefect_server_answers(
