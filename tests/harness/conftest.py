@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.settings import (
@@ -15,6 +16,11 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
+from prefect_aws import AwsCredentials
+from prefect_aws.client_parameters import AwsClientParameters
+
+from blocks.glue_job_definition import GlueJobDefinition
+from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
 
 LEASE_SECONDS = 4.0
 
@@ -45,3 +51,36 @@ def processes_of_this_server(prefect_files: list[Path], monkeypatch: pytest.Monk
     for name, value in get_current_settings().to_environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GLUE_LOCK_LEASE_SECONDS", str(LEASE_SECONDS))
+
+
+def save_aws_block(cloud: AwsCloud) -> UUID:
+    """Save the block ``aws``, with which flows reach this cloud; its id."""
+    block_id = AwsCredentials(
+        aws_access_key_id=cloud.account["access_key_id"],
+        aws_secret_access_key=cloud.account["secret_access_key"],
+        region_name=cloud.account["region"],
+        aws_client_parameters=AwsClientParameters(endpoint_url=cloud.account["endpoint_url"]),
+    ).save("aws", overwrite=True)
+    assert isinstance(block_id, UUID)
+    return block_id
+
+
+@pytest.fixture
+def orders(prefect_files: list[Path], tmp_path: Path) -> GlueJobDefinition:
+    """The saved block ``orders``: a job of that name and its script."""
+    script = tmp_path / "orders.py"
+    script.write_text("print('counted')")
+    block = GlueJobDefinition(
+        definition={
+            "Name": "orders",
+            "Role": ROLE,
+            "Command": {"Name": "glueetl", "PythonVersion": "3"},
+            "GlueVersion": "5.0",
+            "WorkerType": "G.1X",
+            "NumberOfWorkers": 2,
+        },
+        script=str(script),
+        script_prefix=f"s3://{SCRIPTS}/etl",
+    )
+    block.save("orders", overwrite=True)
+    return block

@@ -23,8 +23,6 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
 )
 from prefect.client.schemas.objects import FlowRun
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.clock import Pace
 from flinkglue.glue.attempts import Attempt
@@ -40,6 +38,7 @@ from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.contract.test_glue_library import connected
 from tests.harness import glue_flow_process
+from tests.harness.conftest import save_aws_block
 
 LOG = logging.getLogger(__name__)
 NAMES = ("a", "b", "c", "d", "e")
@@ -54,12 +53,7 @@ def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
     for n, name in enumerate(NAMES):
         running.connection(name, f"10.192.{n}.0/24", zone=f"us-east-1{name}")
     running.job(script="print('done')")
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

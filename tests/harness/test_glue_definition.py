@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.errors import InvalidInput
@@ -16,8 +14,9 @@ from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flows.deploy_glue_job import deploy_glue_job_flow
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, ROLE, SCRIPTS, AwsCloud
+from tests.contract.aws_cloud import QUICK, SCRIPTS, AwsCloud
 from tests.harness import glue_flow_process
+from tests.harness.conftest import save_aws_block
 from tests.harness.test_glue_vpc_failover import artifacts
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
@@ -28,34 +27,9 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=1))
     running.two_connections()
     running.s3.create_bucket(Bucket=SCRIPTS)
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
-
-
-@pytest.fixture
-def orders(tmp_path: Path) -> GlueJobDefinition:
-    script = tmp_path / "orders.py"
-    script.write_text("print('counted')")
-    block = GlueJobDefinition(
-        definition={
-            "Name": "orders",
-            "Role": ROLE,
-            "Command": {"Name": "glueetl", "PythonVersion": "3"},
-            "GlueVersion": "5.0",
-            "WorkerType": "G.1X",
-            "NumberOfWorkers": 2,
-        },
-        script=str(script),
-        script_prefix=f"s3://{SCRIPTS}/etl",
-    )
-    block.save("orders", overwrite=True)
-    return block
 
 
 def test_a_job_is_deployed_by_the_name_of_its_block_and_shown(

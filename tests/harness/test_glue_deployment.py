@@ -20,10 +20,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Scheduled
 from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, ROLE, AwsCloud
+from tests.harness.conftest import save_aws_block
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
 UNTIL_TOLD = "import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.1)"
@@ -61,14 +61,7 @@ def go(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def block_id(cloud: AwsCloud) -> UUID:
-    block_id = AwsCredentials(
-        aws_access_key_id=cloud.account["access_key_id"],
-        aws_secret_access_key=cloud.account["secret_access_key"],
-        region_name=cloud.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=cloud.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
-    assert isinstance(block_id, UUID)
-    return block_id
+    return save_aws_block(cloud)
 
 
 def created(deployment_id: UUID, **parameters: Any) -> UUID:

@@ -17,12 +17,11 @@ from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.glue_job_definition import GlueJobDefinition
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, ROLE, SCRIPTS, AwsCloud
+from tests.contract.aws_cloud import QUICK, SCRIPTS, AwsCloud
+from tests.harness.conftest import save_aws_block
 from tests.harness.test_glue_deployment import Execution, read
 
 DEPLOYMENTS = {
@@ -56,28 +55,9 @@ def cloud(deployment_ids: dict[str, UUID], tmp_path: Path) -> Iterator[AwsCloud]
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=1))
     running.two_connections()
     running.s3.create_bucket(Bucket=SCRIPTS)
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
-
-
-@pytest.fixture
-def block_id(tmp_path: Path) -> str:
-    script = tmp_path / "orders.py"
-    script.write_text("print('counted')")
-    command = {"Name": "glueetl", "PythonVersion": "3"}
-    workers = {"GlueVersion": "5.0", "WorkerType": "G.1X", "NumberOfWorkers": 2}
-    block = GlueJobDefinition(
-        definition={"Name": "orders", "Role": ROLE, "Command": command, **workers},
-        script=str(script),
-        script_prefix=f"s3://{SCRIPTS}",
-    )
-    return str(block.save("orders", overwrite=True))
 
 
 def completed(flow_run_id: UUID) -> None:
@@ -106,9 +86,9 @@ def from_command_line(deployment: str, parameters: dict[str, Any]) -> UUID:
 
 
 def test_a_job_is_deployed_run_and_waited_for_through_the_deployments(
-    cloud: AwsCloud, deployment_ids: dict[str, UUID], block_id: str
+    cloud: AwsCloud, deployment_ids: dict[str, UUID], orders: GlueJobDefinition
 ) -> None:
-    chosen = {"$ref": {"block_document_id": block_id}}
+    chosen = {"$ref": {"block_document_id": str(orders._block_document_id)}}
     with get_client(sync_client=True) as client:
         deployed = client.create_flow_run_from_deployment(
             deployment_ids["glue-job-deploy"], parameters={"definition": chosen}

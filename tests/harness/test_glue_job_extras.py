@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from prefect import State
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import DeadlineExceeded, JobFailed, NotFound
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
@@ -26,12 +25,7 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=1))
     running.two_connections()
     running.job()
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

@@ -20,8 +20,6 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed, Scheduled
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.glue.job_update import connections_of
 from flinkglue.glue.lock import job_lock_name, placement_lock_name
@@ -37,7 +35,7 @@ from tasks.glue_original_orders import VariableOriginalOrders
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
-from tests.harness.conftest import LEASE_SECONDS
+from tests.harness.conftest import LEASE_SECONDS, save_aws_block
 
 KILLS = int(os.environ.get("GLUE_KILLS", "6"))
 KILLED_SHARE = 0.7
@@ -139,12 +137,7 @@ def cloud(prefect_files: list[Path], killing: KillingFaults, tmp_path: Path) -> 
     for n, zone in enumerate("abc"):
         running.connection(zone, f"10.192.{n}.0/24", zone=f"us-east-1{zone}")
     running.job(script=SCRIPT, connections=ORIGINAL)
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

@@ -16,8 +16,6 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow
 from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
@@ -27,6 +25,7 @@ from tasks.glue_original_orders import KIND
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
+from tests.harness.conftest import save_aws_block
 
 ORIGINAL = ["jdbc", "b", "a"]
 
@@ -54,12 +53,7 @@ def cloud(prefect_files: list[Path], killing: KillAtLook, tmp_path: Path) -> Ite
     running.two_connections()
     running.connection("jdbc")
     running.job(connections=tuple(ORIGINAL), script="print('done')", Timeout=7)
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     before = remembered()
     yield running
     running.close()

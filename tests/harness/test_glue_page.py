@@ -18,8 +18,6 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.schemas.events import Event
 from prefect.flow_engine import run_flow
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.reservations import CoolDown, Reservation
@@ -29,6 +27,7 @@ from localcloud.aws.glue.settings import GlueSettings
 from tasks.glue_coordination import coordination_on_server
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
+from tests.harness.conftest import save_aws_block
 from tests.harness.test_glue_vpc_failover import artifacts
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
@@ -43,12 +42,7 @@ NO_GATEWAY = (
 @pytest.fixture
 def cloud(tmp_path: Path, prefect_files: list[Path]) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

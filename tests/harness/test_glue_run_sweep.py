@@ -14,7 +14,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelled, Cancelling, Crashed, Running
 from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import JobFailed
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
@@ -22,6 +21,7 @@ from flows.glue_run_sweep import glue_run_sweep
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.harness.conftest import save_aws_block
 from tests.harness.test_glue_page import events
 from tests.harness.test_glue_vpc_failover import artifacts
 
@@ -34,12 +34,7 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=3600))
     running.two_connections()
     running.job()
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

@@ -16,8 +16,6 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Crashed, Running, Scheduled
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from blocks.secret_arguments import read_secret_arguments
 from flinkglue.errors import InvalidInput
@@ -26,6 +24,7 @@ from localcloud.aws.glue.settings import GlueSettings
 from localcloud.request_log import RequestLog
 from localcloud.wire import Wire
 from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of
 from tests.harness.test_glue_vpc_failover import artifacts, outcome
 from tests.stored_results import searchable
@@ -45,12 +44,7 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK), wire=wire)
     running.two_connections()
     running.job(script=SCRIPT)
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     running.wire.requests.clear()
     yield running
     running.close()

@@ -17,8 +17,6 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 from starlette.responses import JSONResponse
 
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
@@ -30,6 +28,7 @@ from localcloud.serving import AsgiServer
 from localcloud.wire import AsgiApp, Scope, Wire
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
+from tests.harness.conftest import save_aws_block
 
 TURNS = int(os.environ.get("GLUE_SERVER_FAULTS", "2"))
 KINDS = ("throttle", "error", "drop_before", "drop_after")
@@ -96,12 +95,7 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=0.5))
     running.two_connections()
     running.job()
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

@@ -19,14 +19,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed, Pending, Running, Scheduled
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
 from tasks.policy import first_started_at
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
+from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of
 
 DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname()))"
@@ -39,12 +38,7 @@ pytestmark = pytest.mark.usefixtures("prefect_files")
 @pytest.fixture
 def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect_aws import AwsCredentials
-from prefect_aws.client_parameters import AwsClientParameters
 
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tasks.glue import LOOK
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
+from tests.harness.conftest import save_aws_block
 
 WITHIN_SECONDS = 10.0
 CHOOSING_SECONDS = 2.0
@@ -32,12 +31,7 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     ):
         running.connection(name, cidr, zone=zone)
     running.job()
-    AwsCredentials(
-        aws_access_key_id=running.account["access_key_id"],
-        aws_secret_access_key=running.account["secret_access_key"],
-        region_name=running.account["region"],
-        aws_client_parameters=AwsClientParameters(endpoint_url=running.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    save_aws_block(running)
     yield running
     running.close()
 
