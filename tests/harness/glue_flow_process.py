@@ -9,6 +9,7 @@ from uuid import UUID
 
 from prefect.flow_engine import load_flow_run, run_flow
 from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
     PREFECT_CLIENT_RETRY_EXTRA_CODES,
     temporary_settings,
@@ -16,6 +17,7 @@ from prefect.settings import (
 
 from flows.glue_vpc_failover import glue_vpc_failover
 
+REQUEST_TIMEOUT_SECONDS = 5.0  # Prefect's own is a minute
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
 
@@ -25,9 +27,12 @@ def execute(flow_run_id: UUID, log: Path, api_url: str | None) -> None:
     with log.open("a") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    server = {PREFECT_API_URL: api_url or PREFECT_API_URL.value()}
-    # As the deployments have it.
-    with temporary_settings({**server, PREFECT_CLIENT_RETRY_EXTRA_CODES: "500,504"}):
+    settings = {
+        PREFECT_API_URL: api_url or PREFECT_API_URL.value(),
+        PREFECT_API_REQUEST_TIMEOUT: REQUEST_TIMEOUT_SECONDS,
+        PREFECT_CLIENT_RETRY_EXTRA_CODES: "500,504",  # as the deployments have it
+    }
+    with temporary_settings(settings):
         run_flow(glue_vpc_failover, flow_run=load_flow_run(flow_run_id), return_type="state")
 
 
