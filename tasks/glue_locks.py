@@ -33,10 +33,10 @@ ADVICE = (
     "Nothing was started. Run the flow again later; if always the same holder is named, check "
     "its flow run: a holder that died loses the lock by itself."
 )
-FIRST_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.1, 5.0
 LATENCIES_PER_PAUSE = 25
 """Each contender is quiet for so many times as long as its last call took, so that however many
-there are, the server is never kept busy by those that wait."""
+there are, the server is hardly kept busy by those that wait."""
 
 _LIMITS = {"works_for_seconds": WORKS_FOR_SECONDS, "kept_for_seconds": KEPT_FOR_SECONDS}
 _gates: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -117,7 +117,7 @@ class VariableLocks:
                 if answered_at > give_up_at:
                     raise _too_late(name, seen.value["holder"], wait_seconds)
                 not_ours_at = asked_at
-                pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * (answered_at - asked_at)
+                pause = pause_seconds(answered_at - asked_at, give_up_at - answered_at)
                 time.sleep(pause * rng.uniform(0.5, 1))
                 asked_at = elapsed_seconds()
 
@@ -183,6 +183,18 @@ class VariableLock:
                 if self._released.is_set():
                     return  # the block ended meanwhile, and its client was closed
                 raise
+
+
+def pause_seconds(call_seconds: float, left_seconds: float) -> float:
+    """The longest to be quiet while another holds the lock.
+
+    Args:
+        call_seconds: How long the last call took. One that timed out, and was repeated, says
+            nothing of how busy the server is: it would be a pause of half an hour.
+        left_seconds: How long the lock is still waited for.
+    """
+    pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * call_seconds
+    return max(0.0, min(pause, MOST_PAUSE_SECONDS, left_seconds))
 
 
 def _too_late(name: str, holder: str, wait_seconds: float) -> ServiceUnavailable:
