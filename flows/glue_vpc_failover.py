@@ -30,7 +30,7 @@ from flinkglue.glue.attempts import (
     with_attempt,
 )
 from flinkglue.glue.cost import cost_of
-from flinkglue.glue.failure_rules import FailureRule
+from flinkglue.glue.failure_rules import FailureRules
 from flinkglue.glue.inputs import (
     JobName,
     StrategyName,
@@ -152,7 +152,7 @@ def glue_vpc_failover(
     retries: Annotated[int, Field(ge=0, le=50)] = 2,
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 30,
     retry_every_failure: bool = False,
-    failure_rules: list[FailureRule] | None = None,
+    failure_rules: FailureRules | None = None,
     deadline_minutes: Minutes = 2880,
     when_deadline_passes: Literal["leave", "stop"] = "leave",
     wait_for_end: bool = True,
@@ -222,8 +222,9 @@ def glue_vpc_failover(
             without a pause.
         retry_every_failure: Also retry failures that a new run cannot fix, such as a broken script,
             and always pause before a retry, as in the AWS blog post.
-        failure_rules: Your own rules by the run's error message: try another connection, wait, or
-            stop. The first that matches counts; where none does, the built-in table decides.
+        failure_rules: Your own rules by the run's error message, 20 at most: try another
+            connection, wait, or stop. The first that matches counts; where none does, the built-in
+            table decides.
         deadline_minutes: How long to wait for one run: for addresses, for a free run slot
             of the job, and for its end. A started run continues then, and one that was
             not started is not started any more. It counts from the start again for each attempt,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable, Throttled
-from flinkglue.glue.failure_rules import FailureRule, first_match
+from flinkglue.glue.failure_rules import FailureRule, Match, first_match
 from flinkglue.glue.failure_table import RULES, Blame, FailureClass
 from flinkglue.glue.models import JobRunState
 
@@ -60,12 +60,14 @@ def classify(
             it.
     """
     evidence = message or f"the run ended {state} and Glue gave no message"
-    own = None if state in NEVER_BY_OWN_RULES else first_match(own_rules, evidence)
-    if own is not None:
-        return _by_own_rule(own, evidence)
-    if state in STATES:
-        return Failure(FailureClass.STOP, evidence, STATES[state])
-    return _by_text(evidence, in_vpc)
+    own = Match(None) if state in NEVER_BY_OWN_RULES else first_match(own_rules, evidence)
+    if own.rule is not None:
+        judged = _by_own_rule(own.rule, evidence)
+    elif state in STATES:
+        judged = Failure(FailureClass.STOP, evidence, STATES[state])
+    else:
+        judged = _by_text(evidence, in_vpc)
+    return replace(judged, advice=own.with_given_up(judged.advice))
 
 
 def _by_own_rule(rule: FailureRule, evidence: str) -> Failure:
@@ -78,10 +80,13 @@ def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> F
     if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
         advice = error.advice or "it is tried again later"
         return Failure(FailureClass.WAIT, str(error), advice)
-    if own := first_match(own_rules, error.reason):
-        return _by_own_rule(own, str(error))
-    judged = _by_text(error.reason, in_vpc=True)
-    return replace(judged, evidence=str(error), advice=error.advice or judged.advice)
+    own = first_match(own_rules, error.reason)
+    if own.rule is not None:
+        judged = _by_own_rule(own.rule, str(error))
+    else:
+        judged = _by_text(error.reason, in_vpc=True)
+        judged = replace(judged, evidence=str(error), advice=error.advice or judged.advice)
+    return replace(judged, advice=own.with_given_up(judged.advice))
 
 
 def advice_on(message: str) -> str | None:
