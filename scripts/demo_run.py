@@ -22,7 +22,7 @@ from typing import Any
 from localcloud.client import CloudNotRunning, CloudRefused, LocalCloud
 from localcloud.state import StateDir
 from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
-from scripts.prefect_stack import REPOSITORY, WORK_POOL, PrefectStack, StackFailed
+from scripts.prefect_stack import REPOSITORY, PrefectStack, StackFailed
 
 GLUE_JOB = "AirflowBlogJob"
 CONNECTIONS = "MWAA-Glue-Blog-Subnet1,MWAA-Glue-Blog-Subnet2"
@@ -106,7 +106,7 @@ def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
     ):
         blocks = pool.submit(save_blocks, cloud, prefect)
         sample = pool.submit(set_up_glue_sample, cloud, prefect)
-        prefect.command("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite")
+        prefect.create_work_pool()
         print(indented(prefect.command("deploy", "--all"), only="successfully created"))
         prefect.start_worker()
         blocks.result()

@@ -106,6 +106,14 @@ class PrefectStack:
             raise StackFailed("The Prefect server was not started")
         return self._server.pid
 
+    def create_work_pool(self) -> None:
+        """Creates the pool of the deployments as the README does, or brings it back to that."""
+        template = REPOSITORY / "infra" / "process_work_pool.json"
+        self.command(
+            "work-pool", "create", WORK_POOL, "--type", "process", "--overwrite",
+            "--base-job-template", str(template),
+        )  # fmt: skip
+
     def start_worker(self) -> None:
         """Starts a worker for the work pool, which must exist."""
         self._worker.start()
@@ -181,16 +189,21 @@ class PrefectStack:
     def whole_log(self, flow_run_id: str) -> list[str]:
         """The log of a flow run that has ended, with what its process wrote last.
 
-        The lines are sent behind the state; the worker's word that the process is gone comes last.
+        A process sends its lines behind the state, and the last of them before it ends.
         """
         give_up_at = time.monotonic() + LOG_ARRIVES_WITHIN_SECONDS
-        while True:
-            lines = self.logs(flow_run_id)
-            if any("Process for flow run" in line for line in lines):
-                return lines
-            if time.monotonic() > give_up_at:
-                return lines
+        while not self._process_has_ended(flow_run_id) and time.monotonic() < give_up_at:
             time.sleep(0.2)
+        return self.logs(flow_run_id)
+
+    def _process_has_ended(self, flow_run_id: str) -> bool:
+        """By the worker's event about it, as it logs nothing when a process ends well."""
+        executed = {
+            "event": {"name": ["prefect.worker.executed-flow-run"]},
+            "any_resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},
+        }
+        found = self.post("/events/filter", {"filter": executed}).raise_for_status().json()
+        return bool(found["events"])
 
     def page(self, flow_run_id: str) -> str:
         """The address of a flow run's page in the UI."""

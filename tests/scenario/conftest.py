@@ -11,7 +11,7 @@ import pytest
 from localcloud.client import LocalCloud
 from localcloud.fixture import cloud, local_cloud, local_cloud_parts
 from scripts.demo_run import save_blocks, set_up_glue_sample
-from scripts.prefect_stack import WORK_POOL, PrefectStack
+from scripts.prefect_stack import PrefectStack
 
 __all__ = ["cloud", "local_cloud", "local_cloud_parts"]
 
@@ -49,7 +49,7 @@ def deployed(
     prefect = PrefectStack(tmp_path_factory.mktemp("prefect"))
     try:
         prefect.start_server()
-        prefect.command("work-pool", "create", WORK_POOL, "--type", "process")
+        prefect.create_work_pool()
         save_blocks(local_cloud, prefect)
         prefect.command("deploy", "--all")
         prefect.start_worker()
