@@ -25,7 +25,7 @@ from benchmarks.starters import (
     simulate,
 )
 from benchmarks.svg import bar_chart
-from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.placement.strategies import STRATEGIES
 
 ARRIVE_WITHIN_SECONDS = 20.0
 EQUAL = (12,)

@@ -23,7 +23,7 @@ from benchmarks.flink_submit import Submitter, measure_submits, submit_rows
 from benchmarks.report import DOCS, FLINK_PAGE, write_section
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 
 PLOT = DOCS / "images" / "flink-detection.svg"
 

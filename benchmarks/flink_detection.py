@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from flinkglue.azure.waiting import PACE
+from flinkglue.azure.jobs.waiting import PACE
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from localcloud.flink.access import FlinkAccess
 

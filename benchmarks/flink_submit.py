@@ -15,10 +15,10 @@ from typing import Self
 import httpx
 
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest

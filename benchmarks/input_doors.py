@@ -15,9 +15,9 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink import FlinkRestCluster
 from blocks.glue_job_definition import GlueJobDefinition
-from flinkglue.azure.cluster import ApplicationJob, FlinkApplicationCluster
+from flinkglue.azure.clusters.cluster import ApplicationJob, FlinkApplicationCluster
 from flinkglue.azure.identity import credential
-from flinkglue.glue.run_options import RunOptions
+from flinkglue.glue.options import RunOptions
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 from flows.deploy_glue_job import deploy_glue_job_flow

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.glue_world import GlueWorld, Run
-from flinkglue.glue.demand import EXTRA_NODES, usual_extra_nodes
+from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
 from flinkglue.glue.models import Ranking
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import Reservation, knowledge_for
-from flinkglue.glue.shortage import Decision, ShortagePolicy, usual_choice
+from flinkglue.glue.placement.demand import EXTRA_NODES, usual_extra_nodes
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.shortage import Decision, ShortagePolicy, usual_choice
+from flinkglue.glue.placement.strategies import STRATEGIES
 
 PLACEMENT_SECONDS = 0.2
 """How long one run holds the placement lock: what is promised, DescribeSubnets, the promise."""

@@ -22,10 +22,10 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from flinkglue.glue.api.connection_reading import LOOKUP_THREADS
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.connection_reading import LOOKUP_THREADS
-from flinkglue.glue.job_run import wait_for_run
 from flinkglue.glue.models import ENDED_STATES, JobRun
+from flinkglue.glue.run.job_run import wait_for_run
 from tasks.glue import LOOK
 
 BEGIN_WITHIN_SECONDS = 20.0

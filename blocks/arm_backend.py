@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from flinkglue.azure.arm import ArmClient
-from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.patience import ArmPatience
 from flinkglue.clock import Clock, Pace
 from flinkglue.errors import NotFound
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.state_storage import StateStorage
+from flinkglue.flink.state.storage import StateStorage
 from flinkglue.lifecycle.models import Jar
 
 

@@ -17,21 +17,27 @@ from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from blocks.flink_storage import Storages
 from blocks.hidden_input import HiddenInput
 from blocks.tls import trusting
-from flinkglue.azure.arm import API_VERSION, PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
-from flinkglue.azure.arm_clusters import ArmClusterClient
+from flinkglue.azure.arm.client import (
+    API_VERSION,
+    PUBLIC_ENDPOINT,
+    ArmClient,
+    TokenSource,
+    token_scope,
+)
+from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
+from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.sign_in import RenewedToken
 from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
 
 if TYPE_CHECKING:
-    from flinkglue.azure.backend import ArmBackend
+    from flinkglue.azure.jobs.backend import ArmBackend
 
 C = TypeVar("C", bound=ArmClient)
 _CLUSTERS_DOMAIN = ".hdinsightaks.net"
@@ -224,7 +230,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
     @property
     def launch_seconds(self) -> float:
         """How long after it was sent a launch may come to be seen."""
-        from flinkglue.azure.patience import ArmPatience
+        from flinkglue.azure.arm.patience import ArmPatience
 
         return ArmPatience().appears_within_seconds
 

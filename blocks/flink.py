@@ -18,10 +18,10 @@ from blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput
+from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.https_files import HttpsCredentials
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
+from flinkglue.flink.jars.https_files import HttpsCredentials
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
 from flinkglue.flink.sign_in import BearerToken
 from flinkglue.form_types import (

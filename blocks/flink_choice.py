@@ -10,7 +10,7 @@ from blocks.flink import FlinkRestCluster
 from blocks.loading import block_of
 from flinkglue.clock import Clock
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.jars import JarSource
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.backend import FlinkBackend
 
 FlinkClusterChoice = FlinkRestCluster | HDInsightFlinkCluster | str

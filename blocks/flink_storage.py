@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from blocks.loading import block_of
 from flinkglue.downloads import DownloadLimits
-from flinkglue.flink.https_files import HttpsCredentials, HttpsFiles
-from flinkglue.flink.jars import Fetch
-from flinkglue.flink.state_storage import ListFiles, StateStorage, StoredFile, local_files
+from flinkglue.flink.jars.https_files import HttpsCredentials, HttpsFiles
+from flinkglue.flink.jars.sources import Fetch
+from flinkglue.flink.state.storage import ListFiles, StateStorage, StoredFile, local_files
 
 if TYPE_CHECKING:
-    from flinkglue.azure.abfs_files import AbfsFiles
-    from flinkglue.flink.s3_files import S3Files
+    from flinkglue.azure.storage.abfs_files import AbfsFiles
+    from flinkglue.flink.state.s3_files import S3Files
 
 S3_SCHEMES = ("s3", "s3a", "s3p")
 ABFS_SCHEMES = ("abfs", "abfss")
@@ -85,7 +85,7 @@ class Storages:
     def _s3(self) -> Iterator[S3Files]:
         # Imported here because boto3 and the Azure SDKs take long to import.
         from blocks.aws_credentials import AwsCredentials
-        from flinkglue.flink.s3_files import S3Files
+        from flinkglue.flink.state.s3_files import S3Files
 
         client = block_of(AwsCredentials, "s3_credentials", str(self.s3_credentials)).get_client(
             "s3"
@@ -98,7 +98,7 @@ class Storages:
     @contextmanager
     def _abfs(self) -> Iterator[AbfsFiles]:
         from blocks.azure_storage import blob_service_client, storage_of
-        from flinkglue.azure.abfs_files import AbfsFiles
+        from flinkglue.azure.storage.abfs_files import AbfsFiles
 
         with blob_service_client(storage_of(str(self.abfs_credentials))) as service:
             yield AbfsFiles(service, self.limits)

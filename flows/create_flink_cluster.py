@@ -9,8 +9,8 @@ from prefect import flow
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
-from flinkglue.azure.cluster import FlinkApplicationCluster
-from flinkglue.azure.cluster_creation import Step
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
+from flinkglue.azure.clusters.creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.form_types import OptionalName, OptionalWebUrl
 from tasks.flink_cluster import (

@@ -9,7 +9,7 @@ from prefect import flow, runtime
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
-from flinkglue.azure.cluster_inputs import ClusterName
+from flinkglue.azure.clusters.inputs import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import OptionalWebUrl

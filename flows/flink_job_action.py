@@ -16,11 +16,11 @@ from flinkglue.flink.inputs import (
     PythonModule,
 )
 from flinkglue.form_types import Name
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import raise_for_failure
+from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_action_hooks import asked_by, end_as_asked, tell_what_is_left

@@ -10,10 +10,10 @@ from pydantic import Field
 from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name, StorageAddress
-from flinkglue.lifecycle.asked import AskedAction, savepoint_address
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.requested import AskedAction, savepoint_address
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
+from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.quantities import Count, Days, Minutes
 from tasks.flink_actions import (
     Manner,

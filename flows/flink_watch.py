@@ -11,12 +11,12 @@ from pydantic import Field
 from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
-from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.health import HealthLimits
+from flinkglue.lifecycle.health.judgement import HealthLimits
+from flinkglue.lifecycle.health.watch import Relaunch, should_relaunch
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import Refused
-from flinkglue.lifecycle.watching import Relaunch, should_relaunch
 from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.flink_health import (

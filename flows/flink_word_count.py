@@ -8,11 +8,11 @@ from prefect import flow, runtime
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.loading import block_of
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import JarDirectory, JarName, ResourceGroup, ResourceName
-from flinkglue.azure.job_state import WaitUntil
+from flinkglue.azure.jobs.state import WaitUntil
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
-from flinkglue.azure.run_job import RunJob
 from flinkglue.lifecycle.interrupted import OnCancel
 from tasks.azure import get_token
 from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job

@@ -11,7 +11,7 @@ from pydantic import Field
 from blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
-from flinkglue.glue.sweep import SweepRules
+from flinkglue.glue.monitoring.sweep import SweepRules
 from tasks.glue import load_credentials
 from tasks.glue_sweep import (
     find_live_glue_runs,

@@ -29,8 +29,8 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
-from flinkglue.glue.cost import cost_of
-from flinkglue.glue.failure_rules import FailureRules
+from flinkglue.glue.coordination.slots import NotStarted
+from flinkglue.glue.failures.own_rules import FailureRules
 from flinkglue.glue.inputs import (
     JobName,
     StrategyName,
@@ -41,15 +41,15 @@ from flinkglue.glue.inputs import (
 )
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.report import RunOutput
-from flinkglue.glue.run_options import RunOptions
+from flinkglue.glue.options import RunOptions
+from flinkglue.glue.placement.selection import Wanted
+from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
+from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
+from flinkglue.glue.run.cost import cost_of
+from flinkglue.glue.run.report import RunOutput
+from flinkglue.glue.run.stop import stop_live_runs as stop_runs
+from flinkglue.glue.run.stop import stopped_at_the_deadline
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.glue.selection import Wanted
-from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
-from flinkglue.glue.slots import NotStarted
-from flinkglue.glue.stopping import stop_live_runs as stop_runs
-from flinkglue.glue.stopping import stopped_at_the_deadline
-from flinkglue.glue.strategies import allowed_modules, load_strategy
 from flinkglue.quantities import Count, Minutes
 from tasks.glue import (
     connect,

@@ -10,7 +10,7 @@ from prefect import flow, runtime
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_storage import storage_of
 from blocks.loading import block_of
-from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import (
     Argument,
     DeadlineMinutes,
@@ -19,9 +19,9 @@ from flinkglue.azure.inputs import (
     JarName,
     JobNamePrefix,
 )
-from flinkglue.azure.job_state import WaitUntil
+from flinkglue.azure.jobs.state import WaitUntil
 from flinkglue.azure.names import job_name_for
-from flinkglue.azure.run_job import RunJob
+from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets

@@ -7,9 +7,9 @@ from pathlib import Path
 from prefect import flow
 
 from blocks.azure_storage import storage_of
-from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.inputs import JarDirectory, JarName
 from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
+from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.form_types import FilePath, Name
 from tasks.azure import upload_flink_jar
 

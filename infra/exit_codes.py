@@ -13,7 +13,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.lifecycle.carrying_out import RolledBack
+from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.transaction import Refused
 
 CRASHED = 5

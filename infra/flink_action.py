@@ -58,19 +58,19 @@ from pydantic_core import ErrorDetails
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import FlinkCluster, block_type_of, cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
-from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
-from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.carrying_out import (
+from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
+from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.execute import (
     asked_by_command,
     carry_out,
     next_intent,
     raise_for_failure,
 )
-from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Outcome
-from flinkglue.lifecycle.telling import TellingStore
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
 from infra.flink_action_arguments import JOURNAL, asked, manner, parameters, parser

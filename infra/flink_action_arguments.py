@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flinkglue.errors import InvalidInput
+from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.flink.inputs import (
     JarAddress,
     JavaClass,
@@ -14,11 +15,10 @@ from flinkglue.flink.inputs import (
     OptionalSavepoint,
     PythonModule,
 )
-from flinkglue.flink.lifecycle_rest import MAIN_SECONDS
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from infra.argument_types import Command, of_type

@@ -34,17 +34,17 @@ import boto3
 
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
-from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.api.boto3_clients import s3_client
+from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.in_memory import InProcessLocks
+from flinkglue.glue.coordination.lock import Locks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore
-from flinkglue.glue.in_process import InProcessLocks
+from flinkglue.glue.errors import translated
 from flinkglue.glue.inputs import JobName
-from flinkglue.glue.job_update import connections_of
-from flinkglue.glue.lock import Locks
-from flinkglue.glue.service_errors import translated
+from flinkglue.glue.job_definition import JobDefinition
 from infra.argument_types import Command, Region, of_type
 from infra.exit_codes import exit_code_of
 

@@ -11,7 +11,7 @@ from localcloud import commands
 from localcloud.assembly import PART_NAMES
 from localcloud.client import CloudNotRunning, CloudRefused
 from localcloud.config import DEFAULT_STATE_DIR
-from localcloud.wire import FAULT_KINDS
+from localcloud.web.wire import FAULT_KINDS
 
 _EXAMPLES = """\
 examples:

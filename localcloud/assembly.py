@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from localcloud.config import CloudConfig
 from localcloud.part import Part
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 
 PART_NAMES = ("flink", "blob", "entra", "keyvault", "arm", "aws")
 

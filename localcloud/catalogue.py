@@ -9,9 +9,9 @@ from pathlib import Path
 
 from localcloud.assembly import PART_NAMES, build_parts
 from localcloud.config import CloudConfig
-from localcloud.control import control_operations
 from localcloud.part import Operation
-from localcloud.wire import Wire
+from localcloud.supervision.control import control_operations
+from localcloud.web.wire import Wire
 
 PAGE = Path(__file__).parents[1] / "docs" / "local-cloud-operations.md"
 

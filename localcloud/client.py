@@ -16,7 +16,7 @@ from localcloud.config import DEFAULT_STATE_DIR
 from localcloud.flink.access import FlinkAccess
 from localcloud.processes import ChildProcess, tail
 from localcloud.state import StateDir
-from localcloud.wire import Fault, FaultKind, Request
+from localcloud.web.wire import Fault, FaultKind, Request
 
 _CHECKOUT = Path(__file__).parents[1]
 _UP_SECONDS = 600.0
@@ -186,7 +186,7 @@ class LocalCloud:
         self._call("DELETE", "/requests")
 
     def add_fault(self, pattern: str, kind: FaultKind, **options: Any) -> Fault:
-        """Add a fault; see ``localcloud.wire.Fault`` for the options."""
+        """Add a fault; see ``localcloud.web.wire.Fault`` for the options."""
         body = {"pattern": pattern, "kind": kind, **options}
         return Fault(**self._call("POST", "/faults", json=body))
 

@@ -52,7 +52,7 @@ def up(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from localcloud.supervisor import Cloud
+    from localcloud.supervision.supervisor import Cloud
 
     config = CloudConfig(
         state_dir=options.state_dir,

@@ -10,7 +10,7 @@ import uvicorn
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 
-from localcloud.browser_guard import AsgiBrowserGuard
+from localcloud.web.browser_guard import AsgiBrowserGuard
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_storage import blob_service_client
-from flinkglue.azure.abfs import AbfsUri
 from flinkglue.azure.models import AccessToken
+from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.markdown import text
 from tasks.policy import passing_fault
@@ -21,7 +21,7 @@ from tasks.run_log import run_log
 if TYPE_CHECKING:
     from prefect_azure import AzureBlobStorageCredentials
 
-    from flinkglue.azure.blobs import Progress
+    from flinkglue.azure.storage.blobs import Progress
 
 
 @task(
@@ -68,7 +68,7 @@ def upload_flink_jar(
         InvalidInput: The file is no jar, or the directory lies in another storage account.
         CallFailed: Blob storage refused, or did not answer.
     """
-    from flinkglue.azure.blobs import upload_jar
+    from flinkglue.azure.storage.blobs import upload_jar
 
     there = jar_directory.child(jar_name)
     with blob_service_client(storage) as service:

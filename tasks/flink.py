@@ -10,11 +10,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from blocks.azure import HDInsightFlinkCluster
-from flinkglue.azure.job_state import JobView, WaitUntil
+from flinkglue.azure.arm.run_job import RunJob
+from flinkglue.azure.jobs.state import JobView, WaitUntil
+from flinkglue.azure.jobs.submission import Submission
+from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import AccessToken, ArmFlinkJob
-from flinkglue.azure.run_job import RunJob
-from flinkglue.azure.submission import Submission
-from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import CallFailed, JobFailed
 from tasks.flink_page import dashboard_of, page_of, show_job, show_seen
 from tasks.flink_view import flink_lookup

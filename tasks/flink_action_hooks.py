@@ -21,11 +21,11 @@ from prefect.utilities.callables import get_parameter_defaults
 from blocks.flink_choice import cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError
 from flinkglue.http_faults import in_words
-from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.carrying_out import last_intent
 from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.execute import last_intent
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from tasks.flink_actions import Manner
 from tasks.journal import variable_store

@@ -10,18 +10,18 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
-from flinkglue.lifecycle import claims, processes
-from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.carrying_out import carry_out, next_intent
-from flinkglue.lifecycle.claims import LeaseTerms
+from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.inventory import Disposals, apply_retention
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.execute import carry_out, next_intent
+from flinkglue.lifecycle.journal import claims, processes
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
-from flinkglue.lifecycle.telling import TellingStore
+from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.best_effort import best_effort
 from tasks.flink_action_page import show_changes, show_outcome

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_storage import blob_service_client, storage_of
 from blocks.loading import block_of
-from flinkglue.azure.arm_clusters import ArmClusterClient
-from flinkglue.azure.cluster import FlinkApplicationCluster
-from flinkglue.azure.cluster_body import put_body
-from flinkglue.azure.cluster_creation import ClusterCreation, Plan, follow
-from flinkglue.azure.job_state import JobView
-from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.arm.clusters import ArmClusterClient
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.clusters.body import put_body
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
+from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
+from flinkglue.azure.jobs.state import JobView
 from flinkglue.errors import JobFailed
 from tasks.flink_page import show_seen
 from tasks.flink_view import flink_lookup
@@ -37,7 +37,7 @@ from tasks.run_log import run_log
 )
 def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -> list[str]:
     """Create the directories of jars, savepoints and logs that are missing."""
-    from flinkglue.azure.storage_layout import create_directories
+    from flinkglue.azure.storage.layout import create_directories
 
     with blob_service_client(storage_of(storage_block)) as service:
         created = create_directories(service, wanted.layout.directories)

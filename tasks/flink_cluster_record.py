@@ -9,14 +9,14 @@ from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.flink_choice import cluster_name_of
-from flinkglue.azure.cluster import FlinkApplicationCluster
-from flinkglue.azure.job_rows import LAUNCH_KEY
-from flinkglue.azure.job_state import JobView
-from flinkglue.azure.last_job import LastJob, last_job
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
+from flinkglue.azure.clusters.last_job import LastJob, last_job
+from flinkglue.azure.jobs.rows import LAUNCH_KEY
+from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.models import ArmFlinkJob
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
+from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
-from flinkglue.lifecycle.records import JobRecord
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tasks.flink_actions import Manner, perform_flink_action
 from tasks.journal import variable_journal
 from tasks.policy import passing_fault

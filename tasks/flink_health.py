@@ -15,11 +15,18 @@ from prefect.events import emit_event
 from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
-from flinkglue.lifecycle.health import Degraded, HealthLimits, Healthy, Sample, Verdict, verdict
-from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.health.history import with_history
+from flinkglue.lifecycle.health.judgement import (
+    Degraded,
+    HealthLimits,
+    Healthy,
+    Sample,
+    Verdict,
+    verdict,
+)
+from flinkglue.lifecycle.health.watch import RelaunchLimit, is_wanted, remembered_end
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
-from flinkglue.lifecycle.watch_history import with_history
-from flinkglue.lifecycle.watching import RelaunchLimit, is_wanted, remembered_end
 from flinkglue.texts import printable
 from tasks.best_effort import best_effort
 from tasks.flink_owners import abandoned

@@ -18,9 +18,9 @@ from prefect.states import State
 from prefect.utilities.callables import get_parameter_defaults
 
 from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.azure.links import portal_link
 from flinkglue.azure.names import job_name_for
-from flinkglue.azure.submitted_job import SubmittedJob
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.interrupted import OnCancel
 from tasks.flink_action_hooks import CANNOT_TELL

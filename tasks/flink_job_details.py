@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
-from flinkglue.azure.job_rows import has_failed, savepoint_of
+from flinkglue.azure.jobs.rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text

@@ -13,9 +13,9 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from blocks.flink_choice import FlinkCluster, cluster_name_of
-from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.ownership import Owner
 from tasks.journal import variable_store
 from tasks.server_records import server_failure
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from blocks.azure import HDInsightFlinkCluster
-from flinkglue.azure.arm import ArmClient
-from flinkglue.azure.job_state import JobView
+from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.links import dashboard_link, portal_link
 from flinkglue.errors import CallFailed
 from flinkglue.markdown import NOTHING, bold, code_span, link, quoted, table, text

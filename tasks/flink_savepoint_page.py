@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect.artifacts import create_table_artifact
 
-from flinkglue.lifecycle.inventory import Disposals
+from flinkglue.lifecycle.actions.inventory import Disposals
 from flinkglue.texts import printable
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from blocks.azure import HDInsightFlinkCluster
-from flinkglue.azure.job_state import FlinkView, LookIntoFlink
+from flinkglue.azure.jobs.state import FlinkView, LookIntoFlink
 from flinkglue.errors import CallFailed, NotFound
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
-from flinkglue.flink.rest import FlinkRestClient
 
 
 @contextmanager

@@ -23,23 +23,23 @@ from flinkglue.errors import (
     Conflict,
     NotFound,
 )
+from flinkglue.glue.api.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
+from flinkglue.glue.api.sessions import renewing_session
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.decision import ranking_rows
-from flinkglue.glue.job_run import recorded_attempts, run_job
-from flinkglue.glue.log_following import LogFollower
-from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
+from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, not_started
+from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
+from flinkglue.glue.errors import translated
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.order_restoring import OrderRestoring
-from flinkglue.glue.report import RunOutput, run_output
+from flinkglue.glue.placement.decision import ranking_rows
+from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.shortage import NoPlace
+from flinkglue.glue.run.connection_order import OrderRestoring
+from flinkglue.glue.run.job_run import recorded_attempts, run_job
+from flinkglue.glue.run.logs import LogFollower
+from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.glue.selection import Wanted, select
-from flinkglue.glue.service_errors import translated
-from flinkglue.glue.sessions import renewing_session
-from flinkglue.glue.shortage import NoPlace
-from flinkglue.glue.slots import NoSlot, NotStarted, OrderStale, not_started
-from flinkglue.glue.slots import wait_for_slot as wait_until_free
 from tasks.best_effort import best_effort
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_adopted, telling_when_nothing_fits

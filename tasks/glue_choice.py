@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
+from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import NoPlace, ShortagePolicy
 from tasks.glue_events import tell_of_choice, tell_of_misconfigured
 from tasks.glue_page import show_ranking
 

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
-from flinkglue.glue.coordination import Coordination
-from flinkglue.glue.lock import HeldLock, Locks, placement_lock_name
-from flinkglue.glue.reservations import (
+from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
+from flinkglue.glue.coordination.protocols import Coordination
+from flinkglue.glue.coordination.reservations import (
     COOL_DOWN_SECONDS,
     FAILURES_KEPT_SECONDS,
     MOST_FAILURES_KEPT,

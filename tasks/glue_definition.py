@@ -9,11 +9,11 @@ from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinition
 from blocks.loading import block_of
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.report import deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.markdown import text
 from tasks.best_effort import best_effort
 from tasks.glue import RETRIED, aws_session, connect

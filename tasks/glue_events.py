@@ -13,11 +13,11 @@ from typing import Any
 from prefect.events import emit_event
 
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.health import ConnectionHealth
 from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.monitoring.health import ConnectionHealth
+from flinkglue.glue.monitoring.sweep import SweptRun
+from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import NoPlace
-from flinkglue.glue.sweep import SweptRun
 from tasks.best_effort import best_effort
 
 NOT_TOLD = "Automations do not learn of this"

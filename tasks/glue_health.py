@@ -10,8 +10,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.health import ConnectionHealth, judge_connections
-from flinkglue.glue.health_report import health_markdown
+from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
+from flinkglue.glue.monitoring.health_report import health_markdown
 from tasks.glue import RETRIED, connect
 from tasks.glue_coordination import coordination_on_server
 from tasks.glue_events import tell_of_health

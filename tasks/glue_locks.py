@@ -21,7 +21,7 @@ from prefect.runtime import flow_run
 
 from flinkglue.clock import elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
+from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
 from tasks.expiring_records import variable_name
 from tasks.lease_setting import lease_seconds_in

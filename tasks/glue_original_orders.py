@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flinkglue.glue.original_order import OriginalOrder
+from flinkglue.glue.coordination.original_order import OriginalOrder
 from tasks.expiring_records import variable_name
 from tasks.server_records import Record, ServerRecords
 

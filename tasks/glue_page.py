@@ -6,11 +6,11 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.decision import ranking_description, ranking_rows
 from flinkglue.glue.models import Ranking
-from flinkglue.glue.report import RunOutput, job_run_markdown
+from flinkglue.glue.placement.decision import ranking_description, ranking_rows
+from flinkglue.glue.placement.shortage import ShortagePolicy
+from flinkglue.glue.run.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import ShortagePolicy
 from flinkglue.markdown import text
 from tasks.best_effort import best_effort
 from tasks.glue import connect

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flinkglue.glue.start_marks import MARKED_FOR_SECONDS, StartMark
+from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, StartMark
 from tasks.expiring_records import ExpiringRecords
 from tasks.server_records import ServerRecords
 

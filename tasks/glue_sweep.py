@@ -14,9 +14,15 @@ from prefect.utilities.urls import url_for
 
 from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.sweep import FlowRunState, SweepRules, SweptRun, flow_run_id_of, judged
-from flinkglue.glue.sweep_report import sweep_markdown
-from flinkglue.glue.sweeping import LiveRuns, find_live_runs, stop_orphans
+from flinkglue.glue.monitoring.sweep import (
+    FlowRunState,
+    SweepRules,
+    SweptRun,
+    flow_run_id_of,
+    judged,
+)
+from flinkglue.glue.monitoring.sweep_report import sweep_markdown
+from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
 from tasks.glue import RETRIED, UNCACHED, connect
 from tasks.glue_events import tell_of_swept_run
 from tasks.run_log import run_log

@@ -10,13 +10,13 @@ from prefect.artifacts import create_link_artifact
 from blocks.aws_credentials import AwsCredentials
 from flinkglue.clock import SystemClock
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.glues_own_runs import last_of_glues_own
-from flinkglue.glue.job_run import attempt_of
-from flinkglue.glue.log_following import LogFollower
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.automatic_retries import last_of_glues_own
+from flinkglue.glue.run.job_run import attempt_of
+from flinkglue.glue.run.logs import LogFollower
+from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.run_waiting import watch_run
 from tasks.best_effort import best_effort
 from tasks.glue import LOOK, RETRIED, connect
 from tasks.run_log import run_log

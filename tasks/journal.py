@@ -18,8 +18,8 @@ from typing import Any
 from uuid import uuid4
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.lifecycle.documents import Stored
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal.documents import Stored
+from flinkglue.lifecycle.journal.journal import Journal
 from tasks.server_records import Record, ServerRecords, server_records
 
 VALUE_CHARACTERS = 5000

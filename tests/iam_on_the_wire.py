@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from infra.glue_policy import Account, caller_policy
-from localcloud.request_log import Request
+from localcloud.web.request_log import Request
 
 GONE = 499  # the record of a request that was not sent to its end
 AGENT = "flinkglue/"  # how src/flinkglue/glue/client.py signs its calls; tests have other clients

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.s3.models import s3_backends
 
-from localcloud.wire import Environ
+from localcloud.web.wire import Environ
 
 OWNER_HEADER = "HTTP_X_AMZ_EXPECTED_BUCKET_OWNER"
 """On every operation of a bucket but CreateBucket; on objects as well (S3's user guide, "Verifying

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
-from localcloud.aws.glue.runs import Runs
+from localcloud.aws.glue.definitions.jobs import Jobs
+from localcloud.aws.glue.runs.run_engine import PlannedFailure, RunEngine
+from localcloud.aws.glue.runs.runs import Runs
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.network import Network
 from localcloud.aws.service_clock import ServiceClock

@@ -23,7 +23,7 @@ from moto.sts.responses import TokenResponse
 from localcloud.aws.bucket_owner import OWNER_HEADER
 from localcloud.aws.glue.api import DESCRIPTIONS
 from localcloud.part import Operation
-from localcloud.wire import Environ, request_detail
+from localcloud.web.wire import Environ, request_detail
 
 _RESPONSES: dict[str, type] = {
     "ec2": EC2Response,

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from localcloud.aws.glue.api import json_error
 from localcloud.aws.operations import service_of
-from localcloud.wire import Environ, Fault
+from localcloud.web.wire import Environ, Fault
 
 
 class _Words(NamedTuple):

@@ -14,8 +14,8 @@ from localcloud.aws.refusals import refuse
 from localcloud.aws.services import AwsServices
 from localcloud.config import CloudConfig
 from localcloud.part import Operation
-from localcloud.serving import WsgiServer
-from localcloud.wire import Wire, WsgiWire
+from localcloud.web.serving import WsgiServer
+from localcloud.web.wire import Wire, WsgiWire
 
 _LEFT_OUT = [
     "AWS: permissions are not checked; what a policy would refuse is served.",

@@ -17,19 +17,22 @@ from moto.logs.models import logs_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 
-from localcloud.aws.access_keys import AccessKeys
-from localcloud.aws.authentication import refusal, signed_request
+from localcloud.aws.access.access_keys import AccessKeys
+from localcloud.aws.access.authentication import refusal, signed_request
+from localcloud.aws.access.signature import verify
+from localcloud.aws.access.signature_claim import NotAuthentic
+from localcloud.aws.access.sts_sessions import StsSessions
 from localcloud.aws.bucket_owner import is_owned_otherwise
 from localcloud.aws.fault_commands import FaultTargets
 from localcloud.aws.glue.api import GlueApi
 from localcloud.aws.glue.connections import Connections
-from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.run_engine import RunEngine
-from localcloud.aws.glue.runs import Runs
+from localcloud.aws.glue.definitions.jobs import Jobs
+from localcloud.aws.glue.runs.run_engine import RunEngine
+from localcloud.aws.glue.runs.runs import Runs
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.glue.timeline import Timeline
-from localcloud.aws.job_logs import JobLogs
-from localcloud.aws.log_pages import LogPages
+from localcloud.aws.logs.job_logs import JobLogs
+from localcloud.aws.logs.log_pages import LogPages
 from localcloud.aws.network import Network
 from localcloud.aws.operations import (
     SERVICES,
@@ -42,14 +45,11 @@ from localcloud.aws.operations import (
     service_of,
 )
 from localcloud.aws.refusals import error_response
-from localcloud.aws.script_runner import ScriptRunner
+from localcloud.aws.scripts.runner import ScriptRunner
 from localcloud.aws.seed import account
 from localcloud.aws.service_clock import ServiceClock
-from localcloud.aws.signature import verify
-from localcloud.aws.signature_claim import NotAuthentic
-from localcloud.aws.sts_sessions import StsSessions
 from localcloud.config import CloudConfig
-from localcloud.wire import Environ, WsgiApp
+from localcloud.web.wire import Environ, WsgiApp
 
 _logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import trustme
 
 from localcloud.config import LOOPBACK
 from localcloud.kept_file import write_kept
-from localcloud.serving import TlsFiles
+from localcloud.web.serving import TlsFiles
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from localcloud.config import LOOPBACK, CloudConfig, free_port
 from localcloud.kept_file import kept
 from localcloud.part import Operation, PartFailed
 from localcloud.processes import OF_THE_MACHINE, ChildProcess, tail
-from localcloud.proxy import recording_proxy
-from localcloud.serving import AsgiServer
-from localcloud.wire import Wire
+from localcloud.web.proxy import recording_proxy
+from localcloud.web.serving import AsgiServer
+from localcloud.web.wire import Wire
 
 _START_SECONDS = 60
 

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 from starlette.responses import Response
 
 from localcloud.part import Operation
-from localcloud.wire import AsgiApp, Fault, Scope
+from localcloud.web.wire import AsgiApp, Fault, Scope
 
 SERVICE = "blob"
 OTHER = "Other"

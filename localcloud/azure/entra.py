@@ -22,7 +22,7 @@ from localcloud.azure.tls_part import TlsPart
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
 from localcloud.part import Operation
-from localcloud.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
+from localcloud.web.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
 
 OPERATIONS = {
     "InstanceDiscovery": "GET /common/discovery/instance: names this authority and no other.",

@@ -19,7 +19,7 @@ from localcloud.azure.vault import Vault
 from localcloud.azure.vault_api import OPERATIONS, vault_app
 from localcloud.config import CloudConfig
 from localcloud.part import Operation
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 
 
 class KeyVaultPart(TlsPart):

@@ -10,9 +10,9 @@ from localcloud.azure.arm.applications import (
     FlinkApplications,
     NoApplications,
 )
-from localcloud.azure.arm.flink_jobs import FlinkTarget
-from localcloud.azure.arm.jars import BlobJarStore, JarStore
-from localcloud.azure.arm.launch import FlinkFor
+from localcloud.azure.arm.jobs.flink_jobs import FlinkTarget
+from localcloud.azure.arm.jobs.jars import BlobJarStore, JarStore
+from localcloud.azure.arm.jobs.launch import FlinkFor
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.arm.part import ArmPart
 from localcloud.azure.arm.web import cluster_web
@@ -29,7 +29,7 @@ from localcloud.flink.config import flink_path
 from localcloud.flink.door import OtherSignIn
 from localcloud.flink.part import FlinkPart
 from localcloud.part import Part
-from localcloud.wire import AsgiApp, Wire
+from localcloud.web.wire import AsgiApp, Wire
 
 
 class AzureAccount:

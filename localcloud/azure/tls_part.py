@@ -5,8 +5,8 @@ from __future__ import annotations
 from localcloud.azure.authority import LocalAuthority
 from localcloud.config import CloudConfig
 from localcloud.part import PartFailed
-from localcloud.serving import AsgiServer
-from localcloud.wire import AsgiApp
+from localcloud.web.serving import AsgiServer
+from localcloud.web.wire import AsgiApp
 
 
 class TlsPart:

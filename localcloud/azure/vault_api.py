@@ -18,7 +18,7 @@ from localcloud.azure.directory import VAULT
 from localcloud.azure.seed import AzureSeed
 from localcloud.azure.tokens import Principal, Refusal, TokenAuthority, TokenRefused
 from localcloud.azure.vault import SecretVersion, Vault, VaultRefused
-from localcloud.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
+from localcloud.web.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
 
 _API_VERSION = re.compile(r"7\.\d(-preview(\.\d)?)?|20\d\d-\d\d-\d\d(-preview)?")
 _LATEST_API_VERSION = "7.6"

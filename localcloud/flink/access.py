@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 from pydantic import SecretStr
 
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.sign_in import BearerToken
 
 

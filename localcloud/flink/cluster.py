@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flinkglue.errors import CallFailed
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from localcloud.config import LOOPBACK, free_port
 from localcloud.flink.access import FlinkAccess
 from localcloud.flink.config import (

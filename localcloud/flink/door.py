@@ -1,7 +1,7 @@
 """Who may use Flink's REST API and dashboard: programs with a token, browsers with a cookie.
 
 A person gets the cookie by a link that is good once. The cookie is sent with whatever the browser
-asks of 127.0.0.1; that no other page makes use of it is the matter of ``localcloud.browser_guard``.
+asks of 127.0.0.1; ``localcloud.web.browser_guard`` keeps other pages from making use of it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from localcloud.sign_in import header, is_bearer, new_token, unauthorized
-from localcloud.wire import AsgiApp, Receive, Scope, Send
+from localcloud.web.sign_in import header, is_bearer, new_token, unauthorized
+from localcloud.web.wire import AsgiApp, Receive, Scope, Send
 
 _PARAMETER = "sign-in"
 _ADVICE = (

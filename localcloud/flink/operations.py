@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from localcloud.part import Operation
-from localcloud.wire import Scope
+from localcloud.web.wire import Scope
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from localcloud.flink.config import flink_path
 from localcloud.flink.door import FlinkDoor, Visitors, is_dashboard
 from localcloud.kept_file import kept
 from localcloud.part import Operation
-from localcloud.proxy import recording_proxy
-from localcloud.serving import AsgiServer
-from localcloud.sign_in import new_token
-from localcloud.wire import AsgiApp, Fault, Scope, Wire
+from localcloud.web.proxy import recording_proxy
+from localcloud.web.serving import AsgiServer
+from localcloud.web.sign_in import new_token
+from localcloud.web.wire import AsgiApp, Fault, Scope, Wire
 
 
 class FlinkPart:

@@ -16,7 +16,7 @@ from infra.glue_policy import Account
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.server import AwsPart
 from localcloud.config import CloudConfig
-from localcloud.wire import Request, Wire
+from localcloud.web.wire import Request, Wire
 from tests.iam_on_the_wire import own_calls, policy_for, refused
 
 ROLE = "arn:aws:iam::123456789012:role/GlueJobRole"

@@ -9,17 +9,17 @@ from pathlib import Path
 import httpx
 from azure.identity import ClientSecretCredential
 
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
-from localcloud.azure.arm.flink_jobs import FlinkTarget
-from localcloud.azure.arm.jars import JarUnreadable
-from localcloud.azure.arm.launch import FlinkFor
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.jobs.flink_jobs import FlinkTarget
+from localcloud.azure.arm.jobs.jars import JarUnreadable
+from localcloud.azure.arm.jobs.launch import FlinkFor
 from localcloud.azure.arm.models import Cluster
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.azure.timings import AzureTimings
 from localcloud.config import CloudConfig
 from localcloud.flink.door import OtherSignIn
-from localcloud.wire import AsgiApp, Wire
+from localcloud.web.wire import AsgiApp, Wire
 
 STORAGE_URI = "abfs://filesystem@wordcountstorage.dfs.core.windows.net"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
-from localcloud.azure.arm.flink_jobs import FlinkTarget
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
+from localcloud.azure.arm.jobs.flink_jobs import FlinkTarget
 from localcloud.azure.arm.models import Cluster
 
 IMAGE_ROOT = Path("/image")

@@ -9,7 +9,7 @@ import pytest
 
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import account_in, plain_http
 
 API = {"api-version": "2024-05-01-preview"}

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
-from flinkglue.azure.patience import ArmPatience
-from flinkglue.azure.run_job import FlinkJobAction, RunJob
 from flinkglue.clock import Pace
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
-from localcloud.azure.arm.jobs import STOP_FAILED
+from localcloud.azure.arm.jobs.jobs import STOP_FAILED
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.timings import AzureTimings
 from tests.contract.azure_account import STORAGE_URI, Jars, account_in

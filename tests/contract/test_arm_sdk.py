@@ -33,7 +33,7 @@ from azure.mgmt.hdinsightcontainers.models import (
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.azure.timings import AzureTimings
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import STORAGE_URI, Jars, account_in, credential
 from tests.contract.fake_flink import FakeFlink
 

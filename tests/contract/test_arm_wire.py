@@ -13,7 +13,7 @@ import pytest
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.azure.timings import AzureTimings
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import STORAGE_URI, Jars, account_in, plain_http
 from tests.contract.fake_flink import FakeFlink
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from localcloud.aws.server import AwsPart
 from localcloud.config import CloudConfig
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.aws_cloud import ROLE, AwsCloud
 
 pytestmark = pytest.mark.contract

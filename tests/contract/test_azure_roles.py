@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.arm_clusters import ArmClusterClient
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.clusters import ArmClusterClient
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.run_job import RunJob
 from flinkglue.errors import InvalidInput, PermissionDenied
 from localcloud.azure.arm.routes import ROUTES
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import STORAGE_URI, Jars, account_in
 
 JOB = RunJob.new("orders", STORAGE_URI, "Orders.jar", "Orders")

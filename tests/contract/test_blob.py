@@ -10,7 +10,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from localcloud.azure.blob import BlobPart
 from localcloud.config import CloudConfig
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 
 pytestmark = pytest.mark.contract
 

@@ -22,7 +22,7 @@ from localcloud.azure.arm.web import cluster_web
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
 from localcloud.flink.door import FlinkDoor, Visitors
-from localcloud.serving import AsgiServer
+from localcloud.web.serving import AsgiServer
 from tests.contract.azure_account import account_in, credential
 
 HILO = "https://hilo.azurehdinsight.net/.default"

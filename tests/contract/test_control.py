@@ -12,9 +12,9 @@ import pytest
 from localcloud.assembly import PART_NAMES, build_parts
 from localcloud.client import CloudRefused, LocalCloud
 from localcloud.config import CloudConfig
-from localcloud.control import ControlPart
 from localcloud.part import Part, PartFailed
-from localcloud.wire import Wire
+from localcloud.supervision.control import ControlPart
+from localcloud.web.wire import Wire
 
 
 @dataclass

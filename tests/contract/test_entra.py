@@ -12,7 +12,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import AzureSeed
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import account_in, credential, plain_http
 
 MANAGEMENT_SCOPE = "https://management.azure.com/.default"

@@ -11,11 +11,11 @@ import pytest
 
 from flinkglue.clock import Pace, wait_until
 from flinkglue.errors import CallFailed, Conflict, InDoubt, NotFound, ServiceUnavailable
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobDetails, JobStatus
-from flinkglue.flink.rest import FlinkRestClient
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 
 pytestmark = pytest.mark.contract
 

@@ -15,7 +15,7 @@ import trustme
 from azure.storage.blob import BlobServiceClient
 
 from blocks.flink import FlinkRestCluster
-from flinkglue.azure.abfs_files import AbfsFiles
+from flinkglue.azure.storage.abfs_files import AbfsFiles
 from flinkglue.errors import (
     AuthenticationFailed,
     BadEndpoint,
@@ -24,12 +24,12 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from flinkglue.flink.s3_files import S3Files
-from flinkglue.flink.state_storage import StateStorage
+from flinkglue.flink.state.s3_files import S3Files
+from flinkglue.flink.state.storage import StateStorage
 from flinkglue.lifecycle.backend import CannotList
 from localcloud.azure.blob import BlobPart
 from localcloud.config import CloudConfig
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.aws_cloud import AwsCloud
 
 pytestmark = pytest.mark.contract

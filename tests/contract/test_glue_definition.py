@@ -12,12 +12,12 @@ import boto3
 import pytest
 
 from flinkglue.errors import CallFailed, InvalidInput
-from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.script_store import Script, ScriptStore
-from flinkglue.glue.in_process import InProcessLocks
+from flinkglue.glue.job_definition import JobDefinition
 from infra import glue_deploy
 from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from flinkglue.errors import NotFound, PermissionDenied
+from flinkglue.glue.api.health_reading import Reading
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.health import Condition, judge_connections
-from flinkglue.glue.health_reading import Reading
+from flinkglue.glue.monitoring.health import Condition, judge_connections
 from tests.contract.aws_cloud import AwsCloud
 from tests.contract.test_glue_library import connected
 

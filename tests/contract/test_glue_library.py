@@ -23,17 +23,17 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination import coordination_in_process
-from flinkglue.glue.demand import demand_of
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.job_run import recorded_attempts, run_job
+from flinkglue.glue.coordination.promise import Promise
+from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import Group, JobRun, Ranking
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.promise import Promise
-from flinkglue.glue.run_options import RunOptions
+from flinkglue.glue.options import RunOptions
+from flinkglue.glue.placement.demand import demand_of
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.job_run import recorded_attempts, run_job
+from flinkglue.glue.run.start import start_run
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.starting import start_run
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
 

@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.job_run import run_job
-from flinkglue.glue.log_following import LogFollower
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run.logs import LogFollower
 from tests.contract.aws_cloud import AwsCloud
 from tests.contract.test_glue_library import FAST, LOG, client, cloud, ranked, request
 

@@ -10,12 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from flinkglue.glue.boto3_clients import s3_client
+from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import deploy_job
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.script_store import Script, ScriptStore
-from flinkglue.glue.in_process import InProcessLocks
+from flinkglue.glue.job_definition import JobDefinition
 from infra.glue_policy import Account, caller_policy
 from tests.contract.aws_cloud import ACCOUNT, ROLE, SCRIPTS, AwsCloud
 from tests.contract.test_glue_library import DRIVER, LOG, client, cloud, ran, ranked

@@ -12,7 +12,7 @@ import pytest
 
 from flinkglue.clock import Pace
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run_waiting import wait_for_run
+from flinkglue.glue.run.wait import wait_for_run
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.contract.test_glue_library import connected

@@ -11,8 +11,8 @@ import pytest
 from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput, Throttled
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.job_run import run_job
 from flinkglue.glue.masking_client import masking
+from flinkglue.glue.run.job_run import run_job
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.contract.test_glue_library import FAST, LOG, connected, ranked, request

@@ -19,17 +19,17 @@ from flinkglue.clock import Pace
 from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.in_process import InProcessLocks, InProcessReservations
-from flinkglue.glue.job_run import run_job
-from flinkglue.glue.lock import HeldLock
+from flinkglue.glue.coordination.in_memory import InProcessLocks, InProcessReservations
+from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.slots import NoSlot, SlotReadings, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.selection import Wanted, select
-from flinkglue.glue.shortage import NoPlace, ShortagePolicy, WhenNothingFits
-from flinkglue.glue.slots import NoSlot, SlotReadings, wait_for_slot
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock, eventually
 from tests.contract.test_glue_library import connected

@@ -14,8 +14,8 @@ from flinkglue.clock import Pace
 from flinkglue.errors import NotFound
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.sweep import RunCondition, SweptRun
-from flinkglue.glue.sweeping import find_live_runs, stop_orphans
+from flinkglue.glue.monitoring.sweep import RunCondition, SweptRun
+from flinkglue.glue.monitoring.sweeping import find_live_runs, stop_orphans
 from tests.contract.aws_cloud import AwsCloud
 from tests.contract.test_glue_library import connected
 

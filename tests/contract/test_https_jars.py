@@ -27,9 +27,9 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from flinkglue.flink.https_files import HttpsFiles
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import JobChanges
+from flinkglue.flink.jars.https_files import HttpsFiles
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.requested import JobChanges
 
 pytestmark = pytest.mark.contract
 SIGNATURE = "sig-that-nobody-may-see"

@@ -15,7 +15,7 @@ from azure.keyvault.secrets import SecretClient
 
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
-from localcloud.wire import Wire
+from localcloud.web.wire import Wire
 from tests.contract.azure_account import account_in, credential, plain_http
 
 API_SECRET = "hdinsight-aks-variables-api-secret"

@@ -16,8 +16,8 @@ from uuid import uuid4
 import pytest
 
 from flinkglue.errors import CallFailed
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
-from flinkglue.flink.rest import FlinkRestClient
 from localcloud.flink.cluster import FlinkCluster
 
 ROOT = Path(__file__).parents[2]

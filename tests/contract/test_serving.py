@@ -18,9 +18,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse
 from werkzeug.wrappers import Response as WsgiResponse
 
-from localcloud.proxy import recording_proxy
-from localcloud.serving import AsgiServer, TlsFiles, WsgiServer
-from localcloud.wire import AsgiWire, Wire, WsgiWire, request_detail
+from localcloud.web.proxy import recording_proxy
+from localcloud.web.serving import AsgiServer, TlsFiles, WsgiServer
+from localcloud.web.wire import AsgiWire, Wire, WsgiWire, request_detail
 
 pytestmark = pytest.mark.contract
 

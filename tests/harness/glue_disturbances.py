@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from starlette.responses import JSONResponse
 
-from localcloud.faults import Fault, FaultBook, FaultKind
-from localcloud.proxy import recording_proxy
-from localcloud.serving import AsgiServer
-from localcloud.wire import AsgiApp, Scope, Wire
+from localcloud.web.faults import Fault, FaultBook, FaultKind
+from localcloud.web.proxy import recording_proxy
+from localcloud.web.serving import AsgiServer
+from localcloud.web.wire import AsgiApp, Scope, Wire
 from tests.harness.glue_flow_process import REQUEST_TIMEOUT_SECONDS
 
 SERVER_FAULTS: tuple[FaultKind, ...] = ("throttle", "error", "delay", "drop_before", "drop_after")

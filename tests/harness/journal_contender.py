@@ -12,11 +12,11 @@ import sys
 
 from blocks.flink import FlinkRestCluster
 from flinkglue.errors import Conflict
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.claims import LeaseTerms
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.journal import variable_journal, variable_store
 

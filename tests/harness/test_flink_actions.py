@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import Conflict, InvalidInput, JobFailed
-from flinkglue.lifecycle.carrying_out import RolledBack
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.execute import RolledBack
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints

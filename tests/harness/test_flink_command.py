@@ -26,7 +26,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.lifecycle.carrying_out import RolledBack
+from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.transaction import Refused
 from infra.exit_codes import exit_code_of_name
 from infra.flink_action import main

@@ -17,11 +17,11 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.flink import FlinkRestCluster
 from flinkglue.errors import CallFailed, Conflict
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
 from tasks.journal import VALUE_CHARACTERS, VariableStore
 from tasks.server_records import ServerRecords, server_records

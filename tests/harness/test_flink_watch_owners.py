@@ -20,11 +20,11 @@ from blocks.flink import FlinkRestCluster
 from blocks.flink_choice import cluster_name_of
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.processes import identity
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.processes import identity
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from tasks.flink_actions import Manner

@@ -26,11 +26,11 @@ from prefect.client.schemas.objects import FlowRun
 
 from flinkglue.clock import Pace
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.job_run import run_job
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
-from flinkglue.glue.placement import STRATEGIES
+from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.selection import Wanted, select
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tasks.glue_coordination import coordination_on_server

@@ -23,10 +23,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
 from flinkglue.glue.models import Connection, Group, Subnet
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.strategies import STRATEGIES
 from tasks.glue_coordination import VariableCoolDowns, VariableReservations
 from tasks.glue_locks import VariableLocks
 from tasks.server_records import ServerRecords, server_records

@@ -23,14 +23,14 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Scheduled
 
 from blocks.glue_job_definition import GlueJobDefinition
-from flinkglue.glue.job_update import connections_of
-from flinkglue.glue.lock import job_lock_name, placement_lock_name
+from flinkglue.glue.api.job_update import connections_of
+from flinkglue.glue.coordination.lock import job_lock_name, placement_lock_name
+from flinkglue.glue.coordination.original_order import original_order_key
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.glue.original_order import original_order_key
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from localcloud.faults import FaultBook
-from localcloud.wire import Wire
+from localcloud.web.faults import FaultBook
+from localcloud.web.wire import Wire
 from tasks.glue_coordination import VariableReservations
 from tasks.glue_locks import VariableLocks
 from tasks.glue_original_orders import VariableOriginalOrders

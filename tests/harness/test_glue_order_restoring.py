@@ -19,8 +19,8 @@ from prefect.states import Crashed, Scheduled
 
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
-from localcloud.faults import Fault, FaultBook
-from localcloud.wire import Wire
+from localcloud.web.faults import Fault, FaultBook
+from localcloud.web.wire import Wire
 from tasks.glue_original_orders import KIND
 from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud

@@ -21,8 +21,8 @@ from blocks.secret_arguments import read_secret_arguments
 from flinkglue.errors import InvalidInput
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from localcloud.request_log import RequestLog
-from localcloud.wire import Wire
+from localcloud.web.request_log import RequestLog
+from localcloud.web.wire import Wire
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of

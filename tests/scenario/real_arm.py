@@ -15,15 +15,15 @@ from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
 from blocks.arm_backend import arm_backend
-from flinkglue.azure.abfs_files import AbfsFiles
-from flinkglue.azure.arm import PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
-from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.arm.client import PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.identity import KeptToken, fetch_token
+from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import AccessToken, FlinkClusterId, ServicePrincipal
+from flinkglue.azure.storage.abfs_files import AbfsFiles
 from flinkglue.clock import SystemClock
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.state_storage import StateStorage, local_files
-from flinkglue.lifecycle.actions import perform
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.flink.state.storage import StateStorage, local_files
+from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.transaction import ActionRequest
 from localcloud.client import LocalCloud

@@ -16,13 +16,13 @@ import httpx
 
 from flinkglue.clock import Pace
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.state_storage import StateStorage, local_files
-from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.flink.state.storage import StateStorage, local_files
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest

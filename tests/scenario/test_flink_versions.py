@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flinkglue.lifecycle.inventory import apply_retention
+from flinkglue.lifecycle.actions.inventory import apply_retention
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.state.retention import Retention
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.flink_versions import NotToBeHad, flink_lib_dir
 from tests.scenario.real_lifecycle import RealJob, wait_for

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from localcloud.wire import Request
+from localcloud.web.wire import Request
 from tests.scenario.conftest import Platform
 from tests.scenario.hostile_page import (
     BROWSER,

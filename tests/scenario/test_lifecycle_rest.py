@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from flinkglue.lifecycle.inventory import apply_retention
+from flinkglue.lifecycle.actions.inventory import apply_retention
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.disturbing import GATEWAY_TURNS, TWIN_TURNS, BehindGateway, Twins

@@ -17,8 +17,8 @@ from azure.mgmt.hdinsightcontainers import HDInsightContainersMgmtClient
 from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 from azure.storage.blob import BlobServiceClient
 
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
-from flinkglue.flink.rest import FlinkRestClient
 from localcloud.client import LocalCloud
 
 JARS = Path(__file__).parents[2] / "jobs" / "flink"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from flinkglue.errors import NotFound, ServiceUnavailable
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.api.rest import FlinkRestClient
 from localcloud.client import CloudRefused, LocalCloud
 
 pytestmark = pytest.mark.scenario

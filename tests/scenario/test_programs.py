@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.file_store import FileStore
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.flink_versions import NotToBeHad

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from flinkglue.lifecycle.actions import perform
+from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.backend import FlinkBackend
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest

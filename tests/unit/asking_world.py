@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import AskedAction
-from flinkglue.lifecycle.carrying_out import carry_out, next_intent
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.differences import Difference
+from flinkglue.lifecycle.execute import carry_out, next_intent
 from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.requested import AskedAction
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import World
 

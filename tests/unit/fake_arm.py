@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.backend import ArmBackend
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.patience import ArmPatience
 from flinkglue.clock import Clock, Pace
 from flinkglue.lifecycle.backend import FlinkBackend
 

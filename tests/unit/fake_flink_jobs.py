@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.flink.state_storage import StoredFile
+from flinkglue.flink.state.storage import StoredFile
 
 EVENTS_PER_SECOND = 10
 DIRECTORY = "file:/the state"  # as in a home directory

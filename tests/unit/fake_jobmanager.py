@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from flinkglue.flink.packing import SCRIPT_NAME
+from flinkglue.flink.jars.packing import SCRIPT_NAME
 from flinkglue.flink.python_program import exit_code_of
 from tests.unit.fake_flink_jobs import (
     DIRECTORY,

@@ -14,15 +14,15 @@ from typing import Any
 import httpx
 
 from flinkglue.clock import Pace
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.state_storage import ListFiles, StateStorage
-from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.documents import Stored
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.flink.state.storage import ListFiles, StateStorage
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.documents import Stored
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 
 from flinkglue.clock import Pace
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.state_storage import StateStorage
+from flinkglue.flink.state.storage import StateStorage
 from flinkglue.lifecycle.backend import Launch, SavepointRequest
 from flinkglue.lifecycle.models import Jar, JobSpec
 from tests.unit.fake_flink_jobs import Behaviour, Clock, Job

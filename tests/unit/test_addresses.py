@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from flinkglue.addresses import file_path, http_url, local_path, name, storage_address
-from flinkglue.azure.arm import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient, TokenSource
 from flinkglue.azure.identity import credential
 from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.rest import FlinkRestClient
+from flinkglue.flink.api.rest import FlinkRestClient
 
 SECRET = "hunter2"
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from flinkglue.azure.job_rows import view_of
+from flinkglue.azure.jobs.rows import view_of
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed, SavepointRequest

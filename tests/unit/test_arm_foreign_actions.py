@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flinkglue.azure.job_rows import row_of
+from flinkglue.azure.jobs.rows import row_of
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import Conflict, DeadlineExceeded
 from flinkglue.lifecycle.backend import Launch

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.azure.job_rows import listed_savepoints, row_of, savepoint_of, state_of, view_of
+from flinkglue.azure.jobs.rows import listed_savepoints, row_of, savepoint_of, state_of, view_of
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.backend import Launch
 from flinkglue.lifecycle.models import TERMINAL_STATES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flinkglue.azure.submitted_job import SubmittedJob
+from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.lifecycle.interrupted import OnCancel
 from tests.unit.arm_world import NAME, World, running_world
 from tests.unit.fake_arm import CLUSTER, patience_by

@@ -14,8 +14,8 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.aws.signature import verify
-from localcloud.aws.signature_claim import AccessKey, Flaw, NotAuthentic, SignedRequest
+from localcloud.aws.access.signature import verify
+from localcloud.aws.access.signature_claim import AccessKey, Flaw, NotAuthentic, SignedRequest
 
 KEY = AccessKey("AKIAOWN", "the account's secret")
 SIGNERS = {

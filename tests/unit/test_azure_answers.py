@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.arm_clusters import ArmClusterClient
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from tests.azure_on_the_wire import AzureOnTheWire, Clock

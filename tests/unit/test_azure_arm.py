@@ -6,10 +6,10 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource, token_scope
+from flinkglue.azure.arm.client import ArmClient, TokenSource, token_scope
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.failures import call_failed
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.run_job import RunJob
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     AuthenticationFailed,

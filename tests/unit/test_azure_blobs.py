@@ -11,7 +11,7 @@ import httpx
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from flinkglue.azure.blobs import upload_jar
+from flinkglue.azure.storage.blobs import upload_jar
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
 from tests.azure_sdk_wire import sdk_wire
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.models import JobDetails
 from localcloud.azure.arm.authorization import RoleAssignment
-from localcloud.azure.arm.flink_jobs import FlinkJob, FlinkTarget, pod_arguments
-from localcloud.azure.arm.jars import BlobJarStore, JarUnreadable
-from localcloud.azure.arm.jobs import LAUNCH_FAILED, ClusterJob, JobBook, matching
+from localcloud.azure.arm.jobs.flink_jobs import FlinkJob, FlinkTarget, pod_arguments
+from localcloud.azure.arm.jobs.jars import BlobJarStore, JarUnreadable
+from localcloud.azure.arm.jobs.jobs import LAUNCH_FAILED, ClusterJob, JobBook, matching
 from localcloud.azure.arm.operations import OperationStatuses, timestamp
 from localcloud.azure.arm.responses import ArmRefused, ArmRequest, page
 from localcloud.azure.arm.routes import ROUTES, find_route

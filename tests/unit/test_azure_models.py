@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from flinkglue.azure import inputs
-from flinkglue.azure.abfs import ABFS_PATTERN, AbfsUri
+from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.azure.names import JOB_NAME_PATTERN, job_name_for
-from flinkglue.azure.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.storage.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.errors import InvalidInput
 
 DIRECTORY = "abfs://filesystem@account.dfs.core.windows.net"

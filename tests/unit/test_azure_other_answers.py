@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import TokenSource
-from flinkglue.azure.arm_clusters import ArmClusterClient
+from flinkglue.azure.arm.client import TokenSource
+from flinkglue.azure.arm.clusters import ArmClusterClient
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.run_job import RunJob
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,

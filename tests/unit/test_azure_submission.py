@@ -6,11 +6,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.run_job import RunJob
+from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.models import FlinkClusterId
-from flinkglue.azure.patience import ArmPatience
-from flinkglue.azure.run_job import RunJob
-from flinkglue.azure.submission import Submission
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flinkglue.azure.arm import ArmClient, TokenSource
-from flinkglue.azure.job_state import (
+from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.jobs.state import (
     ENDED_BY_SOMEBODY,
     FAILED_STATES,
     FINISHED,
@@ -19,8 +19,8 @@ from flinkglue.azure.job_state import (
     JobView,
     WaitUntil,
 )
+from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
-from flinkglue.azure.waiting import JobWatch
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error

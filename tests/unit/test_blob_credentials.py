@@ -10,7 +10,7 @@ from prefect_azure import AzureBlobStorageCredentials
 from pydantic import SecretStr
 
 from blocks.azure_storage import blob_service_client
-from flinkglue.azure.abfs import AbfsUri
+from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flows.upload_flink_jar import upload_flink_jar_flow
 from tasks.azure import upload_flink_jar

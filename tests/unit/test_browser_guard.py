@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from localcloud.browser_guard import AsgiBrowserGuard, WsgiBrowserGuard, why_refused
+from localcloud.web.browser_guard import AsgiBrowserGuard, WsgiBrowserGuard, why_refused
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]", "127.0.0.1:80", "LOCALHOST:65535", "[::1]:8081"]
 STRANGE_HOSTS = [

@@ -18,7 +18,7 @@ from prefect import Flow
 from prefect_aws import AwsCredentials
 
 from blocks.glue_job_definition import GlueJobDefinition
-from flinkglue.glue.run_options import RunOptions
+from flinkglue.glue.options import RunOptions
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "docs" / "coming-from-airflow-and-step-functions.md"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from localcloud.arguments import typed
 from localcloud.azure import blob_operations
-from localcloud.wire import FaultBook, FaultKind
+from localcloud.supervision.arguments import typed
+from localcloud.web.wire import FaultBook, FaultKind
 
 
 def command(

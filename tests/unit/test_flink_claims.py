@@ -10,10 +10,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import Conflict, ServiceUnavailable
-from flinkglue.lifecycle.claims import LeaseLost, LeaseTerms
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.holding import Held
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal.claims import LeaseLost, LeaseTerms
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.holding import Held
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
 from tasks.journal import VariableStore
 from tasks.server_records import ServerRecords

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from flinkglue.azure.arm import TokenSource
-from flinkglue.azure.arm_clusters import ArmClusterClient, InstanceView
-from flinkglue.azure.cluster import FlinkApplicationCluster
-from flinkglue.azure.cluster_body import differences, fixed, put_body
-from flinkglue.azure.cluster_creation import ClusterCreation, Step
-from flinkglue.azure.patience import ArmPatience
+from flinkglue.azure.arm.client import TokenSource
+from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.clusters.body import differences, fixed, put_body
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
+from flinkglue.azure.clusters.creation import ClusterCreation, Step
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
 from tests.unit.fake_arm import CLUSTER, ENDPOINT, STEADY
 from tests.unit.fake_flink_jobs import Clock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flinkglue.azure.cluster import FlinkApplicationCluster
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.errors import InvalidInput
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow

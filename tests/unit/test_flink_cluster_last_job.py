@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from flinkglue.azure.last_job import LastJob, last_job
+from flinkglue.azure.clusters.last_job import LastJob, last_job
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.backend import FlinkBackend

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import CallFailed
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.patience import Patience
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobView
 from tests.unit.fake_flink_jobs import Clock

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
 from tasks.lease_setting import LEAST_SECONDS, MOST_SECONDS, lease_seconds_in
 from tests.unit.fake_flink_jobs import Clock

@@ -25,7 +25,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.flink.failures import (
+from flinkglue.flink.api.failures import (
     TIMED_OUT,
     FlinkRefused,
     GatewayAnswered,
@@ -37,7 +37,7 @@ from flinkglue.flink.failures import (
     flinks_own,
     gateway_failed,
 )
-from flinkglue.flink.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from tests.gateways import GATEWAYS, REDIRECTS, STATUSES, redirect
 
 JOB_ID, TRIGGER_ID = "ab" * 16, "cd" * 16

@@ -8,10 +8,10 @@ from markdown_it import MarkdownIt
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal
 from blocks.flink import FlinkRestCluster
-from flinkglue.azure.job_state import FlinkView, JobView
+from flinkglue.azure.jobs.state import FlinkView, JobView
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.lifecycle.actions.inventory import Disposals
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.inventory import Disposals
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from tasks.flink_action_page import change_row, outcome_markdown, savepoint_row
 from tasks.flink_job_details import details_markdown

@@ -17,9 +17,9 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.flink.failures import FlinkRefused, GatewayAnswered
+from flinkglue.flink.api.failures import FlinkRefused, GatewayAnswered
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
-from flinkglue.flink.rest import FlinkRestClient
 
 JOB_ID = "0123456789abcdef0123456789abcdef"
 NO_LEADER = "Service temporarily unavailable due to an ongoing leader election. Please refresh."

@@ -16,8 +16,8 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.failures import Failure
+from flinkglue.glue.failures.classification import Failure
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import JobRun, Ranking
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

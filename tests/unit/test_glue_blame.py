@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from flinkglue.glue.attempts import Attempt, RetryPolicy
-from flinkglue.glue.blame import blamed_connections
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.job_run import attempt_of
+from flinkglue.glue.failures.blame import blamed_connections
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
+from flinkglue.glue.run.job_run import attempt_of
 
 FULL = "Number of IP addresses on subnet is 0"
 ZONE_DOWN = "Could not find subnet for AZ"

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 
 from flinkglue.clock import SystemClock
 from flinkglue.errors import AuthenticationFailed, CallFailed, ClockRefused, InDoubt
-from flinkglue.glue.coordination import coordination_in_process
-from flinkglue.glue.failures import classify_call
-from flinkglue.glue.promise import Promise
-from flinkglue.glue.run_waiting import wait_for_run
-from flinkglue.glue.service_errors import translated
-from flinkglue.glue.starting import start_run
+from flinkglue.glue.coordination.promise import Promise
+from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.errors import translated
+from flinkglue.glue.failures.classification import classify_call
+from flinkglue.glue.run.start import start_run
+from flinkglue.glue.run.wait import wait_for_run
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire, ranking
 from tests.unit.test_glue_starting import REQUEST

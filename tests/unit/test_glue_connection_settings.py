@@ -8,15 +8,15 @@ import pytest
 from botocore.model import StructureShape
 
 from flinkglue.errors import PermissionDenied
-from flinkglue.glue.connection_reading import Candidates, joined
-from flinkglue.glue.connection_settings import FAILED
-from flinkglue.glue.decision import ranking_description, ranking_rows
-from flinkglue.glue.failures import classify
-from flinkglue.glue.health import Condition, judge_connections
+from flinkglue.glue.api.connection_reading import Candidates, joined
+from flinkglue.glue.api.connection_settings import FAILED
+from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.models import Connection, Group, Ranking, Subnet
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.shortage import Decision, NoPlace, ShortagePolicy, WhenNothingFits
+from flinkglue.glue.monitoring.health import Condition, judge_connections
+from flinkglue.glue.placement.decision import ranking_description, ranking_rows
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.shortage import Decision, NoPlace, ShortagePolicy, WhenNothingFits
+from flinkglue.glue.placement.strategies import STRATEGIES
 from tests.unit.test_glue_emulator_runs import Glue
 from tests.unit.test_glue_job_update import MODEL
 from tests.unit.test_glue_page import REQUEST

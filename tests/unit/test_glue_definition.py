@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.script_store import Script
+from flinkglue.glue.job_definition import JobDefinition
 
 MEMBERS = ("Role", "Command", "DefaultArguments", "Timeout", "WorkerType", "NumberOfWorkers",
            "MaxCapacity", "Connections", "Description")  # fmt: skip

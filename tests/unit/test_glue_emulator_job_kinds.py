@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from localcloud.aws.glue.capacity import DPU_PER_WORKER
+from localcloud.aws.glue.definitions.job_kinds import COMMANDS, GLUE_VERSIONS, WORKERS
+from localcloud.aws.glue.definitions.validation import checked_input, glue_model
 from localcloud.aws.glue.errors import GlueError
-from localcloud.aws.glue.job_kinds import COMMANDS, GLUE_VERSIONS, WORKERS
-from localcloud.aws.glue.validation import checked_input, glue_model
+from localcloud.aws.glue.runs.capacity import DPU_PER_WORKER
 from tests.unit.test_glue_emulator_runs import WHOLE, Glue
 
 

@@ -10,12 +10,12 @@ import pytest
 from moto.ec2.models import EC2Backend
 
 from localcloud.aws.glue.connections import Connections
+from localcloud.aws.glue.definitions.jobs import Jobs
 from localcloud.aws.glue.errors import GlueError
-from localcloud.aws.glue.job_run import JobRun
-from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.run_engine import PlannedFailure, RunEngine
-from localcloud.aws.glue.runs import Runs
-from localcloud.aws.glue.scripts import ScriptMissing
+from localcloud.aws.glue.runs.job_run import JobRun
+from localcloud.aws.glue.runs.run_engine import PlannedFailure, RunEngine
+from localcloud.aws.glue.runs.runs import Runs
+from localcloud.aws.glue.runs.scripts import ScriptMissing
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.aws.glue.timeline import Timeline
 from localcloud.aws.network import Network
@@ -409,8 +409,8 @@ def test_a_run_that_is_short_of_nodes_takes_longer_in_proportion(glue: Glue) -> 
 
 def test_every_run_state_shown_is_one_of_the_model(glue: Glue) -> None:
     """Live states are told from final ones by the model's own names."""
-    from localcloud.aws.glue.job_run import LIVE_STATES
-    from localcloud.aws.glue.validation import glue_model
+    from localcloud.aws.glue.definitions.validation import glue_model
+    from localcloud.aws.glue.runs.job_run import LIVE_STATES
 
     assert set(LIVE_STATES) < set(glue_model().shape_for("JobRunState").enum)
 

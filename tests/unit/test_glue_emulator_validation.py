@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud.aws.glue.definitions.validation import checked_input
 from localcloud.aws.glue.errors import GlueError
 from localcloud.aws.glue.paging import page
-from localcloud.aws.glue.validation import checked_input
 
 
 def refusal(operation: str, parameters: Any) -> GlueError:

@@ -18,9 +18,9 @@ from flinkglue.glue.failure_patterns import (
     check_pattern,
     found_in,
 )
-from flinkglue.glue.failure_rules import MOST_RULES, FailureRule, FailureRules
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.failures import classify
+from flinkglue.glue.failures.classification import classify
+from flinkglue.glue.failures.own_rules import MOST_RULES, FailureRule, FailureRules
+from flinkglue.glue.failures.table import FailureClass
 
 MOMENT = 2.0  # of processor time: a busy machine is none of the pattern's doing
 LONG = "a" * (MATCHED_CHARACTERS - 1) + "!"

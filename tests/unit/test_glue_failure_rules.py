@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from flinkglue.errors import CallFailed, InvalidInput, Throttled
 from flinkglue.glue.attempts import RetryPolicy
-from flinkglue.glue.failure_rules import FailureRule
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.failures import classify, classify_call
+from flinkglue.glue.failures.classification import classify, classify_call
+from flinkglue.glue.failures.own_rules import FailureRule
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.inputs import argument_values
-from flinkglue.glue.job_run import attempt_of
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.job_run import attempt_of
 
 RESET = FailureRule(pattern="connection reset", action="fail_over", advice="ask the network team")
 FULL = "The specified subnet does not have enough free addresses to satisfy the request"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import CallFailed, Conflict, PermissionDenied, Throttled
-from flinkglue.glue.failure_table import NOT_SUBMITTED, RULES, Blame, FailureClass, Rule
-from flinkglue.glue.failures import classify, classify_call, subnet_in, zone_in
+from flinkglue.glue.failures.classification import classify, classify_call, subnet_in, zone_in
+from flinkglue.glue.failures.table import NOT_SUBMITTED, RULES, Blame, FailureClass, Rule
 
 REFUSED_BY_GLUE = (
     f"{NOT_SUBMITTED}{{}} (Service: AWSGlueJobExecutor; Status Code: 400; Error Code: "

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from flinkglue.glue.console import Console
-from flinkglue.glue.health import (
+from flinkglue.glue.coordination.reservations import CoolDown, Reservation
+from flinkglue.glue.models import Connection, Subnet
+from flinkglue.glue.monitoring.health import (
     BELOW_THRESHOLD,
     Condition,
     ConnectionHealth,
@@ -17,9 +19,7 @@ from flinkglue.glue.health import (
     addresses_in,
     judge_connections,
 )
-from flinkglue.glue.health_report import health_markdown
-from flinkglue.glue.models import Connection, Subnet
-from flinkglue.glue.reservations import CoolDown, Reservation
+from flinkglue.glue.monitoring.health_report import health_markdown
 
 UP = {"us-east-1a": ZoneState("available")}
 DOWN = {"us-east-1a": ZoneState("unavailable", ["power is out"])}

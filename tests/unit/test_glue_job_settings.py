@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flinkglue.glue.demand import demand_of, usual_extra_nodes
-from flinkglue.glue.job_settings import oldest_live_run, warnings_about
-from flinkglue.glue.shortage import WhenNothingFits, usual_choice
+from flinkglue.glue.placement.demand import demand_of, usual_extra_nodes
+from flinkglue.glue.placement.job_settings import oldest_live_run, warnings_about
+from flinkglue.glue.placement.shortage import WhenNothingFits, usual_choice
 
 
 def test_glues_own_retries_and_queuing_are_warned_about() -> None:

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flinkglue.glue.job_update import plan_job_update
+from flinkglue.glue.api.job_update import plan_job_update
 
 MODEL = botocore.session.Session().get_service_model("glue")
 ACCEPTED = frozenset(MODEL.shape_for("JobUpdate").members)

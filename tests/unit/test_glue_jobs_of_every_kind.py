@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.unknown_members import unknown_members
-from flinkglue.glue.unwritten_fields import KEPT_BY_GLUE, UNKNOWN_MEMBERS
-from localcloud.aws.glue.job_kinds import COMMANDS
+from flinkglue.glue.api.unknown_members import unknown_members
+from flinkglue.glue.api.unwritten_fields import KEPT_BY_GLUE, UNKNOWN_MEMBERS
+from localcloud.aws.glue.definitions.job_kinds import COMMANDS
 from tests.unit.glue_api_on_the_wire import GlueApiOnTheWire
 from tests.unit.test_glue_job_update import JOB, MODEL, values
 

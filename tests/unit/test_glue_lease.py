@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from flinkglue.glue.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
+from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, has_run_out
 
 LEASE, LAST_MOMENT = 2, 5

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from flinkglue.clock import SystemClock
 from flinkglue.errors import CallFailed
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.in_process import InProcessLock
-from flinkglue.glue.job_run import recorded_attempts
-from flinkglue.glue.lock import HeldLock
+from flinkglue.glue.api.run_listing import MOST_PAGES
+from flinkglue.glue.coordination.in_memory import InProcessLock
+from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.promise import Promise
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.slots import ListedRuns, NoSlot, list_runs
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.promise import Promise
-from flinkglue.glue.run_listing import MOST_PAGES
+from flinkglue.glue.run.job_run import recorded_attempts
+from flinkglue.glue.run.start import Started, start_run
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.slots import ListedRuns, NoSlot, list_runs
-from flinkglue.glue.starting import Started, start_run
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
 

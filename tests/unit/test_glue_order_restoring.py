@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.coordination import coordination_in_process
-from flinkglue.glue.in_process import InProcessLock, InProcessOriginalOrders
-from flinkglue.glue.lock import HeldLock, job_lock_name
+from flinkglue.glue.coordination.in_memory import InProcessLock, InProcessOriginalOrders
+from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
+from flinkglue.glue.coordination.original_order import OriginalOrder
+from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.order_restoring import TRY_EVERY_SECONDS, OrderRestoring
-from flinkglue.glue.original_order import OriginalOrder
-from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.run.connection_order import TRY_EVERY_SECONDS, OrderRestoring
 from flinkglue.glue.run_request import RunRequest
 from tests.unit.glue_jobs_on_the_wire import CREATED, JobsOnTheWire
 from tests.unit.glue_on_the_wire import Refused

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.coordination.reservations import CoolDown, Knowledge
 from flinkglue.glue.models import Connection, Group, Ranking, Subnet
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import CoolDown, Knowledge
-from flinkglue.glue.strategies import allowed_modules, load_strategy
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 
 
 def connection(name: str, free: int | None, state: str = "available") -> Connection:

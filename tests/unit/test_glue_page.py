@@ -10,10 +10,9 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.cost import cost_of
-from flinkglue.glue.decision import ranking_description, ranking_rows
-from flinkglue.glue.demand import demand_of
-from flinkglue.glue.failure_table import (
+from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
+from flinkglue.glue.failures.classification import classify
+from flinkglue.glue.failures.table import (
     ANOTHER_SUBNET,
     INTERFACE_QUOTA,
     OTHER_GROUPS,
@@ -21,14 +20,15 @@ from flinkglue.glue.failure_table import (
     TRUST_GLUE,
     FailureClass,
 )
-from flinkglue.glue.failures import classify
 from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.report import RunOutput, job_run_markdown
-from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
+from flinkglue.glue.placement.decision import ranking_description, ranking_rows
+from flinkglue.glue.placement.demand import demand_of
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.cost import cost_of
+from flinkglue.glue.run.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.shortage import ShortagePolicy, WhenNothingFits
 from flinkglue.markdown import bar, table
 
 A, B, C = FailureClass

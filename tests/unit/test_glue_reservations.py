@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.in_process import (
+from flinkglue.glue.coordination.in_memory import (
     InProcessCoolDowns,
     InProcessLocks,
     InProcessReservations,
 )
+from flinkglue.glue.coordination.promise import RENEW_EVERY_SECONDS, Promise
+from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.promise import RENEW_EVERY_SECONDS, Promise
-from flinkglue.glue.reservations import CoolDown, Reservation, knowledge_for
 
 LOG = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.demand import demand_of
+from flinkglue.glue.options import RunOptions
+from flinkglue.glue.placement.demand import demand_of
 from flinkglue.glue.run_limits import WORKERS
-from flinkglue.glue.run_options import RunOptions
 
 EVERYTHING: dict[str, Any] = {
     "worker_type": "G.2X",

@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.errors import NotFound
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run_waiting import wait_for_run
+from flinkglue.glue.run.wait import wait_for_run
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire
 

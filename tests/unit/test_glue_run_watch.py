@@ -13,9 +13,9 @@ import pytest
 
 from flinkglue.clock import Pace
 from flinkglue.errors import PermissionDenied, Throttled
+from flinkglue.glue.api.run_watch import RunWatch, Waiter
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run_waiting import wait_for_run
-from flinkglue.glue.run_watch import RunWatch, Waiter
+from flinkglue.glue.run.wait import wait_for_run
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire
 
 LOG = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import pytest
 
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.job_run import run_job
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run.wait import HELD_WITHIN_SECONDS
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.run_waiting import HELD_WITHIN_SECONDS
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_jobs_on_the_wire import JobsOnTheWire
 from tests.unit.glue_on_the_wire import STARTED, Refused, ranking

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.demand import Demand, demand_of
 from flinkglue.glue.models import Connection, Ranking, Subnet
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.shortage import Decision, ShortagePolicy, WhenNothingFits
+from flinkglue.glue.placement.demand import Demand, demand_of
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.shortage import Decision, ShortagePolicy, WhenNothingFits
+from flinkglue.glue.placement.strategies import STRATEGIES
 
 WAIT, USE_BEST, FAIL = WhenNothingFits
 

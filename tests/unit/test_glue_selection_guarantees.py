@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from benchmarks.contention import DESIGNS, SCENARIOS, just_enough, measure
 from benchmarks.glue_world import GlueWorld, Run, subnet_number
 from benchmarks.starters import ReservingStarter, simulate
-from flinkglue.glue.ordering import rank
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import Knowledge
-from flinkglue.glue.shortage import Decision, ShortagePolicy
+from flinkglue.glue.coordination.reservations import Knowledge
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.shortage import Decision, ShortagePolicy
+from flinkglue.glue.placement.strategies import STRATEGIES
 
 strategies = st.sampled_from(sorted(STRATEGIES))
 

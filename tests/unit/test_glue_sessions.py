@@ -8,7 +8,7 @@ from itertools import count
 import boto3
 import pytest
 
-from flinkglue.glue.sessions import renewing_session
+from flinkglue.glue.api.sessions import renewing_session
 
 
 class Roles:

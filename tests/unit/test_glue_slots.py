@@ -9,12 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.glue.job_run import run_job
-from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.reservations import Reservation
-from flinkglue.glue.run_options import RunOptions
-from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.slots import (
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.slots import (
     ListedRuns,
     OrderStale,
     SlotReadings,
@@ -22,6 +18,10 @@ from flinkglue.glue.slots import (
     slots_of,
     wait_for_slot,
 )
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
+from flinkglue.glue.options import RunOptions
+from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 

@@ -13,14 +13,14 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.job_run import run_job
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
-from flinkglue.glue.placement import STRATEGIES
-from flinkglue.glue.reservations import Reservation
+from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.shortage import ShortagePolicy
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.selection import Wanted, select
-from flinkglue.glue.shortage import ShortagePolicy
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
 from tests.unit.test_glue_starting import LocksAfterSeconds

@@ -10,13 +10,13 @@ import pytest
 
 from flinkglue.errors import InDoubt
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.in_process import InProcessCoolDowns, InProcessStartMarks
-from flinkglue.glue.job_run import run_job
+from flinkglue.glue.coordination.in_memory import InProcessCoolDowns, InProcessStartMarks
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import CoolDown
+from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.reservations import CoolDown
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.start_marks import MARKED_FOR_SECONDS
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 

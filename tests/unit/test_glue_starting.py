@@ -11,15 +11,19 @@ from datetime import UTC, datetime
 import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.in_process import InProcessCoolDowns, InProcessLock, InProcessReservations
-from flinkglue.glue.job_run import run_job
-from flinkglue.glue.lock import HeldLock
+from flinkglue.glue.coordination.in_memory import (
+    InProcessCoolDowns,
+    InProcessLock,
+    InProcessReservations,
+)
+from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import CoolDown, Reservation
+from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.glue.reservations import CoolDown, Reservation
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.slots import OrderStale
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 

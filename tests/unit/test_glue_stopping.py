@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded
-from flinkglue.glue.coordination import Coordination, coordination_in_process
-from flinkglue.glue.job_run import recorded_attempts
+from flinkglue.glue.api.run_listing import MOST_PAGES
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.reservations import Reservation
-from flinkglue.glue.run_listing import MOST_PAGES
+from flinkglue.glue.run.job_run import recorded_attempts
+from flinkglue.glue.run.stop import stop_live_runs, stopped_at_the_deadline
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.glue.stopping import stop_live_runs, stopped_at_the_deadline
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
 

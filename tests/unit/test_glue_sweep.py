@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import StateType
 
 from flinkglue.glue.console import Console
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.sweep import (
+from flinkglue.glue.monitoring.sweep import (
     FlowRunState,
     RunCondition,
     SweepRules,
@@ -18,7 +18,7 @@ from flinkglue.glue.sweep import (
     flow_run_id_of,
     judged,
 )
-from flinkglue.glue.sweep_report import sweep_markdown
+from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 
 OWNER = "0190b3a4-7f3e-7c55-8d8e-2f6a3c1b9d10"
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

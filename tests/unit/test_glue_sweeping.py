@@ -10,8 +10,8 @@ import pytest
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.sweep import RunCondition, SweptRun
-from flinkglue.glue.sweeping import MOST_IDS_A_STOP, JudgeAgain, stop_orphans
+from flinkglue.glue.monitoring.sweep import RunCondition, SweptRun
+from flinkglue.glue.monitoring.sweeping import MOST_IDS_A_STOP, JudgeAgain, stop_orphans
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import RunsOnTheWire
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from flinkglue.errors import Throttled
-from flinkglue.glue.job_settings import oldest_live_run
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.zone_counts import running_by_connection
+from flinkglue.glue.placement.job_settings import oldest_live_run
+from flinkglue.glue.placement.zone_counts import running_by_connection
 
 LOG = logging.getLogger(__name__)
 STREAMING = {"Command": {"Name": "gluestreaming"}, "Timeout": 2880}

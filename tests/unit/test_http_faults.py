@@ -11,8 +11,8 @@ from azure.core.exceptions import ServiceRequestError
 
 from flinkglue.azure.sdk_errors import told_as_ours
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
+from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.rest import FlinkRestClient
 from flinkglue.http_faults import lasting
 from tests.unit.fake_flink_jobs import Clock
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from blocks.flink import FlinkRestCluster
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import AuthenticationFailed, CallFailed, DeadlineExceeded, ServiceUnavailable
-from flinkglue.flink.https_files import HttpsCredentials, HttpsFiles
+from flinkglue.flink.jars.https_files import HttpsCredentials, HttpsFiles
 from tests.unit.fake_flink_jobs import Clock
 
 REPOSITORY = "https://jars.example.com/team"

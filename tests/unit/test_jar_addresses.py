@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import JobChanges
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.requested import JobChanges
 
 SPACED = [
     "/home/me/my jobs/orders.jar",

@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 
 from flinkglue.errors import Conflict, DeadlineExceeded, InvalidInput, JobFailed, NotFound
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import (
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.deadline import DeadlineClock
+from flinkglue.lifecycle.differences import Difference
+from flinkglue.lifecycle.execute import (
     RolledBack,
     carry_out,
     last_intent,
     raise_for_failure,
 )
-from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.health import Degraded, Finished, Healthy
-from flinkglue.lifecycle.models import Action, JobView, Outcome
-from flinkglue.lifecycle.telling import TellingStore
-from flinkglue.lifecycle.watching import (
+from flinkglue.lifecycle.health.judgement import Degraded, Finished, Healthy
+from flinkglue.lifecycle.health.watch import (
     Relaunch,
     RelaunchLimit,
     is_wanted,
     should_relaunch,
 )
+from flinkglue.lifecycle.journal.telling import TellingStore
+from flinkglue.lifecycle.models import Action, JobView, Outcome
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour, Clock
 from tests.unit.lifecycle_world import (

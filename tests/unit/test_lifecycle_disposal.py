@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.inventory import Disposals, apply_retention
+from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
+from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Savepoint
-from flinkglue.lifecycle.records import JobRecord
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
 from tasks.flink_savepoint_page import JobReport
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World

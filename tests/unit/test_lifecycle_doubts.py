@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
 from flinkglue.lifecycle.backend import Launch
 from flinkglue.lifecycle.ids import job_id_of
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, JobView
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from infra.exit_codes import exit_code_of
 from tests.unit.fake_flink_jobs import Behaviour

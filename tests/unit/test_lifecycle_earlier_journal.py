@@ -11,12 +11,12 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import Conflict
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.documents import JournalStore
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.journal import Journal
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.documents import JournalStore
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tasks.journal import VariableStore
 from tasks.server_records import ServerRecords
 from tests.unit.fake_flink_jobs import Behaviour

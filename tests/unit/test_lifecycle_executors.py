@@ -17,9 +17,9 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.journal import Journal, JournalStore
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.transaction import ActionRequest, Refused
 from tasks.journal import VariableStore

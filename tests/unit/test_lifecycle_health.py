@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.lifecycle.health import Degraded, Finished, HealthLimits, Healthy, Sample, verdict
+from flinkglue.lifecycle.health.history import with_history
+from flinkglue.lifecycle.health.judgement import (
+    Degraded,
+    Finished,
+    HealthLimits,
+    Healthy,
+    Sample,
+    verdict,
+)
 from flinkglue.lifecycle.models import JobView
-from flinkglue.lifecycle.watch_history import with_history
 from tests.unit.lifecycle_world import Boundaries, MemoryStore
 
 RUNNING = JobView("f" * 32, "orders", "RUNNING", 4, 4, checkpoint_every_seconds=1)

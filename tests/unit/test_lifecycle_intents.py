@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from flinkglue.errors import InvalidInput, ServiceUnavailable
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import asked_by_command, carry_out, next_intent
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.execute import asked_by_command, carry_out, next_intent
 from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed

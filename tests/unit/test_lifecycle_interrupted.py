@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from flinkglue.flink.jars import JarSource
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.carrying_out import carry_out, last_intent, next_intent
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.lifecycle.execute import carry_out, last_intent, next_intent
+from flinkglue.lifecycle.health.watch import is_wanted
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.watching import is_wanted
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import Conflict, InvalidInput
-from flinkglue.lifecycle.claims import LeaseLost, LeaseTerms
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.file_store import FileStore
-from flinkglue.lifecycle.holding import Held
-from flinkglue.lifecycle.journal import Journal, spec_document, spec_of
+from flinkglue.lifecycle.journal.claims import LeaseLost, LeaseTerms
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.holding import Held
+from flinkglue.lifecycle.journal.journal import Journal, spec_document, spec_of
+from flinkglue.lifecycle.journal.processes import identity
+from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome, Savepoint
-from flinkglue.lifecycle.processes import identity
-from flinkglue.lifecycle.records import JobRecord
 from tests.unit.fake_flink_jobs import Clock
 
 SPEC = JobSpec(

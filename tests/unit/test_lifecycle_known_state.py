@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import ActionRequest, Refused
 from tests.unit.fake_flink_jobs import Job
 from tests.unit.lifecycle_world import JOB_NAME, World

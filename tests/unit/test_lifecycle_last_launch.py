@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.journal import spec_document
+from flinkglue.lifecycle.journal.journal import spec_document
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour

@@ -16,8 +16,8 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from flinkglue.lifecycle.asked import AskedAction
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World

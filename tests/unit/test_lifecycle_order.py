@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flinkglue.lifecycle.inventory import apply_retention
+from flinkglue.lifecycle.actions.inventory import apply_retention
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.retention import Retention
+from flinkglue.lifecycle.state.retention import Retention
 from tests.unit.lifecycle_world import JOB_NAME, World
 
 _HOUR = 3600.0

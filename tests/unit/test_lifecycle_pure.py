@@ -14,7 +14,7 @@ from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate, ReadyLimits
-from flinkglue.lifecycle.retention import Retention, disposable
+from flinkglue.lifecycle.state.retention import Retention, disposable
 from flinkglue.lifecycle.state_paths import is_same_path
 
 JAR = Jar("/jars/orders.jar", "a" * 64, 10)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from flinkglue.lifecycle.health import Degraded, Finished, Sample, verdict
+from flinkglue.lifecycle.health.judgement import Degraded, Finished, Sample, verdict
+from flinkglue.lifecycle.health.watch import Relaunch, remembered_end, should_relaunch
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
-from flinkglue.lifecycle.watching import Relaunch, remembered_end, should_relaunch
 from tests.unit.fake_flink_jobs import Behaviour, Job
 from tests.unit.lifecycle_world import JOB_NAME, World
 

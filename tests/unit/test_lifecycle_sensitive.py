@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.azure.run_job import RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.asked import JobChanges
 from flinkglue.lifecycle.differences import changed_settings
+from flinkglue.lifecycle.requested import JobChanges
 from flinkglue.lifecycle.sensitive import HIDDEN, check_no_secrets, is_sensitive, shown
 from flows.submit_flink_job import submit_flink_job_flow
 

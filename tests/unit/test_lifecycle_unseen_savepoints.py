@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.records import JobRecord
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World
 

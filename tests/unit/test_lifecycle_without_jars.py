@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from flinkglue.errors import BadEndpoint, ServiceUnavailable
-from flinkglue.flink.failures import NotOffered
+from flinkglue.flink.api.failures import NotOffered
 from flinkglue.lifecycle.models import LAUNCHING, Action
 from tests.unit.fake_flink_jobs import Behaviour, Job
 from tests.unit.lifecycle_world import JOB_NAME, World

@@ -12,7 +12,7 @@ from localcloud.config import CloudConfig
 from localcloud.flink.config import ClusterFiles, write_configuration
 from localcloud.kept_file import kept, private_directory, write_kept
 from localcloud.state import AlreadyRunning, StateDir
-from localcloud.supervisor import Cloud
+from localcloud.supervision.supervisor import Cloud
 
 
 def test_a_kept_file_is_made_once_and_for_its_owner(tmp_path: Path) -> None:

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flinkglue.azure.job_launch import run_job_of
+from flinkglue.azure.jobs.launch import run_job_of
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.packing import PYTHON_MAIN, SCRIPT_NAME
+from flinkglue.flink.jars.packing import PYTHON_MAIN, SCRIPT_NAME
+from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
-from flinkglue.lifecycle.asked import AskedAction, JobChanges
-from flinkglue.lifecycle.journal import spec_document, spec_of
+from flinkglue.lifecycle.journal.journal import spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
+from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed

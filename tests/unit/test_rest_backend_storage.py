@@ -14,11 +14,11 @@ from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.azure.abfs_files import AbfsFiles
+from flinkglue.azure.storage.abfs_files import AbfsFiles
 from flinkglue.errors import InvalidInput, NotFound
-from flinkglue.flink.jars import JarSource, is_of_job, name_on_cluster
-from flinkglue.flink.s3_files import S3Files
-from flinkglue.flink.state_storage import StateStorage, StoredFile, local_files
+from flinkglue.flink.jars.sources import JarSource, is_of_job, name_on_cluster
+from flinkglue.flink.state.s3_files import S3Files
+from flinkglue.flink.state.storage import StateStorage, StoredFile, local_files
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import Jar
 

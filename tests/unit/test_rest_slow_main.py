@@ -9,7 +9,7 @@ import pytest
 
 from blocks.flink import FlinkRestCluster
 from flinkglue.errors import InDoubt
-from flinkglue.flink.failures import MainTimedOut
+from flinkglue.flink.api.failures import MainTimedOut
 from tests.gateways import GATEWAYS
 from tests.unit.rest_bench import JOB_ID, Bench
 

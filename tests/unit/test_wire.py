@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.wire import FaultBook, Request, RequestLog
+from localcloud.web.wire import FaultBook, Request, RequestLog
 
 
 def _request(service: str, operation: str, at: float = 0.0) -> Request:

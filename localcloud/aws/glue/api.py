@@ -11,14 +11,14 @@ from typing import Any
 from moto.glue.models import GlueBackend
 from werkzeug.wrappers import Request, Response
 
-from localcloud.aws.glue.bookmarks import Bookmarks
 from localcloud.aws.glue.connections import Connections
+from localcloud.aws.glue.definitions.jobs import Jobs
+from localcloud.aws.glue.definitions.validation import checked_input
 from localcloud.aws.glue.errors import GlueError
-from localcloud.aws.glue.jobs import Jobs
-from localcloud.aws.glue.runs import Runs
+from localcloud.aws.glue.runs.bookmarks import Bookmarks
+from localcloud.aws.glue.runs.runs import Runs
 from localcloud.aws.glue.timeline import Timeline
-from localcloud.aws.glue.validation import checked_input
-from localcloud.wire import Environ, request_detail
+from localcloud.web.wire import Environ, request_detail
 
 Handler = Callable[[Mapping[str, Any]], dict[str, Any]]
 

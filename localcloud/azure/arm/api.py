@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from localcloud.azure.arm.applications import Applications, NoApplications
-from localcloud.azure.arm.jobs import JobBook
-from localcloud.azure.arm.launch import JobLauncher
+from localcloud.azure.arm.jobs.jobs import JobBook
+from localcloud.azure.arm.jobs.launch import JobLauncher
 from localcloud.azure.arm.models import (
     CLUSTER_TYPE,
     POOL_TYPE,

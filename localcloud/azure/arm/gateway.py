@@ -26,7 +26,7 @@ from localcloud.azure.arm.responses import PROVIDER, ArmAnswer, ArmRefused, ArmR
 from localcloud.azure.arm.routes import ArmRoute, find_route
 from localcloud.azure.arm.versions import API_VERSIONS
 from localcloud.azure.tokens import Principal, Refusal, TokenAuthority, TokenRefused
-from localcloud.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
+from localcloud.web.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
 
 _METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 

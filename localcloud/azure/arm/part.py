@@ -11,9 +11,9 @@ from localcloud.azure.arm.api import HdInsightApi
 from localcloud.azure.arm.applications import Applications
 from localcloud.azure.arm.authorization import RoleAssignment, actions_of
 from localcloud.azure.arm.gateway import ArmGateway
-from localcloud.azure.arm.jars import JarStore
-from localcloud.azure.arm.jobs import ClusterJob
-from localcloud.azure.arm.launch import FlinkFor, JobLauncher
+from localcloud.azure.arm.jobs.jars import JarStore
+from localcloud.azure.arm.jobs.jobs import ClusterJob
+from localcloud.azure.arm.jobs.launch import FlinkFor, JobLauncher
 from localcloud.azure.arm.models import (
     CLUSTER_TYPE,
     POOL_TYPE,
@@ -29,8 +29,8 @@ from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
 from localcloud.flink.door import is_dashboard
 from localcloud.part import Operation
-from localcloud.serving import AsgiServer
-from localcloud.wire import AsgiApp, Wire
+from localcloud.web.serving import AsgiServer
+from localcloud.web.wire import AsgiApp, Wire
 
 _NODE_SIZE = "Standard_D8ds_v5"
 _JOB_ROLE = Path(__file__).parents[3] / "infra" / "azure_flink_job_role.json"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from localcloud.azure.arm import cluster_jobs, clusters, locations, pools
 from localcloud.azure.arm.api import HdInsightApi
+from localcloud.azure.arm.resources import cluster_jobs, clusters, locations, pools
 from localcloud.azure.arm.responses import PROVIDER, ArmAnswer, ArmRequest
 
 Handler = Callable[[HdInsightApi, ArmRequest], ArmAnswer]

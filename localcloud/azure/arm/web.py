@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from localcloud.azure.arm.flink_jobs import pod_words
+from localcloud.azure.arm.jobs.flink_jobs import pod_words
 from localcloud.flink.door import FlinkDoor, OtherSignIn, Visitors
-from localcloud.proxy import passing_on
-from localcloud.wire import AsgiApp
+from localcloud.web.proxy import passing_on
+from localcloud.web.wire import AsgiApp
 
 _RUNS_MAIN = re.compile(r".*/jars/[^/]+/(plan|run)")
 

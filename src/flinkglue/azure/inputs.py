@@ -7,8 +7,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from flinkglue.azure.abfs import ABFS_PATTERN, AbfsUri
-from flinkglue.azure.abfs import ALLOWED as ABFS_ALLOWED
 from flinkglue.azure.names import (
     ARGUMENT_PATTERN,
     ARGUMENTS_ALLOWED,
@@ -27,6 +25,8 @@ from flinkglue.azure.names import (
     TENANT_ID_ALLOWED,
     TENANT_ID_PATTERN,
 )
+from flinkglue.azure.storage.abfs import ABFS_PATTERN, AbfsUri
+from flinkglue.azure.storage.abfs import ALLOWED as ABFS_ALLOWED
 from flinkglue.form_types import checked
 from flinkglue.quantities import Minutes
 from flinkglue.texts import is_plain

@@ -14,19 +14,19 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
+from flinkglue.flink.api.failures import FlinkRefused, NotOffered
+from flinkglue.flink.api.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.cluster_kind import is_application, why_it_grows
-from flinkglue.flink.failures import FlinkRefused, NotOffered
-from flinkglue.flink.jars import JarSource
-from flinkglue.flink.job_launch import JobLauncher
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.flink.jars.uploaded import UploadedJars
 from flinkglue.flink.job_view import job_view, listed_view
-from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
-from flinkglue.flink.main_method import in_words
+from flinkglue.flink.launch.job_launch import JobLauncher
+from flinkglue.flink.launch.main_method import in_words
+from flinkglue.flink.launch.program_run import ProgramRun, run_of
 from flinkglue.flink.patience import Patience
-from flinkglue.flink.program_run import ProgramRun, run_of
-from flinkglue.flink.savepoints import SavepointOperations
-from flinkglue.flink.state_directories import StateDirectories
-from flinkglue.flink.state_storage import StateStorage
-from flinkglue.flink.uploaded_jars import UploadedJars
+from flinkglue.flink.state.directories import StateDirectories
+from flinkglue.flink.state.savepoints import SavepointOperations
+from flinkglue.flink.state.storage import StateStorage
 from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     Launch,

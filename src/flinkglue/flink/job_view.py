@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flinkglue.errors import NotFound
-from flinkglue.flink.failures import JobNotFound
-from flinkglue.flink.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
+from flinkglue.flink.api.failures import JobNotFound
+from flinkglue.flink.api.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails
 from flinkglue.lifecycle.models import JobView
 

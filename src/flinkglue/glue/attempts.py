@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from flinkglue.glue.failure_table import FailureClass
-from flinkglue.glue.failures import Failure
+from flinkglue.glue.failures.classification import Failure
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import JobRun, JobRunState, Ranking
 
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from flinkglue.errors import CallFailed, InvalidInput, NotFound
-from flinkglue.glue.boto3_clients import boto3_clients
-from flinkglue.glue.connection_reading import (
+from flinkglue.glue.api.boto3_clients import boto3_clients
+from flinkglue.glue.api.connection_reading import (
     LOOKUP_THREADS,
     Candidates,
     Selection,
@@ -20,24 +20,24 @@ from flinkglue.glue.connection_reading import (
     list_connections,
     read_connections,
 )
-from flinkglue.glue.console import Console
-from flinkglue.glue.definition.document import FIELD, JobDefinition
-from flinkglue.glue.health_reading import Reading, read_health
-from flinkglue.glue.job_update import JobUpdate, connections_of, plan_job_update
-from flinkglue.glue.log_places import LogTail, located
-from flinkglue.glue.log_reading import (
+from flinkglue.glue.api.health_reading import Reading, read_health
+from flinkglue.glue.api.job_update import JobUpdate, connections_of, plan_job_update
+from flinkglue.glue.api.log_places import LogTail, located
+from flinkglue.glue.api.log_reading import (
     LogPage,
     LogPosition,
     last_log_lines,
     new_log_lines,
 )
+from flinkglue.glue.api.run_listing import bounded
+from flinkglue.glue.api.run_watch import RunWatch, Waiter
+from flinkglue.glue.api.unknown_members import keep_unknown_members
+from flinkglue.glue.api.unwritten_fields import UNKNOWN_MEMBERS
+from flinkglue.glue.console import Console
+from flinkglue.glue.coordination.slots import SlotReadings
+from flinkglue.glue.errors import translated
+from flinkglue.glue.job_definition import FIELD, JobDefinition
 from flinkglue.glue.models import Connection, JobRun, JobRunState
-from flinkglue.glue.run_listing import bounded
-from flinkglue.glue.run_watch import RunWatch, Waiter
-from flinkglue.glue.service_errors import translated
-from flinkglue.glue.slots import SlotReadings
-from flinkglue.glue.unknown_members import keep_unknown_members
-from flinkglue.glue.unwritten_fields import UNKNOWN_MEMBERS
 
 if TYPE_CHECKING:
     import boto3

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from flinkglue.glue.coordination.reservations import CoolDown
 from flinkglue.glue.log_arguments import log_arguments
-from flinkglue.glue.reservations import CoolDown
 from flinkglue.glue.subnet_size import addresses_in
 
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"

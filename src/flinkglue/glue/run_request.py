@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flinkglue.glue.attempts import run_key
-from flinkglue.glue.failure_rules import FailureRule
-from flinkglue.glue.run_options import RunOptions
+from flinkglue.glue.failures.own_rules import FailureRule
+from flinkglue.glue.options import RunOptions
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 """What gets a line per decision."""

@@ -9,16 +9,16 @@ from enum import StrEnum
 
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.lifecycle.actions import perform
-from flinkglue.lifecycle.asked import AskedAction
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.actions.stop import savepoint, stopped
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
-from flinkglue.lifecycle.carrying_out import carry_out
-from flinkglue.lifecycle.claims import LeaseLost
-from flinkglue.lifecycle.holding import Held
-from flinkglue.lifecycle.journal import Journal, JournalStore, spec_of
+from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.journal.claims import LeaseLost
+from flinkglue.lifecycle.journal.holding import Held
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore, spec_of
+from flinkglue.lifecycle.journal.records import Entry
 from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
-from flinkglue.lifecycle.records import Entry
-from flinkglue.lifecycle.stop import savepoint, stopped
+from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import (
     ActionOptions,
     ActionRequest,

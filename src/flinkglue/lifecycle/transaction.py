@@ -11,16 +11,16 @@ from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
-from flinkglue.lifecycle.asked import check_without_state
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
-from flinkglue.lifecycle.claims import LeaseTerms
-from flinkglue.lifecycle.holding import Held
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
-from flinkglue.lifecycle.journal import Journal
-from flinkglue.lifecycle.ledger import added
+from flinkglue.lifecycle.journal.claims import LeaseTerms
+from flinkglue.lifecycle.journal.holding import Held
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.journal.ledger import added
+from flinkglue.lifecycle.journal.records import Entry, JobRecord
 from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.records import Entry, JobRecord
+from flinkglue.lifecycle.requested import check_without_state
 from flinkglue.lifecycle.savepoint_formats import CANONICAL, SavepointFormat
 from flinkglue.lifecycle.state_paths import is_same_path
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flinkglue.glue.definition.document import STRUCTURES, JobDefinition
-from flinkglue.glue.job_update import connections_of
-from flinkglue.glue.unwritten_fields import kept_by_glue
+from flinkglue.glue.api.job_update import connections_of
+from flinkglue.glue.api.unwritten_fields import kept_by_glue
+from flinkglue.glue.job_definition import STRUCTURES, JobDefinition
 from flinkglue.lifecycle.differences import UNSET, Difference
 from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive
 from flinkglue.texts import without_credentials

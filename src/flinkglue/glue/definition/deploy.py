@@ -12,12 +12,12 @@ from enum import StrEnum
 from typing import Any
 
 from flinkglue.errors import Conflict, InDoubt, InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.glue.api.job_update import JobUpdate, connections_of
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.lock import HeldLock, Locks, job_lock_name
 from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
-from flinkglue.glue.definition.document import JobDefinition
 from flinkglue.glue.definition.script_store import Script, ScriptStore
-from flinkglue.glue.job_update import JobUpdate, connections_of
-from flinkglue.glue.lock import HeldLock, Locks, job_lock_name
+from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.glue.run_request import Log
 from flinkglue.lifecycle.differences import Difference
 

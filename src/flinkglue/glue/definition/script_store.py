@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
-from flinkglue.glue.service_errors import translated
+from flinkglue.glue.errors import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -1,0 +1,93 @@
+"""How long to bear with ARM: its lists lag, and its operations take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.models import Operation
+from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.errors import DeadlineExceeded, NotFound
+
+
+@dataclass(frozen=True)
+class ArmPatience:
+    """Times in seconds.
+
+    Args:
+        appears_within_seconds: How long the jobs list may lag. What was taken and does not show for
+            so long is in doubt; what may have been sent is not sent again before.
+        operation_within_seconds: The longest time of one of ARM's operations.
+        action_within_seconds: The longest time of an action on a job, its savepoint included.
+        pace: How often to look.
+        clock: The time to go by.
+    """
+
+    appears_within_seconds: float = 120
+    operation_within_seconds: float = 600
+    action_within_seconds: float = 900
+    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
+    clock: Clock = field(default_factory=SystemClock)
+
+    def looks(self, waited_for: str) -> Iterator[float]:
+        """The seconds since the first look, once per look.
+
+        Raises:
+            DeadlineExceeded: It took longer than ``action_within_seconds``.
+        """
+        yield from self.looks_for(self.action_within_seconds)
+        raise DeadlineExceeded(waited_for, self.action_within_seconds, "in progress")
+
+    def looks_for(self, seconds: float) -> Iterator[float]:
+        """The seconds since the first look, once per look; the last one is when the time is up.
+
+        Nothing is raised then: the deadline of a whole action, which its clock raises, is another.
+        """
+        began = self.clock.monotonic()
+        for pause in self.pace.pauses():
+            taken = self.clock.monotonic() - began
+            yield taken
+            if taken >= seconds:
+                return
+            self.clock.sleep(min(pause, seconds - taken))
+
+    def follow(
+        self,
+        arm: ArmClient,
+        operation: Operation,
+        waited_for: str,
+        tell: Callable[[Operation], None] = lambda seen: None,
+    ) -> Operation:
+        """An operation when it has ended, or as it was first seen when ARM has forgotten it.
+
+        Args:
+            arm: The client.
+            operation: As ARM gave it.
+            waited_for: What it does, for the error.
+            tell: Is shown each look.
+
+        Raises:
+            DeadlineExceeded: It did not end within ``operation_within_seconds``.
+        """
+        url = operation.url
+        if url is None:
+            return operation
+
+        def look() -> Operation:
+            seen = arm.operation(url)
+            tell(seen)
+            return seen
+
+        try:
+            return wait_until(
+                look,
+                lambda seen: seen.succeeded or seen.failed,
+                waited_for=waited_for,
+                deadline_seconds=self.operation_within_seconds,
+                describe=lambda seen: seen.status or "no status",
+                pace=self.pace,
+                clock=self.clock,
+            )
+        except NotFound:
+            return operation

@@ -1,0 +1,130 @@
+"""What a runJob call asks of ARM: one of the eleven actions, and what it needs. Pure.
+
+API: https://learn.microsoft.com/rest/api/hdinsightonaks/cluster-jobs/run-job
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flinkglue.azure.names import (
+    ARGUMENT_PATTERN,
+    ARGUMENTS_ALLOWED,
+    ENTRY_CLASS_ALLOWED,
+    ENTRY_CLASS_PATTERN,
+    JAR_NAME_ALLOWED,
+    JAR_NAME_PATTERN,
+    JOB_NAME_ALLOWED,
+    JOB_NAME_PATTERN,
+    require,
+)
+from flinkglue.azure.storage.abfs import AbfsUri
+from flinkglue.errors import InvalidInput
+
+
+class FlinkJobAction(StrEnum):
+    """Every action that runJob takes."""
+
+    NEW = "NEW"
+    UPDATE = "UPDATE"
+    STATELESS_UPDATE = "STATELESS_UPDATE"
+    STOP = "STOP"
+    START = "START"
+    CANCEL = "CANCEL"
+    SAVEPOINT = "SAVEPOINT"
+    LIST_SAVEPOINT = "LIST_SAVEPOINT"
+    DELETE = "DELETE"
+    LAST_STATE_UPDATE = "LAST_STATE_UPDATE"
+    RE_LAUNCH = "RE_LAUNCH"
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """What a runJob call asks for.
+
+    Args:
+        action: One of the eleven actions.
+        job_name: The job's name; unique in the cluster and lower case.
+        job_jar_directory: The directory of the jar, an abfs URI.
+        jar_name: The jar's file name.
+        entry_class: The class whose ``main`` is run.
+        args: The arguments; ARM takes them joined by spaces, so none may contain one.
+        save_point_name: The savepoint to start from, by name or full path.
+        flink_configuration: Flink settings by key; ``parallelism`` is needed by NEW.
+        run_id: The row of the jobs list that is meant, where names are double.
+    """
+
+    action: FlinkJobAction
+    job_name: str
+    job_jar_directory: str | None = None
+    jar_name: str | None = None
+    entry_class: str | None = None
+    args: Sequence[str] = ()
+    save_point_name: str | None = None
+    flink_configuration: Mapping[str, str] = field(default_factory=dict)
+    run_id: str | None = None
+
+    @classmethod
+    def new(
+        cls,
+        job_name: str,
+        job_jar_directory: str,
+        jar_name: str,
+        entry_class: str,
+        *,
+        args: Sequence[str] = (),
+        parallelism: int = 1,
+        flink_configuration: Mapping[str, str] | None = None,
+        save_point_name: str | None = None,
+    ) -> RunJob:
+        """Ask for a new job.
+
+        Raises:
+            InvalidInput: A value that the service would refuse, or misread.
+        """
+        require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
+        AbfsUri.parse(job_jar_directory, "job_jar_directory")
+        require("jar_name", jar_name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
+        require("entry_class", entry_class, ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)
+        for position, arg in enumerate(args):
+            require(f"args[{position}]", arg, ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)
+        if isinstance(parallelism, bool) or parallelism < 1:
+            raise InvalidInput("parallelism", parallelism, "a whole number, 1 or more")
+        configuration = dict(flink_configuration or {})
+        if configuration.get("parallelism", str(parallelism)) != str(parallelism):
+            raise InvalidInput(
+                "flink_configuration[parallelism]",
+                configuration["parallelism"],
+                f"the same as parallelism ({parallelism}), or left out",
+            )
+        return cls(
+            FlinkJobAction.NEW,
+            job_name,
+            job_jar_directory,
+            jar_name,
+            entry_class,
+            tuple(args),
+            save_point_name or None,
+            {**configuration, "parallelism": str(parallelism)},
+        )
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body; what is not set is left out."""
+        properties = {
+            "jobType": "FlinkJob",
+            "jobName": self.job_name,
+            "action": self.action.value,
+            "runId": self.run_id,
+            "jobJarDirectory": self.job_jar_directory,
+            "jarName": self.jar_name,
+            "entryClass": self.entry_class,
+            "args": " ".join(self.args) or None,
+            "savePointName": self.save_point_name,
+            "flinkConfiguration": dict(self.flink_configuration) or None,
+        }
+        return {
+            "properties": {key: value for key, value in properties.items() if value is not None}
+        }

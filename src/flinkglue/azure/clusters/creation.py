@@ -1,0 +1,221 @@
+"""Creating a cluster so that there is one: looked for, checked, put, followed, seen ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView, check_pool, check_versions
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.clusters.body import differences, fixed
+from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
+from flinkglue.azure.jobs.state import JobView, LookIntoFlink, WaitUntil
+from flinkglue.azure.jobs.waiting import JobWatch
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
+from flinkglue.clock import wait_until
+from flinkglue.errors import CallFailed, Conflict, InvalidInput
+
+_SUCCEEDED, _BROKEN = "succeeded", ("failed", "canceled", "cancelled")
+
+
+class Step(StrEnum):
+    """What a wanted cluster needs."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    AWAIT = "await"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, and what of it changes.
+
+    Args:
+        step: The next step.
+        changes: The paths of the properties that an update changes.
+    """
+
+    step: Step
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClusterCreation:
+    """One wanted cluster and how far it is.
+
+    Args:
+        arm: The client.
+        cluster: Where.
+        wanted: What, for the checks.
+        body: The body to put.
+        patience: How long to bear with ARM.
+        tell: Takes one line per decision.
+        progress: Takes the status of what is waited for.
+    """
+
+    arm: ArmClusterClient
+    cluster: FlinkClusterId
+    wanted: FlinkApplicationCluster
+    body: Mapping[str, Any]
+    patience: ArmPatience = field(default_factory=ArmPatience)
+    tell: Callable[[str], None] = lambda line: None
+    progress: Callable[[str], None] = lambda status: None
+
+    def plan(self) -> Plan:
+        """Look what is there.
+
+        Raises:
+            InvalidInput: The name, versions or pool do not fit, or what differs cannot be changed.
+            Conflict: A cluster of this name failed to be made.
+        """
+        there = self.arm.find_resource(self.cluster)
+        if there is None:
+            self._check()
+            return Plan(Step.CREATE)
+        state = _state(there)
+        if state in _BROKEN:
+            raise Conflict(
+                SERVICE, "Clusters Create", str(self.cluster), f"it is there as {state}",
+                advice="find the reason in the portal, delete it, and run again.",
+            )  # fmt: skip
+        changes = differences(self.body, there)
+        if unchangeable := fixed(changes):
+            raise InvalidInput(
+                ", ".join(unchangeable),
+                self.cluster.cluster_name,
+                "what this cluster was created with. The job is changed by the action UPDATE",
+            )
+        if state != _SUCCEEDED:
+            return Plan(Step.AWAIT)
+        return Plan(Step.UPDATE if changes else Step.ADOPT, tuple(changes))
+
+    def _check(self) -> None:
+        wanted, location = self.wanted, self.wanted.location
+        check_pool(self.arm.get_pool(self.cluster), wanted.pool_version, wanted.subnet_id)
+        offered = self.arm.flink_versions(self.cluster, location)
+        check_versions(offered, wanted.flink_version, wanted.cluster_version, location)
+        self.arm.check_name(self.cluster, location)
+
+    def settle(self) -> Plan:
+        """Create, change or adopt it, and return when ARM has deployed it; what was done.
+
+        Raises:
+            CallFailed: ARM could not make it; with its code and message.
+        """
+        plan = self.plan()
+        if plan.step is Step.AWAIT:
+            self.tell(f"{self.cluster} is being made already: waiting for that")
+            self._await_deployed()
+            plan = self.plan()
+        if plan.step in (Step.CREATE, Step.UPDATE):
+            self.tell(f"{plan.step} {self.cluster}" + "".join(f"\n  {p}" for p in plan.changes))
+            operation = self.arm.put(self.cluster, self.body)
+            self._follow(operation, "Clusters Create")
+            self._await_deployed()
+        else:
+            self.tell(f"{self.cluster} is there as it is wanted: adopted")
+        return plan
+
+    def await_ready(self, deadline_seconds: float) -> InstanceView:
+        """Wait until the instance view is ready.
+
+        Raises:
+            DeadlineExceeded: It was not in time.
+        """
+
+        def look() -> InstanceView:
+            view = self.arm.instance_view(self.cluster)
+            self.progress("Ready" if view.is_ready else f"Not ready: {_why(view)}")
+            return view
+
+        return wait_until(
+            look,
+            lambda view: view.is_ready,
+            waited_for=f"readiness of {self.cluster}",
+            deadline_seconds=deadline_seconds,
+            describe=_why,
+            pace=self.patience.pace,
+            clock=self.patience.clock,
+        )
+
+    def await_job(self, deadline_seconds: float, look_into_flink: LookIntoFlink | None) -> JobView:
+        """Wait until the cluster's job runs, or has failed: the view says which.
+
+        Raises:
+            DeadlineExceeded: Neither happened in time.
+        """
+        row = wait_until(
+            lambda: the_job(self.arm.list_jobs(self.cluster)),
+            lambda row: row is not None,
+            waited_for=f"the job of {self.cluster} in its list",
+            deadline_seconds=self.patience.appears_within_seconds,
+            pace=self.patience.pace,
+            clock=self.patience.clock,
+        )
+        watch = JobWatch(
+            self.arm, self.cluster, row or ArmFlinkJob(), look_into_flink, self.tell,
+            clock=self.patience.clock, pace=self.patience.pace,
+        )  # fmt: skip
+        return watch.until(WaitUntil.RUNNING, deadline_seconds)
+
+    def _await_deployed(self) -> None:
+        def look() -> str:
+            state = _state(self.arm.find_resource(self.cluster) or {})
+            self.progress(state)
+            return state
+
+        state = wait_until(
+            look,
+            lambda seen: seen == _SUCCEEDED or seen in _BROKEN,
+            waited_for=f"deployment of {self.cluster}",
+            deadline_seconds=self.patience.operation_within_seconds,
+            pace=self.patience.pace,
+            clock=self.patience.clock,
+        )
+        if state in _BROKEN:
+            raise CallFailed(SERVICE, "Clusters Create", str(self.cluster), f"it ended as {state}")
+
+    def _follow(self, operation: Operation, name: str) -> None:
+        follow(self.arm, self.cluster, operation, name, self.patience, self.progress)
+
+
+def follow(
+    arm: ArmClusterClient,
+    cluster: FlinkClusterId,
+    operation: Operation,
+    name: str,
+    patience: ArmPatience,
+    progress: Callable[[str], None],
+) -> None:
+    """Follow an operation on a cluster to its good end.
+
+    Raises:
+        CallFailed: It failed, with ARM's code and message.
+    """
+    ended = patience.follow(
+        arm, operation, f"{name} of {cluster}", lambda seen: progress(seen.status or "no status")
+    )
+    if ended.failed:
+        reason = ended.message or ended.status or "it failed"
+        raise CallFailed(SERVICE, name, str(cluster), reason, code=ended.code)
+
+
+def the_job(rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
+    """The row of a cluster's one job: the one that tells most, the newest of those."""
+    named = [row for row in rows if row.job_name]
+    telling = [row for row in named if row.job_id] or [row for row in named if not row.is_ghost]
+    return next(reversed(telling or named), None)
+
+
+def _state(resource: Mapping[str, Any]) -> str:
+    properties = resource.get("properties")
+    told = properties.get("provisioningState") if isinstance(properties, Mapping) else None
+    return str(told or "unknown").lower()
+
+
+def _why(view: InstanceView) -> str:
+    return "; ".join(filter(None, (view.reason, view.message))) or "no reason given"

@@ -1,0 +1,230 @@
+"""ARM's own actions on a listed job: looked for first, asked for once, followed to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.jobs.asking import Asking, Seen
+from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
+from flinkglue.errors import CallFailed, InDoubt
+from flinkglue.lifecycle.backend import (
+    CannotList,
+    SavepointFailed,
+    SavepointRequest,
+    SeenSavepoint,
+    nobody_listens,
+)
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.savepoint_formats import NATIVE
+
+Look = Callable[[str], Seen]
+NewestStored = Callable[[str], str | None]
+"""The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
+
+
+class JobActions:
+    """STOP, SAVEPOINT, CANCEL, LIST_SAVEPOINT and DELETE of one cluster's jobs.
+
+    Args:
+        arm: The client.
+        cluster: The cluster.
+        look: Looks at a job by its Flink job id.
+        patience: How long to wait.
+        newest_stored: Looks into storage, for a job that Flink has lost.
+    """
+
+    def __init__(
+        self,
+        arm: ArmClient,
+        cluster: FlinkClusterId,
+        look: Look,
+        patience: ArmPatience,
+        newest_stored: NewestStored = lambda job_id: None,
+    ) -> None:
+        self._arm = arm
+        self._cluster = cluster
+        self._look = look
+        self._newest_stored = newest_stored
+        self.patience = patience
+
+    def ask(self, request: RunJob) -> None:
+        """Send it once, and follow ARM's operation to its end.
+
+        Raises:
+            InDoubt: It may or may not have arrived.
+            CallFailed: ARM refused it, or its operation failed.
+        """
+        operation = self._arm.run_job(self._cluster, request)
+        named = f"{request.action} of job {request.job_name}"
+        try:
+            ended = self.patience.follow(self._arm, operation, f"ARM's operation for {named}")
+        except CallFailed as fault:
+            # ARM has taken it: whatever stands in the way of following it is no refusal.
+            raise InDoubt(
+                SERVICE,
+                f"RunJob {request.action}",
+                f"{self._cluster} job {request.job_name}",
+                f"it was taken, and its operation could not be followed: {fault}",
+                advice="look for the job in the cluster's jobs list before asking again.",
+            ) from fault
+        if ended.failed:
+            raise operation_failed(self._cluster, request, ended)
+
+    def stop(self, request: SavepointRequest, noted: SeenSavepoint = nobody_listens) -> str:
+        """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
+        _check(request)
+        asking = self._asking(FlinkJobAction.STOP, request)
+        for taken in self.patience.looks(f"the stop of job {request.job_id}"):
+            seen = self._look(request.job_id)
+            asking.notice(seen)
+            path, view = asking.new_savepoint(seen), seen.view
+            if path:
+                noted(path)
+            if view is None:
+                # Stopped, and then forgotten by a JobManager that was restarted?
+                if path := path or self._new_stored(request, asking):
+                    return path
+                raise SavepointFailed(f"job {request.job_id} is not there any more")
+            if view.is_terminal:
+                # ARM's row may be behind Flink.
+                if (seen.is_busy or not path) and asking.may_show(taken):
+                    continue
+                return _stopped(request, view, path)
+            if asking.failed(seen, taken):
+                raise _refused(request, seen, path)
+            self._ask(asking, seen, taken, request)
+        raise AssertionError("looks never end")
+
+    def savepoint(self, request: SavepointRequest) -> str:
+        """Take a savepoint; see ``FlinkBackend.savepoint``."""
+        _check(request)
+        asking = self._asking(FlinkJobAction.SAVEPOINT, request)
+        for taken in self.patience.looks(f"a savepoint of job {request.job_id}"):
+            seen = self._look(request.job_id)
+            asking.notice(seen)
+            if path := asking.new_savepoint(seen):
+                return path
+            if seen.view is None or (seen.view.is_terminal and not asking.may_show(taken)):
+                raise self._ended_before(request, asking, seen.view)
+            if asking.failed(seen, taken):
+                raise _refused(request, seen, None)
+            if not seen.view.is_terminal:
+                self._ask(asking, seen, taken, request)
+        raise AssertionError("looks never end")
+
+    def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
+        return Asking(action, self.ask, self.patience.appears_within_seconds, request)
+
+    def _ended_before(
+        self, request: SavepointRequest, asking: Asking, view: JobView | None
+    ) -> SavepointFailed:
+        if view is None and (path := self._new_stored(request, asking)):
+            return SavepointFailed(f"job {request.job_id} is gone after its savepoint", path)
+        state = view.in_words() if view else "gone"
+        return SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
+
+    def _new_stored(self, request: SavepointRequest, asking: Asking) -> str | None:
+        newest = self._newest_stored(request.job_id) if asking.was_asked else None
+        return newest if asking.is_new(newest) else None
+
+    def cancel(self, job_id: str) -> JobView | None:
+        """Cancel; see ``FlinkBackend.cancel``."""
+        asking = self._asking(FlinkJobAction.CANCEL)
+        for taken in self.patience.looks(f"the cancellation of job {job_id}"):
+            seen = self._look(job_id)
+            asking.notice(seen)
+            if seen.view is None or seen.view.is_terminal:
+                return seen.view
+            if seen.row is not None and asking.failed(seen, taken):
+                raise CallFailed(
+                    SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
+                    advice="look at the job in the portal, then ask again.",
+                )  # fmt: skip
+            asking.ask(seen, taken)
+        raise AssertionError("looks never end")
+
+    def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
+        """The savepoints that ARM knows of a row's job, as old as the list may be.
+
+        Raises:
+            CannotList: ARM was not asked, because an action on the row is in progress whose output
+                the answer would replace; or it did not answer.
+        """
+        if is_in_progress(row):
+            busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
+            raise CannotList(f"ARM was not asked for the savepoints of {row.job_name}: {busy}")
+        asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
+        asking.ask(Seen(row, None), 0)
+        for taken in self.patience.looks_for(self.patience.appears_within_seconds):
+            rows = self._arm.list_jobs(self._cluster, row.job_name)
+            seen = Seen(next((other for other in rows if other.run_id == row.run_id), None), None)
+            asking.notice(seen)
+            if asking.failed(seen, taken) and seen.row:
+                cause = cause_of(seen.row)
+                raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} failed: {cause}")
+            if asking.has_answered(seen) and seen.row:
+                return listed_savepoints(seen.row)
+        raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} has not been answered in time")
+
+    def delete(self, row: ArmFlinkJob) -> None:
+        """Let ARM forget a row; its Flink job must have ended."""
+        self.ask(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
+
+    def _ask(self, asking: Asking, seen: Seen, taken: float, request: SavepointRequest) -> None:
+        try:
+            asking.ask(seen, taken)
+        except OperationFailed as error:
+            raise SavepointFailed(
+                f"ARM took no savepoint of job {request.job_id}: {error.reason}"
+            ) from error
+
+
+class OperationFailed(CallFailed):
+    """ARM took a request, and its operation ended badly: nothing was done."""
+
+
+def operation_failed(cluster: FlinkClusterId, request: RunJob, ended: Operation) -> OperationFailed:
+    """The error for an operation that ended badly."""
+    return OperationFailed(
+        SERVICE,
+        f"RunJob {request.action.value}",
+        f"{cluster} job {request.job_name}",
+        ended.message or ended.status or "it failed",
+        code=ended.code,
+        advice="ask again; when it fails again, look at the cluster in the portal.",
+    )
+
+
+def _check(request: SavepointRequest) -> None:
+    if request.drain:
+        raise SavepointFailed("ARM's STOP cannot drain a job: leave drain out")
+    if request.format == NATIVE:
+        raise SavepointFailed(
+            "ARM's actions take no savepoint format: choose canonical, or automatic for a state "
+            "backend that writes it"
+        )
+    if request.directory is not None:
+        raise SavepointFailed(
+            f"ARM writes savepoints where the job's savepoint.directory says, not to "
+            f"{request.directory}: set it in flink_configuration when the job is launched"
+        )
+
+
+def _stopped(request: SavepointRequest, view: JobView, path: str | None) -> str:
+    if path is None:
+        raise SavepointFailed(
+            f"job {request.job_id} ended as {view.in_words()} before a savepoint was taken"
+        )
+    if view.state != "FINISHED":
+        raise SavepointFailed(f"job {request.job_id} ended as {view.in_words()}", path)
+    return path
+
+
+def _refused(request: SavepointRequest, seen: Seen, path: str | None) -> SavepointFailed:
+    cause = cause_of(seen.row) if seen.row else "its row is gone"
+    return SavepointFailed(f"ARM's action on job {request.job_id} failed: {cause}", path)

@@ -1,0 +1,143 @@
+"""One action on a listed job: asked for once, and its answer told from that of an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.jobs.row_mark import RowMark
+from flinkglue.azure.jobs.rows import has_failed, is_in_progress, is_launching, savepoint_of
+from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.errors import InDoubt
+from flinkglue.lifecycle.backend import SavepointRequest
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.state_paths import plain
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at a job.
+
+    Args:
+        row: ARM's row; None when the list has none.
+        view: What the row and Flink tell together; None when the job is known to be gone.
+        flink_savepoint: The newest savepoint by Flink's own word.
+    """
+
+    row: ArmFlinkJob | None
+    view: JobView | None
+    flink_savepoint: str | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an action on the row has not ended."""
+        return self.row is not None and is_in_progress(self.row)
+
+    @property
+    def savepoints(self) -> tuple[str, ...]:
+        """The newest one by ARM's word and by Flink's, as far as they tell."""
+        listed = savepoint_of(self.row) if self.row else None
+        return tuple(path for path in (listed, self.flink_savepoint) if path)
+
+
+class Asking:
+    """One action that is asked for once, and again only when it certainly did not arrive.
+
+    Args:
+        action: The action.
+        send: Sends it; raises ``InDoubt`` when it may not have arrived.
+        lag_seconds: How long the list may be behind.
+        request: What is asked for, where it is a savepoint: what there was before, and whether an
+            earlier process may have asked.
+    """
+
+    def __init__(
+        self,
+        action: FlinkJobAction,
+        send: Callable[[RunJob], None],
+        lag_seconds: float,
+        request: SavepointRequest | None = None,
+    ) -> None:
+        self._action = action
+        self._send = send
+        self._lag_seconds = lag_seconds
+        self._is_marked = request is None or bool(request.mark)
+        self._before = RowMark.read(request.mark if request else "")
+        self._earlier = set(self._before.paths)
+        if request and request.earlier_path:
+            self._earlier.add(plain(request.earlier_path))
+        self._is_doubtful = request is not None and request.asked_before
+        self._asked_at = 0.0 if self._is_doubtful else None
+        self._was_in_progress = False
+        self._launching: RowMark | None = None
+        self._launching_since = 0.0
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether it may have been asked for, here or by an earlier process."""
+        return self._asked_at is not None
+
+    def may_show(self, taken: float) -> bool:
+        """Whether an answer may not be in the list yet."""
+        return self._asked_at is not None and taken < self._asked_at + self._lag_seconds
+
+    def is_new(self, path: str | None) -> bool:
+        """Whether a savepoint was not there before this was asked for."""
+        return path is not None and self.was_asked and plain(path) not in self._earlier
+
+    def new_savepoint(self, seen: Seen) -> str | None:
+        """The savepoint that was asked for, once it is there."""
+        return next(filter(self.is_new, seen.savepoints), None)
+
+    def notice(self, seen: Seen) -> None:
+        """Remember that it was seen in progress: what the row says after that is the answer."""
+        self._was_in_progress |= self.was_asked and seen.is_busy and self._is_shown(seen.row)
+
+    def has_answered(self, seen: Seen) -> bool:
+        """Whether the row shows the action at its end, and not as failed."""
+        row = seen.row
+        return row is not None and self._is_shown(row) and not (seen.is_busy or has_failed(row))
+
+    def failed(self, seen: Seen, taken: float) -> bool:
+        """Whether what was asked for has failed, and not what was asked for before it."""
+        row = seen.row
+        if row is None or not (self.was_asked and self._is_shown(row) and has_failed(row)):
+            return False
+        if self._was_in_progress:
+            return True
+        if self._is_marked and not RowMark.of(row).says_the_same(self._before):
+            return True
+        # The same words once more, or nobody wrote down what they were: an earlier answer, as long
+        # as the list may lag.
+        return not self._is_doubtful and not self.may_show(taken)
+
+    def _is_shown(self, row: ArmFlinkJob | None) -> bool:
+        return row is not None and (row.action or "").upper() == self._action.value
+
+    def ask(self, seen: Seen, taken: float) -> None:
+        """Ask, unless it was asked or something is under way that will end by itself."""
+        if seen.row is None or (seen.is_busy and not self._ends_launch(seen.row, taken)):
+            return
+        if self.was_asked and (self.may_show(taken) or not self._is_doubtful):
+            return
+        self._before, self._is_marked = RowMark.of(seen.row), True
+        self._earlier |= {plain(path) for path in seen.savepoints}
+        self._asked_at, self._is_doubtful = taken, False
+        try:
+            self._send(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))
+        except InDoubt:
+            self._is_doubtful = True
+
+    def _ends_launch(self, row: ArmFlinkJob, taken: float) -> bool:
+        """Whether this is the end of a launch that has not moved for as long as the list may lag.
+
+        ARM may never finish one, and its name is taken as long as it shows. A row that names a job
+        is left alone: ARM's own update of it is in progress.
+        """
+        is_hanging = is_launching(row) and row.job_id is None
+        if self._action is not FlinkJobAction.CANCEL or not is_hanging:
+            return False
+        if self._launching != RowMark.of(row):
+            self._launching, self._launching_since = RowMark.of(row), taken
+        return taken >= self._launching_since + self._lag_seconds

@@ -1,0 +1,313 @@
+"""Launching a job through ARM so that it is there once: looked for, sent once, found, verified.
+
+ARM chooses the Flink job id, so a launch is known by the setting that it carries, and by the job's
+name. A name that is not listed is NEW. A listed one is not made twice: from a savepoint its row is
+asked to START, without state to STATELESS_UPDATE, whose job has ended before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.jobs.actions import JobActions, OperationFailed
+from flinkglue.azure.jobs.rows import (
+    LAUNCH_KEY,
+    cause_of,
+    departures,
+    flink_configuration,
+    is_in_progress,
+    is_launching,
+    jar_directory,
+    launch_has_failed,
+    launch_of,
+    row_to_start,
+    save_point_name,
+    state_of,
+)
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
+from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
+from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
+from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
+from flinkglue.lifecycle.state_paths import is_same_path
+
+_NOT_BEGUN = ("INITIALIZING", "CREATED", "UNKNOWN")
+
+
+def run_job_of(spec: JobSpec, launch_id: str = "") -> RunJob:
+    """NEW for a spec, checked before any call.
+
+    Raises:
+        InvalidInput: A value that ARM would refuse, misread or ignore.
+    """
+    if spec.restore_mode != "NO_CLAIM":
+        raise InvalidInput("restore_mode", spec.restore_mode, "NO_CLAIM: ARM takes no other")
+    if spec.allow_non_restored_state:
+        allowed = "false: ARM has no such property"
+        raise InvalidInput("allow_non_restored_state", True, allowed)
+    if spec.jar.made_of is not None:
+        allowed = (
+            "a .jar: ARM runs the file that lies in storage, and packs no Python or SQL into one"
+        )
+        raise InvalidInput("jar", spec.jar.uri, allowed)
+    if spec.entry_class is None:
+        raise InvalidInput("entry_class", None, "the class with main(): ARM reads no manifest")
+    settings = flink_configuration(spec)
+    if launch_id:
+        settings[LAUNCH_KEY] = launch_id
+    return RunJob.new(
+        spec.job_name,
+        jar_directory(spec),
+        spec.jar.name,
+        spec.entry_class,
+        args=spec.args,
+        parallelism=spec.parallelism,
+        flink_configuration=settings,
+    )
+
+
+class JobLauncher:
+    """Launches jobs on one cluster.
+
+    Args:
+        arm: The client.
+        cluster: The cluster.
+        actions: Sends and follows.
+        view: Looks at a job by its Flink job id.
+        flink: The cluster's own JobManager, where it can be reached: views tell what it says.
+    """
+
+    def __init__(
+        self,
+        arm: ArmClient,
+        cluster: FlinkClusterId,
+        actions: JobActions,
+        view: Callable[[str], JobView | None],
+        *,
+        flink: FlinkBackend | None,
+    ) -> None:
+        self._arm = arm
+        self._cluster = cluster
+        self._actions = actions
+        self._view = view
+        self._flink = flink
+        self._sees_flink = flink is not None
+
+    @property
+    def _patience(self) -> ArmPatience:
+        return self._actions.patience
+
+    def submit(self, launch: Launch) -> JobView:
+        """See ``FlinkBackend.submit``."""
+        lag = self._patience.appears_within_seconds if launch.asked_before else 0
+        row = self._appearing(launch, lag)
+        # A failed launch of an earlier process left nothing that runs: its failure is the answer.
+        if row is None:
+            rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
+            row = _launched(launch, rows)
+        before = launch.live_before
+        if row is None:
+            self._check_nothing_lives(launch, rows)
+            live = self.live_in_flink(launch.spec.job_name)
+            if launch.asked_before and (mine := live - (before or frozenset())):
+                raise self._may_be_its_own(launch, mine)
+            before = live
+            row = self._send(launch, self._request(launch, rows))
+        row = self._settled(launch, row)
+        if launch_has_failed(row):
+            raise LaunchRefused(
+                f"job {launch.spec.job_name} was not launched: {cause_of(row)}"
+                f"{self._without_strays(launch, before)}"
+            )
+        return self._verified(launch, row)
+
+    def live_in_flink(self, job_name: str) -> frozenset[str]:
+        """The live jobs of this name that Flink shows; none where it is not seen."""
+        jobs = self._flink.find(job_name) if self._flink else []
+        return frozenset(job.job_id for job in jobs if not job.is_terminal)
+
+    def _without_strays(self, launch: Launch, before: frozenset[str] | None) -> str:
+        """What became of jobs that ``main()`` had submitted when ARM called its launch failed.
+
+        ARM cannot stop such a job, and a launch in its place would run beside it. One that was
+        there before is left alone.
+
+        Raises:
+            InDoubt: Nobody wrote down what ran before, as the version before did not.
+        """
+        told = ""
+        live = self.live_in_flink(launch.spec.job_name)
+        if before is None and live:
+            raise self._may_be_its_own(launch, live)
+        for job_id in sorted(live - (before or frozenset())):
+            if self._flink is not None:
+                self._flink.cancel(job_id)
+                told += (
+                    f". main() had submitted job {job_id}, which ARM cannot act on: it was ended"
+                )
+        return told
+
+    def _may_be_its_own(self, launch: Launch, job_ids: frozenset[str]) -> InDoubt:
+        ids = ", ".join(sorted(job_ids))
+        return InDoubt(
+            SERVICE,
+            "RunJob",
+            f"{self._cluster} job {launch.spec.job_name}",
+            f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
+            advice="cancel it in Flink, unless it is somebody else's: let that one end. Then run "
+            "the same action again.",
+        )
+
+    def _request(self, launch: Launch, rows: list[ArmFlinkJob]) -> RunJob:
+        new = run_job_of(launch.spec, launch.job_id)
+        row = row_to_start(rows, launch.spec.job_name, launch.previous_job_id)
+        if launch.restore_from is None:
+            again = FlinkJobAction.STATELESS_UPDATE
+            return replace(new, action=again, run_id=row.run_id) if row else new
+        if row is None and not self._sees_flink:
+            raise LaunchRefused(
+                f"ARM lists no job {launch.spec.job_name} to START, and whether NEW takes the "
+                f"savepoint {launch.restore_from} cannot be verified without a Flink REST URL"
+            )
+        if row is None:
+            return replace(new, save_point_name=launch.restore_from)
+        return replace(
+            new,
+            action=FlinkJobAction.START,
+            save_point_name=save_point_name(row, launch.restore_from),
+            run_id=row.run_id,
+        )
+
+    def _check_nothing_lives(self, launch: Launch, rows: list[ArmFlinkJob]) -> None:
+        for row in rows:
+            if is_launching(row):
+                action = f"{row.action or 'an action'} of row {row.run_id}"
+                raise self._conflict(launch, f"{action} is in progress under this name")
+            view = self._view(row.job_id) if row.job_id else None
+            if view is not None and not view.is_terminal:
+                live = f"job {row.job_id} has this name and is {view.in_words()}"
+                raise self._conflict(launch, live)
+
+    def _conflict(self, launch: Launch, reason: str) -> Conflict:
+        return Conflict(
+            SERVICE,
+            "RunJob",
+            f"{self._cluster} job {launch.spec.job_name}",
+            reason,
+            advice="another person or tool started it: let it come to its end, cancel one of "
+            "them, then run again.",
+        )
+
+    def _send(self, launch: Launch, request: RunJob) -> ArmFlinkJob:
+        doubt: InDoubt | None = None
+        launch.about_to_send()
+        try:
+            self._actions.ask(request)
+        except InDoubt as error:
+            doubt = error
+        except OperationFailed as error:
+            if row := self._appearing(launch, 0):
+                return row
+            raise LaunchRefused(f"ARM did not start {launch.spec.job_name}: {error}") from error
+        except CallFailed as error:
+            if type(error) is CallFailed:  # none of the kinds that are not the request's fault
+                raise LaunchRefused(f"ARM refused {launch.spec.job_name}: {error}") from error
+            raise
+        row = self._appearing(launch, self._patience.appears_within_seconds)
+        if row is None:
+            raise doubt or self._in_doubt(launch, "taken, and not in the jobs list")
+        return row
+
+    def _appearing(self, launch: Launch, within_seconds: float) -> ArmFlinkJob | None:
+        """The row of this very launch, as soon as the list has it."""
+        for _ in self._patience.looks_for(within_seconds):
+            if row := self._mine(launch):
+                return row
+        return None
+
+    def _mine(self, launch: Launch) -> ArmFlinkJob | None:
+        return _launched(launch, self._arm.list_jobs(self._cluster, launch.spec.job_name))
+
+    def _settled(self, launch: Launch, row: ArmFlinkJob) -> ArmFlinkJob:
+        """The row when its launch has ended, for good or bad."""
+        for taken in self._patience.looks(f"the launch of job {launch.spec.job_name}"):
+            now = self._mine(launch)
+            if now is not None:
+                row = now
+                if _is_settled(row, launch):
+                    return row
+            # A row without content is no proof of anything, however long one looks at it.
+            if row.is_ghost and taken > self._patience.appears_within_seconds:
+                raise self._in_doubt(launch, "in the jobs list without a state")
+        raise AssertionError("looks never end")
+
+    def _verified(self, launch: Launch, row: ArmFlinkJob) -> JobView:
+        job_id = row.job_id or ""
+        if wrong := departures(row, launch.spec):
+            self._actions.cancel(job_id)
+            raise LaunchRefused(
+                f"ARM started something else than was asked for, and it was cancelled: "
+                f"{'; '.join(wrong)}. DELETE the job and start it with NEW"
+            )
+        view = self._begun(job_id)
+        if view is None and self._sees_flink:
+            raise LaunchRefused(
+                f"ARM launched {launch.spec.job_name} as job {job_id}, and Flink has not known it "
+                f"for {self._patience.appears_within_seconds:g} s: its JobManager was restarted "
+                "and lost the job, or the Flink REST URL is that of another cluster",
+                job_id,
+            )
+        if view is None:
+            raise self._in_doubt(launch, f"job {job_id} is no longer in the jobs list")
+        began_clean = self._sees_flink and view.checkpointing and not view.is_terminal
+        if launch.restore_from and began_clean:
+            self._check_restored(launch, view)
+        return view
+
+    def _begun(self, job_id: str) -> JobView | None:
+        """The job as soon as Flink has built it: what it was restored from is known then."""
+        view = None
+        for _ in self._patience.looks_for(self._patience.appears_within_seconds):
+            view = self._view(job_id)
+            if view is not None and (view.state not in _NOT_BEGUN or not self._sees_flink):
+                return view
+        return view
+
+    def _check_restored(self, launch: Launch, view: JobView) -> None:
+        if is_same_path(view.restored_path, launch.restore_from):
+            return
+        # After its first restart a job shows the checkpoint that it was restored from then.
+        if view.restored_path is not None and view.restarts > 0:
+            return
+        self._actions.cancel(view.job_id)
+        raise LaunchRefused(
+            f"job {view.job_id} was to start from {launch.restore_from} and started from "
+            f"{view.restored_path or 'nothing'}, so it was cancelled"
+        )
+
+    def _in_doubt(self, launch: Launch, reason: str) -> InDoubt:
+        return InDoubt(
+            SERVICE,
+            "RunJob",
+            f"{self._cluster} job {launch.spec.job_name}",
+            reason,
+            advice="run the same action again: it looks for this launch first.",
+        )
+
+
+def _launched(launch: Launch, rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
+    """The row that this very launch made."""
+    mine = [row for row in rows if launch_of(row) == launch.job_id]
+    return max(mine, key=lambda row: (row.job_id is not None, not row.is_ghost), default=None)
+
+
+def _is_settled(row: ArmFlinkJob, launch: Launch) -> bool:
+    if is_in_progress(row):
+        return False
+    if launch_has_failed(row) or state_of(row) in TERMINAL_STATES:
+        return True
+    return row.job_id is not None and row.job_id != launch.previous_job_id

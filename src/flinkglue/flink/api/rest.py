@@ -1,0 +1,241 @@
+"""The JobManager's REST API: the only file that knows Flink's URLs.
+
+Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.flink.api.wire import JobManagerWire
+from flinkglue.flink.models import (
+    Checkpoints,
+    ClusterOverview,
+    JobDetails,
+    JobExceptions,
+    JobStatus,
+    TaskManager,
+)
+
+_JOB_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class FlinkRestClient(JobManagerWire):
+    """One JobManager, from Flink 1.17 on. Every call is one request; nothing is retried here.
+
+    Every method raises ``ServiceUnavailable`` when Flink does not answer or answers 5xx, and when
+    something else answers in its place; ``JobNotFound`` when Flink itself does not know the job,
+    and another ``CallFailed`` with the last ``Caused by``.
+    """
+
+    def dashboard_url(self, job_id: str, status: JobStatus = JobStatus.RUNNING) -> str:
+        """The job's page of the Flink dashboard."""
+        kind = "completed" if status.is_globally_terminal else "running"
+        return f"{self.base_url}/#/job/{kind}/{job_id}"
+
+    def overview(self) -> ClusterOverview:
+        """The cluster in numbers."""
+        return self._get("GetOverview", "/overview", self.base_url, ClusterOverview.from_json)
+
+    def config(self) -> Mapping[str, Any]:
+        """The dashboard's configuration: Flink's version and revision, features, time zone."""
+        return self._get("GetConfig", "/config", self.base_url, _members)
+
+    def upload_jar(self, jar: Path) -> str:
+        """Upload a jar and return its jar id. Every upload makes a new one: delete it after use.
+
+        Raises:
+            InvalidInput: The file's name does not end in ``.jar``.
+        """
+        if jar.suffix != ".jar":
+            raise InvalidInput("jar", str(jar), "a file whose name ends in .jar")
+        with jar.open("rb") as file:
+            files = {"jarfile": (jar.name, file, "application/x-java-archive")}
+            return self._call("UploadJar", "POST", "/jars/upload", jar.name, _jar_id, files=files)
+
+    def run_jar(
+        self,
+        jar_id: str,
+        *,
+        job_id: str,
+        entry_class: str | None = None,
+        program_args: Sequence[str] = (),
+        parallelism: int | None = None,
+        savepoint_path: str | None = None,
+        allow_non_restored_state: bool = False,
+        restore_mode: str = "NO_CLAIM",
+        flink_configuration: Mapping[str, str] | None = None,
+    ) -> str:
+        """Start a job under an id of the caller's choice, and return that id.
+
+        Args:
+            jar_id: From ``upload_jar``.
+            job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
+                a repeated call harmless: Flink refuses the second one.
+            entry_class: The class with ``main()``; without one, the jar's manifest tells.
+            program_args: The arguments of ``main()``, one by one.
+            parallelism: The default parallelism of the job; 1 or more.
+            savepoint_path: A savepoint or retained checkpoint to start from.
+            allow_non_restored_state: Start also when the savepoint has state that the job lacks.
+            restore_mode: ``NO_CLAIM`` leaves that in place, ``CLAIM`` lets Flink delete it.
+            flink_configuration: Settings of this job; what the job's code sets wins.
+
+        Raises:
+            InvalidInput: The job id or the parallelism is not allowed.
+            Conflict: The job id is taken: look at the job, it is probably the one meant.
+            InDoubt: The request was sent and no answer came: the job may run.
+            ServiceUnavailable: Flink was not reached, or has no leader; nothing was started.
+            CallFailed: The jar, the class, ``main()`` or the savepoint is at fault.
+        """
+        if not _JOB_ID.fullmatch(job_id):
+            raise InvalidInput("job_id", job_id, "32 lower-case hexadecimal digits")
+        if parallelism is not None and parallelism < 1:
+            raise InvalidInput("parallelism", parallelism, "1 or more")
+        body: dict[str, Any] = {"jobId": job_id, "programArgsList": list(program_args)}
+        if entry_class is not None:
+            body["entryClass"] = entry_class
+        if parallelism is not None:
+            body["parallelism"] = parallelism
+        if savepoint_path is not None:
+            body["savepointPath"] = savepoint_path
+            body["allowNonRestoredState"] = allow_non_restored_state
+            # Not claimMode, its name from 1.20 on: 1.17 refuses that, and every version takes this.
+            body["restoreMode"] = restore_mode
+        if flink_configuration:
+            body["flinkConfiguration"] = dict(flink_configuration)
+        return self._submit(
+            "RunJar",
+            f"/jars/{jar_id}/run",
+            f"job {job_id}",
+            lambda answer: str(answer["jobid"]),
+            body,
+        )
+
+    def delete_jar(self, jar_id: str) -> None:
+        """Delete an uploaded jar; safe as soon as its job has started."""
+        self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _done)
+
+    def jobs(self) -> list[JobDetails]:
+        """All jobs that the JobManager remembers, without their vertices."""
+        return self._get(
+            "ListJobs",
+            "/jobs/overview",
+            self.base_url,
+            lambda answer: [JobDetails.from_json(job) for job in answer["jobs"]],
+        )
+
+    def job(self, job_id: str) -> JobDetails:
+        """The job with its vertices."""
+        return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", _of_job(job_id))
+
+    def job_status(self, job_id: str) -> JobStatus:
+        """Only the job's state; the cheapest call to wait with."""
+        return self._get(
+            "GetJobStatus",
+            f"/jobs/{job_id}/status",
+            f"job {job_id}",
+            lambda answer: JobStatus(answer["status"]),
+        )
+
+    def exceptions(self, job_id: str) -> JobExceptions:
+        """Why the job failed or restarted."""
+        path = f"/jobs/{job_id}/exceptions"
+        return self._get("GetJobExceptions", path, f"job {job_id}", JobExceptions.from_json)
+
+    def accumulators(self, job_id: str) -> dict[str, str]:
+        """The job's own accumulators: name to value in words."""
+        path = f"/jobs/{job_id}/accumulators"
+        return self._get("GetJobAccumulators", path, f"job {job_id}", _accumulators)
+
+    def job_metrics(self, job_id: str, *names: str) -> dict[str, str]:
+        """Metrics of the job by name. Flink caches them for 10 s; the first look may find none."""
+        return self._get(
+            "GetJobMetrics",
+            f"/jobs/{job_id}/metrics",
+            f"job {job_id}",
+            lambda answer: {
+                metric["id"]: metric["value"] for metric in list_of(answer) if metric.get("value")
+            },
+            params={"get": ",".join(names)},
+        )
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """The job's checkpoint statistics."""
+        path = f"/jobs/{job_id}/checkpoints"
+        return self._get("GetJobCheckpoints", path, f"job {job_id}", Checkpoints.from_json)
+
+    def cancel(self, job_id: str) -> None:
+        """Ask for the job's cancellation; it is CANCELED some time later.
+
+        Raises:
+            Conflict: The job has already ended.
+        """
+        self._call(
+            "CancelJob",
+            "PATCH",
+            f"/jobs/{job_id}",
+            f"job {job_id}",
+            _done,
+            params={"mode": "cancel"},
+        )
+
+    def taskmanagers(self) -> list[TaskManager]:
+        """The processes that run tasks."""
+        return self._get(
+            "ListTaskManagers",
+            "/taskmanagers",
+            self.base_url,
+            lambda answer: [TaskManager.from_json(each) for each in answer["taskmanagers"]],
+        )
+
+    def taskmanager_stdout(self, taskmanager_id: str) -> str:
+        """What the tasks of this process have printed since it started."""
+        operation, resource = "GetTaskManagerStdout", f"task manager {taskmanager_id}"
+        answer = self._request(operation, "GET", f"/taskmanagers/{taskmanager_id}/stdout", resource)
+        if "html" in answer.headers.get("content-type", ""):
+            raise self._not_flink(operation, resource, answer)
+        return answer.text
+
+
+def list_of(answer: Any) -> list[Any]:
+    """A list that Flink answered with.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(answer, list):
+        raise TypeError(f"{type(answer).__name__} in place of a list")
+    return answer
+
+
+def _done(answer: Any) -> None:
+    """Flink's answer when it was done: an object without members."""
+    if answer != {}:
+        raise ValueError("more than an empty object")
+
+
+def _members(answer: Any) -> Mapping[str, Any]:
+    return {"flink-version": answer["flink-version"], **answer}
+
+
+def _jar_id(answer: Any) -> str:
+    return str(answer["filename"]).rsplit("/", 1)[-1]
+
+
+def _accumulators(answer: Any) -> dict[str, str]:
+    told = answer["user-task-accumulators"]
+    return {accumulator["name"]: accumulator["value"] for accumulator in told}
+
+
+def _of_job(job_id: str) -> Callable[[Any], JobDetails]:
+    def read(answer: Any) -> JobDetails:
+        details = JobDetails.from_json(answer)
+        if details.job_id != job_id:
+            raise ValueError(f"it tells of job {details.job_id}")
+        return details
+
+    return read

@@ -1,0 +1,247 @@
+"""One call to a JobManager: the request, its faults, and what a good answer says. Knows no URLs."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from flinkglue.addresses import http_url
+from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
+from flinkglue.flink.api.failures import (
+    SERVICE,
+    TIMED_OUT,
+    GatewayAnswered,
+    StillInMain,
+    flink_failed,
+    flinks_own,
+    gateway_failed,
+    is_refused_access,
+    main_timed_out,
+    ran_out_of_time,
+)
+from flinkglue.gateways import what_answered
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, lasting
+
+T = TypeVar("T")
+_LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
+
+
+class JobManagerWire:
+    """The connection to one JobManager. Every call is one request; nothing is retried here.
+
+    Args:
+        base_url: The JobManager's address, for example ``https://flink.example.com``; what the
+            dashboard shows in the browser.
+        auth: httpx authentication, for endpoints behind a gateway.
+        verify: False, or the TLS settings to check the endpoint's certificate with.
+        timeout_seconds: The longest wait for an answer.
+        main_seconds: The same for the calls that run a job's ``main()`` and answer when it has
+            reached ``execute()``; None: as for all others.
+        transport: Replaces the network in tests.
+
+    Raises:
+        InvalidInput: The address is none, or has user information.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: httpx.Auth | tuple[str, str] | None = None,
+        verify: bool | ssl.SSLContext = True,
+        timeout_seconds: float = 30,
+        main_seconds: float | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.base_url = http_url("base_url", base_url, schemes=("https", "http")).rstrip("/")
+        self.main_seconds = timeout_seconds if main_seconds is None else main_seconds
+        self._main_timeout = httpx.Timeout(timeout_seconds, read=self.main_seconds)
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            auth=auth,
+            verify=verify,
+            timeout=timeout_seconds,
+            transport=transport,
+            event_hooks={"request": [self._before]},
+        )
+        self._check: Callable[[], None] | None = None
+
+    @contextmanager
+    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+        """Call this right before each call that may change anything, while the block runs."""
+        self._check, before = check, self._check
+        try:
+            yield
+        finally:
+            self._check = before
+
+    def _before(self, request: httpx.Request) -> None:
+        if self._check is not None and request.method != "GET":
+            self._check()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _get(
+        self,
+        operation: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        **request: Any,
+    ) -> T:
+        return self._call(operation, "GET", path, resource, read, **request)
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        **request: Any,
+    ) -> T:
+        answer = self._request(operation, method, path, resource, **request)
+        return self._understood(operation, resource, answer, read)
+
+    def _plan(
+        self, operation: str, path: str, resource: str, read: Callable[[Any], T], body: object
+    ) -> T:
+        """A call that runs main() and fails like a submit, but starts nothing.
+
+        Raises:
+            MainTimedOut: It took too long. Made again, main() would run again.
+        """
+        request = {"json": body, "timeout": self._main_timeout}
+        try:
+            answer = self._request(operation, "POST", path, resource, is_submit=True, **request)
+        except ServiceUnavailable as error:
+            if isinstance(error.__cause__, httpx.ReadTimeout) or error.status in TIMED_OUT:
+                raise main_timed_out(error, self.main_seconds) from error
+            raise
+        return self._understood(operation, resource, answer, read)
+
+    def _request(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        resource: str,
+        *,
+        is_submit: bool = False,
+        **request: Any,
+    ) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **request)
+        except NO_ANSWER as fault:
+            raise self._no_answer(operation, resource, fault) from fault
+        if not answer.is_success:
+            raise self._failure(operation, resource, answer, is_submit=is_submit)
+        return answer
+
+    def _submit(
+        self,
+        operation: str,
+        path: str,
+        resource: str,
+        read: Callable[[Any], T],
+        body: dict[str, Any],
+    ) -> T:
+        try:
+            answer = self._http.post(path, json=body, timeout=self._main_timeout)
+        except NEVER_SENT as fault:
+            raise self._no_answer(operation, resource, fault) from fault
+        except NO_ANSWER as fault:
+            if lasting(fault, self._http.base_url.host):
+                raise self._no_answer(operation, resource, fault) from fault
+            kind = StillInMain if isinstance(fault, httpx.ReadTimeout) else InDoubt
+            raise _in_doubt(operation, resource, f"no answer: {in_words(fault)}", kind) from fault
+        if no_time := ran_out_of_time(_flinks_text(answer) or ""):
+            raise _in_doubt(operation, resource, no_time, StillInMain, answer.status_code)
+        if not answer.is_success:
+            failure = self._failure(operation, resource, answer, is_submit=True)
+            raise _as_of_a_submit(failure)
+        try:
+            return self._understood(operation, resource, answer, read)
+        except GatewayAnswered as error:
+            raise _as_of_a_submit(error) from error
+
+    def _understood(
+        self, operation: str, resource: str, answer: httpx.Response, read: Callable[[Any], T]
+    ) -> T:
+        """What a good answer says; the address may be that of something else than Flink."""
+        try:
+            return read(answer.json())
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise self._not_flink(operation, resource, answer) from error
+
+    def _failure(
+        self, operation: str, resource: str, answer: httpx.Response, *, is_submit: bool = False
+    ) -> CallFailed:
+        """The one place that decides whether an answer is Flink's own."""
+        text = _flinks_text(answer)
+        if text is None or is_refused_access(answer.status_code):
+            return self._not_flink(operation, resource, answer)
+        return flink_failed(operation, resource, answer.status_code, text, is_submit=is_submit)
+
+    def _not_flink(self, operation: str, resource: str, answer: httpx.Response) -> CallFailed:
+        return gateway_failed(
+            operation, resource, answer.status_code, what_answered(answer), self.base_url
+        )
+
+    def _no_answer(self, operation: str, resource: str, fault: httpx.RequestError) -> CallFailed:
+        if why := lasting(fault, self._http.base_url.host):
+            return BadEndpoint(SERVICE, operation, resource, why.reason, advice=why.advice)
+        return ServiceUnavailable(
+            SERVICE,
+            operation,
+            resource,
+            f"{self.base_url} did not answer: {in_words(fault)}",
+            advice="Check that the JobManager runs and that this address is reachable from here.",
+        )
+
+
+def _as_of_a_submit(failure: CallFailed) -> CallFailed:
+    """A submit that a gateway answered may have passed it."""
+    if not isinstance(failure, GatewayAnswered):
+        return failure
+    advice = f"{failure.advice} {_LOOK_FIRST}"
+    kind = StillInMain if failure.status in TIMED_OUT else InDoubt
+    return _in_doubt(
+        failure.operation, failure.resource, failure.reason, kind, failure.status, advice
+    )
+
+
+def _in_doubt(
+    operation: str,
+    resource: str,
+    reason: str,
+    kind: type[InDoubt],
+    status: int | None = None,
+    advice: str = _LOOK_FIRST,
+) -> InDoubt:
+    return kind(SERVICE, operation, resource, reason, status=status, advice=advice)
+
+
+def _flinks_text(answer: httpx.Response) -> str | None:
+    try:
+        return flinks_own(answer.json())
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,193 @@
+"""Launching a job on a JobManager so that it is there once: looked for, sent, looked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from flinkglue.errors import CallFailed, Conflict, InDoubt
+from flinkglue.flink.api.failures import SERVICE, FlinkRefused, StillInMain
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.launch.main_method import has_run, in_words, is_duplicate, second_job
+from flinkglue.flink.launch.program_run import ProgramRun, run_of
+from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
+from flinkglue.lifecycle.models import JobSpec, JobView
+
+# How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
+_MOST_SUBMITS = 3
+# A job whose main() failed has been submitted before that, or not at all.
+_LOOKS_AFTER_MAIN = 3
+_EARLIER_MAIN_SECONDS = 10.0
+_LOOKS_IN_DOUBT = 5
+_TAKEN_UNSEEN = (
+    "Flink refuses its id as taken and does not show the job: it is still being submitted, or it "
+    "has ended and is forgotten. Nothing was started"
+)
+
+
+class JobLauncher:
+    """Launches jobs on one JobManager.
+
+    Args:
+        client: The JobManager.
+        jar_on_cluster: Uploads a job's jar unless it is there, and returns its jar id.
+        view: Looks at a job by its Flink job id.
+        settings: Reads the JobManager's own settings, or raises why it cannot.
+        patience: How often to look.
+    """
+
+    def __init__(
+        self,
+        client: FlinkLifecycleClient,
+        jar_on_cluster: Callable[[JobSpec], str],
+        view: Callable[[str], JobView | None],
+        settings: Callable[[], Mapping[str, str]],
+        patience: Patience,
+    ) -> None:
+        self._client = client
+        self._jar_on_cluster = jar_on_cluster
+        self._view = view
+        self._settings = settings
+        self._patience = patience
+
+    def submit(self, launch: Launch) -> JobView:
+        """See ``FlinkBackend.submit``."""
+        if view := self._of_an_earlier_process(launch):
+            return view
+        doubt: CallFailed | None = None
+        for sent_before in range(_MOST_SUBMITS):
+            if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT if sent_before else 1):
+                return view
+            sent_at = self._patience.clock.monotonic()
+            try:
+                jar_id = self._jar_on_cluster(launch.spec)
+                run = run_of(launch.spec, jar_id, self._settings)
+            except (InDoubt, *PASSING) as error:
+                doubt = error
+                continue
+            launch.about_to_send()
+            try:
+                refusal = self._send(launch, jar_id, run)
+            except StillInMain as error:
+                return self._followed(launch, error, sent_at)
+            except (InDoubt, *PASSING) as error:
+                # main() may not have reached execute() yet, so that there is nothing to see. The
+                # same job id again is safe: Flink refuses the second of the two.
+                doubt = error
+            else:
+                if refusal is not None:
+                    sent_once = not (sent_before or launch.asked_before)
+                    return self._judged(launch, refusal, sent_once=sent_once)
+        if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT):
+            return view
+        raise _never_seen(launch, doubt) from doubt
+
+    def _of_an_earlier_process(self, launch: Launch) -> JobView | None:
+        """The job that an earlier process sent, whose main() may not have submitted it yet.
+
+        Nobody can tell whether the request arrived before that process died, so it is sent again
+        after a short look: Flink takes a job id once, and main() may have run twice.
+        """
+        left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
+        if not launch.asked_before or left <= 0:
+            return None
+        return self._look_until(launch.job_id, self._patience.clock.monotonic() + left)
+
+    def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
+        """The job when main() has submitted it; sent again, main() would run a second time."""
+        clock, patience = self._patience.clock, self._patience
+        give_up_at = max(
+            sent_at + self._client.main_seconds, clock.monotonic() + patience.outage_seconds
+        )
+        if view := self._look_until(launch.job_id, give_up_at):
+            return view
+        raise _never_seen(launch, doubt) from doubt
+
+    def _send(self, launch: Launch, jar_id: str, run: ProgramRun) -> CallFailed | None:
+        """Flink's refusal, where the job may be there all the same."""
+        spec = launch.spec
+        try:
+            self._client.run_jar(
+                jar_id,
+                job_id=launch.job_id,
+                entry_class=run.entry_class,
+                program_args=run.args,
+                parallelism=spec.parallelism,
+                savepoint_path=launch.restore_from,
+                allow_non_restored_state=spec.allow_non_restored_state,
+                restore_mode=spec.restore_mode,
+                flink_configuration=run.flink_configuration,
+            )
+        except (FlinkRefused, Conflict) as error:
+            return error
+        return None
+
+    def _judged(self, launch: Launch, error: CallFailed, *, sent_once: bool) -> JobView:
+        """The job, where it is there although its launch was answered with an error."""
+        taken = is_duplicate(error)
+        view = (
+            self._taken(launch)
+            if taken
+            else self._look_for(launch.job_id, _LOOKS_AFTER_MAIN if has_run(error) else 1)
+        )
+        if view is None and taken and not launch.was_seen:
+            raise _in_doubt(launch, _TAKEN_UNSEEN) from error
+        if view is None and taken:
+            raise LaunchRefused(
+                f"job {launch.job_id} ({launch.spec.job_name}) was started before, has ended, and "
+                "Flink has forgotten how. Ask for a new launch if it is to run again."
+            ) from error
+        if view is None:
+            raise self._refused(launch, error) from error
+        if jobs := second_job(error, view.job_name, sent_once=sent_once):
+            raise MoreThanOneJob(jobs) from error
+        if taken:
+            return view
+        if view.is_terminal and view.state != "FINISHED":
+            raise self._refused(launch, error) from error
+        return replace(view, main_failure=in_words(error))
+
+    def _taken(self, launch: Launch) -> JobView | None:
+        """The job whose id Flink has taken: it refuses a second one before it shows the first."""
+        if launch.was_seen:
+            return self._look_for(launch.job_id, _LOOKS_IN_DOUBT)
+        clock = self._patience.clock
+        return self._look_until(launch.job_id, clock.monotonic() + self._patience.outage_seconds)
+
+    def _refused(self, launch: Launch, error: CallFailed) -> LaunchRefused:
+        return LaunchRefused(f"Flink refused job {launch.spec.job_name}: {in_words(error)}")
+
+    def _look_until(self, job_id: str, give_up_at: float) -> JobView | None:
+        clock = self._patience.clock
+        for pause in self._patience.pace.pauses():
+            if view := self._view(job_id):
+                return view
+            if clock.monotonic() + pause > give_up_at:
+                return None
+            clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _look_for(self, job_id: str, looks: int) -> JobView | None:
+        pauses = self._patience.pace.pauses()
+        for _ in range(looks):
+            if view := self._view(job_id):
+                return view
+            if looks > 1:
+                self._patience.clock.sleep(next(pauses))
+        return None
+
+
+def _never_seen(launch: Launch, doubt: CallFailed | None) -> InDoubt:
+    reason = doubt.reason if doubt else "Flink took the job and does not show it"
+    return _in_doubt(launch, reason)
+
+
+def _in_doubt(launch: Launch, reason: str) -> InDoubt:
+    return InDoubt(
+        SERVICE,
+        "RunJar",
+        f"job {launch.job_id} ({launch.spec.job_name})",
+        reason,
+        advice="Run the same action again: it looks for this job id first.",
+    )

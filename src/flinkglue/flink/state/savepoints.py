@@ -1,0 +1,248 @@
+"""Savepoints, stops and disposals on a JobManager: asked for once, followed to their end."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from flinkglue.flink.api.failures import FlinkRefused, JobNotFound
+from flinkglue.flink.api.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
+from flinkglue.flink.patience import Patience
+from flinkglue.flink.state.directories import StateDirectories
+from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest, SeenSavepoint
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.state_paths import is_same_path
+
+# Flink's StopWithSavepointStoppingException: the savepoint is good, the stop was not.
+_GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but")
+# Flink's answer to disposing of a savepoint twice.
+_ALREADY_GONE = "Cannot find checkpoint or savepoint"
+_NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
+
+
+# Flink's refusal while a job's tasks are deployed, restore their state or fail over.
+_TASKS_OPENING = "Not all required tasks are currently running"
+_MOST_LOOKED_FOR = 100  # a pace without pauses is one of tests
+
+Ask = Callable[[str], None]
+"""Asks for it under a trigger id."""
+Already = Callable[[SavepointRequest], str | None]
+"""The path of a savepoint that was taken, though Flink has forgotten its operation."""
+
+
+class SavepointOperations:
+    """Follows Flink's asynchronous operations by trigger ids that the caller chose.
+
+    Args:
+        client: The JobManager.
+        view: Looks at a job.
+        directories: What lies in storage.
+        patience: How long to wait.
+    """
+
+    def __init__(
+        self,
+        client: FlinkLifecycleClient,
+        view: Callable[[str], JobView | None],
+        directories: StateDirectories,
+        patience: Patience,
+    ) -> None:
+        self._client = client
+        self._view = view
+        self._directories = directories
+        self._patience = patience
+
+    def take(self, request: SavepointRequest) -> str:
+        """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
+
+        def ask(trigger_id: str) -> None:
+            self._client.trigger_savepoint(
+                request.job_id, trigger_id, request.directory, request.format
+            )
+
+        done = self._followed_until_tasks_run(request, ask, self._already_taken)
+        if isinstance(done, str):
+            return done
+        if done.location:
+            return done.location
+        raise SavepointFailed(f"Flink took no savepoint of job {request.job_id}: {done.failure}")
+
+    def stop(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
+        """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
+
+        def ask(trigger_id: str) -> None:
+            self._client.stop(
+                request.job_id,
+                trigger_id,
+                request.directory,
+                drain=request.drain,
+                format_type=request.format,
+            )
+
+        done = self._followed_until_tasks_run(request, ask, self._already_stopped)
+        if isinstance(done, str):
+            return done
+        if done.location is None:
+            good = _GOOD_SAVEPOINT.search(done.stack_trace)
+            raise SavepointFailed(
+                f"Flink did not stop job {request.job_id}: {done.failure}",
+                good["path"] if good else None,
+            )
+        seen(done.location)
+        return self._ended(request.job_id, done.location)
+
+    def dispose(self, path: str) -> None:
+        """Delete a savepoint; see ``FlinkBackend.dispose_savepoint``."""
+        request_id = self._patience.bear(lambda: self._client.dispose_savepoint(path))
+        for _ in self._patience.looks(f"the disposal of {path}"):
+            done = self._patience.bear(lambda: self._client.disposal_operation(request_id))
+            if done is None:
+                raise SavepointFailed(f"Flink forgot the disposal of {path}: ask for it again")
+            if done.completed and (done.failure is None or _ALREADY_GONE in done.stack_trace):
+                return
+            if done.completed:
+                raise SavepointFailed(f"Flink did not dispose of {path}: {done.failure}")
+
+    def _followed_until_tasks_run(
+        self, request: SavepointRequest, ask: Ask, already: Already
+    ) -> AsyncOperation | str:
+        """The same, asked for again while tasks of the job are still opening.
+
+        Flink keeps what it answered to a trigger id, so each try has one of its own, made from the
+        first: a process that goes on later finds them in the same order.
+        """
+        clock = self._patience.clock
+        give_up_at = clock.monotonic() + self._patience.outage_seconds
+        newest = self._newest_asked(request) if request.asked_before else 0
+        for number, pause in enumerate(self._patience.pace.pauses(), newest):
+            tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
+            done = self._follow(tried, ask, already)
+            is_late = clock.monotonic() + pause > give_up_at
+            if isinstance(done, str) or is_late or _TASKS_OPENING not in done.stack_trace:
+                return done
+            clock.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _newest_asked(self, request: SavepointRequest) -> int:
+        """The number of the last try that an earlier process made, as far as Flink knows it.
+
+        Flink forgets the first ones while a later one is in progress.
+        """
+        for number in reversed(range(self._most_tries())):
+            trigger_id = _nth_trigger_id(request.trigger_id, number)
+            if self._is_known(request.job_id, trigger_id):
+                return number
+        return 0
+
+    def _is_known(self, job_id: str, trigger_id: str) -> bool:
+        client = self._client
+        return (
+            self._patience.bear(lambda: client.savepoint_operation(job_id, trigger_id)) is not None
+        )
+
+    def _most_tries(self) -> int:
+        """No process makes more within the time for it, however quickly it is answered."""
+        pace, left = self._patience.pace, self._patience.outage_seconds
+        share = 1 - pace.jitter
+        shortest = replace(
+            pace,
+            first_seconds=pace.first_seconds * share,
+            most_seconds=pace.most_seconds * share,
+            jitter=0,
+        )
+        for number, pause in enumerate(shortest.pauses(), 1):
+            left -= pause
+            if left < 0 or number == _MOST_LOOKED_FOR:
+                return number
+        raise AssertionError("pauses never end")
+
+    def _follow(
+        self,
+        request: SavepointRequest,
+        ask: Ask,
+        already: Already,
+    ) -> AsyncOperation | str:
+        """The completed operation, or the path of a savepoint whose operation was forgotten."""
+        for _ in self._patience.looks(f"savepoint {request.trigger_id} of job {request.job_id}"):
+            operation = self._patience.bear(
+                lambda: self._client.savepoint_operation(request.job_id, request.trigger_id)
+            )
+            if operation is None:
+                # Never asked for, forgotten after five minutes, or lost with the JobManager.
+                if path := already(request):
+                    return path
+                self._ask(request, ask)
+            elif operation.completed:
+                return operation
+        raise AssertionError("looks never end")
+
+    def _already_taken(self, request: SavepointRequest) -> str | None:
+        view = self._view(request.job_id)
+        if view is None:
+            raise self._lost(request)
+        path = _new(view.savepoint_path, request)
+        if path is None and view.is_terminal:
+            raise _ended_before(request, view)
+        return path
+
+    def _already_stopped(self, request: SavepointRequest) -> str | None:
+        view = self._view(request.job_id)
+        if view is None:
+            lost = self._lost(request)
+            if lost.path:
+                return lost.path
+            raise lost
+        if not view.is_terminal:
+            return None
+        path = _new(view.savepoint_path, request)
+        if path is None:
+            raise _ended_before(request, view)
+        if view.state != "FINISHED":
+            raise SavepointFailed(f"job {request.job_id} ended as {view.in_words()}", path)
+        return path
+
+    def _lost(self, request: SavepointRequest) -> SavepointFailed:
+        """What there is to say of a job that is gone: with its savepoint, if storage has one."""
+        stored = self._directories.savepoints("", frozenset({request.job_id}))
+        newest = next((savepoint.path for savepoint in stored.savepoints), None)
+        path = _new(newest, request)
+        reason = f"the JobManager no longer knows job {request.job_id}"
+        if path is None and stored.not_listed:
+            unseen = "; ".join(stored.not_listed)
+            reason += f". Whether it left a savepoint is not known: {unseen}"
+        return SavepointFailed(reason, path)
+
+    def _ask(self, request: SavepointRequest, ask: Ask) -> None:
+        try:
+            self._patience.bear(lambda: ask(request.trigger_id))
+        except (FlinkRefused, JobNotFound) as error:
+            raise SavepointFailed(
+                f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
+            ) from error
+
+    def _ended(self, job_id: str, path: str) -> str:
+        for _ in self._patience.looks(f"the end of job {job_id} after its savepoint {path}"):
+            view = self._view(job_id)
+            if view is None or view.state == "FINISHED":
+                return path
+            if view.is_terminal:
+                raise SavepointFailed(f"job {job_id} ended as {view.in_words()}", path)
+        raise AssertionError("looks never end")
+
+
+def _nth_trigger_id(first: str, number: int) -> str:
+    if number == 0:
+        return first
+    return hashlib.sha256(f"{first}:{number}".encode()).hexdigest()[:32]
+
+
+def _new(path: str | None, request: SavepointRequest) -> str | None:
+    return None if is_same_path(path, request.earlier_path) else path
+
+
+def _ended_before(request: SavepointRequest, view: JobView) -> SavepointFailed:
+    return SavepointFailed(
+        f"job {request.job_id} ended as {view.in_words()} before a savepoint was taken"
+    )

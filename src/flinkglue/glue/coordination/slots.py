@@ -1,0 +1,309 @@
+"""How many runs of a job may live at once, and how many do.
+
+Glue refuses a start when there are as many as the job's MaxConcurrentRuns says. By then the job's
+definition would have been written for nothing, and addresses promised that others could have had.
+So whoever is about to choose and start looks first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, Protocol
+
+from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
+from flinkglue.glue.api.run_listing import bounded
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.models import JobRun
+from flinkglue.glue.run_request import Log, RunRequest
+
+REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
+"""Glue counts a run for 5 to 10 s after its end, and the account's runs as well as the job's."""
+
+PAUSES = Pace(first_seconds=5, most_seconds=30, growth=1.3, jitter=0.5)
+REFUSED_PAUSES = Pace(first_seconds=5, most_seconds=600, growth=2, jitter=0.5)
+"""After refusals for which the list of runs shows no reason: a count that lags is right after some
+seconds; a limit of the account, which nothing here can see, may be reached for hours."""
+
+SERVES_OTHERS_SECONDS = 2.0
+"""How long a look serves other threads that wait for a slot of the same job."""
+
+
+class OrderStale(Conflict):
+    """Nothing was started, and by the time that it can be, the order has to be chosen anew."""
+
+
+class NoSlot(OrderStale):
+    """The job, or the account, has as many live runs as it may.
+
+    Args:
+        job_name: The job.
+        reason: How many live, and what Glue said.
+        refused_although_free: Glue refused the start although the job seemed to have a slot.
+    """
+
+    def __init__(self, job_name: str, reason: str, *, refused_although_free: bool = False) -> None:
+        self.refused_although_free = refused_although_free
+        super().__init__(
+            "AWS Glue",
+            "StartJobRun",
+            f"job {job_name}",
+            reason,
+            code=REFUSED_FOR_SLOTS[0],
+            advice="wait until a run has ended, or raise the limit",
+        )
+
+
+@dataclass(frozen=True)
+class NotStarted:
+    """A run that was not started, and for which the connections have to be chosen anew.
+
+    `refused_although_free`: Glue refused it although the job seemed to have a slot.
+    """
+
+    reason: str
+    refused_although_free: bool = False
+
+
+def not_started(stale: OrderStale) -> NotStarted:
+    """What is told of an order that is worth nothing any more."""
+    return NotStarted(stale.reason, isinstance(stale, NoSlot) and stale.refused_although_free)
+
+
+class RunLister(Protocol):
+    """The calls of Glue that tell about slots."""
+
+    def get_job(self, job_name: str) -> Mapping[str, Any]:
+        """The Job structure."""
+
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
+        """The runs of a job page by page, newest first, until they are older than that."""
+
+
+@dataclass(frozen=True)
+class ListedRuns:
+    """What GetJobRuns shows: the runs, those that live, and the newest run of each run key."""
+
+    live_ids: frozenset[str]
+    by_key: Mapping[str, JobRun]
+    ids: frozenset[str] = frozenset()
+
+    @property
+    def live(self) -> int:
+        """How many live."""
+        return len(self.live_ids)
+
+    def and_newer(self, newer: ListedRuns) -> ListedRuns:
+        """With what a later look at the newest runs shows; older ones may have ended meanwhile."""
+        return ListedRuns(
+            newer.live_ids | (self.live_ids - newer.ids),
+            {**self.by_key, **newer.by_key},
+            self.ids | newer.ids,
+        )
+
+
+NO_RUNS = ListedRuns(frozenset(), {})
+
+
+def list_runs(client: RunLister, request: RunRequest, since: datetime | None = None) -> ListedRuns:
+    """Read the job's runs as far back as the request's own run can be.
+
+    Runs that live on behind those pages are not counted; Glue then refuses the start.
+
+    Args:
+        client: The account.
+        request: What is looked for.
+        since: A later moment, when what is older is known already.
+
+    Raises:
+        CallFailed: The runs cannot be read, or there are too many, which says nothing about them.
+    """
+    ids, live, by_key = set[str](), set[str](), dict[str, JobRun]()
+    pages = client.job_run_pages(request.job_name, since or request.since)
+    for run in chain.from_iterable(bounded(pages, request.job_name)):
+        ids.add(run.job_run_id)
+        if not run.ended:
+            live.add(run.job_run_id)
+        if run.key:
+            by_key.setdefault(run.key, run)
+    return ListedRuns(frozenset(live), by_key, frozenset(ids))
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The slots of a job.
+
+    `most` is its MaxConcurrentRuns, None when Glue queues what is above; `live` runs have one, and
+    `promised` is how many others were promised addresses and are about to take one.
+    """
+
+    job_name: str
+    most: int | None
+    live: int
+    promised: int = 0
+
+    @property
+    def free(self) -> bool:
+        return self.most is None or self.live + self.promised < self.most
+
+    def describe(self) -> str:
+        """How many are taken, and which limit it is."""
+        starting = f", {self.promised} about to start" if self.promised else ""
+        allowed = "any number" if self.most is None else self.most
+        return (
+            f"job {self.job_name}: live runs {self.live}{starting}, allowed {allowed} "
+            "(MaxConcurrentRuns)"
+        )
+
+
+def slots_of(
+    job: Mapping[str, Any],
+    request: RunRequest,
+    runs: ListedRuns,
+    promised: Iterable[Reservation] = (),
+    subnet_ids: Collection[str] = (),
+) -> Slots:
+    """The slots that a request finds.
+
+    Args:
+        job: The Job structure of GetJob.
+        request: What is to be run.
+        runs: What GetJobRuns shows.
+        promised: All promises that are live. Those to runs of this job that are not listed yet
+            take a slot each.
+        subnet_ids: Where promises count: jobs of two accounts may have the same name, their subnets
+            differ.
+    """
+    name = request.job_name
+    if request.options.over(job).get("JobRunQueuingEnabled"):
+        return Slots(name, None, runs.live)
+    starting = {
+        r.run_key
+        for r in promised
+        if r.job_name == name
+        and r.run_key != request.key
+        and r.run_key not in runs.by_key
+        and r.subnet_id in subnet_ids
+    }
+    most = (job.get("ExecutionProperty") or {}).get("MaxConcurrentRuns") or 1
+    return Slots(name, int(most), runs.live, len(starting))
+
+
+@dataclass
+class SlotReadings:
+    """The last look at each job's slots, which threads that wait for one share."""
+
+    _locks: defaultdict[str, threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock), repr=False
+    )
+    _last: dict[str, tuple[float, Mapping[str, Any], ListedRuns]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def read(
+        self, client: RunLister, request: RunRequest, clock: Clock
+    ) -> tuple[Mapping[str, Any], ListedRuns]:
+        """The job and its runs, as they were at most two seconds ago.
+
+        Raises:
+            CallFailed: They cannot be read.
+        """
+        with self._locks[request.job_name]:
+            last = self._last.get(request.job_name)
+            if last is None or clock.monotonic() - last[0] > SERVES_OTHERS_SECONDS:
+                job = client.get_job(request.job_name)
+                last = (clock.monotonic(), job, list_runs(client, request))
+                self._last[request.job_name] = last
+            return last[1:]
+
+
+def wait_for_slot(
+    client: RunLister,
+    readings: SlotReadings,
+    request: RunRequest,
+    *,
+    refusals: int = 1,
+    refused_although_free: int = 0,
+    log: Log,
+    clock: Clock,
+) -> None:
+    """Return when the job seems to have a slot for the request, or has its run already.
+
+    It pauses first: Glue has just refused, and counts runs for some seconds after their end. The
+    job is read with each look, so that a limit that is raised meanwhile is noticed.
+
+    Args:
+        client: The account.
+        readings: What is shared with other threads that wait.
+        request: What is to be run; its deadline counts.
+        refusals: How often the start was refused for slots: the first pause grows with it.
+        refused_although_free: How often, without a break, Glue refused the start although the job
+            seemed to have a slot: looking tells nothing then, so the first pause grows to minutes.
+        log: Told when what is waited for changes.
+        clock: The time to go by.
+
+    Raises:
+        DeadlineExceeded: There was none within the request's deadline.
+        CallFailed: The job or its runs cannot be read, for a reason that does not pass.
+    """
+    told = ""
+
+    def look() -> str | None:
+        """Why it has to wait on; None: it need not."""
+        nonlocal told
+        try:
+            job, runs = readings.read(client, request, clock)
+            slots = slots_of(job, request, runs)
+        except (Throttled, ServiceUnavailable) as error:
+            log.warning("Looking for a slot again later: %s", error)
+            return told or "not known"
+        if slots.free or request.key in runs.by_key:
+            return None
+        if slots.describe() != told:
+            told = slots.describe()
+            log.info("Waiting for a run to end: %s", told)
+        return told
+
+    waited = request.waited_seconds(datetime.now(UTC))
+    pace = _from(PAUSES, refusals)
+    pause = next(pace.pauses())
+    if refused_although_free:
+        pause = next(_from(REFUSED_PAUSES, refused_although_free).pauses())
+        log.info("Glue refused a run although there seemed to be a slot: again in %.0f s", pause)
+    clock.sleep(min(pause, max(0.0, request.deadline_seconds - waited)))
+    try:
+        wait_until(
+            look,
+            lambda reason: reason is None,
+            waited_for=f"A slot for a run of job {request.job_name}",
+            deadline_seconds=request.deadline_seconds,
+            waited_seconds=waited + pause,
+            describe=str,
+            pace=pace,
+            clock=clock,
+        )
+    except DeadlineExceeded as late:
+        raise DeadlineExceeded(
+            late.waited_for,
+            late.deadline_seconds,
+            late.last_seen,
+            "No run was started. Raise MaxConcurrentRuns in the job's settings, or the deadline.",
+        ) from None
+
+
+def is_refused_for_slots(error: CallFailed) -> bool:
+    """Whether Glue refused a start because too many runs live."""
+    return error.operation == "StartJobRun" and error.code in REFUSED_FOR_SLOTS
+
+
+def _from(pace: Pace, nth: int) -> Pace:
+    """The same pace, from its nth pause on."""
+    first_seconds = pace.first_seconds
+    for _ in range(nth - 1):
+        first_seconds = min(first_seconds * pace.growth, pace.most_seconds)
+    return replace(pace, first_seconds=first_seconds)

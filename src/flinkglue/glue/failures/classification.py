@@ -1,0 +1,123 @@
+"""What to do after a job run failed, by the table in `failure_table`. Pure.
+
+What no row matches is STOP: paying again for an unknown failure needs a person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable, Throttled
+from flinkglue.glue.failures.own_rules import FailureRule, Match, first_match
+from flinkglue.glue.failures.table import RULES, Blame, FailureClass
+from flinkglue.glue.models import JobRunState
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A classified failure; `evidence` is the text it was judged by.
+
+    `blames` says what is out of service, and `subnet_id` and `availability_zone` which one, where
+    the text names it. `alert`: a person has to mend a setting.
+    """
+
+    failure_class: FailureClass
+    evidence: str
+    advice: str
+    blames: Blame = Blame.CONNECTION
+    alert: bool = False
+    subnet_id: str | None = None
+    availability_zone: str | None = None
+
+
+STATES: dict[str, str] = {
+    JobRunState.STOPPED: "somebody stopped the run",
+    JobRunState.TIMEOUT: "the run took longer than the job's time-out",
+    JobRunState.EXPIRED: (
+        "Glue replaces a streaming run at its maintenance, and the run that follows it was not "
+        "found by its key: look for it among the job's runs, where it goes on unwatched"
+    ),
+}
+"""Ends that are judged by the state alone: all are STOP."""
+
+NEVER_BY_OWN_RULES = (JobRunState.STOPPED, JobRunState.EXPIRED)
+"""Ends that somebody wanted, or after which Glue's own next run may live: a rule that repeats them
+would start a run against a person's will, or a second one beside Glue's."""
+
+
+def classify(
+    state: str, message: str | None, *, in_vpc: bool = True, own_rules: Sequence[FailureRule] = ()
+) -> Failure:
+    """Judge a run that ended without success.
+
+    Args:
+        state: Glue's state of the run.
+        message: The run's ErrorMessage, if it has one.
+        in_vpc: Whether the job had a connection with a subnet: another one may help then.
+        own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced
+            it.
+    """
+    evidence = message or f"the run ended {state} and Glue gave no message"
+    own = Match(None) if state in NEVER_BY_OWN_RULES else first_match(own_rules, evidence)
+    if own.rule is not None:
+        judged = _by_own_rule(own.rule, evidence)
+    elif state in STATES:
+        judged = Failure(FailureClass.STOP, evidence, STATES[state])
+    else:
+        judged = _by_text(evidence, in_vpc)
+    return replace(judged, advice=own.with_given_up(judged.advice))
+
+
+def _by_own_rule(rule: FailureRule, evidence: str) -> Failure:
+    advice = rule.advice or f"the rule {rule.pattern!r} of this flow run says {rule.action}"
+    return Failure(rule.failure_class, evidence, advice)
+
+
+def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> Failure:
+    """Judge a call that failed before there was a run."""
+    if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
+        advice = error.advice or "it is tried again later"
+        return Failure(FailureClass.WAIT, str(error), advice)
+    own = first_match(own_rules, error.reason)
+    if own.rule is not None:
+        judged = _by_own_rule(own.rule, str(error))
+    else:
+        judged = _by_text(error.reason, in_vpc=True)
+        judged = replace(judged, evidence=str(error), advice=error.advice or judged.advice)
+    return replace(judged, advice=own.with_given_up(judged.advice))
+
+
+def advice_on(message: str) -> str | None:
+    """What the table tells about a message; None when no row matches."""
+    return next((rule.advice for rule in RULES if rule.matches(message)), None)
+
+
+def subnet_in(message: str) -> str | None:
+    """The id of the subnet that a message names, if it names one."""
+    found = re.search(r"\bsubnet-[0-9a-zA-Z]+", message)
+    return found.group() if found else None
+
+
+def zone_in(message: str) -> str | None:
+    """The availability zone that a message names, if it names one."""
+    found = re.search(r"\bsubnet for AZ ([\w-]+)", message)
+    return found.group(1) if found else None
+
+
+def _by_text(text: str, in_vpc: bool) -> Failure:
+    for rule in RULES:
+        if rule.matches(text) and (in_vpc or not rule.in_vpc_only):
+            return Failure(
+                rule.failure_class,
+                text,
+                rule.advice,
+                rule.blames,
+                rule.alert,
+                subnet_in(text),
+                zone_in(text),
+            )
+    return Failure(
+        FailureClass.STOP, text, "the failure is not a known one: read the run's error log"
+    )

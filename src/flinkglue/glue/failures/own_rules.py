@@ -1,0 +1,101 @@
+"""A person's own rules for failures, which go before the table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from flinkglue.glue.failure_patterns import (
+    LONGEST_PATTERN,
+    MATCHED_SECONDS,
+    TooSlow,
+    check_pattern,
+    found_in,
+)
+from flinkglue.glue.failures.table import FailureClass
+
+MOST_RULES = 20
+
+_CLASSES = {
+    "fail_over": FailureClass.FAIL_OVER,
+    "wait": FailureClass.WAIT,
+    "stop": FailureClass.STOP,
+}
+
+
+class FailureRule(BaseModel):
+    """What to do with a run whose error message matches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)] = Field(
+        title="Pattern",
+        description="A regular expression, looked for anywhere in the run's error message, "
+        "ignoring case. For example: connection reset by peer. One that takes longer than a "
+        "quarter of a second does not count.",
+    )
+    action: Literal["fail_over", "wait", "stop"] = Field(
+        title="Action",
+        description="fail_over: try another connection at once. wait: try again after the pause. "
+        "stop: make no other attempt.",
+    )
+    advice: str = Field(default="", title="Advice", description="What to show with such a failure.")
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_regular_expression(cls, pattern: str) -> str:
+        check_pattern(pattern)
+        return pattern
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """The action as the table has it."""
+        return _CLASSES[self.action]
+
+    def matches(self, message: str) -> bool:
+        """Whether the rule is about this message.
+
+        Raises:
+            TooSlow: Its pattern was given up.
+        """
+        return found_in(self.pattern, message)
+
+
+FailureRules = Annotated[list[FailureRule], Field(max_length=MOST_RULES)]
+
+
+@dataclass(frozen=True)
+class Match:
+    """What the rules say about a message.
+
+    Args:
+        rule: The first that is about it, if one is.
+        given_up: Patterns before it that took too long to match.
+    """
+
+    rule: FailureRule | None
+    given_up: tuple[str, ...] = ()
+
+    def with_given_up(self, advice: str) -> str:
+        """The advice, and which rules did not count."""
+        notes = [
+            f"the rule {pattern!r} of this flow run was given up after {MATCHED_SECONDS:g} s and "
+            "did not count: write it without repetitions of what is repeated already"
+            for pattern in self.given_up
+        ]
+        return "; ".join([advice, *notes])
+
+
+def first_match(rules: Sequence[FailureRule], message: str) -> Match:
+    """The first rule that is about the message; one that takes too long is not."""
+    given_up: list[str] = []
+    for rule in rules:
+        try:
+            if rule.matches(message):
+                return Match(rule, tuple(given_up))
+        except TooSlow:
+            given_up.append(rule.pattern)
+    return Match(None, tuple(given_up))

@@ -1,0 +1,125 @@
+"""The record of one choice: enough to see why, and to make the same choice again. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flinkglue.glue.models import RankedConnection, Ranking
+from flinkglue.glue.placement.shortage import ShortagePolicy, WhenNothingFits
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.markdown import NOTHING, bold, code_span, join, text
+from flinkglue.texts import one_line
+
+EVIDENCE_CHARACTERS = 100  # in a table; the page of the run that failed has all of it
+
+
+def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
+    """The ranking as a table, one row per connection in the order to try them.
+
+    *Given as* is the place in the person's own order; *Live runs* counts those in the zone that are
+    starting, and with strategy spread also this job's running ones.
+    """
+    return [
+        {
+            "Place": ranked.place,
+            "Connection": one_line(ranked.connection_name),
+            "Group": ranked.group.value,
+            "Free addresses": _or_nothing(ranked.free_addresses),
+            "Promised": ranked.reserved_addresses,
+            "Zone": ranked.availability_zone or NOTHING,
+            "Subnet": ranked.subnet_id or NOTHING,
+            "Note": _note(ranked),
+            "CIDR": ranked.cidr_block or NOTHING,
+            "Live runs": ranked.live_runs_in_zone,
+            "Given as": ranked.position + 1,
+        }
+        for ranked in ranking.connections
+    ]
+
+
+def ranking_description(
+    ranking: Ranking, request: RunRequest, shortage: ShortagePolicy, refusal: str = ""
+) -> str:
+    """What stands beside the table: what was asked, what decided, what came out.
+
+    Args:
+        ranking: The choice.
+        request: The attempt that it was made for.
+        shortage: What was to be done if nothing had fitted.
+        refusal: Why no run is started, if none is.
+    """
+    choice = text(f"no run is started. {refusal}.") if refusal else _choice(ranking)
+    lines = [
+        join(f"Attempt {request.number} of job ", bold(request.job_name), ": ", choice),
+        f"Strategy {code_span(ranking.strategy)} with seed {ranking.seed}, from the connections in "
+        "the order of *Given as*.",
+        f"A run takes {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
+        f"When no subnet has them: {_in_words(shortage)}.",
+        "*Promised* addresses are free for EC2, and taken by runs that are starting.",
+    ]
+    if ranking.kept:
+        lines.append(
+            "The order of the attempt before was kept: its failure says nothing against its "
+            "connection."
+        )
+    if left_out := ranking.missing_names:
+        lines.append(text(f"Left out of the job, as they do not exist: {', '.join(left_out)}."))
+    return "\n\n".join(lines)
+
+
+def _choice(ranking: Ranking) -> str:
+    expected = ranking.expected
+    if not ranking.connections:
+        return "the job has no connections, so it takes no addresses."
+    if expected is None:
+        return "no connection has a free address that is known of; Glue decides."
+    if expected.unread:
+        return join(
+            "no subnet is known to have room, and ",
+            bold(expected.connection_name),
+            " could not be read, so it may have; Glue decides.",
+        )
+    usable = (expected.free_addresses or 0) - expected.reserved_addresses
+    return join(
+        "Glue should take ",
+        bold(expected.connection_name),
+        f", whose subnet has {usable} addresses free and not promised ({expected.group.value}).",
+    )
+
+
+def _in_words(shortage: ShortagePolicy) -> str:
+    if shortage.when_nothing_fits is WhenNothingFits.WAIT:
+        return f"wait for {shortage.wait_seconds / 60:g} minutes, then use the best there is"
+    if shortage.when_nothing_fits is WhenNothingFits.USE_BEST:
+        return (
+            "use the best there is, or wait for "
+            f"{shortage.wait_seconds / 60:g} minutes while there is none"
+        )
+    return "do not run"
+
+
+def _note(ranked: RankedConnection) -> str:
+    notes: list[str] = []
+    if ranked.missing:
+        notes.append("left out of the job")
+    if ranked.problem:
+        notes.append(ranked.problem)
+    if ranked.failed_before:
+        notes.append("failed in this flow run")
+    if cool_down := ranked.cooled_down:
+        times = _times(cool_down.since, cool_down.until)
+        notes.append(f"failed lately{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
+    return one_line("; ".join(notes))
+
+
+def _times(since: datetime | None, until: datetime | None) -> str:
+    told: Sequence[str] = [
+        f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
+    ]
+    return f" ({', left alone '.join(told)})" if told else ""
+
+
+def _or_nothing(value: object) -> Any:
+    return NOTHING if value is None else value

@@ -1,0 +1,234 @@
+"""Put a job's connections back in the order that they had before the runs of this project.
+
+Glue reads the list when a run is submitted, and that of a queued run later. So it is put back when
+a run is seen RUNNING or ended, and no other run of this project is still on its way there. The
+record of the original order stays until then: the last run that has to do with it puts it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count, islice
+from typing import Any
+
+from flinkglue.clock import Clock, Pace
+from flinkglue.errors import CallFailed, DeadlineExceeded, InvalidInput, ServiceUnavailable
+from flinkglue.glue.api.job_update import JobUpdate, connections_of
+from flinkglue.glue.attempts import attempt_number
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
+from flinkglue.glue.coordination.original_order import OriginalOrder, in_words, original_order_key
+from flinkglue.glue.coordination.promise import holds_or_gave_back
+from flinkglue.glue.coordination.protocols import Coordination
+from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.start import Patience, patience_for
+from flinkglue.glue.run_request import Log, RunRequest
+
+TRY_EVERY_SECONDS = 15.0
+"""How often a live run tries again while other runs need their order, or Glue is busy."""
+
+LAST_TRIES_SECONDS = 30.0
+"""How long it is tried after the end of the run, when somebody else is changing the job."""
+
+SHORT_TRY_SECONDS = 2.0
+"""How long the job's lock is waited for where something else waits for the try to end. Whoever has
+the lock is starting a run, sees the record, and puts the order back."""
+
+
+class OrderRestoring:
+    """What one run has to do with the original order of its job. Nothing here fails a run.
+
+    A run puts the order back when it is asked to, and also when another run's record of it is there
+    once it has its addresses, or has ended: that one may have left it to the last.
+
+    Args:
+        client: The account.
+        request: What is run, and whether to put the order back.
+        coordination: Where the original order is written down, and who else needs the order.
+        clock: The time to go by.
+        log: Gets a line per decision.
+    """
+
+    def __init__(
+        self,
+        client: GlueClient,
+        request: RunRequest,
+        coordination: Coordination,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._coordination = coordination
+        self._clock = clock
+        self._log = log
+        self._may_be_due = request.restore_order
+        self._has_looked = False
+        self._key: str | None = None
+        self._is_needed = False
+        self._next_try_at = float("-inf")
+        self._told_who_needs_it = False
+        self._original: OriginalOrder | None = None
+
+    def remember(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+        """Write down what the order was. Call it under the job's lock, before the job is written.
+
+        Args:
+            job: The Job structure of GetJob.
+            update: What is to be written.
+        """
+        try:
+            self._remember(job, update)
+        except CallFailed as error:
+            if self._request.restore_order and update.changes:
+                self._log.warning(
+                    "The connections of job %s will not be put back, as they cannot be written "
+                    "down: %s. They were: %s",
+                    self._request.job_name,
+                    error,
+                    in_words(update.connections_before),
+                )
+
+    def saw(self, run: JobRun) -> None:
+        """Put the order back as soon as neither this run nor another one needs the one it has."""
+        self._is_needed = not holds_or_gave_back(run)
+        now = self._clock.monotonic()
+        if self._is_needed or now < self._next_try_at or not self._is_due():
+            return
+        error = self._try(SHORT_TRY_SECONDS)
+        passes = error is None or _patience(error) is not None
+        self._next_try_at = now + TRY_EVERY_SECONDS if passes else float("inf")
+        if error:
+            self._log.info("The connections of %s are not put back yet: %s", run.job_name, error)
+
+    def end(self, within_seconds: float = LAST_TRIES_SECONDS) -> None:
+        """Put the order back now, or leave it to the other runs that need theirs.
+
+        Args:
+            within_seconds: How long to try, the wait for the job's lock included.
+        """
+        if self._is_needed or not self._is_due():
+            return
+        self._told_who_needs_it = False
+        began_at = self._clock.monotonic()
+        for tries in count():
+            left_seconds = within_seconds - (self._clock.monotonic() - began_at)
+            error = self._try(max(0.0, left_seconds))
+            if error is None:
+                return
+            patience = _patience(error)
+            if patience is None or self._clock.monotonic() - began_at >= within_seconds:
+                self._warn(error)
+                return
+            self._clock.sleep(next(islice(patience.pace.pauses(), tries, None)))
+
+    def _remember(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+        orders = self._coordination.original_orders
+        key = self._key = original_order_key(self._client.region, job)
+        before = update.connections_before
+        original = orders.read(key)
+        if original and not original.explains(before):
+            self._log.info(
+                "Somebody else changed the connections of job %s: theirs are not touched",
+                self._request.job_name,
+            )
+            orders.delete(key)
+            original = None
+        if original is None and self._request.restore_order and update.changes:
+            original = OriginalOrder(self._request.job_name, tuple(before))
+        self._original = original
+        self._may_be_due = original is not None
+        if original and update.changes:
+            orders.write(key, original.writing(before, update.connections_after))
+
+    def _is_due(self) -> bool:
+        """Whether there may be a record: a run learns late of one that others have left to it."""
+        if not self._may_be_due and not self._has_looked:
+            self._has_looked = True
+            self._may_be_due = self._is_recorded()
+        return self._may_be_due
+
+    def _is_recorded(self) -> bool:
+        job_name = self._request.job_name
+        try:
+            if self._key is None:
+                job = self._client.get_job(job_name)
+                self._key = original_order_key(self._client.region, job)
+            return self._coordination.original_orders.read(self._key) is not None
+        except CallFailed as error:
+            self._log.info("Whether job %s has another order is not known: %s", job_name, error)
+            return False
+
+    def _try(self, within_seconds: float) -> CallFailed | DeadlineExceeded | InvalidInput | None:
+        """Why it could not be done now; None when it is done, or others will do it."""
+        try:
+            if self._is_left_to_others():
+                return None
+            name = job_lock_name(self._client.region, self._request.job_name)
+            with self._coordination.locks.hold(name, within_seconds) as lock:
+                # Under the lock no other run can start, so who needs the order is known.
+                if not self._is_left_to_others():
+                    self._put_back(lock)
+                    self._may_be_due, self._has_looked = False, True
+        except (CallFailed, DeadlineExceeded, InvalidInput) as error:
+            return error
+        return None
+
+    def _is_left_to_others(self) -> bool:
+        """Whether another run of the job is placed or started and does not hold its addresses."""
+        others = [
+            reservation.run_key
+            for reservation in self._coordination.reservations.live()
+            if reservation.job_name == self._request.job_name
+            and attempt_number(reservation.run_key, self._request.flow_run_id) is None
+        ]
+        if others and not self._told_who_needs_it:
+            self._told_who_needs_it = True
+            self._log.info(
+                "The connections of job %s stay as they are for now: needed by %s",
+                self._request.job_name,
+                ", ".join(others),
+            )
+        return bool(others)
+
+    def _put_back(self, lock: HeldLock) -> None:
+        orders, job_name = self._coordination.original_orders, self._request.job_name
+        job = self._client.get_job(job_name)
+        key = original_order_key(self._client.region, job)
+        now = connections_of(job)
+        original = self._original = orders.read(key)
+        if original is None:
+            return
+        if not original.explains(now):
+            self._log.info(
+                "The connections of job %s stay as somebody else has set them: %s",
+                job_name,
+                in_words(now),
+            )
+        elif tuple(now) != original.connection_names:
+            added = [name for name in now if name not in original.connection_names]
+            update = self._client.plan_update(job, original.connection_names, leave_out=added)
+            update.check_nothing_is_lost(job_name, self._request.allow_lost_settings)
+            lock.check()
+            self._client.update_job(job_name, update)
+            self._log.info(
+                "Job %s: connections %s again", job_name, in_words(update.connections_after)
+            )
+        orders.delete(key)
+
+    def _warn(self, error: Exception) -> None:
+        before = in_words(self._original.connection_names) if self._original else "not known here"
+        self._log.warning(
+            "The connections of job %s are not put back: %s. What they were: %s. Put them back in "
+            "Glue, or leave it to the job's next flow run",
+            self._request.job_name,
+            error,
+            before,
+        )
+
+
+def _patience(error: CallFailed | DeadlineExceeded | InvalidInput) -> Patience | None:
+    """How a failure to put the order back is tried again; None: it does not pass."""
+    if isinstance(error, ServiceUnavailable):  # writing the same order twice does no harm
+        return Patience(Pace(first_seconds=1, most_seconds=10, jitter=0.5), LAST_TRIES_SECONDS)
+    return patience_for(error) if isinstance(error, CallFailed) else None

@@ -1,0 +1,196 @@
+"""What a person reads about the runs on the flow run's page. Pure: from values to markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from flinkglue.glue.api.log_places import (
+    DRIVER,
+    ERROR,
+    OUTPUT,
+    LogPlace,
+    LogTail,
+    located,
+    log_kinds,
+    log_places,
+)
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
+from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.cost import capacity_in_words, cost_of
+from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text
+
+NO_LOG = LogTail([], None)
+
+
+@dataclass(frozen=True)
+class RunOutput:
+    """The last lines of a run's logs; `note` says why there are none.
+
+    `driver` is the continuous log, `places` where each kind was found, and `job` the arguments of
+    the job that say where logs lie.
+    """
+
+    output: Sequence[str] = ()
+    error: Sequence[str] = ()
+    note: str = ""
+    driver: Sequence[str] = ()
+    places: Mapping[str, LogPlace] = field(default_factory=dict)
+    job: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_output(run: JobRun, tails: Mapping[str, LogTail]) -> RunOutput:
+    """What a page shows of a run's logs.
+
+    Args:
+        run: A run that has ended, with its job's arguments about logs.
+        tails: The ends of its logs, by kind.
+    """
+    output, error, driver = (tails.get(kind, NO_LOG) for kind in (OUTPUT, ERROR, DRIVER))
+    return RunOutput(
+        output.lines,
+        [] if run.succeeded else error.lines,
+        "" if output.lines else _nothing_to_show(run, output, error),
+        driver.lines,
+        {kind: tail.place for kind, tail in tails.items() if tail.place},
+        {"DefaultArguments": dict(run.log_arguments)},
+    )
+
+
+def _nothing_to_show(run: JobRun, output: LogTail, error: LogTail) -> str:
+    if output.place:
+        return f"The script wrote nothing to {output.place}."
+    if error.place:
+        return f"The script wrote nothing: of its logs there is only {error.place}."
+    groups = dict.fromkeys(place.log_group_name for place in log_places(run, OUTPUT))
+    return (
+        f"There is no log stream of this run in {' or '.join(groups)}. The job's role may lack "
+        "logs:CreateLogStream and logs:PutLogEvents, or the run ended before its script began."
+    )
+
+
+def job_run_markdown(
+    job_name: str,
+    attempts: Sequence[Attempt],
+    output: RunOutput,
+    console: Console,
+    price_per_dpu_hour: float | None = None,
+) -> str:
+    """The last run, all attempts, why those that failed did, the cost, and what the script wrote.
+
+    Args:
+        job_name: The job.
+        attempts: All of the flow run, the earliest first.
+        output: The end of the last run's logs.
+        console: Where links lead to.
+        price_per_dpu_hour: For the estimate; None leaves it out.
+    """
+    attempts = [_located(attempt, output) for attempt in attempts]
+    last = attempts[-1]
+    parts = [
+        heading(1, f"Glue job {job_name}: {_outcome(last)}"),
+        _details(last, job_name, console, output.places),
+        "## Attempts",
+        _attempts_table(attempts, console),
+        f"Together: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
+        *_failures(attempts),
+        "## Output of the script",
+        code(output.output) if output.output else text(output.note),
+    ]
+    if output.error:
+        parts += ["## Error log", code(output.error)]
+    if output.driver:
+        parts += ["## Log of the driver", code(output.driver)]
+    return "\n\n".join(parts)
+
+
+def _outcome(attempt: Attempt) -> str:
+    return attempt.run.state if attempt.run else "not started"
+
+
+def _located(attempt: Attempt, output: RunOutput) -> Attempt:
+    """The attempt whose run knows what the job says of logs."""
+    return replace(attempt, run=located(attempt.run, output.job)) if attempt.run else attempt
+
+
+def _logs(run: JobRun, console: Console, places: Mapping[str, LogPlace]) -> Markup:
+    """Links to the logs where they were found, else to where they should be."""
+    return Markup(
+        " · ".join(
+            link(
+                kind,
+                console.log_stream(places[kind]) if kind in places else console.logs(run, kind),
+            )
+            for kind in log_kinds(run)
+        )
+    )
+
+
+def _details(
+    attempt: Attempt, job_name: str, console: Console, places: Mapping[str, LogPlace]
+) -> str:
+    job = ("Job", link(job_name, console.job(job_name)))
+    run = attempt.run
+    if run is None:
+        return table(("", ""), [job, ("Run", "Glue refused to start one.")])
+    rows = [
+        job,
+        ("Run", link(run.job_run_id, console.job_run(run))),
+        ("State", run.state),
+        ("Connection, as expected", attempt.connection_name or "not known"),
+        ("Duration", _seconds(run.duration_seconds)),
+        ("Execution time", _seconds(run.execution_seconds)),
+        ("Capacity", _capacity(run.capacity_seconds)),
+        (
+            "Workers",
+            f"{run.number_of_workers} × {run.worker_type}" if run.worker_type else NOTHING,
+        ),
+        ("Logs", _logs(run, console, places)),
+    ]
+    return table(("", ""), rows)
+
+
+def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
+    return table(
+        ("Attempt", "Connection", "State", "Failure", "Duration", "Capacity", "Log", "Run"),
+        [
+            (
+                str(attempt.number),
+                attempt.connection_name or NOTHING,
+                (run.state if run else "refused") + (" (adopted)" if attempt.adopted else ""),
+                attempt.failure.failure_class.value if attempt.failure else NOTHING,
+                _seconds(run.duration_seconds) if run else NOTHING,
+                _capacity(run.capacity_seconds) if run else NOTHING,
+                link("error log", console.logs(run, "error")) if run else NOTHING,
+                link(run.job_run_id, console.job_run(run)) if run else NOTHING,
+            )
+            for attempt in attempts
+            for run in (attempt.run,)
+        ],
+    )
+
+
+def _failures(attempts: Sequence[Attempt]) -> list[str]:
+    """Every failed attempt with the text it was judged by."""
+    parts: list[str] = []
+    for attempt in attempts:
+        if failure := attempt.failure:
+            on = f" on {attempt.connection_name}" if attempt.connection_name else ""
+            about = f"Failure of attempt {attempt.number}{on}: {failure.failure_class.value}"
+            alert = bold("A person has to mend this.") if failure.alert else ""
+            parts += [
+                heading(2, about),
+                code([failure.evidence]),
+                join(alert, Markup(" ") if alert else "", f"What to do: {failure.advice}."),
+            ]
+    return parts
+
+
+def _seconds(seconds: float | None) -> str:
+    return NOTHING if seconds is None else f"{seconds:,.1f} s"
+
+
+def _capacity(capacity_seconds: float | None) -> str:
+    return NOTHING if capacity_seconds is None else capacity_in_words(capacity_seconds)

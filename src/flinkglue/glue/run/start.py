@@ -1,0 +1,309 @@
+"""Start one run with the order that was chosen for it, under the job's lock.
+
+UpdateJob changes the definition that all runs of the job share, and Glue reads it when a run is
+submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run does at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count, islice
+from typing import Any
+
+from flinkglue.clock import Clock, Pace
+from flinkglue.errors import (
+    CallFailed,
+    ClockRefused,
+    Conflict,
+    InDoubt,
+    Throttled,
+)
+from flinkglue.glue.api.job_update import JobUpdate
+from flinkglue.glue.api.run_listing import recent
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
+from flinkglue.glue.coordination.promise import Promise
+from flinkglue.glue.coordination.protocols import Coordination
+from flinkglue.glue.coordination.slots import (
+    NO_RUNS,
+    ListedRuns,
+    NoSlot,
+    OrderStale,
+    is_refused_for_slots,
+    list_runs,
+    slots_of,
+)
+from flinkglue.glue.coordination.start_deadline import StartDeadline
+from flinkglue.glue.coordination.start_marks import StartMark, end_mark, runs_within_reach
+from flinkglue.glue.models import (
+    CONNECTION_ARGUMENT,
+    RUN_KEY_ARGUMENT,
+    JobRun,
+    Ranking,
+    own_arguments,
+)
+from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
+
+DOUBTED_SECONDS = 300.0
+"""How long a start that Glue breaks on is tried again."""
+
+BeforeWriting = Callable[[Mapping[str, Any], JobUpdate], None]
+"""Gets the job as it is and what is to be written, under the job's lock."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The one run of a key; `adopted` tells that it was there already.
+
+    `mark` is that of a start that was just made: Glue may not list the run yet.
+    """
+
+    run: JobRun
+    adopted: bool = False
+    mark: StartMark | None = None
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long a start that was refused is tried again."""
+
+    pace: Pace
+    seconds: float
+
+
+def patience_for(error: CallFailed) -> Patience | None:
+    """What a refusal that surely started nothing asks for; None: it is not passing."""
+    if isinstance(error, OrderStale):
+        return None  # what it asks for is another order
+    if isinstance(error, Conflict):  # somebody who does not take the lock
+        return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
+    if isinstance(error, Throttled | ClockRefused):
+        return Patience(Pace(first_seconds=2, most_seconds=20, jitter=0.5), 300.0)
+    return None
+
+
+def start_run(
+    client: GlueClient,
+    request: RunRequest,
+    ranking: Ranking,
+    coordination: Coordination,
+    *,
+    log: Log,
+    clock: Clock,
+    read_secrets: ReadSecrets = no_secrets,
+    before_writing: BeforeWriting = lambda job, update: None,
+    promise: Promise,
+) -> Started:
+    """Start the run with its order, unless it is there already.
+
+    Args:
+        client: The account.
+        request: What to run.
+        ranking: The order.
+        coordination: Where the job's lock comes from, which is not held while waiting, and where
+            starts are marked.
+        log: Gets a line per decision.
+        clock: The time to go by.
+        read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
+            one; what it raises is raised.
+        before_writing: Called before each start, also when the job has its order already.
+        promise: The run's addresses: renewed now and then, before a try.
+
+    Raises:
+        OrderStale: There is no slot for the run, or its promise may have lapsed while others had
+            the lock.
+        CallFailed: The job could not be read or written, or the run not be started.
+        InvalidInput: The job would lose something by its new order; nothing was written.
+        InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
+        DeadlineExceeded: The deadline passed before the run could be started; there is none.
+    """
+    return _Starting(
+        client,
+        request,
+        ranking,
+        coordination,
+        log,
+        clock,
+        read_secrets,
+        before_writing,
+        promise,
+        StartDeadline(request, clock),
+    ).until_done()
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """A start that may have happened, and the mark that it left."""
+
+    error: InDoubt
+    mark: StartMark
+
+
+@dataclass(frozen=True)
+class _Starting:
+    """The start of one run; what each part is stands at `start_run`."""
+
+    client: GlueClient
+    request: RunRequest
+    ranking: Ranking
+    coordination: Coordination
+    log: Log
+    clock: Clock
+    read_secrets: ReadSecrets
+    before_writing: BeforeWriting
+    promise: Promise
+    deadline: StartDeadline
+
+    def until_done(self) -> Started:
+        """Try, as often and as long as what goes wrong asks for."""
+        began_at = self.clock.monotonic()
+        lock_name = job_lock_name(self.client.region, self.request.job_name)
+        newer_than, earlier = self._read_ahead()
+        if found := earlier.by_key.get(self.request.key):
+            return Started(found, adopted=True)
+        for tries in count():
+            self.promise.keep()
+            try:
+                with self.coordination.locks.hold(lock_name) as lock:
+                    outcome = self._once(lock, newer_than, earlier)
+            except CallFailed as error:
+                patience = patience_for(error)
+                if patience is None or self.clock.monotonic() - began_at > patience.seconds:
+                    raise
+                pause = next(islice(patience.pace.pauses(), tries, None))
+                self.log.info("Trying to start again in %.1f s: %s", pause, error)
+                self.clock.sleep(pause)
+                continue
+            if isinstance(outcome, Started):
+                return outcome
+            if run := self._look_for(outcome):
+                self._end(outcome.mark)
+                return Started(run, adopted=not outcome.mark.is_new)
+            if self.clock.monotonic() - began_at > DOUBTED_SECONDS:
+                raise outcome.error
+            self._end(outcome.mark)
+            self.log.warning("It was not started; it is started again")
+        raise AssertionError("tries never end")
+
+    def _read_ahead(self) -> tuple[datetime, ListedRuns]:
+        """What is read of a long list before the lock is had, and since when the rest is read.
+
+        A run of this key that is not in it was started, or listed, later.
+        """
+        now = datetime.now(UTC)
+        newer_than = recent(self.request.since, now)
+        if newer_than == self.request.since:
+            return newer_than, NO_RUNS
+        return newer_than, list_runs(self.client, self.request)
+
+    def _once(self, lock: HeldLock, newer_than: datetime, earlier: ListedRuns) -> Started | _Doubt:
+        """Look, write, start. What was true before the lock was had may not be true any more."""
+        request = self.request
+        job = self.client.get_job(request.job_name)
+        runs = earlier.and_newer(list_runs(self.client, request, newer_than))
+        if found := runs.by_key.get(request.key):
+            return Started(found, adopted=True)
+        self.deadline.check("the job's turn to be started has come too late")
+        slots = slots_of(job, request, runs)
+        if not slots.free:
+            raise NoSlot(request.job_name, slots.describe())
+        if self.promise.may_have_lapsed:
+            raise stale(request.job_name)
+        arguments = self._arguments()  # before the job is written: a secret may be refused
+        self._write_order(job, lock)
+        mark = self.coordination.start_marks.begin(request.key)
+        if not mark.is_new:
+            return _Doubt(_began_before(request), mark)
+        try:
+            lock.check()
+            job_run_id = self.client.start_job_run(
+                request.job_name, arguments, request.options.parameters()
+            )
+        except InDoubt as error:
+            return _Doubt(error, mark)
+        except CallFailed as error:
+            self._end(mark)
+            if is_refused_for_slots(error):
+                reason = f"{error.reason} ({slots.describe()})"
+                raise NoSlot(request.job_name, reason, refused_although_free=True) from error
+            raise
+        self.log.info("Started run %s of job %s", job_run_id, request.job_name)
+        own = own_arguments(arguments)
+        run = JobRun(request.job_name, job_run_id, "STARTING", arguments=own)
+        return Started(run, mark=mark)
+
+    def _arguments(self) -> dict[str, str]:
+        expected = self.ranking.expected
+        return {
+            **self.request.arguments,
+            **self.read_secrets(self.request.secret_arguments),
+            RUN_KEY_ARGUMENT: self.request.key,
+            **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
+        }
+
+    def _write_order(self, job: Mapping[str, Any], lock: HeldLock) -> None:
+        job_name, missing = self.request.job_name, self.ranking.missing_names
+        if missing:
+            self.log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
+        update = self.client.plan_update(job, self.ranking.connection_names, leave_out=missing)
+        update.check_nothing_is_lost(job_name, self.request.allow_lost_settings)
+        self.before_writing(job, update)
+        if not update.changes:
+            self.log.info("Job %s has this connection order already; nothing is written", job_name)
+            return
+        if update.lost:
+            self.log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
+        lock.check()
+        self.client.update_job(job_name, update)
+        self.log.info(
+            "Job %s: connections %s, before %s",
+            job_name,
+            ", ".join(update.connections_after),
+            ", ".join(update.connections_before) or "none",
+        )
+        if update.kept_by_glue:
+            kept = ", ".join(update.kept_by_glue)
+            self.log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
+
+    def _look_for(self, doubt: _Doubt) -> JobRun | None:
+        """The run, as soon as Glue lists it; None when the list is read and it is not there.
+
+        Raises:
+            InDoubt: The list cannot be read, which says nothing about the run.
+        """
+        self.log.warning("Looking whether the run was started: %s", doubt.error)
+        key = self.request.key
+        # What may just have been started is not far down the list.
+        since = recent(self.request.since, datetime.now(UTC))
+        request = replace(self.request, since=since)
+        try:
+            runs = runs_within_reach(self.client, request, [key], log=self.log, clock=self.clock)
+        except CallFailed:
+            raise doubt.error from None
+        return next(iter(runs.get(key, ())), None)
+
+    def _end(self, mark: StartMark) -> None:
+        end_mark(self.coordination.start_marks, mark, self.log)
+
+
+def _began_before(request: RunRequest) -> InDoubt:
+    return InDoubt(
+        "AWS Glue",
+        "StartJobRun",
+        f"job {request.job_name}",
+        f"another process was about to start the run with key {request.key}",
+        advice="look for the run before another is started; running the flow again does that",
+    )
+
+
+def stale(job_name: str) -> OrderStale:
+    """The lock was waited for until others may count on what was promised to the run."""
+    return OrderStale(
+        "Prefect",
+        "lock",
+        f"job {job_name}",
+        "others started runs of the job for so long that the promise of addresses may have ended",
+        advice="nothing was started; the connections are chosen anew",
+    )

@@ -1,0 +1,206 @@
+"""Starting a job so that it is there once, and seeing it run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
+from flinkglue.lifecycle.journal.records import LeftBehind
+from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.readiness import NotReady, ReadyGate
+from flinkglue.lifecycle.state.sent_launch import (
+    NOTES_SENDS,
+    note_sent,
+    sent_ago_seconds,
+    state_left,
+    was_sent,
+    why_kept,
+)
+from flinkglue.lifecycle.transaction import Transaction
+
+# A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
+_SPENT_ID = "library BLOBs"
+
+
+class _Start(NamedTuple):
+    spec: JobSpec
+    restore_from: str | None
+    left_behind: LeftBehind | None
+
+
+def launch(
+    tx: Transaction,
+    label: str,
+    spec: JobSpec,
+    restore_from: str | None,
+    left_behind: LeftBehind | None = None,
+) -> str:
+    """Start the job and wait until it runs for real; why it does not, or nothing.
+
+    Args:
+        label: What this launch is to the action: ``new`` or ``rollback``. The facts about it are
+            written down under this name.
+        restore_from: A savepoint or retained checkpoint; None starts without state.
+        left_behind: What an earlier launch left that is newer than that.
+    """
+    start = _Start(spec, restore_from, left_behind)
+    failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+    if state_left(tx, label) is not None:
+        return failure
+    if MoreThanOneJob.in_words in failure:
+        _end(tx, _id_of(tx, label))  # only now: an interruption must not take the half for it all
+    if _SPENT_ID not in failure:
+        return failure
+    spent = _id_of(tx, label)
+    tx.say(f"the job id {spent} is spent: launching under the next one")
+    _end(tx, spent)  # not the launch after it, which may run already when this is done again
+    label = f"{label}_again"
+    return tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+
+
+def launched_id(tx: Transaction, label: str) -> str:
+    """The Flink job id of a launch; empty when it was not made."""
+    return _id_of(tx, f"{label}_again") or _id_of(tx, label)
+
+
+def _id_of(tx: Transaction, label: str) -> str:
+    known = tx.fact(f"{label}_job_id") or (tx.fact(f"{label}_launch") or {}).get("job_id")
+    return str(known or "")
+
+
+def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
+    """Id, state and failure for the outcome: a job may be lost after it was seen running."""
+    job_id = launched_id(tx, label)
+    view = tx.backend.view(job_id) if job_id else None
+    if view is None and not failure:
+        failure = (
+            f"job {job_id} ran, and then the service lost it. RE_LAUNCH brings it back from its "
+            "newest retained state"
+        )
+    return {"job_id": job_id, "state": view.state if view else "", "failure": failure}
+
+
+def end_launched(tx: Transaction, label: str) -> None:
+    """Make sure that nothing of a failed launch runs on."""
+    _end(tx, launched_id(tx, label))
+
+
+def _end(tx: Transaction, job_id: str) -> None:
+    ended = tx.backend.cancel(job_id) if job_id else None
+    if ended is not None:
+        tx.say(f"the launch {job_id} has ended as {ended.state}")
+
+
+def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
+    spec, restore_from = asked.spec, asked.restore_from
+    before, sent_before = tx.record().job_id, was_sent(tx, label)
+    decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
+    _record_launch(tx, decided, asked)
+    if sent_before and (why := why_kept(tx, label, _known_id(tx, label, decided), restore_from)):
+        return why
+    start = f"from {restore_from}" if restore_from else "without state"
+    tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
+    try:
+        view = tx.backend.submit(
+            Launch(
+                spec,
+                decided["job_id"],
+                restore_from,
+                decided["previous_job_id"],
+                asked_before=sent_before,
+                sent_ago_seconds=sent_ago_seconds(tx, label),
+                was_seen=tx.fact(f"{label}_job_id") is not None,
+                about_to_send=lambda: note_sent(tx, label),
+                live_before=_live_before(decided),
+            )
+        )
+        if view.main_failure:
+            tx.say(
+                f"main() failed after it had submitted job {view.job_id}, which goes on: "
+                f"{view.main_failure}"
+            )
+        tx.once(f"{label}_job_id", lambda: view.job_id)
+        _record_job_id(tx, view.job_id)
+        if restore_from and spec.restore_mode == "CLAIM":
+            tx.journal.note_claimed(restore_from)
+        ready = _await_ready(tx, view)
+    except (LaunchRefused, NotReady) as error:
+        tx.say(f"launch {decided['job_id']} failed: {error}")
+        if sent_before and not isinstance(error, MoreThanOneJob):
+            if isinstance(error, LaunchRefused) and (lost := error.job_id):
+                tx.once(f"{label}_job_id", lambda: lost)
+                _record_job_id(tx, lost)
+            known = _known_id(tx, label, decided)
+            return why_kept(tx, label, known, restore_from, str(error)) or str(error)
+        return str(error)
+    tx.journal.save_job_record(
+        replace(
+            tx.record(),
+            good_spec=spec,
+            ready_job_id=ready.job_id,
+            checkpoint_path=ready.checkpoint_path,
+            takes_checkpoints=ready.checkpointing,
+            ended_as=ready.state if ready.is_terminal else "",
+        )
+    )
+    return ""
+
+
+def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
+    return {
+        **tx.next_launch(),
+        "previous_job_id": previous_job_id,
+        "live_before": sorted(tx.backend.live_before_launch(tx.job_name)),
+        **NOTES_SENDS,
+    }
+
+
+def _known_id(tx: Transaction, label: str, decided: dict[str, Any]) -> str:
+    """The Flink job of a launch that was sent; empty while the service has not told its id."""
+    chosen = decided["job_id"] if tx.backend.takes_job_ids else ""
+    return str(tx.fact(f"{label}_job_id") or chosen)
+
+
+def _live_before(decided: dict[str, Any]) -> frozenset[str] | None:
+    """None: the version before did not write it down."""
+    return frozenset(decided["live_before"]) if "live_before" in decided else None
+
+
+def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> None:
+    """Say in the job's record what is about to run: whoever comes next finds it by this id."""
+    record = tx.record()
+    if record.generation < decided["generation"]:
+        tx.journal.save_job_record(
+            replace(
+                record,
+                job_id=decided["job_id"],
+                generation=decided["generation"],
+                spec=asked.spec,
+                restored_from=asked.restore_from,
+                claimed=asked.spec.restore_mode == "CLAIM",
+                checkpoint_path=None,
+                ended_as="",
+                ended_here=False,
+                takes_checkpoints=False,
+                left_behind=asked.left_behind,
+            )
+        )
+
+
+def _record_job_id(tx: Transaction, job_id: str) -> None:
+    """A service that chooses ids itself tells the id only now."""
+    record = tx.record()
+    if record.job_id != job_id:
+        tx.journal.save_job_record(replace(record, job_id=job_id))
+
+
+def _await_ready(tx: Transaction, view: JobView) -> JobView:
+    gate = ReadyGate(tx.options.ready, tx.clock.monotonic())
+    for pause in tx.options.pace.pauses():
+        seen = tx.backend.view(view.job_id)
+        if gate.passes(seen, tx.clock.monotonic()) and seen is not None:
+            tx.say(f"job {view.job_id} runs: {seen.in_words()}")
+            return seen
+        tx.clock.sleep(pause)
+    raise AssertionError("pauses never end")

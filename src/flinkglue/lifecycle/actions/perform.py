@@ -1,0 +1,165 @@
+"""The eleven actions: one way in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeGuard
+
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    FlinkGlueError,
+    InDoubt,
+    JobFailed,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.lifecycle.actions import inventory, start, stop, update
+from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
+from flinkglue.lifecycle.journal.claims import JOURNAL, LeaseLost
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.lifecycle.transaction import (
+    ActionOptions,
+    ActionRequest,
+    Refused,
+    Transaction,
+)
+
+_ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
+    Action.NEW: start.new,
+    Action.START: start.start,
+    Action.STOP: stop.stop,
+    Action.UPDATE: update.update,
+    Action.STATELESS_UPDATE: update.stateless_update,
+    Action.LAST_STATE_UPDATE: update.last_state_update,
+    Action.SAVEPOINT: stop.savepoint,
+    Action.CANCEL: stop.cancel,
+    Action.DELETE: inventory.delete,
+    Action.RE_LAUNCH: update.re_launch,
+}
+
+
+_GOES_ON_AFTER = "The action has not ended: the same one goes on when the other operation is over."
+_GOES_ON = "The action has not ended: the same one goes on after that."
+_GONE = (
+    "No job runs now: RE_LAUNCH brings it back from its newest retained state, START from its "
+    "newest savepoint"
+)
+
+
+def perform(
+    request: ActionRequest,
+    backend: FlinkBackend,
+    journal: Journal,
+    *,
+    options: ActionOptions | None = None,
+    clock: Clock | None = None,
+    now: Callable[[], float] = time.time,
+    attempt: str = "",
+) -> Outcome:
+    """Do the action, or go on with it where it was interrupted, or return how it ended.
+
+    It may be killed at any moment and called again with the same intent: what was decided stands,
+    and nothing is started twice. While another process acts for the same intent, this one waits.
+    An action that came to a bad end is a value: ask its ``failure``.
+
+    Args:
+        request: What is asked for.
+        backend: Where the job runs.
+        journal: What is remembered; the same one for every process that acts on this job.
+        options: How to go about it.
+        clock: The time to wait by.
+        now: The time of day in seconds since the epoch.
+        attempt: In which attempt of whoever asks this is; see ``carrying_out.next_intent``.
+
+    Raises:
+        Refused, InvalidInput: Nothing was changed, and the intent may be used again.
+        Conflict: Another intent on this job has not ended, or another process took the job over.
+        CallFailed, DeadlineExceeded: A service was out of order for too long. The action has not
+            ended: call again with the same intent.
+    """
+    if request.action is Action.LIST_SAVEPOINT:
+        return inventory.list_savepoints(request.job_name, backend, journal)
+    options, clock = options or ActionOptions(), clock or SystemClock()
+    with journal.begin(
+        request.intent,
+        request.action,
+        request.job_name,
+        take_over=request.take_over,
+        now=now(),
+        terms=options.lease,
+        clock=clock,
+    ) as held:
+        if held.entry.outcome is not None:
+            return held.entry.outcome
+        tx = Transaction(request, backend, journal, held, options, clock, now)
+        try:
+            with backend.guarded(held.check):
+                outcome = _carried_through(tx)
+            journal.note_wanted(outcome)  # before the outcome, which is never asked for again
+            return held.end(outcome, attempt)
+        except LeaseLost as lost:
+            raise held.why_lost(lost) from lost
+
+
+def _carried_through(tx: Transaction) -> Outcome:
+    try:
+        return _acted(tx)
+    except LeaseLost:
+        raise
+    except FlinkGlueError as error:
+        if not tx.fact("plan"):
+            tx.held.withdraw()
+        elif _is_of_the_service(error):
+            raise _not_ended(error) from error
+        raise
+
+
+def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[CallFailed]:
+    """Whether a call was refused for another reason than what was asked, and nothing was decided.
+
+    Another operation was in its way, and not another intent; or who calls, the address or the
+    gateway has to be corrected first.
+    """
+    if isinstance(error, Conflict):
+        return not isinstance(error, Refused) and error.service != JOURNAL
+    passes = isinstance(error, ServiceUnavailable | Throttled | InDoubt)  # their advice says so
+    return isinstance(error, CallFailed) and not passes
+
+
+def _not_ended(error: CallFailed) -> CallFailed:
+    kind, advice = type(error), f"{error.advice or ''} {_GOES_ON}".strip()
+    if isinstance(error, Conflict):
+        kind, advice = ServiceUnavailable, _GOES_ON_AFTER
+    return kind(
+        error.service,
+        error.operation,
+        error.resource,
+        error.reason,
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        advice=advice,
+    )
+
+
+def _acted(tx: Transaction) -> Outcome:
+    try:
+        tx.check_same_request()
+        return _ACTIONS[tx.request.action](tx)
+    except JobFailed as error:
+        path = error.path if isinstance(error, SavepointFailed) else None
+        plan = tx.fact("plan") or {}
+        job_id = plan.get("job_id", tx.record().job_id)
+        view = tx.backend.view(job_id) if job_id else None
+        tx.say(str(error))
+        gone = f". {_GONE}" if job_id and view is None else ""
+        return tx.outcome(
+            job_id=job_id,
+            state=view.state if view else "",
+            savepoint_path=path,
+            failure=f"{error}{gone}",
+        )

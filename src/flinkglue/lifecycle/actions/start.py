@@ -1,0 +1,113 @@
+"""NEW and START: a job that does not run comes to run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.actions.launch import launch, state_now
+from flinkglue.lifecycle.journal.journal import spec_document, spec_of
+from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.state.known import known_state
+from flinkglue.lifecycle.state.named import check_named, newest_savepoint
+from flinkglue.lifecycle.state.retained import in_words, left_behind, left_behind_of
+from flinkglue.lifecycle.state.sent_launch import state_left
+from flinkglue.lifecycle.transaction import Transaction
+
+
+def new(tx: Transaction) -> Outcome:
+    """Start the job for the first time, without state or from a savepoint that is named."""
+    return _run(tx, tx.once("plan", lambda: _plan_new(tx)))
+
+
+def start(tx: Transaction) -> Outcome:
+    """Start a stopped job from its newest savepoint, or from the one that is named."""
+    return _run(tx, tx.once("plan", lambda: _plan_start(tx)))
+
+
+def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
+    spec = spec_of(plan["spec"])
+    failure = launch(tx, "new", spec, plan["restore_from"], left_behind_of(plan.get("left_behind")))
+    if not failure:
+        tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
+    now = state_now(tx, "new", failure)
+    if kept := state_left(tx, "new"):  # with its jar, which RE_LAUNCH runs
+        previous = plan["previous_job_id"]
+        return tx.outcome(previous_job_id=previous, savepoint_path=kept["path"], **now)
+    if now["failure"] and now["state"] in ("", *TERMINAL_STATES):
+        _clear_jars(tx)
+    return tx.outcome(
+        previous_job_id=plan["previous_job_id"], savepoint_path=plan["restore_from"], **now
+    )
+
+
+def _clear_jars(tx: Transaction) -> None:
+    """Leave no jar of a launch that failed on the cluster, only what would run again."""
+    kept = tx.record().good_spec
+    tx.backend.keep_jars(tx.job_name, frozenset({kept.jar.sha256} if kept else ()))
+
+
+def _plan_new(tx: Transaction) -> dict[str, Any]:
+    ended = _ended_job(tx)
+    spec, path = _asked_spec(tx), tx.request.savepoint_path
+    check_named(tx)
+    if path is None and not tx.request.without_state:
+        _refuse_to_drop_state(tx, ended)
+    tx.backend.check_jar(spec)
+    return _plan(tx, spec, path, ended)
+
+
+def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
+    if known := known_state(tx, ended):
+        raise tx.refuse(
+            f"NEW starts without state, and the job has some: {known}",
+            "START goes on from the newest savepoint, RE_LAUNCH from the newest retained state. "
+            "With without_state, NEW starts it clean.",
+        )
+
+
+def _plan_start(tx: Transaction) -> dict[str, Any]:
+    ended = _ended_job(tx)
+    spec = _asked_spec(tx)
+    check_named(tx)
+    path = tx.request.savepoint_path or newest_savepoint(tx, ended)
+    if path is None:
+        raise tx.refuse(
+            "no savepoint of this job is known",
+            "Name one in savepoint. RE_LAUNCH goes on from the newest retained checkpoint.",
+        )
+    tx.backend.check_jar(spec)
+    return _plan(tx, spec, path, ended)
+
+
+def _plan(
+    tx: Transaction, spec: JobSpec, restore_from: str | None, ended: JobView | None
+) -> dict[str, Any]:
+    job_id = ended.job_id if ended else tx.record().job_id
+    left = left_behind(tx, job_id, ended, restore_from)
+    if left:
+        tx.say(f"it goes on from {restore_from}: {in_words(tx, left)}")
+    return {
+        "spec": spec_document(spec),
+        "restore_from": restore_from,
+        "previous_job_id": tx.record().job_id,
+        "left_behind": vars(left) if left else None,
+    }
+
+
+def _asked_spec(tx: Transaction) -> JobSpec:
+    spec = tx.request.spec or tx.record().spec
+    if spec is None:
+        raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
+    return spec
+
+
+def _ended_job(tx: Transaction) -> JobView | None:
+    """The job of this name, which does not run; None when the service knows none."""
+    view = tx.current_job()
+    if view is not None and not view.is_terminal:
+        raise tx.refuse(
+            f"job {view.job_id} has this name and is {view.in_words()}",
+            "UPDATE, STATELESS_UPDATE or LAST_STATE_UPDATE replaces it; STOP or CANCEL ends it.",
+        )
+    return view

@@ -1,0 +1,220 @@
+"""STOP, SAVEPOINT and CANCEL: a job that runs is asked for its state, or to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
+from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.models import JobView, Outcome
+from flinkglue.lifecycle.savepoint_formats import (
+    CANONICAL,
+    FormatUnsupported,
+    configured_backend,
+    format_of,
+)
+from flinkglue.lifecycle.state.retained import newest_retained
+from flinkglue.lifecycle.transaction import Transaction
+
+Take = Callable[[SavepointRequest], str]
+
+
+def stop(tx: Transaction) -> Outcome:
+    """Stop the job for good with a savepoint: it ends FINISHED, and the path is in the ledger."""
+    plan = tx.once("plan", lambda: plan_savepoint(tx))
+    try:
+        path = stopped(tx, plan)
+    except SavepointFailed as error:
+        return _not_stopped(tx, plan["job_id"], error)
+    return tx.outcome(
+        previous_job_id=plan["job_id"], state="FINISHED", savepoint_path=path, job_id=""
+    )
+
+
+def savepoint(tx: Transaction) -> Outcome:
+    """Take a savepoint while the job runs on."""
+    plan = tx.once("plan", lambda: plan_savepoint(tx))
+    job_id = plan["job_id"]
+    request = tx.savepoint_request(plan)
+    path = tx.once("savepoint_path", lambda: _kept(tx, job_id, tx.backend.savepoint, request))
+    view = tx.backend.view(job_id)
+    return tx.outcome(job_id=job_id, state=view.state if view else "", savepoint_path=path)
+
+
+def cancel(tx: Transaction) -> Outcome:
+    """End the job for good, without a savepoint."""
+    job_id = tx.once("plan", lambda: _plan_cancel(tx))["job_id"]
+    try:
+        ended = tx.backend.cancel(job_id)
+    except CallFailed as error:
+        raise _not_cancelled(tx, job_id, error) from error
+    tx.note_ended_here(job_id, ended)
+    state = ended.state if ended else ""
+    if ended and ended.out_of_reach:
+        tx.say(
+            f"the cluster took the cancellation of job {job_id} and is out of reach since: "
+            f"{ended.out_of_reach}"
+        )
+    else:
+        tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
+    kept = newest_retained(tx, job_id, ended)
+    if kept.path:
+        tx.say(f"its newest retained state is {kept.told}")
+    return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept.path)
+
+
+def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception:
+    """How a cancellation ends that did not come through: a job that goes on is free again.
+
+    Where nobody can tell what became of the job, the action has not ended.
+    """
+    view = tx.backend.view(job_id)
+    if view is None or view.is_terminal or view.state == "CANCELLING":
+        return error
+    return JobFailed(
+        f"job {job_id} was not cancelled, and is {view.in_words()}: {error} STOP ends it with a "
+        "savepoint"
+    )
+
+
+def plan_savepoint(tx: Transaction) -> dict[str, Any]:
+    """Which job, and which savepoint it has already: a new one is known by the difference."""
+    view = tx.live_job()
+    return {"job_id": view.job_id, **before_savepoint(tx, view)}
+
+
+def before_savepoint(tx: Transaction, view: JobView) -> dict[str, Any]:
+    """What there is before a savepoint is asked for, for the plan: later nobody may answer."""
+    return {
+        "format": _format(tx, view),
+        "earlier_path": view.savepoint_path,
+        "mark": view.mark,
+        "flink_version": tx.backend.flink_version(),
+        "is_application": tx.backend.is_application_cluster(),
+    }
+
+
+def _format(tx: Transaction, view: JobView) -> str:
+    """What to write it in; refused while nothing was asked for, when the job could not do it."""
+    backend = view.state_backend
+    if not backend:
+        record = tx.record()
+        spec = record.spec if record.job_id == view.job_id else None
+        own = spec.flink_configuration if spec else {}
+        backend = configured_backend(own, tx.backend.settings())
+    try:
+        chosen = format_of(tx.options.savepoint_format, backend)
+    except FormatUnsupported as error:
+        raise tx.refuse(str(error), "Choose the savepoint format native, or automatic.") from error
+    if chosen != CANONICAL:
+        tx.say(f"savepoint format {chosen.lower()}: the state backend is {backend or 'not told'}")
+    return chosen
+
+
+def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
+    """Stop the planned job with a savepoint, and return its path, which is in the ledger then.
+
+    Raises:
+        SavepointFailed: With the cause; a path that it carries is in the ledger.
+    """
+    job_id = plan["job_id"]
+    result = tx.once("stop", lambda: _try_to_stop(tx, plan))
+    if result["failure"]:
+        raise SavepointFailed(result["failure"], result["path"])
+    path: str = result["path"]
+    tx.note_ended_here(job_id, JobView(job_id, tx.job_name, "FINISHED"))
+    tx.say(f"job {job_id} has stopped with the savepoint {path}")
+    return path
+
+
+def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
+    """How it ended, as a fact: asked again later, Flink may have forgotten why a stop failed."""
+    request, job_id = tx.savepoint_request(plan), plan["job_id"]
+
+    def seen(path: str) -> None:
+        tx.once("seen_savepoint", lambda: path)
+        tx.note_savepoint(job_id, path)
+
+    try:
+        path = tx.backend.stop_with_savepoint(request, seen)
+    except SavepointFailed as error:
+        if error.path:
+            seen(error.path)
+            tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
+        tx.note_end(job_id, _settled(tx, job_id))
+        return {"path": error.path, "failure": str(error)}
+    except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
+        path = tx.fact("seen_savepoint")
+        if not (path and plan.get("is_application") and tx.backend.has_left(error)):
+            raise
+        seen(path)
+        tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
+        return {"path": path, "failure": ""}
+    seen(path)
+    if not plan.get("is_application"):  # which leaves, and answers nothing more
+        tx.add_to_ledger(job_id, path)
+    return {"path": path, "failure": ""}
+
+
+def _settled(tx: Transaction, job_id: str) -> JobView | None:
+    """The job when it has ended, or when an answer shows it running that is newer than this call.
+
+    A stop that fails has failed the job: it ends, or comes back from a checkpoint. An answer from
+    before that shows it running as if nothing had happened.
+    """
+    lag_seconds = tx.backend.answers_lag_seconds()
+    most_seconds = lag_seconds + tx.options.ready.within_seconds
+    began_at = tx.clock.monotonic()
+    for pause in tx.options.pace.pauses():
+        waited_seconds = tx.clock.monotonic() - began_at
+        view = tx.backend.view(job_id)
+        if view is None or view.is_terminal or waited_seconds > most_seconds:
+            return view
+        is_seen_running = view.is_running_for_real or not view.tasks_told
+        if waited_seconds >= lag_seconds and is_seen_running:
+            return view
+        tx.clock.sleep(pause)
+    raise AssertionError("pauses never end")
+
+
+def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcome:
+    """The job goes on, or has ended all the same; either way, with what is true now."""
+    view = tx.backend.view(job_id)
+    if view is not None and not view.is_terminal:
+        failure = f"{error}. The job goes on: {view.in_words()}"
+        tx.say(failure)
+        return tx.outcome(
+            job_id=job_id, state=view.state, savepoint_path=error.path, failure=failure
+        )
+    state = view.state if view else ""
+    how = f"The job has ended as {view.in_words()}" if view else "The job is gone"
+    back = (
+        f"START goes on from the savepoint {error.path}"
+        if error.path
+        else "RE_LAUNCH brings it back from its newest retained state"
+    )
+    tx.say(f"{error}. {how}; no job runs now")
+    return tx.outcome(
+        previous_job_id=job_id,
+        state=state,
+        savepoint_path=error.path,
+        failure=f"{error}. {how}; no job runs now. {back}",
+    )
+
+
+def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -> str:
+    """Take it, and enter its path into the ledger also when something failed after it."""
+    try:
+        path = take(request)
+    except SavepointFailed as error:
+        if error.path:
+            tx.add_to_ledger(job_id, error.path)
+            tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
+        raise
+    tx.add_to_ledger(job_id, path)
+    return path
+
+
+def _plan_cancel(tx: Transaction) -> dict[str, Any]:
+    return {"job_id": tx.live_job().job_id}

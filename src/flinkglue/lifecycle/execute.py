@@ -1,0 +1,182 @@
+"""From what was asked to how it ended: one intent, remembered from its first look to its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from itertools import count
+from typing import Any
+
+from flinkglue.clock import Clock
+from flinkglue.errors import CallFailed, FlinkGlueError, InvalidInput, JobFailed
+from flinkglue.lifecycle.actions.perform import perform
+from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.differences import Difference
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore, spec_document, spec_of
+from flinkglue.lifecycle.models import JobSpec, Outcome
+from flinkglue.lifecycle.requested import AskedAction, Identify
+from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+
+Show = Callable[[tuple[Difference, ...]], None]
+"""Shows what a launch changes, before anything is changed."""
+
+
+class RolledBack(JobFailed):
+    """An update failed, and the old job runs again from the state that it had."""
+
+
+def raise_for_failure(outcome: Outcome) -> Outcome:
+    """This outcome, if it is a success.
+
+    Raises:
+        RolledBack: It is a failure, and the old job runs again.
+        JobFailed: It is another failure.
+    """
+    if outcome.rolled_back:
+        raise RolledBack(f"{outcome.action} of {outcome.job_name} failed: {outcome.failure}")
+    return outcome.raise_for_failure()
+
+
+def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
+    """The intent of whoever asks again: a new one when the last came to a bad end before.
+
+    Args:
+        journal: Where intents are remembered.
+        asked_by: Who asks for what, for example ``<flow run id>:UPDATE``.
+        attempt: Which attempt of theirs this is, for example the flow run's third. What ended in
+            this very attempt, well or badly, is not asked for again: its outcome stands.
+    """
+    for number in count(1):
+        intent = f"{asked_by}:{number}"
+        entry = journal.entry(intent)
+        if entry is None or entry.outcome is None or entry.outcome.succeeded:
+            return intent
+        if attempt and entry.ended_in == attempt:
+            return intent
+    raise AssertionError("numbers never end")
+
+
+def asked_by_command(journal: Journal, intent: str, asked: AskedAction) -> str:
+    """Who asks for what, of a command: one intent is about each action on each job by itself.
+
+    The version before wrote down the bare intent: what began so goes on so.
+    """
+    known = journal.entry(f"{intent}:1")
+    if known and (known.action, known.job_name) == (asked.action, asked.job_name):
+        return intent
+    return f"{intent}:{asked.action}:{asked.job_name}"
+
+
+def last_intent(journal: Journal, asked_by: str) -> str:
+    """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
+    for number in count(1):
+        if journal.entry(f"{asked_by}:{number + 1}") is None:
+            return f"{asked_by}:{number}"
+    raise AssertionError("numbers never end")
+
+
+def carry_out(
+    asked: AskedAction,
+    intent: str,
+    *,
+    store: JournalStore,
+    backend: FlinkBackend,
+    identify: Identify,
+    options: ActionOptions | None = None,
+    clock: Clock | None = None,
+    show: Show | None = None,
+    attempt: str = "",
+) -> Outcome:
+    """Do what was asked, or go on with it where this intent was interrupted.
+
+    Args:
+        asked: What was asked.
+        intent: Who asked; see ``next_intent``.
+        store: The journal's documents.
+        backend: Where the job runs.
+        identify: Reads jars.
+        options: How to go about it.
+        clock: The time to wait by.
+        show: Is shown what changes, before anything is changed.
+        attempt: Which attempt of theirs this is; see ``next_intent``.
+
+    Raises:
+        InvalidInput, Refused: Nothing was changed.
+        Conflict: Another intent on this job has not ended.
+        CallFailed, DeadlineExceeded: It has not ended. Call again with the same intent.
+    """
+    journal = Journal(store)
+    known = journal.entry(intent)
+    if known and known.outcome and (known.action, known.job_name) == (asked.action, asked.job_name):
+        return known.outcome  # its jar may be gone by now
+    with _request_remembered(store, intent):
+        request, changes = _prepared(asked, intent, store, identify)
+        if show is not None:
+            show(changes)
+        return perform(request, backend, journal, options=options, clock=clock, attempt=attempt)
+
+
+def _prepared(
+    asked: AskedAction, intent: str, store: JournalStore, identify: Identify
+) -> tuple[ActionRequest, tuple[Difference, ...]]:
+    """The same request however often this intent asks, and what it changes.
+
+    Until something is planned, it is made anew each time: others may have changed the job since.
+    """
+    asked_changes = json.loads(json.dumps(asdict(asked.changes)))
+    journal = Journal(store)
+    entry, known = journal.entry(intent), store.read("request", intent)
+    if known and _given(known["asked"]) != _given(asked_changes):
+        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
+    if known is None or entry is None or "plan" not in entry.facts:
+        last = journal.job_record(asked.job_name).spec
+        spec = asked.spec(last, identify)
+        fresh = {
+            "asked": asked_changes,
+            "spec": spec_document(spec) if spec else None,
+            "changes": [vars(change) for change in _changes(last, spec)],
+        }
+        store.write("request", intent, fresh)
+        known = fresh
+    request = ActionRequest(
+        intent,
+        asked.action,
+        asked.job_name,
+        spec=spec_of(known["spec"]) if known["spec"] else None,
+        savepoint_path=asked.savepoint_path,
+        job_id=asked.job_id,
+        drain=asked.drain,
+        take_over=asked.take_over,
+        without_state=asked.without_state,
+    )
+    return request, tuple(Difference(**change) for change in known["changes"])
+
+
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what was left empty: an older version knew fewer fields."""
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _changes(last: JobSpec | None, spec: JobSpec | None) -> tuple[Difference, ...]:
+    return last.difference(spec) if last and spec else ()
+
+
+@contextmanager
+def _request_remembered(store: JournalStore, intent: str) -> Iterator[None]:
+    """Forgets the request when its intent has ended, or was refused before it did anything."""
+    try:
+        yield
+    except FlinkGlueError:
+        _forget_if_over(store, intent)
+        raise
+    _forget_if_over(store, intent)
+
+
+def _forget_if_over(store: JournalStore, intent: str) -> None:
+    """Best effort: whether the action has ended, and how, is known by now."""
+    with suppress(CallFailed):
+        entry = Journal(store).entry(intent)
+        if entry is None or entry.outcome is not None:
+            store.delete("request", intent)

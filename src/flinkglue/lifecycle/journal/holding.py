@@ -1,0 +1,121 @@
+"""An intent that this process carries out: its entry, written only while the job is surely held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from flinkglue.errors import Conflict, ServiceUnavailable
+from flinkglue.lifecycle.journal.claims import JOURNAL, Claim, LeaseLost
+from flinkglue.lifecycle.journal.documents import JournalStore
+from flinkglue.lifecycle.journal.ownership import Owner
+from flinkglue.lifecycle.journal.records import ENTRY, Entry, document_of
+from flinkglue.lifecycle.models import Outcome
+
+
+class Held:
+    """The entry of an intent that owns its job, and the lease by which this process acts.
+
+    As a context manager it lets another process of the same intent go on when the block ends.
+
+    Args:
+        store: The journal's documents.
+        entry: The entry as it is now.
+        claim: The lease; None: the intent has ended, and there is nothing to hold.
+    """
+
+    def __init__(self, store: JournalStore, entry: Entry, claim: Claim | None) -> None:
+        self.entry = entry
+        self._store = store
+        self._claim = claim
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.let_go()
+
+    def check(self) -> None:
+        """Return only while this process alone may act on the job.
+
+        Raises:
+            LeaseLost: Another process may act on it now.
+        """
+        if self._claim is None:
+            raise LeaseLost(f"the intent {self.entry.intent} has ended")
+        self._claim.check()
+
+    def note(self, *, story: tuple[str, ...], facts: Mapping[str, Any]) -> Entry:
+        """Write down more facts, and the story so far.
+
+        Raises:
+            LeaseLost: Another process may act on the job now.
+            Conflict: Another process goes on with this intent, or has given it up.
+        """
+        self.check()
+        known = {**self.entry.facts, **facts}
+        return self._write(replace(self.entry, facts=known, story=story))
+
+    def end(self, outcome: Outcome, attempt: str = "") -> Outcome:
+        """Write down how it ended, and let go of the job."""
+        self.check()
+        self._write(replace(self.entry, outcome=outcome, story=outcome.story, ended_in=attempt))
+        self.let_go(is_over=True)
+        return outcome
+
+    def withdraw(self) -> None:
+        """Forget an intent that was refused before it did anything, and let go of the job."""
+        self._store.swap("intent", self.entry.intent, self.entry.version, None)
+        self.let_go(is_over=True)
+
+    def why_lost(self, lost: LeaseLost) -> Conflict | ServiceUnavailable:
+        """What became of a lease that was lost, for whoever asked for the action."""
+        intent, job_name = self.entry.intent, self.entry.job_name
+        owner = Owner.of(self._store.stored("claim", job_name))
+        if owner is None or owner.intent != intent:
+            belongs = f"the intent {owner.intent}" if owner else "nobody any more"
+            return self._lost_to(f"the job now belongs to {belongs}")
+        return ServiceUnavailable(
+            JOURNAL,
+            self.entry.action,
+            f"job {job_name}",
+            str(lost),
+            advice="The same action goes on where it was when it is run again.",
+        )
+
+    def _write(self, entry: Entry) -> Entry:
+        version = self._store.swap("intent", entry.intent, entry.version, document_of(ENTRY, entry))
+        if version is None:
+            raise self._overtaken()
+        self.entry = replace(entry, version=version)
+        return self.entry
+
+    def _overtaken(self) -> Conflict:
+        owner = Owner.of(self._store.stored("claim", self.entry.job_name))
+        if owner is None:
+            return self._lost_to("the job belongs to nobody any more")
+        if owner.intent == self.entry.intent:
+            return self._lost_to(f"{owner.holder or 'another process'} goes on with this intent")
+        return self._lost_to(f"the job now belongs to the intent {owner.intent}")
+
+    def _lost_to(self, reason: str) -> Conflict:
+        return Conflict(
+            JOURNAL,
+            self.entry.action,
+            f"job {self.entry.job_name}",
+            reason,
+            advice="Look at the job before you ask for anything else.",
+        )
+
+    def let_go(self, *, is_over: bool = False) -> None:
+        """Let another process act on the job, which stays the intent's own unless that is over."""
+        if self._claim is not None:
+            self._claim.release(is_over=is_over)
+            self._claim = None

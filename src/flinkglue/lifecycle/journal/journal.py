@@ -1,0 +1,311 @@
+"""What was meant, written down before it is done: the memory that survives a killed process.
+
+An *entry* belongs to one intent and lets it go on where it was interrupted. A *job record* says
+what runs under a job name now, and the *ledger* which savepoints there are. All three lie in a
+``JournalStore``: a directory here, Prefect's storage in a flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.journal.claims import JOURNAL, Job, LeaseLost, LeaseTerms
+from flinkglue.lifecycle.journal.documents import JournalStore as JournalStore
+from flinkglue.lifecycle.journal.documents import Stored
+from flinkglue.lifecycle.journal.holding import Held
+from flinkglue.lifecycle.journal.ledger import newest_first, one_per_place
+from flinkglue.lifecycle.journal.ownership import Owner
+from flinkglue.lifecycle.journal.records import ENTRY, RECORD, Entry, JobRecord, Seen, document_of
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.state_paths import is_same_path
+
+_WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
+_LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
+_SPEC = TypeAdapter(JobSpec)
+_SAVEPOINT = TypeAdapter(Savepoint)
+_SEEN = TypeAdapter(Seen)
+
+
+class Journal:
+    """The three memories over one store.
+
+    Args:
+        store: Where the documents lie.
+    """
+
+    def __init__(self, store: JournalStore) -> None:
+        self._store = store
+
+    def entry(self, intent: str) -> Entry | None:
+        """The entry of an intent, or None when it never began."""
+        return _entry_of(self._store.stored("intent", intent))
+
+    def begin(
+        self,
+        intent: str,
+        action: Action,
+        job_name: str,
+        *,
+        take_over: bool = False,
+        now: float = 0.0,
+        terms: LeaseTerms | None = None,
+        clock: Clock | None = None,
+    ) -> Held:
+        """Hold the job for this intent, and go on with its entry or write a new one.
+
+        While another process acts for the same intent, this one waits; so what it reads afterwards
+        is all that was ever decided.
+
+        Args:
+            take_over: Give up the unfinished intent that owns the job. A process of it that still
+                lives can do nothing more.
+            now: Seconds since the epoch.
+            terms: How to hold the job.
+            clock: The time to wait by.
+
+        Raises:
+            InvalidInput: The intent was used for another action or job.
+            Conflict: Another intent on this job has not ended.
+        """
+        fresh = Entry(intent, action, job_name, began_at=now)
+        entry = self._written(fresh)
+        if entry.outcome is not None:
+            return Held(self._store, entry, None)
+        job = Job(self._store, job_name, terms or LeaseTerms(), clock or SystemClock())
+        try:
+            claim, is_after_another = job.claim(
+                intent,
+                lambda owner: self._may_take(owner, fresh, take_over=take_over),
+                lambda owner: self._give_up(owner, fresh),
+            )
+        except Conflict:
+            if not entry.facts:
+                self._store.swap("intent", intent, entry.version, None)
+            raise
+        held = Held(self._store, entry, claim)
+        try:
+            return self._begun(held, fresh, is_after_another=is_after_another)
+        except LeaseLost as lost:
+            try:
+                raise held.why_lost(lost) from lost
+            finally:
+                held.let_go()
+        except BaseException:
+            held.let_go()
+            raise
+
+    def _written(self, fresh: Entry) -> Entry:
+        """The intent's entry, written before the job is claimed: what is wanted is known then."""
+        while True:
+            stored = self._store.stored("intent", fresh.intent)
+            if entry := _entry_of(stored):
+                return _checked(entry, fresh)
+            before = stored.version if stored else None
+            document = document_of(ENTRY, fresh)
+            if version := self._store.swap("intent", fresh.intent, before, document):
+                return replace(fresh, version=version)
+
+    def _begun(self, held: Held, fresh: Entry, *, is_after_another: bool) -> Held:
+        """With the entry as it is now, written anew: what an earlier process sends is too late."""
+        if is_after_another:
+            self._fence("job", fresh.job_name)
+        while True:
+            held.check()
+            entry = self._written(fresh)
+            is_known, held.entry = entry.version == held.entry.version, entry
+            if entry.outcome is not None:
+                held.let_go(is_over=True)
+            if entry.outcome is not None or (is_known and not is_after_another):
+                return held
+            document = document_of(ENTRY, entry)
+            if version := self._store.swap("intent", entry.intent, entry.version, document):
+                held.entry = replace(entry, version=version)
+                return held
+
+    def _fence(self, kind: str, key: str) -> None:
+        """Write the same again: whoever read it before can write it no more."""
+        while True:
+            stored = self._store.stored(kind, key)
+            version, document = (stored.version, stored.document) if stored else (None, None)
+            if self._store.swap(kind, key, version, document):
+                return
+
+    def _may_take(self, owner: Owner, fresh: Entry, *, take_over: bool) -> bool:
+        other = self.entry(owner.intent)
+        if other is None or other.outcome is not None:
+            return False  # it is about to begin, or to let go
+        if take_over:
+            return True
+        raise Conflict(
+            JOURNAL,
+            fresh.action,
+            f"job {fresh.job_name}",
+            f"the intent {owner.intent} has not ended",
+            advice="Let it end or run it again: it goes on where it was. If its process is "
+            "dead and it is not wanted any more, repeat this with take_over.",
+        )
+
+    def _give_up(self, intent: str, fresh: Entry) -> None:
+        while (other := self.entry(intent)) is not None and other.outcome is None:
+            failure = f"given up for {fresh.intent}"
+            given_up = replace(
+                other, outcome=Outcome(other.action, other.job_name, failure=failure)
+            )
+            document = document_of(ENTRY, given_up)
+            self._store.swap("intent", intent, other.version, document)
+
+    def owner(self, job_name: str) -> str | None:
+        """The unfinished intent that owns the job, if there is one."""
+        claimed = self.claimed_by(job_name)
+        entry = self.entry(claimed.intent) if claimed else None
+        return entry.intent if entry and entry.outcome is None else None
+
+    def claimed_by(self, job_name: str) -> Owner | None:
+        """Who holds the job, and whether a process acts on it now; None: nobody."""
+        return Owner.of(self._store.stored("claim", job_name))
+
+    def unfinished(self) -> list[Entry]:
+        """The intents that own a job and have not ended, of all jobs."""
+        owners = [self.entry(claim["intent"]) for claim in self._store.documents("claim")]
+        return [entry for entry in owners if entry is not None and entry.outcome is None]
+
+    def job_record(self, job_name: str) -> JobRecord:
+        """What is known of the job; an empty record when nothing is."""
+        stored = self._store.stored("job", job_name)
+        version = stored.version if stored else ""
+        if stored is None or stored.document is None:
+            return JobRecord(job_name, version=version)
+        record: JobRecord = RECORD.validate_python(stored.document)
+        return replace(record.lasting(), version=version)
+
+    def job_records(self) -> list[JobRecord]:
+        """Every job that is known, by name."""
+        records = map(RECORD.validate_python, self._store.documents("job"))
+        return sorted(records, key=lambda record: record.job_name)
+
+    def save_job_record(self, record: JobRecord) -> JobRecord:
+        """Write what is known of the job, in the place of what the record was read from.
+
+        Raises:
+            Conflict: Another process has written it since then.
+        """
+        document = document_of(RECORD, record.lasting())
+        version = self._store.swap("job", record.job_name, record.version or None, document)
+        if version is None:
+            raise Conflict(
+                JOURNAL,
+                "save record",
+                f"job {record.job_name}",
+                "another process has written it meanwhile",
+                advice="Look at the job before you ask for anything else.",
+            )
+        return replace(record, version=version)
+
+    def forget_job_record(self, job_name: str) -> None:
+        """Forget the job. Its savepoints stay in the ledger."""
+        stored = self._store.stored("job", job_name)
+        if stored is not None and stored.document is not None:
+            self._store.swap("job", job_name, stored.version, None)
+        self._store.delete("seen", job_name)
+
+    def note_wanted(self, outcome: Outcome) -> None:
+        """Remember from an action's success whether the job is meant to run from now on."""
+        if outcome.succeeded and outcome.action not in _LEAVES_IT:
+            wanted = outcome.action not in _WANTS_NO_JOB
+            self._store.write("wanted", outcome.job_name, {"wanted": wanted})
+
+    def note_seen(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
+        """Remember of the newest launch what its service forgets; of another job, nothing."""
+        if not view.job_id or view.job_id != self.job_record(job_name).job_id:
+            return
+        known = self._seen(job_name, view.job_id)
+        seen = Seen(
+            view.job_id,
+            known.ran_well or ran_well,
+            view.checkpoint_path or known.checkpoint_path,
+            view.state if view.is_terminal else known.ended_as,
+        )
+        if seen != known:
+            self._store.write("seen", job_name, document_of(_SEEN, seen))
+
+    def job_record_as_seen(self, job_name: str) -> JobRecord:
+        """What is known of the job, with what was seen by those who do not own it."""
+        record = self.job_record(job_name)
+        seen = self._seen(job_name, record.job_id)
+        return replace(
+            record,
+            good_spec=record.spec if seen.ran_well else record.good_spec,
+            ready_job_id=seen.job_id if seen.ran_well else record.ready_job_id,
+            checkpoint_path=seen.checkpoint_path or record.checkpoint_path,
+            ended_as=record.ended_as or seen.ended_as,
+        )
+
+    def _seen(self, job_name: str, job_id: str) -> Seen:
+        document = self._store.read("seen", job_name)
+        seen: Seen = _SEEN.validate_python(document) if document else Seen(job_id)
+        return seen if seen.job_id == job_id else Seen(job_id)
+
+    def savepoints(self, job_name: str) -> list[Savepoint]:
+        """The job's ledger, newest first."""
+        every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
+        ours = [savepoint for savepoint in every if savepoint.job_name == job_name]
+        return newest_first(one_per_place(ours))
+
+    def savepoints_at(self, path: str) -> list[Savepoint]:
+        """What the ledgers of all jobs say of an address, however it is spelled."""
+        every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
+        return [savepoint for savepoint in every if is_same_path(savepoint.path, path)]
+
+    def note_claimed(self, path: str) -> None:
+        """Remember that Flink owns a savepoint from now on, and deletes it."""
+        for savepoint in self.savepoints_at(path):
+            self.record_savepoint(replace(savepoint, claimed=True))
+
+    def record_savepoint(self, savepoint: Savepoint) -> None:
+        """Add it to the ledger, or replace what the ledger says of this place."""
+        for path in self._spellings(savepoint.job_name, savepoint.path) or [savepoint.path]:
+            key = _savepoint_key(savepoint.job_name, path)
+            document = document_of(_SAVEPOINT, replace(savepoint, path=path))
+            self._store.write("savepoint", key, document)
+
+    def forget_savepoint(self, job_name: str, path: str) -> None:
+        """Strike it out of the ledger: only after it was disposed of."""
+        for spelled in self._spellings(job_name, path):
+            self._store.delete("savepoint", _savepoint_key(job_name, spelled))
+
+    def _spellings(self, job_name: str, path: str) -> list[str]:
+        """The addresses under which the job's ledger tells of one place."""
+        return [one.path for one in self.savepoints_at(path) if one.job_name == job_name]
+
+
+def spec_document(spec: JobSpec) -> dict[str, Any]:
+    """The spec as a fact of an entry."""
+    return document_of(_SPEC, spec)
+
+
+def spec_of(document: Mapping[str, Any]) -> JobSpec:
+    """The spec that a fact tells of."""
+    return _SPEC.validate_python(document)
+
+
+def _savepoint_key(job_name: str, path: str) -> str:
+    return f"{job_name} {path}"
+
+
+def _checked(known: Entry, fresh: Entry) -> Entry:
+    if (known.action, known.job_name) != (fresh.action, fresh.job_name):
+        used = f"an intent other than that of {known.action} of {known.job_name}"
+        raise InvalidInput("intent", fresh.intent, used)
+    return known
+
+
+def _entry_of(stored: Stored | None) -> Entry | None:
+    if stored is None or stored.document is None:
+        return None
+    return replace(ENTRY.validate_python(stored.document), version=stored.version)

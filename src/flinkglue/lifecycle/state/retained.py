@@ -1,0 +1,240 @@
+"""The newest state that a job left, or why nobody can say which that is.
+
+Never an older one in its place: a person who wants that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flinkglue.lifecycle.backend import CannotList, RetainedState
+from flinkglue.lifecycle.journal.records import JobRecord, LeftBehind
+from flinkglue.lifecycle.models import Action, JobView
+from flinkglue.lifecycle.state_paths import is_same_path
+from flinkglue.lifecycle.transaction import Transaction
+
+
+class Retained(NamedTuple):
+    """The newest state to go on from.
+
+    Args:
+        path: Where it lies; None: there is none, or nobody here can know it.
+        told: Which it is and how old, or why there is none and what there is instead.
+        taken_at: When, in seconds since the epoch; 0: not told.
+        hidden: What there is, or may be, that only a person can choose.
+        is_unseen: Whether the job's checkpoints cannot be looked at from here.
+    """
+
+    path: str | None
+    told: str
+    taken_at: float = 0.0
+    hidden: LeftBehind | None = None
+    is_unseen: bool = False
+
+
+def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retained:
+    """The newest state of a Flink job, alive, ended or forgotten by its service.
+
+    Args:
+        job_id: The job.
+        view: What the service shows of it; None: it does not know it.
+    """
+    if not job_id:
+        return Retained(None, "no launch of it is known")
+    record = tx.journal.job_record_as_seen(tx.job_name)
+    savepoint = _newest_savepoint(tx, job_id, view)
+    try:
+        checkpoint = _checkpoint(tx, job_id, view, record)
+    except CannotList as error:
+        # It may be newer than all that is known here: that is for a person to name.
+        unseen = f"the checkpoints of job {job_id} are not known: {error}"
+        told = _with_the_known(tx, unseen, savepoint, record)
+        hidden = _left_before(job_id, record) or LeftBehind(told)
+        return Retained(None, told, hidden=hidden, is_unseen=True)
+    if savepoint and _is_newer(tx, savepoint, checkpoint, view):
+        return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}", savepoint.taken_at)
+    if checkpoint:
+        return Retained(
+            checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}", checkpoint.taken_at
+        )
+    if path := _beginning(job_id, view, record):
+        if left := _left_before(job_id, record):
+            told = f"job {job_id} began with {path} and never came to run; {in_words(tx, left)}"
+            return Retained(None, told, hidden=left)
+        return Retained(path, f"{path}, with which it began: it never came to run")
+    none = f"job {job_id} retained no checkpoint"
+    return Retained(None, _with_the_known(tx, none, savepoint, record))
+
+
+def left_behind(
+    tx: Transaction, job_id: str, view: JobView | None, path: str | None
+) -> LeftBehind | None:
+    """What the job left that is newer, or may be, than a state to start from; None: nothing.
+
+    A launch from that state replaces the job in the record. Should it not come to run, nobody
+    looks at the job again: so this is asked before, and remembered.
+
+    Args:
+        tx: The action.
+        job_id: The job before the launch.
+        view: What the service shows of it; None: it does not know it.
+        path: The state to start from; None: no state, which is what was asked for.
+    """
+    if path is None or not job_id:
+        return None
+    newest = newest_retained(tx, job_id, view)
+    if newest.path is None:
+        left, known = newest.hidden, _stopped_with(tx, job_id, view, path)
+        return None if left is None or known or is_same_path(left.path, path) else left
+    if is_same_path(newest.path, path) or _is_as_new(tx, path, newest.path, newest.taken_at):
+        return None
+    return LeftBehind(f"job {job_id} left", newest.path, newest.taken_at)
+
+
+def in_words(tx: Transaction, left: LeftBehind) -> str:
+    """One phrase for people: what was left behind, and how old it is now."""
+    if left.path is None:
+        return left.told
+    return f"{left.told} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
+
+
+def left_behind_of(fact: Mapping[str, Any] | None) -> LeftBehind | None:
+    """What a fact tells of."""
+    return LeftBehind(**fact) if fact else None
+
+
+def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:
+    is_recorded = record.job_id == job_id and not record.was_ready
+    return record.left_behind if is_recorded else None
+
+
+def _stopped_with(tx: Transaction, job_id: str, view: JobView | None, path: str) -> bool:
+    """Whether it is the savepoint that the job was stopped with: it has no newer state."""
+    is_known = view.state == "FINISHED" if view else was_ended_here(tx, job_id)
+    if not is_known:
+        return False
+    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
+    newest = next(of_launch, None)
+    return newest is not None and is_same_path(newest.path, path)
+
+
+def was_ended_here(tx: Transaction, job_id: str) -> bool:
+    """Whether an action ended a job that its service no longer knows.
+
+    Somebody who ended it with Flink's own tools may have left a savepoint that nobody here knows
+    of. The version before did not write down who ended a job: there the ledger tells.
+    """
+    record = tx.journal.job_record(tx.job_name)
+    if record.job_id != job_id:
+        return False
+    if record.ended_here:
+        return True
+    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    stopped = newest and newest.job_id == job_id and newest.origin in (Action.STOP, Action.UPDATE)
+    return bool(stopped) and record.ended_as == "FINISHED"
+
+
+def _is_as_new(tx: Transaction, path: str, newest_path: str, told_at: float) -> bool:
+    """Whether a state is known to be as new as the newest that the job left."""
+    return 0 < _taken_at(tx, newest_path, told_at) <= _taken_at(tx, path)
+
+
+def _taken_at(tx: Transaction, path: str, told_at: float = 0.0) -> float:
+    known = next(iter(tx.journal.savepoints_at(path)), None)
+    return _stored_at(tx, path, told_at or (known.taken_at if known else 0.0)) or told_at
+
+
+def _checkpoint(
+    tx: Transaction, job_id: str, view: JobView | None, record: JobRecord
+) -> RetainedState | None:
+    if view is not None:
+        path = view.kept_checkpoint
+        # One from before a failover has no time; all that was taken since then is newer.
+        return RetainedState(path, view.checkpoint_at or view.started_at) if path else None
+    is_recorded = record.job_id == job_id
+    settings: Mapping[str, str] = (
+        record.spec.flink_configuration if is_recorded and record.spec else {}
+    )
+    seen_path = record.checkpoint_path if is_recorded else None
+    return tx.backend.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
+
+
+def _newest_savepoint(tx: Transaction, job_id: str, view: JobView | None) -> RetainedState | None:
+    """Of this launch alone: one of an earlier launch may be of a branch that was given up.
+
+    The ledger's, or one that was taken with Flink's own tools and is newer by Flink's numbers.
+    """
+    known = _newest_of_ledger(tx, job_id)
+    if view is None or not (view.is_terminal and view.savepoint_path and view.savepoint_id):
+        return known
+    if known is not None and not 0 < known.checkpoint_id < view.savepoint_id:
+        return known
+    taken_at = _stored_at(tx, view.savepoint_path, view.savepoint_at or 0.0)
+    if taken_at is None or tx.journal.savepoints_at(view.savepoint_path):
+        return known
+    return RetainedState(view.savepoint_path, taken_at, view.savepoint_id)
+
+
+def _newest_of_ledger(tx: Transaction, job_id: str) -> RetainedState | None:
+    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
+    newest = next(of_launch, None)
+    if newest is None or not newest.is_whole:
+        return None
+    taken_at = _stored_at(tx, newest.path, newest.taken_at)
+    if taken_at is None:
+        return None
+    return RetainedState(newest.path, taken_at, newest.checkpoint_id)
+
+
+def _is_newer(
+    tx: Transaction,
+    savepoint: RetainedState,
+    checkpoint: RetainedState | None,
+    view: JobView | None,
+) -> bool:
+    if checkpoint is not None and savepoint.checkpoint_id and checkpoint.checkpoint_id:
+        return checkpoint.checkpoint_id < savepoint.checkpoint_id
+    if checkpoint is not None:
+        return (
+            _stored_at(tx, checkpoint.path, checkpoint.taken_at) or checkpoint.taken_at
+        ) < savepoint.taken_at
+    # A live job has a newer state than its savepoint, which would be given up with it.
+    return view is None or view.is_terminal
+
+
+def _stored_at(tx: Transaction, path: str, told_at: float) -> float | None:
+    """By the storage's clock, which is one for savepoints and checkpoints; else as was told."""
+    try:
+        return tx.backend.stored_at(path)
+    except CannotList:
+        return told_at
+
+
+def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | None:
+    """What a launch that never came to run began with: the job has no newer state than that."""
+    if record.job_id != job_id or record.was_ready or record.claimed:
+        return None
+    if view is not None and view.completed_checkpoints:
+        return None
+    return record.restored_from
+
+
+def _with_the_known(
+    tx: Transaction, why: str, savepoint: RetainedState | None, record: JobRecord
+) -> str:
+    known = f"the savepoint {_aged(tx, savepoint)}" if savepoint else record.restored_from
+    return f"{why}. The newest state of it that is known is {known}" if known else why
+
+
+def _aged(tx: Transaction, state: RetainedState) -> str:
+    return f"{state.path}{_ago(tx.now() - state.taken_at) if state.taken_at else ''}"
+
+
+def _ago(seconds: float) -> str:
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
+    if minutes < 2:
+        return f", {max(seconds, 0):.0f} s old"
+    if hours < 2:
+        return f", {minutes:.0f} min old"
+    return f", {hours:.0f} h old" if days < 2 else f", {days:.0f} days old"

@@ -1,0 +1,99 @@
+"""A launch that an earlier process sent: what its job did since then is not dropped unseen.
+
+That process may have died long ago. Sent again, or replaced by what ran before, the launch would
+begin anew from the state that it was decided with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.state.retained import Retained, newest_retained
+from flinkglue.lifecycle.state_paths import is_same_path
+from flinkglue.lifecycle.transaction import Transaction
+
+NOTES_SENDS = {"notes_sends": True}
+"""In the fact of a launch: that each send of it is written down. An older version did not."""
+
+
+def was_sent(tx: Transaction, label: str) -> bool:
+    """Whether an earlier process may have sent this launch."""
+    decided = tx.fact(f"{label}_launch")
+    if decided is None:
+        return False
+    return tx.fact(f"{label}_sent_at") is not None or not decided.get("notes_sends")
+
+
+def sent_ago_seconds(tx: Transaction, label: str) -> float:
+    """How long ago that was; by the time of day, and so never below zero."""
+    sent_at = tx.fact(f"{label}_sent_at") or tx.entry.began_at
+    return max(tx.now() - sent_at, 0.0) if sent_at and was_sent(tx, label) else math.inf
+
+
+def note_sent(tx: Transaction, label: str) -> None:
+    """Write down that it is sent now."""
+    tx.held.note(story=tx.story, facts={f"{label}_sent_at": tx.now()})
+
+
+def state_left(tx: Transaction, label: str) -> Mapping[str, Any] | None:
+    """The state for which a launch was neither sent again nor rolled back; None: none."""
+    left: Mapping[str, Any] | None = tx.fact(f"{label}_again_left") or tx.fact(f"{label}_left")
+    return left
+
+
+def why_kept(
+    tx: Transaction, label: str, job_id: str, restore_from: str | None, failure: str = ""
+) -> str:
+    """Why a launch that was sent before is left as it is; empty: nothing would be dropped.
+
+    Args:
+        tx: The action.
+        label: The launch.
+        job_id: Its Flink job; empty: not known.
+        restore_from: What it began with.
+        failure: Why it is to be given up although it may live; empty: a live one is adopted.
+    """
+    view = tx.backend.view(job_id) if job_id else None
+    lives = view is not None and not view.is_terminal
+    if not job_id or (lives and not failure) or (view and view.state == "FINISHED"):
+        return ""
+    newest = newest_retained(tx, job_id, view)
+    if not _has_gone_on(newest, view, restore_from):
+        return ""
+    reason = _in_words(job_id, view, newest, restore_from, failure)
+    tx.once(f"{label}_left", lambda: {"path": newest.path})
+    tx.say(reason)
+    return reason
+
+
+def _has_gone_on(newest: Retained, view: JobView | None, restore_from: str | None) -> bool:
+    if newest.is_unseen or (view and not view.is_terminal and view.completed_checkpoints):
+        return True
+    return newest.path is not None and not is_same_path(newest.path, restore_from)
+
+
+def _in_words(
+    job_id: str, view: JobView | None, newest: Retained, restore_from: str | None, failure: str
+) -> str:
+    start = f"from {restore_from}" if restore_from else "without state"
+    sent = f"an earlier process launched job {job_id} {start}"
+    if view is not None and not view.is_terminal:
+        return (
+            f"{sent}. {failure}. It has gone on from there since, so it was neither ended nor "
+            f"rolled back: it is {view.in_words()}. UPDATE replaces it from its state, CANCEL "
+            "ends it"
+        )
+    end = f"has ended as {view.in_words()}" if view else "is gone"
+    kept = "Its newest retained state is" if newest.path else "Whether it left newer state:"
+    way = (
+        "RE_LAUNCH goes on from that state"
+        if newest.path
+        else "Name the state to go on from in the savepoint of RE_LAUNCH"
+    )
+    return (
+        f"{sent}, which {end}. {kept} {newest.told}. So it was neither launched again {start} nor "
+        f"rolled back, and no job runs now. {way}"
+    )
