@@ -23,13 +23,13 @@ from flinkglue.errors import (
     Conflict,
     NotFound,
 )
-from flinkglue.glue.api.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.api.sessions import renewing_session
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, not_started
 from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
 from flinkglue.glue.errors import translated
+from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_rows

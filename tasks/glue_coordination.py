@@ -17,9 +17,9 @@ from flinkglue.glue.coordination.reservations import (
     FAILURES_KEPT_SECONDS,
     MOST_FAILURES_KEPT,
     RESERVED_FOR_SECONDS,
-    CoolDown,
     Reservation,
 )
+from flinkglue.glue.models import CoolDown
 from tasks.expiring_records import ExpiringRecords
 from tasks.glue_locks import VariableLocks
 from tasks.glue_original_orders import VariableOriginalOrders

@@ -1,1 +1,1 @@
-"""Run Apache Flink and AWS Glue jobs: clients, ordering, failure tables. Imports no Prefect."""
+"""The library: Flink and Glue jobs without Prefect. docs/architecture.md shows the floors."""

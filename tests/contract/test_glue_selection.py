@@ -17,13 +17,14 @@ import pytest
 
 from flinkglue.clock import Pace
 from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
+from flinkglue.glue.api.live_runs import SlotReadings
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks, InProcessReservations
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
-from flinkglue.glue.coordination.slots import NoSlot, SlotReadings, wait_for_slot
+from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
 from flinkglue.glue.placement.selection import Wanted, select
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits

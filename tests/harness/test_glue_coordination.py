@@ -23,8 +23,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
-from flinkglue.glue.models import Connection, Group, Subnet
+from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
+from flinkglue.glue.models import Connection, CoolDown, Group, Subnet
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
 from tasks.glue_coordination import VariableCoolDowns, VariableReservations

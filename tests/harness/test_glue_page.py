@@ -20,7 +20,8 @@ from prefect.events.schemas.events import Event
 from prefect.flow_engine import run_flow
 
 from flinkglue.errors import InvalidInput, JobFailed
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.models import CoolDown
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from flinkglue.glue.failure_patterns import (
+from flinkglue.glue.failures.classification import classify
+from flinkglue.glue.failures.own_rules import MOST_RULES, FailureRule, FailureRules
+from flinkglue.glue.failures.patterns import (
     MATCHED_CHARACTERS,
     MATCHED_SECONDS,
     TooSlow,
     check_pattern,
     found_in,
 )
-from flinkglue.glue.failures.classification import classify
-from flinkglue.glue.failures.own_rules import MOST_RULES, FailureRule, FailureRules
 from flinkglue.glue.failures.table import FailureClass
 
 MOMENT = 2.0  # of processor time: a busy machine is none of the pattern's doing

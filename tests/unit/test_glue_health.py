@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from flinkglue.glue.console import Console
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation
-from flinkglue.glue.models import Connection, Subnet
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.models import Connection, CoolDown, Subnet, ZoneState
 from flinkglue.glue.monitoring.health import (
     BELOW_THRESHOLD,
     Condition,
     ConnectionHealth,
-    ZoneState,
     addresses_in,
     judge_connections,
 )

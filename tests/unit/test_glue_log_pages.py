@@ -15,8 +15,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from flinkglue.glue.api.log_places import LogPlace, LogTail, located, log_kinds, log_places
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.log_places import LogPlace, LogTail, located, log_kinds, log_places
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.logs import LogFollower
 from flinkglue.glue.run.report import run_output

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 
 from flinkglue.clock import SystemClock
 from flinkglue.errors import CallFailed
+from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import MOST_PAGES
 from flinkglue.glue.coordination.in_memory import InProcessLock
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.promise import Promise
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.slots import ListedRuns, NoSlot, list_runs
+from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.run.job_run import recorded_attempts
 from flinkglue.glue.run.start import Started, start_run

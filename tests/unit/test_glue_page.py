@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
+from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
 from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.failures.table import (
     ANOTHER_SUBNET,
@@ -20,7 +20,7 @@ from flinkglue.glue.failures.table import (
     TRUST_GLUE,
     FailureClass,
 )
-from flinkglue.glue.models import Connection, JobRun, Ranking, Subnet
+from flinkglue.glue.models import Connection, CoolDown, JobRun, Ranking, Subnet
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.demand import demand_of
 from flinkglue.glue.placement.ranking import rank

@@ -14,8 +14,8 @@ from flinkglue.glue.coordination.in_memory import (
     InProcessReservations,
 )
 from flinkglue.glue.coordination.promise import RENEW_EVERY_SECONDS, Promise
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation, knowledge_for
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
+from flinkglue.glue.models import CoolDown, JobRun
 
 LOG = logging.getLogger(__name__)
 

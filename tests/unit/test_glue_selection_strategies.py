@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.coordination.reservations import CoolDown, Knowledge, knowledge_for
-from flinkglue.glue.models import Connection, Group, Ranking, Subnet
+from flinkglue.glue.coordination.reservations import Knowledge, knowledge_for
+from flinkglue.glue.models import Connection, CoolDown, Group, Ranking, Subnet
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
 from flinkglue.glue.placement.strategies import STRATEGIES
 

@@ -9,15 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flinkglue.errors import DeadlineExceeded
+from flinkglue.glue.api.live_runs import ListedRuns, SlotReadings
 from flinkglue.glue.coordination.reservations import Reservation
-from flinkglue.glue.coordination.slots import (
-    ListedRuns,
-    OrderStale,
-    SlotReadings,
-    not_started,
-    slots_of,
-    wait_for_slot,
-)
+from flinkglue.glue.coordination.slots import OrderStale, not_started, slots_of, wait_for_slot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.run.job_run import run_job

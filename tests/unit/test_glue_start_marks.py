@@ -12,9 +12,8 @@ from flinkglue.errors import InDoubt
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.in_memory import InProcessCoolDowns, InProcessStartMarks
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import CoolDown
 from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
-from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock

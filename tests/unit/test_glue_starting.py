@@ -18,10 +18,10 @@ from flinkglue.glue.coordination.in_memory import (
 )
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation
+from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.failures.table import FailureClass
-from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock

@@ -22,7 +22,7 @@ from flinkglue.glue.api.connection_reading import (
 )
 from flinkglue.glue.api.health_reading import Reading, read_health
 from flinkglue.glue.api.job_update import JobUpdate, connections_of, plan_job_update
-from flinkglue.glue.api.log_places import LogTail, located
+from flinkglue.glue.api.live_runs import SlotReadings
 from flinkglue.glue.api.log_reading import (
     LogPage,
     LogPosition,
@@ -34,9 +34,9 @@ from flinkglue.glue.api.run_watch import RunWatch, Waiter
 from flinkglue.glue.api.unknown_members import keep_unknown_members
 from flinkglue.glue.api.unwritten_fields import UNKNOWN_MEMBERS
 from flinkglue.glue.console import Console
-from flinkglue.glue.coordination.slots import SlotReadings
 from flinkglue.glue.errors import translated
 from flinkglue.glue.job_definition import FIELD, JobDefinition
+from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.models import Connection, JobRun, JobRunState
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flinkglue.glue.api.log_places import LogPlace, log_places
+from flinkglue.glue.log_places import LogPlace, log_places
 from flinkglue.glue.models import JobRun
 
 CONSOLE_DOMAINS = {

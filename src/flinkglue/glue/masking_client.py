@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from flinkglue.errors import CallFailed
-from flinkglue.glue.api.log_places import LogTail
 from flinkglue.glue.api.log_reading import LogPage, LogPosition
 from flinkglue.glue.api.run_watch import Waiter
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.log_places import LogTail
 from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Any
 
-from flinkglue.glue.coordination.reservations import CoolDown
 from flinkglue.glue.log_arguments import log_arguments
-from flinkglue.glue.subnet_size import addresses_in
+
+RESERVED_BY_AWS = 5
+"""The first four addresses and the last one of each subnet.
+
+https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+"""
 
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"
 """Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""
@@ -23,6 +28,39 @@ CONNECTION_ARGUMENT = "--flinkglue-connection"
 
 OWN_ARGUMENTS = (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT)
 """What this project adds to a run's arguments, and all that it reads of them."""
+
+
+def addresses_in(cidr_block: str) -> int:
+    """How many addresses of a subnet can be used."""
+    return ip_network(cidr_block).num_addresses - RESERVED_BY_AWS
+
+
+@dataclass(frozen=True)
+class CoolDown:
+    """A connection that failed lately; `evidence` is what Glue said.
+
+    `since` and `until` are when it failed and when it is not left alone any more, where that is
+    known; `failed_at` is when it failed in the last day, the last time last, at most twenty times.
+    """
+
+    connection_name: str
+    subnet_id: str
+    evidence: str
+    since: datetime | None = field(default=None, compare=False)
+    until: datetime | None = field(default=None, compare=False)
+    failed_at: tuple[datetime, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class ZoneState:
+    """An availability zone as EC2 describes it; `messages` say why it is impaired."""
+
+    state: str
+    messages: Sequence[str] = ()
+
+    @property
+    def is_up(self) -> bool:
+        return self.state == "available"
 
 
 class JobRunState(StrEnum):

@@ -17,8 +17,7 @@ from flinkglue.glue.api.connection_reading import (
     read_connections,
 )
 from flinkglue.glue.errors import translated
-from flinkglue.glue.models import Connection
-from flinkglue.glue.monitoring.health import ZoneState
+from flinkglue.glue.models import Connection, ZoneState
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client

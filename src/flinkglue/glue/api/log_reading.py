@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flinkglue.errors import NotFound
-from flinkglue.glue.api.log_places import LogPlace, LogTail, log_places
 from flinkglue.glue.errors import translated
+from flinkglue.glue.log_places import LogPlace, LogTail, log_places
 from flinkglue.glue.models import JobRun
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from flinkglue.glue.coordination.reservations import (
     FAILURES_KEPT_SECONDS,
     MOST_FAILURES_KEPT,
     RESERVED_FOR_SECONDS,
-    CoolDown,
     Reservation,
 )
 from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, StartMark
+from flinkglue.glue.models import CoolDown
 
 
 class InProcessLock:

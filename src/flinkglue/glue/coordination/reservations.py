@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.models import CoolDown
 
 RESERVED_FOR_SECONDS = 300.0
 """How long a promise lasts when nobody renews it: longer than Glue takes to start a run."""
@@ -38,22 +38,6 @@ class Reservation:
     subnet_id: str
     availability_zone: str
     addresses: int
-
-
-@dataclass(frozen=True)
-class CoolDown:
-    """A connection that failed lately; `evidence` is what Glue said.
-
-    `since` and `until` are when it failed and when it is not left alone any more, where that is
-    known; `failed_at` is when it failed in the last day, the last time last, at most twenty times.
-    """
-
-    connection_name: str
-    subnet_id: str
-    evidence: str
-    since: datetime | None = field(default=None, compare=False)
-    until: datetime | None = field(default=None, compare=False)
-    failed_at: tuple[datetime, ...] = field(default=(), compare=False)
 
 
 class ReservationBook(Protocol):

@@ -1,6 +1,5 @@
-"""A Glue job as code: its definition in a document, its script in a file.
+"""The job and its script as code.
 
-Read ``document`` for what a definition is, ``changes`` for what differs from the job in the
-account, ``deploy`` for the order in which it is written. ``script_store`` keeps scripts by their
-content.
+Read first `deploy` (`deploy_job`), then `changes` (what differs, by field), `script_store`
+(uploads by content hash) and `report`. The document itself is `flinkglue.glue.job_definition`.
 """

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from flinkglue.glue.failure_patterns import (
+from flinkglue.glue.failures.patterns import (
     LONGEST_PATTERN,
     MATCHED_SECONDS,
     TooSlow,

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from flinkglue.glue.coordination.reservations import CoolDown, Reservation
-from flinkglue.glue.models import Connection
-from flinkglue.glue.subnet_size import addresses_in
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.models import Connection, CoolDown, ZoneState, addresses_in
 
 
 class Condition(StrEnum):
@@ -46,18 +45,6 @@ BELOW_THRESHOLD = frozenset(
     }
 )
 """The conditions in which a run cannot count on the addresses that the threshold asks for."""
-
-
-@dataclass(frozen=True)
-class ZoneState:
-    """An availability zone as EC2 describes it; `messages` say why it is impaired."""
-
-    state: str
-    messages: Sequence[str] = ()
-
-    @property
-    def is_up(self) -> bool:
-        return self.state == "available"
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from itertools import islice
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.glue.api.connection_reading import Candidates, Selection
+from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.protocols import Coordination
 from flinkglue.glue.coordination.reservations import Knowledge, Reservation, knowledge_for
-from flinkglue.glue.coordination.slots import ListedRuns, NoSlot, list_runs, slots_of
+from flinkglue.glue.coordination.slots import NoSlot, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.options import RunOptions

@@ -20,14 +20,13 @@ from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.promise import Promise
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import CoolDown
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.coordination.start_marks import end_marks_of_listed
 from flinkglue.glue.failures.blame import also_blamed, blamed_connections, carried_by
 from flinkglue.glue.failures.classification import Failure, classify, classify_call
 from flinkglue.glue.failures.own_rules import FailureRule
 from flinkglue.glue.failures.table import FailureClass
-from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
+from flinkglue.glue.models import CONNECTION_ARGUMENT, CoolDown, JobRun, Ranking
 from flinkglue.glue.placement.from_history import ranking_in_hindsight
 from flinkglue.glue.run.automatic_retries import last_of_glues_own
 from flinkglue.glue.run.connection_order import (

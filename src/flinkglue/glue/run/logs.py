@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
-from flinkglue.glue.api.log_places import log_kinds
 from flinkglue.glue.api.log_reading import LogPosition
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.log_places import log_kinds
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run_request import Log
 

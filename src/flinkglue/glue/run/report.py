@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flinkglue.glue.api.log_places import (
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
+from flinkglue.glue.log_places import (
     DRIVER,
     ERROR,
     OUTPUT,
@@ -16,8 +18,6 @@ from flinkglue.glue.api.log_places import (
     log_kinds,
     log_places,
 )
-from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.console import Console
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.cost import capacity_in_words, cost_of
 from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text

@@ -21,20 +21,13 @@ from flinkglue.errors import (
     Throttled,
 )
 from flinkglue.glue.api.job_update import JobUpdate
+from flinkglue.glue.api.live_runs import NO_RUNS, ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import recent
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.promise import Promise
 from flinkglue.glue.coordination.protocols import Coordination
-from flinkglue.glue.coordination.slots import (
-    NO_RUNS,
-    ListedRuns,
-    NoSlot,
-    OrderStale,
-    is_refused_for_slots,
-    list_runs,
-    slots_of,
-)
+from flinkglue.glue.coordination.slots import NoSlot, OrderStale, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.coordination.start_marks import StartMark, end_mark, runs_within_reach
 from flinkglue.glue.models import (
