@@ -1,8 +1,13 @@
-"""Each test carries the marker of the folder it lies in."""
+"""Each test carries the marker of the folder it lies in; what all of them load is loaded once."""
 
+from __future__ import annotations
+
+import functools
+import gc
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no bug, and the same commit passes everywhere or nowhere. To search further:
@@ -15,8 +20,26 @@ settings.load_profile("same")
 
 HERE = Path(__file__).parent
 
+# Each new session of boto3 reads the models of its services from disk, half a second for EC2 and
+# Glue, and most tests have sessions of their own. Only that of S3 is changed by its clients.
+_load_file = JSONFileLoader.load_file
+_load_once = functools.cache(functools.partial(_load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda loader, file_path: (
+    _load_file(loader, file_path) if "/s3/" in file_path else _load_once(file_path)
+)
+
+# Modules and models are half a million objects that stay. By its usual rules the garbage collector
+# visits them so often that it takes half of the time of many tests.
+gc.set_threshold(20_000, 10, 10)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         speed = item.path.relative_to(HERE).parts[0]
         item.add_marker(getattr(pytest.mark, speed))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported is not visited any more."""
+    gc.collect()
+    gc.freeze()

@@ -23,6 +23,7 @@ _LEFT_OUT = [
     "served are those that AWS takes unsigned: public objects, forms with a POST policy, "
     "AssumeRoleWithSAML, AssumeRoleWithWebIdentity.",
     "AWS: nothing is kept over a restart except the account and its key.",
+    "EC2: Amazon's own machine images.",
     "Glue: one region; requests signed for another one are refused.",
     "Glue: scripts run as plain Python; Spark, Scala and Ray jobs take time without running.",
     "Glue: auto scaling takes the maximum number of workers at once.",

@@ -6,6 +6,7 @@ Only requests that the account's own keys have signed get so far.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -52,6 +53,10 @@ from localcloud.config import CloudConfig
 from localcloud.web.wire import Environ, WsgiApp
 
 _logger = logging.getLogger(__name__)
+
+# Amazon's 2,600 machine images are made anew with each EC2, take longer than all the rest of it and
+# stay in memory. Nothing here starts instances.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 _FULL = "The specified subnet does not have enough free addresses to satisfy the request."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -50,6 +51,22 @@ def test_the_account_is_the_same_after_a_restart_and_its_own_per_state_directory
     assert first == again
     assert first["account_id"] != other["account_id"]
     assert first["secret_access_key"] != other["secret_access_key"]
+
+
+def test_a_stopped_cloud_leaves_next_to_nothing_in_memory(tmp_path: Path) -> None:
+    """Tests start hundreds; what stays of each is visited by the garbage collector ever after."""
+
+    def objects_after_a_cloud() -> int:
+        cloud = AwsCloud(tmp_path)
+        cloud.two_connections()
+        cloud.job()
+        cloud.close()
+        gc.collect()
+        return len(gc.get_objects())
+
+    objects_after_a_cloud()  # loads what is loaded once
+    one = objects_after_a_cloud()
+    assert objects_after_a_cloud() - one < 5000
 
 
 def test_two_clouds_side_by_side_do_not_see_each_other(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ def test_a_job_that_failed_fails_the_run_with_flinks_words(account: AzureOnTheWi
     """The page shows it too."""
     account.flink_job = flink_job("FAILED", FAILED=2)
     state = flink_word_count(**PUBLISHED, return_state=True)
-    with pytest.raises(JobFailed, match=r"disk is full.*look at https://\S+/#/job/completed/"):
+    with pytest.raises(JobFailed, match=r"disk is full.*see https://\S+/#/job/completed/"):
         state.result()
     assert "disk is full" in artifacts_of(state)["flink-job"]
 

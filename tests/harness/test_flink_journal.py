@@ -104,6 +104,7 @@ def test_a_document_of_any_length_is_kept(
     store: VariableStore, records: ServerRecords, key: str, characters: int
 ) -> None:
     """A Variable holds 5,000 characters; longer documents lie in several, and leave none behind."""
+    parts_before = len(records.tagged("flink-journal-part"))
     document = {"outcome": {}, "story": [os.urandom(characters // 2).hex()]}
     assert store.create("intent", key, document)
     assert store.read("intent", key) == document
@@ -114,7 +115,7 @@ def test_a_document_of_any_length_is_kept(
     assert document in store.documents("intent")
     store.delete("intent", key)
     assert store.read("intent", key) is None
-    assert records.tagged("flink-journal-part") == []
+    assert len(records.tagged("flink-journal-part")) == parts_before
 
 
 def test_the_server_refuses_what_is_too_long_for_a_variable(records: ServerRecords) -> None:
@@ -296,7 +297,7 @@ def test_intents_that_ended_long_ago_are_forgotten(store: VariableStore, key: st
     ended = Outcome(Action.NEW, key, failure="x" * 9000)
     journal.begin(f"ended {key}", Action.NEW, key).end(ended)
     journal.begin(f"open {key}", Action.STOP, f"{key} 2").let_go()
-    assert store.forget_ended_intents(older_than_seconds=3600) == 0
+    assert store.forget_ended_intents(older_than_seconds=7 * 86400) == 0
     assert store.forget_ended_intents(older_than_seconds=-1) >= 1
     assert journal.entry(f"ended {key}") is None
     assert journal.entry(f"open {key}") is not None

@@ -31,9 +31,13 @@ from tests.unit.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
 A_PAGE = 200
-NOW = datetime.now(UTC)
-WEEKS_AGO = NOW - timedelta(weeks=3)
-REQUEST = RunRequest("nightly", "flow-run", WEEKS_AGO, deadline_seconds=1e10)
+THREE_WEEKS = timedelta(weeks=3)
+
+
+def request() -> RunRequest:
+    """Of a flow run that began three weeks before now, which is when the test runs."""
+    since = datetime.now(UTC) - THREE_WEEKS
+    return RunRequest("nightly", "flow-run", since, deadline_seconds=1e10)
 
 
 def at(moment: datetime) -> float:
@@ -43,8 +47,9 @@ def at(moment: datetime) -> float:
 def busy(runs: int, *, live: int = 0) -> RunsOnTheWire:
     """A job with so many runs since then, spread evenly; the oldest ones live on."""
     wire = RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 5})
+    first = datetime.now(UTC) - THREE_WEEKS
     for n in range(runs):
-        run = wire.start("nightly", at=at(WEEKS_AGO + (NOW - WEEKS_AGO) * ((n + 0.5) / runs)))
+        run = wire.start("nightly", at=at(first + THREE_WEEKS * ((n + 0.5) / runs)))
         wire.turn(run, "RUNNING" if n < live else "SUCCEEDED")
     return wire
 
@@ -68,15 +73,16 @@ class Locks:
 
 def started(
     wire: RunsOnTheWire,
-    request: RunRequest = REQUEST,
+    asked: RunRequest | None = None,
     happens: Callable[[], object] = lambda: None,
 ) -> tuple[Started, Locks]:
+    wanted = asked or request()
     locks = Locks(wire, happens)
     coordination: Coordination = replace(coordination_in_process(), locks=locks)
-    promise = Promise(coordination.reservations, request.key, SystemClock(), LOG)
+    promise = Promise(coordination.reservations, wanted.key, SystemClock(), LOG)
     result = start_run(
         wire.client,
-        request,
+        wanted,
         ranking("a", "b"),
         coordination,
         log=LOG,
@@ -94,7 +100,7 @@ def test_a_long_list_is_read_before_the_lock_and_its_newest_page_under_it() -> N
 
 
 def test_a_flow_run_that_has_just_begun_reads_no_page_more() -> None:
-    result, locks = started(busy(5 * A_PAGE), replace(REQUEST, since=datetime.now(UTC)))
+    result, locks = started(busy(5 * A_PAGE), replace(request(), since=datetime.now(UTC)))
     assert not result.adopted
     assert locks.before_it == [{}]
     assert locks.under_it[0]["GetJobRuns"] == 1
@@ -102,7 +108,7 @@ def test_a_flow_run_that_has_just_begun_reads_no_page_more() -> None:
 
 def test_an_old_run_of_the_flow_run_is_adopted_and_the_lock_not_taken() -> None:
     wire = busy(3 * A_PAGE)
-    wire.runs["nightly"][10]["Arguments"] = {RUN_KEY_ARGUMENT: REQUEST.key}
+    wire.runs["nightly"][10]["Arguments"] = {RUN_KEY_ARGUMENT: request().key}
     result, locks = started(wire)
     assert (result.adopted, result.run.job_run_id) == (True, "jr_nightly_10")
     assert locks.under_it == []
@@ -114,7 +120,7 @@ def test_a_run_that_is_started_while_the_lock_is_waited_for_is_still_adopted() -
     wire = busy(3 * A_PAGE)
 
     def another_process_starts() -> None:
-        wire.start("nightly", at=at(NOW), arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+        wire.start("nightly", at=at(datetime.now(UTC)), arguments={RUN_KEY_ARGUMENT: request().key})
 
     result, locks = started(wire, happens=another_process_starts)
     assert result.adopted
@@ -124,7 +130,9 @@ def test_a_run_that_is_started_while_the_lock_is_waited_for_is_still_adopted() -
 def test_a_run_that_was_listed_late_is_seen_under_the_lock() -> None:
     """GetJobRuns shows a run some seconds after it was started."""
     wire = busy(3 * A_PAGE)
-    late = wire.start("nightly", at=at(NOW), arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+    late = wire.start(
+        "nightly", at=at(datetime.now(UTC)), arguments={RUN_KEY_ARGUMENT: request().key}
+    )
     wire.unlisted.add(late.job_run_id)
     result, _ = started(wire, happens=lambda: wire.unlisted.clear())
     assert (result.adopted, result.run.job_run_id) == (True, late.job_run_id)
@@ -154,14 +162,14 @@ def test_a_list_without_end_is_not_read_to_the_end_and_nothing_is_started() -> N
     """To start without knowing would be to risk a second run, so a person decides."""
     endless = Endless()
     with pytest.raises(CallFailed, match=r"more than 20000 runs.*run the flow anew"):
-        list_runs(endless, REQUEST)
+        list_runs(endless, request())
     assert endless.read == MOST_PAGES + 1
 
 
 def test_the_earlier_attempts_of_a_flow_run_are_found_on_many_pages() -> None:
     wire = busy(6 * A_PAGE)
-    wire.runs["nightly"][3]["Arguments"] = {RUN_KEY_ARGUMENT: REQUEST.key}
-    assert [each.number for each in recorded_attempts(wire.client, REQUEST)] == [1]
+    wire.runs["nightly"][3]["Arguments"] = {RUN_KEY_ARGUMENT: request().key}
+    assert [each.number for each in recorded_attempts(wire.client, request())] == [1]
 
 
 ids = st.frozensets(st.sampled_from("abcdefgh"))

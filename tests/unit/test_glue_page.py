@@ -33,7 +33,7 @@ from flinkglue.markdown import bar, table
 
 A, B, C = FailureClass
 CONSOLE = Console("aws", "us-east-1")
-REQUEST = RunRequest("nightly", "flow-run", datetime.now(UTC), number=2)
+REQUEST = RunRequest("nightly", "flow-run", datetime(2026, 1, 1, tzinfo=UTC), number=2)
 FULL = "Number of IP addresses on subnet is 0: subnet-a"
 NO_GATEWAY = (
     "VPC S3 endpoint validation failed for SubnetId: subnet-a. VPC: vpc-1. "
