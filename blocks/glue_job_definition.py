@@ -9,6 +9,7 @@ from pydantic import Field
 
 from blocks.hidden_input import HiddenInput
 from flinkglue.form_types import FilePath, Name, StorageAddress
+from flinkglue.glue.inputs import AccountId
 
 
 class GlueJobDefinition(HiddenInput, Block):
@@ -34,6 +35,10 @@ class GlueJobDefinition(HiddenInput, Block):
     )
     script_prefix: StorageAddress | None = Field(
         default=None, description="Where scripts are kept, for example s3://my-bucket/scripts."
+    )
+    script_bucket_owner: AccountId | None = Field(
+        default=None,
+        description="The account that owns this bucket, 12 digits. Empty: that of the credentials.",
     )
 
 

@@ -34,7 +34,6 @@ import boto3
 
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
-from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
@@ -43,7 +42,7 @@ from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.errors import translated
-from flinkglue.glue.inputs import JobName
+from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
 from infra.argument_types import Command, Region, of_type
 from infra.exit_codes import exit_code_of
@@ -69,7 +68,8 @@ def _apply(arguments: argparse.Namespace) -> int:
     definition = JobDefinition.from_document(document, client.job_members)
     log = logging.getLogger("glue_deploy")
     log.setLevel(logging.INFO)
-    store = ScriptStore(s3_client(session, endpoint))
+    owner = arguments.script_bucket_owner
+    scripts = ScriptStore.connect(session, endpoint, owner) if script else None
     with _locks(alone=arguments.without_prefect) as locks:
         deployment = deploy_job(
             client,
@@ -77,7 +77,7 @@ def _apply(arguments: argparse.Namespace) -> int:
             locks=locks,
             log=log,
             script=script,
-            scripts=store,
+            scripts=scripts,
             dry_run=arguments.dry_run,
             allow_lost_settings=arguments.allow_lost_settings,
         )
@@ -156,6 +156,11 @@ def _parser() -> argparse.ArgumentParser:
         "--script-prefix",
         type=of_type(StorageAddress),
         help="where scripts are kept: s3://bucket/folder",
+    )
+    apply.add_argument(
+        "--script-bucket-owner",
+        type=of_type(AccountId),
+        help="the account that owns the bucket; default: that of the credentials",
     )
     apply.add_argument("--dry-run", action="store_true", help="only show what would change")
     apply.add_argument(

@@ -9,7 +9,6 @@ from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinition
 from blocks.loading import block_of
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
@@ -78,7 +77,8 @@ def deploy_glue_job(
     document = JobDefinition.from_document(definition.definition, client.job_members)
     script = script_of(definition)
     parameters = aws_credentials.aws_client_parameters.get_params_override()
-    s3 = s3_client(aws_session(aws_credentials), parameters)
+    session, owner = aws_session(aws_credentials), definition.script_bucket_owner
+    scripts = ScriptStore.connect(session, parameters, owner) if script else None
     with server_records() as records:
         deployment = deploy_job(
             client,
@@ -86,7 +86,7 @@ def deploy_glue_job(
             locks=VariableLocks(records),
             log=run_log(),
             script=script,
-            scripts=ScriptStore(s3),
+            scripts=scripts,
             dry_run=dry_run,
             allow_lost_settings=allow_lost_settings,
             keep_connections=keep_connections,

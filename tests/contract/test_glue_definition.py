@@ -10,9 +10,9 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.s3.models import s3_backends
 
-from flinkglue.errors import CallFailed, InvalidInput
-from flinkglue.glue.api.boto3_clients import s3_client
+from flinkglue.errors import CallFailed, InvalidInput, PermissionDenied
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
@@ -77,19 +77,25 @@ class Account:
         )
         self.parameters = {"endpoint_url": account["endpoint_url"]}
         self.client = GlueClient.connect(self.session, self.parameters)
-        self.scripts = ScriptStore(s3_client(self.session, self.parameters))
+        self.scripts = ScriptStore.connect(self.session, self.parameters)
         self.cloud = cloud
 
     def deploy(
-        self, document: dict[str, Any], script: Path | None = None, *, dry_run: bool = False
+        self,
+        document: dict[str, Any],
+        script: Path | None = None,
+        *,
+        dry_run: bool = False,
+        bucket: str = SCRIPTS,
+        scripts: ScriptStore | None = None,
     ) -> JobDeployment:
         return deploy_job(
             self.client,
             JobDefinition.from_document(document, self.client.job_members),
             locks=InProcessLocks(),
             log=LOG,
-            script=Script.read(str(script), f"s3://{SCRIPTS}/etl") if script else None,
-            scripts=self.scripts,
+            script=Script.read(str(script), f"s3://{bucket}/etl") if script else None,
+            scripts=scripts or self.scripts,
             dry_run=dry_run,
         )
 
@@ -200,6 +206,37 @@ def test_a_script_that_somebody_deleted_is_uploaded_again(account: Account, scri
     account.cloud.s3.delete_object(Bucket=SCRIPTS, Key=key)
     assert account.deploy(ORDERS, script).deployed is Deployed.UNCHANGED
     assert account.cloud.s3.head_object(Bucket=SCRIPTS, Key=key)["ContentLength"] > 0
+
+
+OTHERS, OTHERS_BUCKET = "210987654321", "others-scripts"
+
+
+@pytest.fixture
+def others_bucket(cloud: AwsCloud) -> Iterator[str]:
+    """A bucket of another account that is open to all."""
+    others = s3_backends[OTHERS]["aws"]
+    others.create_bucket(OTHERS_BUCKET, cloud.account["region"])
+    yield OTHERS_BUCKET
+    others.reset()
+
+
+def test_a_script_is_not_put_into_the_bucket_of_another_account(
+    account: Account, script: Path, others_bucket: str
+) -> None:
+    """Its owner could change what the job runs with the job's role."""
+    own = account.cloud.account["account_id"]
+    with pytest.raises(PermissionDenied, match=f"must be one of account {own}, or name its owner"):
+        account.deploy(ORDERS, script, bucket=others_bucket)
+    assert account.calls("CreateJob") == 0
+
+
+def test_the_owner_of_a_bucket_that_accounts_share_can_be_named(
+    account: Account, script: Path, others_bucket: str
+) -> None:
+    scripts = ScriptStore.connect(account.session, account.parameters, bucket_owner=OTHERS)
+    created = account.deploy(ORDERS, script, bucket=others_bucket, scripts=scripts)
+    assert created.script_location.startswith(f"s3://{others_bucket}/etl/orders-")
+    assert account.calls("PutObject") == 1
 
 
 def test_a_streaming_job_is_as_it_was_exported(account: Account, script: Path) -> None:

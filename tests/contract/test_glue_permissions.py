@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 
-from flinkglue.glue.api.boto3_clients import s3_client
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import deploy_job
@@ -98,7 +97,7 @@ def script_store(cloud: AwsCloud) -> ScriptStore:
     account = cloud.account
     keys = (account["access_key_id"], account["secret_access_key"])
     session = boto3.Session(*keys, region_name=account["region"])
-    return ScriptStore(s3_client(session, {"endpoint_url": account["endpoint_url"]}))
+    return ScriptStore.connect(session, {"endpoint_url": account["endpoint_url"]})
 
 
 @pytest.fixture

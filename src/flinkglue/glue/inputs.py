@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
@@ -16,6 +16,9 @@ from flinkglue.glue.models import OWN_ARGUMENTS
 from flinkglue.texts import is_plain
 
 MOST_CHARACTERS = 255
+
+AccountId = Annotated[str, Field(pattern=r"^$|^\d{12}$")]
+"""An AWS account's number; empty, as a form may send it, is none."""
 
 JobName = Annotated[
     str,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_sts.client import STSClient
 
 CALLS_BESIDE = 2  # the job's runs are read while its connections are
 
@@ -79,6 +80,15 @@ def s3_client(
     parameters, config = _configured(client_parameters)
     with translated("AWS", "connect", "the AWS Credentials block"):
         return session.client("s3", config=config, **parameters)
+
+
+def sts_client(
+    session: boto3.Session, client_parameters: Mapping[str, Any] | None = None
+) -> STSClient:
+    """The client that tells whose credentials these are; see ``boto3_clients``."""
+    parameters, config = _configured(client_parameters)
+    with translated("AWS", "connect", "the AWS Credentials block"):
+        return session.client("sts", config=config, **parameters)
 
 
 def _configured(client_parameters: Mapping[str, Any] | None) -> tuple[dict[str, Any], Config]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
+from flinkglue.glue.api.boto3_clients import s3_client, sts_client
 from flinkglue.glue.errors import translated
 
 if TYPE_CHECKING:
+    import boto3
     from mypy_boto3_s3.client import S3Client
 
 LARGEST_SCRIPT_BYTES = 10 * 1024 * 1024
@@ -72,12 +75,41 @@ class Script:
 class ScriptStore:
     """Where scripts are kept.
 
+    A bucket's name that is free, or free again, can be anybody's, and the job runs what lies there
+    with its role: so S3 is told whose bucket it must be.
+
     Args:
         s3: The boto3 client for S3.
+        bucket_owner: The account that owns the bucket.
     """
 
-    def __init__(self, s3: S3Client) -> None:
+    def __init__(self, s3: S3Client, bucket_owner: str) -> None:
         self._s3 = s3
+        self._bucket_owner = bucket_owner
+
+    @classmethod
+    def connect(
+        cls,
+        session: boto3.Session,
+        client_parameters: Mapping[str, Any] | None = None,
+        bucket_owner: str | None = None,
+    ) -> ScriptStore:
+        """A store in the buckets of one account.
+
+        Args:
+            session: Has the credentials and the region.
+            client_parameters: What every ``session.client`` call gets.
+            bucket_owner: That account; None: the one that the credentials belong to, which STS
+                tells, and no policy can forbid.
+
+        Raises:
+            CallFailed: STS did not answer. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+        """
+        if not bucket_owner:
+            sts = sts_client(session, client_parameters)
+            with translated("AWS STS", "GetCallerIdentity", "the account"):
+                bucket_owner = sts.get_caller_identity()["Account"]
+        return cls(s3_client(session, client_parameters), bucket_owner)
 
     def put(self, script: Script) -> bool:
         """Upload it unless it is there. A repeated call changes nothing.
@@ -91,19 +123,28 @@ class ScriptStore:
         if self._is_there(script):
             return False
         digest = base64.b64encode(hashlib.sha256(script.content).digest()).decode()
-        with translated("Amazon S3", "PutObject", script.location):
+        advice = (
+            f"the bucket must be one of account {self._bucket_owner}, or name its owner as "
+            "script_bucket_owner; and the caller takes the permission s3:PutObject"
+        )
+        with translated(
+            "Amazon S3", "PutObject", script.location, advice={PermissionDenied: advice}
+        ):
             self._s3.put_object(
                 Bucket=script.bucket,
                 Key=script.key,
                 Body=script.content,
                 ChecksumSHA256=digest,
+                ExpectedBucketOwner=self._bucket_owner,
             )
         return True
 
     def _is_there(self, script: Script) -> bool:
         try:
             with translated("Amazon S3", "HeadObject", script.location):
-                found = self._s3.head_object(Bucket=script.bucket, Key=script.key)
+                found = self._s3.head_object(
+                    Bucket=script.bucket, Key=script.key, ExpectedBucketOwner=self._bucket_owner
+                )
         except (NotFound, PermissionDenied):
             # S3 answers 403 for a missing object to callers without s3:ListBucket. The name tells
             # the content, so that writing it again changes nothing.
