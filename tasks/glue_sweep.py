@@ -20,6 +20,7 @@ from flinkglue.glue.monitoring.sweep import (
     SweptRun,
     flow_run_id_of,
     judged,
+    may_wait,
 )
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
@@ -153,6 +154,6 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
                         state.type.value,
                         state.name or state.type.value,
                         state.timestamp,
-                        waits=(flow_run.parameters or {}).get("wait_for_end", True),
+                        waits=may_wait((flow_run.parameters or {}).get("wait_for_end")),
                     )
     return states

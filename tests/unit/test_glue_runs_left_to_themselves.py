@@ -117,7 +117,9 @@ def test_the_promise_is_kept_until_the_run_holds_its_addresses_and_then_released
 
 def test_nobody_waits_for_the_end(world: World) -> None:
     world.goes_through(["RUNNING"])
-    world.run("a")
+    attempt = world.run("a")
+    assert attempt.run is not None
+    assert attempt.run.is_left_to_itself  # as the run's own arguments tell everybody
     assert world.glue.counted()["GetJobRun"] <= 2
     assert world.clock.skipped < 10
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prefect.client.schemas.objects import StateType
 
 from flinkglue.glue.console import Console
-from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, WAIT_FOR_END_ARGUMENT, JobRun
 from flinkglue.glue.monitoring.sweep import (
     FlowRunState,
     RunCondition,
@@ -17,6 +18,7 @@ from flinkglue.glue.monitoring.sweep import (
     SweptRun,
     flow_run_id_of,
     judged,
+    may_wait,
 )
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 
@@ -142,6 +144,25 @@ def test_a_run_that_its_flow_run_was_not_to_wait_for_is_wanted_whatever_is_stopp
     completed = flow_run("COMPLETED")
     assert verdict(replace(completed, waits=False), rules).condition is RunCondition.WANTED
     assert verdict(completed, rules).condition is not RunCondition.WANTED
+
+
+@pytest.mark.parametrize("also", [(), ("COMPLETED",)])
+def test_a_run_that_tells_that_it_is_left_to_itself_is_believed(also: tuple[str, ...]) -> None:
+    """What the server keeps of a flow run's parameters may be a template or be left out."""
+    rules, completed = SweepRules(timedelta(minutes=15), also), flow_run("COMPLETED")
+    left = replace(live(), arguments={**live().arguments, WAIT_FOR_END_ARGUMENT: "false"})
+    assert judged(left, OWNER, completed, rules, NOW).condition is RunCondition.WANTED
+    assert judged(live(), OWNER, completed, rules, NOW).condition is not RunCondition.WANTED
+
+
+@pytest.mark.parametrize(
+    ("wait_for_end", "waits"),
+    [(True, True), (None, True), ("true", True), (1, True),
+     (False, False), ("false", False), ("no", False), (0, False), ("{{ wait }}", False)],
+)  # fmt: skip
+def test_a_parameter_that_may_have_been_false_stops_no_run(wait_for_end: Any, waits: bool) -> None:
+    """A text is what a command line sends."""
+    assert may_wait(wait_for_end) is waits
 
 
 def test_a_run_that_was_not_to_be_waited_for_is_an_orphan_when_its_flow_run_was_cancelled() -> None:

@@ -26,7 +26,10 @@ RUN_KEY_ARGUMENT = "--flinkglue-run-key"
 CONNECTION_ARGUMENT = "--flinkglue-connection"
 """The job argument that says which connection was expected to carry the run."""
 
-OWN_ARGUMENTS = (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT)
+WAIT_FOR_END_ARGUMENT = "--flinkglue-wait-for-end"
+"""The job argument of a run that its flow run leaves to itself; it is ``false``."""
+
+OWN_ARGUMENTS = (RUN_KEY_ARGUMENT, CONNECTION_ARGUMENT, WAIT_FOR_END_ARGUMENT)
 """What this project adds to a run's arguments, and all that it reads of them."""
 
 
@@ -312,6 +315,11 @@ class JobRun:
     def key(self) -> str | None:
         """The run key it was started with, if this project started it."""
         return self.arguments.get(RUN_KEY_ARGUMENT)
+
+    @property
+    def is_left_to_itself(self) -> bool:
+        """Whether the flow run that started it was not to wait for its end."""
+        return self.arguments.get(WAIT_FOR_END_ARGUMENT) == "false"
 
     @property
     def ended(self) -> bool:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
+
 from flinkglue.glue.models import JobRun
 
 
@@ -32,7 +34,8 @@ class RunCondition(StrEnum):
 class FlowRunState:
     """A flow run's state: Prefect's type of it, its name, and since when.
 
-    `waits`: it stays until its Glue runs have ended, so that one that outlives it is left behind.
+    `waits`: it stays until its Glue runs have ended, so that one that outlives it is left behind;
+    for runs that do not tell it themselves (`JobRun.is_left_to_itself`).
     """
 
     type: str
@@ -118,12 +121,29 @@ def judged(
         rules: What makes an orphan.
         now: The time, to tell for how long a flow run is Cancelling.
     """
-    condition, note = _judgement(flow_run, rules, now)
+    condition, note = _judgement(run, flow_run, rules, now)
     return SweptRun(run, flow_run_id, flow_run, condition, note)
 
 
+def may_wait(wait_for_end: Any) -> bool:
+    """Whether a flow run with this value of the parameter waits for the end of its Glue runs.
+
+    The flow may have been given a text, or a template that only it resolved. Whatever is not
+    clearly true may have been false, and then its runs must not be stopped.
+
+    Args:
+        wait_for_end: As the Prefect server keeps it; None: it was left out.
+    """
+    if wait_for_end is None:
+        return True
+    try:
+        return TypeAdapter(bool).validate_python(wait_for_end)
+    except ValidationError:
+        return False
+
+
 def _judgement(
-    flow_run: FlowRunState | None, rules: SweepRules, now: datetime
+    run: JobRun, flow_run: FlowRunState | None, rules: SweepRules, now: datetime
 ) -> tuple[RunCondition, str]:
     if flow_run is None:
         return RunCondition.UNKNOWN_FLOW_RUN, (
@@ -132,7 +152,8 @@ def _judgement(
         )
     if flow_run.type == "CANCELLING":
         return _cancelling(now - flow_run.since, rules)
-    if flow_run.type == "COMPLETED" and not flow_run.waits:  # whatever is to be stopped also
+    waited_for = flow_run.waits and not run.is_left_to_itself
+    if flow_run.type == "COMPLETED" and not waited_for:  # whatever is to be stopped also
         return RunCondition.WANTED, "its flow run was not to wait for it"
     if flow_run.type == "CANCELLED" or flow_run.type in rules.also:
         return RunCondition.ORPHAN, f"its flow run is {flow_run.name}"

@@ -33,6 +33,7 @@ from flinkglue.glue.coordination.start_marks import StartMark, end_mark, runs_wi
 from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
     RUN_KEY_ARGUMENT,
+    WAIT_FOR_END_ARGUMENT,
     JobRun,
     Ranking,
     own_arguments,
@@ -234,6 +235,7 @@ class _Starting:
             **self.read_secrets(self.request.secret_arguments),
             RUN_KEY_ARGUMENT: self.request.key,
             **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
+            **({} if self.request.wait_for_end else {WAIT_FOR_END_ARGUMENT: "false"}),
         }
 
     def _write_order(self, job: Mapping[str, Any], lock: HeldLock) -> None:
