@@ -19,7 +19,7 @@ are not among them, as emoji and Persian need them."""
 _WRITTEN_OUT = re.compile(rf"(?![\n\t])[{UNPRINTABLE}\ud800-\udfff\U000e0000-\U000e0fff]")
 _BREAKS = re.compile(r"[\n\t]+")
 
-_USER = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@:]*:[^\s/@]*@")
+_USER = re.compile(r"://[^\s/@:]*:[^\s/@]*@")
 _SIGNATURE = re.compile(
     r"(?P<name>[?&;](?:sig|signature|x-amz-(?:signature|security-token|credential)"
     r"|access_token|token|password|secret|code|key)=)[^&\s\"'<>]+",
@@ -46,7 +46,7 @@ def is_plain(text: str) -> bool:
 
 def without_credentials(text: str) -> str:
     """The text without the users of addresses, signatures in queries and Authorization headers."""
-    text = _USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _USER.sub(f"://{HIDDEN}@", text)
     text = _SIGNATURE.sub(rf"\g<name>{HIDDEN}", text)
     return _BEARER.sub(rf"\g<name>{HIDDEN}", text)
 

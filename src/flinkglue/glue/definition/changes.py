@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.api.unwritten_fields import kept_by_glue
+from flinkglue.glue.definition.shown_values import shown_value
 from flinkglue.glue.job_definition import STRUCTURES, JobDefinition
 from flinkglue.lifecycle.differences import UNSET, Difference
-from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive
-from flinkglue.texts import without_credentials
 
 _BY_WORKERS = ("WorkerType", "NumberOfWorkers")
 
@@ -77,11 +75,7 @@ def _differences(path: str, before: Any, after: Any) -> Iterator[Difference]:
 def _shown(path: str, value: Any) -> str:
     if value is None:
         return UNSET
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    holds_one = "=" in text and is_sensitive(text, text)  # --conf spark.some.password=…
-    if holds_one or is_sensitive(path.rpartition(".")[2], text):
-        return HIDDEN
-    return without_credentials(text)
+    return shown_value(path.partition(".")[2] or path, value)
 
 
 def updated_body(
