@@ -37,8 +37,8 @@ def lock(kind: str, name: str) -> AbstractContextManager[object]:
 
 @contextmanager
 def variable_lock(name: str) -> Iterator[object]:
-    from tasks.glue_locks import VariableLocks
-    from tasks.server_records import server_records
+    from flinkglue.prefect.store.server_records import server_records
+    from flinkglue.prefect.store.variable_locks import VariableLocks
 
     with server_records() as records, VariableLocks(records).hold(name) as held:
         yield held

@@ -223,6 +223,11 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         return self.flink_rest_url
 
     @property
+    def journal_name(self) -> str:
+        """What its jobs are recorded under: the cluster's resource id."""
+        return self.cluster_id.resource_id.lower()
+
+    @property
     def savepoint_directory(self) -> str | None:
         """None: ARM writes savepoints where each job's savepoint.directory says."""
         return None

@@ -243,6 +243,11 @@ class FlinkRestCluster(HiddenInput, Block):
             raise ValueError(f"jars_url: is needed for {' and '.join(given)}")
 
     @property
+    def journal_name(self) -> str:
+        """What its jobs are recorded under: the cluster's name, or else its URL."""
+        return self.cluster_name or self.url.rstrip("/").lower()
+
+    @property
     def dashboard_url(self) -> str | None:
         """What a person opens in a browser."""
         return self.url.rstrip("/")

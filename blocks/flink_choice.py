@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Protocol
-
 from blocks.azure import HDInsightFlinkCluster
 from blocks.flink import FlinkRestCluster
 from blocks.loading import block_of
-from flinkglue.clock import Clock
 from flinkglue.errors import InvalidInput
-from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.prefect.flink_cluster import FlinkCluster
 
 FlinkClusterChoice = FlinkRestCluster | HDInsightFlinkCluster | str
 """A saved block of either kind, or its type and name: ``flink-rest-cluster/flink``."""
-
-
-class FlinkCluster(Protocol):
-    """What both blocks offer."""
-
-    @property
-    def savepoint_directory(self) -> str | None:
-        """Where savepoints are written; None: where the cluster is configured to."""
-
-    @property
-    def dashboard_url(self) -> str | None:
-        """What a person opens in a browser, where it is known."""
-
-    def get_backend(self, clock: Clock | None = None) -> AbstractContextManager[FlinkBackend]:
-        """The cluster as a place for the eleven actions, until the block ends."""
-
-    def get_jars(self) -> JarSource:
-        """Where its job jars are read from."""
-
-
-def cluster_name_of(cluster: FlinkCluster) -> str:
-    """What a cluster's jobs are remembered under: the same for every block that means it."""
-    if isinstance(cluster, HDInsightFlinkCluster):
-        return cluster.cluster_id.resource_id.lower()
-    if isinstance(cluster, FlinkRestCluster):
-        return cluster.cluster_name or cluster.url.rstrip("/").lower()
-    raise TypeError(type(cluster).__name__)
 
 
 _BLOCK_TYPES = {

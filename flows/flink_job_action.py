@@ -22,9 +22,10 @@ from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
+from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, tell_what_is_left
+from flinkglue.prefect.manner import Manner
 from flinkglue.quantities import Minutes, Parallelism, Seconds
-from tasks.flink_action_hooks import asked_by, end_as_asked, tell_what_is_left
-from tasks.flink_actions import Manner, perform_flink_action
+from tasks.flink_actions import perform_flink_action
 
 
 def asked_of(parameters: dict[str, Any]) -> AskedAction:
@@ -60,8 +61,8 @@ def asked_of(parameters: dict[str, Any]) -> AskedAction:
 @flow(
     name="flink-job-action",
     flow_run_name="{action} {job_name}",
-    on_cancellation=[end_as_asked(asked_of)],
-    on_crashed=[tell_what_is_left(asked_of)],
+    on_cancellation=[end_as_asked(asked_of, cluster_of)],
+    on_crashed=[tell_what_is_left(asked_of, cluster_of)],
 )
 def flink_job_action(
     action: Action,

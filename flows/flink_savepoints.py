@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
-from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
+from blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name, StorageAddress
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.requested import AskedAction, savepoint_address
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.pages.savepoints import JobReport, show_report
+from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, Days, Minutes
 from tasks.flink_actions import (
     Manner,
@@ -21,8 +24,6 @@ from tasks.flink_actions import (
     forget_old_intents,
     perform_flink_action,
 )
-from tasks.flink_owners import left_behind
-from tasks.flink_savepoint_page import JobReport, show_report
 
 REMEMBER_DAYS = 30
 """So long can an action's run be retried and be known as the same."""

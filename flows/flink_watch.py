@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
-from blocks.flink_choice import FlinkCluster, FlinkClusterChoice, cluster_of
+from blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
 from flinkglue.lifecycle.health.judgement import HealthLimits
@@ -17,8 +17,11 @@ from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import Refused
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds
-from tasks.flink_actions import Manner, perform_flink_action
+from tasks.flink_actions import perform_flink_action
 from tasks.flink_health import (
     Finding,
     count_relaunch,
@@ -27,7 +30,6 @@ from tasks.flink_health import (
     tell_of_finding,
     uncount_relaunch,
 )
-from tasks.flink_owners import left_behind
 
 
 @flow(name="flink-watch", flow_run_name="health of {job_names}")

@@ -14,9 +14,9 @@ from flinkglue.azure.jobs.state import WaitUntil
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from tasks.azure import get_token
 from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
-from tasks.flink_hooks import SubmittedBy
 
 ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 INPUT = "/opt/flink/LICENSE"

@@ -50,6 +50,13 @@ from flinkglue.glue.run.report import RunOutput
 from flinkglue.glue.run.stop import stop_live_runs as stop_runs
 from flinkglue.glue.run.stop import stopped_at_the_deadline
 from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.prefect.pages.glue_choices import Choices
+from flinkglue.prefect.pages.glue_events import tell_exhausted
+from flinkglue.prefect.pages.glue_run import show_job_run
+from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
+from flinkglue.prefect.run_log import HarmlessLog, run_log
+from flinkglue.prefect.store.glue_coordination import coordination_on_server
+from flinkglue.prefect.store.server_records import server_records
 from flinkglue.quantities import Count, Minutes
 from tasks.glue import (
     connect,
@@ -61,15 +68,8 @@ from tasks.glue import (
     run_glue_job,
     wait_for_slot,
 )
-from tasks.glue_choice import Choices
-from tasks.glue_coordination import coordination_on_server
 from tasks.glue_definition import definition_of, deploy_glue_job
-from tasks.glue_events import tell_exhausted
-from tasks.glue_page import show_job_run
 from tasks.glue_wait import reset_job_bookmark
-from tasks.policy import failed_at, first_started_at, is_another_attempt
-from tasks.run_log import HarmlessLog, run_log
-from tasks.server_records import server_records
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0
@@ -385,7 +385,7 @@ def _result(
         output = RunOutput(note="The run goes on: this flow run was not to wait for it.")
     else:
         output = read_script_output(credentials, request, last.run) if last.run else RunOutput()
-    show_job_run(credentials, job_name, attempts, output, price)
+    show_job_run(connect(credentials).console, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {last.describe()}")
     return {

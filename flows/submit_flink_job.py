@@ -25,10 +25,10 @@ from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets
+from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from flinkglue.quantities import Parallelism
 from tasks.azure import get_token, upload_flink_jar
 from tasks.flink import submit_flink_job, wait_for_flink_job
-from tasks.flink_hooks import SubmittedBy
 
 _submitted = SubmittedBy(
     cluster_of=lambda parameters: block_of(HDInsightFlinkCluster, "cluster", parameters["cluster"]),

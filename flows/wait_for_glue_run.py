@@ -12,9 +12,9 @@ from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
 from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.quantities import Minutes
-from tasks.glue import load_credentials, read_script_output
-from tasks.glue_page import show_job_run
+from tasks.glue import connect, load_credentials, read_script_output
 from tasks.glue_wait import wait_for_glue_run
 
 
@@ -63,7 +63,7 @@ def wait_for_glue_run_flow(
     attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
     assert attempt.run is not None, "a run that was waited for is there"
     output = read_script_output(credentials, request, attempt.run)
-    show_job_run(credentials, job_name, [attempt], output)
+    show_job_run(connect(credentials).console, job_name, [attempt], output)
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {attempt.describe()}")
     return {"job_name": job_name, **attempt.to_dict()}

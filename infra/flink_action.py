@@ -56,7 +56,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import FlinkCluster, block_type_of, cluster_name_of, cluster_of
+from blocks.flink_choice import block_type_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -71,13 +71,14 @@ from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
 from infra.flink_action_arguments import JOURNAL, asked, manner, parameters, parser
 from infra.flink_action_deployment import Deployed, run_deployment
 from infra.prefect_server import answering
-from tasks.flink_actions import Manner
-from tasks.journal import variable_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -184,10 +185,10 @@ def _secret(field: str, variable: str | None) -> SecretStr | None:
 def _store(given: argparse.Namespace, cluster: FlinkCluster) -> Iterator[JournalStore]:
     if given.url is not None:
         # Jobs of one name on two clusters are two jobs.
-        name = hashlib.sha256(cluster_name_of(cluster).encode()).hexdigest()[:20]
+        name = hashlib.sha256(cluster.journal_name.encode()).hexdigest()[:20]
         yield FileStore(Path(given.journal or JOURNAL) / name)
         return
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         yield store
 
 

@@ -20,9 +20,9 @@ from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
+from flinkglue.prefect.manner import Manner
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from infra.argument_types import Command, of_type
-from tasks.flink_actions import Manner
 
 JOURNAL = Path(".flink-journal")
 _WITH_URL = (

@@ -106,8 +106,8 @@ def _locks(*, alone: bool) -> Iterator[Locks]:
     if alone:
         yield InProcessLocks()
         return
-    from tasks.glue_locks import VariableLocks
-    from tasks.server_records import server_records
+    from flinkglue.prefect.store.server_records import server_records
+    from flinkglue.prefect.store.variable_locks import VariableLocks
 
     with server_records() as records:
         yield VariableLocks(records)

@@ -15,8 +15,8 @@ from flinkglue.azure.models import AccessToken
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.markdown import text
-from tasks.policy import passing_fault
-from tasks.run_log import run_log
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
 
 if TYPE_CHECKING:
     from prefect_azure import AzureBlobStorageCredentials

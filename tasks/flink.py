@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from prefect import runtime, task
@@ -11,16 +12,17 @@ from prefect.context import TaskRunContext
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.arm.run_job import RunJob
-from flinkglue.azure.jobs.state import JobView, WaitUntil
+from flinkglue.azure.jobs.state import FlinkView, JobView, LookIntoFlink, WaitUntil
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import AccessToken, ArmFlinkJob
-from flinkglue.errors import CallFailed, JobFailed
-from tasks.flink_page import dashboard_of, page_of, show_job, show_seen
-from tasks.flink_view import flink_lookup
-from tasks.policy import is_another_attempt, passing_fault
-from tasks.run_log import run_log
-from tasks.word_counts import WordCounts
+from flinkglue.errors import CallFailed, JobFailed, NotFound
+from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.flink.models import JobStatus
+from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, show_seen
+from flinkglue.prefect.pages.word_counts import WordCounts
+from flinkglue.prefect.retries import is_another_attempt, passing_fault
+from flinkglue.prefect.run_log import run_log
 
 
 def submission_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
@@ -116,3 +118,38 @@ def read_word_counts(
     show_job(cluster, view, cluster.flink_rest_url, counts.markdown() if counts else where)
     run_log().info("%s", counts.in_words() if counts else where)
     return counts
+
+
+@contextmanager
+def flink_lookup(
+    cluster: HDInsightFlinkCluster, warn: Callable[[str], None]
+) -> Iterator[LookIntoFlink | None]:
+    """Asks the cluster's JobManager about jobs; None when the block has no URL for it."""
+    client = cluster.get_flink_client()
+    if client is None:
+        yield None
+        return
+    with client:
+        yield lambda job_id: _flink_view(client, job_id, warn)
+
+
+def _flink_view(
+    client: FlinkRestClient, job_id: str, warn: Callable[[str], None]
+) -> FlinkView | None:
+    """A job as Flink sees it; None when Flink does not know it or does not answer."""
+    try:
+        job = client.job(job_id)
+        failed = job.status is JobStatus.FAILED
+        failure = client.exceptions(job_id).root_cause if failed else None
+    except NotFound:
+        return None
+    except CallFailed as fault:
+        warn(f"Flink was not queried about job {job_id}: {fault}")
+        return None
+    return FlinkView(
+        job.status.value,
+        job.tasks.total,
+        job.tasks.running + job.tasks.finished,
+        job.duration_ms / 1000,
+        failure,
+    )

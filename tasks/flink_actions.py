@@ -3,85 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import carry_out, next_intent
-from flinkglue.lifecycle.journal import claims, processes
-from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction
-from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
-from flinkglue.lifecycle.transaction import ActionOptions
-from tasks.best_effort import best_effort
-from tasks.flink_action_page import show_changes, show_outcome
-from tasks.journal import variable_journal, variable_store
-from tasks.lease_setting import lease_seconds_in
-from tasks.policy import passing_fault
-from tasks.run_log import run_log
-
-
-def _lease_seconds() -> float:
-    return lease_seconds_in("FLINK_LEASE_SECONDS", claims.LEASE_SECONDS)
-
-
-def _this_process() -> str:
-    """Who acts on a job, in words."""
-    process = processes.in_words()
-    return f"flow run {runtime.flow_run.id} ({process})" if runtime.flow_run.id else process
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.pages.flink_action import show_changes, show_outcome
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 
 
 def _this_attempt() -> str:
     """Of this flow run; a task that is tried again within it is the same attempt."""
     return f"{runtime.flow_run.id}:{runtime.flow_run.run_count}"
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How to go about an action.
-
-    Args:
-        deadline_seconds: The longest time for all of it.
-        roll_back: Whether an update must be able to return to what ran before.
-        ready: What is asked of a launched job before it counts as running.
-        savepoint_format: What savepoints are written in.
-        check_slots: Whether a job that runs is replaced only when the cluster has the task slots.
-    """
-
-    deadline_seconds: float = 3600
-    roll_back: bool = True
-    ready: ReadyLimits = field(default_factory=ReadyLimits)
-    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
-    check_slots: bool = True
-
-    def options(self, cluster: FlinkCluster, tell: Callable[[str], None]) -> ActionOptions:
-        """The same, for this cluster.
-
-        Args:
-            cluster: Where the job runs.
-            tell: Takes a line for people while another process is waited for.
-
-        Raises:
-            InvalidInput: The lease in this process's environment is none.
-        """
-        return ActionOptions(
-            savepoint_directory=cluster.savepoint_directory,
-            ready=self.ready,
-            roll_back=self.roll_back,
-            savepoint_format=self.savepoint_format,
-            check_slots=self.check_slots,
-            lease=LeaseTerms(_lease_seconds(), holder=_this_process(), tell=tell),
-        )
 
 
 @task(
@@ -114,7 +59,7 @@ def perform_flink_action(
     options = manner.options(cluster, logger.info)
     clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
     with (
-        variable_store(cluster_name_of(cluster)) as store,
+        variable_store(cluster.journal_name) as store,
         cluster.get_backend(clock) as backend,
     ):
         outcome = carry_out(
@@ -155,7 +100,7 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
         CallFailed: The cluster did not answer.
     """
     with (
-        variable_journal(cluster_name_of(cluster)) as journal,
+        variable_journal(cluster.journal_name) as journal,
         cluster.get_backend() as backend,
     ):
         disposals = apply_retention(job_name, retention, backend, journal, time.time)
@@ -172,6 +117,6 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
 @task(name="forget_old_intents", cache_policy=NO_CACHE, persist_result=False)
 def forget_old_intents(cluster: FlinkCluster, older_than_days: float) -> None:
     """Delete what the journal says of actions that ended long ago."""
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         forgotten = store.forget_ended_intents(older_than_days * 86400)
     run_log().info("Forgot %d actions that ended long ago", forgotten)

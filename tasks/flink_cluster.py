@@ -20,11 +20,11 @@ from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
 from flinkglue.azure.jobs.state import JobView
 from flinkglue.errors import JobFailed
-from tasks.flink_page import show_seen
-from tasks.flink_view import flink_lookup
-from tasks.policy import passing_fault
-from tasks.progress import Progress
-from tasks.run_log import run_log
+from flinkglue.prefect.pages.flink_job import show_seen
+from flinkglue.prefect.pages.progress import Progress
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
+from tasks.flink import flink_lookup
 
 
 @task(

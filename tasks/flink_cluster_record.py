@@ -8,7 +8,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks.azure import HDInsightFlinkCluster
-from blocks.flink_choice import cluster_name_of
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.last_job import LastJob, last_job
 from flinkglue.azure.jobs.rows import LAUNCH_KEY
@@ -17,10 +16,11 @@ from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
-from tasks.flink_actions import Manner, perform_flink_action
-from tasks.journal import variable_journal
-from tasks.policy import passing_fault
-from tasks.run_log import run_log
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.variable_journal import variable_journal
+from tasks.flink_actions import perform_flink_action
 
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
@@ -47,7 +47,7 @@ def remember_flink_application(
         return
     jar = cluster.get_jars().identify(uri)
     spec = spec_of_application(wanted, job, job_name, jar)
-    with variable_journal(cluster_name_of(cluster)) as journal:
+    with variable_journal(cluster.journal_name) as journal:
         record = journal.job_record(job_name)
         if record.spec is not None and not is_new:
             logger.info("The journal knows job %s already", job_name)
@@ -118,5 +118,5 @@ def stop_flink_application(
 @task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def forget_flink_application(cluster: HDInsightFlinkCluster, application: LastJob) -> None:
     """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
-    with variable_journal(cluster_name_of(cluster)) as journal:
+    with variable_journal(cluster.journal_name) as journal:
         journal.forget_job_record(application.job_name)

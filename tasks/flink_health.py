@@ -12,7 +12,6 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health.history import with_history
@@ -27,12 +26,13 @@ from flinkglue.lifecycle.health.judgement import (
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_wanted, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.action_owners import abandoned
+from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
-from tasks.best_effort import best_effort
-from tasks.flink_owners import abandoned
-from tasks.journal import variable_store
-from tasks.policy import passing_fault
-from tasks.run_log import run_log
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def judge_flink_jobs(
     Raises:
         CallFailed: The cluster did not answer, or no job could be looked at.
     """
-    with variable_store(cluster_name_of(cluster)) as store, cluster.get_backend() as backend:
+    with variable_store(cluster.journal_name) as store, cluster.get_backend() as backend:
         watched = [_Watched(name, store, backend) for name in job_names]
         for _ in _looks(watch_seconds, every_seconds):
             taskmanagers = backend.taskmanagers()
@@ -169,14 +169,14 @@ def count_relaunch(
     cluster: FlinkCluster, job_name: str, asked_by: str, most: int, within_seconds: float
 ) -> bool:
     """Count one more relaunch, before it is made. False: there were as many as are allowed."""
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         return RelaunchLimit(store, most, within_seconds).count(job_name, asked_by, time.time())
 
 
 @task(name="uncount_relaunch", cache_policy=NO_CACHE, persist_result=False)
 def uncount_relaunch(cluster: FlinkCluster, job_name: str, asked_by: str) -> None:
     """Count one less: it was refused."""
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         RelaunchLimit(store, 0, 0).take_back(job_name, asked_by)
 
 

@@ -14,8 +14,8 @@ from flinkglue.azure.jobs.rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
+from flinkglue.prefect.retries import passing_fault
 from flinkglue.stack_trace import last_cause
-from tasks.policy import passing_fault
 
 
 @task(

@@ -40,12 +40,12 @@ from flinkglue.glue.run.job_run import recorded_attempts, run_job
 from flinkglue.glue.run.logs import LogFollower
 from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
-from tasks.best_effort import best_effort
-from tasks.glue_coordination import coordination_on_server
-from tasks.glue_events import tell_adopted, telling_when_nothing_fits
-from tasks.policy import passing_fault
-from tasks.run_log import run_log
-from tasks.server_records import server_records
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.glue_events import tell_adopted, telling_when_nothing_fits
+from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.glue_coordination import coordination_on_server
+from flinkglue.prefect.store.server_records import server_records
 
 if TYPE_CHECKING:
     import boto3

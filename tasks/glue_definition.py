@@ -14,11 +14,11 @@ from flinkglue.glue.definition.report import deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.markdown import text
-from tasks.best_effort import best_effort
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.server_records import server_records
+from flinkglue.prefect.store.variable_locks import VariableLocks
 from tasks.glue import RETRIED, aws_session, connect
-from tasks.glue_locks import VariableLocks
-from tasks.run_log import run_log
-from tasks.server_records import server_records
 
 
 def definition_of(

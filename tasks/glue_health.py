@@ -12,11 +12,11 @@ from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
 from flinkglue.glue.monitoring.health_report import health_markdown
+from flinkglue.prefect.pages.glue_events import tell_of_health
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.glue_coordination import coordination_on_server
+from flinkglue.prefect.store.server_records import server_records
 from tasks.glue import RETRIED, connect
-from tasks.glue_coordination import coordination_on_server
-from tasks.glue_events import tell_of_health
-from tasks.run_log import run_log
-from tasks.server_records import server_records
 
 
 @task(**RETRIED)

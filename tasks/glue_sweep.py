@@ -24,10 +24,10 @@ from flinkglue.glue.monitoring.sweep import (
 )
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
+from flinkglue.prefect.pages.glue_events import tell_of_swept_run
+from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.server_records import server_failure
 from tasks.glue import RETRIED, UNCACHED, connect
-from tasks.glue_events import tell_of_swept_run
-from tasks.run_log import run_log
-from tasks.server_records import server_failure
 
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 

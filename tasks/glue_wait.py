@@ -17,9 +17,9 @@ from flinkglue.glue.run.job_run import attempt_of
 from flinkglue.glue.run.logs import LogFollower
 from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
-from tasks.best_effort import best_effort
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.run_log import run_log
 from tasks.glue import LOOK, RETRIED, connect
-from tasks.run_log import run_log
 
 
 @task(**RETRIED)

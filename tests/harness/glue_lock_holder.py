@@ -17,8 +17,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL
 
 from flinkglue.errors import ServiceUnavailable
-from tasks.glue_locks import VariableLocks
-from tasks.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.variable_locks import VariableLocks
 
 
 def hold(name: str, lease_seconds: str) -> None:

@@ -18,7 +18,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
-from tasks.journal import variable_journal, variable_store
+from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 
 
 def main() -> None:

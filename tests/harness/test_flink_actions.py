@@ -20,15 +20,14 @@ from prefect.states import Cancelling
 from pydantic import SecretStr
 
 from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import Conflict, InvalidInput, JobFailed
 from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
+from flinkglue.prefect.store.variable_journal import variable_store
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
-from tasks.journal import variable_store
 from tests.harness.flow_logs import logs_of
 from tests.harness.served_flink import ServedJobManager, served_jobmanager
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
@@ -155,7 +154,7 @@ def test_a_bad_update_tells_both_stories(
     assert "failed, the old job runs again" in artifacts_of(state)["flink-action"]
     (job,) = flink.live_jobs()
     assert job.behaviour is Behaviour.GOOD
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         asked_by = f"{state.state_details.flow_run_id}:UPDATE"
         assert Journal(store).entry(f"{asked_by}:1") is not None
         assert Journal(store).entry(f"{asked_by}:2") is None
@@ -257,7 +256,7 @@ def test_a_cancelled_run_ends_its_job_as_asked(
     }
     for hook in flink_job_action.on_cancellation_hooks:
         hook(flink_job_action, flow_run, Cancelling())
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         assert Journal(store).owner(job_name) is None
         savepoints = Journal(store).savepoints(job_name)
     assert bool(flink.live_jobs()) is (on_cancel == "leave" and not savepoints)

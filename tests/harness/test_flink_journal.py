@@ -23,8 +23,8 @@ from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
-from tasks.journal import VALUE_CHARACTERS, VariableStore
-from tasks.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS, VariableStore
 from tests.harness.served_flink import served_jobmanager
 from tests.unit.fake_flink_jobs import Behaviour
 

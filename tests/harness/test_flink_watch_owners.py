@@ -17,7 +17,6 @@ from prefect.states import Crashed, Running
 from prefect.utilities.callables import get_parameter_defaults
 
 from blocks.flink import FlinkRestCluster
-from blocks.flink_choice import cluster_name_of
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.execute import carry_out
@@ -25,10 +24,10 @@ from flinkglue.lifecycle.journal.processes import identity
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
-from tasks.flink_actions import Manner
-from tasks.journal import variable_journal, variable_store
 from tests.harness.served_flink import ServedJobManager, served_jobmanager
 from tests.unit.fake_flink_jobs import Behaviour
 
@@ -113,7 +112,7 @@ class Job:
         run = self._prefect.create_flow_run(flink_watch, parameters={"job_names": [self.name]})
         jar = str(self._jar) if action in (Action.NEW, Action.UPDATE) else None
         with (
-            variable_store(cluster_name_of(self._cluster)) as store,
+            variable_store(self._cluster.journal_name) as store,
             self._cluster.get_backend(SystemClock()) as backend,
         ):
             dead: list[str] = []
@@ -223,7 +222,7 @@ def test_a_savepoint_that_died_is_finished_by_the_next_schedule(
     job.act(Action.SAVEPOINT, dies_before="savepoint")
     report = flink_savepoints([job.name], BLOCK)
     assert report[job.name]["savepoint"]
-    with variable_journal(cluster_name_of(cluster)) as journal:
+    with variable_journal(cluster.journal_name) as journal:
         assert journal.owner(job.name) is None
 
 
@@ -231,6 +230,6 @@ def test_a_live_job_is_judged_although_it_was_stopped_once(
     job: Job, cluster: FlinkRestCluster, flink: ServedJobManager
 ) -> None:
     """It was started again by a launch that was not ready in time."""
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         store.write("wanted", job.name, {"wanted": False})
     assert job.watched("never") == {job.name: "healthy"}

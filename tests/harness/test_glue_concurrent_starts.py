@@ -31,10 +31,10 @@ from flinkglue.glue.placement.selection import Wanted, select
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.store.glue_coordination import coordination_on_server
+from flinkglue.prefect.store.server_records import server_records
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tasks.glue_coordination import coordination_on_server
-from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.contract.test_glue_library import connected
 from tests.harness import glue_flow_process

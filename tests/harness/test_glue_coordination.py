@@ -27,9 +27,9 @@ from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
 from flinkglue.glue.models import Connection, CoolDown, Group, Subnet
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
-from tasks.glue_coordination import VariableCoolDowns, VariableReservations
-from tasks.glue_locks import VariableLocks
-from tasks.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.glue_coordination import VariableCoolDowns, VariableReservations
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.variable_locks import VariableLocks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -27,14 +27,14 @@ from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.coordination.lock import job_lock_name, placement_lock_name
 from flinkglue.glue.coordination.original_order import original_order_key
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.prefect.store.glue_coordination import VariableReservations
+from flinkglue.prefect.store.original_orders import VariableOriginalOrders
+from flinkglue.prefect.store.server_records import server_records
+from flinkglue.prefect.store.variable_locks import VariableLocks
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.web.faults import FaultBook
 from localcloud.web.wire import Wire
-from tasks.glue_coordination import VariableReservations
-from tasks.glue_locks import VariableLocks
-from tasks.glue_original_orders import VariableOriginalOrders
-from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import LEASE_SECONDS, save_aws_block
 from tests.harness.glue_disturbances import Disturbances, failing_server

@@ -17,12 +17,12 @@ from prefect.flow_engine import run_flow
 from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
 
+from flinkglue.prefect.store.original_orders import KIND
+from flinkglue.prefect.store.server_records import server_records
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.web.faults import Fault, FaultBook
 from localcloud.web.wire import Wire
-from tasks.glue_original_orders import KIND
-from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud
 from tests.harness import glue_flow_process
 from tests.harness.conftest import save_aws_block

@@ -22,11 +22,11 @@ from prefect.flow_engine import run_flow
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.models import CoolDown
+from flinkglue.prefect.store.glue_coordination import coordination_on_server
+from flinkglue.prefect.store.server_records import server_records
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tasks.glue_coordination import coordination_on_server
-from tasks.server_records import server_records
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
 from tests.harness.test_glue_vpc_failover import artifacts

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tasks.glue_start_marks import VariableStartMarks
-from tasks.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
+from flinkglue.prefect.store.start_marks import VariableStartMarks
 
 
 @pytest.fixture

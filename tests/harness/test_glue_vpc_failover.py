@@ -21,9 +21,9 @@ from prefect.exceptions import ParameterTypeError
 from prefect.states import Failed, Pending, Running, Scheduled
 
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
+from flinkglue.prefect.retries import first_started_at
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
-from tasks.policy import first_started_at
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of

@@ -15,7 +15,6 @@ from pydantic import ValidationError as BlockError
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal
 from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import cluster_name_of
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
 from flows.flink_job_action import asked_of, flink_job_action
@@ -160,7 +159,7 @@ def test_a_cluster_has_one_name_whatever_block_means_it() -> None:
         HDInsightFlinkCluster(cluster_name="flink1", **azure),
         HDInsightFlinkCluster(cluster_name="FLINK1", flink_rest_url="https://f", **azure),
     ]
-    names = [cluster_name_of(block) for block in blocks]
+    names = [block.journal_name for block in blocks]
     assert names[0::2] == names[1::2]
     assert len(set(names)) == 3
 

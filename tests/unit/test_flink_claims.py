@@ -15,8 +15,8 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
-from tasks.journal import VariableStore
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.variables_on_the_wire import Cross, FakeVariables, at_once
 

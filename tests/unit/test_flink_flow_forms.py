@@ -11,10 +11,10 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.prefect.pages.word_counts import WordCounts
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow
 from flows.upload_flink_jar import upload_flink_jar_flow
-from tasks.word_counts import WordCounts
 
 PUBLISHED = {
     "jarName": "WordCount.jar",

@@ -16,7 +16,7 @@ from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
-from tasks.lease_setting import LEAST_SECONDS, MOST_SECONDS, lease_seconds_in
+from flinkglue.prefect.store.lease_setting import LEAST_SECONDS, MOST_SECONDS, lease_seconds_in
 from tests.unit.fake_flink_jobs import Clock
 
 VARIABLE = "FLINK_LEASE_SECONDS"

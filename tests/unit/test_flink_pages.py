@@ -13,11 +13,11 @@ from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.actions.inventory import Disposals
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
-from tasks.flink_action_page import change_row, outcome_markdown, savepoint_row
+from flinkglue.prefect.pages.flink_action import change_row, outcome_markdown, savepoint_row
+from flinkglue.prefect.pages.flink_job import job_markdown
+from flinkglue.prefect.pages.savepoints import JobReport
+from flinkglue.prefect.pages.word_counts import WordCounts
 from tasks.flink_job_details import details_markdown
-from tasks.flink_page import job_markdown
-from tasks.flink_savepoint_page import JobReport
-from tasks.word_counts import WordCounts
 
 ATTACK = (
     "a`|\n| x | y |\n\n# Heading\n[click](https://e.vil) ![i](https://e.vil/i) <script>x</script>\n"

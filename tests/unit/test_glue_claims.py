@@ -11,8 +11,8 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from tasks.glue_start_marks import VariableStartMarks
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.start_marks import VariableStartMarks
 
 
 class Variables(httpx.BaseTransport):

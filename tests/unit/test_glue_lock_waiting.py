@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
-from tasks.expiring_records import variable_name
-from tasks.glue_locks import MOST_PAUSE_SECONDS, VariableLocks, pause_seconds
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.expiring_records import variable_name
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_locks import MOST_PAUSE_SECONDS, VariableLocks, pause_seconds
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.variables_on_the_wire import FakeVariables
 

@@ -10,7 +10,7 @@ from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
 from flinkglue.lease import TRUSTED_SHARE
-from tasks.glue_locks import LEASE_SECONDS
+from flinkglue.prefect.store.variable_locks import LEASE_SECONDS
 
 
 class Noted(boto3.Session):

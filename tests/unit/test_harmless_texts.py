@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 
 from flinkglue import markdown
 from flinkglue.errors import CallFailed, InvalidInput, JobFailed
+from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.texts import is_plain, one_line, printable, without_credentials
-from tasks.run_log import HarmlessLog
 
 ATTACKS = st.lists(
     st.sampled_from(

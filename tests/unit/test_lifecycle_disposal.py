@@ -12,7 +12,7 @@ from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Savepoint
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
-from tasks.flink_savepoint_page import JobReport
+from flinkglue.prefect.pages.savepoints import JobReport
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
 

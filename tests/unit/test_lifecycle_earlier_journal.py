@@ -17,8 +17,8 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.requested import AskedAction, JobChanges
-from tasks.journal import VariableStore
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, World
 from tests.unit.variables_on_the_wire import FakeVariables

@@ -22,8 +22,8 @@ from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.transaction import ActionRequest, Refused
-from tasks.journal import VariableStore
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.executors import Process, Schedule
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World

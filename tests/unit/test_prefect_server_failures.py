@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from tasks.server_records import ServerRecords, server_failure
+from flinkglue.prefect.store.server_records import ServerRecords, server_failure
 
 REQUEST = httpx.Request("POST", "http://prefect.example/flow_runs/filter")
 

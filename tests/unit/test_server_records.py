@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
-from tasks import server_records
-from tasks.journal import VariableStore
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store import server_records
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.variables_on_the_wire import Cross, FakeVariables, at_once
 

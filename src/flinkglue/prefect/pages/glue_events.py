@@ -18,7 +18,7 @@ from flinkglue.glue.monitoring.health import ConnectionHealth
 from flinkglue.glue.monitoring.sweep import SweptRun
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.run_request import RunRequest
-from tasks.best_effort import best_effort
+from flinkglue.prefect.best_effort import best_effort
 
 NOT_TOLD = "Automations do not learn of this"
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused

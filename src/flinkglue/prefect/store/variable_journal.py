@@ -20,7 +20,7 @@ from uuid import uuid4
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.journal import Journal
-from tasks.server_records import Record, ServerRecords, server_records
+from flinkglue.prefect.store.server_records import Record, ServerRecords, server_records
 
 VALUE_CHARACTERS = 5000
 """The longest JSON that a Variable holds, in bytes; json.dumps never writes it shorter."""
@@ -254,7 +254,7 @@ def variable_store(cluster: str) -> Iterator[VariableStore]:
     """The documents about a cluster's jobs, on the server that this process is set up for.
 
     Args:
-        cluster: The cluster, as ``blocks.flink_choice.cluster_name_of`` tells it.
+        cluster: The cluster, by its `journal_name`.
     """
     with server_records() as records:
         yield VariableStore(records, cluster)

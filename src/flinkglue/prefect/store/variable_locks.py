@@ -23,9 +23,9 @@ from flinkglue.clock import elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
-from tasks.expiring_records import variable_name
-from tasks.lease_setting import lease_seconds_in
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.expiring_records import variable_name
+from flinkglue.prefect.store.lease_setting import lease_seconds_in
+from flinkglue.prefect.store.server_records import ServerRecords
 
 LEASE_SECONDS = lease_seconds_in("GLUE_LOCK_LEASE_SECONDS", 30.0)
 WAIT_SECONDS = 900.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasks.run_log import run_log
+from flinkglue.prefect.run_log import run_log
 
 
 @contextmanager

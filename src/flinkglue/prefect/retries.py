@@ -8,9 +8,8 @@ from typing import Any
 import httpx
 from prefect import runtime
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.exceptions import ObjectNotFound
-from prefect.states import State
 from prefect.tasks import Task
 
 from flinkglue.errors import ServiceUnavailable, Throttled

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from blocks.azure import HDInsightFlinkCluster
+from typing import Protocol
+
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.links import dashboard_link, portal_link
+from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import CallFailed
 from flinkglue.markdown import NOTHING, bold, code_span, link, quoted, table, text
-from tasks.run_page import put_link, put_markdown
+from flinkglue.prefect.pages.artifacts import put_link, put_markdown
 
 
-def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
+class HDInsightCluster(Protocol):
+    """What the block of an HDInsight on AKS cluster tells of it."""
+
+    @property
+    def cluster_id(self) -> FlinkClusterId:
+        """Its place in Azure."""
+
+    @property
+    def portal_url(self) -> str:
+        """The Azure portal."""
+
+    @property
+    def flink_rest_url(self) -> str | None:
+        """The JobManager that is filled in."""
+
+
+def dashboard_of(cluster: HDInsightCluster, arm: ArmClient) -> str | None:
     """The Flink dashboard: the JobManager that is filled in, or the host that ARM tells."""
     if cluster.flink_rest_url is not None:
         return cluster.flink_rest_url
@@ -22,14 +40,14 @@ def dashboard_of(cluster: HDInsightFlinkCluster, arm: ArmClient) -> str | None:
     return f"https://{fqdn}" if fqdn else None
 
 
-def page_of(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None) -> str:
+def page_of(cluster: HDInsightCluster, view: JobView, dashboard: str | None) -> str:
     """Where a person looks at the job: its page in the dashboard, or else the cluster's."""
     if dashboard is not None and view.job.job_id is not None:
         return dashboard_link(dashboard, view.job.job_id, ended=view.has_ended)
     return portal_link(cluster.cluster_id, cluster.portal_url)
 
 
-def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: str | None) -> None:
+def show_seen(cluster: HDInsightCluster, view: JobView | None, dashboard: str | None) -> None:
     """A job as it was seen last, with links to the portal and to the dashboard."""
     if view is None:
         return
@@ -49,7 +67,7 @@ def show_seen(cluster: HDInsightFlinkCluster, view: JobView | None, dashboard: s
 
 
 def show_job(
-    cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None, more: str = ""
+    cluster: HDInsightCluster, view: JobView, dashboard: str | None, more: str = ""
 ) -> None:
     """The job's id, name, state, duration and links."""
     put_markdown(
@@ -59,13 +77,13 @@ def show_job(
     )
 
 
-def job_markdown(cluster: HDInsightFlinkCluster, view: JobView, dashboard: str | None) -> str:
+def job_markdown(cluster: HDInsightCluster, view: JobView, dashboard: str | None) -> str:
     """The job as a table."""
     job = view.job
     portal = portal_link(cluster.cluster_id, cluster.portal_url)
     rows = [
         ("Job id", code_span(job.job_id or "not reported yet")),
-        ("Job name", code_span(job.job_name)),
+        ("Job name", code_span(job.job_name or "")),
         ("State", bold(view.state)),
         ("Tasks", _tasks(view)),
         ("Duration", f"{view.duration_seconds:.1f} s"),

@@ -20,11 +20,11 @@ from flinkglue.glue.coordination.reservations import (
     Reservation,
 )
 from flinkglue.glue.models import CoolDown
-from tasks.expiring_records import ExpiringRecords
-from tasks.glue_locks import VariableLocks
-from tasks.glue_original_orders import VariableOriginalOrders
-from tasks.glue_start_marks import VariableStartMarks
-from tasks.server_records import Record, ServerRecords
+from flinkglue.prefect.store.expiring_records import ExpiringRecords
+from flinkglue.prefect.store.original_orders import VariableOriginalOrders
+from flinkglue.prefect.store.server_records import Record, ServerRecords
+from flinkglue.prefect.store.start_marks import VariableStartMarks
+from flinkglue.prefect.store.variable_locks import VariableLocks
 
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
 

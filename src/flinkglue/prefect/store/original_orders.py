@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flinkglue.glue.coordination.original_order import OriginalOrder
-from tasks.expiring_records import variable_name
-from tasks.server_records import Record, ServerRecords
+from flinkglue.prefect.store.expiring_records import variable_name
+from flinkglue.prefect.store.server_records import Record, ServerRecords
 
 KIND = "glue-original-order"
 

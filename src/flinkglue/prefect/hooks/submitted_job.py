@@ -8,28 +8,42 @@ job by the name that belongs to it, and bears being interrupted and repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
-from prefect.states import State
 from prefect.utilities.callables import get_parameter_defaults
 
-from blocks.azure import HDInsightFlinkCluster
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.azure.links import portal_link
+from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.interrupted import OnCancel
-from tasks.flink_action_hooks import CANNOT_TELL
-from tasks.run_log import HarmlessLog
+from flinkglue.prefect.hooks.flink_action import CANNOT_TELL
+from flinkglue.prefect.run_log import HarmlessLog
 
 Parameters = dict[str, Any]
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
 
-Act = Callable[[SubmittedJob, HDInsightFlinkCluster, Parameters], None]
+
+class SubmittedTo(Protocol):
+    """What the block of an HDInsight on AKS cluster offers."""
+
+    @property
+    def cluster_id(self) -> FlinkClusterId:
+        """Its place in Azure."""
+
+    portal_url: str
+
+    def get_client(self) -> ArmClient:
+        """ARM, signed in."""
+
+
+Act = Callable[[SubmittedJob, SubmittedTo, Parameters], None]
 
 
 class SubmittedBy:
@@ -42,7 +56,7 @@ class SubmittedBy:
 
     def __init__(
         self,
-        cluster_of: Callable[[Parameters], HDInsightFlinkCluster],
+        cluster_of: Callable[[Parameters], SubmittedTo],
         job_name_of: Callable[[Parameters], str],
     ) -> None:
         self._cluster_of = cluster_of
@@ -52,7 +66,7 @@ class SubmittedBy:
         """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says."""
 
         def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-            def end(job: SubmittedJob, cluster: HDInsightFlinkCluster, asked: Parameters) -> None:
+            def end(job: SubmittedJob, cluster: SubmittedTo, asked: Parameters) -> None:
                 on_cancel = OnCancel(asked["on_cancel"])
                 if on_cancel is OnCancel.LEAVE:
                     _tell_of(job, cluster, state)
@@ -92,7 +106,7 @@ class SubmittedBy:
             )
 
 
-def _tell_of(job: SubmittedJob, cluster: HDInsightFlinkCluster, state: State[Any]) -> None:
+def _tell_of(job: SubmittedJob, cluster: SubmittedTo, state: State[Any]) -> None:
     row = job.find()
     if row is None:
         job.tell(f"No job {job.job_name} is in the list of {cluster.cluster_id}.")

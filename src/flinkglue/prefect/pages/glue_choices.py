@@ -6,8 +6,8 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy
 from flinkglue.glue.run_request import RunRequest
-from tasks.glue_events import tell_of_choice, tell_of_misconfigured
-from tasks.glue_page import show_ranking
+from flinkglue.prefect.pages.glue_events import tell_of_choice, tell_of_misconfigured
+from flinkglue.prefect.pages.glue_run import show_ranking
 
 
 class Choices:

@@ -13,10 +13,10 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
-from blocks.flink_choice import FlinkCluster
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Outcome, Savepoint
 from flinkglue.markdown import NOTHING, bold, code_span, link, numbered, quoted, table, text
+from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.texts import one_line
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, StartMark
-from tasks.expiring_records import ExpiringRecords
-from tasks.server_records import ServerRecords
+from flinkglue.prefect.store.expiring_records import ExpiringRecords
+from flinkglue.prefect.store.server_records import ServerRecords
 
 
 class VariableStartMarks:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from tasks.server_records import Record, ServerRecords
+from flinkglue.prefect.store.server_records import Record, ServerRecords
 
 SAME_WRITE_SECONDS = 30.0
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.shortage import ShortagePolicy
 from flinkglue.glue.run.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import text
-from tasks.best_effort import best_effort
-from tasks.glue import connect
+from flinkglue.prefect.best_effort import best_effort
 
 
 @best_effort("The choice is not shown on the flow run's page")
@@ -37,13 +36,12 @@ def show_ranking(
 
 @best_effort("The Glue run is not shown on the flow run's page")
 def show_job_run(
-    aws_credentials: AwsCredentials,
+    console: Console,
     job_name: str,
     attempts: list[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
 ) -> None:
     """The attempts, the run, what they cost and the run's output on the run's page."""
-    console = connect(aws_credentials).console
     markdown = job_run_markdown(job_name, attempts, output, console, price_per_dpu_hour)
     create_markdown_artifact(markdown, key="glue-job-run", description=text(f"Glue job {job_name}"))

@@ -47,6 +47,8 @@ class Progress:
     def _put(self, percent: float, status: str) -> None:
         text = one_line(f"{self._what}: {status} after {time.monotonic() - self._began:.0f} s")
         if self._artifact is None:
-            self._artifact = create_progress_artifact(percent, key=self._key, description=text)
+            made = create_progress_artifact(percent, key=self._key, description=text)
+            assert isinstance(made, UUID), "outside of async code Prefect returns the id itself"
+            self._artifact = made
         else:
             update_progress_artifact(self._artifact, percent, description=text)

@@ -12,12 +12,12 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from blocks.flink_choice import FlinkCluster, cluster_name_of
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.models import Action
-from tasks.journal import variable_store
-from tasks.server_records import server_failure
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.variable_journal import variable_store
 
 SILENT_SECONDS = 60.0
 """How long after its lease a process is held to be dead: its server may have been out of order."""
@@ -107,7 +107,7 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
         job_name: The job.
         action: The action.
     """
-    with variable_store(cluster_name_of(cluster)) as store:
+    with variable_store(cluster.journal_name) as store:
         left = abandoned(store, job_name)
     if left is None or not left.is_surely_dead or left.action is not action:
         return None

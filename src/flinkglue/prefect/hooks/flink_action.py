@@ -11,14 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
-from prefect.states import State
 from prefect.utilities.callables import get_parameter_defaults
 
-from blocks.flink_choice import cluster_name_of, cluster_of
 from flinkglue.errors import FlinkGlueError
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -27,12 +25,14 @@ from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
-from tasks.flink_actions import Manner
-from tasks.journal import variable_store
-from tasks.run_log import HarmlessLog
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.run_log import HarmlessLog
+from flinkglue.prefect.store.variable_journal import variable_store
 
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
 Asked = Callable[[dict[str, Any]], AskedAction]
+ClusterOf = Callable[[str, Any], FlinkCluster]
 Act = Callable[[Interrupted, dict[str, Any]], object]
 
 # Parameters of an older deployment may not fit, and Prefect's own API may not answer.
@@ -44,38 +44,48 @@ def asked_by(flow_run_id: object, asked: AskedAction) -> str:
     return f"{flow_run_id}:{asked.action}"
 
 
-def end_as_asked(asked_of: Asked) -> Hook:
+def end_as_asked(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
     """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says.
 
     Args:
         asked_of: What the parameters ask for.
+        cluster_of: The cluster that a parameter, by its name and value, means.
     """
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
             interrupted.after_cancellation(OnCancel(parameters["on_cancel"]))
 
-        _settle(flow, flow_run, asked_of, end)
+        _settle(flow, flow_run, asked_of, cluster_of, end)
 
     hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
     return hook
 
 
-def tell_what_is_left(asked_of: Asked) -> Hook:
+def tell_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
     """A hook that logs what still runs, and how to go on.
 
     Args:
         asked_of: What the parameters ask for.
+        cluster_of: The cluster that a parameter, by its name and value, means.
     """
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        _settle(flow, flow_run, asked_of, lambda interrupted, _: interrupted.what_is_left())
+        _settle(
+            flow,
+            flow_run,
+            asked_of,
+            cluster_of,
+            lambda interrupted, _: interrupted.what_is_left(),
+        )
 
     hook.__name__ = "tell_what_is_left"
     return hook
 
 
-def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) -> None:
+def _settle(
+    flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, cluster_of: ClusterOf, act: Act
+) -> None:
     logger = HarmlessLog(flow_run_logger(flow_run, flow))
     try:
         # A deployment's run does not name the parameters that were left as they are.
@@ -89,7 +99,7 @@ def _settle(flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, act: Act) 
         )
         clock = DeadlineClock(f"The end of {asked.job_name}", manner.deadline_seconds)
         with (
-            variable_store(cluster_name_of(cluster)) as store,
+            variable_store(cluster.journal_name) as store,
             cluster.get_backend(clock) as backend,
         ):
             intent = last_intent(Journal(store), asked_by(flow_run.id, asked))
