@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from infra.glue_features import Features
 
 CONNECTION_NAMES = ("MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2")
 JOB_NAME = "AirflowBlogJob"
@@ -32,14 +34,7 @@ def caller_policy(
     role_arn: str,
     job_name: str = JOB_NAME,
     connection_names: Sequence[str] = CONNECTION_NAMES,
-    *,
-    read_all_connections: bool = False,
-    connection_health: bool = False,
-    deploy_job: bool = False,
-    script_prefix: str | None = None,
-    check_security_groups: bool = False,
-    reset_bookmark: bool = False,
-    log_groups: Sequence[str] = (),
+    features: Features = Features(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
     """What the AWS Credentials block's principal needs to run the flow, and no more.
 
@@ -48,50 +43,56 @@ def caller_policy(
 
     Beyond the published policy: GetJobRuns (no run is ever started twice), BatchStopJobRun
     (cancelling) and GetLogEvents (the script's output on the run's page; without it the page says
-    that it cannot be shown). With `read_all_connections` also GetConnections, for the parameter of
-    that name: it reads every connection of the account, whatever is named here. With
-    `connection_health` also what glue-connection-health reads of zones. With `deploy_job` also
-    CreateJob, for glue-job-deploy, and TagResource, which a definition with tags takes when the job
-    is created; with `script_prefix`, an address like s3://bucket/folder,
-    what it takes to keep scripts there. With `check_security_groups` also DescribeSecurityGroups,
-    for the parameter of that name, and with `reset_bookmark` ResetJobBookmark. `log_groups` are
-    what jobs that do not log to /aws-glue name as their group or the prefix of it.
+    that it cannot be shown).
+
+    Args:
+        account: Where the resources lie.
+        role_arn: The role of the job.
+        job_name: The job.
+        connection_names: The connections to choose from.
+        features: What is used besides. `read_all_connections` reads every connection of the
+            account, whatever is named here.
     """
     job = account.arn("glue", f"job/{job_name}")
     connections = [account.arn("glue", "catalog")]
     connections += [account.arn("glue", f"connection/{name}") for name in connection_names]
-    every_connection = [account.arn("glue", "catalog"), account.arn("glue", "connection/*")]
-    zones = [_allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])]
-    groups = [_allow("ReadSecurityGroups", ["ec2:DescribeSecurityGroups"], ["*"])]
-    all_at_once = [_allow("ReadAllConnections", ["glue:GetConnections"], every_connection)]
-    creates = [_allow("CreateJob", ["glue:CreateJob", "glue:TagResource"], [job])]
-    scripts = f"arn:{account.partition}:s3:::{(script_prefix or '').removeprefix('s3://')}"
-    keeps = [_allow("KeepScripts", ["s3:GetObject", "s3:PutObject"], [f"{scripts.rstrip('/')}/*"])]
+    groups = ("/aws-glue/", *features.log_groups)
     return _policy(
         _allow("ReadConnections", ["glue:GetConnection"], connections),
-        *(all_at_once if read_all_connections else []),
         _allow("ReadFreeAddresses", ["ec2:DescribeSubnets"], ["*"]),
-        *(zones if connection_health else []),
-        *(groups if check_security_groups else []),
         _allow(
             "RunJob",
             ["glue:GetJob", "glue:UpdateJob", "glue:StartJobRun", "glue:GetJobRun",
              "glue:GetJobRuns", "glue:BatchStopJobRun"],
             [job],
         ),
-        *(creates if deploy_job else []),
-        *([_allow("ResetBookmark", ["glue:ResetJobBookmark"], [job])] if reset_bookmark else []),
-        *(keeps if script_prefix else []),
         _allow("PassTheJobsRole", ["iam:PassRole"], [role_arn], {"iam:PassedToService": GLUE}),
         _allow(
             "ReadOutput",
             ["logs:GetLogEvents"],
-            [
-                account.arn("logs", f"log-group:{group}*:log-stream:*")
-                for group in ("/aws-glue/", *log_groups)
-            ],
+            [account.arn("logs", f"log-group:{group}*:log-stream:*") for group in groups],
         ),
+        *_of_features(account, job, features),
     )  # fmt: skip
+
+
+def _of_features(account: Account, job: str, features: Features) -> Iterator[dict[str, Any]]:
+    """A statement for each feature that is used."""
+    if features.read_all_connections:
+        every_one = [account.arn("glue", "catalog"), account.arn("glue", "connection/*")]
+        yield _allow("ReadAllConnections", ["glue:GetConnections"], every_one)
+    if features.connection_health:
+        yield _allow("ReadZones", ["ec2:DescribeAvailabilityZones"], ["*"])
+    if features.check_security_groups:
+        yield _allow("ReadSecurityGroups", ["ec2:DescribeSecurityGroups"], ["*"])
+    if features.deploy_job:
+        yield _allow("CreateJob", ["glue:CreateJob", "glue:TagResource"], [job])
+    if features.reset_bookmark:
+        yield _allow("ResetBookmark", ["glue:ResetJobBookmark"], [job])
+    if features.script_prefix:
+        folder = features.script_prefix.removeprefix("s3://").rstrip("/")
+        scripts = f"arn:{account.partition}:s3:::{folder}/*"
+        yield _allow("KeepScripts", ["s3:GetObject", "s3:PutObject"], [scripts])
 
 
 def job_policy(

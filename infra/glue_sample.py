@@ -16,15 +16,19 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import Field, fields, replace
 from typing import Annotated, Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Json
 
-from flinkglue.form_types import Name, WebUrl, checked
+from flinkglue.errors import InvalidInput
+from flinkglue.form_types import Name, StorageAddress, WebUrl, checked
 from flinkglue.glue.console import Console
-from flinkglue.glue.inputs import JobName
+from flinkglue.glue.inputs import JobName, parse_connection_names
 from infra.argument_types import Command, Region, matching, of_type
+from infra.glue_features import Features
 from infra.glue_job import JobStack, NotOurs
 from infra.glue_network import NetworkStack
 from infra.glue_policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
@@ -120,21 +124,43 @@ def _print_policy(arguments: argparse.Namespace) -> int:
         print(f"error: argument --region: {error}", file=sys.stderr)
         return 2
     account = Account(partition, region or "REGION", arguments.account_id)
+    parameters = arguments.parameters
+    try:
+        names = parse_connection_names(parameters.get("connection_names"))
+        features = _features(arguments)
+    except InvalidInput as error:
+        print(f"error: argument --parameters: {error}", file=sys.stderr)
+        return 2
     policy = caller_policy(
         account,
         arguments.role_arn or account.role_arn(f"{arguments.stack_name}-job"),
-        arguments.job_name,
-        arguments.connection_names,
-        read_all_connections=arguments.read_all_connections,
-        connection_health=arguments.connection_health,
-        deploy_job=arguments.deploy_job,
-        script_prefix=arguments.script_prefix,
-        check_security_groups=arguments.check_security_groups,
-        reset_bookmark=arguments.reset_bookmark,
-        log_groups=arguments.log_groups,
+        parameters.get("job_name") or arguments.job_name,
+        names or arguments.connection_names,
+        features,
     )
     print(json.dumps(policy, indent=2))
     return 0
+
+
+def _features(arguments: argparse.Namespace) -> Features:
+    """What the options switch on, and the parameters of a run."""
+    run = Features.of_parameters(arguments.parameters)
+    options = {each.name: getattr(arguments, each.name) for each in fields(Features)}
+    return replace(run, **{name: value for name, value in options.items() if value})
+
+
+def _add_option(parser: argparse.ArgumentParser, feature: Field[Any]) -> None:
+    """The option of a feature; its type follows from the value that it has when it is left out."""
+    kinds: dict[Any, dict[str, Any]] = {
+        False: {"action": "store_true"},
+        None: {"type": of_type(StorageAddress)},
+        (): {"nargs": "+", "metavar": "NAME"},
+    }
+    parser.add_argument(
+        f"--{feature.name.replace('_', '-')}",
+        help=f"for policy: {feature.metadata['for']}",
+        **kinds[feature.default],
+    )
 
 
 def _confirmed(stack_name: str) -> bool:
@@ -185,37 +211,15 @@ def _parser() -> argparse.ArgumentParser:
         help="for policy: the job's role; default: the sample's",
     )
     parser.add_argument(
-        "--read-all-connections",
-        action="store_true",
-        help="for policy: what the parameter read_all_connections needs, too",
+        "--parameters",
+        type=of_type(Json[dict[str, Any]]),
+        default={},
+        metavar="JSON",
+        help="for policy: parameters of glue-job or glue-job-deploy, as `prefect deployment run "
+        "--params` takes them: what they switch on, for the job and connections that they name",
     )
-    parser.add_argument(
-        "--connection-health",
-        action="store_true",
-        help="for policy: what glue-connection-health reads of zones, too",
-    )
-    parser.add_argument(
-        "--deploy-job", action="store_true", help="for policy: what glue-job-deploy needs, too"
-    )
-    parser.add_argument(
-        "--script-prefix",
-        help="for policy: where glue-job-deploy keeps scripts, s3://bucket/folder",
-    )
-    parser.add_argument(
-        "--check-security-groups",
-        action="store_true",
-        help="for policy: what the parameter check_security_groups needs, too",
-    )
-    parser.add_argument(
-        "--reset-bookmark", action="store_true", help="for policy: what reset_bookmark needs, too"
-    )
-    parser.add_argument(
-        "--log-groups",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="for policy: what jobs name in --custom-logGroup-prefix and --continuous-log-logGroup",
-    )
+    for feature in fields(Features):
+        _add_option(parser, feature)
     parser.add_argument("--yes", action="store_true", help="for down: do not ask")
     return parser
 

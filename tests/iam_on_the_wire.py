@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from infra.glue_features import DEFAULT_GROUP, Features
 from infra.glue_policy import Account, caller_policy
 from localcloud.web.request_log import Request
 
@@ -39,36 +40,29 @@ def refused(calls: Iterable[Request], policy: dict[str, Any], account: Account) 
 def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> dict[str, Any]:
     """The policy of an operator who runs the jobs named in the calls on the connections named.
 
-    It has the options whose features were used.
+    It is one for the features that were used.
     """
     jobs = {call.detail["job_name"] for call in calls if "job_name" in call.detail}
     names = {call.detail["connection_name"] for call in calls if "connection_name" in call.detail}
-    options = {
-        "read_all_connections": "glue:GetConnections" in actions(calls),
-        "connection_health": "ec2:DescribeAvailabilityZones" in actions(calls),
-        "reset_bookmark": "glue:ResetJobBookmark" in actions(calls),
-        "deploy_job": "glue:CreateJob" in actions(calls),
-        "script_prefix": next(
-            (
-                f"s3://{call.detail['object'].rpartition('/')[0]}"
-                for call in calls
-                if call.operation == "PutObject"
-            ),
-            None,
-        ),
-        "log_groups": sorted(
-            {
-                call.detail["log_group"].rpartition("/")[0]
-                for call in calls
-                if not call.detail.get("log_group", "/aws-glue/").startswith("/aws-glue/")
-            }
-        ),
-        "check_security_groups": "ec2:DescribeSecurityGroups" in actions(calls),
-    }
+    called = actions(calls)
+    folders = (
+        call.detail["object"].rpartition("/")[0] for call in calls if call.operation == "PutObject"
+    )
+    groups = {call.detail.get("log_group", DEFAULT_GROUP) for call in calls}
+    others = {each.rpartition("/")[0] for each in groups if not each.startswith(DEFAULT_GROUP)}
+    features = Features(
+        read_all_connections="glue:GetConnections" in called,
+        connection_health="ec2:DescribeAvailabilityZones" in called,
+        reset_bookmark="glue:ResetJobBookmark" in called,
+        deploy_job="glue:CreateJob" in called,
+        script_prefix=next((f"s3://{folder}" for folder in folders), None),
+        log_groups=tuple(sorted(others)),
+        check_security_groups="ec2:DescribeSecurityGroups" in called,
+    )
     statements = [
         statement
         for job_name in sorted(jobs) or [""]
-        for statement in caller_policy(account, role_arn, job_name, sorted(names), **options)[
+        for statement in caller_policy(account, role_arn, job_name, sorted(names), features)[
             "Statement"
         ]
     ]

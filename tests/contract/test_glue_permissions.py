@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import deploy_job
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.job_definition import JobDefinition
+from infra.glue_features import Features
 from infra.glue_policy import Account, caller_policy
 from tests.contract.aws_cloud import ACCOUNT, ROLE, SCRIPTS, AwsCloud
 from tests.contract.test_glue_library import DRIVER, LOG, client, cloud, ran, ranked
@@ -22,15 +23,15 @@ from tests.iam_on_the_wire import actions, allows, own_calls, refused
 
 __all__ = ["client", "cloud"]
 
-EVERYTHING: dict[str, Any] = {
-    "read_all_connections": True,
-    "connection_health": True,
-    "deploy_job": True,
-    "script_prefix": f"s3://{SCRIPTS}/etl",
-    "check_security_groups": True,
-    "reset_bookmark": True,
-    "log_groups": ["/team/etl"],
-}
+EVERYTHING = Features(
+    read_all_connections=True,
+    connection_health=True,
+    deploy_job=True,
+    script_prefix=f"s3://{SCRIPTS}/etl",
+    check_security_groups=True,
+    reset_bookmark=True,
+    log_groups=("/team/etl",),
+)
 DEFINITION: dict[str, Any] = {
     "Name": "job",
     "Role": ROLE,
@@ -113,7 +114,7 @@ def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud
         JobDefinition.from_document(DEFINITION, client.job_members),
         locks=InProcessLocks(),
         log=LOG,
-        script=Script.read(str(script), EVERYTHING["script_prefix"]),
+        script=Script.read(str(script), EVERYTHING.script_prefix or ""),
         scripts=script_store(cloud),
     )
     client.reset_job_bookmark("job")
@@ -129,14 +130,14 @@ def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud
 def test_each_option_is_for_what_its_feature_calls_and_nothing_else(switched_on: AwsCloud) -> None:
     """With all of them nothing is refused or left over; without one, its feature alone is."""
     calls = own_calls(switched_on.requests())
-    policy = caller_policy(ACCOUNT, "*", "job", ["a", "b"], **EVERYTHING)
+    policy = caller_policy(ACCOUNT, "*", "job", ["a", "b"], EVERYTHING)
     assert refused(calls, policy, ACCOUNT) == []
     assert actions(calls) == allowed_actions(policy)
     missing = {}
-    for option in EVERYTHING:
-        others = {name: value for name, value in EVERYTHING.items() if name != option}
-        lines = refused(calls, caller_policy(ACCOUNT, "*", "job", ["a", "b"], **others), ACCOUNT)
-        missing[option] = {line.partition(" on ")[0] for line in lines}
+    for each in fields(Features):
+        others = replace(EVERYTHING, **{each.name: each.default})
+        lines = refused(calls, caller_policy(ACCOUNT, "*", "job", ["a", "b"], others), ACCOUNT)
+        missing[each.name] = {line.partition(" on ")[0] for line in lines}
     assert missing == {
         "read_all_connections": {"glue:GetConnections"},
         "connection_health": {"ec2:DescribeAvailabilityZones"},
@@ -148,9 +149,9 @@ def test_each_option_is_for_what_its_feature_calls_and_nothing_else(switched_on:
     }
 
 
-def test_every_option_of_the_policy_is_compared_with_calls() -> None:
-    options = inspect.signature(caller_policy).parameters.values()
-    assert set(EVERYTHING) == {each.name for each in options if each.kind is each.KEYWORD_ONLY}
+def test_every_feature_of_the_policy_is_compared_with_calls() -> None:
+    used = asdict(EVERYTHING)
+    assert [each.name for each in fields(Features) if used[each.name] == each.default] == []
 
 
 def test_the_jobs_role_can_be_passed_to_glue_and_to_no_other_service(lived: AwsCloud) -> None:

@@ -20,7 +20,7 @@ from tests.harness.glue_disturbances import (
     ServerFault,
 )
 
-KILLED_SHARE = 0.6
+KILLED_SHARE = 0.75
 MOST_AWS_CALLS, MOST_SECONDS = 16, 5.0
 PATIENCE_SECONDS = 600.0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import yaml
 from prefect.utilities.callables import parameter_docstrings
 
+from infra.glue_features import Features
 from infra.glue_policy import Account, caller_policy
 from infra.glue_sample import main
 
@@ -20,16 +23,12 @@ PAGE = PROJECT / "docs" / "operations.md"
 SPAN = re.compile(r"`([^`]+)`")
 ACTION = re.compile(r"[a-z0-9]+:[A-Z]\w+")
 VALUES: dict[str, Any] = {"script_prefix": "s3://bucket/etl", "log_groups": ["/team/etl"]}
-OPTIONS = sorted(
-    name
-    for name, parameter in inspect.signature(caller_policy).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY
-)
+OPTIONS = sorted(each.name for each in fields(Features))
 
 
 def grants(**options: Any) -> set[tuple[str, str]]:
     """Each action with each resource that it is allowed on."""
-    policy = caller_policy(Account(), "arn:aws:iam::1:role/job", **options)
+    policy = caller_policy(Account(), "arn:aws:iam::1:role/job", features=Features(**options))
     return {
         (action, resource)
         for statement in policy["Statement"]
@@ -92,3 +91,61 @@ def test_the_command_prints_it(option: str, capsys: pytest.CaptureFixture[str]) 
     assert main(["policy", *given]) == 0
     printed = capsys.readouterr().out
     assert all(f'"{action}"' in printed for action in added(option))
+
+
+PARAMETERS: dict[str, Any] = {
+    "job_name": "orders",
+    "connection_names": "a,b",
+    "reset_bookmark": "true",
+    "check_security_groups": True,
+    "read_all_connections": False,
+    "arguments": {"--continuous-log-logGroup": "/team/orders"},
+    "job_definition": {
+        "definition": {
+            "Name": "orders",
+            "DefaultArguments": {"--custom-logGroup-prefix": "/aws-glue/mine"},
+        },
+        "script": "orders.py",
+        "script_prefix": "s3://bucket/etl",
+    },
+}
+
+
+def test_the_policy_is_printed_for_the_parameters_of_a_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What they switch on, and no more, for the job and the connections that they name."""
+    assert main(["policy", "--parameters", json.dumps(PARAMETERS)]) == 0
+    features = Features(
+        reset_bookmark=True,
+        check_security_groups=True,
+        deploy_job=True,
+        script_prefix="s3://bucket/etl",
+        log_groups=("/team/orders",),
+    )
+    role = Account().role_arn("flinkglue-sample-job")
+    expected = caller_policy(Account(), role, "orders", ["a", "b"], features)
+    assert json.loads(capsys.readouterr().out) == expected
+
+
+def test_the_parameters_of_a_plain_run_add_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = {"job_name": "AirflowBlogJob", "connection_names": None, "wait_for_end": False}
+    assert main(["policy", "--parameters", json.dumps(plain)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(
+        (PROJECT / "infra" / "iam_policy.json").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["{", "[]", '"x"', '{"reset_bookmark": "perhaps"}', '{"connection_names": ["a,b"]}'],
+)
+def test_parameters_that_are_none_are_refused(
+    parameters: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["policy", "--parameters", parameters])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == 2
+    assert "--parameters" in capsys.readouterr().err
