@@ -5,9 +5,7 @@ Used by the demo and by the tests that go through deployments.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import secrets
 import subprocess
 import sys
@@ -139,12 +137,20 @@ class PrefectStack:
         return done.stdout
 
     def run_deployment(self, name: str, parameters: Mapping[str, Any]) -> str:
-        """Creates a flow run as ``prefect deployment run`` does, and returns its id."""
-        shown = self.command("deployment", "run", name, "--params", json.dumps(parameters))
-        found = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown)
-        if not found:
-            raise StackFailed(f"No flow run id in what `prefect deployment run` printed:\n{shown}")
-        return found.group()
+        """Creates a flow run, and returns its id.
+
+        Raises:
+            StackFailed: The server refused the parameters; the message is its answer.
+        """
+        created = self.create_flow_run(name, parameters)
+        if created.is_error:
+            raise StackFailed(f"No flow run of {name} was created: {created.text}")
+        return str(created.json()["id"])
+
+    def create_flow_run(self, name: str, parameters: Mapping[str, Any]) -> httpx.Response:
+        """The server's answer to what the run form, and `prefect deployment run`, send."""
+        found = self._get(f"/deployments/name/{name}")
+        return self.post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})
 
     def post(self, path: str, body: Mapping[str, Any]) -> httpx.Response:
         """Posts, and again while SQLite is busy, as Prefect's own client does."""
@@ -159,7 +165,7 @@ class PrefectStack:
         """The flow run as the API shows it."""
         return self._get(f"/flow_runs/{flow_run_id}")
 
-    def wait_for(self, flow_run_id: str, timeout_seconds: float = 180) -> dict[str, Any]:
+    def wait_for(self, flow_run_id: str, timeout_seconds: float = 400) -> dict[str, Any]:
         """Waits until the flow run has ended, well or badly, and returns it."""
         give_up_at = time.monotonic() + timeout_seconds
         while (run := self.flow_run(flow_run_id))["state_type"] not in FINAL_STATES:
@@ -192,12 +198,12 @@ class PrefectStack:
         A process sends its lines behind the state, and the last of them before it ends.
         """
         give_up_at = time.monotonic() + LOG_ARRIVES_WITHIN_SECONDS
-        while not self._process_has_ended(flow_run_id) and time.monotonic() < give_up_at:
+        while not self.process_has_ended(flow_run_id) and time.monotonic() < give_up_at:
             time.sleep(0.2)
         return self.logs(flow_run_id)
 
-    def _process_has_ended(self, flow_run_id: str) -> bool:
-        """By the worker's event about it, as it logs nothing when a process ends well."""
+    def process_has_ended(self, flow_run_id: str) -> bool:
+        """Whether the process of a flow run has, by the worker's event: it logs no good end."""
         executed = {
             "event": {"name": ["prefect.worker.executed-flow-run"]},
             "any_resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},

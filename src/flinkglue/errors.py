@@ -194,7 +194,7 @@ class DeadlineExceeded(FlinkGlueError):
         waited_for: str,
         deadline_seconds: float,
         last_seen: str,
-        advice: str = "It may still be running: look at it in its console before starting another.",
+        advice: str = "It may still be running: check it in its console before starting another.",
     ) -> None:
         self.waited_for = waited_for
         self.deadline_seconds = deadline_seconds

@@ -221,7 +221,7 @@ class AwsCloud:
         return [event["message"] for event in events["events"]]
 
 
-def eventually(look: Callable[[], Any], *, within_seconds: float = 10.0) -> Any:
+def eventually(look: Callable[[], Any], *, within_seconds: float = 60.0) -> Any:
     """The first true answer; a test fails when there is none in time."""
     give_up_at = time.monotonic() + within_seconds
     while True:

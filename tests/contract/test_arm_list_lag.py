@@ -87,7 +87,7 @@ def row(arm: ArmClient, cluster: FlinkClusterId) -> Row:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + 90
     while not holds():
         assert time.monotonic() < give_up_at
         time.sleep(0.02)

@@ -50,7 +50,7 @@ def _new_job_id() -> str:
 
 
 def _wait(
-    client: FlinkRestClient, job_id: str, done: Callable[[JobDetails], bool], seconds: float = 60
+    client: FlinkRestClient, job_id: str, done: Callable[[JobDetails], bool], seconds: float = 120
 ) -> JobDetails:
     return wait_until(
         lambda: client.job(job_id),
@@ -202,7 +202,7 @@ def test_a_killed_jobmanager_restarts_by_itself_when_asked_to(
     client: FlinkRestClient, flink: FlinkPart
 ) -> None:
     flink.fault_commands()["kill-jobmanager"](restart_after_seconds=0.5)
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 120
     while time.monotonic() < give_up_at:
         try:
             if client.overview().slots_total == 2:

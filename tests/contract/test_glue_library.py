@@ -246,7 +246,7 @@ def test_a_start_that_always_breaks_stays_in_doubt(cloud: AwsCloud, client: Glue
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
     coordination = coordination_in_process()
-    with pytest.raises(InDoubt, match="look for the run before another is started"):
+    with pytest.raises(InDoubt, match="search for the run before another is started"):
         start_run(
             client,
             request(),
@@ -393,7 +393,7 @@ def test_a_start_that_the_service_broke_on_is_in_doubt_and_sent_once(
 ) -> None:
     cloud.job()
     cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
-    with pytest.raises(InDoubt, match="look for the run before another is started"):
+    with pytest.raises(InDoubt, match="search for the run before another is started"):
         client.start_job_run("job", {})
     assert len(cloud.requests(operation="StartJobRun")) == 1
 

@@ -27,7 +27,7 @@ def _group(pid: int) -> list[int]:
     return [int(member) for member, group in pairs if int(group) == pid and _runs(int(member))]
 
 
-def _wait_for(condition: object, seconds: float = 10) -> bool:
+def _wait_for(condition: object, seconds: float = 60) -> bool:
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:
         if condition():  # type: ignore[operator]
@@ -66,7 +66,7 @@ def test_wait_returns_the_exit_code_and_the_output_is_in_the_log(tmp_path: Path)
         directory=tmp_path,
     )
     process.start()
-    assert process.wait(10) == 7
+    assert process.wait(60) == 7
     assert (tmp_path / "log").read_text().splitlines() == ["hello", str(tmp_path)]
 
 

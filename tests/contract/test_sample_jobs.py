@@ -49,7 +49,7 @@ def flink(cluster: FlinkCluster) -> Iterator[FlinkRestClient]:
         yield client
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 90) -> Any:
     give_up_at = time.monotonic() + seconds
     while not (seen := what()):
         assert time.monotonic() < give_up_at, f"not seen within {seconds:g} s"

@@ -182,7 +182,7 @@ def test_a_stopped_server_leaves_no_thread_and_no_listener(kind: str) -> None:
         server.stop()
         with pytest.raises(httpx.TransportError):
             kept_alive.get("/Again")
-    give_up_at = time.monotonic() + 5
+    give_up_at = time.monotonic() + 60
     while (left := set(threading.enumerate()) - before) and time.monotonic() < give_up_at:
         time.sleep(0.01)
     assert not left
@@ -212,7 +212,7 @@ def test_a_caller_that_is_killed_amid_its_call_has_not_asked_for_anything(
             call.sendall(
                 b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
             )
-        give_up_at = time.monotonic() + 20
+        give_up_at = time.monotonic() + 60
         while not wire.requests.find("front") and time.monotonic() < give_up_at:
             time.sleep(0.05)
         assert httpx.post(f"{server.url}/Put", content=b"whole").status_code == 200
@@ -242,7 +242,7 @@ def test_a_client_that_goes_away_amid_its_upload_is_recorded_and_no_error(
             upload.sendall(
                 b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
             )
-        give_up_at = time.monotonic() + 20
+        give_up_at = time.monotonic() + 60
         while not wire.requests.find("front") and time.monotonic() < give_up_at:
             time.sleep(0.05)
         assert httpx.post(f"{front.url}/Put", content=b"whole").status_code == 200

@@ -354,7 +354,7 @@ def test_a_watch_raises_events(
         "resource": {"id": [f"flink-job.{job_name}"]},
     }
     with get_client(sync_client=True) as prefect:
-        give_up_at = time.monotonic() + 20
+        give_up_at = time.monotonic() + 60
         while not (
             found := prefect.request("POST", "/events/filter", json={"filter": wanted}).json()[
                 "events"

@@ -79,7 +79,7 @@ def test_no_run_is_lost_or_started_with_another_runs_order(
 
     def start(number: int) -> tuple[Ranking, Attempt]:
         wanted = Wanted("job", NAMES, "random", STRATEGIES["random"], seed=number)
-        request = RunRequest("job", f"flow-run-{number}", datetime.now(UTC), deadline_seconds=120)
+        request = RunRequest("job", f"flow-run-{number}", datetime.now(UTC), deadline_seconds=600)
         with server_records() as records:
             agreed = coordination_on_server(records)
             ranking = select(client, wanted, agreed, request=request, log=LOG)

@@ -64,7 +64,7 @@ def test_a_run_that_is_there_is_adopted_without_deploying_its_job(
     job_run_id = cloud.start("orders", Arguments={RUN_KEY_ARGUMENT: f"{flow_run.id}/1"})
     Path(str(orders.script)).unlink()
     process = glue_flow_process.started(flow_run.id, tmp_path / "process.log")
-    process.join(120)
+    process.join(300)
     process.close()
     with get_client(sync_client=True) as client:
         assert client.read_flow_run(flow_run.id).state_name == "Completed"

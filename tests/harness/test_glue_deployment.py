@@ -89,7 +89,7 @@ class Execution:
         )
 
     def wait(self) -> None:
-        self._process.wait(60)
+        self._process.wait(240)
 
     def kill(self) -> None:
         if self._process.poll() is None:
@@ -110,7 +110,7 @@ def execute() -> Iterator[Callable[[UUID], Execution]]:
         execution.kill()
 
 
-def until(look: Callable[[], Any], within_seconds: float = 40) -> Any:
+def until(look: Callable[[], Any], within_seconds: float = 120) -> Any:
     give_up_at = time.monotonic() + within_seconds
     while not (found := look()):
         assert time.monotonic() < give_up_at, "it did not happen in time"

@@ -87,7 +87,7 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     assert "failed in this flow run; failed lately (at " in second[1]["Note"]
     [told] = page["glue-job-run"]
     assert "## Failure of attempt 1 on a: fail over" in told
-    assert "A person has to mend this." in told
+    assert "Manual fix needed." in told
     assert result["cost"]["estimate"] == result["cost"]["capacity_seconds"] > 0
     assert "at 3600 per DPU-hour" in told
     moved = next(e for e in events(state, "glue-job.failed-over") if "failed" in e["event"])
@@ -229,7 +229,7 @@ def test_the_health_flow_shows_and_tells_what_each_connection_can_hold(cloud: Aw
     assert "3 of 4 below the threshold" in page
     assert "| 7 | `███░░░░░░░` of 27 | 27 | 20 |" in page
     assert "us-east-1c (unavailable)" in page
-    assert "Resource unavailable (left alone until " in page
+    assert "Resource unavailable (on cooldown until " in page
     told = {
         e["resource"]["prefect.resource.id"]: e for e in events(state, "glue-connection.zone-down")
     }

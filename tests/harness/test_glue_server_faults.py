@@ -30,7 +30,7 @@ from tests.harness.glue_disturbances import (
 )
 
 TURNS = int(os.environ.get("GLUE_SERVER_FAULTS", "2"))
-ENDS_WITHIN_SECONDS = 240.0
+ENDS_WITHIN_SECONDS = 480.0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from localcloud.client import LocalCloud
 from localcloud.fixture import cloud, local_cloud, local_cloud_parts
-from scripts.demo_run import save_blocks, set_up_glue_sample
+from scripts.demo_run import prepare
 from scripts.prefect_stack import PrefectStack
 
 __all__ = ["cloud", "local_cloud", "local_cloud_parts"]
@@ -24,7 +24,7 @@ class Platform:
     prefect: PrefectStack
 
     def run(self, deployment: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Run a deployment to its end, as ``prefect deployment run`` does."""
+        """Run a deployment to its end."""
         return self.prefect.wait_for(self.prefect.run_deployment(deployment, parameters))
 
     @property
@@ -49,11 +49,7 @@ def deployed(
     prefect = PrefectStack(tmp_path_factory.mktemp("prefect"))
     try:
         prefect.start_server()
-        prefect.create_work_pool()
-        save_blocks(local_cloud, prefect)
-        prefect.command("deploy", "--all")
-        prefect.start_worker()
-        set_up_glue_sample(local_cloud, prefect)
+        prepare(local_cloud, prefect)
         platform = Platform(local_cloud, prefect)
         uploaded = platform.run(
             "upload-flink-jar/flink-jar-upload",

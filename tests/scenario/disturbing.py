@@ -25,7 +25,7 @@ GATEWAY_TURNS = int(os.environ.get("FLINK_GATEWAY_TURNS", "6"))
 ARM_GATEWAY_TURNS = int(os.environ.get("FLINK_ARM_GATEWAY_TURNS", "0"))
 TWIN_TURNS = int(os.environ.get("FLINK_TWIN_TURNS", "6"))
 CLOCKS_AHEAD_SECONDS = (-3600.0, 0.0, 3600.0)
-_TWINS_END_WITHIN_SECONDS = 240
+_TWINS_END_WITHIN_SECONDS = 480
 
 
 def _html(status: int, title: str, server: str) -> httpx.Response:

@@ -38,7 +38,7 @@ OPTIONS = ActionOptions(
 )
 
 
-def wait_for(look: Callable[[], T], seconds: float = 40) -> T:
+def wait_for(look: Callable[[], T], seconds: float = 120) -> T:
     """What is seen as soon as it is true."""
     give_up_at = time.monotonic() + seconds
     while not (seen := look()):

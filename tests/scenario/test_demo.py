@@ -46,7 +46,7 @@ def test_an_interrupted_demo_does_not_claim_success_and_leaves_nothing(tmp_path:
     running = demo(tmp_path)
     time.sleep(6)
     running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=120)
+    said, _ = running.communicate(timeout=300)
 
     assert running.returncode == 130, said
     assert left_running(tmp_path) == []

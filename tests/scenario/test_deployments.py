@@ -123,11 +123,7 @@ def test_a_bad_submission_is_refused_before_any_cloud_call(
 
 def refusal(platform: Platform, deployment: str, parameters: dict[str, object]) -> str:
     """What the person is told: the server's answer, or the log of the failed run."""
-    flow_name, deployment_name = deployment.split("/")
-    found = platform.prefect.api.get(f"/deployments/name/{flow_name}/{deployment_name}")
-    answer = platform.prefect.post(
-        f"/deployments/{found.json()['id']}/create_flow_run", {"parameters": parameters}
-    )
+    answer = platform.prefect.create_flow_run(deployment, parameters)
     if answer.is_client_error:
         return answer.text
     run = platform.prefect.wait_for(answer.json()["id"])

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,14 +59,14 @@ class StatefulJob:
     def logged(self, flow_run_id: str, text: str) -> None:
         """Wait until the run has said so."""
         logs: Callable[[], list[str]] = lambda: self.platform.prefect.logs(flow_run_id)  # noqa: E731
-        wait_for(lambda: any(text in line for line in logs()), 60)
+        wait_for(lambda: any(text in line for line in logs()), 180)
 
     def retry(self, flow_run_id: str) -> dict[str, Any]:
-        """What the button of the flow run's page does, a moment after the crash.
+        """What the button of the flow run's page does, once the worker has seen the end.
 
         A worker that has run the hook of a dead process reports a run that is not final as crashed.
         """
-        time.sleep(3)
+        wait_for(lambda: self.platform.prefect.process_has_ended(flow_run_id))
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         self._set_state(flow_run_id, state)
         wait_for(lambda: self.platform.prefect.flow_run(flow_run_id)["state_type"] != "SCHEDULED")

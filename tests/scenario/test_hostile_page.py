@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ from tests.scenario.hostile_page import (
     requests_of_any_kind,
     shoot_from,
 )
+from tests.scenario.process_trees import processes_of
+from tests.scenario.real_lifecycle import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -116,7 +117,7 @@ class Target:
         """What the processes listen on, Flink's and Azurite's own ports included."""
         supervisor = self.platform.cloud.status()["pid"]
         server = self.platform.prefect.server_pid
-        return sorted(listening_ports(descendants(supervisor) | descendants(server)))
+        return sorted(listening_ports(processes_of(supervisor) | processes_of(server)))
 
     def flink_jobs(self) -> list[dict[str, Any]]:
         with self.platform.cloud.flink.http() as flink:
@@ -171,18 +172,18 @@ class Target:
         )
 
 
-def descendants(process_id: int) -> set[int]:
-    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid="], capture_output=True, text=True).stdout
-    parents = [tuple(map(int, line.split())) for line in listed.splitlines()]
-    found = {process_id}
-    while more := {child for child, parent in parents if parent in found} - found:
-        found |= more
-    return found
-
-
 @pytest.fixture
 def target(platform: Platform, tmp_path: Path) -> Target:
-    return Target(platform, tmp_path / "marker")
+    """The platform once nothing changes on it: jobs of earlier tests may be on their way out."""
+    found = Target(platform, tmp_path / "marker")
+    states = [found.state()]
+
+    def rests() -> bool:
+        states.append(found.state())
+        return states[-1] == states[-2]
+
+    wait_for(rests)
+    return found
 
 
 def moved(groups: list[list[Shot]], old: str, new: str) -> list[list[Shot]]:
@@ -240,7 +241,7 @@ def test_the_same_requests_do_all_that_with_the_secrets(target: Target) -> None:
         jar = flink.post("/jars/upload", files={"jarfile": ("stranger.jar", b"PK")}).json()
     prefect = target.platform.prefect.api
     assert prefect.post("/variables/", json={"name": "stranger", "value": "x"}).is_success
-    give_up_at = time.monotonic() + 20
+    give_up_at = time.monotonic() + 60
     while not target.marker.exists() and time.monotonic() < give_up_at:
         time.sleep(0.1)
     after = target.state()

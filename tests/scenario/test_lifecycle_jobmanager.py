@@ -125,7 +125,7 @@ def jobmanager_killed(cloud: LocalCloud, at: Asked) -> Iterator[None]:
     killer.start()
     try:
         yield
-        assert killed.wait(20), f"{at} was not asked for"
+        assert killed.wait(60), f"{at} was not asked for"
     finally:
         over.set()
         killer.join()

@@ -106,7 +106,7 @@ def ended(
     cloud: LocalCloud, arm: HDInsightContainersMgmtClient, job_name: str
 ) -> FlinkJobProperties:
     """The job's row once it is neither new nor running."""
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 180
     while time.monotonic() < give_up_at:
         (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
         if job.properties.status not in (None, *ALIVE):
@@ -119,7 +119,7 @@ def running(
     cloud: LocalCloud, arm: HDInsightContainersMgmtClient, job_name: str
 ) -> FlinkJobProperties:
     """The job's row once it is RUNNING."""
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 180
     while time.monotonic() < give_up_at:
         (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
         if job.properties.status == "RUNNING":
@@ -217,7 +217,7 @@ def act(
         *path,
         ClusterJob(properties=FlinkJobProperties(job_name=job_name, action=action, **properties)),
     ).result()
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 180
     while time.monotonic() < give_up_at:
         (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
         if row.properties.action_result != "IN_PROGRESS":
@@ -243,7 +243,7 @@ def counting_job(cloud: LocalCloud, job_name: str) -> ClusterJob:
 
 def await_checkpoint(flink: FlinkRestClient, job_id: str) -> str | None:
     """What the job was restored from, once it runs and has completed a checkpoint of its own."""
-    give_up_at = time.monotonic() + 60
+    give_up_at = time.monotonic() + 180
     while time.monotonic() < give_up_at:
         checkpoints = flink.checkpoints(job_id)
         if checkpoints.latest_completed is not None:

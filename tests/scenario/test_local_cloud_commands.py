@@ -24,7 +24,7 @@ def _show(cloud: LocalCloud, command: str, *arguments: str) -> str:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
@@ -59,7 +59,7 @@ def test_requests_are_listed_with_their_status_and_applied_fault(cloud: LocalClo
     (line,) = _show(cloud, "requests", "--service", "flink", "--operation", "*Over*").splitlines()
     assert " 200 " in line
     assert line.endswith('flink:GetOverview                        {"fault": "delay"}')
-    recorded = json.loads(_show(cloud, "requests", "--json"))
+    recorded = json.loads(_show(cloud, "requests", "--service", "flink", "--json"))
     assert [each["operation"] for each in recorded] == ["GetOverview", "GetConfig"]
 
 
@@ -80,7 +80,7 @@ def test_logs_of_a_part_and_of_the_supervisor_are_shown(cloud: LocalCloud) -> No
     flink = _show(cloud, "logs", "flink", "-n", "5")
     assert "jobmanager.log <==" in flink
     assert "taskmanager.out <==" in flink
-    assert "Azurite Blob service" in _show(cloud, "logs", "blob", "-n", "1000")
+    assert "Azurite Blob service" in _show(cloud, "logs", "blob", "-n", "100000")
 
 
 def test_followed_logs_show_what_is_written_later(cloud: LocalCloud) -> None:

@@ -31,7 +31,7 @@ def _fault(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[st
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from localcloud.client import CloudNotRunning, LocalCloud
 from localcloud.state import StateDir
+from tests.scenario.process_trees import processes_of
 
 pytestmark = pytest.mark.scenario
 
@@ -26,22 +27,11 @@ def localcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
     )
 
 
-def processes_of(pid: int) -> set[int]:
-    """The process and all that descend from it, without those that have ended."""
-    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,stat="], capture_output=True, text=True)
-    alive = [line.split() for line in listed.stdout.splitlines()]
-    children = {int(child): int(parent) for child, parent, state in alive if state[0] != "Z"}
-    found = {pid} & children.keys()
-    while more := {child for child, parent in children.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> bool:
+def wait_for(condition: Callable[[], object], seconds: float = 90) -> bool:
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:
         if condition():
@@ -117,10 +107,10 @@ def test_a_signal_ends_everything(
     tmp_path: Path, foreground: Callable[..., subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     process = foreground("--only", "flink,blob")
-    assert wait_for(lambda: is_ready(tmp_path), 60)
+    assert wait_for(lambda: is_ready(tmp_path), 180)
     pids = processes_of(process.pid)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert are_gone(pids)
     assert "flink     ready after" in output
@@ -134,7 +124,7 @@ def test_a_signal_during_the_start_ends_everything(
     assert wait_for(lambda: len(processes_of(process.pid)) >= 3)
     pids = processes_of(process.pid)
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert are_gone(pids)
 
 
@@ -142,7 +132,7 @@ def test_a_killed_supervisor_takes_its_children_with_it_and_can_be_started_again
     tmp_path: Path, foreground: Callable[..., subprocess.Popen[str]]
 ) -> None:
     process = foreground("--only", "flink,blob")
-    assert wait_for(lambda: is_ready(tmp_path), 60)
+    assert wait_for(lambda: is_ready(tmp_path), 180)
     pids = processes_of(process.pid)
     process.kill()
     process.wait()
@@ -254,6 +244,6 @@ def test_ctrl_c_while_a_detached_cloud_starts_leaves_none_behind(tmp_path: Path)
     assert wait_for(state.is_held)
     started = processes_of(starting.pid)
     starting.send_signal(signal.SIGINT)
-    starting.wait(60)
+    starting.wait(120)
     assert are_gone(started)
     assert not state.is_held()

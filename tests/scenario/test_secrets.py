@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.scenario.conftest import Platform
+from tests.scenario.process_trees import processes_of
 from tests.scenario.test_deployments import GLUE_JOB, PUBLISHED_GLUE, WORD_COUNT
 from tests.stored_results import searchable
 
@@ -148,17 +150,18 @@ def open_to_others(found: list[str]) -> list[str]:
 
 @contextmanager
 def command_lines() -> Iterator[set[bytes]]:
-    """All command lines of this machine while the block runs, as often as they can be looked at."""
+    """The command lines of what this process and its children start, as often as they can be read.
+
+    Other programs of this machine are none of its business.
+    """
     seen: set[bytes] = set()
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(0.1):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    seen.add(path.read_bytes())
-                except OSError:
-                    continue  # it has ended
+        while not ended.wait(0.2):
+            for process_id in processes_of(os.getpid()):
+                with suppress(OSError):  # it has ended
+                    seen.add(Path(f"/proc/{process_id}/cmdline").read_bytes())
 
     looking = threading.Thread(target=look)
     looking.start()

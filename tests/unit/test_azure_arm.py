@@ -102,7 +102,7 @@ def test_an_ambiguous_submit_is_in_doubt_and_not_repeated(
 ) -> None:
     """Time-outs, drops and 5xx may have been processed: one POST, and InDoubt."""
     azure.fail("POST", "runJob", fault)
-    with pytest.raises(InDoubt, match="jobs list before starting another"):
+    with pytest.raises(InDoubt, match="jobs list for the job before starting another"):
         arm.run_job(CLUSTER, NEW)
     assert len(azure.sent("POST", "runJob")) == 1
 

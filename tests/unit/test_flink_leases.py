@@ -56,7 +56,7 @@ def test_a_lease_runs_out_while_the_machine_is_suspended() -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert float(found.stdout) > 4000
 

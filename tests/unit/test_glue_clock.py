@@ -130,7 +130,7 @@ def test_a_start_that_was_late_is_made_again_and_once(caplog: pytest.LogCaptureF
     assert not started.adopted
     assert len(wire.runs[REQUEST.job_name]) == 1
     assert wire.counted()["StartJobRun"] == 3
-    assert "Looking whether the run was started" not in caplog.text
+    assert "Checking whether the run was started" not in caplog.text
 
 
 ADVISED = [
@@ -162,4 +162,4 @@ def test_a_start_that_is_refused_for_a_full_subnet_is_not_told_to_correct_the_jo
 def test_a_start_that_glue_broke_on_is_in_doubt_and_says_to_look_for_the_run() -> None:
     error = refused_with("InternalServiceException", "Internal service failure", submits=True)
     assert isinstance(error, InDoubt)
-    assert "look for the run before another is started" in (error.advice or "")
+    assert "search for the run before another is started" in (error.advice or "")

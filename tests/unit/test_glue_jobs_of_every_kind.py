@@ -80,7 +80,7 @@ def definitions(command: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_job_keeps_all_that_can_be_read_when_its_connections_change(
     command: str, data: st.DataObject

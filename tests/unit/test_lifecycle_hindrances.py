@@ -136,7 +136,7 @@ class TestTheLedgerWhileTheClusterIsDown:
         outcome = world.act(Action.LIST_SAVEPOINT, "list").raise_for_failure()
         assert [savepoint.path for savepoint in outcome.savepoints] == [path]
         assert outcome.savepoints[0].is_stored is None, "nobody has looked"
-        assert any("no directory was looked into: Flink" in line for line in outcome.story)
+        assert any("no directory was listed: Flink" in line for line in outcome.story)
 
 
 class TestAJobThatEndedAndWasForgotten:

@@ -95,7 +95,7 @@ class TestATryThatDecidedNothing:
         with pytest.raises(Killed):
             world.ask(PARALLEL, "run")
         world.boundaries.restart()
-        with pytest.raises(InvalidInput, match="asked for the same"):
+        with pytest.raises(InvalidInput, match="with the same request"):
             world.ask(replace(PARALLEL, changes=JobChanges(parallelism=3)), "run")
 
 

@@ -99,7 +99,7 @@ def test_where_nobody_can_look_the_job_comes_back_from_what_it_kept(
     world.reads_storage = False
     outcome = world.act(action, "asked", savepoint_path=TYPO)
     assert outcome.rolled_back
-    assert f"whether {TYPO} is there was not looked at" in " ".join(outcome.story)
+    assert f"whether {TYPO} is there was not checked" in " ".join(outcome.story)
     assert world.job().restored == old.checkpoints[-1][1]
     assert world.job().count_at_start > 0
 

@@ -29,7 +29,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     lives=st.lists(st.tuples(_AHEAD, _AHEAD, _AHEAD), min_size=1, max_size=3),
     at_the_end=_AHEAD,

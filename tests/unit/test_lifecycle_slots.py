@@ -92,7 +92,7 @@ def test_a_gateway_that_keeps_settings_to_itself_keeps_no_action_from_its_end(
     taken = world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
     spec = world.spec(Behaviour.OTHER_GOOD, parallelism=9)
     outcome = world.act(Action.UPDATE, "update", spec=spec).raise_for_failure()
-    assert "its settings are not told" in " ".join(outcome.story)
+    assert "its settings are not reported" in " ".join(outcome.story)
     assert taken.savepoint_path != outcome.savepoint_path
 
 

@@ -141,7 +141,7 @@ class TestSubmit:
     def test_a_jar_that_changed_under_its_address_is_not_run(self, bench: Bench) -> None:
         launch = bench.launch()
         Path(launch.spec.jar.uri).write_text(Behaviour.OTHER_GOOD)
-        with pytest.raises(NotFound, match="was asked for"):
+        with pytest.raises(NotFound, match="was requested"):
             bench.backend().submit(launch)
         assert not bench.backend().has_jar(launch.spec)
 

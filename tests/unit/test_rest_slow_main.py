@@ -87,7 +87,7 @@ def test_so_is_one_that_a_gateway_gives_up(bench: Bench) -> None:
 def test_one_that_never_comes_is_in_doubt_and_was_sent_once(bench: Bench) -> None:
     bench.jobmanager.main_seconds, bench.main_seconds = 10_000, 100
     began = bench.clock.seconds
-    with pytest.raises(InDoubt, match="looks for this job id first"):
+    with pytest.raises(InDoubt, match="searches for this job id first"):
         bench.backend().submit(bench.launch())
     assert bench.jobmanager.mains == 1
     assert bench.clock.seconds - began < 200

@@ -41,7 +41,7 @@ class Server:
 
 
 @given(seed=st.integers(0, 10**6), most_changes=st.integers(0, 120))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_record_that_stays_is_missed_while_others_come_and_go(
     seed: int, most_changes: int
 ) -> None:

@@ -33,7 +33,7 @@ BANNED = {
     r"beside": "next to, in addition to",
     r"once more": "again",
     r"anew": "again, new",
-    r"(?<!failed-)lately": "recently",
+    r"(?<!failed[- ])lately": "recently",
     r"as published": "as in the AWS blog post, as in the Azure how-to",
     r"want of": "without",
     r"hindrances?": "reason, blocker",
@@ -51,7 +51,7 @@ WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 
 CODE = sorted(
     path
-    for folder in ("flows", "tasks", "blocks", "infra")
+    for folder in ("flows", "tasks", "blocks", "infra", "src")
     for path in (ROOT / folder).rglob("*.py")
 )
 TEXTS = [
@@ -83,7 +83,7 @@ def user_texts(source: str, *, shows_module: bool = False) -> Iterator[tuple[int
             ]
             hidden |= set() if shown else {id(each) for each in docstrings}
         elif isinstance(node, ast.JoinedStr):
-            hidden |= {id(each) for each in ast.walk(node) if each is not node}
+            hidden |= {id(each) for each in node.values if isinstance(each, ast.Constant)}
     for node in ast.walk(tree):
         if id(node) in hidden:
             continue

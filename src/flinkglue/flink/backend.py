@@ -168,7 +168,7 @@ class RestBackend:
                 is_application = self.is_application_cluster()  # later nobody may answer
                 if self._ask_to_cancel(job_id) and is_application:
                     leaves_with = view
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def _ask_to_cancel(self, job_id: str) -> bool:
         """Whether Flink took it."""
@@ -219,7 +219,7 @@ class RestBackend:
         seen = self._patience.bear(self._client.overview)
         total, free = seen.slots_total, seen.slots_available
         settings = self.settings()
-        grows = why_it_grows(settings) if settings else "its settings are not told"
+        grows = why_it_grows(settings) if settings else "its settings are not reported"
         if needed <= free or needed > total:
             return Slots(total, free, total - free, grows)
         try:

@@ -95,7 +95,7 @@ ADVICE: dict[type[CallFailed], str] = {
     Throttled: "try again later; fewer jobs at once make fewer calls",
     ServiceUnavailable: "try again later",
     Conflict: "try again later: somebody else changes or runs the same job",
-    InDoubt: "look for the run before another is started; running the flow again does that",
+    InDoubt: "search for the run before another is started; running the flow again does that",
 }
 
 NEVER_SENT = (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError)

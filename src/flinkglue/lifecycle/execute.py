@@ -129,7 +129,7 @@ def _prepared(
     journal = Journal(store)
     entry, known = journal.entry(intent), store.read("request", intent)
     if known and _given(known["asked"]) != _given(asked_changes):
-        raise InvalidInput("intent", intent, "one that asked for the same, or a new one")
+        raise InvalidInput("intent", intent, "one with the same request, or a new one")
     if known is None or entry is None or "plan" not in entry.facts:
         last = journal.job_record(asked.job_name).spec
         spec = asked.spec(last, identify)

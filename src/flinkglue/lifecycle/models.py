@@ -258,7 +258,7 @@ class JobView:
     def in_words(self) -> str:
         """One phrase for logs and errors."""
         tasks = f"{self.tasks_running + self.tasks_finished} of {self.tasks_total} tasks"
-        tasks = tasks if self.tasks_told else "tasks not told"
+        tasks = tasks if self.tasks_told else "tasks not reported"
         restarts = f", {self.restarts} restarts" if self.restarts else ""
         failure = f", {self.exception}" if self.exception else ""
         return f"{self.state} ({tasks}{restarts}{failure})"

@@ -111,7 +111,7 @@ def in_doubt(
         status=answer.status_code if answer is not None else None,
         code=_error(answer).get("code") if answer is not None else None,
         request_id=answer.headers.get("x-ms-request-id") if answer is not None else None,
-        advice="look for the job in the cluster's jobs list before starting another.",
+        advice="check the cluster's jobs list for the job before starting another.",
     )
 
 

@@ -35,7 +35,7 @@ class LastJob:
         if self.doubt:
             raise JobFailed(
                 f"{self.doubt}. Nothing was deleted, because it may run on without its last "
-                "savepoint. What to do: look at the job in the portal and run this again when ARM "
+                "savepoint. What to do: check the job in the portal and run this again when ARM "
                 "lists it as RUNNING, STOPPED or CANCELED; or, when no savepoint is wanted, run "
                 "this with take_last_savepoint off."
             )
@@ -72,7 +72,7 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
         )
         return LastJob(row.job_name, doubt=doubt)
     if seen.is_terminal and (is_in_progress(row) or len(live) > 1):
-        return LastJob(row.job_name, doubt=f"A launch may be under way beside {_in_words(row)}")
+        return LastJob(row.job_name, doubt=f"A launch may be under way besides {_in_words(row)}")
     return LastJob(row.job_name, is_running=not seen.is_terminal)
 
 

@@ -70,7 +70,7 @@ class JobActions:
                 f"RunJob {request.action}",
                 f"{self._cluster} job {request.job_name}",
                 f"it was taken, and its operation could not be followed: {fault}",
-                advice="look for the job in the cluster's jobs list before asking again.",
+                advice="check the cluster's jobs list for the job before retrying.",
             ) from fault
         if ended.failed:
             raise operation_failed(self._cluster, request, ended)
@@ -98,7 +98,7 @@ class JobActions:
             if asking.failed(seen, taken):
                 raise _refused(request, seen, path)
             self._ask(asking, seen, taken, request)
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
@@ -115,7 +115,7 @@ class JobActions:
                 raise _refused(request, seen, None)
             if not seen.view.is_terminal:
                 self._ask(asking, seen, taken, request)
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
         return Asking(action, self.ask, self.patience.appears_within_seconds, request)
@@ -143,10 +143,10 @@ class JobActions:
             if seen.row is not None and asking.failed(seen, taken):
                 raise CallFailed(
                     SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
-                    advice="look at the job in the portal, then ask again.",
+                    advice="check the job in the portal, then retry.",
                 )  # fmt: skip
             asking.ask(seen, taken)
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
         """The savepoints that ARM knows of a row's job, as old as the list may be.
@@ -157,7 +157,7 @@ class JobActions:
         """
         if is_in_progress(row):
             busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
-            raise CannotList(f"ARM was not asked for the savepoints of {row.job_name}: {busy}")
+            raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
         asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
         asking.ask(Seen(row, None), 0)
         for taken in self.patience.looks_for(self.patience.appears_within_seconds):
@@ -196,7 +196,7 @@ def operation_failed(cluster: FlinkClusterId, request: RunJob, ended: Operation)
         f"{cluster} job {request.job_name}",
         ended.message or ended.status or "it failed",
         code=ended.code,
-        advice="ask again; when it fails again, look at the cluster in the portal.",
+        advice="retry; if it fails again, check the cluster in the portal.",
     )
 
 

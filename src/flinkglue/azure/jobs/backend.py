@@ -158,7 +158,7 @@ class ArmBackend:
         """The newest complete checkpoint in the directory of the job, or else of the cluster."""
         if self._flink is None:
             raise CannotList(
-                "ARM tells of no checkpoints: fill in the Flink REST URL in the cluster's block"
+                "ARM lists no checkpoints: fill in the Flink REST URL in the cluster's block"
             )
         return self._flink.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
 

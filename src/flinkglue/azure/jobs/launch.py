@@ -243,14 +243,14 @@ class JobLauncher:
             # A row without content is no proof of anything, however long one looks at it.
             if row.is_ghost and taken > self._patience.appears_within_seconds:
                 raise self._in_doubt(launch, "in the jobs list without a state")
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def _verified(self, launch: Launch, row: ArmFlinkJob) -> JobView:
         job_id = row.job_id or ""
         if wrong := departures(row, launch.spec):
             self._actions.cancel(job_id)
             raise LaunchRefused(
-                f"ARM started something else than was asked for, and it was cancelled: "
+                f"ARM started something else than requested, and it was cancelled: "
                 f"{'; '.join(wrong)}. DELETE the job and start it with NEW"
             )
         view = self._begun(job_id)
@@ -295,7 +295,7 @@ class JobLauncher:
             "RunJob",
             f"{self._cluster} job {launch.spec.job_name}",
             reason,
-            advice="run the same action again: it looks for this launch first.",
+            advice="run the same action again: it searches for this launch first.",
         )
 
 

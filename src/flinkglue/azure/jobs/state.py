@@ -123,7 +123,7 @@ class JobView:
         if self.flink is not None and self.flink.tasks_total is not None:
             words.append(f"{self.flink.tasks_active} of {self.flink.tasks_total} tasks active")
         elif self.asked_flink:
-            words.append("Flink itself has not told yet")
+            words.append("not reported by Flink yet")
         if self.job.action_result:
             words.append(f"{self.job.action or 'action'} {self.job.action_result}")
         return ", ".join(words)

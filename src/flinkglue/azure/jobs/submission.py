@@ -85,12 +85,12 @@ class Submission:
         self, doubt: InDoubt, arm: ArmClient, cluster: FlinkClusterId, request: RunJob
     ) -> ArmFlinkJob:
         self.tell(
-            f"no clear answer to runJob for {request.job_name}, looking for it: {doubt.reason}"
+            f"no clear answer to runJob for {request.job_name}, searching for it: {doubt.reason}"
         )
         try:
             found = self._appearing(arm, cluster, request.job_name)
         except CallFailed as fault:
-            self.tell(f"{request.job_name} could not be looked for: {fault}")
+            self.tell(f"{request.job_name} could not be searched for: {fault}")
             raise doubt from fault
         if found is None:
             raise doubt
@@ -104,7 +104,9 @@ class Submission:
         if ended.failed:
             raise self._operation_failed(arm, cluster, request, ended)
         if not ended.succeeded:
-            self.tell(f"ARM has forgotten the operation of {request.job_name}; the list will tell")
+            self.tell(
+                f"ARM has forgotten the operation of {request.job_name}; the list will show it"
+            )
 
     def _operation_failed(
         self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, ended: Operation
@@ -144,7 +146,7 @@ def _in_doubt(cluster: FlinkClusterId, request: RunJob, reason: str) -> InDoubt:
         f"RunJob {request.action.value}",
         f"{cluster} job {request.job_name}",
         reason,
-        advice="look for the job in the portal before starting another.",
+        advice="check the portal for the job before starting another.",
     )
 
 

@@ -55,7 +55,7 @@ class StillInMain(InDoubt):
 # A gateway that waited for Flink in vain: what was asked of Flink goes on. 524 is Cloudflare's.
 TIMED_OUT = (408, 504, 524)
 
-_LOOK_AT_THE_JOB = "look at the job: it has ended, or its id is taken already."
+_LOOK_AT_THE_JOB = "check the job: it has ended, or its id is in use already."
 _FORGOTTEN = (
     "check the id; a JobManager forgets its jobs when it restarts without high availability, and "
     "ended ones after some time."

@@ -235,7 +235,7 @@ def _of_job(job_id: str) -> Callable[[Any], JobDetails]:
     def read(answer: Any) -> JobDetails:
         details = JobDetails.from_json(answer)
         if details.job_id != job_id:
-            raise ValueError(f"it tells of job {details.job_id}")
+            raise ValueError(f"it is about job {details.job_id}")
         return details
 
     return read

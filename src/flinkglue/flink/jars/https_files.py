@@ -110,7 +110,7 @@ class HttpsFiles:
                 with path.open("wb") as file:
                     for chunk in self._limits.checked(uri, _length(answer), chunks, began_at):
                         file.write(chunk)
-                kind = answer.headers.get("content-type", "of no told kind")
+                kind = answer.headers.get("content-type", "of no declared type")
         except NO_ANSWER as fault:
             if why := lasting(fault, httpx.URL(uri).host):
                 raise BadEndpoint(SERVICE, "GET", uri, why.reason, advice=why.advice) from fault

@@ -21,7 +21,7 @@ Fetch = Callable[[str, Path], None]
 
 _DIGEST_DIGITS = 16
 _OWN_ADDRESSES = "Give each release of a jar an address of its own."
-_OTHER_PACKING = "Another release of this project packed it: give jar once more."
+_OTHER_PACKING = "Another release of this project packed it: give jar again."
 
 
 class JarSource:
@@ -124,7 +124,7 @@ def _check_content(known: Jar | ProgramFile, path: Path, advice: str) -> None:
             "jar source",
             "read",
             known.uri,
-            f"sha256 {known.sha256[:12]}… was asked for, sha256 {found[:12]}… lies there",
+            f"sha256 {known.sha256[:12]}… was requested, sha256 {found[:12]}… lies there",
             advice=advice,
         )
 

@@ -189,5 +189,5 @@ def _in_doubt(launch: Launch, reason: str) -> InDoubt:
         "RunJar",
         f"job {launch.job_id} ({launch.spec.job_name})",
         reason,
-        advice="Run the same action again: it looks for this job id first.",
+        advice="Run the same action again: it searches for this job id first.",
     )

@@ -59,7 +59,7 @@ def uploaded_path(jar_id: str, settings: Mapping[str, str]) -> str:
     directory = settings.get("web.upload.dir") or settings.get("web.tmpdir")
     if not directory:
         raise LaunchRefused(
-            "the JobManager tells neither web.upload.dir nor web.tmpdir, so that the files of a "
+            "the JobManager reports neither web.upload.dir nor web.tmpdir, so that the files of a "
             "Python program cannot be named to it: set web.upload.dir in its configuration"
         )
     return f"{directory.rstrip('/')}/{_UPLOADS}/{jar_id}"

@@ -176,7 +176,7 @@ class SavepointOperations:
                 self._ask(request, ask)
             elif operation.completed:
                 return operation
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
     def _already_taken(self, request: SavepointRequest) -> str | None:
         view = self._view(request.job_id)
@@ -229,7 +229,7 @@ class SavepointOperations:
                 return path
             if view.is_terminal:
                 raise SavepointFailed(f"job {job_id} ended as {view.in_words()}", path)
-        raise AssertionError("looks never end")
+        raise AssertionError("polling never ends")
 
 
 def _nth_trigger_id(first: str, number: int) -> str:

@@ -115,8 +115,8 @@ class StateStorage:
         except (CallFailed, InvalidInput) as error:
             # The block's credentials may be for other storage than the one that Flink writes to.
             raise CannotList(
-                f"{directory} cannot be listed from here: {error}. To have it looked into, give "
-                "the cluster's block credentials of that storage with the right to list it"
+                f"{directory} cannot be listed from here: {error}. To have it listed, give "
+                "the cluster's block credentials of that storage with the permission to list it"
             ) from error
 
     def _lister(self, directory: str) -> ListFiles:

@@ -38,9 +38,9 @@ def bounded(pages: Iterator[list[JobRun]], job_name: str) -> Iterator[list[JobRu
                 "AWS Glue",
                 "GetJobRuns",
                 f"job {job_name}",
-                f"the list has more than {MOST_PAGES * 200} runs since this flow run first ran, so "
-                "whether a run of it was started is not looked for; nothing was started",
-                advice="run the flow anew: a new flow run has no earlier runs to look for. If a "
-                "Glue run of this one may be live, look for it by --flinkglue-run-key first",
+                f"the list has more than {MOST_PAGES * 200} runs since this flow run first ran, "
+                "so it is not known whether a run of it was started; nothing was started",
+                advice="start a new flow run: it has no earlier runs to search for. If a Glue "
+                "run of this one may be live, search for it by --flinkglue-run-key first",
             )
         yield page

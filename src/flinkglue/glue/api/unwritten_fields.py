@@ -52,7 +52,7 @@ KEPT_BY_GLUE: tuple[UnwrittenField, ...] = (
     UnwrittenField(
         "MaxCapacity",
         EVERY_COMMAND,
-        "worked out from the workers, and refused beside them (API_JobUpdate)",
+        "worked out from the workers, and refused together with them (API_JobUpdate)",
         with_workers_only=True,
         computed=True,
     ),

@@ -166,7 +166,7 @@ def wait_for_slot(
             job, runs = readings.read(client, request, clock)
             slots = slots_of(job, request, runs)
         except (Throttled, ServiceUnavailable) as error:
-            log.warning("Looking for a slot again later: %s", error)
+            log.warning("Polling for a slot again later: %s", error)
             return told or "not known"
         if slots.free or request.key in runs.by_key:
             return None

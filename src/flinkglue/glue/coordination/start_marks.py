@@ -107,7 +107,7 @@ def runs_within_reach(
         try:
             seen = listed_runs(client, request)
         except (Throttled, ServiceUnavailable) as error:
-            log.warning("Looking again for runs: %s", error)
+            log.warning("Searching again for runs: %s", error)
             failure = error
             return False
         return run_keys is not None and seen.keys() >= set(run_keys)

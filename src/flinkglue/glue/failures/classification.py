@@ -37,7 +37,7 @@ STATES: dict[str, str] = {
     JobRunState.TIMEOUT: "the run took longer than the job's time-out",
     JobRunState.EXPIRED: (
         "Glue replaces a streaming run at its maintenance, and the run that follows it was not "
-        "found by its key: look for it among the job's runs, where it goes on unwatched"
+        "found by its key: search the job's runs for it; it goes on without being observed"
     ),
 }
 """Ends that are judged by the state alone: all are STOP."""

@@ -33,7 +33,7 @@ class FailureRule(BaseModel):
 
     pattern: Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)] = Field(
         title="Pattern",
-        description="A regular expression, looked for anywhere in the run's error message, "
+        description="A regular expression, searched for anywhere in the run's error message, "
         "ignoring case. For example: connection reset by peer. One that takes longer than a "
         "quarter of a second does not count.",
     )

@@ -206,6 +206,6 @@ def _condition(
     if usable < minimum:
         return Condition.SHORT_OF_ADDRESSES, f"{usable} usable addresses, {minimum} are wanted"
     if cool_down:
-        until = f" (left alone until {cool_down.until:%H:%M:%S} UTC)" if cool_down.until else ""
+        until = f" (on cooldown until {cool_down.until:%H:%M:%S} UTC)" if cool_down.until else ""
         return Condition.FAILED_LATELY, cool_down.evidence + until
     return Condition.HEALTHY, ""

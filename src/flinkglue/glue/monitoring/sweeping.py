@@ -145,7 +145,7 @@ def _now(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, JobR
     try:
         pages = list(client.job_run_pages(runs[0].job_name, min(started)))
     except CallFailed as error:
-        log.warning("Looking again later: %s", error)
+        log.warning("Polling again later: %s", error)
         return {}
     return {run.job_run_id: run for page in pages for run in page if run.job_run_id in wanted}
 

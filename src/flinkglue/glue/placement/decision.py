@@ -118,7 +118,7 @@ def _times(since: datetime | None, until: datetime | None) -> str:
     told: Sequence[str] = [
         f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
     ]
-    return f" ({', left alone '.join(told)})" if told else ""
+    return f" ({', on cooldown '.join(told)})" if told else ""
 
 
 def _or_nothing(value: object) -> Any:

@@ -154,7 +154,7 @@ def select(
         if decision is Decision.FAIL:
             raise _no_place(ranking, wanted)
         no_room = _no_room(ranking, wanted)
-        log.info("%s; looking again in %.0f s", no_room, pause)
+        log.info("%s; polling again in %.0f s", no_room, pause)
         clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
         deadline.check(no_room)
         looks_first = has_waited = True

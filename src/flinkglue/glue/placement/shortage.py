@@ -44,7 +44,7 @@ def usual_choice(strategy_name: str) -> WhenNothingFits:
 
 
 CORRECT_ONE_ADVICE = (
-    "correct what is told of each connection; where EC2 knows none of the subnets, they were "
+    "correct what is reported for each connection; where EC2 knows none of the subnets, they were "
     "deleted, or the AWS Credentials block is for another account or region"
 )
 """What a person can do when no wait would help."""

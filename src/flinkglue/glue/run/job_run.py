@@ -254,7 +254,7 @@ def _cool_down(
         except CallFailed as error:
             log.warning("Other flow runs do not learn of the failure: %s", error)
         else:
-            log.info("Connection %s is left alone for a while", ranked.connection_name)
+            log.info("Connection %s is on cooldown", ranked.connection_name)
 
 
 def _refused(request: RunRequest, ranking: Ranking | None, error: CallFailed) -> Attempt:

@@ -179,7 +179,7 @@ def _failures(attempts: Sequence[Attempt]) -> list[str]:
         if failure := attempt.failure:
             on = f" on {attempt.connection_name}" if attempt.connection_name else ""
             about = f"Failure of attempt {attempt.number}{on}: {failure.failure_class.value}"
-            alert = bold("A person has to mend this.") if failure.alert else ""
+            alert = bold("Manual fix needed.") if failure.alert else ""
             parts += [
                 heading(2, about),
                 code([failure.evidence]),

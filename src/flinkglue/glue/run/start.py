@@ -268,7 +268,7 @@ class _Starting:
         Raises:
             InDoubt: The list cannot be read, which says nothing about the run.
         """
-        self.log.warning("Looking whether the run was started: %s", doubt.error)
+        self.log.warning("Checking whether the run was started: %s", doubt.error)
         key = self.request.key
         # What may just have been started is not far down the list.
         since = recent(self.request.since, datetime.now(UTC))
@@ -289,7 +289,7 @@ def _began_before(request: RunRequest) -> InDoubt:
         "StartJobRun",
         f"job {request.job_name}",
         f"another process was about to start the run with key {request.key}",
-        advice="look for the run before another is started; running the flow again does that",
+        advice="search for the run before another is started; running the flow again does that",
     )
 
 
@@ -300,5 +300,5 @@ def stale(job_name: str) -> OrderStale:
         "lock",
         f"job {job_name}",
         "others started runs of the job for so long that the promise of addresses may have ended",
-        advice="nothing was started; the connections are chosen anew",
+        advice="nothing was started; the connections are chosen again",
     )

@@ -50,8 +50,8 @@ def stop_live_runs(
     except CallFailed as error:
         console = client.console.job(request.job_name) or "the console, AWS Glue, Job runs"
         log.error(
-            "It is not known whether a Glue run of job %s goes on for flow run %s: %s. Look for "
-            "live runs in %s and stop them",
+            "It is not known whether a Glue run of job %s goes on for flow run %s: %s. Check %s "
+            "for live runs and stop them",
             request.job_name,
             request.flow_run_id,
             error,
@@ -84,7 +84,7 @@ def _stop_in_words(run: JobRun) -> str:
     if run.ended:
         return f"Run {run.job_run_id} was stopped at the deadline and is {run.state}."
     return (
-        f"Run {run.job_run_id} was to be stopped at the deadline and is still {run.state}: look at "
+        f"Run {run.job_run_id} was to be stopped at the deadline and is still {run.state}: check "
         "it, and stop it in the console."
     )
 
@@ -97,10 +97,10 @@ def _found(
     try:
         marks = coordination.start_marks.live(request.flow_run_id)
     except CallFailed as error:
-        log.warning("Starts on their way are looked for without knowing of any: %s", error)
+        log.warning("Searching for starts in flight, although none is known: %s", error)
         return runs_within_reach(client, request, None, log=log, clock=clock)
     if missing := {mark.run_key for mark in marks} - runs.keys():
-        log.info("Looking for runs that may be starting: %s", ", ".join(sorted(missing)))
+        log.info("Searching for runs that may be starting: %s", ", ".join(sorted(missing)))
         runs = runs_within_reach(client, request, missing, log=log, clock=clock)
     for mark in marks:
         end_mark(coordination.start_marks, mark, log)
@@ -117,7 +117,7 @@ def _listed_patiently(
         try:
             return listed_runs(client, request)
         except (Throttled, ServiceUnavailable) as error:
-            log.warning("Looking again for live runs: %s", error)
+            log.warning("Searching again for live runs: %s", error)
             failure = error
             return None
 

@@ -60,10 +60,10 @@ def wait_for_run(
             except NotFound as error:
                 if is_known or clock.monotonic() - began_at > KNOWN_WITHIN_SECONDS:
                     raise
-                log.warning("Looking again later: %s", error)
+                log.warning("Polling again later: %s", error)
                 return seen
             except (Throttled, ServiceUnavailable) as error:
-                log.warning("Looking again later: %s", error)
+                log.warning("Polling again later: %s", error)
                 return seen
             if now.describe() != seen.describe():
                 log.info("Run %s is %s", now.job_run_id, now.describe())

@@ -47,7 +47,7 @@ def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> O
     job_ids = {savepoint.job_id for savepoint in ledger} | {journal.job_record(job_name).job_id}
     stored = _stored(backend, job_name, frozenset(job_ids - {""}))
     found = _ledger_and_stored(ledger, stored)
-    where = [f"looked into {directory}" for directory in stored.listed]
+    where = [f"listed {directory}" for directory in stored.listed]
     return Outcome(
         Action.LIST_SAVEPOINT,
         job_name,
@@ -61,7 +61,7 @@ def _stored(backend: FlinkBackend, job_name: str, job_ids: frozenset[str]) -> St
     try:
         return backend.stored_savepoints(job_name, job_ids)
     except CallFailed as error:
-        return StoredSavepoints(not_listed=(f"no directory was looked into: {error}",))
+        return StoredSavepoints(not_listed=(f"no directory was listed: {error}",))
 
 
 def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:

@@ -34,7 +34,7 @@ def way_back(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> WayBac
     if found.spec is None or not tx.backend.has_jar(found.spec):
         gone = f"its jar is gone: {found.spec.jar.uri}" if found.spec else ""
         raise tx.refuse(
-            "there is no way back to what runs now: "
+            "there is no rollback target for what runs now: "
             f"{gone or 'it was not launched under this name here'}",
             "STOP it and START the new jar from the savepoint, or ask for no rollback.",
         )

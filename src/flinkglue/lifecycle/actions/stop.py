@@ -108,7 +108,8 @@ def _format(tx: Transaction, view: JobView) -> str:
     except FormatUnsupported as error:
         raise tx.refuse(str(error), "Choose the savepoint format native, or automatic.") from error
     if chosen != CANONICAL:
-        tx.say(f"savepoint format {chosen.lower()}: the state backend is {backend or 'not told'}")
+        found = backend or "not reported"
+        tx.say(f"savepoint format {chosen.lower()}: the state backend is {found}")
     return chosen
 
 

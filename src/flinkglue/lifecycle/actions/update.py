@@ -144,7 +144,7 @@ def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) 
     if error.path is None:
         return _roll_back(tx, plan, str(error), kept)
     state = f"ended as {view.in_words()}" if view else "is gone"
-    tx.say(f"{error}. The old job {state}: what was asked for starts from {kept}")
+    tx.say(f"{error}. The old job {state}: the request starts from {kept}")
     return _replace(tx, plan, restore_from=kept, return_to=kept)
 
 
@@ -214,7 +214,7 @@ def _check_slots(tx: Transaction, view: JobView, needed: int) -> None:
     raise tx.refuse(
         f"{slots.in_words(needed)}; nothing was ended",
         "Add TaskManagers, or ask for less parallelism. Where TaskManagers are added by something "
-        "that Flink does not tell of, leave the check out: check_slots off, or --no-slot-check.",
+        "that Flink does not report, skip the check: check_slots off, or --no-slot-check.",
     )
 
 

@@ -253,7 +253,7 @@ class Job:
                 f"job {self.name}",
                 f"{owner.holder} is acting on it for the intent {owner.intent}, and went on for "
                 f"longer than {self.terms.wait_seconds:g} s",
-                advice="Look at that process; when it ends, or gives no sign of life for "
+                advice="Check that process; when it ends, or gives no sign of life for "
                 f"{owner.lease_seconds:g} s, the same intent can go on.",
             )
         if told != owner.token:

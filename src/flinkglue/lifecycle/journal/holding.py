@@ -111,7 +111,7 @@ class Held:
             self.entry.action,
             f"job {self.entry.job_name}",
             reason,
-            advice="Look at the job before you ask for anything else.",
+            advice="Check the job before you start another action.",
         )
 
     def let_go(self, *, is_over: bool = False) -> None:

@@ -203,7 +203,7 @@ class Journal:
                 "save record",
                 f"job {record.job_name}",
                 "another process has written it meanwhile",
-                advice="Look at the job before you ask for anything else.",
+                advice="Check the job before you start another action.",
             )
         return replace(record, version=version)
 

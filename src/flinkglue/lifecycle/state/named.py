@@ -28,7 +28,7 @@ def check_named(tx: Transaction) -> bool:
         if tx.backend.stored_at(path) is not None:
             return True
     except CannotList as error:
-        tx.say(f"whether {path} is there was not looked at: {error}")
+        tx.say(f"whether {path} is there was not checked: {error}")
         return any(savepoint.is_whole for savepoint in ledger)
     raise InvalidInput("savepoint", path, f"{_ALLOWED}: there is no _metadata in this one")
 
