@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
@@ -11,8 +11,8 @@ from flinkglue.errors import NotFound
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.storage import StateStorage
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.models import Jar
 
 
@@ -24,7 +24,7 @@ def arm_backend(
     storage: StateStorage | None,
     clock: Clock,
     pace: Pace | None = None,
-    list_lag_seconds: float = ArmPatience.appears_within_seconds,
+    list_lag_seconds: float = ArmTimeouts.appears_within_seconds,
 ) -> ArmBackend:
     """The cluster as a ``FlinkBackend``.
 
@@ -47,6 +47,10 @@ def arm_backend(
             return False
 
     paced = {"clock": clock} if pace is None else {"clock": clock, "pace": pace}
-    rest = RestBackend(flink, jars, storage=storage, patience=Patience(**paced)) if flink else None
-    patience = ArmPatience(appears_within_seconds=list_lag_seconds, **paced)
-    return ArmBackend(arm, cluster, holds_jar, flink=rest, patience=patience)
+    rest = (
+        RestBackend(flink, jars, storage=storage, timeouts=FlinkTimeouts(**paced))
+        if flink
+        else None
+    )
+    timeouts = ArmTimeouts(appears_within_seconds=list_lag_seconds, **paced)
+    return ArmBackend(arm, cluster, holds_jar, flink=rest, timeouts=timeouts)

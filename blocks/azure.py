@@ -235,9 +235,9 @@ class HDInsightFlinkCluster(HiddenInput, Block):
     @property
     def launch_seconds(self) -> float:
         """How long after it was sent a launch may come to be seen."""
-        from flinkglue.azure.arm.patience import ArmPatience
+        from flinkglue.azure.arm.timeouts import ArmTimeouts
 
-        return ArmPatience().appears_within_seconds
+        return ArmTimeouts().appears_within_seconds
 
     def get_jars(self) -> JarSource:
         """Where this cluster's job jars are read from."""

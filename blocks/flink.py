@@ -22,8 +22,8 @@ from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClien
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.https_files import HttpsCredentials
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.sign_in import BearerToken
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.form_types import (
     FilePath,
     Name,
@@ -284,7 +284,7 @@ class FlinkRestCluster(HiddenInput, Block):
                 self.get_jars(),
                 storage=self._storages().state_storage(state_is_local=self.state_is_local),
                 savepoint_directory=self.savepoint_directory,
-                patience=Patience(
+                timeouts=FlinkTimeouts(
                     outage_seconds=self.outage_seconds,
                     operation_seconds=self.operation_seconds,
                     clock=clock or SystemClock(),

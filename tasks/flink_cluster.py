@@ -14,7 +14,7 @@ from blocks.azure import HDInsightFlinkCluster
 from blocks.azure_storage import blob_service_client, storage_of
 from blocks.loading import block_of
 from flinkglue.azure.arm.clusters import ArmClusterClient
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
@@ -110,12 +110,12 @@ def wait_for_flink_application(
 )
 def delete_flink_cluster(cluster: HDInsightFlinkCluster, deadline_minutes: float) -> bool:
     """Delete the cluster and wait until it is gone; False: there was none."""
-    patience = ArmPatience(operation_within_seconds=deadline_minutes * 60)
+    timeouts = ArmTimeouts(operation_within_seconds=deadline_minutes * 60)
     progress = Progress("flink-cluster-deletion", f"Deletion of {cluster.cluster_id}", 120)
     with cluster.get_cluster_client() as arm:
         operation = arm.delete(cluster.cluster_id)
         if operation is not None:
-            follow(arm, cluster.cluster_id, operation, "Clusters Delete", patience, progress.show)
+            follow(arm, cluster.cluster_id, operation, "Clusters Delete", timeouts, progress.show)
     progress.end("Deleted" if operation else "There was none")
     return operation is not None
 
@@ -136,7 +136,7 @@ def creation_of(
             cluster.cluster_id,
             wanted,
             put_body(wanted, storage_key(storage_key_block)),
-            ArmPatience(operation_within_seconds=deadline_minutes * 60),
+            ArmTimeouts(operation_within_seconds=deadline_minutes * 60),
             run_log().info,
             progress.show,
         )

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from flinkglue.azure.arm.client import ArmClient, TokenSource
-from flinkglue.azure.arm.patience import ArmPatience
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.clock import Pace
@@ -94,8 +94,8 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def backend_of(arm: ArmClient, cluster: FlinkClusterId) -> ArmBackend:
-    patience = ArmPatience(appears_within_seconds=30, action_within_seconds=60, pace=QUICK)
-    return ArmBackend(arm, cluster, lambda jar: True, patience=patience)
+    timeouts = ArmTimeouts(appears_within_seconds=30, action_within_seconds=60, pace=QUICK)
+    return ArmBackend(arm, cluster, lambda jar: True, timeouts=timeouts)
 
 
 def test_a_change_shows_after_the_lag_and_as_a_whole(

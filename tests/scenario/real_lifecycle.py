@@ -17,8 +17,8 @@ import httpx
 from flinkglue.clock import Pace
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.storage import StateStorage, local_files
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.file_store import FileStore
@@ -95,7 +95,7 @@ class RealJob:
             self.client,
             JarSource(),
             storage=StateStorage({"file": local_files}),
-            patience=Patience(outage_seconds, operation_seconds=60, pace=QUICK),
+            timeouts=FlinkTimeouts(outage_seconds, operation_seconds=60, pace=QUICK),
         )
 
     def through(self, transport: httpx.BaseTransport) -> RealJob:

@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from flinkglue.azure.arm.client import ArmClient, TokenSource
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
@@ -194,8 +194,8 @@ class FakeArm:
         flink: FlinkBackend | None = None,
     ) -> ArmBackend:
         """As a new process would make it."""
-        arm, patience = self.client(clock, send), patience_by(clock)
-        return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, patience=patience)
+        arm, timeouts = self.client(clock, send), patience_by(clock)
+        return ArmBackend(arm, CLUSTER, lambda jar: True, flink=flink, timeouts=timeouts)
 
     def client(
         self, clock: Clock, send: Callable[[httpx.Request], httpx.Response] | None = None
@@ -212,9 +212,9 @@ class FakeArm:
         )
 
 
-def patience_by(clock: Clock) -> ArmPatience:
+def patience_by(clock: Clock) -> ArmTimeouts:
     """The list may lag for 60 seconds."""
-    return ArmPatience(60, 60, 120, STEADY, clock)
+    return ArmTimeouts(60, 60, 120, STEADY, clock)
 
 
 def _no_certificates() -> Any:

@@ -17,8 +17,8 @@ from flinkglue.clock import Pace
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.storage import ListFiles, StateStorage
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.documents import Stored
@@ -199,8 +199,8 @@ class World:
             transport=httpx.MockTransport(send),
         )
         storage = StateStorage({"file": self.lists}) if self.reads_storage else None
-        patience = Patience(60, 120, STEADY, clock or self.clock)
-        return RestBackend(client, JarSource(), storage=storage, patience=patience)
+        timeouts = FlinkTimeouts(60, 120, STEADY, clock or self.clock)
+        return RestBackend(client, JarSource(), storage=storage, timeouts=timeouts)
 
     def spec(self, behaviour: Behaviour = Behaviour.GOOD, **changes: Any) -> JobSpec:
         """A jar that does this, under an address of its own."""

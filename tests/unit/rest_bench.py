@@ -13,8 +13,8 @@ from flinkglue.clock import Pace
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.storage import StateStorage
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.backend import Launch, SavepointRequest
 from flinkglue.lifecycle.models import Jar, JobSpec
 from tests.unit.fake_flink_jobs import Behaviour, Clock, Job
@@ -44,8 +44,8 @@ class Bench:
             transport=httpx.MockTransport(self._send),
         )
         steady = Pace(first_seconds=1, most_seconds=2, jitter=0)
-        patience = Patience(30, 60, steady, self.clock)
-        return RestBackend(client, JarSource(), storage=self.storage, patience=patience, **options)
+        timeouts = FlinkTimeouts(30, 60, steady, self.clock)
+        return RestBackend(client, JarSource(), storage=self.storage, timeouts=timeouts, **options)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         own = self.instead(request)

@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from flinkglue.azure.arm.client import ArmClient, TokenSource
-from flinkglue.azure.arm.patience import ArmPatience
 from flinkglue.azure.arm.run_job import RunJob
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Pace
@@ -49,7 +49,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def submission(clock: Clock, told: list[str]) -> Submission:
-    return Submission(ArmPatience(clock=clock, pace=Pace(jitter=0)), told.append)
+    return Submission(ArmTimeouts(clock=clock, pace=Pace(jitter=0)), told.append)
 
 
 def test_look_send_follow_find(
@@ -110,7 +110,7 @@ def test_an_ambiguous_submit_that_never_shows_stays_in_doubt(
     with pytest.raises(InDoubt):
         submission.submit(arm, CLUSTER, NEW)
     assert len(azure.sent("POST", "runJob")) == 1
-    assert clock.now == pytest.approx(submission.patience.appears_within_seconds, abs=1)
+    assert clock.now == pytest.approx(submission.timeouts.appears_within_seconds, abs=1)
 
 
 def test_a_failing_lookup_never_starts_a_job(
@@ -162,7 +162,7 @@ def test_a_later_attempt_sends_when_nothing_shows(
     """The process died before sending: after a while the job is sent."""
     assert submission.submit(arm, CLUSTER, NEW, sent_before=True).job_id == JOB_ID
     assert len(azure.sent("POST", "runJob")) == 1
-    assert clock.now >= submission.patience.appears_within_seconds
+    assert clock.now >= submission.timeouts.appears_within_seconds
 
 
 def test_ghost_rows_and_double_names_are_told_apart(

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from flinkglue.azure.arm.client import TokenSource
 from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed, put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Step
@@ -240,8 +240,8 @@ class Cloud:
             pace=STEADY,
             clock=clock,
         )
-        patience = ArmPatience(60, 600, 120, STEADY, clock)
-        return ClusterCreation(arm, CLUSTER, wanted, put_body(wanted), patience)
+        timeouts = ArmTimeouts(60, 600, 120, STEADY, clock)
+        return ClusterCreation(arm, CLUSTER, wanted, put_body(wanted), timeouts)
 
 
 def test_a_cluster_is_checked_put_followed_and_adopted_the_next_time() -> None:

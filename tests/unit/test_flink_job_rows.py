@@ -13,7 +13,7 @@ from flinkglue.errors import CallFailed
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.patience import Patience
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobView
 from tests.unit.fake_flink_jobs import Clock
 
@@ -44,7 +44,9 @@ def found(listed: Any) -> list[JobView]:
     """What the backend finds under the name in a list of jobs."""
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"jobs": listed}))
     with FlinkLifecycleClient("http://flink.test", verify=False, transport=transport) as client:
-        return RestBackend(client, JarSource(), patience=Patience(clock=Clock())).find("orders")
+        return RestBackend(client, JarSource(), timeouts=FlinkTimeouts(clock=Clock())).find(
+            "orders"
+        )
 
 
 @given(st.lists(rows, max_size=3))

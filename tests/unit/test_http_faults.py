@@ -12,7 +12,7 @@ from azure.core.exceptions import ServiceRequestError
 from flinkglue.azure.sdk_errors import told_as_ours
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.patience import Patience
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.http_faults import lasting
 from tests.unit.fake_flink_jobs import Clock
 
@@ -69,7 +69,7 @@ def test_what_does_not_pass_is_told_at_once(cause: Exception, reason: str, advic
         "https://flink.test", verify=False, transport=httpx.MockTransport(fail)
     )
     with pytest.raises(BadEndpoint, match=reason) as told:
-        Patience(clock=clock).bear(client.jobs)
+        FlinkTimeouts(clock=clock).retry(client.jobs)
     assert advice in str(told.value)
     assert (len(calls), clock.seconds) == (1, 1000.0)
 

@@ -14,9 +14,6 @@ from flinkglue.errors import (
     Throttled,
 )
 
-# Passing faults: the same read may succeed later.
-PASSING: tuple[type[CallFailed], ...] = (Throttled, ServiceUnavailable)
-
 # Read top to bottom: the first range that holds the status tells.
 _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(401, 402), AuthenticationFailed, "check the service principal's secret and tenant."),

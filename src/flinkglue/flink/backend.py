@@ -23,10 +23,10 @@ from flinkglue.flink.job_view import job_view, listed_view
 from flinkglue.flink.launch.job_launch import JobLauncher
 from flinkglue.flink.launch.main_method import in_words
 from flinkglue.flink.launch.program_run import ProgramRun, run_of
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.directories import StateDirectories
 from flinkglue.flink.state.savepoints import SavepointOperations
 from flinkglue.flink.state.storage import StateStorage
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     Launch,
@@ -53,7 +53,7 @@ class RestBackend:
         jars: Where job jars are read from.
         storage: Reads the savepoint and checkpoint directories; None: nobody here can.
         savepoint_directory: Where savepoints are written besides the cluster's own directory.
-        patience: How long to bear with outages and slow operations.
+        timeouts: How long outages and operations may take.
         check_plan: Whether Flink makes a plan of a jar before anything is changed, for which it
             runs ``main()`` once more. Without, a bad jar shows only when it is launched.
     """
@@ -68,38 +68,38 @@ class RestBackend:
         *,
         storage: StateStorage | None = None,
         savepoint_directory: str | None = None,
-        patience: Patience | None = None,
+        timeouts: FlinkTimeouts | None = None,
         check_plan: bool = True,
     ) -> None:
         self._client = client
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or FlinkTimeouts()
         self._check_plan = check_plan
         self._configs: dict[str, CheckpointConfig] = {}
         self._directories = StateDirectories(
             storage or StateStorage({}), self.settings, savepoint_directory
         )
-        self._uploaded = UploadedJars(client, jars, self._patience)
+        self._uploaded = UploadedJars(client, jars, self._timeouts)
         self._launcher = JobLauncher(
-            client, self._uploaded.ensure, self.view, self._settings, self._patience
+            client, self._uploaded.ensure, self.view, self._settings, self._timeouts
         )
-        self._savepoints = SavepointOperations(client, self.view, self._directories, self._patience)
+        self._savepoints = SavepointOperations(client, self.view, self._directories, self._timeouts)
 
     def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Call this right before each call that may change anything, while the block runs."""
         return self._client.guarded(check)
 
     def _settings(self) -> dict[str, str]:
-        return self._patience.bear(self._client.jobmanager_config)
+        return self._timeouts.retry(self._client.jobmanager_config)
 
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first; what the job's code calls itself wins."""
-        jobs = self._patience.bear(self._client.jobs)
+        jobs = self._timeouts.retry(self._client.jobs)
         named = [listed_view(job) for job in jobs if job.name == job_name]
         return sorted(named, key=lambda view: view.started_at, reverse=True)
 
     def view(self, job_id: str) -> JobView | None:
         """The job as it is now; None only when the JobManager says that it does not exist."""
-        return self._patience.bear(lambda: job_view(self._client, job_id, self._configs))
+        return self._timeouts.retry(lambda: job_view(self._client, job_id, self._configs))
 
     def check_jar(self, spec: JobSpec) -> int:
         """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
@@ -111,7 +111,7 @@ class RestBackend:
 
     def _make_plan(self, spec: JobSpec, jar_id: str, run: ProgramRun) -> int:
         try:
-            return self._patience.bear(
+            return self._timeouts.retry(
                 lambda: self._client.plan_jar(
                     jar_id,
                     entry_class=run.entry_class,
@@ -154,7 +154,8 @@ class RestBackend:
         its job, as it does then.
         """
         leaves_with: JobView | None = None
-        for _ in self._patience.looks(f"the cancellation of job {job_id}"):
+        polling = self._timeouts.polling(f"the cancellation of job {job_id}")
+        while True:
             try:
                 view = self.view(job_id)
             except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
@@ -168,12 +169,12 @@ class RestBackend:
                 is_application = self.is_application_cluster()  # later nobody may answer
                 if self._ask_to_cancel(job_id) and is_application:
                     leaves_with = view
-        raise AssertionError("polling never ends")
+            polling.pause()
 
     def _ask_to_cancel(self, job_id: str) -> bool:
         """Whether Flink took it."""
         try:
-            self._patience.bear(lambda: self._client.cancel(job_id))
+            self._timeouts.retry(lambda: self._client.cancel(job_id))
         except (Conflict, NotFound):
             return False  # it ended meanwhile, as the next look shows
         return True
@@ -208,22 +209,22 @@ class RestBackend:
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks."""
-        return self._patience.bear(self._client.overview).taskmanagers
+        return self._timeouts.retry(self._client.overview).taskmanagers
 
     def flink_version(self) -> str:
         """The version that the JobManager runs."""
-        return self._patience.bear(self._client.overview).flink_version
+        return self._timeouts.retry(self._client.overview).flink_version
 
     def slots(self, job_id: str, needed: int) -> Slots | None:
         """The cluster's task slots, and those of a job, as its TaskManagers tell."""
-        seen = self._patience.bear(self._client.overview)
+        seen = self._timeouts.retry(self._client.overview)
         total, free = seen.slots_total, seen.slots_available
         settings = self.settings()
         grows = why_it_grows(settings) if settings else "its settings are not reported"
         if needed <= free or needed > total:
             return Slots(total, free, total - free, grows)
         try:
-            taken = self._patience.bear(self._client.slots_of_jobs)
+            taken = self._timeouts.retry(self._client.slots_of_jobs)
         except _NOT_TOLD:
             taken = None
         of_job = total - free if taken is None else taken.count(job_id)
@@ -247,7 +248,7 @@ class RestBackend:
     def answers_lag_seconds(self) -> float:
         """How long the JobManager keeps what it answers about a job."""
         try:
-            config = self._patience.bear(self._client.config)
+            config = self._timeouts.retry(self._client.config)
         except _NOT_TOLD:
             config = {}
         return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1

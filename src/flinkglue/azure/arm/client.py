@@ -28,12 +28,12 @@ from flinkglue.azure.arm.answers import (
     refuse_page,
 )
 from flinkglue.azure.arm.run_job import RunJob
-from flinkglue.azure.failures import PASSING
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
+from flinkglue.polling import retry
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
 API_VERSION = "2024-05-01-preview"
@@ -214,16 +214,12 @@ class ArmClient:
         self, operation: str, resource: str, url: str, method: str = "GET", **content: Any
     ) -> httpx.Response:
         """The answer to a call that does no harm when it is made twice."""
-        give_up_at = self._clock.monotonic() + self._reads_for_seconds
-        for pause in self._pace.pauses():
-            try:
-                return self._read_once(operation, resource, url, method, **content)
-            except PASSING as fault:
-                pause = max(pause, fault.retry_after_seconds or 0)
-                if self._clock.monotonic() + pause > give_up_at:
-                    raise
-            self._clock.sleep(pause)
-        raise AssertionError("pauses never end")
+        return retry(
+            lambda: self._read_once(operation, resource, url, method, **content),
+            within_seconds=self._reads_for_seconds,
+            pace=self._pace,
+            clock=self._clock,
+        )
 
     def _read_once(
         self, operation: str, resource: str, url: str, method: str, **content: Any

@@ -9,7 +9,7 @@ from typing import Any
 
 from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView, check_pool, check_versions
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.jobs.state import JobView, LookIntoFlink, WaitUntil
@@ -52,7 +52,7 @@ class ClusterCreation:
         cluster: Where.
         wanted: What, for the checks.
         body: The body to put.
-        patience: How long to bear with ARM.
+        timeouts: How long ARM may take.
         tell: Takes one line per decision.
         progress: Takes the status of what is waited for.
     """
@@ -61,7 +61,7 @@ class ClusterCreation:
     cluster: FlinkClusterId
     wanted: FlinkApplicationCluster
     body: Mapping[str, Any]
-    patience: ArmPatience = field(default_factory=ArmPatience)
+    timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
     tell: Callable[[str], None] = lambda line: None
     progress: Callable[[str], None] = lambda status: None
 
@@ -138,8 +138,8 @@ class ClusterCreation:
             waited_for=f"readiness of {self.cluster}",
             deadline_seconds=deadline_seconds,
             describe=_why,
-            pace=self.patience.pace,
-            clock=self.patience.clock,
+            pace=self.timeouts.pace,
+            clock=self.timeouts.clock,
         )
 
     def await_job(self, deadline_seconds: float, look_into_flink: LookIntoFlink | None) -> JobView:
@@ -152,13 +152,13 @@ class ClusterCreation:
             lambda: the_job(self.arm.list_jobs(self.cluster)),
             lambda row: row is not None,
             waited_for=f"the job of {self.cluster} in its list",
-            deadline_seconds=self.patience.appears_within_seconds,
-            pace=self.patience.pace,
-            clock=self.patience.clock,
+            deadline_seconds=self.timeouts.appears_within_seconds,
+            pace=self.timeouts.pace,
+            clock=self.timeouts.clock,
         )
         watch = JobWatch(
             self.arm, self.cluster, row or ArmFlinkJob(), look_into_flink, self.tell,
-            clock=self.patience.clock, pace=self.patience.pace,
+            clock=self.timeouts.clock, pace=self.timeouts.pace,
         )  # fmt: skip
         return watch.until(WaitUntil.RUNNING, deadline_seconds)
 
@@ -172,15 +172,15 @@ class ClusterCreation:
             look,
             lambda seen: seen == _SUCCEEDED or seen in _BROKEN,
             waited_for=f"deployment of {self.cluster}",
-            deadline_seconds=self.patience.operation_within_seconds,
-            pace=self.patience.pace,
-            clock=self.patience.clock,
+            deadline_seconds=self.timeouts.operation_within_seconds,
+            pace=self.timeouts.pace,
+            clock=self.timeouts.clock,
         )
         if state in _BROKEN:
             raise CallFailed(SERVICE, "Clusters Create", str(self.cluster), f"it ended as {state}")
 
     def _follow(self, operation: Operation, name: str) -> None:
-        follow(self.arm, self.cluster, operation, name, self.patience, self.progress)
+        follow(self.arm, self.cluster, operation, name, self.timeouts, self.progress)
 
 
 def follow(
@@ -188,7 +188,7 @@ def follow(
     cluster: FlinkClusterId,
     operation: Operation,
     name: str,
-    patience: ArmPatience,
+    timeouts: ArmTimeouts,
     progress: Callable[[str], None],
 ) -> None:
     """Follow an operation on a cluster to its good end.
@@ -196,7 +196,7 @@ def follow(
     Raises:
         CallFailed: It failed, with ARM's code and message.
     """
-    ended = patience.follow(
+    ended = timeouts.follow(
         arm, operation, f"{name} of {cluster}", lambda seen: progress(seen.status or "no status")
     )
     if ended.failed:

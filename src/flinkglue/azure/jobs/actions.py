@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.asking import Asking, Seen
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
@@ -34,7 +34,7 @@ class JobActions:
         arm: The client.
         cluster: The cluster.
         look: Looks at a job by its Flink job id.
-        patience: How long to wait.
+        timeouts: How long to wait.
         newest_stored: Looks into storage, for a job that Flink has lost.
     """
 
@@ -43,14 +43,14 @@ class JobActions:
         arm: ArmClient,
         cluster: FlinkClusterId,
         look: Look,
-        patience: ArmPatience,
+        timeouts: ArmTimeouts,
         newest_stored: NewestStored = lambda job_id: None,
     ) -> None:
         self._arm = arm
         self._cluster = cluster
         self._look = look
         self._newest_stored = newest_stored
-        self.patience = patience
+        self.timeouts = timeouts
 
     def ask(self, request: RunJob) -> None:
         """Send it once, and follow ARM's operation to its end.
@@ -62,7 +62,7 @@ class JobActions:
         operation = self._arm.run_job(self._cluster, request)
         named = f"{request.action} of job {request.job_name}"
         try:
-            ended = self.patience.follow(self._arm, operation, f"ARM's operation for {named}")
+            ended = self.timeouts.follow(self._arm, operation, f"ARM's operation for {named}")
         except CallFailed as fault:
             # ARM has taken it: whatever stands in the way of following it is no refusal.
             raise InDoubt(
@@ -79,7 +79,8 @@ class JobActions:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
         asking = self._asking(FlinkJobAction.STOP, request)
-        for taken in self.patience.looks(f"the stop of job {request.job_id}"):
+        polling = self.timeouts.polling(f"the stop of job {request.job_id}")
+        while True:
             seen = self._look(request.job_id)
             asking.notice(seen)
             path, view = asking.new_savepoint(seen), seen.view
@@ -92,33 +93,37 @@ class JobActions:
                 raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
                 # ARM's row may be behind Flink.
-                if (seen.is_busy or not path) and asking.may_show(taken):
+                if (seen.is_busy or not path) and asking.may_show(polling.seconds):
+                    polling.pause()
                     continue
                 return _stopped(request, view, path)
-            if asking.failed(seen, taken):
+            if asking.failed(seen, polling.seconds):
                 raise _refused(request, seen, path)
-            self._ask(asking, seen, taken, request)
-        raise AssertionError("polling never ends")
+            self._ask(asking, seen, polling.seconds, request)
+            polling.pause()
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
         _check(request)
         asking = self._asking(FlinkJobAction.SAVEPOINT, request)
-        for taken in self.patience.looks(f"a savepoint of job {request.job_id}"):
+        polling = self.timeouts.polling(f"a savepoint of job {request.job_id}")
+        while True:
             seen = self._look(request.job_id)
             asking.notice(seen)
             if path := asking.new_savepoint(seen):
                 return path
-            if seen.view is None or (seen.view.is_terminal and not asking.may_show(taken)):
+            if seen.view is None or (
+                seen.view.is_terminal and not asking.may_show(polling.seconds)
+            ):
                 raise self._ended_before(request, asking, seen.view)
-            if asking.failed(seen, taken):
+            if asking.failed(seen, polling.seconds):
                 raise _refused(request, seen, None)
             if not seen.view.is_terminal:
-                self._ask(asking, seen, taken, request)
-        raise AssertionError("polling never ends")
+                self._ask(asking, seen, polling.seconds, request)
+            polling.pause()
 
     def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
-        return Asking(action, self.ask, self.patience.appears_within_seconds, request)
+        return Asking(action, self.ask, self.timeouts.appears_within_seconds, request)
 
     def _ended_before(
         self, request: SavepointRequest, asking: Asking, view: JobView | None
@@ -135,18 +140,19 @@ class JobActions:
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
         asking = self._asking(FlinkJobAction.CANCEL)
-        for taken in self.patience.looks(f"the cancellation of job {job_id}"):
+        polling = self.timeouts.polling(f"the cancellation of job {job_id}")
+        while True:
             seen = self._look(job_id)
             asking.notice(seen)
             if seen.view is None or seen.view.is_terminal:
                 return seen.view
-            if seen.row is not None and asking.failed(seen, taken):
+            if seen.row is not None and asking.failed(seen, polling.seconds):
                 raise CallFailed(
                     SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
                     advice="check the job in the portal, then retry.",
                 )  # fmt: skip
-            asking.ask(seen, taken)
-        raise AssertionError("polling never ends")
+            asking.ask(seen, polling.seconds)
+            polling.pause()
 
     def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
         """The savepoints that ARM knows of a row's job, as old as the list may be.
@@ -160,7 +166,7 @@ class JobActions:
             raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
         asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
         asking.ask(Seen(row, None), 0)
-        for taken in self.patience.looks_for(self.patience.appears_within_seconds):
+        for taken in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
             rows = self._arm.list_jobs(self._cluster, row.job_name)
             seen = Seen(next((other for other in rows if other.run_id == row.run_id), None), None)
             asking.notice(seen)

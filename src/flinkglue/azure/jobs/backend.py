@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions, OperationFailed
 from flinkglue.azure.jobs.asking import Seen
 from flinkglue.azure.jobs.launch import JobLauncher, run_job_of
@@ -57,7 +57,7 @@ class ArmBackend:
         flink: The cluster's own JobManager, where it can be reached. Without it ARM's word is taken
             for a job's state, plans are not checked, checkpoints are not seen and savepoints are
             not disposed of.
-        patience: How long to bear with ARM.
+        timeouts: How long ARM may take.
     """
 
     name = "HDInsight on AKS"
@@ -70,14 +70,14 @@ class ArmBackend:
         holds_jar: HoldsJar,
         *,
         flink: FlinkBackend | None = None,
-        patience: ArmPatience | None = None,
+        timeouts: ArmTimeouts | None = None,
     ) -> None:
         self._arm = arm
         self._cluster = cluster
         self._holds_jar = holds_jar
         self._flink = flink
         self._actions = JobActions(
-            arm, cluster, self._look, patience or ArmPatience(), self._newest_stored
+            arm, cluster, self._look, timeouts or ArmTimeouts(), self._newest_stored
         )
         self._launcher = JobLauncher(arm, cluster, self._actions, self.view, flink=flink)
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions, OperationFailed
 from flinkglue.azure.jobs.rows import (
     LAUNCH_KEY,
@@ -98,12 +98,12 @@ class JobLauncher:
         self._sees_flink = flink is not None
 
     @property
-    def _patience(self) -> ArmPatience:
-        return self._actions.patience
+    def _timeouts(self) -> ArmTimeouts:
+        return self._actions.timeouts
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
-        lag = self._patience.appears_within_seconds if launch.asked_before else 0
+        lag = self._timeouts.appears_within_seconds if launch.asked_before else 0
         row = self._appearing(launch, lag)
         # A failed launch of an earlier process left nothing that runs: its failure is the answer.
         if row is None:
@@ -217,14 +217,14 @@ class JobLauncher:
             if type(error) is CallFailed:  # none of the kinds that are not the request's fault
                 raise LaunchRefused(f"ARM refused {launch.spec.job_name}: {error}") from error
             raise
-        row = self._appearing(launch, self._patience.appears_within_seconds)
+        row = self._appearing(launch, self._timeouts.appears_within_seconds)
         if row is None:
             raise doubt or self._in_doubt(launch, "taken, and not in the jobs list")
         return row
 
     def _appearing(self, launch: Launch, within_seconds: float) -> ArmFlinkJob | None:
         """The row of this very launch, as soon as the list has it."""
-        for _ in self._patience.looks_for(within_seconds):
+        for _ in self._timeouts.polls_for(within_seconds):
             if row := self._mine(launch):
                 return row
         return None
@@ -234,16 +234,17 @@ class JobLauncher:
 
     def _settled(self, launch: Launch, row: ArmFlinkJob) -> ArmFlinkJob:
         """The row when its launch has ended, for good or bad."""
-        for taken in self._patience.looks(f"the launch of job {launch.spec.job_name}"):
+        polling = self._timeouts.polling(f"the launch of job {launch.spec.job_name}")
+        while True:
             now = self._mine(launch)
             if now is not None:
                 row = now
                 if _is_settled(row, launch):
                     return row
             # A row without content is no proof of anything, however long one looks at it.
-            if row.is_ghost and taken > self._patience.appears_within_seconds:
+            if row.is_ghost and polling.seconds > self._timeouts.appears_within_seconds:
                 raise self._in_doubt(launch, "in the jobs list without a state")
-        raise AssertionError("polling never ends")
+            polling.pause()
 
     def _verified(self, launch: Launch, row: ArmFlinkJob) -> JobView:
         job_id = row.job_id or ""
@@ -257,7 +258,7 @@ class JobLauncher:
         if view is None and self._sees_flink:
             raise LaunchRefused(
                 f"ARM launched {launch.spec.job_name} as job {job_id}, and Flink has not known it "
-                f"for {self._patience.appears_within_seconds:g} s: its JobManager was restarted "
+                f"for {self._timeouts.appears_within_seconds:g} s: its JobManager was restarted "
                 "and lost the job, or the Flink REST URL is that of another cluster",
                 job_id,
             )
@@ -271,7 +272,7 @@ class JobLauncher:
     def _begun(self, job_id: str) -> JobView | None:
         """The job as soon as Flink has built it: what it was restored from is known then."""
         view = None
-        for _ in self._patience.looks_for(self._patience.appears_within_seconds):
+        for _ in self._timeouts.polls_for(self._timeouts.appears_within_seconds):
             view = self._view(job_id)
             if view is not None and (view.state not in _NOT_BEGUN or not self._sees_flink):
                 return view

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
 from flinkglue.azure.arm.run_job import RunJob
-from flinkglue.azure.failures import PASSING
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.errors import CallFailed, InDoubt
+from flinkglue.polling import TRANSIENT
 from flinkglue.stack_trace import last_cause
 
 Tell = Callable[[str], None]
@@ -25,11 +25,11 @@ class Submission:
     """Submits jobs.
 
     Args:
-        patience: How long each part may take.
+        timeouts: How long each part may take.
         tell: Takes one line per decision.
     """
 
-    patience: ArmPatience = field(default_factory=ArmPatience)
+    timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
     tell: Tell = lambda line: None
 
     def submit(
@@ -73,7 +73,7 @@ class Submission:
         try:
             self._follow(arm, cluster, request, operation)
             return self._listed(arm, cluster, request)
-        except PASSING as fault:
+        except TRANSIENT as fault:
             # Safe to repeat before ARM took it, not after.
             raise _in_doubt(cluster, request, str(fault)) from fault
 
@@ -100,7 +100,7 @@ class Submission:
     def _follow(
         self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, operation: Operation
     ) -> None:
-        ended = self.patience.follow(arm, operation, f"ARM's operation for job {request.job_name}")
+        ended = self.timeouts.follow(arm, operation, f"ARM's operation for job {request.job_name}")
         if ended.failed:
             raise self._operation_failed(arm, cluster, request, ended)
         if not ended.succeeded:
@@ -125,7 +125,7 @@ class Submission:
     def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
         row = self._appearing(arm, cluster, request.job_name)
         if row is None:
-            lag = self.patience.appears_within_seconds
+            lag = self.timeouts.appears_within_seconds
             unseen = f"taken, but not in the jobs list after {lag:g} s"
             raise _in_doubt(cluster, request, unseen)
         self.tell(f"found {_named(row)}")
@@ -134,7 +134,7 @@ class Submission:
     def _appearing(
         self, arm: ArmClient, cluster: FlinkClusterId, job_name: str
     ) -> ArmFlinkJob | None:
-        for _ in self.patience.looks_for(self.patience.appears_within_seconds):
+        for _ in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
             if row := self.find(arm, cluster, job_name):
                 return row
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.patience import ArmPatience
+from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.asking import Seen
 from flinkglue.azure.jobs.rows import view_of
@@ -24,14 +24,14 @@ class SubmittedJob:
         cluster: Where it was submitted.
         job_name: Its name, which belongs to one run alone.
         tell: Takes one line per decision.
-        patience: How long to bear with ARM.
+        timeouts: How long ARM may take.
     """
 
     arm: ArmClient
     cluster: FlinkClusterId
     job_name: str
     tell: Callable[[str], None]
-    patience: ArmPatience = field(default_factory=ArmPatience)
+    timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
 
     def find(self) -> ArmFlinkJob | None:
         """Its row, if the list has it."""
@@ -49,7 +49,7 @@ class SubmittedJob:
         """
         row = self._shown()
         if row is None:
-            waited = f"{self.patience.appears_within_seconds:g} s"
+            waited = f"{self.timeouts.appears_within_seconds:g} s"
             self.tell(
                 f"Job {self.job_name} did not show up in the list of {self.cluster} within "
                 f"{waited}: there is nothing to end."
@@ -59,7 +59,7 @@ class SubmittedJob:
         if view.is_terminal:
             self.tell(f"{named} is {view.state}: there is nothing to end.")
             return
-        actions = JobActions(self.arm, self.cluster, self._look, self.patience)
+        actions = JobActions(self.arm, self.cluster, self._look, self.timeouts)
         if how is OnCancel.STOP_WITH_SAVEPOINT:
             self.tell(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
@@ -72,8 +72,8 @@ class SubmittedJob:
 
     def _shown(self) -> ArmFlinkJob | None:
         """Its row once that tells of a Flink job or an end; what was just sent may lag."""
-        row, lag = None, self.patience.appears_within_seconds
-        for taken in self.patience.looks_for(lag):
+        row, lag = None, self.timeouts.appears_within_seconds
+        for taken in self.timeouts.polls_for(lag):
             row = self.find()
             if row is not None and (row.job_id or view_of(row).is_terminal):
                 return row

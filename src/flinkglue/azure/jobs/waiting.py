@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.failures import PASSING
 from flinkglue.azure.jobs.state import JobView, LookIntoFlink, WaitUntil
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.polling import TRANSIENT
 
 PACE = Pace(first_seconds=0.5, most_seconds=15)
 """Quick for jobs that fail at once, and few calls for those that run for hours."""
@@ -78,7 +78,7 @@ class JobWatch:
         name = self.job.job_name
         try:
             rows = self.arm.list_jobs(self.cluster, name)
-        except PASSING as fault:
+        except TRANSIENT as fault:
             # The job goes on while ARM does not answer, and so does the wait.
             self.tell(f"still waiting for {name}: {fault}")
             rows = []

@@ -9,8 +9,9 @@ from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flinkglue.flink.api.failures import SERVICE, FlinkRefused, MainTimedOut, NotOffered
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.jars.sources import JarSource, is_of_job, name_on_cluster
-from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.models import JobSpec
+from flinkglue.polling import TRANSIENT
 
 _NO_JARS = (
     "this cluster launches no jars: web.submit.enable is false there, or it runs one application"
@@ -28,13 +29,15 @@ class UploadedJars:
     Args:
         client: The JobManager.
         source: Where jars are read from.
-        patience: How long to bear with outages.
+        timeouts: How long to bear with outages.
     """
 
-    def __init__(self, client: FlinkLifecycleClient, source: JarSource, patience: Patience) -> None:
+    def __init__(
+        self, client: FlinkLifecycleClient, source: JarSource, timeouts: FlinkTimeouts
+    ) -> None:
         self._client = client
         self._source = source
-        self._patience = patience
+        self._timeouts = timeouts
 
     def check_taken(self) -> None:
         """Return when the cluster takes jars at all.
@@ -42,7 +45,7 @@ class UploadedJars:
         Raises:
             NotOffered: It does not, by its own configuration.
         """
-        if not self._patience.bear(self._client.features).submits:
+        if not self._timeouts.retry(self._client.features).submits:
             raise _no_jars(self._client.base_url)
 
     def ensure(self, spec: JobSpec) -> str:
@@ -81,12 +84,12 @@ class UploadedJars:
     def _upload(self, spec: JobSpec) -> str:
         name = name_on_cluster(spec.job_name, spec.jar.sha256)
         with self._source.content(spec.jar, name) as path:
-            return self._patience.bear(lambda: self._client.upload_jar(path))
+            return self._timeouts.retry(lambda: self._client.upload_jar(path))
 
     def _delete(self, jar_id: str) -> None:
         try:
-            self._patience.bear(lambda: self._client.delete_jar(jar_id))
-        except (FlinkRefused, *PASSING):
+            self._timeouts.retry(lambda: self._client.delete_jar(jar_id))
+        except (FlinkRefused, *TRANSIENT):
             return  # somebody else deleted it, or it goes at the next time
 
     def _find(self, spec: JobSpec) -> str | None:
@@ -96,7 +99,7 @@ class UploadedJars:
 
     def _all(self) -> list[UploadedJar]:
         try:
-            return self._patience.bear(self._client.jars)
+            return self._timeouts.retry(self._client.jars)
         except NotOffered:
             return []  # a cluster that takes none has none
 

@@ -10,9 +10,10 @@ from flinkglue.flink.api.failures import SERVICE, FlinkRefused, StillInMain
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.launch.main_method import has_run, in_words, is_duplicate, second_job
 from flinkglue.flink.launch.program_run import ProgramRun, run_of
-from flinkglue.flink.patience import PASSING, Patience
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.polling import TRANSIENT, polls_for
 
 # How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
 _MOST_SUBMITS = 3
@@ -34,7 +35,7 @@ class JobLauncher:
         jar_on_cluster: Uploads a job's jar unless it is there, and returns its jar id.
         view: Looks at a job by its Flink job id.
         settings: Reads the JobManager's own settings, or raises why it cannot.
-        patience: How often to look.
+        timeouts: How often to look.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class JobLauncher:
         jar_on_cluster: Callable[[JobSpec], str],
         view: Callable[[str], JobView | None],
         settings: Callable[[], Mapping[str, str]],
-        patience: Patience,
+        timeouts: FlinkTimeouts,
     ) -> None:
         self._client = client
         self._jar_on_cluster = jar_on_cluster
         self._view = view
         self._settings = settings
-        self._patience = patience
+        self._timeouts = timeouts
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
@@ -59,11 +60,11 @@ class JobLauncher:
         for sent_before in range(_MOST_SUBMITS):
             if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT if sent_before else 1):
                 return view
-            sent_at = self._patience.clock.monotonic()
+            sent_at = self._timeouts.clock.monotonic()
             try:
                 jar_id = self._jar_on_cluster(launch.spec)
                 run = run_of(launch.spec, jar_id, self._settings)
-            except (InDoubt, *PASSING) as error:
+            except (InDoubt, *TRANSIENT) as error:
                 doubt = error
                 continue
             launch.about_to_send()
@@ -71,7 +72,7 @@ class JobLauncher:
                 refusal = self._send(launch, jar_id, run)
             except StillInMain as error:
                 return self._followed(launch, error, sent_at)
-            except (InDoubt, *PASSING) as error:
+            except (InDoubt, *TRANSIENT) as error:
                 # main() may not have reached execute() yet, so that there is nothing to see. The
                 # same job id again is safe: Flink refuses the second of the two.
                 doubt = error
@@ -92,13 +93,13 @@ class JobLauncher:
         left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
         if not launch.asked_before or left <= 0:
             return None
-        return self._look_until(launch.job_id, self._patience.clock.monotonic() + left)
+        return self._look_until(launch.job_id, self._timeouts.clock.monotonic() + left)
 
     def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
         """The job when main() has submitted it; sent again, main() would run a second time."""
-        clock, patience = self._patience.clock, self._patience
+        clock, timeouts = self._timeouts.clock, self._timeouts
         give_up_at = max(
-            sent_at + self._client.main_seconds, clock.monotonic() + patience.outage_seconds
+            sent_at + self._client.main_seconds, clock.monotonic() + timeouts.outage_seconds
         )
         if view := self._look_until(launch.job_id, give_up_at):
             return view
@@ -152,29 +153,27 @@ class JobLauncher:
         """The job whose id Flink has taken: it refuses a second one before it shows the first."""
         if launch.was_seen:
             return self._look_for(launch.job_id, _LOOKS_IN_DOUBT)
-        clock = self._patience.clock
-        return self._look_until(launch.job_id, clock.monotonic() + self._patience.outage_seconds)
+        clock = self._timeouts.clock
+        return self._look_until(launch.job_id, clock.monotonic() + self._timeouts.outage_seconds)
 
     def _refused(self, launch: Launch, error: CallFailed) -> LaunchRefused:
         return LaunchRefused(f"Flink refused job {launch.spec.job_name}: {in_words(error)}")
 
     def _look_until(self, job_id: str, give_up_at: float) -> JobView | None:
-        clock = self._patience.clock
-        for pause in self._patience.pace.pauses():
+        clock = self._timeouts.clock
+        left = give_up_at - clock.monotonic()
+        for _ in polls_for(left, self._timeouts.pace, clock):
             if view := self._view(job_id):
                 return view
-            if clock.monotonic() + pause > give_up_at:
-                return None
-            clock.sleep(pause)
-        raise AssertionError("pauses never end")
+        return None
 
     def _look_for(self, job_id: str, looks: int) -> JobView | None:
-        pauses = self._patience.pace.pauses()
+        pauses = self._timeouts.pace.pauses()
         for _ in range(looks):
             if view := self._view(job_id):
                 return view
             if looks > 1:
-                self._patience.clock.sleep(next(pauses))
+                self._timeouts.clock.sleep(next(pauses))
         return None
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from flinkglue.flink.api.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.api.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
-from flinkglue.flink.patience import Patience
 from flinkglue.flink.state.directories import StateDirectories
+from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest, SeenSavepoint
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -39,7 +39,7 @@ class SavepointOperations:
         client: The JobManager.
         view: Looks at a job.
         directories: What lies in storage.
-        patience: How long to wait.
+        timeouts: How long to wait.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class SavepointOperations:
         client: FlinkLifecycleClient,
         view: Callable[[str], JobView | None],
         directories: StateDirectories,
-        patience: Patience,
+        timeouts: FlinkTimeouts,
     ) -> None:
         self._client = client
         self._view = view
         self._directories = directories
-        self._patience = patience
+        self._timeouts = timeouts
 
     def take(self, request: SavepointRequest) -> str:
         """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
@@ -95,15 +95,17 @@ class SavepointOperations:
 
     def dispose(self, path: str) -> None:
         """Delete a savepoint; see ``FlinkBackend.dispose_savepoint``."""
-        request_id = self._patience.bear(lambda: self._client.dispose_savepoint(path))
-        for _ in self._patience.looks(f"the disposal of {path}"):
-            done = self._patience.bear(lambda: self._client.disposal_operation(request_id))
+        request_id = self._timeouts.retry(lambda: self._client.dispose_savepoint(path))
+        polling = self._timeouts.polling(f"the disposal of {path}")
+        while True:
+            done = self._timeouts.retry(lambda: self._client.disposal_operation(request_id))
             if done is None:
                 raise SavepointFailed(f"Flink forgot the disposal of {path}: ask for it again")
             if done.completed and (done.failure is None or _ALREADY_GONE in done.stack_trace):
                 return
             if done.completed:
                 raise SavepointFailed(f"Flink did not dispose of {path}: {done.failure}")
+            polling.pause()
 
     def _followed_until_tasks_run(
         self, request: SavepointRequest, ask: Ask, already: Already
@@ -113,10 +115,10 @@ class SavepointOperations:
         Flink keeps what it answered to a trigger id, so each try has one of its own, made from the
         first: a process that goes on later finds them in the same order.
         """
-        clock = self._patience.clock
-        give_up_at = clock.monotonic() + self._patience.outage_seconds
+        clock = self._timeouts.clock
+        give_up_at = clock.monotonic() + self._timeouts.outage_seconds
         newest = self._newest_asked(request) if request.asked_before else 0
-        for number, pause in enumerate(self._patience.pace.pauses(), newest):
+        for number, pause in enumerate(self._timeouts.pace.pauses(), newest):
             tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
             done = self._follow(tried, ask, already)
             is_late = clock.monotonic() + pause > give_up_at
@@ -139,12 +141,12 @@ class SavepointOperations:
     def _is_known(self, job_id: str, trigger_id: str) -> bool:
         client = self._client
         return (
-            self._patience.bear(lambda: client.savepoint_operation(job_id, trigger_id)) is not None
+            self._timeouts.retry(lambda: client.savepoint_operation(job_id, trigger_id)) is not None
         )
 
     def _most_tries(self) -> int:
         """No process makes more within the time for it, however quickly it is answered."""
-        pace, left = self._patience.pace, self._patience.outage_seconds
+        pace, left = self._timeouts.pace, self._timeouts.outage_seconds
         share = 1 - pace.jitter
         shortest = replace(
             pace,
@@ -165,8 +167,9 @@ class SavepointOperations:
         already: Already,
     ) -> AsyncOperation | str:
         """The completed operation, or the path of a savepoint whose operation was forgotten."""
-        for _ in self._patience.looks(f"savepoint {request.trigger_id} of job {request.job_id}"):
-            operation = self._patience.bear(
+        polling = self._timeouts.polling(f"savepoint {request.trigger_id} of job {request.job_id}")
+        while True:
+            operation = self._timeouts.retry(
                 lambda: self._client.savepoint_operation(request.job_id, request.trigger_id)
             )
             if operation is None:
@@ -176,7 +179,7 @@ class SavepointOperations:
                 self._ask(request, ask)
             elif operation.completed:
                 return operation
-        raise AssertionError("polling never ends")
+            polling.pause()
 
     def _already_taken(self, request: SavepointRequest) -> str | None:
         view = self._view(request.job_id)
@@ -216,20 +219,21 @@ class SavepointOperations:
 
     def _ask(self, request: SavepointRequest, ask: Ask) -> None:
         try:
-            self._patience.bear(lambda: ask(request.trigger_id))
+            self._timeouts.retry(lambda: ask(request.trigger_id))
         except (FlinkRefused, JobNotFound) as error:
             raise SavepointFailed(
                 f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
             ) from error
 
     def _ended(self, job_id: str, path: str) -> str:
-        for _ in self._patience.looks(f"the end of job {job_id} after its savepoint {path}"):
+        polling = self._timeouts.polling(f"the end of job {job_id} after its savepoint {path}")
+        while True:
             view = self._view(job_id)
             if view is None or view.state == "FINISHED":
                 return path
             if view.is_terminal:
                 raise SavepointFailed(f"job {job_id} ended as {view.in_words()}", path)
-        raise AssertionError("polling never ends")
+            polling.pause()
 
 
 def _nth_trigger_id(first: str, number: int) -> str:

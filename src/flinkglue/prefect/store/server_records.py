@@ -19,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
+from flinkglue.polling import retry
 
 PAGE = 200  # the most that the server returns at once
 REPEATED_FOR_SECONDS = 45.0
@@ -139,20 +140,16 @@ class ServerRecords:
 
         Prefect's own client repeats some faults by its settings, and others not at all.
         """
-        give_up_at = self._clock.monotonic() + REPEATED_FOR_SECONDS
-        for pause in _REPEATED.pauses():
+
+        def send() -> httpx.Response:
             try:
                 return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
             except httpx.HTTPError as error:
                 if _status(error) in expected and isinstance(error, httpx.HTTPStatusError):
                     return error.response
-                failure = server_failure(f"{method} {path}", resource, error)
-                seconds = max(pause, failure.retry_after_seconds or 0.0)
-                may_pass = isinstance(failure, ServiceUnavailable | Throttled)
-                if not may_pass or self._clock.monotonic() + seconds > give_up_at:
-                    raise failure from error
-            self._clock.sleep(seconds)
-        raise AssertionError("pauses never end")
+                raise server_failure(f"{method} {path}", resource, error) from error
+
+        return retry(send, within_seconds=REPEATED_FOR_SECONDS, pace=_REPEATED, clock=self._clock)
 
 
 def _status(error: httpx.HTTPError) -> int | None:

@@ -1,4 +1,4 @@
-"""How long to bear with ARM: its lists lag, and its operations take their time."""
+"""How long ARM's lists may lag, and how long its operations may take."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.models import Operation
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
-from flinkglue.errors import DeadlineExceeded, NotFound
+from flinkglue.errors import NotFound
+from flinkglue.polling import Polling, polls_for
 
 
 @dataclass(frozen=True)
-class ArmPatience:
+class ArmTimeouts:
     """Times in seconds.
 
     Args:
@@ -20,7 +21,7 @@ class ArmPatience:
             so long is in doubt; what may have been sent is not sent again before.
         operation_within_seconds: The longest time of one of ARM's operations.
         action_within_seconds: The longest time of an action on a job, its savepoint included.
-        pace: How often to look.
+        pace: How often to poll.
         clock: The time to go by.
     """
 
@@ -30,27 +31,16 @@ class ArmPatience:
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
     clock: Clock = field(default_factory=SystemClock)
 
-    def looks(self, waited_for: str) -> Iterator[float]:
-        """The seconds since the first look, once per look.
+    def polling(self, waited_for: str) -> Polling:
+        """A wait of at most ``action_within_seconds``."""
+        return Polling(waited_for, self.action_within_seconds, self.pace, self.clock)
 
-        Raises:
-            DeadlineExceeded: It took longer than ``action_within_seconds``.
-        """
-        yield from self.looks_for(self.action_within_seconds)
-        raise DeadlineExceeded(waited_for, self.action_within_seconds, "in progress")
-
-    def looks_for(self, seconds: float) -> Iterator[float]:
-        """The seconds since the first look, once per look; the last one is when the time is up.
+    def polls_for(self, seconds: float) -> Iterator[float]:
+        """The seconds since the first poll, once per poll; the last one is when the time is up.
 
         Nothing is raised then: the deadline of a whole action, which its clock raises, is another.
         """
-        began = self.clock.monotonic()
-        for pause in self.pace.pauses():
-            taken = self.clock.monotonic() - began
-            yield taken
-            if taken >= seconds:
-                return
-            self.clock.sleep(min(pause, seconds - taken))
+        return polls_for(seconds, self.pace, self.clock)
 
     def follow(
         self,

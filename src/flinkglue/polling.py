@@ -1,0 +1,92 @@
+"""Polling and retrying: growing pauses with jitter, and one deadline. Time is a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from flinkglue.clock import Clock, Pace
+from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
+
+T = TypeVar("T")
+
+TRANSIENT = (ServiceUnavailable, Throttled)
+"""Faults of a call that may be gone when it is sent again."""
+
+
+class Polling:
+    """One wait: ``while True:`` observe, decide, ``pause()``.
+
+    Args:
+        waited_for: What is waited for, with the id to look it up by; used in the error.
+        within_seconds: The longest time, from now on.
+        pace: How often to poll.
+        clock: The time to go by.
+    """
+
+    def __init__(self, waited_for: str, within_seconds: float, pace: Pace, clock: Clock) -> None:
+        self._waited_for = waited_for
+        self._within_seconds = within_seconds
+        self._clock = clock
+        self._pauses = pace.pauses()
+        self._began = clock.monotonic()
+        self.seconds = 0.0
+        """How long the wait had taken when it was last paused."""
+
+    def pause(self) -> None:
+        """Wait before the next poll; the last one is when the time is up.
+
+        Raises:
+            DeadlineExceeded: The time was up already.
+        """
+        taken = self._clock.monotonic() - self._began
+        if taken >= self._within_seconds:
+            raise DeadlineExceeded(self._waited_for, self._within_seconds, "in progress")
+        self._clock.sleep(min(next(self._pauses), self._within_seconds - taken))
+        self.seconds = self._clock.monotonic() - self._began
+
+
+def polls_for(seconds: float, pace: Pace, clock: Clock) -> Iterator[float]:
+    """The seconds since the first poll, once per poll; the last one is when the time is up.
+
+    Nothing is raised then: whoever polls decides what it means.
+    """
+    began = clock.monotonic()
+    pauses = pace.pauses()
+    while True:
+        taken = clock.monotonic() - began
+        yield taken
+        if taken >= seconds:
+            return
+        clock.sleep(min(next(pauses), seconds - taken))
+
+
+def retry(call: Callable[[], T], *, within_seconds: float, pace: Pace, clock: Clock) -> T:
+    """The call's answer; after a transient fault it is sent again, which must do no harm.
+
+    Args:
+        call: Sends it. A fault that names how long to wait is not retried before.
+        within_seconds: The longest time over all tries.
+        pace: The pauses between them.
+        clock: The time to go by.
+
+    Raises:
+        ServiceUnavailable, Throttled: It did not pass within that time.
+    """
+    give_up_at = clock.monotonic() + within_seconds
+    pauses = pace.pauses()
+
+    def pause(state: RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        asked_for = fault.retry_after_seconds if isinstance(fault, CallFailed) else None
+        return max(next(pauses), asked_for or 0.0)
+
+    return Retrying(
+        retry=retry_if_exception_type(TRANSIENT),
+        wait=pause,
+        stop=lambda state: clock.monotonic() + state.upcoming_sleep > give_up_at,
+        sleep=clock.sleep,
+        reraise=True,
+    )(call)
