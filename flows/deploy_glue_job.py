@@ -30,7 +30,8 @@ def deploy_glue_job_flow(
 
     Args:
         definition: A Glue Job Definition block, or its name. Takes the permission glue:CreateJob
-            in addition to those of glue-job; with tags also glue:TagResource, and for a script
+            in addition to those of glue-job; with tags also glue:GetTags, glue:TagResource and
+            glue:UntagResource, and for a script
             s3:GetObject and s3:PutObject.
         dry_run: Only show what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it, such as the

@@ -243,7 +243,8 @@ def glue_vpc_failover(
             permission logs:GetLogEvents, without which the run goes on and its log is not shown.
         job_definition: A Glue Job Definition block, or its name: the job is created from it, or
             changed where it differs, before it runs. Takes the permission glue:CreateJob, with
-            tags glue:TagResource, and for a script of the block s3:GetObject and s3:PutObject.
+            tags glue:GetTags, glue:TagResource and glue:UntagResource, and for a script of the
+            block s3:GetObject and s3:PutObject.
             Empty: the job runs as it is.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of this run, instead of the block's, for example eu-west-1.

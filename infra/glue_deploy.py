@@ -41,6 +41,7 @@ from flinkglue.glue.coordination.lock import Locks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.errors import translated
 from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
@@ -78,6 +79,7 @@ def _apply(arguments: argparse.Namespace) -> int:
             log=log,
             script=script,
             scripts=scripts,
+            tags=JobTags.connect(session, endpoint) if definition.tags else None,
             dry_run=arguments.dry_run,
             allow_lost_settings=arguments.allow_lost_settings,
         )

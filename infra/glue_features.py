@@ -37,6 +37,9 @@ class Features:
     deploy_job: bool = field(
         default=False, metadata={"for": "what glue-job-deploy and job_definition need, too"}
     )
+    job_tags: bool = field(
+        default=False, metadata={"for": "what the tags of a definition need, too"}
+    )
     script_prefix: str | None = field(
         default=None,
         metadata={"for": "where glue-job-deploy keeps scripts, s3://bucket/folder"},
@@ -67,6 +70,7 @@ class Features:
             check_security_groups=_switch(parameters, "check_security_groups"),
             reset_bookmark=_switch(parameters, "reset_bookmark"),
             deploy_job=bool(block),
+            job_tags=bool((fields.get("definition") or {}).get("Tags")),
             script_prefix=fields.get("script_prefix"),
             log_groups=tuple(sorted(others)),
         )

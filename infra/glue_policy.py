@@ -86,7 +86,9 @@ def _of_features(account: Account, job: str, features: Features) -> Iterator[dic
     if features.check_security_groups:
         yield _allow("ReadSecurityGroups", ["ec2:DescribeSecurityGroups"], ["*"])
     if features.deploy_job:
-        yield _allow("CreateJob", ["glue:CreateJob", "glue:TagResource"], [job])
+        yield _allow("CreateJob", ["glue:CreateJob"], [job])
+    if features.job_tags:
+        yield _allow("TagJob", ["glue:GetTags", "glue:TagResource", "glue:UntagResource"], [job])
     if features.reset_bookmark:
         yield _allow("ResetBookmark", ["glue:ResetJobBookmark"], [job])
     if features.script_prefix:

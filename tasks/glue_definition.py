@@ -12,6 +12,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
@@ -87,6 +88,7 @@ def deploy_glue_job(
             log=run_log(),
             script=script,
             scripts=scripts,
+            tags=JobTags.connect(session, parameters) if document.tags else None,
             dry_run=dry_run,
             allow_lost_settings=allow_lost_settings,
             keep_connections=keep_connections,

@@ -55,6 +55,7 @@ def policy_for(calls: list[Request], account: Account, role_arn: str = "*") -> d
         connection_health="ec2:DescribeAvailabilityZones" in called,
         reset_bookmark="glue:ResetJobBookmark" in called,
         deploy_job="glue:CreateJob" in called,
+        job_tags=bool({"glue:GetTags", "glue:TagResource"} & called),
         script_prefix=next((f"s3://{folder}" for folder in folders), None),
         log_groups=tuple(sorted(others)),
         check_security_groups="ec2:DescribeSecurityGroups" in called,

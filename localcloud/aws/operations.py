@@ -191,6 +191,8 @@ def _glue_detail(operation: str, body: bytes) -> dict[str, Any]:
     connections = definition.get("Connections") if isinstance(definition, dict) else None
     if isinstance(connections, dict):
         detail["connection_names"] = connections.get("Connections", [])
+    if ":job/" in (arn := str(parameters.get("ResourceArn", ""))):
+        detail["job_name"] = arn.partition(":job/")[2]
     if isinstance(tags := parameters.get("Tags"), dict) and tags:
         detail["tag_keys"] = sorted(tags)
     created = parameters.get("ConnectionInput")

@@ -17,6 +17,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
 from infra import glue_deploy
 from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
@@ -78,6 +79,7 @@ class Account:
         self.parameters = {"endpoint_url": account["endpoint_url"]}
         self.client = GlueClient.connect(self.session, self.parameters)
         self.scripts = ScriptStore.connect(self.session, self.parameters)
+        self.tags = JobTags.connect(self.session, self.parameters)
         self.cloud = cloud
 
     def deploy(
@@ -96,6 +98,7 @@ class Account:
             log=LOG,
             script=Script.read(str(script), f"s3://{bucket}/etl") if script else None,
             scripts=scripts or self.scripts,
+            tags=self.tags,
             dry_run=dry_run,
         )
 
@@ -177,19 +180,37 @@ def test_a_deployment_is_undone_by_what_was_there_before(account: Account, scrip
     }
 
 
-def test_tags_are_set_when_the_job_is_created_and_are_no_difference_afterwards(
-    account: Account,
-) -> None:
-    """UpdateJob has none: they belong to who tags resources in the account."""
-    tagged = {**ORDERS, "Command": {**ORDERS["Command"], "ScriptLocation": "s3://b/orders.py"}}
-    account.deploy({**tagged, "Tags": {"team": "orders"}})
-    again = account.deploy({**tagged, "Tags": {"team": "others"}, "NumberOfWorkers": 5})
-    assert (again.deployed, [c.field for c in again.changes]) == (
-        Deployed.UPDATED,
-        ["NumberOfWorkers"],
-    )
+def tags_of(account: Account) -> dict[str, str]:
     arn = f"arn:aws:glue:us-east-1:{account.cloud.account['account_id']}:job/orders"
-    assert account.cloud.glue.get_tags(ResourceArn=arn)["Tags"] == {"team": "orders"}
+    tags: dict[str, str] = account.cloud.glue.get_tags(ResourceArn=arn)["Tags"]
+    return tags
+
+
+def test_tags_that_a_definition_names_are_kept_and_no_others(account: Account) -> None:
+    """UpdateJob has none: they are written apart, and a job is left alone if only they differ."""
+    command = {**ORDERS["Command"], "ScriptLocation": "s3://b/orders.py"}
+    tagged = {**ORDERS, "Command": command, "Tags": {"team": "orders", "stage": "test"}}
+    account.deploy(tagged)
+    arn = f"arn:aws:glue:us-east-1:{account.cloud.account['account_id']}:job/orders"
+    account.cloud.glue.tag_resource(ResourceArn=arn, TagsToAdd={"costs": "set by the company"})
+    assert account.deploy(tagged).deployed is Deployed.UNCHANGED
+
+    other = {**tagged, "Tags": {"team": "billing", "stage": None, "gone": None}}
+    planned = account.deploy(other, dry_run=True)
+    again = account.deploy(other)
+    assert (planned.deployed, again.deployed) == (Deployed.PLANNED, Deployed.UPDATED)
+    assert planned.changes == again.changes
+    rows = [(row.field, row.old, row.new) for row in again.changes]
+    assert rows == [("Tags.stage", "test", "(unset)"), ("Tags.team", "orders", "billing")]
+    assert tags_of(account) == {"team": "billing", "costs": "set by the company"}
+    assert account.calls("UpdateJob") == 0
+    assert account.deploy(other).deployed is Deployed.UNCHANGED
+
+
+def test_a_definition_without_tags_reads_none(account: Account, script: Path) -> None:
+    account.deploy(ORDERS, script)
+    account.deploy({**ORDERS, "NumberOfWorkers": 5}, script)
+    assert account.calls("GetTags") == account.calls("UntagResource") == 0
 
 
 def test_a_dry_run_writes_nothing(account: Account, script: Path) -> None:

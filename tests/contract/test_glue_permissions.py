@@ -14,6 +14,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.glue.definition.deploy import deploy_job
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
 from infra.glue_features import Features
 from infra.glue_policy import Account, caller_policy
@@ -27,6 +28,7 @@ EVERYTHING = Features(
     read_all_connections=True,
     connection_health=True,
     deploy_job=True,
+    job_tags=True,
     script_prefix=f"s3://{SCRIPTS}/etl",
     check_security_groups=True,
     reset_bookmark=True,
@@ -35,7 +37,6 @@ EVERYTHING = Features(
 DEFINITION: dict[str, Any] = {
     "Name": "job",
     "Role": ROLE,
-    "Tags": {"team": "orders"},
     "Command": {"Name": "glueetl", "PythonVersion": "3"},
     "GlueVersion": "5.0",
     "WorkerType": "G.1X",
@@ -94,13 +95,6 @@ def test_each_call_is_allowed_on_the_resource_that_it_names(lived: AwsCloud) -> 
     assert refused(calls, elsewhere, ACCOUNT) != []
 
 
-def script_store(cloud: AwsCloud) -> ScriptStore:
-    account = cloud.account
-    keys = (account["access_key_id"], account["secret_access_key"])
-    session = boto3.Session(*keys, region_name=account["region"])
-    return ScriptStore.connect(session, {"endpoint_url": account["endpoint_url"]})
-
-
 @pytest.fixture
 def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud:
     """The job was deployed with its script, and run with every feature that takes a permission."""
@@ -109,14 +103,21 @@ def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud
     script = tmp_path / "job.py"
     script.write_text(DRIVER)
     cloud.wire.requests.clear()
-    deploy_job(
-        client,
-        JobDefinition.from_document(DEFINITION, client.job_members),
-        locks=InProcessLocks(),
-        log=LOG,
-        script=Script.read(str(script), EVERYTHING.script_prefix or ""),
-        scripts=script_store(cloud),
-    )
+    account = cloud.account
+    keys = (account["access_key_id"], account["secret_access_key"])
+    session = boto3.Session(*keys, region_name=account["region"])
+    endpoint = {"endpoint_url": account["endpoint_url"]}
+    for tags in ({"team": "orders", "stage": "test"}, {"team": "billing", "stage": None}):
+        document = {**DEFINITION, "Tags": tags}
+        deploy_job(
+            client,
+            JobDefinition.from_document(document, client.job_members),
+            locks=InProcessLocks(),
+            log=LOG,
+            script=Script.read(str(script), EVERYTHING.script_prefix or ""),
+            scripts=ScriptStore.connect(session, endpoint),
+            tags=JobTags.connect(session, endpoint),
+        )
     client.reset_job_bookmark("job")
     client.add_security_groups(client.get_candidates("job", ["a", "b"], list_all=True))
     client.read_health(["a"])
@@ -141,7 +142,8 @@ def test_each_option_is_for_what_its_feature_calls_and_nothing_else(switched_on:
     assert missing == {
         "read_all_connections": {"glue:GetConnections"},
         "connection_health": {"ec2:DescribeAvailabilityZones"},
-        "deploy_job": {"glue:CreateJob", "glue:TagResource"},
+        "deploy_job": {"glue:CreateJob"},
+        "job_tags": {"glue:GetTags", "glue:TagResource", "glue:UntagResource"},
         "script_prefix": {"s3:GetObject", "s3:PutObject"},
         "check_security_groups": {"ec2:DescribeSecurityGroups"},
         "reset_bookmark": {"glue:ResetJobBookmark"},

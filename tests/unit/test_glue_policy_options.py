@@ -103,6 +103,7 @@ PARAMETERS: dict[str, Any] = {
     "job_definition": {
         "definition": {
             "Name": "orders",
+            "Tags": {"team": "orders"},
             "DefaultArguments": {"--custom-logGroup-prefix": "/aws-glue/mine"},
         },
         "script": "orders.py",
@@ -120,6 +121,7 @@ def test_the_policy_is_printed_for_the_parameters_of_a_run(
         reset_bookmark=True,
         check_security_groups=True,
         deploy_job=True,
+        job_tags=True,
         script_prefix="s3://bucket/etl",
         log_groups=("/team/orders",),
     )

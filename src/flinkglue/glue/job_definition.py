@@ -31,12 +31,12 @@ class JobDefinition:
     Args:
         job_name: The job.
         settings: Members of Glue's JobUpdate structure; None removes one.
-        tags: The tags of the job when it is created.
+        tags: Tags of the job; None removes one, and those that are not named stay.
     """
 
     job_name: str
     settings: Mapping[str, Any]
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], members: Collection[str]) -> JobDefinition:
@@ -100,12 +100,12 @@ class JobDefinition:
             )
 
 
-def _tags(tags: Any) -> Mapping[str, str]:
+def _tags(tags: Any) -> Mapping[str, str | None]:
     if not isinstance(tags, Mapping):
         raise InvalidInput(f"{FIELD}.Tags", "no object", 'an object, such as {"team": "orders"}')
     for name, value in tags.items():
-        if not isinstance(value, str):
-            raise InvalidInput(f"{FIELD}.Tags.{name}", type(value).__name__, "a text")
+        if not isinstance(value, str | None):
+            raise InvalidInput(f"{FIELD}.Tags.{name}", type(value).__name__, "a text, or null")
     return tags
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_sts.client import STSClient
 
 CALLS_BESIDE = 2  # the job's runs are read while its connections are
 
@@ -82,13 +81,17 @@ def s3_client(
         return session.client("s3", config=config, **parameters)
 
 
-def sts_client(
-    session: boto3.Session, client_parameters: Mapping[str, Any] | None = None
-) -> STSClient:
-    """The client that tells whose credentials these are; see ``boto3_clients``."""
+def account_of(session: boto3.Session, client_parameters: Mapping[str, Any] | None = None) -> str:
+    """The account that the credentials belong to, which no policy can forbid to ask.
+
+    Raises:
+        CallFailed: STS did not answer. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+    """
     parameters, config = _configured(client_parameters)
     with translated("AWS", "connect", "the AWS Credentials block"):
-        return session.client("sts", config=config, **parameters)
+        sts = session.client("sts", config=config, **parameters)
+    with translated("AWS STS", "GetCallerIdentity", "the account"):
+        return sts.get_caller_identity()["Account"]
 
 
 def _configured(client_parameters: Mapping[str, Any] | None) -> tuple[dict[str, Any], Config]:

@@ -102,4 +102,5 @@ def created_body(definition: JobDefinition) -> dict[str, Any]:
     """The parameters of CreateJob beside ``Name``."""
     settings = desired_settings({}, definition)
     body = {name: value for name, value in settings.items() if value is not None}
-    return {**body, **({"Tags": dict(definition.tags)} if definition.tags else {})}
+    tags = {name: value for name, value in definition.tags.items() if value is not None}
+    return {**body, **({"Tags": tags} if tags else {})}

@@ -17,6 +17,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.lock import HeldLock, Locks, job_lock_name
 from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.tags import JobTags, changed_tags, tag_differences
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.glue.run_request import Log
 from flinkglue.lifecycle.differences import Difference
@@ -62,6 +63,7 @@ def deploy_job(
     log: Log,
     script: Script | None = None,
     scripts: ScriptStore | None = None,
+    tags: JobTags | None = None,
     dry_run: bool = False,
     allow_lost_settings: bool = False,
     keep_connections: bool = False,
@@ -75,6 +77,8 @@ def deploy_job(
         log: Gets a line per change.
         script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
         scripts: Where it is kept; needed with ``script``.
+        tags: The account's tags; without them, those of the definition count only when the job is
+            created.
         dry_run: Only find out what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
@@ -89,21 +93,39 @@ def deploy_job(
     job = _job(client, definition.job_name)
     if keep_connections and job is not None:
         definition = definition.without("Connections")
-    deployment = _compare(client, definition, job)
+    settings = _compare(client, definition, job)
+    tagged = tags.read(definition.job_name) if tags and job is not None and definition.tags else {}
+    changed = changed_tags(tagged, definition.tags) if tags and job is not None else {}
+    rows = tag_differences(tagged, changed)
+    deployment = _with_tags(settings, rows, Deployed.PLANNED)
     for change in deployment.changes:
         log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
     if dry_run:
         return deployment
-    _check_nothing_is_lost(deployment, allow_lost_settings)
+    _check_nothing_is_lost(settings, allow_lost_settings)
     # Also for a job that runs it already: somebody may have deleted it.
     if script is not None and scripts is not None and scripts.put(script):
         log.info("Uploaded %s to %s", script.name, script.location)
     if deployment.deployed is Deployed.UNCHANGED:
         return deployment
-    with locks.hold(job_lock_name(client.region, definition.job_name)) as lock:
-        written = _write(client, definition, lock, allow_lost_settings)
+    written = settings
+    if settings.deployed is not Deployed.UNCHANGED:
+        with locks.hold(job_lock_name(client.region, definition.job_name)) as lock:
+            written = _write(client, definition, lock, allow_lost_settings)
+    if tags and changed:
+        tags.write(definition.job_name, changed)
+    written = _with_tags(written, rows, Deployed.UPDATED)
     log.info("Job %s was %s", written.job_name, written.deployed)
     return written
+
+
+def _with_tags(
+    deployment: JobDeployment, rows: tuple[Difference, ...], deployed: Deployed
+) -> JobDeployment:
+    """The deployment with its changes of tags, which are all that it does where nothing differs."""
+    if rows and deployment.deployed is Deployed.UNCHANGED:
+        deployment = replace(deployment, deployed=deployed)
+    return replace(deployment, changes=(*deployment.changes, *rows))
 
 
 def _compare(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
-from flinkglue.glue.api.boto3_clients import s3_client, sts_client
+from flinkglue.glue.api.boto3_clients import account_of, s3_client
 from flinkglue.glue.errors import translated
 
 if TYPE_CHECKING:
@@ -99,17 +99,13 @@ class ScriptStore:
         Args:
             session: Has the credentials and the region.
             client_parameters: What every ``session.client`` call gets.
-            bucket_owner: That account; None: the one that the credentials belong to, which STS
-                tells, and no policy can forbid.
+            bucket_owner: That account; None: the one that the credentials belong to.
 
         Raises:
-            CallFailed: STS did not answer. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+            CallFailed: STS did not tell that account.
         """
-        if not bucket_owner:
-            sts = sts_client(session, client_parameters)
-            with translated("AWS STS", "GetCallerIdentity", "the account"):
-                bucket_owner = sts.get_caller_identity()["Account"]
-        return cls(s3_client(session, client_parameters), bucket_owner)
+        owner = bucket_owner or account_of(session, client_parameters)
+        return cls(s3_client(session, client_parameters), owner)
 
     def put(self, script: Script) -> bool:
         """Upload it unless it is there. A repeated call changes nothing.
