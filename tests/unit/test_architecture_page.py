@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
-TABLE = PAGE.partition("## Where to look\n")[2].partition("\n## ")[0]
+TABLE = PAGE.partition("## Where to find it\n")[2].partition("\n## ")[0]
 PLACES = (ROOT / "src" / "flinkglue", ROOT)
 MOST_MODULES = 15
 

@@ -12,6 +12,8 @@ from tests.unit.arm_world import NAME, OPTIONS, World, spec
 from tests.unit.fake_arm import SAVEPOINTS
 from tests.unit.lifecycle_world import Killed
 
+pytestmark = pytest.mark.exhaustive
+
 # ARM alone does not tell whether a checkpoint is there, so there is no sure way back from it.
 NAMED_CHECKPOINT = {
     "savepoint_path": f"{SAVEPOINTS}/chk-1",

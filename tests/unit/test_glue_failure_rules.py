@@ -7,7 +7,7 @@ import math
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -85,6 +85,7 @@ def test_a_pattern_that_is_none_is_refused_by_its_field(pattern: str) -> None:
         FailureRule(pattern=pattern, action="wait")
 
 
+@settings(max_examples=50)
 @given(arguments=st.dictionaries(st.text(), JSON))
 def test_arguments_reach_the_script_as_text_or_json(arguments: dict[str, Any]) -> None:
     values = argument_values(arguments)

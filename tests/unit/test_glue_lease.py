@@ -149,6 +149,7 @@ def holding(contender: Contender, record_id: int, written_at: int) -> Contender:
     return replace(contender, next_call="renew", record_id=record_id, lease=lease)
 
 
+@pytest.mark.exhaustive
 def test_no_order_of_calls_gives_two_holders() -> None:
     """One holds the lock and renews it, as late as it may be; the other takes it when it can."""
     holder = holding(Contender("a", ""), 1, 0)

@@ -10,6 +10,7 @@ import os
 import random
 from pathlib import Path
 
+import pytest
 import yaml
 from prefect.blocks.core import Block
 
@@ -22,6 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 COUNT = int(os.environ.get("INPUTS", "800"))
 
 
+@pytest.mark.exhaustive
 def test_odd_input_is_refused_by_name_or_handled() -> None:
     """Parameters of all flows, fields of all blocks, options of commands."""
     given = os.environ.get("INPUTS_SEED")

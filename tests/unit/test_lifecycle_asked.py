@@ -167,6 +167,7 @@ def test_a_retry_after_a_bad_end_is_a_new_attempt(world: AskingWorld) -> None:
     assert last_intent(world.journal, "run:UPDATE") == "run:UPDATE:2"
 
 
+@pytest.mark.exhaustive
 def test_a_retry_after_a_kill_is_the_same_attempt(world: AskingWorld) -> None:
     """At every call: one job in the end, with the jar that was meant when it was first asked."""
     asked = new(world)

@@ -95,6 +95,7 @@ def test_a_time_out_in_the_jobs_own_main_is_its_fault(world: World) -> None:
     assert world.job().behaviour is Behaviour.GOOD
 
 
+@pytest.mark.exhaustive
 def test_a_launch_under_the_next_id_survives_a_kill(tmp_path: Path) -> None:
     """TaskManagers know the first id from before: its launch fails, and another one follows."""
     for at in count(1):

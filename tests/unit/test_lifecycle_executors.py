@@ -29,6 +29,8 @@ from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World
 from tests.unit.variables_on_the_wire import FakeVariables, at_once
 
+pytestmark = pytest.mark.exhaustive
+
 INTERLEAVINGS = int(os.environ.get("FLINK_INTERLEAVINGS", "60"))
 _FRESH = str(Random().randrange(10**6)) if "FLINK_INTERLEAVINGS" in os.environ else "20261129"
 SEED = int(os.environ.get("FLINK_INTERLEAVING_SEED", _FRESH))

@@ -78,6 +78,7 @@ class TestASinkThatCannotCommit:
         assert outcome.savepoint_path == old.checkpoints[-1][1]
         assert world.job().restored == old.checkpoints[-1][1]
 
+    @pytest.mark.exhaustive
     def test_a_process_that_is_killed_anywhere_comes_to_the_same_end(self, tmp_path: Path) -> None:
         for at in range(0, 200, 2):
             world = World(tmp_path, cached_seconds=3)

@@ -96,6 +96,7 @@ def _points(scenario: Scenario, directory: Path, rng: random.Random) -> Iterator
             yield at, not what.startswith("GET") and rng.random() < 0.5
 
 
+@pytest.mark.exhaustive
 @ALL
 def test_an_answer_of_a_gateway_is_never_taken_for_flinks(
     scenario: Scenario, tmp_path: Path

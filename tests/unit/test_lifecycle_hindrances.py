@@ -86,6 +86,7 @@ class TestTasksThatAreStillOpening:
         assert world.clock.seconds - began < 120
         assert world.jobmanager.live_jobs() == [job]
 
+    @pytest.mark.exhaustive
     def test_a_process_that_goes_on_takes_no_second_one(self, tmp_path: Path) -> None:
         for at in range(60):
             world = World(tmp_path)

@@ -68,6 +68,7 @@ class TestATryThatDecidedNothing:
         updated_by_another(world)
         assert_only_parallelism_changed(world, world.ask(PARALLEL, "run").raise_for_failure())
 
+    @pytest.mark.exhaustive
     def test_nor_does_a_process_that_is_killed_at_any_call(self, tmp_path: Path) -> None:
         for at in range(20):
             world = AskingWorld(tmp_path)

@@ -20,6 +20,8 @@ from flinkglue.lifecycle.requested import AskedAction, JobChanges
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
+pytestmark = pytest.mark.exhaustive
+
 
 class CancelledWorld(World):
     """A world in which runs are killed and their hooks run."""

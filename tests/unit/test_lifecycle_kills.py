@@ -23,6 +23,8 @@ from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import World
 
+pytestmark = pytest.mark.exhaustive
+
 FORGOTTEN_SECONDS = 400.0
 SEED = 20240131
 CHANGING_REQUESTS = ("POST", "PATCH", "DELETE")

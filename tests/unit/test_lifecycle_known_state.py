@@ -161,6 +161,7 @@ class TestStart:
         world.jobmanager.kill()
         assert world.act(Action.START, "start").raise_for_failure().savepoint_path == by_hand
 
+    @pytest.mark.exhaustive
     def test_a_process_that_is_killed_anywhere_takes_it_as_well(self, tmp_path: Path) -> None:
         for at in range(0, 200, 3):
             world = World(tmp_path)

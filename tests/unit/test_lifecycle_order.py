@@ -36,6 +36,7 @@ def world(tmp_path: Path) -> World:
     limits=_LIMITS,
     reads_storage=st.booleans(),
 )
+@pytest.mark.exhaustive
 def test_a_start_goes_on_from_the_last_stop_whatever_the_clocks_say(
     lives: list[tuple[float, float, float]],
     at_the_end: float,
