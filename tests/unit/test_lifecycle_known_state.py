@@ -36,6 +36,22 @@ def stopped_by_hand(world: World, job: Job, number: int = 1) -> str:
     return job.savepoint
 
 
+def ended_after_its_savepoint(world: World, end: str) -> tuple[str, str]:
+    """Its newest savepoint, and the checkpoint that it retained 1,000 s later when it ended."""
+    job = world.running()
+    savepoint = world.act(Action.SAVEPOINT, "nightly").raise_for_failure().savepoint_path
+    assert savepoint
+    world.clock.sleep(1000)
+    world.job()
+    if end == "cancelled":
+        world.act(Action.CANCEL, "cancel").raise_for_failure()
+    else:
+        world.jobmanager.fail(job, "java.io.IOException: disk full")
+    if end == "failed and lost":
+        world.jobmanager.kill()
+    return savepoint, job.checkpoints[-1][1]
+
+
 class TestNew:
     @pytest.mark.parametrize("action", [Action.UPDATE, Action.STOP, Action.SAVEPOINT])
     def test_a_lost_job_is_advised_to_be_brought_back(self, world: World, action: Action) -> None:
@@ -191,6 +207,54 @@ class TestStart:
         by_hand = stopped_by_hand(world, world.job())
         world.reads_storage = False
         assert world.act(Action.START, "again").raise_for_failure().savepoint_path == by_hand
+
+    @pytest.mark.parametrize("end", ["failed", "failed and lost", "cancelled"])
+    def test_a_newer_checkpoint_is_not_left_behind_without_a_word(
+        self, world: World, end: str
+    ) -> None:
+        """Both are named, and how to go on from each: nothing was launched."""
+        savepoint, checkpoint = ended_after_its_savepoint(world, end)
+        with pytest.raises(Refused, match="which is newer") as refused:
+            world.act(Action.START, "start")
+        assert f"the newest savepoint is {savepoint}" in refused.value.reason
+        assert checkpoint in refused.value.reason
+        assert "RE_LAUNCH" in str(refused.value.advice)
+        assert f"name {savepoint} in savepoint" in str(refused.value.advice)
+        assert world.jobmanager.live_jobs() == []
+        named = world.act(Action.START, "named", savepoint_path=savepoint).raise_for_failure()
+        assert named.savepoint_path == savepoint
+
+    def test_what_a_cancellation_left_is_known_where_nobody_reads_the_storage(
+        self, world: World
+    ) -> None:
+        savepoint, checkpoint = ended_after_its_savepoint(world, "cancelled")
+        world.jobmanager.kill()
+        world.reads_storage = False
+        with pytest.raises(Refused, match=checkpoint) as refused:
+            world.act(Action.START, "start")
+        assert savepoint in refused.value.reason
+        back = world.act(Action.RE_LAUNCH, "back").raise_for_failure()
+        assert back.savepoint_path == checkpoint
+
+    def test_a_job_that_came_to_its_own_end_has_no_newer_state(self, world: World) -> None:
+        """Flink deletes the checkpoints of a job that finishes, whatever their retention."""
+        job = world.running()
+        savepoint = world.act(Action.SAVEPOINT, "nightly").raise_for_failure().savepoint_path
+        world.clock.sleep(1000)
+        world.job()
+        world.jobmanager.end(job, "FINISHED")
+        assert world.act(Action.START, "start").raise_for_failure().savepoint_path == savepoint
+
+    def test_one_that_left_none_goes_on_from_its_savepoint(self, tmp_path: Path) -> None:
+        """Its checkpoints went with its cancellation, as that saw."""
+        world = World(tmp_path, retain=False)
+        world.running()
+        savepoint = world.act(Action.SAVEPOINT, "nightly").raise_for_failure().savepoint_path
+        world.clock.sleep(1000)
+        world.act(Action.CANCEL, "cancel").raise_for_failure()
+        world.jobmanager.kill()
+        world.reads_storage = False
+        assert world.act(Action.START, "start").raise_for_failure().savepoint_path == savepoint
 
     def test_a_choice_that_nothing_decides_is_asked_for(self, world: World) -> None:
         """A job of this name that was started by hand, and no storage that tells when."""

@@ -164,11 +164,11 @@ class TestALaunchThatNeverCameToRun:
     def test_re_launch_does_not_go_back_behind_the_job_before(
         self, world: AskingWorld, is_forgotten: bool, tries: int
     ) -> None:
-        """START takes the savepoint, as it does; what it leaves is told and not forgotten."""
+        """START takes the savepoint that is named; what it leaves is told and not forgotten."""
         savepoint, checkpoint = failed_after_its_savepoint(world)
         bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
         for number in range(tries):
-            started = world.act(Action.START, f"start {number}", spec=bad)
+            started = world.act(Action.START, f"start {number}", spec=bad, savepoint_path=savepoint)
             assert started.failure
             assert started.savepoint_path == savepoint
             told = " ".join(started.story)
@@ -178,10 +178,11 @@ class TestALaunchThatNeverCameToRun:
             world.jobmanager.kill()
         good = world.spec()
         world.clock.sleep(3600)
-        with pytest.raises(
-            Refused, match=f"left {re.escape(checkpoint)}, 60 min old, which is newer"
-        ):
-            world.act(Action.RE_LAUNCH, "again", spec=good)
+        for action in (Action.RE_LAUNCH, Action.START):
+            with pytest.raises(
+                Refused, match=f"left {re.escape(checkpoint)}, 60 min old, which is newer"
+            ):
+                world.act(action, "again", spec=good)
         assert world.jobmanager.live_jobs() == []
         named = world.act(Action.RE_LAUNCH, "named", spec=good, savepoint_path=checkpoint)
         assert named.raise_for_failure().savepoint_path == checkpoint
@@ -193,9 +194,9 @@ class TestALaunchThatNeverCameToRun:
         self, world: AskingWorld
     ) -> None:
         """Also after the launch before it went back too far."""
-        _, checkpoint = failed_after_its_savepoint(world)
+        savepoint, checkpoint = failed_after_its_savepoint(world)
         bad = world.spec(Behaviour.INCOMPATIBLE_STATE)
-        assert world.act(Action.START, "too far", spec=bad).failure
+        assert world.act(Action.START, "too far", spec=bad, savepoint_path=savepoint).failure
         assert world.act(Action.START, "named", spec=bad, savepoint_path=checkpoint).failure
         again = world.act(Action.RE_LAUNCH, "again", spec=world.spec()).raise_for_failure()
         assert again.savepoint_path == checkpoint

@@ -113,6 +113,7 @@ class TestView:
             ("FAILED", False, True, "chk-2"),
             ("FAILED", False, False, None),
             ("CANCELED", True, True, "chk-2"),
+            ("FINISHED", True, True, None),
         ],
     )
     def test_the_kept_state_depends_on_how_the_job_ends(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from flinkglue.errors import InDoubt
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Behaviour, Job
 from tests.unit.lifecycle_world import JOB_NAME, World
 
@@ -75,6 +77,10 @@ def test_a_days_state_is_neither_dropped_nor_rolled_back(
     assert newest in outcome.failure
     assert "RE_LAUNCH goes on from that state" in outcome.failure
     assert (outcome.savepoint_path, outcome.rolled_back) == (newest, False)
+    assert world.jobmanager.live_jobs() == []
+    if world.journal.savepoints(JOB_NAME):
+        with pytest.raises(Refused, match=re.escape(newest)):
+            world.act(Action.START, "older")
     assert world.jobmanager.live_jobs() == []
     world.act(Action.RE_LAUNCH, "person").raise_for_failure()
     assert world.job().restored == newest
@@ -144,6 +150,8 @@ def test_what_cannot_be_looked_at_is_not_dropped(world: World, action: Action) -
     outcome = world.act(action, "run", **request)
     assert "are not known" in outcome.failure
     assert "in the savepoint of RE_LAUNCH" in outcome.failure
+    with pytest.raises(Refused):
+        world.act(Action.START, "person")
     assert world.jobmanager.live_jobs() == []
 
 

@@ -248,8 +248,11 @@ class JobView:
         """Its newest checkpoint that is there when it has ended; for a live one: is cancelled.
 
         After a failover a JobManager counts its checkpoints anew; it shows the one that the job
-        went on from, which lies below the job's own id and is deleted with the others.
+        went on from, which lies below the job's own id and is deleted with the others. Of a job
+        that finishes, Flink deletes them all, whatever their retention.
         """
+        if self.state == "FINISHED":
+            return None
         restored = self.restored_path or ""
         own = self.checkpoint_path or (restored if f"/{self.job_id}/" in restored else None)
         kept = self.kept_on_failure if self.state == "FAILED" else self.kept_on_cancel

@@ -17,7 +17,7 @@ from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.ledger import added
-from flinkglue.lifecycle.journal.records import Entry, JobRecord
+from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
 from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import check_without_state
@@ -298,12 +298,15 @@ class Transaction:
         if state and record.job_id == job_id and record.ended_as != state:
             self.journal.save_job_record(replace(record, ended_as=state))
 
-    def note_ended_here(self, job_id: str, view: JobView | None) -> None:
-        """Remember that this action ended the newest launch, and how that ended."""
+    def note_ended_here(
+        self, job_id: str, view: JobView | None, kept: KeptAtEnd | None = None
+    ) -> None:
+        """Remember that this action ended the newest launch, how that ended, and what it left."""
         self.note_end(job_id, view)
         record = self.record()
-        if job_id and record.job_id == job_id and not record.ended_here:
-            self.journal.save_job_record(replace(record, ended_here=True))
+        ended = replace(record, ended_here=True, kept_at_end=kept or record.kept_at_end)
+        if job_id and record.job_id == job_id and ended != record:
+            self.journal.save_job_record(ended)
 
     def next_launch(self) -> dict[str, Any]:
         """Generation and Flink job id of a launch that was not made before."""

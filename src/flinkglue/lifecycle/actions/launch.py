@@ -182,6 +182,7 @@ def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> N
                 checkpoint_path=None,
                 ended_as="",
                 ended_here=False,
+                kept_at_end=None,
                 takes_checkpoints=False,
                 left_behind=asked.left_behind,
             )

@@ -7,12 +7,13 @@ from typing import Any
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import launch, state_now
 from flinkglue.lifecycle.journal.journal import spec_document, spec_of
+from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.state.known import known_state
 from flinkglue.lifecycle.state.named import check_named, newest_savepoint
 from flinkglue.lifecycle.state.retained import in_words, left_behind, left_behind_of
 from flinkglue.lifecycle.state.sent_launch import state_left
-from flinkglue.lifecycle.transaction import Transaction
+from flinkglue.lifecycle.transaction import Refused, Transaction
 
 
 def new(tx: Transaction) -> Outcome:
@@ -21,7 +22,10 @@ def new(tx: Transaction) -> Outcome:
 
 
 def start(tx: Transaction) -> Outcome:
-    """Start a stopped job from its newest savepoint, or from the one that is named."""
+    """Start a stopped job from the state that is named, or from its newest savepoint.
+
+    That must be the newest state of the job for all that is known.
+    """
     return _run(tx, tx.once("plan", lambda: _plan_start(tx)))
 
 
@@ -54,7 +58,7 @@ def _plan_new(tx: Transaction) -> dict[str, Any]:
     if path is None and not tx.request.without_state:
         _refuse_to_drop_state(tx, ended)
     tx.backend.check_jar(spec)
-    return _plan(tx, spec, path, ended)
+    return _plan(tx, spec, path, _left_behind(tx, ended, path))
 
 
 def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
@@ -76,15 +80,36 @@ def _plan_start(tx: Transaction) -> dict[str, Any]:
             "no savepoint of this job is known",
             "Name one in savepoint. RE_LAUNCH goes on from the newest retained checkpoint.",
         )
+    left = _left_behind(tx, ended, path)
+    if left and not tx.request.savepoint_path:
+        raise _newer_is_known(tx, path, left)
     tx.backend.check_jar(spec)
-    return _plan(tx, spec, path, ended)
+    return _plan(tx, spec, path, left)
+
+
+def _left_behind(tx: Transaction, ended: JobView | None, path: str | None) -> LeftBehind | None:
+    return left_behind(tx, ended.job_id if ended else tx.record().job_id, ended, path)
+
+
+def _newer_is_known(tx: Transaction, path: str, left: LeftBehind) -> Refused:
+    """Nobody has named a state, and the newest savepoint is not the newest state, or may not be."""
+    choice = (
+        f"RE_LAUNCH with {left.path} in savepoint goes on from that"
+        if left.path
+        else "Name the state to go on from in savepoint"
+    )
+    return tx.refuse(
+        f"the newest savepoint is {path}, and {in_words(tx, left)}",
+        f"{choice}. To give up what came after the savepoint, name {path} in savepoint.",
+    )
 
 
 def _plan(
-    tx: Transaction, spec: JobSpec, restore_from: str | None, ended: JobView | None
+    tx: Transaction,
+    spec: JobSpec,
+    restore_from: str | None,
+    left: LeftBehind | None,
 ) -> dict[str, Any]:
-    job_id = ended.job_id if ended else tx.record().job_id
-    left = left_behind(tx, job_id, ended, restore_from)
     if left:
         tx.say(f"it goes on from {restore_from}: {in_words(tx, left)}")
     return {

@@ -7,6 +7,7 @@ from typing import Any
 
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.journal.records import KeptAtEnd
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.savepoint_formats import (
     CANONICAL,
@@ -14,7 +15,7 @@ from flinkglue.lifecycle.savepoint_formats import (
     configured_backend,
     format_of,
 )
-from flinkglue.lifecycle.state.retained import newest_retained
+from flinkglue.lifecycle.state.retained import Retained, newest_retained
 from flinkglue.lifecycle.transaction import Transaction
 
 Take = Callable[[SavepointRequest], str]
@@ -49,7 +50,8 @@ def cancel(tx: Transaction) -> Outcome:
         ended = tx.backend.cancel(job_id)
     except CallFailed as error:
         raise _not_cancelled(tx, job_id, error) from error
-    tx.note_ended_here(job_id, ended)
+    kept = newest_retained(tx, job_id, ended)
+    tx.note_ended_here(job_id, ended, _kept_at_end(ended, kept))
     state = ended.state if ended else ""
     if ended and ended.out_of_reach:
         tx.say(
@@ -58,10 +60,15 @@ def cancel(tx: Transaction) -> Outcome:
         )
     else:
         tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
-    kept = newest_retained(tx, job_id, ended)
     if kept.path:
         tx.say(f"its newest retained state is {kept.told}")
     return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept.path)
+
+
+def _kept_at_end(ended: JobView | None, kept: Retained) -> KeptAtEnd | None:
+    """What it left, for when its service has forgotten it; None: nobody has seen that."""
+    is_told = ended is None or (ended.tasks_told and not ended.out_of_reach)
+    return KeptAtEnd(kept.path, kept.taken_at) if is_told and not kept.hidden else None
 
 
 def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception:

@@ -55,6 +55,19 @@ class LeftBehind:
 
 
 @dataclass(frozen=True)
+class KeptAtEnd:
+    """The newest state of a launch, as the action saw it that ended it.
+
+    Args:
+        path: Where it lies; None: it left none.
+        taken_at: Seconds since the epoch; 0: not told.
+    """
+
+    path: str | None = None
+    taken_at: float = 0.0
+
+
+@dataclass(frozen=True)
 class JobRecord:
     """What is known of a job, over all its launches.
 
@@ -70,6 +83,7 @@ class JobRecord:
         checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
         ended_as: The terminal state that the newest launch was seen in; its service forgets it.
         ended_here: Whether an action ended the newest launch: what that left is known here.
+        kept_at_end: What the newest launch left when an action ended it; None: nobody saw it.
         takes_checkpoints: Whether the newest launch was seen to take checkpoints by itself.
         left_behind: What an earlier launch left that is newer than what the newest one began with.
         savepoints_counted: The highest place that a savepoint of the job was given in the ledger.
@@ -87,6 +101,7 @@ class JobRecord:
     checkpoint_path: str | None = None
     ended_as: str = ""
     ended_here: bool = False
+    kept_at_end: KeptAtEnd | None = None
     takes_checkpoints: bool = False
     left_behind: LeftBehind | None = None
     savepoints_counted: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from flinkglue.lifecycle.backend import CannotList, RetainedState
-from flinkglue.lifecycle.journal.records import JobRecord, LeftBehind
+from flinkglue.lifecycle.journal.records import JobRecord, KeptAtEnd, LeftBehind
 from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
@@ -47,6 +47,8 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     try:
         checkpoint = _checkpoint(tx, job_id, view, record)
     except CannotList as error:
+        if record.job_id == job_id and record.kept_at_end:
+            return _as_it_ended(tx, job_id, record.kept_at_end)
         # It may be newer than all that is known here: that is for a person to name.
         unseen = f"the checkpoints of job {job_id} are not known: {error}"
         told = _with_the_known(tx, unseen, savepoint, record)
@@ -65,6 +67,13 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
         return Retained(path, f"{path}, with which it began: it never came to run")
     none = f"job {job_id} retained no checkpoint"
     return Retained(None, _with_the_known(tx, none, savepoint, record))
+
+
+def _as_it_ended(tx: Transaction, job_id: str, kept: KeptAtEnd) -> Retained:
+    if kept.path is None:
+        return Retained(None, f"job {job_id} retained no checkpoint when it was ended here")
+    state = RetainedState(kept.path, kept.taken_at)
+    return Retained(kept.path, f"{_aged(tx, state)}, when it was ended here", kept.taken_at)
 
 
 def left_behind(
