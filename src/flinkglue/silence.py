@@ -1,0 +1,118 @@
+"""Which processes give no sign of life, observed for long enough by the observer's own clock. Pure.
+
+No date that somebody else wrote is compared: a process that lives changes its marks, and one whose
+marks stay as they were for longer than any pause between two signs is gone, or cut off for as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Mapping
+from dataclasses import dataclass, field
+
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.errors import CallFailed
+from flinkglue.lease import Unchanged
+
+_LOOKS = Pace(first_seconds=5, most_seconds=20, jitter=0)
+_TRIES = 3.0
+"""A look that fails begins the time anew; so many times of it in all are waited for."""
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What a process that lives keeps changing, as it is now.
+
+    Args:
+        mark: Differs after each sign of life.
+        were_given: Whether there was ever one that a live process gives again and again. One that
+            gives none cannot be told from a dead one.
+    """
+
+    mark: Hashable
+    were_given: bool
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What came of an observation.
+
+    Args:
+        silent: Who gave no sign of life for the whole time.
+        unheard: Who never gave any, so that silence says nothing.
+    """
+
+    silent: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
+
+
+Observe = Callable[[Collection[str]], Mapping[str, Signs]]
+"""The signs of these now; who is left out has moved on, and is not looked at any more."""
+
+
+@dataclass
+class _Watched:
+    mark: Hashable = None
+    unchanged: Unchanged = field(default_factory=Unchanged)
+    looks: int = 0
+
+
+def silent_among(
+    ids: Collection[str],
+    observe: Observe,
+    seconds: float,
+    *,
+    clock: Clock | None = None,
+    pace: Pace = _LOOKS,
+) -> Silence:
+    """Observe until each gave a sign of life, or gave none for so long.
+
+    A look that fails begins anew for all: while nobody answers, nobody can give a sign.
+
+    Args:
+        ids: Whom to observe.
+        observe: Reads their signs.
+        seconds: More than the longest pause between two signs of one that lives.
+        clock: The time to go by.
+        pace: How often to look.
+
+    Raises:
+        CallFailed: The looks went on failing.
+    """
+    clock = clock or SystemClock()
+    watched = {one: _Watched() for one in ids}
+    silent: list[str] = []
+    unheard: list[str] = []
+    give_up_at = clock.monotonic() + _TRIES * seconds
+    for pause in pace.pauses():
+        if not watched:
+            break
+        asked_at = clock.monotonic()
+        try:
+            seen = observe(tuple(watched))
+        except CallFailed:
+            if clock.monotonic() > give_up_at:
+                raise
+            watched = {one: _Watched() for one in watched}
+            clock.sleep(pause)
+            continue
+        answered_at = clock.monotonic()
+        left = seconds
+        for one, so_far in [*watched.items()]:
+            signs = seen.get(one)
+            gave_one = so_far.looks and signs and signs.mark != so_far.mark
+            if signs is None or gave_one:
+                del watched[one]
+                continue
+            if not signs.were_given:
+                unheard.append(one)
+                del watched[one]
+                continue
+            so_far.mark, so_far.looks = signs.mark, so_far.looks + 1
+            passed = so_far.unchanged.seconds(signs.mark, asked_at, answered_at)
+            if so_far.looks > 1 and passed >= seconds:
+                silent.append(one)
+                del watched[one]
+            left = min(left, seconds - passed)
+        if watched:
+            clock.sleep(min(pause, max(left, 0.05)))
+    return Silence(tuple(silent), tuple(unheard))
