@@ -17,10 +17,16 @@ from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.requested import AskedAction
 from flinkglue.lifecycle.transaction import Refused
+from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.manner import Manner
-from flinkglue.prefect.store.action_owners import left_behind
-from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds
+from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
+from flinkglue.prefect.store.action_owners import (
+    claim_signs,
+    left_behind,
+    running_flink_flow_runs,
+)
+from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds, SilentMinutes
 from tasks.flink_actions import perform_flink_action
 from tasks.flink_health import (
     Finding,
@@ -30,12 +36,15 @@ from tasks.flink_health import (
     tell_of_finding,
     uncount_relaunch,
 )
+from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
+
+_CLUSTER = "flink-rest-cluster/flink"
 
 
 @flow(name="flink-watch", flow_run_name="health of {job_names}")
 def flink_watch(
     job_names: Annotated[list[Name], Field(min_length=1)],
-    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
+    cluster: FlinkClusterChoice = _CLUSTER,
     watch_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 60,
     every_seconds: Seconds = 10,
     most_restarts: CountOrNone = 2,
@@ -49,6 +58,8 @@ def flink_watch(
     relaunch_window_hours: Hours = 6,
     stable_seconds: Seconds = 10,
     deadline_minutes: Minutes = 30,
+    silent_minutes: SilentMinutes | None = 10,
+    end_silent_runs: bool = False,
 ) -> dict[str, Any]:
     """Observe jobs, report their health, and relaunch those that are down.
 
@@ -79,6 +90,12 @@ def flink_watch(
         relaunch_window_hours: Time window for most_relaunches, in hours.
         stable_seconds: How long a re-launched job must run without a restart before it counts.
         deadline_minutes: How long one relaunch may take.
+        silent_minutes: A flow run that acts on the jobs, is Running and gives no sign of life for
+            so long has no process any more: no heartbeat, log line, task run or renewed claim. Take
+            more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is 3 minutes by default.
+            Empty: such flow runs are not searched for.
+        end_silent_runs: Set such flow runs to Crashed, so that they can be retried. Off: report
+            only.
 
     Returns:
         For each job its condition and why.
@@ -105,10 +122,25 @@ def flink_watch(
             findings[place] = _relaunched(chosen, finding, manner, most_relaunches, window_seconds)
         tell_of_finding(findings[place])
     show_findings(findings)
+    if silent_minutes is not None:
+        _without_process(chosen, names, silent_minutes * 60, end=end_silent_runs)
     if unwell := [finding for finding in findings if finding.is_unwell]:
         told = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
         raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {told}")
     return {finding.job_name: finding.condition for finding in findings}
+
+
+def _without_process(
+    cluster: FlinkCluster, job_names: list[str], silent_seconds: float, *, end: bool
+) -> None:
+    """Whatever goes wrong here hides from nobody how the jobs are."""
+    with best_effort("Flow runs without a process could not be searched for"):
+        running = running_flink_flow_runs(job_names, _CLUSTER)
+        silent = find_silent_flow_runs(running, silent_seconds, claim_signs(cluster, job_names))
+        if end and silent:
+            why = "Nor did it renew a claim on a job."
+            silent = end_silent_flow_runs(silent, {}, why)
+        show_silent_flow_runs(silent)
 
 
 def _is_to_be_relaunched(finding: Finding, relaunch: Relaunch) -> bool:

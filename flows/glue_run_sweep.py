@@ -6,20 +6,28 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from prefect import flow
+from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
+from flinkglue.glue.monitoring.sweeping import LiveRuns
+from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
+from flinkglue.prefect.store.silent_flow_runs import not_ended
+from flinkglue.quantities import SilentMinutes
 from tasks.glue import load_credentials
 from tasks.glue_sweep import (
     find_live_glue_runs,
     judge_glue_runs,
+    running_glue_flow_runs,
     show_swept_runs,
+    spared_flow_runs,
     stop_orphaned_glue_runs,
     tell_of_swept_runs,
 )
+from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
 
 
 @flow(name="glue-run-sweep")
@@ -30,6 +38,8 @@ def glue_run_sweep(
     stop_also: list[Literal["CRASHED", "FAILED", "COMPLETED"]] | None = None,
     look_back_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7,
     stopped_within_minutes: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 10,
+    silent_minutes: SilentMinutes | None = 10,
+    end_silent_runs: bool | None = None,
     aws_credentials: AwsCredentialsChoice = "aws",
     region: AwsRegion | None = None,
 ) -> dict[str, Any]:
@@ -52,6 +62,12 @@ def glue_run_sweep(
         look_back_days: Runs that were started earlier are not checked. 7 days is the longest
             that a Glue job may run; take more for streaming jobs.
         stopped_within_minutes: How long to wait until what is stopped has ended.
+        silent_minutes: A flow run of glue-job or glue-run-wait that is Running, has no live Glue
+            run and gives no sign of life for so long has no process any more: no heartbeat, log
+            line or task run. Take more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is
+            3 minutes by default. Empty: such flow runs are not searched for.
+        end_silent_runs: Set such flow runs to Crashed, so that they can be retried. Off: report
+            only. Empty: as stop.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of the runs, instead of the block's, for example eu-west-1.
 
@@ -74,6 +90,31 @@ def glue_run_sweep(
     tell_of_swept_runs(swept)
     failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]
     failures += [each.describe() for each in swept if stop and each.is_orphan]
+    if silent_minutes is not None:
+        ends = stop if end_silent_runs is None else end_silent_runs
+        failures += _without_process(
+            credentials, names, found, silent_minutes * 60, look_back_days, end=ends
+        )
     if failures:
         raise JobFailed(f"The sweep is not complete. {'; '.join(failures)}")
     return {each.run.job_run_id: each.to_dict() for each in swept}
+
+
+def _without_process(
+    credentials: AwsCredentials,
+    job_names: list[str],
+    found: LiveRuns,
+    silent_seconds: float,
+    look_back_days: float,
+    *,
+    end: bool,
+) -> list[str]:
+    """Find the flow runs that are Running without a process, and end them; what could not be."""
+    running = running_glue_flow_runs(job_names, found)
+    silent = find_silent_flow_runs(running, silent_seconds)
+    if end and silent:
+        again = find_live_glue_runs(credentials, job_names, timedelta(days=look_back_days))
+        why = "None of its Glue runs is live."
+        silent = end_silent_flow_runs(silent, spared_flow_runs(silent, again), why)
+    show_silent_flow_runs(silent)
+    return not_ended(silent) if end else []

@@ -26,9 +26,13 @@ from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
 from flinkglue.prefect.pages.glue_events import tell_of_swept_run
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from tasks.glue import RETRIED, UNCACHED, connect
 
+FLOWS = ("glue-vpc-failover", "glue-run-wait")
+"""Whose flow runs wait for Glue runs."""
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
 
@@ -100,6 +104,34 @@ def stop_orphaned_glue_runs(
             tell = log.warning if each.is_orphan else log.info
             tell("%s", each.describe())
     return after
+
+
+def running_glue_flow_runs(job_names: Sequence[str], found: LiveRuns) -> list[RunningFlowRun]:
+    """The flow runs that are Running for one of these jobs and have no live Glue run.
+
+    Args:
+        job_names: The jobs. Those whose runs could not be read are left out.
+        found: The live Glue runs.
+
+    Raises:
+        CallFailed: The Prefect server refused the call, or did not answer.
+    """
+    readable = {name for name in job_names if name not in found.problems}
+    live = {flow_run_id_of(run) for run in found.runs}
+    running = running_flow_runs(FLOWS, lambda parameters: parameters.get("job_name") in readable)
+    return [run for run in running if run.flow_run_id not in live]
+
+
+def spared_flow_runs(silent: Sequence[SilentFlowRun], found: LiveRuns) -> dict[str, str]:
+    """Which of these flow runs are not to be ended, by what Glue shows now, and why."""
+    live = {flow_run_id_of(run): run.job_run_id for run in found.runs}
+    if found.problems:
+        return {each.flow_run_id: "its Glue runs could not be read" for each in silent}
+    return {
+        each.flow_run_id: f"its Glue run {live[each.flow_run_id]} is live"
+        for each in silent
+        if each.flow_run_id in live
+    }
 
 
 def tell_of_swept_runs(swept: Sequence[SweptRun]) -> None:

@@ -12,6 +12,7 @@ from prefect.settings import (
     PREFECT_LOCAL_STORAGE_PATH,
     PREFECT_RESULTS_PERSIST_BY_DEFAULT,
     PREFECT_SERVER_DATABASE_CONNECTION_URL,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL,
     get_current_settings,
     temporary_settings,
 )
@@ -36,6 +37,7 @@ def prefect_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pat
         PREFECT_HOME: home,
         PREFECT_LOCAL_STORAGE_PATH: home / "storage",
         PREFECT_RESULTS_PERSIST_BY_DEFAULT: True,
+        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1.0,
     }
     with temporary_settings(kept), prefect_test_harness(server_startup_timeout=120):
         database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().split(":///")[1]

@@ -135,7 +135,12 @@ class Job:
         return run
 
     def watched(self, relaunch: str, **options: Any) -> Any:
-        options |= {"watch_seconds": 0, "stable_seconds": 0.1, "relaunch": relaunch}
+        options |= {
+            "silent_minutes": None,
+            "watch_seconds": 0,
+            "stable_seconds": 0.1,
+            "relaunch": relaunch,
+        }
         return flink_watch([self.name], BLOCK, **options, return_state=True).result()
 
     def watched_by(self, run: FlowRun) -> Any:
@@ -147,6 +152,7 @@ class Job:
                 **get_parameter_defaults(flink_watch.fn),
                 "job_names": [self.name],
                 "watch_seconds": 0,
+                "silent_minutes": None,
                 "stable_seconds": 0.1,
                 "relaunch": "when_down",
             },

@@ -39,6 +39,11 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running.close()
 
 
+def sweep(job_names: list[str], **options: Any) -> Any:
+    """Without a search for flow runs of other tests, which may have no process any more."""
+    return glue_run_sweep(job_names, **options, silent_minutes=None)
+
+
 def flow_run(state: State[Any] | None = None) -> UUID:
     with get_client(sync_client=True) as client:
         made = client.create_flow_run(glue_vpc_failover, parameters=PARAMETERS)
@@ -65,13 +70,13 @@ def test_the_run_of_a_flow_run_that_is_cancelled_without_a_worker_is_stopped(
         client.set_flow_run_state(flow_run_id, Cancelling())
         assert client.read_flow_run(flow_run_id).state_type == StateType.CANCELLING
 
-    only_told = glue_run_sweep([" job "], cancelling_for_minutes=0, return_state=True)
+    only_told = sweep([" job "], cancelling_for_minutes=0, return_state=True)
     assert only_told.result()[job_run_id]["condition"] == "orphan"
     assert state_of(cloud, job_run_id) in ("STARTING", "RUNNING")
     assert cloud.requests(operation="BatchStopJobRun") == []
     assert [e["event"] for e in events(only_told, "glue-job.orphan")] == ["glue-job.orphan"]
 
-    swept = glue_run_sweep(["job"], stop=True, cancelling_for_minutes=0, return_state=True)
+    swept = sweep(["job"], stop=True, cancelling_for_minutes=0, return_state=True)
     assert swept.result()[job_run_id]["condition"] == "stopped"
     assert state_of(cloud, job_run_id) == "STOPPED"
     [told] = events(swept, "glue-job.stopped")
@@ -90,7 +95,7 @@ def test_only_runs_that_were_surely_given_up_are_stopped(cloud: AwsCloud) -> Non
     alien = glue_run(cloud, uuid.uuid4())
     by_hand = cloud.start()
 
-    found = glue_run_sweep(["job"], stop=True)
+    found = sweep(["job"], stop=True)
     assert {job_run_id: each["condition"] for job_run_id, each in found.items()} == {
         cancelled: "stopped",
         going: "being cancelled",
@@ -101,7 +106,7 @@ def test_only_runs_that_were_surely_given_up_are_stopped(cloud: AwsCloud) -> Non
     states = [state_of(cloud, each) for each in (going, crashed, scheduled, alien, by_hand)]
     assert set(states) <= {"STARTING", "RUNNING"}
 
-    glue_run_sweep(["job"], stop=True, stop_also=["CRASHED"])
+    sweep(["job"], stop=True, stop_also=["CRASHED"])
     assert state_of(cloud, crashed) == "STOPPED"
     assert state_of(cloud, alien) in ("STARTING", "RUNNING")
 
@@ -110,7 +115,7 @@ def test_a_sweep_that_cannot_stop_an_orphan_fails_and_shows_it(cloud: AwsCloud) 
     job_run_id = glue_run(cloud, flow_run(Cancelled()))
     refused = {"status": 400, "message": "AccessDeniedException: not allowed"}
     cloud.wire.faults.add("glue:BatchStopJobRun", "error", **refused)
-    state = glue_run_sweep(["job"], stop=True, return_state=True)
+    state = sweep(["job"], stop=True, return_state=True)
     failure = state.result(raise_on_failure=False)
     assert isinstance(failure, JobFailed)
     assert job_run_id in str(failure)
@@ -124,5 +129,5 @@ def test_runs_in_another_region_than_the_blocks_are_found(cloud: AwsCloud) -> No
     block.region_name = "eu-west-1"
     block.save("aws", overwrite=True)
     cancelled = glue_run(cloud, flow_run(Cancelled()))
-    swept = glue_run_sweep(["job"], stop=True, region="us-east-1")
+    swept = sweep(["job"], stop=True, region="us-east-1")
     assert swept[cancelled]["condition"] == "stopped"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -16,9 +18,13 @@ from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.models import Action
 from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.variable_journal import variable_store
+from flinkglue.silence import Signs
 
+FLOWS = ("flink-job-action", "flink-savepoints", "flink-watch")
+"""Whose flow runs act on jobs with the journal."""
 SILENT_SECONDS = 60.0
 """How long after its lease a process is held to be dead: its server may have been out of order."""
 _FLOW_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=:)")
@@ -97,6 +103,51 @@ def _why_over(claimed: Owner) -> str:
         although = f" although its flow run is {state}" if state else ""
         return f"{claimed.holder} gives no sign of life any more{although}"
     return ""
+
+
+def running_flink_flow_runs(
+    job_names: Collection[str], default_cluster: str
+) -> list[RunningFlowRun]:
+    """The flow runs that are Running and are about one of these jobs, without the present one.
+
+    Only those whose parameter *cluster* is the very same as that of the present one are meant.
+
+    Args:
+        job_names: The jobs.
+        default_cluster: What that parameter is when it was left out.
+
+    Raises:
+        CallFailed: The Prefect server refused a call, or did not answer.
+    """
+    wanted, mine = {*job_names}, runtime.flow_run.id
+    with get_client(sync_client=True) as client:
+        try:
+            cluster = client.read_flow_run(UUID(mine)).parameters.get("cluster", default_cluster)
+        except httpx.HTTPError as error:
+            raise server_failure("GET /flow_runs", str(mine), error) from error
+
+    def is_meant(parameters: Mapping[str, Any]) -> bool:
+        jobs = {parameters.get("job_name"), *(parameters.get("job_names") or ())}
+        return bool(jobs & wanted) and parameters.get("cluster", default_cluster) == cluster
+
+    return running_flow_runs(FLOWS, is_meant)
+
+
+def claim_signs(cluster: FlinkCluster, job_names: Sequence[str]) -> MoreSigns:
+    """How the processes of flow runs renew their claims on jobs: signs of life, also by silence."""
+
+    def signs(flow_run_id: str) -> Signs | None:
+        with variable_store(cluster.journal_name) as store:
+            stored = [store.stored("claim", name) for name in job_names]
+        marks = [
+            (claim.version, claim.mark)
+            for claim in stored
+            if claim and (owner := Owner.of(claim)) and owner.token
+            if str(_flow_run_of(owner.intent)) == flow_run_id
+        ]
+        return Signs(tuple(marks), were_given=True) if marks else None
+
+    return signs
 
 
 def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | None:

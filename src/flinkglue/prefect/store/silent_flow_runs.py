@@ -1,0 +1,212 @@
+"""Flow runs that are Running without a process: found by their silence, and ended.
+
+The Prefect server failed just as the run ended, or its machine died with its worker. Nobody else
+ends such a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Crashed
+
+from flinkglue.prefect.store.flow_run_signs import (
+    FlowRunSigns,
+    MoreSigns,
+    RunningFlowRun,
+    check_events_arrive,
+    newest_event,
+)
+from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.silence import Signs, silent_among
+
+FOUND = "silent-flow-run.found"
+_NO_HEARTBEATS = (
+    "it never sent a heartbeat, so its silence says nothing: set PREFECT_FLOWS_HEARTBEAT_FREQUENCY "
+    "where it runs, and set it to Crashed yourself if its process is gone"
+)
+
+
+@dataclass(frozen=True)
+class SilentFlowRun:
+    """A flow run that the server calls Running, and whose process gives no sign of life.
+
+    Args:
+        flow_run_id: The flow run.
+        name: Its name.
+        state_id: The very state that it was observed in.
+        silent_seconds: For how long it was silent; 0: it never gave a sign, and is not judged.
+        mark: Of its last sign of life: while it is the same, there was none since.
+        is_known: Whether an earlier observation found the same.
+        ended: Whether it was set to Crashed.
+        note: What is known besides, or why it was not ended.
+    """
+
+    flow_run_id: str
+    name: str
+    state_id: UUID | None
+    silent_seconds: float = 0.0
+    mark: str = ""
+    is_known: bool = False
+    ended: bool = False
+    note: str = ""
+
+    @property
+    def is_to_be_ended(self) -> bool:
+        """Whether it is known to have no process, and is Running still."""
+        return bool(self.silent_seconds) and not self.ended and not self.note
+
+    @property
+    def resource(self) -> str:
+        """What events about it are about; the flow run's own events are signs of life."""
+        return f"silent-flow-run.{self.flow_run_id}"
+
+    @property
+    def condition(self) -> str:
+        """One word or two."""
+        if self.ended:
+            return "set to Crashed"
+        return "no process" if self.silent_seconds else "no heartbeats"
+
+    def describe(self) -> str:
+        """One line, with the id to look it up by."""
+        silence = f", no sign of life for {self.silent_seconds / 60:.0f} min"
+        note = f", {self.note}" if self.note else ""
+        return (
+            f"flow run {self.flow_run_id} ({self.name}) is Running: {self.condition}"
+            f"{silence if self.silent_seconds else ''}{note}"
+        )
+
+    def row(self) -> dict[str, Any]:
+        """As a row of a table."""
+        return {
+            "flow run": self.name,
+            "id": self.flow_run_id,
+            "condition": self.condition,
+            "silent for": f"{self.silent_seconds / 60:.0f} min" if self.silent_seconds else "-",
+            "note": self.note or "-",
+        }
+
+
+def silent_flow_runs(
+    running: Sequence[RunningFlowRun], silent_seconds: float, more: MoreSigns | None = None
+) -> list[SilentFlowRun]:
+    """Observe Running flow runs until each gave a sign of life, or none for so long.
+
+    One that was found earlier and gave no sign since is not observed for all that time again.
+
+    Args:
+        running: The flow runs.
+        silent_seconds: More than the time between two heartbeats.
+        more: Further signs that their processes give.
+
+    Raises:
+        CallFailed: The Prefect server did not answer, or does not show events.
+    """
+    if not running:
+        return []
+    signs = FlowRunSigns(running, more)
+    check_events_arrive()
+    known = _known(signs([run.flow_run_id for run in running]), silent_seconds)
+    to_observe = [run.flow_run_id for run in running if run.flow_run_id not in known]
+    found = silent_among(to_observe, signs, silent_seconds)
+    silent = {**known, **dict.fromkeys(found.silent, silent_seconds)}
+    if silent:
+        silent = _at_last(silent, signs)
+    by_id = {run.flow_run_id: run for run in running}
+    return [
+        *(
+            SilentFlowRun(
+                one,
+                by_id[one].name,
+                by_id[one].state_id,
+                seconds,
+                _digest(signs.newest[one]),
+                is_known=one in known,
+            )
+            for one, seconds in silent.items()
+        ),
+        *(
+            SilentFlowRun(one, by_id[one].name, by_id[one].state_id, note=_NO_HEARTBEATS)
+            for one in found.unheard
+        ),
+    ]
+
+
+def ended_as_crashed(silent: SilentFlowRun, why: str) -> SilentFlowRun:
+    """Set a flow run without a process to Crashed, while it is as it was observed.
+
+    Prefect's orchestration refuses that for a run that has ended. It cannot be made to compare
+    states: a run that is in another one is left out by a look right before.
+
+    Args:
+        silent: The flow run.
+        why: What was observed besides its silence.
+
+    Raises:
+        CallFailed: The Prefect server refused the call, or did not answer.
+    """
+    if not silent.is_to_be_ended:
+        return silent
+    message = (
+        f"No sign of life for {silent.silent_seconds / 60:.0f} min: no heartbeat, log line or task "
+        f"run. {why} Its process is gone, and could not report its end. Retry continues it."
+    )
+    flow_run_id = UUID(silent.flow_run_id)
+    with get_client(sync_client=True) as client:
+        try:
+            now = client.read_flow_run(flow_run_id).state
+            if now is None or now.id != silent.state_id:
+                return replace(silent, note=f"it is {now.name if now else 'without a state'} now")
+            crashed: State[None] = Crashed(message=message)
+            answer: OrchestrationResult[None] = client.set_flow_run_state(flow_run_id, crashed)
+        except ObjectNotFound:
+            return replace(silent, note="it was deleted")
+        except httpx.HTTPError as error:
+            raise server_failure("POST /flow_runs/set_state", str(flow_run_id), error) from error
+    if answer.status is SetStateStatus.ACCEPT:
+        return replace(silent, ended=True)
+    reason = getattr(answer.details, "reason", None) or answer.status.value
+    return replace(silent, note=f"the Prefect server refused to set it to Crashed: {reason}")
+
+
+def not_ended(silent: Collection[SilentFlowRun]) -> list[str]:
+    """Why flow runs without a process could not be ended."""
+    return [each.describe() for each in silent if each.is_to_be_ended]
+
+
+def _known(now: Mapping[str, Signs], silent_seconds: float) -> dict[str, float]:
+    """For how long those were silent that an earlier observation found, and that are as then."""
+    known = {}
+    with get_client(sync_client=True) as client:
+        for one, signs in now.items():
+            try:
+                found = newest_event(client, f"silent-flow-run.{one}", FOUND)
+            except httpx.HTTPError as error:
+                raise server_failure("POST /events/filter", one, error) from error
+            payload = found["payload"] if found else {}
+            seconds = float(payload.get("silent_seconds", 0.0))
+            if payload.get("mark") == _digest(signs) and seconds >= silent_seconds:
+                known[one] = seconds
+    return known
+
+
+def _at_last(silent: Mapping[str, float], signs: FlowRunSigns) -> dict[str, float]:
+    """What is left when an event of this very moment has arrived: theirs would have, too."""
+    before = dict(signs.newest)
+    check_events_arrive()
+    after = signs([*silent])
+    return {one: seconds for one, seconds in silent.items() if before[one] == after.get(one)}
+
+
+def _digest(signs: Signs) -> str:
+    return sha256(repr(signs.mark).encode()).hexdigest()
