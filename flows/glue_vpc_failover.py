@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -375,7 +374,7 @@ def _this_flow_run() -> FlowRun:
 def _pause(delay_seconds: float) -> None:
     if delay_seconds:
         run_log().info("Trying again in %g s", delay_seconds)
-        time.sleep(delay_seconds)
+        SystemClock().sleep(delay_seconds)
 
 
 def _result(

@@ -12,6 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
+from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health.history import with_history
@@ -254,4 +255,4 @@ def _looks(watch_seconds: float, every_seconds: float) -> Iterator[None]:
         left = give_up_at - time.monotonic()
         if left <= 0:
             return
-        time.sleep(min(every_seconds, left))
+        SystemClock().sleep(min(every_seconds, left))

@@ -299,7 +299,7 @@ def read_script_output(
             tails[OUTPUT] = client.log_tail(run, OUTPUT, LOG_LINES)
             if tails[OUTPUT].lines or time.monotonic() + pause > give_up_at:
                 break
-            time.sleep(pause)
+            SystemClock().sleep(pause)
         for kind in log_kinds(run):
             # Of a run that succeeded, the error log only tells whether it logs at all.
             if kind == DRIVER or (kind == ERROR and not (run.succeeded and tails[OUTPUT].lines)):

@@ -31,6 +31,7 @@ from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.clock.interruption import raise_if_interrupted
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
 from flinkglue.polling import retry
@@ -117,6 +118,7 @@ class ArmClient:
             self._check = before
 
     def _before(self, request: httpx.Request) -> None:
+        raise_if_interrupted()
         if self._check is not None and request.method != "GET":
             self._check()
 

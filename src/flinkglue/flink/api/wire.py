@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from flinkglue.addresses import http_url
+from flinkglue.clock.interruption import raise_if_interrupted
 from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
 from flinkglue.flink.api.failures import (
     SERVICE,
@@ -81,6 +82,7 @@ class JobManagerWire:
             self._check = before
 
     def _before(self, request: httpx.Request) -> None:
+        raise_if_interrupted()
         if self._check is not None and request.method != "GET":
             self._check()
 

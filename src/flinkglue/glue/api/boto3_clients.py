@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flinkglue.clock.interruption import raise_if_interrupted
 from flinkglue.glue.api.connection_reading import LOOKUP_THREADS
 from flinkglue.glue.errors import translated
 
@@ -62,7 +63,7 @@ def boto3_clients(
         )
     )
     with translated("AWS", "connect", "the AWS Credentials block"):
-        return Boto3Clients(
+        clients = Boto3Clients(
             session.client(
                 "glue", config=config.merge(Config(parameter_validation=False)), **parameters
             ),
@@ -70,6 +71,13 @@ def boto3_clients(
             session.client("ec2", config=prompt, **parameters),
             session.client("logs", config=brief, **parameters),
         )
+    for client in clients:
+        client.meta.events.register("before-call", _before_call)
+    return clients
+
+
+def _before_call(**_: Any) -> None:
+    raise_if_interrupted()
 
 
 def s3_client(

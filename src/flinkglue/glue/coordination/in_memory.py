@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.clock.interruption import acquire
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.coordination.original_order import OriginalOrder
@@ -41,7 +42,7 @@ class InProcessLocks:
     @contextmanager
     def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
         lock = self._locks[name]
-        if not lock.acquire(timeout=-1 if within_seconds is None else within_seconds):
+        if not acquire(lock, threading.TIMEOUT_MAX if within_seconds is None else within_seconds):
             reason = f"another thread has held it for {within_seconds:g} s"
             raise ServiceUnavailable("this process", "take lock", name, reason)
         try:

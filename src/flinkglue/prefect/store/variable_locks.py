@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,8 @@ from uuid import uuid4
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
-from flinkglue.clock import elapsed_seconds
+from flinkglue.clock import SystemClock, elapsed_seconds
+from flinkglue.clock.interruption import acquire
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
@@ -76,7 +76,7 @@ class VariableLocks:
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
         give_up_at = elapsed_seconds() + wait_seconds
         gate = _gates[record_name]  # of all threads here, one at a time asks the server
-        if not gate.acquire(timeout=wait_seconds):
+        if not acquire(gate, wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
         try:
             lock = self._acquire(name, record_name, give_up_at, wait_seconds)
@@ -118,7 +118,7 @@ class VariableLocks:
                     raise _too_late(name, seen.value["holder"], wait_seconds)
                 not_ours_at = asked_at
                 pause = pause_seconds(answered_at - asked_at, give_up_at - answered_at)
-                time.sleep(pause * rng.uniform(0.5, 1))
+                SystemClock().sleep(pause * rng.uniform(0.5, 1))
                 asked_at = elapsed_seconds()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from flinkglue.clock.interruption import current_interruption
 from flinkglue.errors import DeadlineExceeded
 
 T = TypeVar("T")
@@ -44,16 +45,22 @@ def elapsed_seconds() -> float:
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. Its waits end early when the work that waits is interrupted."""
 
     def monotonic(self) -> float:
         return elapsed_seconds()
 
     def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        if (interruption := current_interruption()) is None:
+            time.sleep(seconds)
+        else:
+            interruption.sleep(seconds)
 
     def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
-        woken.wait(seconds)
+        if (interruption := current_interruption()) is None:
+            woken.wait(seconds)
+        else:
+            interruption.sleep_unless(woken, seconds)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,155 @@
+"""How work in a thread is ended from outside: at its next wait, and between its calls.
+
+A thread cannot be killed. Whoever runs work in one gives it an `Interruption`; all waits of this
+library end early when it is requested, and so does the next call to a service. The exception is a
+BaseException, as KeyboardInterrupt is, so that nothing that handles errors swallows it. It is
+raised once: what the work does on its way out may wait and call again.
+
+Without an interruption, as in a process of its own, nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_LOOK_SECONDS = 0.5  # how often work that waits for a lock looks whether it is to end
+
+
+class Interrupted(BaseException):
+    """The work that runs here is to end."""
+
+
+class Interruption:
+    """Ends the work that runs under it."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._requested = threading.Event()
+        self._woken: list[threading.Event] = []
+        self._error: Interrupted | None = None
+        self._is_raised = False
+        self._again = False
+
+    def request(self, error: Interrupted, *, again: bool = False) -> None:
+        """Have the error raised where the work waits, or before its next call.
+
+        Args:
+            error: What ends the work.
+            again: Raise it at every wait and call from now on, also if one was raised before: the
+                work may not go on whatever it makes of it.
+        """
+        with self._gate:
+            if again or self._error is None:
+                self._error = error
+            self._again = self._again or again
+            if again:
+                self._is_raised = False
+            self._requested.set()
+            for woken in self._woken:
+                woken.set()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether an error is to be raised that was not raised yet."""
+        with self._gate:
+            return self._error is not None and not self._is_raised
+
+    def claim(self) -> bool:
+        """Whether the error is still to be raised, which the caller does now instead."""
+        with self._gate:
+            is_pending = self._error is not None and not self._is_raised
+            self._is_raised = self._is_raised or (is_pending and not self._again)
+            return is_pending
+
+    def raise_if_requested(self) -> None:
+        """Raise the error, unless it was raised before.
+
+        Raises:
+            Interrupted: The work is to end.
+        """
+        with self._gate:
+            if self._error is None or self._is_raised:
+                return
+            self._is_raised = not self._again
+            error = self._error
+        raise error
+
+    def sleep(self, seconds: float) -> None:
+        """Return after so many seconds.
+
+        Raises:
+            Interrupted: The work is to end.
+        """
+        self.raise_if_requested()
+        if self._requested.is_set():  # it was raised: this wait is on the way out
+            time.sleep(seconds)
+        else:
+            self._requested.wait(seconds)
+            self.raise_if_requested()
+
+    def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the event is set.
+
+        Raises:
+            Interrupted: The work is to end.
+        """
+        with self._gate:
+            self._woken.append(woken)
+        try:
+            self.raise_if_requested()
+            woken.wait(seconds)
+        finally:
+            with self._gate:
+                self._woken.remove(woken)
+        self.raise_if_requested()
+
+
+_current: ContextVar[Interruption | None] = ContextVar("flinkglue-interruption", default=None)
+
+
+def current_interruption() -> Interruption | None:
+    """That of the work that runs here."""
+    return _current.get()
+
+
+@contextmanager
+def interrupted_by(interruption: Interruption) -> Iterator[None]:
+    """Run the block, and threads that get a copy of its context, under the interruption."""
+    token = _current.set(interruption)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def raise_if_interrupted() -> None:
+    """Called before each call to a service.
+
+    Raises:
+        Interrupted: The work that runs here is to end.
+    """
+    if (interruption := _current.get()) is not None:
+        interruption.raise_if_requested()
+
+
+def acquire(lock: threading.Lock, timeout_seconds: float) -> bool:
+    """Take a lock of this process that others may hold for long; False: not within this time.
+
+    Raises:
+        Interrupted: The work that waits for it is to end.
+    """
+    interruption = _current.get()
+    if interruption is None:
+        return lock.acquire(timeout=timeout_seconds)
+    give_up_at = time.monotonic() + timeout_seconds
+    while True:
+        interruption.raise_if_requested()
+        left = give_up_at - time.monotonic()
+        if lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS))):
+            return True
+        if left <= 0:
+            return False

@@ -1,0 +1,160 @@
+"""Work in a thread ends at its next wait or call, once, and only if it was asked to."""
+
+from __future__ import annotations
+
+import ast
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from flinkglue.clock import SystemClock, wait_until
+from flinkglue.clock.interruption import Interrupted, Interruption, acquire, interrupted_by
+from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.glue.api.boto3_clients import boto3_clients
+from flinkglue.glue.coordination.in_memory import InProcessLocks
+
+LONG = 60.0
+"""Nobody waits that long: the test would take longer than all others together."""
+
+
+def sleeps() -> None:
+    SystemClock().sleep(LONG)
+
+
+def sleeps_unless_woken() -> None:
+    SystemClock().sleep_unless(threading.Event(), LONG)
+
+
+def waits_until() -> None:
+    wait_until(lambda: 0, bool, waited_for="nothing", deadline_seconds=LONG)
+
+
+def waits_for_a_lock() -> None:
+    held = threading.Lock()
+    held.acquire()
+    acquire(held, LONG)
+
+
+def waits_for_a_thread() -> None:
+    locks = InProcessLocks()
+    with locks.hold("job"), locks.hold("job", LONG):
+        pass
+
+
+WAITS = [sleeps, sleeps_unless_woken, waits_until, waits_for_a_lock, waits_for_a_thread]
+
+
+def interrupted_in(work: Callable[[], None], interruption: Interruption) -> list[str]:
+    """What the work raised in a thread that was interrupted while it waited."""
+    raised: list[str] = []
+
+    def run() -> None:
+        try:
+            with interrupted_by(interruption):
+                work()
+        except Interrupted as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.05)
+    interruption.request(Interrupted("enough"))
+    thread.join(5)
+    assert not thread.is_alive()
+    return raised
+
+
+@pytest.mark.parametrize("work", WAITS)
+def test_every_wait_ends_early(work: Callable[[], None]) -> None:
+    assert interrupted_in(work, Interruption()) == ["enough"]
+
+
+@pytest.mark.parametrize("work", WAITS)
+def test_a_wait_that_begins_later_does_not_begin(work: Callable[[], None]) -> None:
+    interruption = Interruption()
+    interruption.request(Interrupted("enough"))
+    with interrupted_by(interruption), pytest.raises(Interrupted, match="enough"):
+        work()
+
+
+def test_it_is_raised_once_so_that_the_way_out_may_wait() -> None:
+    interruption = Interruption()
+    interruption.request(Interrupted("enough"))
+    with interrupted_by(interruption):
+        with pytest.raises(Interrupted):
+            SystemClock().sleep(LONG)
+        assert not interruption.is_pending
+        SystemClock().sleep(0.01)
+        SystemClock().sleep_unless(threading.Event(), 0.01)
+
+
+def test_it_is_raised_at_every_wait_when_the_work_may_not_go_on() -> None:
+    interruption = Interruption()
+    interruption.request(Interrupted("enough"))
+    interruption.request(Interrupted("now"), again=True)
+    with interrupted_by(interruption):
+        for _ in range(3):
+            with pytest.raises(Interrupted, match="now"):
+                SystemClock().sleep(LONG)
+
+
+def test_other_threads_are_not_interrupted() -> None:
+    """Such as those that renew leases: they have no part of the work's context."""
+    interruption = Interruption()
+    interruption.request(Interrupted("enough"))
+    slept = threading.Event()
+    with interrupted_by(interruption):
+        thread = threading.Thread(target=lambda: (SystemClock().sleep(0.01), slept.set()))
+        thread.start()
+        thread.join()
+    assert slept.is_set()
+
+
+def calls_flink() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={}))
+    with FlinkRestClient("http://flink:8081", transport=transport) as client:
+        client.overview()
+
+
+def calls_glue() -> None:
+    session = boto3.Session("an-id", "a-key", region_name="eu-west-1")
+    boto3_clients(session, {"endpoint_url": "http://192.0.2.1"}).glue.get_job(JobName="job")
+
+
+@pytest.mark.parametrize("call", [calls_flink, calls_glue])
+def test_no_call_is_made_any_more(call: Callable[[], None]) -> None:
+    interruption = Interruption()
+    interruption.request(Interrupted("enough"))
+    with interrupted_by(interruption), pytest.raises(Interrupted, match="enough"):
+        call()
+
+
+REPOSITORY = Path(__file__).parents[2]
+OWN_THREADS = {
+    "src/flinkglue/clock/__init__.py",
+    "src/flinkglue/clock/interruption.py",
+    "src/flinkglue/lifecycle/journal/claims.py",  # the thread that renews a claim
+    "src/flinkglue/prefect/store/variable_locks.py",  # the thread that renews a lock
+}
+
+
+def test_whatever_runs_in_flow_runs_waits_by_the_clock() -> None:
+    """A time.sleep, or a lock with a time-out, would not notice a cancellation."""
+    found = []
+    for folder in ("src", "tasks", "blocks", "flows"):
+        for file in sorted((REPOSITORY / folder).rglob("*.py")):
+            name = str(file.relative_to(REPOSITORY))
+            if name in OWN_THREADS or name.startswith("src/flinkglue/prefect/worker/"):
+                continue
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    call = ast.unparse(node.func)
+                    timed = [word.arg for word in node.keywords if word.arg == "timeout"]
+                    if call == "time.sleep" or (node.func.attr in ("acquire", "wait") and timed):
+                        found.append(f"{name}:{node.lineno} {call}")
+    assert not found
