@@ -1,0 +1,1 @@
+"""The code of deployments: loaded once, and again when it has changed."""

@@ -1,0 +1,163 @@
+"""Flow runs of dead workers are scheduled again, so that they are adopted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import Abort
+from prefect.states import AwaitingRetry
+from prefect.utilities.engine import propose_state
+
+from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
+from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.members.ownership import THREAD_PREFIX, owner_of
+
+_PAGE = 200
+_OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+_AWAITS_RETRY = "AwaitingRetry"
+_IN_PROCESS = "in_process"
+"""How a flow run retries that waits in its thread: the server offers it to no worker."""
+
+
+class Adoption:
+    """Finds the flow runs of a pool that no living worker has.
+
+    Args:
+        client: The server.
+        pool_name: The work pool.
+        membership: This worker's record; one worker at a time searches.
+        is_mine: Whether a flow run is a thread of this worker, or about to be one.
+        end_cancelled: Begins to end a cancelled flow run whose thread is gone.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        pool_name: str,
+        membership: Membership,
+        *,
+        is_mine: Callable[[UUID], bool],
+        end_cancelled: Callable[[FlowRun], None],
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._client = client
+        self._pool_name = pool_name
+        self._membership = membership
+        self._is_mine = is_mine
+        self._end_cancelled = end_cancelled
+        self._log = log
+
+    async def search(self) -> int:
+        """Schedule orphaned flow runs again; how many were."""
+        if not await asyncio.to_thread(self._membership.hold, "adoption"):
+            return 0
+        candidates = [run async for run in self._open_runs() if owner_of(run)]
+        # Workers may have come since: who is there is read after the runs.
+        living = await asyncio.to_thread(self._membership.living)
+        adopted = 0
+        for run in candidates:
+            if self._is_orphaned(run, living):
+                adopted += await self._adopt(run.id, owner_of(run))
+        return adopted
+
+    def _is_orphaned(self, run: FlowRun, living: set[str]) -> bool:
+        owner = owner_of(run)
+        if owner is None or self._is_mine(run.id):
+            return False
+        return owner not in living or owner == self._membership.worker_id
+
+    async def _adopt(self, flow_run_id: UUID, owner: str | None) -> bool:
+        run = await self._client.read_flow_run(flow_run_id)
+        if not _needs_a_worker(run) or owner_of(run) != owner or self._is_mine(run.id):
+            return False  # it went on meanwhile
+        if not self._membership.is_surely_held():
+            return False
+        # Whoever goes on with this after us, should we die, finds it as ours.
+        await self._client.update_flow_run(
+            run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
+        )
+        if run.state is not None and run.state.is_cancelling():
+            self._end_cancelled(run)
+            return True
+        return await reschedule(
+            self._client, run, "The worker of this flow run died; it is scheduled again", self._log
+        )
+
+    async def _open_runs(self) -> AsyncIterator[FlowRun]:
+        is_open = FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
+        awaits_retry = FlowRunFilterState(name=FlowRunFilterStateName(any_=[_AWAITS_RETRY]))
+        for state in (is_open, awaits_retry):
+            async for run in self._in(state):
+                if _needs_a_worker(run):
+                    yield run
+
+    async def _in(self, state: FlowRunFilterState) -> AsyncIterator[FlowRun]:
+        offset = 0
+        while True:
+            page = await self._client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(state=state),
+                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name])),
+                sort=FlowRunSort.ID_DESC,
+                limit=_PAGE,
+                offset=offset,
+            )
+            for run in page:
+                yield run
+            if len(page) < _PAGE:
+                return
+            offset += _PAGE
+
+
+def _needs_a_worker(run: FlowRun) -> bool:
+    """Whether the server leaves it to the worker that has it, and to no other."""
+    if run.state is None:
+        return False
+    retries_in_thread = run.empirical_policy.retry_type == _IN_PROCESS
+    return run.state.type in _OPEN or (run.state.is_scheduled() and retries_in_thread)
+
+
+async def reschedule(
+    client: PrefectClient,
+    run: FlowRun,
+    why: str,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> bool:
+    """Let the next free worker go on with a flow run; False: the server does not want that.
+
+    Args:
+        client: The server.
+        run: The flow run.
+        why: What its state says.
+        log: Of the worker.
+    """
+    adoptions = run.labels.get(ADOPTIONS_LABEL, 0)
+    count = adoptions + 1 if isinstance(adoptions, int) else 1
+    await client.update_flow_run_labels(run.id, {ADOPTIONS_LABEL: count})
+    if run.empirical_policy.retry_type == _IN_PROCESS:
+        policy = run.empirical_policy.model_copy(update={"retry_type": "reschedule"})
+        await client.update_flow_run(run.id, empirical_policy=policy)
+    if run.state is not None and run.state.is_scheduled():
+        return True
+    try:
+        state = await propose_state(client, AwaitingRetry(message=why), flow_run_id=run.id)
+    except Abort as refused:
+        log.info("Flow run %s is not scheduled again: %s", run.id, refused)
+        return False
+    log.info("Flow run %s (%s) is scheduled again: %s", run.name, run.id, why)
+    return state.is_scheduled()

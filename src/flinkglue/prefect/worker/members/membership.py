@@ -1,0 +1,145 @@
+"""Which workers of a pool live: each keeps a record, a Variable, that it writes again and again.
+
+A worker whose record did not change for longer than its lease, as another one observes by its own
+clock, is dead; so is one whose process is gone on the same machine. Whoever finds that deletes the
+record before it touches the dead worker's flow runs. A worker that was frozen learns so from its
+next renewal, and trusts its record for a part of the lease only: it changes no state meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from flinkglue.clock import Clock, SystemClock
+from flinkglue.lease import Lease, Unchanged, has_run_out
+from flinkglue.lifecycle.journal import processes
+from flinkglue.prefect.store.server_records import Record, ServerRecords
+
+TAG = "flinkglue-worker"
+
+
+class Membership:
+    """This worker's record, and those of its peers. Calls the server; not for an event loop.
+
+    Args:
+        records: The server.
+        pool_id: The work pool.
+        worker_name: The worker's name, for people.
+        lease_seconds: How long this worker is taken to live without a sign of life.
+        process: Which process it is, for others of the same machine.
+        clock: Its time.
+    """
+
+    def __init__(
+        self,
+        records: ServerRecords,
+        pool_id: str,
+        worker_name: str,
+        lease_seconds: float,
+        process: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.worker_id = uuid4().hex
+        self.pool_id = pool_id
+        self.lease_seconds = lease_seconds
+        self._records = records
+        self._clock = clock or SystemClock()
+        self._pool_tag = f"{TAG}-{pool_id}"
+        self._value: dict[str, Any] = {
+            "worker_id": self.worker_id,
+            "name": worker_name,
+            "holder": processes.in_words(),
+            "process": processes.identity() if process is None else process,
+            "lease_seconds": lease_seconds,
+        }
+        self._lease: Lease | None = None
+        self._record_id = ""
+        self._seen: dict[str, Unchanged] = {}
+        self._duties: dict[str, str] = {}
+
+    def join(self) -> None:
+        """Write the record down; before it no flow run may be taken."""
+        at, name = self._clock.monotonic(), f"{TAG}-{self.worker_id}"
+        record_id = self._records.create(name, self._value, [TAG, self._pool_tag])
+        if record_id is None:  # the answer to a first try was lost: nobody else has this name
+            record = self._records.read(name)
+            record_id = record.record_id if record else ""
+        self._record_id, self._lease = record_id, Lease.taken(self.lease_seconds, at)
+
+    def renew(self) -> bool:
+        """Give a sign of life; False: others may have taken over this worker's flow runs."""
+        lease = self._lease
+        if lease is None or lease.is_lost:
+            return False
+        sent_at = self._clock.monotonic()
+        if self._records.rewrite(self._record_id, self._value):
+            self._lease = lease.renewed(sent_at, self._clock.monotonic())
+        else:
+            self._lease = lease.lost()
+        return not self._lease.is_lost
+
+    def is_surely_held(self) -> bool:
+        """Whether nobody else can have taken over this worker's flow runs. Calls nobody."""
+        return self._lease is not None and self._lease.is_surely_held(self._clock.monotonic())
+
+    def leave(self) -> None:
+        """Remove the record: what is left of this worker's flow runs may be adopted at once."""
+        if self._lease is not None:
+            self._lease = self._lease.lost()
+            for record_id in (*self._duties.values(), self._record_id):
+                self._records.delete(record_id)
+
+    def living(self) -> set[str]:
+        """The ids of all workers of the pool that have a record, this one's as well."""
+        return {record.value["worker_id"] for record in self._records.tagged(self._pool_tag)}
+
+    def bury_the_dead(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> bool:
+        """Delete the records of peers that are dead; whether there were any."""
+        asked_at = self._clock.monotonic()
+        peers = [
+            record
+            for record in self._records.tagged(self._pool_tag)
+            if record.value["worker_id"] != self.worker_id
+        ]
+        answered_at = self._clock.monotonic()
+        self._seen = {peer.record_id: self._seen.get(peer.record_id, Unchanged()) for peer in peers}
+        dead = [peer for peer in peers if self._is_dead(peer, asked_at, answered_at)]
+        for peer in dead:
+            log.warning(
+                "Worker %s (%s) is dead: its flow runs that are threads are scheduled again",
+                peer.value["name"],
+                peer.value["holder"],
+            )
+            self._records.delete(peer.record_id)
+        return bool(dead)
+
+    def _is_dead(self, peer: Record, asked_at: float, answered_at: float) -> bool:
+        silent_seconds = self._seen[peer.record_id].seconds(peer.dated, asked_at, answered_at)
+        return has_run_out(silent_seconds, peer.value["lease_seconds"]) or (
+            processes.is_surely_dead(peer.value["process"])
+        )
+
+    def hold(self, duty: str) -> bool:
+        """Take a duty that one living worker has at a time; whether this one has it now.
+
+        Args:
+            duty: The duty.
+        """
+        name, value = f"{TAG}-{duty}-{self.pool_id}", {"worker_id": self.worker_id}
+        for _ in range(2):
+            if record_id := self._records.create(name, value, [TAG]):
+                self._duties[duty] = record_id
+                return True
+            record = self._records.read(name)
+            if record is None:
+                continue  # it was given up just now
+            holder = record.value["worker_id"]
+            if holder == self.worker_id:
+                self._duties[duty] = record.record_id
+                return True
+            if holder in self.living():
+                return False
+            self._records.delete(record.record_id)
+        return False

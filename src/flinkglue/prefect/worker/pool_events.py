@@ -1,0 +1,110 @@
+"""What the server reports of the flow runs of a work pool, as it happens.
+
+Events only wake the worker: what it may run, it asks the server. So an event that is lost, or comes
+twice, costs time and nothing else; a poll finds what no event reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import StateType
+from prefect.events import Event
+from prefect.events.clients import get_events_subscriber
+from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
+
+_FLOW_RUN = "prefect.flow-run."
+_PREFIXES = [_FLOW_RUN, "prefect.work-pool.", "prefect.work-queue."]
+_FREES_A_SLOT = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
+_WAKES = {StateType.SCHEDULED.value, *(state.value for state in _FREES_A_SLOT)}
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
+
+
+class PoolEvents:
+    """Listens for as long as its task runs, and connects again whenever the connection breaks.
+
+    Args:
+        pool_id: The work pool.
+        wake: Called when there may be something to run.
+        cancelling: Called with a flow run that is to be cancelled.
+        suspended: Called with a flow run that was suspended.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        pool_id: UUID,
+        *,
+        wake: Callable[[], None],
+        cancelling: Callable[[UUID], Coroutine[Any, Any, None]],
+        suspended: Callable[[UUID], Coroutine[Any, Any, None]],
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._pool_id = pool_id
+        self._wake = wake
+        self._cancelling = cancelling
+        self._suspended = suspended
+        self._log = log
+        self.is_connected = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self) -> None:
+        """Never returns."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async with get_events_subscriber(
+                    filter=self._filter(), reconnection_attempts=0
+                ) as events:
+                    self.is_connected, pause = True, _FIRST_PAUSE_SECONDS
+                    self._wake()  # nothing reports what was scheduled before
+                    async for event in events:
+                        self._heard(event)
+                why = "it was closed"
+            except Exception as error:  # noqa: BLE001 - whatever it is, the poll goes on meanwhile
+                why = str(error) or type(error).__name__
+            if self.is_connected:
+                self._log.info("No events from the server, polling until they come back: %s", why)
+            self.is_connected = False
+            self._wake()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+
+    def _filter(self) -> EventFilter:
+        return EventFilter(
+            event=EventNameFilter(prefix=_PREFIXES),
+            any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{self._pool_id}"]),
+        )
+
+    def _heard(self, event: Event) -> None:
+        if not event.resource.id.startswith(_FLOW_RUN):
+            self._wake()  # a pool or queue was changed, such as no longer paused
+            return
+        state_type = event.resource.get("prefect.state-type")
+        if state_type in _WAKES:
+            self._wake()
+            return
+        try:
+            flow_run_id = UUID(event.resource.id.removeprefix(_FLOW_RUN))
+        except ValueError:
+            return
+        if state_type == StateType.CANCELLING:
+            self._begin(self._cancelling(flow_run_id))
+        elif state_type == StateType.PAUSED and event.event == f"{_FLOW_RUN}Suspended":
+            self._begin(self._suspended(flow_run_id))
+
+    def _begin(self, handling: Coroutine[Any, Any, None]) -> None:
+        """Handle an event while others are heard."""
+        task = asyncio.get_running_loop().create_task(self._handled(handling))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _handled(self, handling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await handling
+        except Exception as error:  # noqa: BLE001 - a poll finds what was missed
+            self._log.warning("An event could not be handled: %s", str(error) or repr(error))

@@ -1,0 +1,169 @@
+"""What a worker does beside its flow runs: polls, signs of life, adoption, heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.settings import get_current_settings
+
+from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.pool_events import PoolEvents
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+
+FIRST_POLL_SECONDS = 1.0
+ADOPTION_EVERY_SECONDS = 60.0
+CANCELLING_EVERY_SECONDS = 15.0
+_GROWTH = 1.5
+_LEAST_PAUSE_SECONDS = 0.05
+_PAGE = 200
+
+
+class Service:
+    """The loops of a worker, until they are stopped.
+
+    Args:
+        client: The server.
+        membership: The worker's record.
+        adoption: Finds flow runs of dead workers.
+        runs: The worker's threads.
+        events: The event stream of the pool.
+        woken: Is set when there may be something to run.
+        poll: Takes what there is to run; how many flow runs that were.
+        cancelling: Called with a flow run that is to be cancelled.
+        lost: Called when the worker's flow runs were taken over by another.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        membership: Membership,
+        adoption: Adoption,
+        runs: ThreadRuns,
+        events: PoolEvents,
+        *,
+        woken: asyncio.Event,
+        poll: Callable[[], Awaitable[int]],
+        cancelling: Callable[[UUID], Awaitable[None]],
+        lost: Callable[[], Awaitable[bool]],
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._client = client
+        self._membership = membership
+        self._adoption = adoption
+        self._runs = runs
+        self._events = events
+        self._woken = woken
+        self._poll = poll
+        self._cancelling = cancelling
+        self._lost = lost
+        self._log = log
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin all loops as tasks."""
+        loops = (
+            self._events.listen(),
+            self._take_when_woken(),
+            self._renew(),
+            self._adopt(),
+            self._find_cancelling(),
+            self._send_heartbeats(),
+        )
+        self._tasks = [asyncio.get_running_loop().create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """End them; the one that calls this ends by itself."""
+        others = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        for task in others:
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    async def _take_when_woken(self) -> None:
+        """Ask for flow runs when an event says so, and more and more seldom while none can."""
+        most = get_current_settings().worker.query_seconds
+        pause = FIRST_POLL_SECONDS
+        while True:
+            with suppress(TimeoutError):
+                timeout = most if self._events.is_connected else min(pause, most)
+                await asyncio.wait_for(self._woken.wait(), timeout)
+            self._woken.clear()
+            taken = await self._tried("take flow runs", self._poll) or 0
+            pause = FIRST_POLL_SECONDS if taken else min(pause * _GROWTH, most)
+            await asyncio.sleep(_LEAST_PAUSE_SECONDS)  # one poll takes what comes together
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._membership.lease_seconds / 6)
+            is_member = await self._tried_in_a_thread("give a sign of life", self._membership.renew)
+            if is_member is False:
+                while not await self._tried("join again", self._lost):
+                    await asyncio.sleep(FIRST_POLL_SECONDS)
+                return
+
+    async def _adopt(self) -> None:
+        loop = asyncio.get_running_loop()
+        searched_at = float("-inf")
+        while True:
+            found = await self._tried_in_a_thread("find dead workers", self._bury)
+            if found or loop.time() - searched_at > ADOPTION_EVERY_SECONDS:
+                searched_at = loop.time()
+                await self._tried("adopt flow runs", self._adoption.search)
+            await asyncio.sleep(self._membership.lease_seconds / 4)
+
+    async def _find_cancelling(self) -> None:
+        """Find cancellations that no event reported."""
+        while True:
+            await asyncio.sleep(CANCELLING_EVERY_SECONDS)
+            if ids := [*self._runs.ids]:
+                await self._tried("find cancelled flow runs", lambda: self._find(ids))
+
+    async def _find(self, ids: list[UUID]) -> None:
+        for first in range(0, len(ids), _PAGE):
+            some = ids[first : first + _PAGE]
+            for run in await self._client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(
+                    id=FlowRunFilterId(any_=some),
+                    state=FlowRunFilterState(
+                        type=FlowRunFilterStateType(any_=[StateType.CANCELLING])
+                    ),
+                ),
+                limit=_PAGE,
+            ):
+                await self._cancelling(run.id)
+
+    async def _send_heartbeats(self) -> None:
+        frequency = get_current_settings().flows.heartbeat_frequency
+        while frequency is not None:
+            await asyncio.sleep(frequency)
+            self._runs.send_heartbeats()
+
+    def _bury(self) -> bool:
+        return self._membership.bury_the_dead(self._log)
+
+    async def _tried_in_a_thread(self, what: str, call: Callable[[], Any]) -> Any:
+        return await self._tried(what, lambda: asyncio.to_thread(call))
+
+    async def _tried(self, what: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """What the call returns; None when it failed, which the next one may not."""
+        try:
+            return await call()
+        except Exception as error:  # noqa: BLE001 - the worker goes on, whatever the server says
+            self._log.warning("Could not %s: %s", what, str(error) or type(error).__name__)
+            return None

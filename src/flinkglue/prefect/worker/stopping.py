@@ -1,0 +1,117 @@
+"""How a worker stops: no new flow runs, some time for those that run, and the rest to others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+
+from flinkglue.prefect.worker.members.adoption import reschedule
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+
+LEAVING_SECONDS = 5.0
+"""How long threads may take to notice that they are to stop."""
+EXIT_SECONDS = 10.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def stoppable(work: Coroutine[Any, Any, None], drain: Callable[[], Awaitable[None]]) -> None:
+    """Do the work until it ends, or until a signal comes and it is drained; a second one ends it.
+
+    Args:
+        work: Runs until it is cancelled.
+        drain: What comes before that.
+    """
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in _SIGNALS:
+        # Only the main thread can, and not on every system: there, the signal ends it at once.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, _count, stop)
+    working, waiting = loop.create_task(work), loop.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            draining = asyncio.ensure_future(drain())
+            stop.clear()
+            again = loop.create_task(stop.wait())
+            await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+            again.cancel()
+            draining.cancel()
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+    finally:
+        waiting.cancel()
+        working.cancel()
+        for number in _SIGNALS:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+
+def _count(stop: asyncio.Event) -> None:
+    stop.set()
+
+
+async def drained(
+    runs: ThreadRuns,
+    client: PrefectClient,
+    drain_seconds: float,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+    printer: Callable[..., None],
+) -> None:
+    """Wait for the flow runs to end, and schedule those again that do not in time.
+
+    Args:
+        runs: The worker's threads.
+        client: The server.
+        drain_seconds: How long to wait.
+        log: Of the worker.
+        printer: Writes for people.
+    """
+    if runs:
+        printer(f"The worker stops, and waits up to {drain_seconds:g} s for {len(runs)} flow runs.")
+    await _until(lambda: not runs, drain_seconds)
+    left = runs.leave_all("the worker stops")
+    await _until(lambda: not any(live.flow_run.id in runs for live in left), LEAVING_SECONDS)
+    for live in left:
+        if live.flow_run.id in runs:
+            log.warning(
+                "Flow run %s (%s) does not notice that the worker stops. The next worker adopts "
+                "it when this process is gone.",
+                live.flow_run.name,
+                live.flow_run.id,
+            )
+        elif not live.is_cancelled:
+            now = await client.read_flow_run(live.flow_run.id)
+            if now.state is not None and not now.state.is_final() and not now.state.is_paused():
+                await reschedule(client, now, "The worker was stopped", log)
+    if runs:
+        _exit_soon()
+
+
+def _exit_soon() -> None:
+    """A thread that hangs must not keep the process: nothing of it is needed any more."""
+
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    timer = threading.Timer(EXIT_SECONDS, leave)
+    timer.daemon = True
+    timer.start()
+
+
+async def _until(is_so: Callable[[], bool], within_seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + within_seconds
+    while not is_so() and loop.time() < give_up_at:
+        await asyncio.sleep(0.05)

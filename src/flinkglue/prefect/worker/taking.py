@@ -1,0 +1,211 @@
+"""Taking a flow run: it becomes this worker's, its code is loaded, and it can begin."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
+from prefect.states import Pending
+from prefect.utilities.engine import propose_state
+
+from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
+from flinkglue.prefect.worker.isolation import RunVariables, run_variables
+from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.members.ownership import (
+    PROCESS_PREFIX,
+    THREAD_PREFIX,
+    pending_message,
+)
+from flinkglue.prefect.worker.threads.live_run import LiveRun
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+
+
+class NotTaken(Exception):
+    """This worker does not run the flow run, and has nothing more to do for it."""
+
+
+class NotLoaded(Exception):
+    """The flow run is this worker's, but its code cannot be loaded; the message says why."""
+
+
+class NoDeployment(Exception):
+    """The flow run is this worker's, but its deployment is gone."""
+
+
+class Taking:
+    """Makes flow runs this worker's.
+
+    Args:
+        client: The server.
+        worker_name: The worker's name.
+        home: A directory for code that is pulled.
+        runs: The worker's threads.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        worker_name: str,
+        home: Path,
+        runs: ThreadRuns,
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._log = log
+        self._client = client
+        self._worker_name = worker_name
+        self._code = FlowCode(home, runs.roots)
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="flow-code")
+        self._deployments: dict[UUID, asyncio.Task[DeploymentResponse | None]] = {}
+
+    def begin_batch(self) -> None:
+        """Flow runs that come now share their deployments, which are read after this."""
+        self._deployments = {}
+
+    async def warm(self, pool_name: str) -> None:
+        """Load the flows of the pool's deployments, so that their first runs start at once."""
+        pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_name]))
+        for deployment in await self._client.read_deployments(work_pool_filter=pool):
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.run_in_executor(self._loader, self._code.warm, deployment)
+            except Exception as error:  # noqa: BLE001 - its first run says what is wrong
+                self._log.info("Deployment %s is not loaded yet: %s", deployment.name, error)
+
+    def close(self) -> None:
+        """Load nothing more."""
+        self._loader.shutdown(wait=False, cancel_futures=True)
+
+    async def take(
+        self, flow_run: FlowRun, template: dict[str, Any], membership: Membership
+    ) -> LiveRun:
+        """Make a flow run this worker's, and load its code.
+
+        Args:
+            flow_run: As the server offers it.
+            template: The work pool's base job template.
+            membership: This worker's record.
+
+        Raises:
+            NotTaken: Another worker has it, or it is not to run any more.
+            NeedsProcess: It is this worker's, and cannot be a thread.
+            NotLoaded: It is this worker's, and its code is broken.
+            NoDeployment: It is this worker's, and has no deployment any more.
+        """
+        taken_at = time.monotonic()
+        deployment, _ = await asyncio.gather(
+            self._deployment_of(flow_run), self._take(flow_run, membership)
+        )
+        if flow_run.deployment_id is None:
+            raise NeedsProcess("it has no deployment")
+        if deployment is None:
+            raise NoDeployment(f"Deployment {flow_run.deployment_id} no longer exists.")
+        variables = run_variables(
+            template, deployment.job_variables, flow_run.job_variables, os.environ, flow_run.labels
+        )
+        if variables.needs_process:
+            raise NeedsProcess(variables.needs_process)
+        owner = asyncio.create_task(self._write_owner(flow_run, THREAD_PREFIX, membership))
+        try:
+            loaded = await self._prepared(flow_run, deployment, variables, taken_at)
+        finally:
+            await owner
+        return LiveRun(
+            flow_run,
+            loaded.flow,
+            loaded.root,
+            variables.cancel_grace_seconds,
+            membership.is_surely_held,
+        )
+
+    async def hand_to_a_process(self, flow_run: FlowRun, membership: Membership) -> None:
+        """Write down that it is no thread: the death of this worker does not end it."""
+        await self._write_owner(flow_run, PROCESS_PREFIX, membership)
+
+    async def flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
+        """The flow of a run that is no thread here.
+
+        Raises:
+            NeedsProcess: It cannot be loaded now.
+        """
+        deployment = await self._read(flow_run.deployment_id) if flow_run.deployment_id else None
+        if deployment is None:
+            raise NeedsProcess(f"flow run {flow_run.id} has no deployment any more")
+        return (await self._load(flow_run, deployment, time.monotonic(), 0.0)).flow
+
+    async def _prepared(
+        self,
+        flow_run: FlowRun,
+        deployment: DeploymentResponse,
+        variables: RunVariables,
+        taken_at: float,
+    ) -> Loaded:
+        try:
+            loaded = await self._load(flow_run, deployment, taken_at, variables.pull_every_seconds)
+        except NeedsProcess:
+            raise
+        except Exception as error:
+            flow_run_logger(flow_run).exception("The flow could not be loaded")
+            raise NotLoaded(
+                f"The flow could not be loaded: {type(error).__name__}: {error}"
+            ) from error
+        if loaded.flow.isasync or loaded.flow.isgenerator:
+            raise NeedsProcess("its flow is async or a generator")
+        return loaded
+
+    async def _load(
+        self,
+        flow_run: FlowRun,
+        deployment: DeploymentResponse,
+        arrived_at: float,
+        pull_every_seconds: float,
+    ) -> Loaded:
+        loop, load = asyncio.get_running_loop(), self._code.flow_for
+        return await loop.run_in_executor(
+            self._loader, load, flow_run, deployment, arrived_at, pull_every_seconds
+        )
+
+    async def _deployment_of(self, flow_run: FlowRun) -> DeploymentResponse | None:
+        deployment_id = flow_run.deployment_id
+        if deployment_id is None:
+            return None
+        if deployment_id not in self._deployments:
+            self._deployments[deployment_id] = asyncio.create_task(self._read(deployment_id))
+        return await self._deployments[deployment_id]
+
+    async def _read(self, deployment_id: UUID) -> DeploymentResponse | None:
+        try:
+            return await self._client.read_deployment(deployment_id)
+        except ObjectNotFound:
+            return None
+
+    async def _take(self, flow_run: FlowRun, membership: Membership) -> None:
+        if not membership.is_surely_held():
+            raise NotTaken("this worker has to give a sign of life first")
+        message = pending_message(self._worker_name, membership.worker_id)
+        try:
+            state: State = await propose_state(
+                self._client, Pending(message=message), flow_run_id=flow_run.id
+            )
+        except Abort as refused:
+            raise NotTaken(str(refused)) from refused
+        flow_run.state = state
+        if not state.is_pending():
+            raise NotTaken(f"it is {state.name}")
+
+    async def _write_owner(self, flow_run: FlowRun, prefix: str, membership: Membership) -> None:
+        pid = f"{prefix}{membership.worker_id}"
+        await self._client.update_flow_run(flow_run.id, infrastructure_pid=pid)

@@ -1,0 +1,96 @@
+"""How a flow run ends whose thread does not say so itself: cancelled, crashed, or unknown."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.flows import Flow
+from prefect.runner._hook_runner import HookRunner
+from prefect.states import Cancelled, Cancelling, Crashed
+from prefect.utilities.engine import propose_state
+
+from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
+
+FlowOf = Callable[[FlowRun], Awaitable[Flow[..., Any]]]
+
+
+class Endings:
+    """Ends flow runs in place of their threads.
+
+    Args:
+        client: The server.
+        flow_of: Loads the flow of a run that is not a thread here.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        flow_of: FlowOf,
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._client = client
+        self._flow_of = flow_of
+        self._log = log
+
+    async def cancelled(
+        self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None = None
+    ) -> None:
+        """Run the cancellation hooks, and then set Cancelled.
+
+        Args:
+            flow_run: The flow run. Its hooks run only if it has run at all.
+            message: What its state says.
+            flow: Its flow; None: it is loaded.
+        """
+        if flow_run.start_time is not None:
+            hooks = HookRunner(resolve_flow=_known(flow or await self._flow_of(flow_run)))
+            await hooks.run_cancellation_hooks(flow_run, Cancelling(message=message))
+        try:
+            await self._client.set_flow_run_state(
+                flow_run.id, Cancelled(message=message), force=True
+            )
+        except ObjectNotFound:
+            self._log.info("Flow run %s was deleted before it was cancelled", flow_run.id)
+
+    async def crashed(self, flow_run: FlowRun, message: str, flow: Flow[..., Any]) -> None:
+        """Set Crashed, and then run the crash hooks, as after the death of a process."""
+        try:
+            state = await propose_state(
+                self._client, Crashed(message=message), flow_run_id=flow_run.id
+            )
+        except (Abort, ObjectNotFound) as refused:
+            self._log.info("Flow run %s is not set to Crashed: %s", flow_run.id, refused)
+            return
+        if state.is_crashed():
+            hooks = HookRunner(resolve_flow=_known(flow))
+            await hooks.run_crashed_hooks(flow_run, state)
+
+    async def conclude(self, thread: RunThread) -> None:
+        """After a thread has ended: make sure that the server knows how."""
+        if thread.outcome is not Outcome.IN_DOUBT:
+            return
+        live = thread.live
+        try:
+            now = await self._client.read_flow_run(live.flow_run.id)
+        except ObjectNotFound:
+            return
+        if now.state is None or now.state.is_final():
+            return
+        if now.state.is_cancelling():
+            await self.cancelled(now, "Flow run was cancelled.", live.flow)
+        elif now.state.is_running() or now.state.is_pending():
+            why = repr(thread.error) if thread.error else "without a final state"
+            await self.crashed(now, f"The thread of the flow run ended: {why}", live.flow)
+
+
+def _known(flow: Flow[..., Any]) -> FlowOf:
+    async def resolve(_: FlowRun) -> Flow[..., Any]:
+        return flow
+
+    return resolve

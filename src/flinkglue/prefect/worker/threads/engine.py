@@ -1,0 +1,92 @@
+"""Prefect's own engine, for a flow run that is one of many threads of a process.
+
+What differs: a cancellation arrives as an exception at a wait instead of as a signal, one observer
+serves all runs where each had a thread and a connection, and a thread whose run goes on elsewhere
+changes no state any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from prefect._flow_run_suspension import (
+    FlowRunSuspensionRequest,
+    register_flow_run_suspension_request,
+)
+from prefect.client.schemas.objects import State
+from prefect.flow_engine import FlowRunEngine, _flow_parameters
+
+from flinkglue.clock.interruption import interrupted_by
+from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+
+
+@dataclass
+class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
+    """The engine of one thread."""
+
+    live: LiveRun | None = None
+
+    @property
+    def run(self) -> LiveRun:
+        assert self.live is not None
+        return self.live
+
+    @property
+    def heartbeat_seconds(self) -> int | None:
+        """None: the worker sends the heartbeats of all its runs from one thread."""
+        return None
+
+    def set_state(self, state: State, force: bool = False) -> State:
+        """As Prefect does, unless somebody else speaks for the flow run now."""
+        self.run.wait_for_right_to_speak()
+        return super().set_state(state, force=force)
+
+    def handle_crash(self, exc: BaseException) -> None:
+        """A cancellation is none, and neither is a run that goes on elsewhere."""
+        if isinstance(exc, RunLeft) or self.run.is_left:
+            self._raised = exc  # type: ignore[assignment]
+        elif isinstance(exc, RunCancelled):
+            if self.run.claim_end("thread"):
+                self.cancel_all_tasks()
+                self.handle_cancellation(exc)
+        else:
+            super().handle_crash(exc)
+
+    def _engine_owns_cancellation_handling(self) -> bool:
+        return True
+
+    @contextmanager
+    def setup_flow_run_suspension_request(
+        self,
+    ) -> Generator[FlowRunSuspensionRequest, None, None]:
+        """Without an observer of its own: the worker watches for all its runs."""
+        assert self.flow_run is not None
+        request = self._get_flow_run_suspension_request()
+        with register_flow_run_suspension_request(self.flow_run.id, request):
+            self.run.when_suspended(request.mark_requested)
+            request.raise_if_requested()
+            yield request
+
+
+def run_in_engine(live: LiveRun) -> State:
+    """Run the flow run to its end in this thread, as `run_flow_sync` does.
+
+    Returns:
+        Its state, as the server has it.
+    """
+    engine = ThreadFlowRunEngine(
+        flow=live.flow,
+        flow_run=live.flow_run,
+        parameters=_flow_parameters(live.flow, live.flow_run, None),
+        live=live,
+    )
+    live.heartbeat = engine._emit_flow_run_heartbeat
+    with interrupted_by(live.interruption), engine.start():
+        live.heartbeat()
+        while engine.is_running():
+            with engine.run_context():
+                engine.call_flow_fn()
+    return engine.state

@@ -1,0 +1,127 @@
+"""A flow run that is a thread of this process, and who ends it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.flows import Flow
+
+from flinkglue.clock.interruption import Interrupted, Interruption
+
+Ender = Literal["thread", "worker"]
+
+
+class RunCancelled(Interrupted):
+    """The flow run was cancelled."""
+
+
+class RunLeft(Interrupted):
+    """The flow run goes on elsewhere, or was ended by the worker: this thread is to stop here."""
+
+
+def _no_heartbeat() -> None:
+    """The engine has not started yet."""
+
+
+class LiveRun:
+    """One flow run in its thread.
+
+    Args:
+        flow_run: The flow run as it was when it was taken.
+        flow: Its flow.
+        root: The directory of its code.
+        cancel_grace_seconds: How long it may take to notice that it was cancelled.
+        may_speak: Whether this worker surely owns its flow runs now.
+    """
+
+    def __init__(
+        self,
+        flow_run: FlowRun,
+        flow: Flow[..., Any],
+        root: str,
+        cancel_grace_seconds: float,
+        may_speak: Callable[[], bool],
+    ) -> None:
+        self.flow_run = flow_run
+        self.flow = flow
+        self.root = root
+        self.cancel_grace_seconds = cancel_grace_seconds
+        self.interruption = Interruption()
+        self._may_speak = may_speak
+        self.is_cancelled = False
+        self._suspended: State | None = None
+        self._when_suspended: Callable[[State], None] | None = None
+        self.heartbeat: Callable[[], None] = _no_heartbeat
+        self._gate = threading.Lock()
+        self._ender: Ender | None = None
+        self._is_left = False
+        self._finishing = threading.Lock()
+        self._is_finished = False
+
+    def cancel(self) -> None:
+        """Have it end at its next wait or call."""
+        self.is_cancelled = True
+        self.interruption.request(RunCancelled(f"flow run {self.flow_run.id} was cancelled"))
+
+    def leave(self, why: str) -> None:
+        """Have its thread stop as soon as it can; it changes nothing on the server any more.
+
+        Args:
+            why: In words.
+        """
+        with self._gate:
+            self._is_left = True
+        self.interruption.request(RunLeft(why), again=True)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether its thread may not speak for the flow run any more."""
+        with self._gate:
+            return self._is_left
+
+    def finish(self) -> None:
+        """Its thread has nothing more to do."""
+        with self._finishing:
+            self._is_finished = True
+
+    def unless_finished(self, act: Callable[[], bool]) -> bool:
+        """What the call returns, during which its thread cannot end; False: it has."""
+        with self._finishing:
+            return not self._is_finished and act()
+
+    def claim_end(self, ender: Ender) -> bool:
+        """Whether this one, and nobody else, ends the cancelled run: hooks and final state."""
+        with self._gate:
+            if self._ender is None:
+                self._ender = ender
+            return self._ender == ender
+
+    def suspend(self, state: State) -> None:
+        """Have the engine stop at its next step: somebody has suspended the flow run."""
+        with self._gate:
+            self._suspended, notify = state, self._when_suspended
+        if notify is not None:
+            notify(state)
+
+    def when_suspended(self, notify: Callable[[State], None]) -> None:
+        """Notify the engine as soon as the flow run is suspended, or now if it was already."""
+        with self._gate:
+            self._when_suspended, state = notify, self._suspended
+        if state is not None:
+            notify(state)
+
+    def wait_for_right_to_speak(self) -> None:
+        """Return while the worker surely owns its flow runs.
+
+        Raises:
+            RunLeft: It does not any more.
+        """
+        while not self.is_left:
+            if self._may_speak():
+                return
+            time.sleep(0.1)
+        raise RunLeft(f"flow run {self.flow_run.id} goes on elsewhere")

@@ -1,0 +1,171 @@
+"""The flow runs that are threads of this worker, and what happens to them from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.logging.loggers import flow_run_logger
+
+from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.live_run import LiveRun
+from flinkglue.prefect.worker.threads.nudging import nudge
+from flinkglue.prefect.worker.threads.run_thread import RunThread
+
+SUSPENDED = State(type=StateType.PAUSED, name="Suspended")
+
+
+class ThreadRuns:
+    """Starts threads, and hands on what happens to their flow runs.
+
+    Args:
+        client: The server.
+        endings: Ends flow runs whose threads do not.
+        context: What each thread starts from.
+        log: Of the worker.
+    """
+
+    def __init__(
+        self,
+        client: PrefectClient,
+        endings: Endings,
+        context: contextvars.Context,
+        log: logging.Logger | logging.LoggerAdapter[Any],
+    ) -> None:
+        self._client = client
+        self._endings = endings
+        self._context = context
+        self._log = log
+        self._live: dict[UUID, LiveRun] = {}
+        self._ended: dict[UUID, asyncio.Event] = {}
+        self._threads: dict[UUID, RunThread] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def __contains__(self, flow_run_id: object) -> bool:
+        return flow_run_id in self._live
+
+    @property
+    def ids(self) -> set[UUID]:
+        """The flow runs."""
+        return {*self._live}
+
+    def roots(self) -> set[str]:
+        """The directories whose code runs in threads. Called from any thread."""
+        return {live.root for live in [*self._live.values()]}
+
+    async def run(self, live: LiveRun, when_started: Callable[[], None]) -> None:
+        """Run a flow run in a thread, and return when that has ended and the server knows how."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(ended.set)
+
+        thread = RunThread(live, self._context, wake)
+        self._live[live.flow_run.id], self._ended[live.flow_run.id] = live, ended
+        try:
+            thread.start()
+            self._threads[live.flow_run.id] = thread
+            when_started()
+            await ended.wait()
+            await self._endings.conclude(thread)
+            if live.is_left:
+                self._log.info("The thread of flow run %s has ended", live.flow_run.id)
+        finally:
+            for kept in (self._live, self._ended, self._threads):
+                kept.pop(live.flow_run.id, None)
+
+    async def cancel(self, flow_run_id: UUID) -> bool:
+        """Cancel a flow run that is a thread here; False: it is none."""
+        live = self._live.get(flow_run_id)
+        if live is None:
+            return False
+        if not live.is_cancelled:
+            live.cancel()
+            self._nudge(live)
+            self._in_background(self._grace(live))
+        return True
+
+    async def _grace(self, live: LiveRun) -> None:
+        """End a cancelled flow run without its thread, if that does not notice in time."""
+        try:
+            await asyncio.wait_for(self._ended[live.flow_run.id].wait(), live.cancel_grace_seconds)
+        except TimeoutError:
+            pass
+        else:
+            return
+        if not live.claim_end("worker"):
+            return  # its thread is at its hooks
+        live.leave("it was cancelled, and did not notice in time")
+        self._nudge(live)
+        message = (
+            f"Flow run was cancelled. It did not notice within {live.cancel_grace_seconds:g} s, "
+            "and its thread stays until the call that it is in returns."
+        )
+        flow_run_logger(live.flow_run, live.flow).warning(message)
+        self._log.warning(
+            "Flow run %s (%s) does not notice that it was cancelled. Its cancellation hooks run "
+            "without it, and its thread counts towards the limit until it ends.",
+            live.flow_run.name,
+            live.flow_run.id,
+        )
+        try:
+            now = await self._client.read_flow_run(live.flow_run.id)
+        except ObjectNotFound:
+            return
+        await self._endings.cancelled(now, message, live.flow)
+
+    async def suspended(self, flow_run_id: UUID) -> None:
+        """Have a thread stop at its next step, if the server has its run as suspended."""
+        live = self._live.get(flow_run_id)
+        if live is None:
+            return
+        now = await self._client.read_flow_run(flow_run_id)
+        if now.state is not None and now.state.is_paused() and now.state.name == "Suspended":
+            live.suspend(now.state)
+
+    async def resumed(self, flow_run_id: UUID) -> None:
+        """The server offers it while its thread has not ended, which has to stop first.
+
+        An offer may also be older than the thread, or be a retry that the thread itself makes.
+        """
+        live = self._live.get(flow_run_id)
+        if live is None:
+            return
+        now = await self._client.read_flow_run(flow_run_id)
+        if now.state is not None and now.state.is_scheduled() and now.state.name == "Resuming":
+            live.suspend(SUSPENDED)
+
+    def leave_all(self, why: str) -> list[LiveRun]:
+        """Have all threads stop where they are, without a word to the server."""
+        left = [live for live in self._live.values() if not live.is_left]
+        for live in left:
+            live.leave(why)
+            self._nudge(live)
+        return left
+
+    def send_heartbeats(self) -> None:
+        """Of all flow runs, which have no thread of their own for that."""
+        for live in [*self._live.values()]:
+            if not live.is_left:
+                live.heartbeat()
+
+    def _nudge(self, live: LiveRun) -> None:
+        thread = self._threads.get(live.flow_run.id)
+        if thread is not None and thread.thread_id is not None:
+            ended = self._ended[live.flow_run.id]
+            self._in_background(nudge(live, thread.thread_id, ended))
+
+    def _in_background(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,281 @@
+"""The worker: takes flow runs from its pool, and runs them as threads or as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.logging.loggers import print_as_log
+from prefect.workers.process import ProcessWorker
+
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.worker.code.flows import NeedsProcess
+from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
+from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.members.ownership import owner_of
+from flinkglue.prefect.worker.pool_events import PoolEvents
+from flinkglue.prefect.worker.service import Service
+from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
+from flinkglue.prefect.worker.stopping import drained, stoppable
+from flinkglue.prefect.worker.taking import NoDeployment, NotLoaded, NotTaken, Taking
+from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.threads.shared_client import context_of_runs, shared_client
+
+CANCELLED = "Flow run was cancelled."
+
+
+class ThreadWorker(ProcessWorker):
+    """Runs flow runs as threads of one process that has loaded their flows already."""
+
+    type = "thread"
+    job_configuration = ThreadJobConfiguration
+    job_configuration_variables = ThreadVariables  # type: ignore[assignment]
+    _description = (
+        "Execute flow runs as threads of a worker that keeps their flows loaded. For many flow "
+        "runs that mostly wait; a flow run may ask for a process of its own."
+    )
+    _display_name = "Thread"
+
+    def __init__(self, work_pool_name: str, *, limit: int | None = None, **kwargs: Any) -> None:
+        limit = DEFAULT_LIMIT if limit is None else limit
+        super().__init__(work_pool_name, limit=limit, **kwargs)
+        self.own_settings = WorkerSettings.from_environment()
+        self.is_stopping = False
+        self._woken = asyncio.Event()
+        self._polling = asyncio.Lock()
+        self._early_cancelled: set[UUID] = set()
+        self._ending: dict[UUID, asyncio.Task[None]] = {}
+        self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
+        self._http = shared_client()
+        self._print = builtins.print
+        self.runs: ThreadRuns | None = None
+        self._membership: Membership | None = None
+        self._service: Service | None = None
+
+    # -- life ------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        run_once: bool = False,
+        with_healthcheck: bool = False,
+        printer: Callable[..., None] = print,
+    ) -> None:
+        """As of every worker; SIGTERM drains it."""
+        work = super().start(run_once, with_healthcheck, printer)
+        await stoppable(work, lambda: self._drain(printer))
+
+    async def _initialize_after_sync(self) -> None:
+        if self._work_pool is not None and self._service is None:
+            await self._begin()
+        await super()._initialize_after_sync()
+
+    async def _setup_cancellation_observer(self) -> None:
+        """The pool's events report cancellations as well."""
+
+    async def _begin(self) -> None:
+        """What needs the work pool; no flow run is taken before."""
+        pool, lease_seconds = self.work_pool, self.own_settings.lease_seconds
+        records = ServerRecords(self._http)
+        membership = Membership(records, str(pool.id), self.name, lease_seconds)
+        await asyncio.to_thread(membership.join)
+        if self.runs is None:
+            context = context_of_runs(self._http)
+            self._endings = Endings(
+                self.client, lambda run: self._taking.flow_of(run), self._logger
+            )
+            self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
+            self._taking = Taking(self.client, self.name, self._home, self.runs, self._logger)
+            self._warming = asyncio.create_task(self._taking.warm(pool.name))
+            # Prefect patches it for each run and puts back what it found: of runs that overlap,
+            # the first to end would take it away from the others.
+            builtins.print = print_as_log
+        adoption = Adoption(
+            self.client,
+            pool.name,
+            membership,
+            is_mine=self._is_mine,
+            end_cancelled=self._end_cancelled,
+            log=self._logger,
+        )
+        events = PoolEvents(
+            pool.id,
+            wake=self._woken.set,
+            cancelling=self._cancel_run,
+            suspended=self.runs.suspended,
+            log=self._logger,
+        )
+        self._membership = membership
+        self._service = Service(
+            self.client,
+            membership,
+            adoption,
+            self.runs,
+            events,
+            woken=self._woken,
+            poll=self._poll,
+            cancelling=self._cancel_run,
+            lost=self._lost,
+            log=self._logger,
+        )
+        self._service.start()
+
+    async def _lost(self) -> bool:
+        """Another worker has taken over: leave everything to it, and join again."""
+        assert self.runs is not None
+        lost = self._service
+        self._logger.error(
+            "This worker gave no sign of life for longer than its lease. Its flow runs were "
+            "taken over by another one; it leaves them and joins again."
+        )
+        self.runs.leave_all("another worker has taken over its flow runs")
+        await self._begin()
+        if lost is not None:
+            await lost.stop()
+        return True
+
+    async def _drain(self, printer: Callable[..., None]) -> None:
+        self.is_stopping = True
+        if self.runs is not None:
+            await drained(
+                self.runs, self.client, self.own_settings.drain_seconds, self._logger, printer
+            )
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """As of every worker; its record goes when none of its threads can do anything more."""
+        self.is_stopping = True
+        if self._service is not None:
+            await self._service.stop()
+        if self._membership is not None and not self.runs:
+            try:
+                await asyncio.to_thread(self._membership.leave)
+            except Exception as error:  # noqa: BLE001 - its lease ends it as well
+                self._logger.warning(
+                    "The record of this worker stays until its lease ends: %s", error
+                )
+        builtins.print = self._print
+        if self.runs is not None:
+            self._warming.cancel()
+            self._taking.close()
+        shutil.rmtree(self._home, ignore_errors=True)
+        await super().teardown(*exc_info)
+
+    # -- taking flow runs ------------------------------------------------------------------------
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """As of every worker; one poll at a time."""
+        async with self._polling:
+            return [] if self.is_stopping else await super().get_and_submit_flow_runs()
+
+    async def _poll(self) -> int:
+        return len(await self.get_and_submit_flow_runs())
+
+    async def _submit_scheduled_flow_runs(
+        self, flow_run_response: list[WorkerFlowRunResponse]
+    ) -> list[FlowRun]:
+        assert self.runs is not None
+        held = self.limiter.statistics().borrowers
+        new = [entry for entry in flow_run_response if entry.flow_run.id not in held]
+        for entry in flow_run_response:
+            await self.runs.resumed(entry.flow_run.id)
+        self._taking.begin_batch()
+        return await super()._submit_scheduled_flow_runs(new)
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Run one flow run; returns when it has ended, or when its process has started."""
+        in_process = False
+        try:
+            in_process = not await self._ran_in_thread(flow_run)
+        except Exception:  # noqa: BLE001 - one flow run's fault is not that of the others
+            self.get_flow_run_logger(flow_run).exception(
+                "Flow run %r could not be run by worker %r", flow_run.name, self.name
+            )
+        finally:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._early_cancelled.discard(flow_run.id)
+            if not in_process:
+                self._release_limit_slot(flow_run.id)
+            self._woken.set()  # for a flow run that waited for a slot
+
+    async def _ran_in_thread(self, flow_run: FlowRun) -> bool:
+        """False: it has a process now, which keeps the flow run's slot."""
+        assert self._membership is not None
+        assert self.runs is not None
+        log, template = self.get_flow_run_logger(flow_run), self.work_pool.base_job_template
+        try:
+            live = await self._taking.take(flow_run, template, self._membership)
+        except NotTaken as why:
+            log.info("Flow run %s is not run by this worker: %s", flow_run.id, why)
+        except NoDeployment as why:
+            await self._mark_flow_run_as_cancelled(flow_run, {"message": str(why)})
+        except NotLoaded as why:
+            await self._propose_crashed_state(flow_run, str(why))
+        except NeedsProcess as why:
+            log.info("The flow run gets a process of its own: %s", why)
+            await self._start_process(flow_run)
+            return False
+        else:
+            await self.runs.run(live, lambda: self._started(flow_run.id))
+        return True
+
+    def _started(self, flow_run_id: UUID) -> None:
+        self._submitting_flow_run_ids.discard(flow_run_id)
+        if flow_run_id in self._early_cancelled and self.runs is not None:
+            asyncio.get_running_loop().create_task(self.runs.cancel(flow_run_id))
+
+    async def _start_process(self, flow_run: FlowRun) -> None:
+        """As the process worker does it, from the state Pending on."""
+        assert self._runs_task_group is not None
+        assert self._membership is not None
+        await self._taking.hand_to_a_process(flow_run, self._membership)
+        pid = await self._runs_task_group.start(self._submit_run_and_capture_errors, flow_run)
+        if pid and not isinstance(pid, Exception):
+            await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
+
+    # -- what happens to flow runs ---------------------------------------------------------------
+
+    def _is_mine(self, flow_run_id: UUID) -> bool:
+        held = self.limiter.statistics().borrowers
+        taken = self._submitting_flow_run_ids
+        return flow_run_id in taken or flow_run_id in held or flow_run_id in self._ending
+
+    async def _cancel_run(self, flow_run_id: UUID) -> None:
+        """Somebody wants it to be cancelled: a thread, one about to start, or one that is gone."""
+        assert self.runs is not None
+        if await self.runs.cancel(flow_run_id):
+            return
+        if flow_run_id in self._submitting_flow_run_ids:
+            self._early_cancelled.add(flow_run_id)
+        if self._is_mine(flow_run_id):
+            return
+        try:
+            run = await self.client.read_flow_run(flow_run_id)
+        except ObjectNotFound:
+            return
+        is_cancelling = run.state is not None and run.state.is_cancelling()
+        if is_cancelling and self._membership and owner_of(run) == self._membership.worker_id:
+            self._end_cancelled(run)
+
+    def _end_cancelled(self, run: FlowRun) -> None:
+        """Its hooks may take minutes, which nothing else waits for."""
+        if run.id not in self._ending:
+            task = asyncio.create_task(self._endings.cancelled(run, CANCELLED))
+            self._ending[run.id] = task
+            task.add_done_callback(lambda done: self._ended(run, done))
+
+    def _ended(self, run: FlowRun, task: asyncio.Task[None]) -> None:
+        del self._ending[run.id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._logger.warning(
+                "Flow run %s (%s) could not be cancelled yet: %s", run.name, run.id, error
+            )
