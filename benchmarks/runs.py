@@ -1,0 +1,174 @@
+"""From the trigger of a flow run to StartJobRun, alone and many at once, by type of worker.
+
+    python -m benchmarks.runs [--quick] [--workers process,thread]
+
+Starts the emulated AWS, a Prefect server on SQLite and a worker of each type, one after the other,
+and triggers the deployment glue-job: one run several times, then many at once. The floor is what a
+program takes that makes the published calls and nothing else, in the same minutes. Writes a section
+of docs/benchmarks-glue.md, unless --quick; then the last line of the output is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+from benchmarks.report import DOCS, write_section
+from benchmarks.run_bursts import Burst, Outcome, measure
+from benchmarks.run_stand import CONNECTIONS, Stand, stand, worker_types
+from benchmarks.svg import bar_chart
+
+FLOOR_TIMES = 20
+ALONE, TEN, THIRTY = 1, 10, 30
+BURSTS = (
+    Burst(ALONE, times=9),
+    Burst(TEN, run_seconds=30),
+    Burst(THIRTY, run_seconds=90),
+    Burst(THIRTY, one_job=True, run_seconds=90),
+)
+QUICK = (
+    Burst(ALONE, times=3),
+    Burst(TEN, run_seconds=20, give_up_seconds=90),
+    Burst(THIRTY, one_job=True, run_seconds=45, give_up_seconds=150),
+)
+PLOT = DOCS / "images" / "runs.svg"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runs", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer runs, in at most ten minutes")
+    parser.add_argument(
+        "--workers",
+        type=lambda text: text.split(","),
+        default=worker_types(),
+        help="types of workers, comma-separated (default: %(default)s)",
+    )
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-runs-") as home,
+        stand(Path(home)) as running,
+    ):
+        floor, outcomes = measure_all(running, options.workers, QUICK if options.quick else BURSTS)
+    shown = "\n".join([*about(floor), "", *table(outcomes, floor), "", *calls(outcomes)])
+    print(shown)
+    if options.quick:
+        print(json.dumps(summary(outcomes)))
+    else:
+        write_section("runs", shown)
+        PLOT.write_text(plot(outcomes), encoding="utf-8")
+    return 0
+
+
+def measure_all(
+    running: Stand, workers: Sequence[str], bursts: Sequence[Burst]
+) -> tuple[float, list[Outcome]]:
+    """The floor and all outcomes; scripts do not run, as thirty of them would be measured too."""
+    jobs = running.make_jobs(max(burst.runs for burst in bursts), concurrent_runs=2 * THIRTY)
+    running.cloud.fault("aws", "glue-scripts", run=False)
+    floors, outcomes = [], []
+    for worker_type in workers:
+        with running.worker(worker_type) as worker:
+            measure(running, worker, Burst(ALONE), jobs)  # warms up server, worker and page cache
+            for burst in bursts:
+                floors += bare_calls(running, jobs[-1])
+                print(f"Measuring: {worker_type} worker, {burst.name}", file=sys.stderr, flush=True)
+                outcomes.append(measure(running, worker, burst, jobs))
+    return median(floors), outcomes
+
+
+def bare_calls(running: Stand, job: str) -> Iterator[float]:
+    """The published sequence with warm clients: read all connections, write the order, start."""
+    glue = running.glue
+    running.cloud.glue_timing(run_seconds=0)
+    for _ in range(FLOOR_TIMES):
+        began = time.perf_counter()
+        definition = glue.get_job(JobName=job)["Job"]
+        subnets = [
+            glue.get_connection(Name=name)["Connection"]["PhysicalConnectionRequirements"]
+            for name in CONNECTIONS
+        ]
+        running.ec2.describe_subnets(SubnetIds=[subnet["SubnetId"] for subnet in subnets])
+        fields = ("Role", "Command", "GlueVersion", "WorkerType", "NumberOfWorkers")
+        update = {field: definition[field] for field in (*fields, "ExecutionProperty")}
+        order = definition["Connections"]["Connections"][::-1]
+        glue.update_job(JobName=job, JobUpdate={**update, "Connections": {"Connections": order}})
+        glue.start_job_run(JobName=job)
+        yield time.perf_counter() - began
+
+
+def about(floor: float) -> list[str]:
+    load = os.getloadavg()[0]
+    machine = f"{os.cpu_count()} processors, load {load:.1f} at the end"
+    return [f"{machine}; floor (the calls alone): {floor:.2f} s."]
+
+
+def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
+    columns = (
+        "start: median", "beside the floor", "longest", "started", "refused", "lost",
+        "wrong orders", "end seen after: median", "worker memory", "CPU per run: worker", "server",
+    )  # fmt: skip
+    yield f"| worker | flow runs | {' | '.join(columns)} |"
+    yield "|---|---|" + "---:|" * len(columns)
+    for o in outcomes:
+        longest = max(o.start_seconds, default=float("inf"))
+        late = f"{median(o.end_seen_seconds):.1f} s" if o.end_seen_seconds else "–"
+        cells = (
+            o.worker,
+            o.burst.name,
+            f"{o.median_start:.1f} s",
+            f"× {o.median_start / floor:,.0f}",
+            f"{longest:.1f} s",
+            f"{len(o.start_seconds)} of {o.runs}",
+            str(o.refused),
+            str(o.lost),
+            str(o.wrong_orders),
+            late,
+            f"{o.worker_mb:,.0f} MB",
+            f"{o.worker_cpu_seconds / o.runs:.1f} s",
+            f"{o.server_cpu_seconds / o.runs:.1f} s",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """Of the runs that were alone, where nobody else's calls are among them."""
+    for o in outcomes:
+        if o.burst.runs == ALONE:
+            each = ", ".join(f"{name} {n / o.runs:.1f}" for name, n in sorted(o.calls.items()))
+            total = o.calls.total() / o.runs
+            which = f"a run of {o.burst.run_seconds:g} s, {o.worker} worker"
+            yield f"Calls to AWS, {which}: {total:.1f} ({each})."
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str]:
+    """Of the last worker type, which is the quicker one; what went wrong counts for all."""
+    last = [o for o in outcomes if o.worker == outcomes[-1].worker]
+    thirty = [o for o in last if o.burst.runs == THIRTY]
+    return {
+        "worker": last[0].worker,
+        "start_s": round(next(o.median_start for o in last if o.burst.runs == ALONE), 2),
+        "start_30_s": round(max(o.median_start for o in thirty), 2),
+        "worker_mb_30": round(max(o.worker_mb for o in thirty)),
+        "wrong_orders": sum(o.wrong_orders for o in outcomes),
+        "lost": sum(o.lost for o in last),
+    }
+
+
+def plot(outcomes: Sequence[Outcome]) -> str:
+    panels: dict[str, dict[str, float]] = {}
+    for o in outcomes:
+        panels.setdefault(o.burst.name, {})[f"{o.worker} worker"] = o.median_start
+    most = max(value for bars in panels.values() for value in bars.values())
+    title = "Seconds from trigger to StartJobRun, median"
+    return bar_chart(title, panels, most=most, shown="{:.1f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
