@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from prefect import flow
-from prefect_aws import AwsCredentials
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice, AwsRegion
+from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
