@@ -16,6 +16,7 @@ import boto3
 from localcloud.client import LocalCloud
 from localcloud.processes import ChildProcess
 from scripts.demo_run import set_up_glue_sample
+from scripts.postgres import Postgres
 from scripts.prefect_stack import REPOSITORY, PrefectStack
 
 SAMPLE_JOB = "AirflowBlogJob"
@@ -113,10 +114,16 @@ class Stand:
 
 
 @contextmanager
-def stand(home: Path) -> Iterator[Stand]:
+def stand(home: Path, *, on_postgres: bool) -> Iterator[Stand]:
     """Starts AWS and Prefect on loopback, with the sample job, a block and the deployment."""
     with ExitStack() as running:
-        prefect = PrefectStack(home / "prefect")
+        database_url = None
+        if on_postgres:
+            postgres = Postgres(home / "postgres")
+            running.callback(postgres.stop)
+            postgres.start()
+            database_url = postgres.url
+        prefect = PrefectStack(home / "prefect", database_url=database_url)
         running.callback(prefect.stop)
         prefect.start_server()
         cloud = running.enter_context(LocalCloud.up(home / "cloud", only=("aws",)))

@@ -1,9 +1,9 @@
 """From the trigger of a flow run to StartJobRun, alone and many at once, by type of worker.
 
-    python -m benchmarks.runs [--quick] [--workers process,thread]
+    python -m benchmarks.runs [--quick] [--workers process,thread] [--database postgresql]
 
-Starts the emulated AWS, a Prefect server on SQLite and a worker of each type, one after the other,
-and triggers the deployment glue-job: one run several times, then many at once. The floor is what a
+Starts the emulated AWS, a Prefect server and a worker of each type, one after the other, and
+triggers the deployment glue-job: one run several times, then many at once. The floor is what a
 program takes that makes the published calls and nothing else, in the same minutes. Writes a section
 of docs/benchmarks-glue.md, unless --quick; then the last line of the output is JSON.
 """
@@ -38,7 +38,7 @@ QUICK = (
     Burst(TEN, run_seconds=20, give_up_seconds=90),
     Burst(THIRTY, one_job=True, run_seconds=45, give_up_seconds=150),
 )
-PLOT = DOCS / "images" / "runs.svg"
+PLOT = DOCS / "images" / "glue-runs.svg"
 
 
 def main() -> int:
@@ -50,13 +50,22 @@ def main() -> int:
         default=worker_types(),
         help="types of workers, comma-separated (default: %(default)s)",
     )
+    parser.add_argument(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="of the Prefect server; PostgreSQL does not run as root (default: %(default)s)",
+    )
     options = parser.parse_args()
+    on_postgres = options.database == "postgresql"
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-runs-") as home,
-        stand(Path(home)) as running,
+        stand(Path(home), on_postgres=on_postgres) as running,
     ):
         floor, outcomes = measure_all(running, options.workers, QUICK if options.quick else BURSTS)
-    shown = "\n".join([*about(floor), "", *table(outcomes, floor), "", *calls(outcomes)])
+    shown = "\n".join(
+        [*about(floor, options.database), "", *table(outcomes, floor), "", *calls(outcomes)]
+    )
     print(shown)
     if options.quick:
         print(json.dumps(summary(outcomes)))
@@ -103,10 +112,10 @@ def bare_calls(running: Stand, job: str) -> Iterator[float]:
         yield time.perf_counter() - began
 
 
-def about(floor: float) -> list[str]:
+def about(floor: float, database: str) -> list[str]:
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} processors, load {load:.1f} at the end"
-    return [f"{machine}; floor (the calls alone): {floor:.2f} s."]
+    return [f"{machine}; Prefect's server on {database}; floor (the calls alone): {floor:.2f} s."]
 
 
 def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:

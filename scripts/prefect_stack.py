@@ -43,10 +43,12 @@ class PrefectStack:
     Args:
         home: Where the database, results and logs go. It is made if it is missing.
         port: The server's port; 0 takes a free one.
+        database_url: The server's database; None: SQLite, in a file of the home.
     """
 
-    def __init__(self, home: Path, port: int = 0) -> None:
+    def __init__(self, home: Path, port: int = 0, database_url: str | None = None) -> None:
         self.home = home.resolve()
+        self._database_url = database_url
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
         # SQLite answers late when much is going on at once.
@@ -74,6 +76,7 @@ class PrefectStack:
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            **self._database,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",  # as runs do, by prefect.yaml
             "PREFECT_CLI_COLORS": "false",
@@ -82,6 +85,11 @@ class PrefectStack:
             "PWD": str(REPOSITORY),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         }
+
+    @property
+    def _database(self) -> dict[str, str | None]:
+        name = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+        return {name: self._database_url} if self._database_url else {}
 
     def start_server(self, timeout_seconds: float = 120) -> None:
         """Returns when the server is healthy."""

@@ -1,0 +1,57 @@
+"""A Prefect server on PostgreSQL, for flow runs in numbers; on loopback, until Ctrl-C.
+
+    python -m scripts.serve_prefect --state-dir DIR [--port 4200]
+
+Sets both up in the directory, and finds them there again. It needs no root and no Docker, only the
+programs of a PostgreSQL (scripts/postgres.py says where they are looked for). To try things out,
+SQLite is enough: that is what scripts/demo uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from scripts.postgres import Postgres, PostgresFailed
+from scripts.prefect_stack import PrefectStack, StackFailed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.serve_prefect",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--state-dir", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--port", type=int, default=0, help="Prefect's port (default: a free one)")
+    options = parser.parse_args(arguments)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # leave through the exit stack
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    try:
+        with ExitStack() as running:
+            postgres = Postgres(options.state_dir / "postgres")
+            running.callback(postgres.stop)
+            postgres.start()
+            prefect = PrefectStack(options.state_dir / "prefect", options.port, postgres.url)
+            running.callback(prefect.stop)
+            prefect.start_server()
+            password = prefect.home / "ui-password"
+            print(f"Prefect: {prefect.ui_url}, with the user and password of {password}")
+            print("Its clients need:")
+            print(f"  export PREFECT_API_URL={prefect.ui_url}/api")
+            print(f'  export PREFECT_API_AUTH_STRING="$(cat {password})"', flush=True)
+            threading.Event().wait()
+    except (PostgresFailed, StackFailed) as failure:
+        print(f"The server did not start: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
