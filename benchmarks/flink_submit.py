@@ -21,7 +21,8 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions
 from localcloud.flink.access import FlinkAccess
 
 JAR = Path(__file__).resolve().parent.parent / "jobs" / "flink" / "StatefulCount.jar"
@@ -89,8 +90,14 @@ class Submitter:
     def by_library(self, name: str) -> None:
         """NEW over the REST backend, with a journal in files."""
         spec = JobSpec(name, JarSource().identify(str(JAR)), ENTRY_CLASS, ARGS, parallelism=2)
-        asked = ActionRequest(name, Action.NEW, name, spec=spec)
-        perform(asked, self._backend, self._journal, options=AT_ONCE).raise_for_failure()
+        perform(
+            ActionRequest(Action.NEW, name),
+            self._backend,
+            self._journal,
+            intent=name,
+            spec=spec,
+            options=AT_ONCE,
+        ).raise_for_failure()
 
     def by_flow(self, name: str) -> None:
         """The flow of deployment flink-job-action, in this process."""

@@ -20,7 +20,7 @@ from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, tell_what_is_left
 from flinkglue.prefect.manner import Manner
@@ -28,7 +28,7 @@ from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_actions import perform_flink_action
 
 
-def asked_of(parameters: dict[str, Any]) -> AskedAction:
+def asked_of(parameters: dict[str, Any]) -> ActionRequest:
     """What a run's parameters ask for.
 
     Raises:
@@ -46,7 +46,7 @@ def asked_of(parameters: dict[str, Any]) -> AskedAction:
         allow_non_restored_state=parameters["allow_non_restored_state"],
         restore_mode=parameters["restore_mode"],
     )
-    return AskedAction(
+    return ActionRequest(
         Action(parameters["action"]),
         parameters["job_name"],
         changes,

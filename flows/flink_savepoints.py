@@ -11,7 +11,7 @@ from blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name, StorageAddress
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import AskedAction, savepoint_address
+from flinkglue.lifecycle.requested import ActionRequest, savepoint_address
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -86,7 +86,7 @@ def flink_savepoints(
 def _one_job(
     cluster: FlinkCluster, job_name: str, manner: Manner, retention: Retention | None
 ) -> JobReport:
-    asked = AskedAction(Action.SAVEPOINT, job_name)
+    asked = ActionRequest(Action.SAVEPOINT, job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{job_name}"
     try:
         # One that died in this very action would hold the job for ever.

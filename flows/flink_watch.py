@@ -15,7 +15,7 @@ from flinkglue.lifecycle.health.judgement import HealthLimits
 from flinkglue.lifecycle.health.watch import Relaunch, should_relaunch
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -153,7 +153,7 @@ def _relaunched(
     cluster: FlinkCluster, finding: Finding, manner: Manner, most: int, window_seconds: float
 ) -> Finding:
     """Whatever goes wrong with this one keeps nobody from the others."""
-    asked = AskedAction(Action.RE_LAUNCH, finding.job_name)
+    asked = ActionRequest(Action.RE_LAUNCH, finding.job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
     try:
         if finding.is_abandoned:
@@ -170,7 +170,7 @@ def _relaunched(
     return replace(finding, relaunched_as=outcome.job_id)
 
 
-def _performed(cluster: FlinkCluster, asked: AskedAction, by: str, manner: Manner) -> Outcome:
+def _performed(cluster: FlinkCluster, asked: ActionRequest, by: str, manner: Manner) -> Outcome:
     try:
         return perform_flink_action(cluster, asked, by, manner).raise_for_failure()
     except Refused:

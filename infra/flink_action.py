@@ -70,7 +70,7 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Outcome
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.manner import Manner
 from flinkglue.prefect.store.variable_journal import variable_store
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carried_out(
-    given: argparse.Namespace, action: AskedAction, how: Manner, intent: str
+    given: argparse.Namespace, action: ActionRequest, how: Manner, intent: str
 ) -> Outcome:
     """Done from this process."""
     with answering():

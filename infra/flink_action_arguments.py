@@ -18,7 +18,7 @@ from flinkglue.flink.inputs import (
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.manner import Manner
 from flinkglue.quantities import Minutes, Parallelism, Seconds
@@ -151,7 +151,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     return command
 
 
-def asked(given: argparse.Namespace) -> AskedAction:
+def asked(given: argparse.Namespace) -> ActionRequest:
     """The action that is asked for.
 
     Raises:
@@ -173,7 +173,7 @@ def asked(given: argparse.Namespace) -> AskedAction:
         allow_non_restored_state=given.allow_non_restored_state,
         restore_mode=given.restore_mode,
     )
-    return AskedAction(
+    return ActionRequest(
         given.action,
         given.job_name,
         changes,

@@ -13,7 +13,7 @@ from flinkglue.lifecycle.execute import carry_out, next_intent
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -40,7 +40,7 @@ def _this_attempt() -> str:
     retry_condition_fn=passing_fault,
 )
 def perform_flink_action(
-    cluster: FlinkCluster, asked: AskedAction, asked_by: str, manner: Manner
+    cluster: FlinkCluster, asked: ActionRequest, asked_by: str, manner: Manner
 ) -> Outcome:
     """Do an action, or go on with it where an earlier process was interrupted.
 

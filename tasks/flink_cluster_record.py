@@ -15,7 +15,7 @@ from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.prefect.manner import Manner
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
@@ -109,7 +109,7 @@ def stop_flink_application(
     application.check_is_certain()
     if not application.is_running:
         return None
-    asked = AskedAction(Action.STOP, application.job_name, JobChanges())
+    asked = ActionRequest(Action.STOP, application.job_name, JobChanges())
     manner = Manner(deadline_seconds=deadline_minutes * 60)
     asked_by = f"{flow_run_id}:{Action.STOP}"
     return perform_flink_action(cluster, asked, asked_by, manner).raise_for_failure().savepoint_path

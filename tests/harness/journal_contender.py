@@ -16,7 +16,7 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 
@@ -49,7 +49,7 @@ def update(intent: str, job_name: str, url: str, jar: str) -> None:
         print("ready", flush=True)
         sys.stdin.readline()
         outcome = carry_out(
-            AskedAction(Action.UPDATE, job_name, JobChanges(jar=jar)),
+            ActionRequest(Action.UPDATE, job_name, JobChanges(jar=jar)),
             intent,
             store=store,
             backend=backend,

@@ -21,7 +21,7 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.transaction import ActionOptions
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
 from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS, VariableStore
@@ -255,7 +255,7 @@ def test_two_processes_with_one_intent_make_one_job(
         cluster = FlinkRestCluster(url=flink.url)
         with cluster.get_backend() as backend:
             carry_out(
-                AskedAction(Action.NEW, key, JobChanges(jar=str(jars[0]))),
+                ActionRequest(Action.NEW, key, JobChanges(jar=str(jars[0]))),
                 f"new {key}",
                 store=store,
                 backend=backend,

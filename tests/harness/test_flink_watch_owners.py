@@ -23,7 +23,7 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.processes import identity
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.prefect.manner import Manner
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 from flows.flink_savepoints import flink_savepoints
@@ -121,7 +121,7 @@ class Job:
             lease = replace(options.lease, seconds=300, keep=never_renewed)
             try:
                 carry_out(
-                    AskedAction(action, self.name, JobChanges(jar=jar)),
+                    ActionRequest(action, self.name, JobChanges(jar=jar)),
                     f"{command or f'{run.id}:{action}:{self.name}'}:1",
                     store=Dying(store, dies_before, dead, process) if dies_before else store,
                     backend=Dying(backend, dies_before, dead, process) if dies_before else backend,

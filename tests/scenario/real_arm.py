@@ -25,7 +25,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
-from flinkglue.lifecycle.transaction import ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
 from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main
@@ -157,10 +157,12 @@ class ArmJob(RealJob):
         uri = upload(self.cloud, jar, f"{self.job_name}/{Path(jar).name}")
         return replace(local, args=args, jar=replace(local.jar, uri=uri))
 
-    def act(self, action: Action, intent: str, **request: object) -> Outcome:
-        asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
+    def act(self, action: Action, intent: str, **request: Any) -> Outcome:
         options = replace(OPTIONS, ready=self.ready)
-        return perform(asked, self.backend, self.journal, options=options, now=self.now)
+        spec = request.pop("spec", None)
+        asked = ActionRequest(action, self.job_name, **request)
+        backend, journal, now = self.backend, self.journal, self.now
+        return perform(asked, backend, journal, intent=intent, spec=spec, options=options, now=now)
 
     def through(self, transport: httpx.BaseTransport) -> ArmJob:
         """The same job, with this transport before ARM."""

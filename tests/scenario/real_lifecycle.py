@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -25,7 +25,8 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions
 from localcloud.flink.access import FlinkAccess
 
 T = TypeVar("T")
@@ -118,9 +119,11 @@ class RealJob:
             parallelism=2,
         )
 
-    def act(self, action: Action, intent: str, **request: object) -> Outcome:
-        asked = ActionRequest(intent, action, self.job_name, **request)  # type: ignore[arg-type]
-        return perform(asked, self.backend, self.journal, options=OPTIONS, now=self.now)
+    def act(self, action: Action, intent: str, **request: Any) -> Outcome:
+        spec = request.pop("spec", None)
+        asked = ActionRequest(action, self.job_name, **request)
+        backend, journal, now = self.backend, self.journal, self.now
+        return perform(asked, backend, journal, intent=intent, spec=spec, options=OPTIONS, now=now)
 
     def now(self) -> float:
         """The time of day by this machine's clock, which may be wrong."""

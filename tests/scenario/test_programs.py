@@ -15,7 +15,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.flink_versions import NotToBeHad
@@ -50,7 +50,7 @@ class ProgramJob(RealJob):
 
     def ask(self, action: Action, changes: JobChanges | None = None) -> Outcome:
         """As the form and the command line do it: by the program's address."""
-        asked = AskedAction(action, self.job_name, changes or JobChanges())
+        asked = ActionRequest(action, self.job_name, changes or JobChanges())
         return carry_out(
             asked,
             f"{action}-{next(self._intents)}",

@@ -14,7 +14,8 @@ from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions
 from tests.unit.fake_arm import DIRECTORY, STEADY, FakeArm
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.lifecycle_world import Boundaries, MemoryStore
@@ -51,10 +52,11 @@ class World:
     def act(self, action: Action, intent: str = "", **request: Any) -> Outcome:
         lease = LeaseTerms(keep=self._keep)
         options = replace(request.pop("options", OPTIONS), lease=lease)
-        asked = ActionRequest(intent or action, action, NAME, **request)
+        how = {"intent": intent or action, "spec": request.pop("spec", None), "options": options}
+        asked = ActionRequest(action, NAME, **request)
         backend = self.arm.backend(self.clock, self._send, self.flink)
         now = self.clock.monotonic
-        return perform(asked, backend, self.journal, options=options, clock=self.clock, now=now)
+        return perform(asked, backend, self.journal, **how, clock=self.clock, now=now)
 
     def actions_asked(self) -> list[str]:
         return [asked["action"] for asked in self.arm.asked]

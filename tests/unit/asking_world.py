@@ -9,7 +9,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.execute import carry_out, next_intent
 from flinkglue.lifecycle.models import Outcome
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import World
 
@@ -21,7 +21,7 @@ class AskingWorld(World):
         super().__init__(directory, **jobmanager)
         self.shown: list[tuple[Difference, ...]] = []
 
-    def ask(self, asked: AskedAction, asked_by: str = "run", attempt: str = "") -> Outcome:
+    def ask(self, asked: ActionRequest, asked_by: str = "run", attempt: str = "") -> Outcome:
         return carry_out(
             asked,
             next_intent(self.journal, f"{asked_by}:{asked.action}", attempt),

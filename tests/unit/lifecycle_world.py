@@ -25,7 +25,8 @@ from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions
 from tests.unit.fake_flink_jobs import Behaviour, Clock, Job
 from tests.unit.fake_jobmanager import FakeJobManager
 
@@ -220,10 +221,16 @@ class World:
     def act(self, action: Action, intent: str, **request: Any) -> Outcome:
         """Perform it in a new process."""
         options = self.options(request.pop("options", OPTIONS))
-        asked = ActionRequest(intent, action, JOB_NAME, **request)
-        backend = self.backend()
+        spec = request.pop("spec", None)
         return perform(
-            asked, backend, self.journal, options=options, clock=self.clock, now=self.now
+            ActionRequest(action, JOB_NAME, **request),
+            self.backend(),
+            self.journal,
+            intent=intent,
+            spec=spec,
+            options=options,
+            clock=self.clock,
+            now=self.now,
         )
 
     def now(self) -> float:

@@ -26,7 +26,7 @@ from flinkglue.lifecycle.health.watch import (
 )
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, JobView, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour, Clock
 from tests.unit.lifecycle_world import (
@@ -43,23 +43,23 @@ def world(tmp_path: Path) -> AskingWorld:
     return AskingWorld(tmp_path)
 
 
-def new(world: AskingWorld, **changes: Any) -> AskedAction:
-    return AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar(), **changes))
+def new(world: AskingWorld, **changes: Any) -> ActionRequest:
+    return ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar(), **changes))
 
 
 @pytest.mark.parametrize(
     ("field", "ask"),
     [
-        ("job_name", lambda: AskedAction(Action.STOP, " ")),
+        ("job_name", lambda: ActionRequest(Action.STOP, " ")),
         ("jar", lambda: JobChanges(jar="orders.tar")),
         ("parallelism", lambda: JobChanges(parallelism=0)),
         ("restore_mode", lambda: JobChanges(restore_mode="KEEP")),  # type: ignore[arg-type]
-        ("jar", lambda: AskedAction(Action.STOP, "orders", JobChanges(jar="a.jar"))),
-        ("args", lambda: AskedAction(Action.SAVEPOINT, "orders", JobChanges(args=()))),
-        ("savepoint", lambda: AskedAction(Action.STOP, "orders", savepoint_path="s3://b/s")),
-        ("savepoint", lambda: AskedAction(Action.UPDATE, "orders", savepoint_path="s3://b/s")),
-        ("job_id", lambda: AskedAction(Action.STOP, "orders", job_id="42")),
-        ("drain", lambda: AskedAction(Action.CANCEL, "orders", drain=True)),
+        ("jar", lambda: ActionRequest(Action.STOP, "orders", JobChanges(jar="a.jar"))),
+        ("args", lambda: ActionRequest(Action.SAVEPOINT, "orders", JobChanges(args=()))),
+        ("savepoint", lambda: ActionRequest(Action.STOP, "orders", savepoint_path="s3://b/s")),
+        ("savepoint", lambda: ActionRequest(Action.UPDATE, "orders", savepoint_path="s3://b/s")),
+        ("job_id", lambda: ActionRequest(Action.STOP, "orders", job_id="42")),
+        ("drain", lambda: ActionRequest(Action.CANCEL, "orders", drain=True)),
     ],
 )
 def test_what_cannot_be_is_refused_before_any_call(field: str, ask: Any) -> None:
@@ -72,7 +72,7 @@ def test_what_cannot_be_is_refused_before_any_call(field: str, ask: Any) -> None
 def test_a_job_that_nothing_is_known_of_needs_a_jar(world: AskingWorld) -> None:
     """And nothing is sent."""
     with pytest.raises(InvalidInput, match="jar"):
-        world.ask(AskedAction(Action.NEW, JOB_NAME))
+        world.ask(ActionRequest(Action.NEW, JOB_NAME))
     assert world.jobmanager.requests == []
 
 
@@ -81,7 +81,7 @@ def test_what_is_left_out_stays_as_it_ran_last(world: AskingWorld) -> None:
     settings = {"restart-strategy.type": "none"}
     world.ask(new(world, args=("--topic", "a"), flink_configuration=settings))
     world.clock.sleep(10)
-    world.ask(AskedAction(Action.UPDATE, JOB_NAME, JobChanges(parallelism=3)))
+    world.ask(ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(parallelism=3)))
     spec = world.journal.job_record(JOB_NAME).spec
     assert spec is not None
     assert (spec.args, spec.parallelism) == (("--topic", "a"), 3)
@@ -93,7 +93,7 @@ def test_arguments_can_be_taken_away(world: AskingWorld) -> None:
     """An empty list is not the same as nothing filled in."""
     world.ask(new(world, args=("--topic", "a")))
     world.clock.sleep(10)
-    world.ask(AskedAction(Action.UPDATE, JOB_NAME, JobChanges(args=())))
+    world.ask(ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(args=())))
     spec = world.journal.job_record(JOB_NAME).spec
     assert spec is not None
     assert spec.args == ()
@@ -103,7 +103,7 @@ def test_new_with_an_empty_form_says_what_to_fill_in_on_a_known_job(world: Askin
     """What ran last is what START and RE_LAUNCH are for."""
     world.ask(new(world))
     with pytest.raises(InvalidInput, match=r"^jar: .*START.*RE_LAUNCH"):
-        world.ask(AskedAction(Action.NEW, JOB_NAME), "another run")
+        world.ask(ActionRequest(Action.NEW, JOB_NAME), "another run")
 
 
 def test_an_update_without_a_jar_takes_what_lies_there_now(world: AskingWorld) -> None:
@@ -114,7 +114,7 @@ def test_an_update_without_a_jar_takes_what_lies_there_now(world: AskingWorld) -
     first = world.journal.job_record(JOB_NAME).spec
     assert first is not None
     Path(first.jar.uri).write_text(Behaviour.OTHER_GOOD)
-    outcome = world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+    outcome = world.ask(ActionRequest(Action.UPDATE, JOB_NAME))
     second = world.journal.job_record(JOB_NAME).spec
     assert outcome.succeeded
     assert second is not None
@@ -125,7 +125,7 @@ def test_an_update_without_a_jar_takes_what_lies_there_now(world: AskingWorld) -
 def test_a_jar_that_is_not_there_changes_nothing(world: AskingWorld) -> None:
     """And the same run may ask again."""
     job = world.running()
-    asked = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=str(world.directory / "no.jar")))
+    asked = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=str(world.directory / "no.jar")))
     with pytest.raises(NotFound):
         world.ask(asked)
     assert world.job() is job
@@ -157,7 +157,7 @@ def test_a_retry_after_a_bad_end_is_a_new_attempt(world: AskingWorld) -> None:
     world.running()
     path = world.directory / "release.jar"
     path.write_text(Behaviour.CRASH_LOOP)
-    asked = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
+    asked = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
     outcome = world.ask(asked)
     assert outcome.rolled_back
     assert last_intent(world.journal, "run:UPDATE") == "run:UPDATE:1"
@@ -177,7 +177,7 @@ def test_a_retry_after_a_kill_is_the_same_attempt(world: AskingWorld) -> None:
     number = 0
     while True:
         path.write_text((Behaviour.OTHER_GOOD, Behaviour.GOOD)[number % 2])
-        update = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
+        update = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
         world.boundaries.restart()
         world.boundaries.at, world.boundaries.before = number, number % 2 == 0
         try:
@@ -202,11 +202,11 @@ def test_two_runs_do_not_act_on_one_job(world: AskingWorld) -> None:
     world.running()
     world.boundaries.at = 15
     with pytest.raises(Killed):
-        world.ask(AskedAction(Action.STOP, JOB_NAME), "first")
+        world.ask(ActionRequest(Action.STOP, JOB_NAME), "first")
     world.boundaries.restart()
     with pytest.raises(Conflict, match="first:STOP:1 has not ended"):
-        world.ask(AskedAction(Action.CANCEL, JOB_NAME), "second")
-    assert world.ask(AskedAction(Action.CANCEL, JOB_NAME, take_over=True), "second").succeeded
+        world.ask(ActionRequest(Action.CANCEL, JOB_NAME), "second")
+    assert world.ask(ActionRequest(Action.CANCEL, JOB_NAME, take_over=True), "second").succeeded
 
 
 def test_a_failure_says_whether_the_old_job_runs(world: AskingWorld) -> None:
@@ -255,11 +255,11 @@ def test_a_job_that_was_ended_on_purpose_is_not_wanted(world: AskingWorld) -> No
     world.clock.sleep(10)
     world.journal.note_wanted(Outcome(Action.STOP, JOB_NAME, failure="no disk"))
     assert is_wanted(world.store, JOB_NAME)
-    world.ask(AskedAction(Action.STOP, JOB_NAME))
+    world.ask(ActionRequest(Action.STOP, JOB_NAME))
     assert not is_wanted(world.store, JOB_NAME)
-    world.ask(AskedAction(Action.LIST_SAVEPOINT, JOB_NAME))
+    world.ask(ActionRequest(Action.LIST_SAVEPOINT, JOB_NAME))
     assert not is_wanted(world.store, JOB_NAME)
-    world.ask(AskedAction(Action.START, JOB_NAME))
+    world.ask(ActionRequest(Action.START, JOB_NAME))
     assert is_wanted(world.store, JOB_NAME)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.lifecycle.models import LAUNCHING, RESTORE_MODES, Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
-from flinkglue.lifecycle.transaction import ActionRequest, document_of_request, request_of
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.transaction import changed_field, request_document
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed
@@ -26,8 +27,8 @@ def world(tmp_path: Path) -> AskingWorld:
     return AskingWorld(tmp_path)
 
 
-def new(world: AskingWorld) -> AskedAction:
-    return AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
+def new(world: AskingWorld) -> ActionRequest:
+    return ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
 
 
 def test_what_ended_in_an_attempt_is_not_done_again_in_it(world: AskingWorld) -> None:
@@ -35,7 +36,7 @@ def test_what_ended_in_an_attempt_is_not_done_again_in_it(world: AskingWorld) ->
     world.running()
     path = world.directory / "release.jar"
     path.write_text(Behaviour.CRASH_LOOP)
-    asked = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
+    asked = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=str(path)))
     outcome = world.ask(asked, attempt="run:1")
     assert outcome.rolled_back
     path.unlink()
@@ -52,7 +53,7 @@ def test_a_server_that_fails_after_the_outcome_fails_and_repeats_nothing(
     """Whichever call to it is the first to fail."""
     world.ask(new(world))
     world.clock.sleep(10)
-    outcome = world.ask(AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=world.jar(OTHER))))
+    outcome = world.ask(ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=world.jar(OTHER))))
     assert outcome.succeeded
     passed = world.boundaries.passed
     recorded = len(passed) - 1 - passed[::-1].index("swap intent")
@@ -66,7 +67,7 @@ def test_a_server_that_fails_after_the_outcome_fails_and_repeats_nothing(
             raise ServiceUnavailable("Prefect", "POST", "it", "Internal Server Error", status=500)
 
         fresh.boundaries.interrupt = fail
-        update = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=fresh.jar(OTHER)))
+        update = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=fresh.jar(OTHER)))
         assert fresh.ask(update).succeeded
         assert len(fresh.jobmanager.jobs) == 2
 
@@ -76,11 +77,11 @@ def test_all_that_an_intent_asks_for_stays_as_it_was(world: AskingWorld) -> None
     world.running()
     world.boundaries.at_what = "POST /jobs/" + world.job().job_id + "/stop"
     with pytest.raises(Killed):
-        world.ask(AskedAction(Action.STOP, JOB_NAME, drain=True))
+        world.ask(ActionRequest(Action.STOP, JOB_NAME, drain=True))
     world.boundaries.restart()
     with pytest.raises(InvalidInput, match="drain"):
-        world.ask(AskedAction(Action.STOP, JOB_NAME))
-    assert world.ask(AskedAction(Action.STOP, JOB_NAME, drain=True, take_over=True)).succeeded
+        world.ask(ActionRequest(Action.STOP, JOB_NAME))
+    assert world.ask(ActionRequest(Action.STOP, JOB_NAME, drain=True, take_over=True)).succeeded
 
 
 LAUNCH = st.sampled_from(sorted(LAUNCHING))
@@ -115,13 +116,21 @@ def test_what_is_asked_for_is_written_down_whole(
         restore_mode=restore_mode,
     )
     path = savepoint if action in (Action.NEW, Action.START, Action.RE_LAUNCH) else None
-    asked = ActionRequest("run:1", action, JOB_NAME, spec, path, job_id, take_over=take_over)
-    assert request_of(json.loads(json.dumps(document_of_request(asked)))) == asked
+    begun = ActionRequest(action, JOB_NAME, savepoint_path=path, job_id=job_id)
+    written = json.loads(json.dumps(request_document("run:1", begun, spec)))
+    again = replace(begun, take_over=take_over)
+    assert changed_field(written, request_document("run:1", again, spec)) == ""
+    other = replace(spec, parallelism=spec.parallelism + 1)
+    assert changed_field(written, request_document("run:1", again, other)) == "spec"
+    another = replace(begun, job_id="c" * 32)
+    assert changed_field(written, request_document("run:1", another, spec)) == "job_id"
 
 
 @given(drain=st.booleans(), job_id=st.sampled_from(["", "b" * 32]), take_over=st.booleans())
 def test_a_stop_is_written_down_whole(drain: bool, job_id: str, take_over: bool) -> None:
-    asked = ActionRequest(
-        "run:1", Action.STOP, JOB_NAME, job_id=job_id, drain=drain, take_over=take_over
-    )
-    assert request_of(json.loads(json.dumps(document_of_request(asked)))) == asked
+    begun = ActionRequest(Action.STOP, JOB_NAME, job_id=job_id, drain=drain)
+    written = json.loads(json.dumps(request_document("run:1", begun, None)))
+    again = replace(begun, take_over=take_over)
+    assert changed_field(written, request_document("run:1", again, None)) == ""
+    other = replace(begun, drain=not drain)
+    assert changed_field(written, request_document("run:1", other, None)) == "drain"

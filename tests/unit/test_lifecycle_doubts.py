@@ -13,7 +13,7 @@ from flinkglue.lifecycle.backend import Launch
 from flinkglue.lifecycle.ids import job_id_of
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, JobView
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from infra.exit_codes import exit_code_of
 from tests.unit.fake_flink_jobs import Behaviour
@@ -181,7 +181,7 @@ def test_a_conflict_in_the_middle_of_an_update_is_not_its_end(
 
 def test_a_launch_that_cannot_be_seen_is_not_called_nothing(world: World) -> None:
     """The run was cancelled while main() ran on: it may still come."""
-    asked = AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
+    asked = ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
     really = world.jobmanager.transport
 
     def handle(request: httpx.Request) -> httpx.Response:

@@ -16,7 +16,7 @@ from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.fake_flink_jobs import Behaviour
@@ -43,7 +43,7 @@ class EarlierWorld(World):
         self.jobmanager.stored[SAVEPOINT] = (120, self.clock.seconds)
         self.backend().check_jar(self.spec(Behaviour.OTHER_GOOD))  # uploads it
 
-    def go_on(self, intent: str, asked: AskedAction) -> Outcome:
+    def go_on(self, intent: str, asked: ActionRequest) -> Outcome:
         return carry_out(
             asked,
             intent,
@@ -71,7 +71,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> EarlierWorld:
     return EarlierWorld(tmp_path, make(tmp_path))
 
 
-UPDATE = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar="/jars/other_good.jar"))
+UPDATE = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar="/jars/other_good.jar"))
 
 
 def test_its_intent_goes_on_from_its_savepoint(world: EarlierWorld) -> None:
@@ -85,9 +85,9 @@ def test_its_intent_goes_on_from_its_savepoint(world: EarlierWorld) -> None:
 
 def test_another_intent_is_kept_from_the_job_or_takes_it_over(world: EarlierWorld) -> None:
     with pytest.raises(Conflict, match="build-7:UPDATE:1 has not ended"):
-        world.go_on("build-8:START:1", AskedAction(Action.START, JOB_NAME))
+        world.go_on("build-8:START:1", ActionRequest(Action.START, JOB_NAME))
     assert world.journal.savepoints(JOB_NAME)[0].path == SAVEPOINT
-    start = AskedAction(Action.START, JOB_NAME, take_over=True)
+    start = ActionRequest(Action.START, JOB_NAME, take_over=True)
     world.go_on("build-8:START:1", start).raise_for_failure()
     assert world.job().restored == SAVEPOINT
     given_up = world.journal.entry(INTENT)
@@ -97,6 +97,6 @@ def test_another_intent_is_kept_from_the_job_or_takes_it_over(world: EarlierWorl
 
 
 def test_what_ended_is_not_done_again(world: EarlierWorld) -> None:
-    outcome = world.go_on("setup:new", AskedAction(Action.NEW, JOB_NAME))
+    outcome = world.go_on("setup:new", ActionRequest(Action.NEW, JOB_NAME))
     assert outcome.succeeded
     assert world.jobmanager.live_jobs() == []

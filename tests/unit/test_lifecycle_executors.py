@@ -20,8 +20,9 @@ from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.transaction import ActionRequest, Refused
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import Refused
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.executors import Process, Schedule
@@ -46,7 +47,12 @@ StoreOf = Callable[[Process], JournalStore]
 
 
 def acting(
-    world: World, store_of: StoreOf, action: Action, intent: str, **request: Any
+    world: World,
+    store_of: StoreOf,
+    action: Action,
+    intent: str,
+    spec: JobSpec | None = None,
+    **request: Any,
 ) -> Callable[[Process], Any]:
     def act(process: Process) -> Outcome:
         for _ in range(20):
@@ -58,9 +64,11 @@ def acting(
 
     def once(process: Process) -> Outcome:
         return perform(
-            ActionRequest(intent, action, JOB_NAME, **request),
+            ActionRequest(action, JOB_NAME, **request),
             world.backend(process, process),
             Journal(store_of(process)),
+            intent=intent,
+            spec=spec,
             options=replace(OPTIONS, lease=LeaseTerms(holder=process.name, keep=process.keep)),
             clock=process,
             now=process.monotonic,

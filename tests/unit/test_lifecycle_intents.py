@@ -12,26 +12,26 @@ from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.execute import asked_by_command, carry_out, next_intent
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed
 
-PARALLEL = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(parallelism=2))
+PARALLEL = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(parallelism=2))
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> AskingWorld:
     """A job runs."""
     world = AskingWorld(tmp_path)
-    world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))).raise_for_failure()
+    world.ask(ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))).raise_for_failure()
     world.clock.sleep(20)
     return world
 
 
 def updated_by_another(world: AskingWorld) -> None:
     changes = JobChanges(jar=world.jar(Behaviour.OTHER_GOOD), args=("--topic", "orders"))
-    world.ask(AskedAction(Action.UPDATE, JOB_NAME, changes), "another").raise_for_failure()
+    world.ask(ActionRequest(Action.UPDATE, JOB_NAME, changes), "another").raise_for_failure()
     world.clock.sleep(20)
 
 
@@ -72,7 +72,7 @@ class TestATryThatDecidedNothing:
     def test_nor_does_a_process_that_is_killed_at_any_call(self, tmp_path: Path) -> None:
         for at in range(20):
             world = AskingWorld(tmp_path)
-            world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar())))
+            world.ask(ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar())))
             world.clock.sleep(20)
             world.boundaries.restart()
             world.boundaries.at = at
@@ -105,8 +105,12 @@ class TestTheIntentOfACommand:
 
     def test_another_action_or_job_may_have_the_same(self, tmp_path: Path) -> None:
         world = AskingWorld(tmp_path)
-        new = AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
-        for asked in (new, AskedAction(Action.STOP, JOB_NAME), AskedAction(Action.START, JOB_NAME)):
+        new = ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
+        for asked in (
+            new,
+            ActionRequest(Action.STOP, JOB_NAME),
+            ActionRequest(Action.START, JOB_NAME),
+        ):
             command(world, asked).raise_for_failure()
             world.clock.sleep(20)
         command(world, replace(new, job_name="payments")).raise_for_failure()
@@ -120,10 +124,10 @@ class TestTheIntentOfACommand:
         done = command(world, PARALLEL, **asked_by).raise_for_failure()
         world.clock.sleep(20)
         assert command(world, PARALLEL) == done
-        command(world, AskedAction(Action.STOP, JOB_NAME)).raise_for_failure()
+        command(world, ActionRequest(Action.STOP, JOB_NAME)).raise_for_failure()
 
 
-def command(world: AskingWorld, asked: AskedAction, asked_by: str = "", **more: Any) -> Outcome:
+def command(world: AskingWorld, asked: ActionRequest, asked_by: str = "", **more: Any) -> Outcome:
     """As ``python -m infra.flink_action --intent build-1842`` asks.
 
     Args:

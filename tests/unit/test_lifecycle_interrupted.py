@@ -16,7 +16,7 @@ from flinkglue.lifecycle.execute import carry_out, last_intent, next_intent
 from flinkglue.lifecycle.health.watch import is_wanted
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 
@@ -30,7 +30,7 @@ class CancelledWorld(World):
         super().__init__(directory)
         self.told: list[str] = []
 
-    def ask(self, asked: AskedAction, by: str) -> Outcome:
+    def ask(self, asked: ActionRequest, by: str) -> Outcome:
         return carry_out(
             asked,
             next_intent(self.journal, by),
@@ -41,7 +41,7 @@ class CancelledWorld(World):
             clock=self.clock,
         )
 
-    def is_killed(self, asked: AskedAction, by: str, at: int) -> bool:
+    def is_killed(self, asked: ActionRequest, by: str, at: int) -> bool:
         self.boundaries.restart()
         self.boundaries.at = at
         try:
@@ -52,7 +52,7 @@ class CancelledWorld(World):
             self.boundaries.restart()
         return False
 
-    def interrupted(self, asked: AskedAction, by: str) -> Interrupted:
+    def interrupted(self, asked: ActionRequest, by: str) -> Interrupted:
         return Interrupted(
             asked,
             last_intent(self.journal, by),
@@ -63,7 +63,9 @@ class CancelledWorld(World):
             self.clock,
         )
 
-    def hook(self, asked: AskedAction, by: str, on_cancel: OnCancel, at: int | None = None) -> None:
+    def hook(
+        self, asked: ActionRequest, by: str, on_cancel: OnCancel, at: int | None = None
+    ) -> None:
         """The hook in the flow's process, which may be killed, and then in the worker's."""
         self.boundaries.at = at
         with suppress(Killed):
@@ -77,11 +79,11 @@ def world(tmp_path: Path) -> CancelledWorld:
     return CancelledWorld(tmp_path)
 
 
-def update(world: World, behaviour: Behaviour = Behaviour.OTHER_GOOD) -> AskedAction:
-    return AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=world.spec(behaviour).jar.uri))
+def update(world: World, behaviour: Behaviour = Behaviour.OTHER_GOOD) -> ActionRequest:
+    return ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=world.spec(behaviour).jar.uri))
 
 
-def calls_of(world: CancelledWorld, asked: AskedAction) -> int:
+def calls_of(world: CancelledWorld, asked: ActionRequest) -> int:
     """How many calls the action makes when nobody interrupts it."""
     world.boundaries.restart()
     world.ask(asked, "measured")
@@ -125,7 +127,7 @@ def _check_end(world: CancelledWorld, on_cancel: OnCancel, began: bool, live: bo
 
 def test_a_new_job_is_left_running(world: CancelledWorld) -> None:
     """And the page tells its id; a watch will look after it."""
-    asked = AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
+    asked = ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
     assert world.is_killed(asked, "run", 20)
     world.hook(asked, "run", OnCancel.LEAVE)
     assert any(
@@ -140,7 +142,7 @@ def test_a_new_job_is_left_running(world: CancelledWorld) -> None:
 
 def test_a_new_job_is_stopped_with_a_savepoint(world: CancelledWorld) -> None:
     """It is waited for until it can be stopped, and nobody brings it back."""
-    asked = AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
+    asked = ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.spec().jar.uri))
     assert world.is_killed(asked, "run", 20)
     world.hook(asked, "run", OnCancel.STOP_WITH_SAVEPOINT)
     assert world.jobmanager.live_jobs() == []
@@ -153,7 +155,7 @@ def test_a_stop_that_was_under_way_is_finished(tmp_path: Path, at: int) -> None:
     """Its savepoint is taken once."""
     world = CancelledWorld(tmp_path)
     world.running()
-    asked = AskedAction(Action.STOP, JOB_NAME)
+    asked = ActionRequest(Action.STOP, JOB_NAME)
     assert world.is_killed(asked, "run", at)
     world.hook(asked, "run", OnCancel.STOP_WITH_SAVEPOINT)
     assert world.jobmanager.live_jobs() == []
@@ -167,7 +169,7 @@ def test_a_stop_that_drains_goes_on_draining(tmp_path: Path, on_cancel: OnCancel
     for at in range(2, 80):
         world = CancelledWorld(tmp_path)
         world.running()
-        asked = AskedAction(Action.STOP, JOB_NAME, drain=True)
+        asked = ActionRequest(Action.STOP, JOB_NAME, drain=True)
         if not world.is_killed(asked, "run", at):
             break
         world.hook(asked, "run", on_cancel)

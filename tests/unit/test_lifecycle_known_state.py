@@ -8,8 +8,8 @@ import pytest
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import AskedAction
-from flinkglue.lifecycle.transaction import ActionRequest, Refused
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Job
 from tests.unit.lifecycle_world import JOB_NAME, World
 
@@ -113,13 +113,11 @@ class TestNew:
     @pytest.mark.parametrize("action", [Action.START, Action.STATELESS_UPDATE, Action.STOP])
     def test_the_word_is_for_new_alone(self, action: Action) -> None:
         with pytest.raises(InvalidInput, match="without_state"):
-            ActionRequest("intent", action, JOB_NAME, without_state=True)
-        with pytest.raises(InvalidInput, match="without_state"):
-            AskedAction(action, JOB_NAME, without_state=True)
+            ActionRequest(action, JOB_NAME, without_state=True)
 
     def test_it_is_not_for_a_start_from_a_savepoint(self) -> None:
         with pytest.raises(InvalidInput, match="without_state"):
-            AskedAction(Action.NEW, JOB_NAME, savepoint_path="s3://b/sp", without_state=True)
+            ActionRequest(Action.NEW, JOB_NAME, savepoint_path="s3://b/sp", without_state=True)
 
 
 class TestReLaunch:

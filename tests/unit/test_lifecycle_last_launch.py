@@ -10,16 +10,16 @@ import pytest
 
 from flinkglue.lifecycle.journal.journal import spec_document
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME
 
 FOR_ONE_LAUNCH = JobChanges(restore_mode="CLAIM", allow_non_restored_state=True)
-RE_LAUNCH = AskedAction(Action.RE_LAUNCH, JOB_NAME)
-STOP = AskedAction(Action.STOP, JOB_NAME)
-START = AskedAction(Action.START, JOB_NAME)
+RE_LAUNCH = ActionRequest(Action.RE_LAUNCH, JOB_NAME)
+STOP = ActionRequest(Action.STOP, JOB_NAME)
+START = ActionRequest(Action.START, JOB_NAME)
 
 
 @pytest.fixture
@@ -27,15 +27,15 @@ def world(tmp_path: Path) -> AskingWorld:
     return AskingWorld(tmp_path)
 
 
-def update(world: AskingWorld, behaviour: Behaviour | None = None, **changes: Any) -> AskedAction:
+def update(world: AskingWorld, behaviour: Behaviour | None = None, **changes: Any) -> ActionRequest:
     jar = world.jar(behaviour) if behaviour else None
-    return AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=jar, **changes))
+    return ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=jar, **changes))
 
 
 def claimed(world: AskingWorld) -> None:
     """A job that took its savepoint over, and then ran for a while."""
     world.stopped()
-    start = AskedAction(Action.START, JOB_NAME, FOR_ONE_LAUNCH)
+    start = ActionRequest(Action.START, JOB_NAME, FOR_ONE_LAUNCH)
     world.ask(start, "claim").raise_for_failure()
     world.clock.sleep(20)
 
@@ -58,7 +58,7 @@ class TestOfOneLaunchAlone:
         if action is Action.START:
             stopped = world.ask(STOP, "next").savepoint_path
             assert stopped
-        world.ask(AskedAction(action, JOB_NAME), "next").raise_for_failure()
+        world.ask(ActionRequest(action, JOB_NAME), "next").raise_for_failure()
         assert asked_of_flink(world) == ("NO_CLAIM", False)
         assert action is not Action.START or stopped in world.jobmanager.stored
 
@@ -84,7 +84,7 @@ def started_late(world: AskingWorld, behaviour: Behaviour = Behaviour.OTHER_GOOD
     world.stopped()
     world.jobmanager.tasks_run_after_seconds = 100
     changes = JobChanges(jar=world.jar(behaviour), parallelism=4)
-    assert world.ask(AskedAction(Action.START, JOB_NAME, changes), "late").failure
+    assert world.ask(ActionRequest(Action.START, JOB_NAME, changes), "late").failure
     world.jobmanager.tasks_run_after_seconds = 1
     world.clock.sleep(3600)
 

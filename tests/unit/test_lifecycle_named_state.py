@@ -17,7 +17,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
 )
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World
@@ -56,7 +56,7 @@ def world(tmp_path: Path) -> World:
 def test_what_is_no_address_is_refused_before_any_call(action: Action, path: str) -> None:
     """And no credentials are repeated."""
     with pytest.raises(InvalidInput) as refused:
-        AskedAction(action, JOB_NAME, savepoint_path=path)
+        ActionRequest(action, JOB_NAME, savepoint_path=path)
     assert refused.value.field == "savepoint"
     assert "secret" not in str(refused.value)
 
@@ -74,7 +74,7 @@ def test_what_is_no_address_is_refused_before_any_call(action: Action, path: str
     ],
 )
 def test_addresses_are_taken_as_people_write_them(path: str) -> None:
-    assert AskedAction(Action.START, JOB_NAME, savepoint_path=path).savepoint_path == path
+    assert ActionRequest(Action.START, JOB_NAME, savepoint_path=path).savepoint_path == path
 
 
 @STARTING

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed, MemoryStore
@@ -72,10 +72,10 @@ class Case:
     def __str__(self) -> str:
         return f"{self.action} before {self.before}{self.ending}"
 
-    def asked(self, world: AskingWorld) -> AskedAction:
+    def asked(self, world: AskingWorld) -> ActionRequest:
         changes = JobChanges(jar=world.jar(Behaviour.OTHER_GOOD) if self.has_jar else None)
         path = world.journal.savepoints(JOB_NAME)[0].path if self.from_savepoint else None
-        return AskedAction(self.action, JOB_NAME, changes, savepoint_path=path)
+        return ActionRequest(self.action, JOB_NAME, changes, savepoint_path=path)
 
     def killed(self, directory: Path) -> AskingWorld:
         """The world in which it was killed there."""

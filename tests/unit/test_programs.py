@@ -25,7 +25,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
 from flinkglue.lifecycle.journal.journal import spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import AskedAction, JobChanges
+from flinkglue.lifecycle.requested import ActionRequest, JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed
@@ -126,10 +126,10 @@ class TestLife:
     ) -> None:
         """Although the file at the address has changed."""
         changes = JobChanges(jar=script(world.directory, Behaviour.GOOD))
-        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         world.clock.sleep(20)
         script(world.directory, Behaviour.CRASH_LOOP)
-        outcome = world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+        outcome = world.ask(ActionRequest(Action.UPDATE, JOB_NAME))
         assert outcome.rolled_back, outcome.failure
         assert world.job().behaviour is Behaviour.GOOD
         (change,) = outcome.changes
@@ -138,16 +138,16 @@ class TestLife:
     def test_a_script_takes_the_place_of_a_jar(self, world: AskingWorld) -> None:
         """The arguments and the class of the jar mean nothing to it."""
         changes = JobChanges(jar=world.jar(), entry_class="Count", args=("--rate", "5"))
-        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         sql = JobChanges(jar=script(world.directory, Behaviour.OTHER_GOOD))
-        world.ask(AskedAction(Action.UPDATE, JOB_NAME, sql)).raise_for_failure()
+        world.ask(ActionRequest(Action.UPDATE, JOB_NAME, sql)).raise_for_failure()
         body = world.job().body
         assert body["programArgsList"] == []
         assert "entryClass" not in body
 
     def test_a_request_of_the_version_before_goes_on(self, world: AskingWorld) -> None:
         """It was written down without the fields that came later."""
-        asked = AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
+        asked = ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=world.jar()))
         world.boundaries.at_what, world.boundaries.before = "POST /jars/upload", True
         with pytest.raises(Killed):
             world.ask(asked)
@@ -281,12 +281,12 @@ class TestPythonLife:
         helper = python_file(world.directory, "helper.py", "x = 1")
         program = python_file(world.directory, "orders.py", Behaviour.GOOD)
         changes = JobChanges(jar=program, python_files=(helper,), args=("--rate", "5"))
-        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         old = world.job().body
         world.clock.sleep(20)
         python_file(world.directory, "helper.py", "x = 2")
         python_file(world.directory, "orders.py", Behaviour.CRASH_LOOP)
-        outcome = world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+        outcome = world.ask(ActionRequest(Action.UPDATE, JOB_NAME))
         assert outcome.rolled_back, outcome.failure
         body = world.job().body
         assert body["entryClass"] == "org.apache.flink.client.python.PythonDriver"
@@ -298,7 +298,7 @@ class TestPythonLife:
     def test_its_files_are_where_the_jar_was_uploaded_to(self, world: AskingWorld) -> None:
         program = python_file(world.directory, "orders.py", Behaviour.GOOD)
         changes = JobChanges(jar=program, flink_configuration={"python.files": "/opt/more.zip"})
-        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         (jar_id,) = world.jobmanager.jars
         files = world.job().body["flinkConfiguration"]["python.files"]
         assert files == f"/uploads/flink-web-upload/{jar_id},/opt/more.zip"
@@ -306,7 +306,7 @@ class TestPythonLife:
     def test_a_jobmanager_that_hides_where_uploads_lie_is_told(self, world: AskingWorld) -> None:
         world.jobmanager.settings = {"web.tmpdir": ""}
         changes = JobChanges(jar=python_file(world.directory, "orders.py", Behaviour.GOOD))
-        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes))
+        outcome = world.ask(ActionRequest(Action.NEW, JOB_NAME, changes))
         assert "web.upload.dir" in outcome.failure
         assert world.jobmanager.live_jobs() == []
 
@@ -314,11 +314,11 @@ class TestPythonLife:
         self, world: AskingWorld
     ) -> None:
         program = python_file(world.directory, "orders.py", Behaviour.GOOD)
-        world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
         old = world.job()
         world.jobmanager.hides_settings = True
         with pytest.raises(PermissionDenied):
-            world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+            world.ask(ActionRequest(Action.UPDATE, JOB_NAME))
         assert world.job() is old
 
     def test_one_that_hides_it_after_the_stop_starts_nothing_and_rolls_nothing_back(
@@ -326,7 +326,7 @@ class TestPythonLife:
     ) -> None:
         """One page of a gateway is no verdict on the program: the action goes on after it."""
         program = python_file(world.directory, "orders.py", Behaviour.GOOD)
-        world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=program))).raise_for_failure()
         world.clock.sleep(20)
         python_file(world.directory, "orders.py", Behaviour.OTHER_GOOD)
         really = world.jobmanager.transport
@@ -338,25 +338,25 @@ class TestPythonLife:
 
         world.jobmanager.transport = httpx.MockTransport(hide)
         with pytest.raises(PermissionDenied, match="The action has not ended"):
-            world.ask(AskedAction(Action.UPDATE, JOB_NAME))
+            world.ask(ActionRequest(Action.UPDATE, JOB_NAME))
         assert world.jobmanager.live_jobs() == []
         world.jobmanager.transport = really
-        world.ask(AskedAction(Action.UPDATE, JOB_NAME)).raise_for_failure()
+        world.ask(ActionRequest(Action.UPDATE, JOB_NAME)).raise_for_failure()
         assert world.job().behaviour is Behaviour.OTHER_GOOD
 
     def test_the_module_stays_as_it_ran_last(self, world: AskingWorld) -> None:
         first = zipped(world.directory, "orders-1.zip", orders=Behaviour.GOOD)
         changes = JobChanges(jar=first, python_module="orders")
-        world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         second = zipped(world.directory, "orders-2.zip", orders=Behaviour.OTHER_GOOD)
-        update = AskedAction(Action.UPDATE, JOB_NAME, JobChanges(jar=second))
+        update = ActionRequest(Action.UPDATE, JOB_NAME, JobChanges(jar=second))
         world.ask(update).raise_for_failure()
         assert world.job().behaviour is Behaviour.OTHER_GOOD
 
     def test_a_zip_needs_a_module(self, world: AskingWorld) -> None:
         program = zipped(world.directory, "orders.zip", orders=Behaviour.GOOD)
         with pytest.raises(InvalidInput, match="python_module"):
-            world.ask(AskedAction(Action.NEW, JOB_NAME, JobChanges(jar=program)))
+            world.ask(ActionRequest(Action.NEW, JOB_NAME, JobChanges(jar=program)))
         assert world.jobmanager.requests == []
 
     @pytest.mark.parametrize(
@@ -371,12 +371,12 @@ class TestPythonLife:
         self, world: AskingWorld, behaviour: Behaviour, told: str
     ) -> None:
         changes = JobChanges(jar=python_file(world.directory, "orders.py", behaviour))
-        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes))
+        outcome = world.ask(ActionRequest(Action.NEW, JOB_NAME, changes))
         assert told in outcome.failure
         assert world.jobmanager.live_jobs() == []
 
     def test_a_program_that_waits_for_its_job_is_a_good_one(self, world: AskingWorld) -> None:
         program = python_file(world.directory, "orders.py", Behaviour.THROWS_AFTER_SUBMIT)
         changes = JobChanges(jar=program)
-        outcome = world.ask(AskedAction(Action.NEW, JOB_NAME, changes)).raise_for_failure()
+        outcome = world.ask(ActionRequest(Action.NEW, JOB_NAME, changes)).raise_for_failure()
         assert any("main() failed after" in line for line in outcome.story)

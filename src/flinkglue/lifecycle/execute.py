@@ -16,8 +16,8 @@ from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore, spec_document, spec_of
 from flinkglue.lifecycle.models import JobSpec, Outcome
-from flinkglue.lifecycle.requested import AskedAction, Identify
-from flinkglue.lifecycle.transaction import ActionOptions, ActionRequest
+from flinkglue.lifecycle.requested import ActionRequest, Identify
+from flinkglue.lifecycle.transaction import ActionOptions
 
 Show = Callable[[tuple[Difference, ...]], None]
 """Shows what a launch changes, before anything is changed."""
@@ -58,7 +58,7 @@ def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
     raise AssertionError("numbers never end")
 
 
-def asked_by_command(journal: Journal, intent: str, asked: AskedAction) -> str:
+def asked_by_command(journal: Journal, intent: str, asked: ActionRequest) -> str:
     """Who asks for what, of a command: one intent is about each action on each job by itself.
 
     The version before wrote down the bare intent: what began so goes on so.
@@ -78,7 +78,7 @@ def last_intent(journal: Journal, asked_by: str) -> str:
 
 
 def carry_out(
-    asked: AskedAction,
+    asked: ActionRequest,
     intent: str,
     *,
     store: JournalStore,
@@ -112,16 +112,25 @@ def carry_out(
     if known and known.outcome and (known.action, known.job_name) == (asked.action, asked.job_name):
         return known.outcome  # its jar may be gone by now
     with _request_remembered(store, intent):
-        request, changes = _prepared(asked, intent, store, identify)
+        spec, changes = _prepared(asked, intent, store, identify)
         if show is not None:
             show(changes)
-        return perform(request, backend, journal, options=options, clock=clock, attempt=attempt)
+        return perform(
+            asked,
+            backend,
+            journal,
+            intent=intent,
+            spec=spec,
+            options=options,
+            clock=clock,
+            attempt=attempt,
+        )
 
 
 def _prepared(
-    asked: AskedAction, intent: str, store: JournalStore, identify: Identify
-) -> tuple[ActionRequest, tuple[Difference, ...]]:
-    """The same request however often this intent asks, and what it changes.
+    asked: ActionRequest, intent: str, store: JournalStore, identify: Identify
+) -> tuple[JobSpec | None, tuple[Difference, ...]]:
+    """What to run, the same however often this intent asks, and what that changes.
 
     Until something is planned, it is made anew each time: others may have changed the job since.
     """
@@ -140,18 +149,8 @@ def _prepared(
         }
         store.write("request", intent, fresh)
         known = fresh
-    request = ActionRequest(
-        intent,
-        asked.action,
-        asked.job_name,
-        spec=spec_of(known["spec"]) if known["spec"] else None,
-        savepoint_path=asked.savepoint_path,
-        job_id=asked.job_id,
-        drain=asked.drain,
-        take_over=asked.take_over,
-        without_state=asked.without_state,
-    )
-    return request, tuple(Difference(**change) for change in known["changes"])
+    spec = spec_of(known["spec"]) if known["spec"] else None
+    return spec, tuple(Difference(**change) for change in known["changes"])
 
 
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:

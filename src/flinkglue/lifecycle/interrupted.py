@@ -15,17 +15,11 @@ from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.claims import LeaseLost
 from flinkglue.lifecycle.journal.holding import Held
-from flinkglue.lifecycle.journal.journal import Journal, JournalStore, spec_of
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.records import Entry
 from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
-from flinkglue.lifecycle.requested import AskedAction
-from flinkglue.lifecycle.transaction import (
-    ActionOptions,
-    ActionRequest,
-    Refused,
-    Transaction,
-    request_of,
-)
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions, Refused, Transaction
 
 _SAVEPOINT_RESULTS = {"stop", "savepoint_path"}
 _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
@@ -59,7 +53,7 @@ class Interrupted:
             launch may take as long as its service is waited for.
     """
 
-    asked: AskedAction
+    asked: ActionRequest
     intent: str
     store: JournalStore
     backend: FlinkBackend
@@ -138,10 +132,14 @@ class Interrupted:
                 self.tell(line)
 
     def _perform(self, action: Action) -> Outcome:
-        request = ActionRequest(
-            self._ending_intent(action), action, self.asked.job_name, take_over=True
+        return perform(
+            ActionRequest(action, self.asked.job_name, take_over=True),
+            self.backend,
+            self._journal,
+            intent=self._ending_intent(action),
+            options=self.options,
+            clock=self.clock,
         )
-        return perform(request, self.backend, self._journal, options=self.options, clock=self.clock)
 
     def _held(self) -> Held:
         """The intent, to act for in the place of its dead process, once that is surely dead."""
@@ -160,7 +158,7 @@ class Interrupted:
             if "trigger_id" not in facts or _SAVEPOINT_RESULTS & facts.keys():
                 return
             tx = Transaction(
-                self._request(held.entry),
+                self.asked,
                 self.backend,
                 self._journal,
                 held,
@@ -173,16 +171,6 @@ class Interrupted:
                     self._see_through(tx)
             except LeaseLost as lost:
                 raise held.why_lost(lost) from lost
-
-    def _request(self, entry: Entry) -> ActionRequest:
-        """What was asked for, all of it; entries of an earlier release have not written it down."""
-        if "request" in entry.facts:
-            return request_of(entry.facts["request"])
-        plan, asked = entry.facts["plan"], self.asked
-        spec = spec_of(plan["spec"]) if "spec" in plan else None
-        return ActionRequest(
-            entry.intent, entry.action, entry.job_name, spec=spec, drain=asked.drain
-        )
 
     def _see_through(self, tx: Transaction) -> None:
         try:

@@ -192,7 +192,7 @@ _OF_ONE_LAUNCH = ("allow_non_restored_state", "restore_mode")
 
 
 @dataclass(frozen=True)
-class AskedAction:
+class ActionRequest:
     """An action as a form or a command line asks for it.
 
     Args:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-
-from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
@@ -15,80 +13,53 @@ from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.holding import Held
-from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.journal.journal import Journal, spec_document, spec_of
 from flinkglue.lifecycle.journal.ledger import added
 from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
-from flinkglue.lifecycle.models import LAUNCHING, Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import LAUNCHING, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import check_without_state
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.lifecycle.savepoint_formats import CANONICAL, SavepointFormat
 from flinkglue.lifecycle.state_paths import is_same_path
 
 T = TypeVar("T")
-_STARTS_FROM = (Action.NEW, Action.START, Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
 
 
 class Refused(Conflict):
     """An action was refused before anything was changed."""
 
 
-@dataclass(frozen=True)
-class ActionRequest:
-    """What is asked for.
+def request_document(intent: str, request: ActionRequest, spec: JobSpec | None) -> dict[str, Any]:
+    """All of a request, as a fact of an entry: what its intent goes on with."""
+    return {
+        "intent": intent,
+        "action": request.action.value,
+        "job_name": request.job_name,
+        "spec": spec_document(spec) if spec else None,
+        "savepoint_path": request.savepoint_path,
+        "job_id": request.job_id,
+        "drain": request.drain,
+        "take_over": request.take_over,
+        "without_state": request.without_state,
+    }
+
+
+def changed_field(known: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The first field that an intent requested otherwise before; empty: there is none.
 
     Args:
-        intent: Who asks, for example ``<flow run id>:UPDATE:1``. The same intent is done once, and
-            goes on where it was interrupted; a person's second try has another one.
-        action: The action.
-        job_name: The job.
-        spec: What to run: needed by NEW and UPDATE; otherwise what ran last.
-        savepoint_path: What to start from, for NEW, START, LAST_STATE_UPDATE and RE_LAUNCH. Without
-            it, START takes the newest savepoint of the ledger, the others the newest checkpoint.
-        job_id: The Flink job that is meant, where the name alone does not tell.
-        drain: Let the sources of a stopped job end first; only for a stop for good.
-        take_over: Give up an unfinished intent on this job, whose process is known to be dead.
-        without_state: Only for NEW: start without state although the job has some.
+        known: The document of its request, as it was written down.
+        now: That of what it requests now. To take a job over is not what is requested of it.
     """
-
-    intent: str
-    action: Action
-    job_name: str
-    spec: JobSpec | None = None
-    savepoint_path: str | None = None
-    job_id: str = ""
-    drain: bool = False
-    take_over: bool = False
-    without_state: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.intent.strip():
-            raise InvalidInput("intent", self.intent, "a text that is not blank")
-        if not self.job_name.strip():
-            raise InvalidInput("job_name", self.job_name, "a name that is not blank")
-        if self.spec is not None and self.spec.job_name != self.job_name:
-            raise InvalidInput("spec.job_name", self.spec.job_name, repr(self.job_name))
-        if self.spec is None and self.action in (Action.NEW, Action.UPDATE):
-            raise InvalidInput("spec", None, f"what to run: {self.action} needs it")
-        if self.savepoint_path is not None and self.action not in _STARTS_FROM:
-            allowed = f"nothing for {self.action}; it is for {', '.join(_STARTS_FROM)}"
-            raise InvalidInput("savepoint_path", self.savepoint_path, allowed)
-        if self.drain and self.action is not Action.STOP:
-            raise InvalidInput("drain", self.drain, "only for STOP")
-        check_without_state(self.action, self.savepoint_path, without_state=self.without_state)
+    fields = (name for name in now if name != "take_over")
+    return next((name for name in fields if not _is_same(known.get(name), now[name])), "")
 
 
-_REQUEST = TypeAdapter(ActionRequest)
-
-
-def document_of_request(request: ActionRequest) -> dict[str, Any]:
-    """All of the request, as a fact of an entry."""
-    document: dict[str, Any] = _REQUEST.dump_python(request, mode="json")
-    return document
-
-
-def request_of(document: Mapping[str, Any]) -> ActionRequest:
-    """The request that a fact tells of."""
-    return _REQUEST.validate_python(document)
+def _is_same(known: Any, value: Any) -> bool:
+    """Whether a field was the same before; an earlier release knew fewer fields."""
+    if known is None or isinstance(known, str | bool):
+        return bool((known or None) == (value or None))
+    return isinstance(value, dict) and spec_of(known) == spec_of(value)
 
 
 @dataclass(frozen=True)
@@ -120,13 +91,14 @@ class Transaction:
     """One action under way.
 
     Args:
-        request: What is asked for.
+        request: What is requested.
         backend: Where the job runs.
         journal: What is remembered.
         held: This intent's entry, and the lease by which this process acts.
         options: How to go about it.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
+        spec: What to run; None: what ran last.
     """
 
     request: ActionRequest
@@ -136,6 +108,7 @@ class Transaction:
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
     now: Callable[[], float] = time.time
+    spec: JobSpec | None = None
 
     def __post_init__(self) -> None:
         self._story = list(self.entry.story)
@@ -200,17 +173,14 @@ class Transaction:
         Raises:
             InvalidInput: The same intent asks for something else now; names the field.
         """
-        asked = self.request
+        document = request_document(self.entry.intent, self.request, self.spec)
         if self.fact("plan") is None:
-            document = document_of_request(asked)
             if self.fact("request") != document:
                 self.held.note(story=self.story, facts={"request": document})
             return
-        known = request_of(self.once("request", lambda: document_of_request(asked)))
-        for name in (each.name for each in fields(ActionRequest) if each.name != "take_over"):
-            if getattr(known, name) != getattr(asked, name):
-                raise InvalidInput(name, getattr(asked, name), "what this intent began with")
-        self.request = known
+        known = self.once("request", lambda: document)
+        if name := changed_field(known, document):
+            raise InvalidInput(name, document[name], "what this intent began with")
 
     def current_job(self) -> JobView | None:
         """The job that this name means now, live or ended; None when there is none.
@@ -311,7 +281,7 @@ class Transaction:
     def next_launch(self) -> dict[str, Any]:
         """Generation and Flink job id of a launch that was not made before."""
         generation = self.record().generation + 1
-        job_id = job_id_of(self.request.intent, self.job_name, generation)
+        job_id = job_id_of(self.entry.intent, self.job_name, generation)
         return {"generation": generation, "job_id": job_id}
 
     def savepoint_request(self, plan: Mapping[str, Any]) -> SavepointRequest:
@@ -329,8 +299,8 @@ class Transaction:
         )
 
     def _trigger_id(self) -> str:
-        generation, asked = self.record().generation, self.request
-        return trigger_id_of(asked.intent, self.job_name, generation, asked.action)
+        generation = self.record().generation
+        return trigger_id_of(self.entry.intent, self.job_name, generation, self.request.action)
 
     def note_savepoint(self, job_id: str, path: str) -> None:
         """Write a savepoint into the ledger without asking the service for more about it."""

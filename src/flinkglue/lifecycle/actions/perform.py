@@ -12,6 +12,7 @@ from flinkglue.errors import (
     Conflict,
     FlinkGlueError,
     InDoubt,
+    InvalidInput,
     JobFailed,
     ServiceUnavailable,
     Throttled,
@@ -20,13 +21,9 @@ from flinkglue.lifecycle.actions import inventory, start, stop, update
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.journal.claims import JOURNAL, LeaseLost
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.transaction import (
-    ActionOptions,
-    ActionRequest,
-    Refused,
-    Transaction,
-)
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.transaction import ActionOptions, Refused, Transaction
 
 _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
     Action.NEW: start.new,
@@ -55,6 +52,8 @@ def perform(
     backend: FlinkBackend,
     journal: Journal,
     *,
+    intent: str,
+    spec: JobSpec | None = None,
     options: ActionOptions | None = None,
     clock: Clock | None = None,
     now: Callable[[], float] = time.time,
@@ -67,9 +66,12 @@ def perform(
     An action that came to a bad end is a value: ask its ``failure``.
 
     Args:
-        request: What is asked for.
+        request: What is requested.
         backend: Where the job runs.
         journal: What is remembered; the same one for every process that acts on this job.
+        intent: Who requests it, for example ``<flow run id>:UPDATE:1``. The same intent is done
+            once, and goes on where it was interrupted; a person's second try has another one.
+        spec: What to run; None: what ran last.
         options: How to go about it.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
@@ -81,11 +83,12 @@ def perform(
         CallFailed, DeadlineExceeded: A service was out of order for too long. The action has not
             ended: call again with the same intent.
     """
+    _check_spec(request, spec)
     if request.action is Action.LIST_SAVEPOINT:
         return inventory.list_savepoints(request.job_name, backend, journal)
     options, clock = options or ActionOptions(), clock or SystemClock()
     with journal.begin(
-        request.intent,
+        intent,
         request.action,
         request.job_name,
         take_over=request.take_over,
@@ -95,7 +98,7 @@ def perform(
     ) as held:
         if held.entry.outcome is not None:
             return held.entry.outcome
-        tx = Transaction(request, backend, journal, held, options, clock, now)
+        tx = Transaction(request, backend, journal, held, options, clock, now, spec)
         try:
             with backend.guarded(held.check):
                 outcome = _carried_through(tx)
@@ -103,6 +106,13 @@ def perform(
             return held.end(outcome, attempt)
         except LeaseLost as lost:
             raise held.why_lost(lost) from lost
+
+
+def _check_spec(request: ActionRequest, spec: JobSpec | None) -> None:
+    if spec is None and request.action in (Action.NEW, Action.UPDATE):
+        raise InvalidInput("spec", None, f"what to run: {request.action} needs it")
+    if spec is not None and spec.job_name != request.job_name:
+        raise InvalidInput("spec.job_name", spec.job_name, repr(request.job_name))
 
 
 def _carried_through(tx: Transaction) -> Outcome:

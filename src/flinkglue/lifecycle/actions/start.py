@@ -121,7 +121,7 @@ def _plan(
 
 
 def _asked_spec(tx: Transaction) -> JobSpec:
-    spec = tx.request.spec or tx.record().spec
+    spec = tx.spec or tx.record().spec
     if spec is None:
         raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
     return spec

@@ -222,7 +222,7 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
     record = tx.record()
     job_id = view.job_id if view else record.job_id
     running_spec = record.spec if job_id == record.job_id else None
-    new_spec = tx.request.spec or running_spec
+    new_spec = tx.spec or running_spec
     if new_spec is None:
         raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
     changes = running_spec.difference(new_spec) if running_spec else ()

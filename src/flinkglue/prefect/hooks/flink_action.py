@@ -23,7 +23,7 @@ from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import last_intent
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.requested import AskedAction
+from flinkglue.lifecycle.requested import ActionRequest
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.manner import Manner
@@ -31,7 +31,7 @@ from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
 
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
-Asked = Callable[[dict[str, Any]], AskedAction]
+Asked = Callable[[dict[str, Any]], ActionRequest]
 ClusterOf = Callable[[str, Any], FlinkCluster]
 Act = Callable[[Interrupted, dict[str, Any]], object]
 
@@ -39,7 +39,7 @@ Act = Callable[[Interrupted, dict[str, Any]], object]
 CANNOT_TELL = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
 
 
-def asked_by(flow_run_id: object, asked: AskedAction) -> str:
+def asked_by(flow_run_id: object, asked: ActionRequest) -> str:
     """Who asks for what: the beginning of the intents of a flow run."""
     return f"{flow_run_id}:{asked.action}"
 
