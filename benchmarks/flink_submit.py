@@ -21,8 +21,8 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest
-from flinkglue.lifecycle.transaction import ActionOptions
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from localcloud.flink.access import FlinkAccess
 
 JAR = Path(__file__).resolve().parent.parent / "jobs" / "flink" / "StatefulCount.jar"

@@ -20,10 +20,11 @@ from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, tell_what_is_left
-from flinkglue.prefect.manner import Manner
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_actions import perform_flink_action
 
@@ -155,9 +156,9 @@ def flink_job_action(
     """
     asked = asked_of(locals())
     ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
-    manner = Manner(deadline_minutes * 60, roll_back, ready, savepoint_format, check_slots)
+    options = ActionOptions(deadline_minutes * 60, ready, roll_back, savepoint_format, check_slots)
     chosen = cluster_of("cluster", cluster)
-    outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), manner)
+    outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), options)
     return summary(raise_for_failure(outcome))
 
 

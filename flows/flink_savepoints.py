@@ -11,7 +11,9 @@ from blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name, StorageAddress
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import ActionRequest, savepoint_address
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.addresses import savepoint_address
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -19,7 +21,6 @@ from flinkglue.prefect.pages.savepoints import JobReport, show_report
 from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, Days, Minutes
 from tasks.flink_actions import (
-    Manner,
     dispose_of_savepoints,
     forget_old_intents,
     perform_flink_action,
@@ -69,10 +70,10 @@ def flink_savepoints(
     most_age_seconds = most_age_days * 86400 if most_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)
-    manner = Manner(deadline_minutes * 60, savepoint_format=savepoint_format)
+    options = ActionOptions(deadline_minutes * 60, savepoint_format=savepoint_format)
     limited = keep is not None or most_age_days is not None
     reports = [
-        _one_job(chosen, name, manner, retention if limited else None)
+        _one_job(chosen, name, options, retention if limited else None)
         for name in dict.fromkeys(job_names)
     ]
     show_report(reports)
@@ -84,14 +85,14 @@ def flink_savepoints(
 
 
 def _one_job(
-    cluster: FlinkCluster, job_name: str, manner: Manner, retention: Retention | None
+    cluster: FlinkCluster, job_name: str, options: ActionOptions, retention: Retention | None
 ) -> JobReport:
     asked = ActionRequest(Action.SAVEPOINT, job_name)
     by = f"{runtime.flow_run.id}:{asked.action}:{job_name}"
     try:
         # One that died in this very action would hold the job for ever.
         by = left_behind(cluster, job_name, asked.action) or by
-        outcome = perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+        outcome = perform_flink_action(cluster, asked, by, options).raise_for_failure()
     except FlinkGlueError as error:
         return JobReport(job_name, failure=str(error))
     path = outcome.savepoint_path or ""

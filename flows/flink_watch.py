@@ -15,11 +15,11 @@ from flinkglue.lifecycle.health.judgement import HealthLimits
 from flinkglue.lifecycle.health.watch import Relaunch, should_relaunch
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.manner import Manner
 from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
 from flinkglue.prefect.store.action_owners import (
     claim_signs,
@@ -112,14 +112,14 @@ def flink_watch(
         action_within_seconds=action_within_minutes * 60,
         least_taskmanagers=least_taskmanagers,
     )
-    manner = Manner(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
+    options = ActionOptions(deadline_minutes * 60, ready=ReadyLimits(stable_seconds=stable_seconds))
     chosen = cluster_of("cluster", cluster)
     names = list(dict.fromkeys(job_names))
     findings = judge_flink_jobs(chosen, names, limits, watch_seconds, every_seconds)
     window_seconds = relaunch_window_hours * 3600
     for place, finding in enumerate(findings):
         if _is_to_be_relaunched(finding, relaunch):
-            findings[place] = _relaunched(chosen, finding, manner, most_relaunches, window_seconds)
+            findings[place] = _relaunched(chosen, finding, options, most_relaunches, window_seconds)
         tell_of_finding(findings[place])
     show_findings(findings)
     if silent_minutes is not None:
@@ -150,7 +150,11 @@ def _is_to_be_relaunched(finding: Finding, relaunch: Relaunch) -> bool:
 
 
 def _relaunched(
-    cluster: FlinkCluster, finding: Finding, manner: Manner, most: int, window_seconds: float
+    cluster: FlinkCluster,
+    finding: Finding,
+    options: ActionOptions,
+    most: int,
+    window_seconds: float,
 ) -> Finding:
     """Whatever goes wrong with this one keeps nobody from the others."""
     asked = ActionRequest(Action.RE_LAUNCH, finding.job_name)
@@ -164,15 +168,17 @@ def _relaunched(
         if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
             why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
             return replace(finding, not_relaunched=why)
-        outcome = _performed(cluster, asked, by, manner)
+        outcome = _performed(cluster, asked, by, options)
     except FlinkGlueError as error:
         return replace(finding, not_relaunched=f"could not be re-launched: {error}")
     return replace(finding, relaunched_as=outcome.job_id)
 
 
-def _performed(cluster: FlinkCluster, asked: ActionRequest, by: str, manner: Manner) -> Outcome:
+def _performed(
+    cluster: FlinkCluster, asked: ActionRequest, by: str, options: ActionOptions
+) -> Outcome:
     try:
-        return perform_flink_action(cluster, asked, by, manner).raise_for_failure()
+        return perform_flink_action(cluster, asked, by, options).raise_for_failure()
     except Refused:
         uncount_relaunch(cluster, asked.job_name, by)
         raise

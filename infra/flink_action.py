@@ -70,13 +70,14 @@ from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Outcome
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
-from infra.flink_action_arguments import JOURNAL, asked, manner, parameters, parser
+from infra.flink_action_arguments import JOURNAL, asked, options, parameters, parser
 from infra.flink_action_deployment import Deployed, run_deployment
 from infra.prefect_server import answering
 
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     intent = given.intent or f"command-{uuid4()}"
     try:
         action = asked(given)
-        how = manner(given)
+        how = options(given)
         _check_cluster(given)
         if given.dry_run:
             _print({"intent": intent, **asdict(action)})
@@ -109,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carried_out(
-    given: argparse.Namespace, action: ActionRequest, how: Manner, intent: str
+    given: argparse.Namespace, action: ActionRequest, how: ActionOptions, intent: str
 ) -> Outcome:
     """Done from this process."""
     with answering():
@@ -124,7 +125,7 @@ def _carried_out(
                 store=TellingStore(store, _say),
                 backend=backend,
                 identify=cluster.get_jars().identify,
-                options=how.options(cluster, _say),
+                options=options_here(how, cluster, _say),
                 clock=clock,
                 attempt=attempt,
             )

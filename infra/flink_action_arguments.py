@@ -18,9 +18,10 @@ from flinkglue.flink.inputs import (
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
-from flinkglue.prefect.manner import Manner
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from infra.argument_types import Command, of_type
 
@@ -213,12 +214,12 @@ def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
     return {key: value for key, _, value in settings}
 
 
-def manner(given: argparse.Namespace) -> Manner:
+def options(given: argparse.Namespace) -> ActionOptions:
     """How to go about it."""
     ready = ReadyLimits(
         within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
     )
-    return Manner(
+    return ActionOptions(
         given.deadline_minutes * 60,
         roll_back=not given.no_roll_back,
         ready=ready,

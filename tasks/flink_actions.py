@@ -13,12 +13,13 @@ from flinkglue.lifecycle.execute import carry_out, next_intent
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.manner import Manner
 from flinkglue.prefect.pages.flink_action import show_changes, show_outcome
+from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
@@ -40,7 +41,7 @@ def _this_attempt() -> str:
     retry_condition_fn=passing_fault,
 )
 def perform_flink_action(
-    cluster: FlinkCluster, asked: ActionRequest, asked_by: str, manner: Manner
+    cluster: FlinkCluster, asked: ActionRequest, asked_by: str, options: ActionOptions
 ) -> Outcome:
     """Do an action, or go on with it where an earlier process was interrupted.
 
@@ -49,15 +50,15 @@ def perform_flink_action(
         asked: What was asked.
         asked_by: Who asked for what, for example ``<flow run id>:UPDATE``. When what it asked for
             last came to a bad end, this is a new try; otherwise the same one goes on.
-        manner: How to go about it.
+        options: How to go about it.
 
     Raises:
         InvalidInput, Refused, Conflict: Nothing was changed.
         CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
     """
     logger, attempt = run_log(), _this_attempt()
-    options = manner.options(cluster, logger.info)
-    clock = DeadlineClock(f"{asked.action} of {asked.job_name}", manner.deadline_seconds)
+    options = options_here(options, cluster, logger.info)
+    clock = DeadlineClock(f"{asked.action} of {asked.job_name}", options.deadline_seconds)
     with (
         variable_store(cluster.journal_name) as store,
         cluster.get_backend(clock) as backend,

@@ -15,8 +15,9 @@ from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
-from flinkglue.prefect.manner import Manner
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.variable_journal import variable_journal
@@ -110,9 +111,11 @@ def stop_flink_application(
     if not application.is_running:
         return None
     asked = ActionRequest(Action.STOP, application.job_name, JobChanges())
-    manner = Manner(deadline_seconds=deadline_minutes * 60)
+    options = ActionOptions(deadline_seconds=deadline_minutes * 60)
     asked_by = f"{flow_run_id}:{Action.STOP}"
-    return perform_flink_action(cluster, asked, asked_by, manner).raise_for_failure().savepoint_path
+    return (
+        perform_flink_action(cluster, asked, asked_by, options).raise_for_failure().savepoint_path
+    )
 
 
 @task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)

@@ -29,7 +29,7 @@ from flinkglue.errors import (
 )
 from flinkglue.flink.jars.https_files import HttpsFiles
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.requested import JobChanges
+from flinkglue.lifecycle.request.changes import JobChanges
 
 pytestmark = pytest.mark.contract
 SIGNATURE = "sig-that-nobody-may-see"

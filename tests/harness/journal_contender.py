@@ -16,8 +16,9 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
-from flinkglue.lifecycle.transaction import ActionOptions
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 
 

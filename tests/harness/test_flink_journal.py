@@ -21,8 +21,9 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
-from flinkglue.lifecycle.transaction import ActionOptions
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
 from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS, VariableStore
 from tests.harness.served_flink import served_jobmanager

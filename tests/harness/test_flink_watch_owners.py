@@ -23,8 +23,10 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.processes import identity
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
-from flinkglue.prefect.manner import Manner
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
@@ -117,7 +119,8 @@ class Job:
         ):
             dead: list[str] = []
             process = identity() if lives else gone()
-            options = Manner(ready=ReadyLimits(stable_seconds=0.1)).options(self._cluster, print)
+            ready = ReadyLimits(stable_seconds=0.1)
+            options = options_here(ActionOptions(ready=ready), self._cluster, print)
             lease = replace(options.lease, seconds=300, keep=never_renewed)
             try:
                 carry_out(

@@ -25,7 +25,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
 from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main

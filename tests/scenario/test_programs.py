@@ -15,7 +15,8 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.flink_versions import NotToBeHad

@@ -9,7 +9,7 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.execute import carry_out, next_intent
 from flinkglue.lifecycle.models import Outcome
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import World
 

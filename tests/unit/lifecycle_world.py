@@ -25,8 +25,8 @@ from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest
-from flinkglue.lifecycle.transaction import ActionOptions
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from tests.unit.fake_flink_jobs import Behaviour, Clock, Job
 from tests.unit.fake_jobmanager import FakeJobManager
 

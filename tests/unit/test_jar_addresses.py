@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.requested import JobChanges
+from flinkglue.lifecycle.request.changes import JobChanges
 
 SPACED = [
     "/home/me/my jobs/orders.jar",

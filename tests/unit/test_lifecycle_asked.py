@@ -26,7 +26,8 @@ from flinkglue.lifecycle.health.watch import (
 )
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, JobView, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour, Clock
 from tests.unit.lifecycle_world import (

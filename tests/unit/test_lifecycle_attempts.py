@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.lifecycle.models import LAUNCHING, RESTORE_MODES, Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.transaction import changed_field, request_document
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour

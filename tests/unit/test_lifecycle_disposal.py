@@ -8,6 +8,7 @@ import pytest
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
+from flinkglue.lifecycle.journal.plans import START_PLAN, StartPlan
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Savepoint
 from flinkglue.lifecycle.state.retention import Retention
@@ -56,6 +57,12 @@ def test_what_a_job_of_another_name_started_from_stays(world: World) -> None:
     assert disposed(world) == [middle]
 
 
+def start_from(world: World, path: str) -> object:
+    """The plan of a START, as it is written down."""
+    plan = StartPlan(spec=world.spec(), restore_from=path)
+    return START_PLAN.dump_python(plan, mode="json")
+
+
 @pytest.mark.parametrize("job_name", [JOB_NAME, "a copy"])
 def test_what_a_run_chose_meanwhile_stays(world: World, job_name: str) -> None:
     """It began after the retention had looked whether anybody acts."""
@@ -64,7 +71,7 @@ def test_what_a_run_chose_meanwhile_stays(world: World, job_name: str) -> None:
     def begin() -> None:
         world.boundaries.at_what = ""
         held = world.journal.begin("other", Action.START, job_name)
-        held.note(story=(), facts={"plan": {"restore_from": oldest}})
+        held.note(story=(), facts={"plan": start_from(world, oldest)})
 
     world.boundaries.at_what, world.boundaries.interrupt = "write savepoint", begin
     world.boundaries.before = False
@@ -144,7 +151,7 @@ def test_a_run_that_could_dispose_of_nothing_is_not_well(
 def test_a_run_that_disposed_of_some_is_well_and_tells_of_the_others(world: World) -> None:
     oldest, middle, _ = savepoints(world)
     held = world.journal.begin("other", Action.START, "a copy")
-    held.note(story=(), facts={"plan": {"restore_from": oldest}})
+    held.note(story=(), facts={"plan": start_from(world, oldest)})
     report = JobReport(JOB_NAME, "file:/new", dispose(world))
     assert report.is_well
     assert report.row()["disposed of"] == middle

@@ -13,7 +13,8 @@ from flinkglue.lifecycle.backend import Launch
 from flinkglue.lifecycle.ids import job_id_of
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, JobView
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from infra.exit_codes import exit_code_of
 from tests.unit.fake_flink_jobs import Behaviour

@@ -16,7 +16,8 @@ from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.unit.fake_flink_jobs import Behaviour

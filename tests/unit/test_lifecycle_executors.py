@@ -21,7 +21,7 @@ from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_journal import VariableStore

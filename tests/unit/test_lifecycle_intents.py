@@ -12,7 +12,8 @@ from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.execute import asked_by_command, carry_out, next_intent
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed

@@ -16,7 +16,8 @@ from flinkglue.lifecycle.execute import carry_out, last_intent, next_intent
 from flinkglue.lifecycle.health.watch import is_wanted
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed, World
 

@@ -8,7 +8,7 @@ import pytest
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Job
 from tests.unit.lifecycle_world import JOB_NAME, World

@@ -10,7 +10,8 @@ import pytest
 
 from flinkglue.lifecycle.journal.journal import spec_document
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour

@@ -17,7 +17,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
 )
 from flinkglue.lifecycle.models import Action
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import DIRECTORY, Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World

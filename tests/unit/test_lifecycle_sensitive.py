@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.differences import changed_settings
-from flinkglue.lifecycle.requested import JobChanges
+from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.sensitive import HIDDEN, check_no_secrets, is_sensitive, shown
 from flows.submit_flink_job import submit_flink_job_flow
 

@@ -25,7 +25,8 @@ from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
 from flinkglue.lifecycle.journal.journal import spec_document, spec_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
-from flinkglue.lifecycle.requested import ActionRequest, JobChanges
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.changes import JobChanges
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed

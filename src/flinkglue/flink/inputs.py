@@ -8,7 +8,7 @@ from pydantic import Field
 
 from flinkglue.form_types import checked, form, or_empty
 from flinkglue.lifecycle.program import PYTHON_MODULE_PATTERN
-from flinkglue.lifecycle.requested import JAR_PATTERN, jar_address, savepoint_address
+from flinkglue.lifecycle.request.addresses import JAR_PATTERN, jar_address, savepoint_address
 
 JarAddress = Annotated[str, checked(jar_address), form(JAR_PATTERN)]
 OptionalSavepoint = Annotated[str, checked(or_empty(savepoint_address))]

@@ -14,10 +14,11 @@ from flinkglue.errors import CallFailed, FlinkGlueError, InvalidInput, JobFailed
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.journal.journal import Journal, JournalStore, spec_document, spec_of
+from flinkglue.lifecycle.journal.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.plans import PREPARED, Prepared
 from flinkglue.lifecycle.models import JobSpec, Outcome
-from flinkglue.lifecycle.requested import ActionRequest, Identify
-from flinkglue.lifecycle.transaction import ActionOptions
+from flinkglue.lifecycle.request.action import ActionRequest, Identify
+from flinkglue.lifecycle.request.options import ActionOptions
 
 Show = Callable[[tuple[Difference, ...]], None]
 """Shows what a launch changes, before anything is changed."""
@@ -112,15 +113,15 @@ def carry_out(
     if known and known.outcome and (known.action, known.job_name) == (asked.action, asked.job_name):
         return known.outcome  # its jar may be gone by now
     with _request_remembered(store, intent):
-        spec, changes = _prepared(asked, intent, store, identify)
+        prepared = _prepared(asked, intent, store, identify)
         if show is not None:
-            show(changes)
+            show(prepared.changes)
         return perform(
             asked,
             backend,
             journal,
             intent=intent,
-            spec=spec,
+            spec=prepared.spec,
             options=options,
             clock=clock,
             attempt=attempt,
@@ -129,28 +130,23 @@ def carry_out(
 
 def _prepared(
     asked: ActionRequest, intent: str, store: JournalStore, identify: Identify
-) -> tuple[JobSpec | None, tuple[Difference, ...]]:
+) -> Prepared:
     """What to run, the same however often this intent asks, and what that changes.
 
     Until something is planned, it is made anew each time: others may have changed the job since.
     """
     asked_changes = json.loads(json.dumps(asdict(asked.changes)))
     journal = Journal(store)
-    entry, known = journal.entry(intent), store.read("request", intent)
-    if known and _given(known["asked"]) != _given(asked_changes):
+    entry, document = journal.entry(intent), store.read("request", intent)
+    known = PREPARED.validate_python(document) if document else None
+    if known and _given(known.asked) != _given(asked_changes):
         raise InvalidInput("intent", intent, "one with the same request, or a new one")
     if known is None or entry is None or "plan" not in entry.facts:
         last = journal.job_record(asked.job_name).spec
         spec = asked.spec(last, identify)
-        fresh = {
-            "asked": asked_changes,
-            "spec": spec_document(spec) if spec else None,
-            "changes": [vars(change) for change in _changes(last, spec)],
-        }
-        store.write("request", intent, fresh)
-        known = fresh
-    spec = spec_of(known["spec"]) if known["spec"] else None
-    return spec, tuple(Difference(**change) for change in known["changes"])
+        known = Prepared(asked_changes, spec, _changes(last, spec))
+        store.write("request", intent, PREPARED.dump_python(known, mode="json"))
+    return known
 
 
 def _given(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from flinkglue.lifecycle.execute import carry_out
 from flinkglue.lifecycle.journal.claims import LeaseLost
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
+from flinkglue.lifecycle.journal.plans import SavepointPlan
 from flinkglue.lifecycle.journal.records import Entry
 from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
-from flinkglue.lifecycle.requested import ActionRequest
-from flinkglue.lifecycle.transaction import ActionOptions, Refused, Transaction
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.lifecycle.transaction import Refused, Transaction
 
 _SAVEPOINT_RESULTS = {"stop", "savepoint_path"}
 _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
@@ -173,10 +175,11 @@ class Interrupted:
                 raise held.why_lost(lost) from lost
 
     def _see_through(self, tx: Transaction) -> None:
+        plan = tx.plan
         try:
             path = (
-                stopped(tx, tx.fact("plan"))
-                if tx.entry.action is not Action.SAVEPOINT
+                stopped(tx, plan)
+                if isinstance(plan, SavepointPlan) and tx.entry.action is not Action.SAVEPOINT
                 else savepoint(tx).savepoint_path
             )
         except SavepointFailed as failed:

@@ -7,19 +7,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from flinkglue.clock import Clock, Pace, SystemClock
+from pydantic import TypeAdapter
+
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
-from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal, spec_document, spec_of
 from flinkglue.lifecycle.journal.ledger import added
+from flinkglue.lifecycle.journal.plans import Plan, SavepointPlan, plan_of
 from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
 from flinkglue.lifecycle.models import LAUNCHING, JobSpec, JobView, Outcome, Savepoint
-from flinkglue.lifecycle.readiness import ReadyLimits
-from flinkglue.lifecycle.requested import ActionRequest
-from flinkglue.lifecycle.savepoint_formats import CANONICAL, SavepointFormat
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.lifecycle.state_paths import is_same_path
 
 T = TypeVar("T")
@@ -60,30 +62,6 @@ def _is_same(known: Any, value: Any) -> bool:
     if known is None or isinstance(known, str | bool):
         return bool((known or None) == (value or None))
     return isinstance(value, dict) and spec_of(known) == spec_of(value)
-
-
-@dataclass(frozen=True)
-class ActionOptions:
-    """How to go about it.
-
-    Args:
-        savepoint_directory: Where savepoints are written; None: the cluster's own directory.
-        ready: What is asked of a launched job before it counts as running.
-        roll_back: Whether an update must be able to return to what ran before. Without it, a bad
-            new jar leaves no job.
-        pace: How often to look at a launched job.
-        savepoint_format: What savepoints are written in; automatic: by the job's state backend.
-        check_slots: Whether a job that runs is replaced only when the cluster has the task slots.
-        lease: How this process holds the job.
-    """
-
-    savepoint_directory: str | None = None
-    ready: ReadyLimits = field(default_factory=ReadyLimits)
-    roll_back: bool = True
-    pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
-    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC
-    check_slots: bool = True
-    lease: LeaseTerms = field(default_factory=LeaseTerms)
 
 
 @dataclass
@@ -154,6 +132,17 @@ class Transaction:
         value = decide()
         self.held.note(story=self.story, facts={name: value})
         return value
+
+    def decided(self, name: str, kind: TypeAdapter[T], decide: Callable[[], T]) -> T:
+        """The same for a value of this kind."""
+        return kind.validate_python(
+            self.once(name, lambda: kind.dump_python(decide(), mode="json"))
+        )
+
+    @property
+    def plan(self) -> Plan | None:
+        """What was decided before anything was changed; None: nothing yet."""
+        return plan_of(self.entry)
 
     def refuse(self, reason: str, advice: str) -> Refused:
         """The error to raise when nothing was changed and nothing will be."""
@@ -278,24 +267,23 @@ class Transaction:
         if job_id and record.job_id == job_id and ended != record:
             self.journal.save_job_record(ended)
 
-    def next_launch(self) -> dict[str, Any]:
+    def next_launch(self) -> tuple[int, str]:
         """Generation and Flink job id of a launch that was not made before."""
         generation = self.record().generation + 1
-        job_id = job_id_of(self.entry.intent, self.job_name, generation)
-        return {"generation": generation, "job_id": job_id}
+        return generation, job_id_of(self.entry.intent, self.job_name, generation)
 
-    def savepoint_request(self, plan: Mapping[str, Any]) -> SavepointRequest:
+    def savepoint_request(self, plan: SavepointPlan) -> SavepointRequest:
         """How to ask for this intent's one savepoint, by what its plan saw of the job."""
         asked_before = self.fact("trigger_id") is not None
         return SavepointRequest(
-            job_id=plan["job_id"],
+            job_id=plan.job_id,
             trigger_id=self.once("trigger_id", self._trigger_id),
-            earlier_path=plan["earlier_path"],
-            mark=plan.get("mark", ""),
+            earlier_path=plan.earlier_path,
+            mark=plan.mark,
             asked_before=asked_before,
             directory=self.options.savepoint_directory,
             drain=self.request.drain,
-            format=plan.get("format") or CANONICAL,
+            format=plan.format,
         )
 
     def _trigger_id(self) -> str:
@@ -316,7 +304,7 @@ class Transaction:
         self._add(savepoint)
 
     def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
-        plan = self.fact("plan") or {}
+        plan = self.plan if isinstance(self.plan, SavepointPlan) else None
         told = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
         spec = record.spec if record.job_id == job_id else None
@@ -327,8 +315,8 @@ class Transaction:
             taken_at=(told and told.savepoint_at) or self.now(),
             size_bytes=told.savepoint_size_bytes if told else None,
             checkpoint_id=told.savepoint_id if told else 0,
-            flink_version=plan.get("flink_version", ""),
-            format=plan.get("format") or CANONICAL,
+            flink_version=plan.flink_version if plan else "",
+            format=plan.format if plan else CANONICAL,
             origin=self.request.action,
         )
         if spec is not None:

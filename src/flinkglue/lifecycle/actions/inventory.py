@@ -14,9 +14,10 @@ from flinkglue.lifecycle.backend import (
 )
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.ledger import with_found
+from flinkglue.lifecycle.journal.plans import JOB_PLAN, JobPlan, plan_of
 from flinkglue.lifecycle.journal.records import Entry
 from flinkglue.lifecycle.models import LAUNCHING, Action, Outcome, Savepoint
-from flinkglue.lifecycle.requested import savepoint_address
+from flinkglue.lifecycle.request.addresses import savepoint_address
 from flinkglue.lifecycle.state.retention import Retention, disposable
 from flinkglue.lifecycle.state_paths import is_below, is_same_path, plain
 from flinkglue.lifecycle.transaction import Transaction
@@ -25,20 +26,20 @@ from flinkglue.lifecycle.transaction import Transaction
 def delete(tx: Transaction) -> Outcome:
     """Forget the job: its record, and its jars on the cluster. Savepoints stay."""
 
-    def check() -> dict[str, str]:
+    def check() -> JobPlan:
         view = tx.current_job()
         if view is not None and not view.is_terminal:
             reason = f"job {view.job_id} is {view.in_words()}"
             raise tx.refuse(reason, "STOP it with a savepoint or CANCEL it first.")
-        return {"job_id": tx.record().job_id}
+        return JobPlan(job_id=tx.record().job_id)
 
-    plan = tx.once("plan", check)
+    plan = tx.decided("plan", JOB_PLAN, check)
     tx.backend.forget(tx.job_name)
     tx.held.check()
     tx.journal.forget_job_record(tx.job_name)
     savepoints = tuple(tx.journal.savepoints(tx.job_name))
     tx.say(f"the job is forgotten; {len(savepoints)} savepoints stay in the ledger")
-    return tx.outcome(previous_job_id=plan["job_id"], savepoints=savepoints)
+    return tx.outcome(previous_job_id=plan.job_id, savepoints=savepoints)
 
 
 def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> Outcome:
@@ -197,8 +198,8 @@ def _check_unused(savepoint: Savepoint, journal: Journal) -> None:
 
 
 def _may_use(entry: Entry, path: str) -> bool:
-    plan = entry.facts.get("plan")
+    plan = plan_of(entry)
     if plan is None:
         return entry.action in LAUNCHING  # it has not chosen yet
-    chosen = (*plan.values(), *entry.facts.values())
+    chosen = (*plan.paths, *entry.facts.values())
     return any(isinstance(value, str) and is_same_path(value, path) for value in chosen)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
+from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, LaunchPlan
 from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import NotReady, ReadyGate
 from flinkglue.lifecycle.state.sent_launch import (
-    NOTES_SENDS,
+    launch_plan,
     note_sent,
     sent_ago_seconds,
     state_left,
@@ -65,8 +66,8 @@ def launched_id(tx: Transaction, label: str) -> str:
 
 
 def _id_of(tx: Transaction, label: str) -> str:
-    known = tx.fact(f"{label}_job_id") or (tx.fact(f"{label}_launch") or {}).get("job_id")
-    return str(known or "")
+    plan = launch_plan(tx, label)
+    return str(tx.fact(f"{label}_job_id") or (plan.job_id if plan else ""))
 
 
 def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
@@ -92,48 +93,21 @@ def _end(tx: Transaction, job_id: str) -> None:
         tx.say(f"the launch {job_id} has ended as {ended.state}")
 
 
-def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
-    spec, restore_from = asked.spec, asked.restore_from
+def _attempt(tx: Transaction, label: str, start: _Start) -> str:
+    spec, restore_from = start.spec, start.restore_from
     before, sent_before = tx.record().job_id, was_sent(tx, label)
-    decided: dict[str, Any] = tx.once(f"{label}_launch", lambda: _decide(tx, before))
-    _record_launch(tx, decided, asked)
-    if sent_before and (why := why_kept(tx, label, _known_id(tx, label, decided), restore_from)):
+    plan = tx.decided(f"{label}_launch", LAUNCH_PLAN, lambda: _decide(tx, before))
+    _record_launch(tx, plan, start)
+    if sent_before and (why := why_kept(tx, label, _known_id(tx, label, plan), restore_from)):
         return why
-    start = f"from {restore_from}" if restore_from else "without state"
-    tx.say(f"launch {decided['job_id']}: {spec.jar.name}, parallelism {spec.parallelism}, {start}")
+    state = f"from {restore_from}" if restore_from else "without state"
+    tx.say(f"launch {plan.job_id}: {spec.jar.name}, parallelism {spec.parallelism}, {state}")
     try:
-        view = tx.backend.submit(
-            Launch(
-                spec,
-                decided["job_id"],
-                restore_from,
-                decided["previous_job_id"],
-                asked_before=sent_before,
-                sent_ago_seconds=sent_ago_seconds(tx, label),
-                was_seen=tx.fact(f"{label}_job_id") is not None,
-                about_to_send=lambda: note_sent(tx, label),
-                live_before=_live_before(decided),
-            )
-        )
-        if view.main_failure:
-            tx.say(
-                f"main() failed after it had submitted job {view.job_id}, which goes on: "
-                f"{view.main_failure}"
-            )
-        tx.once(f"{label}_job_id", lambda: view.job_id)
-        _record_job_id(tx, view.job_id)
-        if restore_from and spec.restore_mode == "CLAIM":
-            tx.journal.note_claimed(restore_from)
+        view = _submitted(tx, label, plan, start, sent_before=sent_before)
         ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
-        tx.say(f"launch {decided['job_id']} failed: {error}")
-        if sent_before and not isinstance(error, MoreThanOneJob):
-            if isinstance(error, LaunchRefused) and (lost := error.job_id):
-                tx.once(f"{label}_job_id", lambda: lost)
-                _record_job_id(tx, lost)
-            known = _known_id(tx, label, decided)
-            return why_kept(tx, label, known, restore_from, str(error)) or str(error)
-        return str(error)
+        tx.say(f"launch {plan.job_id} failed: {error}")
+        return _kept(tx, label, plan, restore_from, error) if sent_before else str(error)
     tx.journal.save_job_record(
         replace(
             tx.record(),
@@ -147,44 +121,82 @@ def _attempt(tx: Transaction, label: str, asked: _Start) -> str:
     return ""
 
 
-def _decide(tx: Transaction, previous_job_id: str) -> dict[str, Any]:
-    return {
-        **tx.next_launch(),
-        "previous_job_id": previous_job_id,
-        "live_before": sorted(tx.backend.live_before_launch(tx.job_name)),
-        **NOTES_SENDS,
-    }
+def _submitted(
+    tx: Transaction, label: str, plan: LaunchPlan, start: _Start, *, sent_before: bool
+) -> JobView:
+    """Submit it, or find what an earlier process submitted, and write down its id."""
+    spec, restore_from, live = start.spec, start.restore_from, plan.live_before
+    view = tx.backend.submit(
+        Launch(
+            spec,
+            plan.job_id,
+            restore_from,
+            plan.previous_job_id,
+            asked_before=sent_before,
+            sent_ago_seconds=sent_ago_seconds(tx, label),
+            was_seen=tx.fact(f"{label}_job_id") is not None,
+            about_to_send=lambda: note_sent(tx, label),
+            live_before=None if live is None else frozenset(live),
+        )
+    )
+    if view.main_failure:
+        tx.say(
+            f"main() failed after it had submitted job {view.job_id}, which goes on: "
+            f"{view.main_failure}"
+        )
+    tx.once(f"{label}_job_id", lambda: view.job_id)
+    _record_job_id(tx, view.job_id)
+    if restore_from and spec.restore_mode == "CLAIM":
+        tx.journal.note_claimed(restore_from)
+    return view
 
 
-def _known_id(tx: Transaction, label: str, decided: dict[str, Any]) -> str:
+def _kept(
+    tx: Transaction,
+    label: str,
+    plan: LaunchPlan,
+    restore_from: str | None,
+    error: LaunchRefused | NotReady,
+) -> str:
+    """Why a launch of an earlier process failed, or why it is left as it is."""
+    if isinstance(error, MoreThanOneJob):
+        return str(error)
+    if isinstance(error, LaunchRefused) and (lost := error.job_id):
+        tx.once(f"{label}_job_id", lambda: lost)
+        _record_job_id(tx, lost)
+    known = _known_id(tx, label, plan)
+    return why_kept(tx, label, known, restore_from, str(error)) or str(error)
+
+
+def _decide(tx: Transaction, previous_job_id: str) -> LaunchPlan:
+    live = tuple(sorted(tx.backend.live_before_launch(tx.job_name)))
+    return LaunchPlan(*tx.next_launch(), previous_job_id, live, notes_sends=True)
+
+
+def _known_id(tx: Transaction, label: str, plan: LaunchPlan) -> str:
     """The Flink job of a launch that was sent; empty while the service has not told its id."""
-    chosen = decided["job_id"] if tx.backend.takes_job_ids else ""
+    chosen = plan.job_id if tx.backend.takes_job_ids else ""
     return str(tx.fact(f"{label}_job_id") or chosen)
 
 
-def _live_before(decided: dict[str, Any]) -> frozenset[str] | None:
-    """None: the version before did not write it down."""
-    return frozenset(decided["live_before"]) if "live_before" in decided else None
-
-
-def _record_launch(tx: Transaction, decided: dict[str, Any], asked: _Start) -> None:
+def _record_launch(tx: Transaction, plan: LaunchPlan, start: _Start) -> None:
     """Say in the job's record what is about to run: whoever comes next finds it by this id."""
     record = tx.record()
-    if record.generation < decided["generation"]:
+    if record.generation < plan.generation:
         tx.journal.save_job_record(
             replace(
                 record,
-                job_id=decided["job_id"],
-                generation=decided["generation"],
-                spec=asked.spec,
-                restored_from=asked.restore_from,
-                claimed=asked.spec.restore_mode == "CLAIM",
+                job_id=plan.job_id,
+                generation=plan.generation,
+                spec=start.spec,
+                restored_from=start.restore_from,
+                claimed=start.spec.restore_mode == "CLAIM",
                 checkpoint_path=None,
                 ended_as="",
                 ended_here=False,
                 kept_at_end=None,
                 takes_checkpoints=False,
-                left_behind=asked.left_behind,
+                left_behind=start.left_behind,
             )
         )
 

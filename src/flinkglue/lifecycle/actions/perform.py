@@ -21,9 +21,11 @@ from flinkglue.lifecycle.actions import inventory, start, stop, update
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.journal.claims import JOURNAL, LeaseLost
 from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.journal.plans import JobPlan
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
-from flinkglue.lifecycle.requested import ActionRequest
-from flinkglue.lifecycle.transaction import ActionOptions, Refused, Transaction
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.lifecycle.transaction import Refused, Transaction
 
 _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
     Action.NEW: start.new,
@@ -162,8 +164,8 @@ def _acted(tx: Transaction) -> Outcome:
         return _ACTIONS[tx.request.action](tx)
     except JobFailed as error:
         path = error.path if isinstance(error, SavepointFailed) else None
-        plan = tx.fact("plan") or {}
-        job_id = plan.get("job_id", tx.record().job_id)
+        plan = tx.plan
+        job_id = plan.job_id if isinstance(plan, JobPlan) else tx.record().job_id
         view = tx.backend.view(job_id) if job_id else None
         tx.say(str(error))
         gone = f". {_GONE}" if job_id and view is None else ""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import launch, state_now
-from flinkglue.lifecycle.journal.journal import spec_document, spec_of
+from flinkglue.lifecycle.journal.plans import START_PLAN, StartPlan
 from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.state.known import known_state
 from flinkglue.lifecycle.state.named import check_named, newest_savepoint
-from flinkglue.lifecycle.state.retained import in_words, left_behind, left_behind_of
+from flinkglue.lifecycle.state.retained import in_words, left_behind
 from flinkglue.lifecycle.state.sent_launch import state_left
 from flinkglue.lifecycle.transaction import Refused, Transaction
 
 
 def new(tx: Transaction) -> Outcome:
     """Start the job for the first time, without state or from a savepoint that is named."""
-    return _run(tx, tx.once("plan", lambda: _plan_new(tx)))
+    return _run(tx, tx.decided("plan", START_PLAN, lambda: _plan_new(tx)))
 
 
 def start(tx: Transaction) -> Outcome:
@@ -26,23 +24,20 @@ def start(tx: Transaction) -> Outcome:
 
     That must be the newest state of the job for all that is known.
     """
-    return _run(tx, tx.once("plan", lambda: _plan_start(tx)))
+    return _run(tx, tx.decided("plan", START_PLAN, lambda: _plan_start(tx)))
 
 
-def _run(tx: Transaction, plan: dict[str, Any]) -> Outcome:
-    spec = spec_of(plan["spec"])
-    failure = launch(tx, "new", spec, plan["restore_from"], left_behind_of(plan.get("left_behind")))
+def _run(tx: Transaction, plan: StartPlan) -> Outcome:
+    failure = launch(tx, "new", plan.spec, plan.restore_from, plan.left_behind)
     if not failure:
-        tx.backend.keep_jars(tx.job_name, frozenset({spec.jar.sha256}))
+        tx.backend.keep_jars(tx.job_name, frozenset({plan.spec.jar.sha256}))
     now = state_now(tx, "new", failure)
     if kept := state_left(tx, "new"):  # with its jar, which RE_LAUNCH runs
-        previous = plan["previous_job_id"]
-        return tx.outcome(previous_job_id=previous, savepoint_path=kept["path"], **now)
+        previous = plan.previous_job_id
+        return tx.outcome(previous_job_id=previous, savepoint_path=kept.path, **now)
     if now["failure"] and now["state"] in ("", *TERMINAL_STATES):
         _clear_jars(tx)
-    return tx.outcome(
-        previous_job_id=plan["previous_job_id"], savepoint_path=plan["restore_from"], **now
-    )
+    return tx.outcome(previous_job_id=plan.previous_job_id, savepoint_path=plan.restore_from, **now)
 
 
 def _clear_jars(tx: Transaction) -> None:
@@ -51,7 +46,7 @@ def _clear_jars(tx: Transaction) -> None:
     tx.backend.keep_jars(tx.job_name, frozenset({kept.jar.sha256} if kept else ()))
 
 
-def _plan_new(tx: Transaction) -> dict[str, Any]:
+def _plan_new(tx: Transaction) -> StartPlan:
     ended = _ended_job(tx)
     spec, path = _asked_spec(tx), tx.request.savepoint_path
     check_named(tx)
@@ -70,7 +65,7 @@ def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
         )
 
 
-def _plan_start(tx: Transaction) -> dict[str, Any]:
+def _plan_start(tx: Transaction) -> StartPlan:
     ended = _ended_job(tx)
     spec = _asked_spec(tx)
     check_named(tx)
@@ -109,15 +104,15 @@ def _plan(
     spec: JobSpec,
     restore_from: str | None,
     left: LeftBehind | None,
-) -> dict[str, Any]:
+) -> StartPlan:
     if left:
         tx.say(f"it goes on from {restore_from}: {in_words(tx, left)}")
-    return {
-        "spec": spec_document(spec),
-        "restore_from": restore_from,
-        "previous_job_id": tx.record().job_id,
-        "left_behind": vars(left) if left else None,
-    }
+    return StartPlan(
+        spec=spec,
+        restore_from=restore_from,
+        previous_job_id=tx.record().job_id,
+        left_behind=left,
+    )
 
 
 def _asked_spec(tx: Transaction) -> JobSpec:

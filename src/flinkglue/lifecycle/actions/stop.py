@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.journal.plans import (
+    JOB_PLAN,
+    SAVEPOINT_PLAN,
+    STOP_RESULT,
+    JobPlan,
+    SavepointPlan,
+    StopResult,
+)
 from flinkglue.lifecycle.journal.records import KeptAtEnd
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.savepoint_formats import (
@@ -23,20 +30,18 @@ Take = Callable[[SavepointRequest], str]
 
 def stop(tx: Transaction) -> Outcome:
     """Stop the job for good with a savepoint: it ends FINISHED, and the path is in the ledger."""
-    plan = tx.once("plan", lambda: plan_savepoint(tx))
+    plan = tx.decided("plan", SAVEPOINT_PLAN, lambda: plan_savepoint(tx))
     try:
         path = stopped(tx, plan)
     except SavepointFailed as error:
-        return _not_stopped(tx, plan["job_id"], error)
-    return tx.outcome(
-        previous_job_id=plan["job_id"], state="FINISHED", savepoint_path=path, job_id=""
-    )
+        return _not_stopped(tx, plan.job_id, error)
+    return tx.outcome(previous_job_id=plan.job_id, state="FINISHED", savepoint_path=path, job_id="")
 
 
 def savepoint(tx: Transaction) -> Outcome:
     """Take a savepoint while the job runs on."""
-    plan = tx.once("plan", lambda: plan_savepoint(tx))
-    job_id = plan["job_id"]
+    plan = tx.decided("plan", SAVEPOINT_PLAN, lambda: plan_savepoint(tx))
+    job_id = plan.job_id
     request = tx.savepoint_request(plan)
     path = tx.once("savepoint_path", lambda: _kept(tx, job_id, tx.backend.savepoint, request))
     view = tx.backend.view(job_id)
@@ -45,7 +50,7 @@ def savepoint(tx: Transaction) -> Outcome:
 
 def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
-    job_id = tx.once("plan", lambda: _plan_cancel(tx))["job_id"]
+    job_id = tx.decided("plan", JOB_PLAN, lambda: _plan_cancel(tx)).job_id
     try:
         ended = tx.backend.cancel(job_id)
     except CallFailed as error:
@@ -85,21 +90,17 @@ def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception
     )
 
 
-def plan_savepoint(tx: Transaction) -> dict[str, Any]:
+def plan_savepoint(tx: Transaction, view: JobView | None = None) -> SavepointPlan:
     """Which job, and which savepoint it has already: a new one is known by the difference."""
-    view = tx.live_job()
-    return {"job_id": view.job_id, **before_savepoint(tx, view)}
-
-
-def before_savepoint(tx: Transaction, view: JobView) -> dict[str, Any]:
-    """What there is before a savepoint is asked for, for the plan: later nobody may answer."""
-    return {
-        "format": _format(tx, view),
-        "earlier_path": view.savepoint_path,
-        "mark": view.mark,
-        "flink_version": tx.backend.flink_version(),
-        "is_application": tx.backend.is_application_cluster(),
-    }
+    view = view or tx.live_job()
+    return SavepointPlan(
+        job_id=view.job_id,
+        format=_format(tx, view),
+        earlier_path=view.savepoint_path,
+        mark=view.mark,
+        flink_version=tx.backend.flink_version(),
+        is_application=tx.backend.is_application_cluster(),
+    )
 
 
 def _format(tx: Transaction, view: JobView) -> str:
@@ -120,25 +121,23 @@ def _format(tx: Transaction, view: JobView) -> str:
     return chosen
 
 
-def stopped(tx: Transaction, plan: dict[str, Any]) -> str:
+def stopped(tx: Transaction, plan: SavepointPlan) -> str:
     """Stop the planned job with a savepoint, and return its path, which is in the ledger then.
 
     Raises:
         SavepointFailed: With the cause; a path that it carries is in the ledger.
     """
-    job_id = plan["job_id"]
-    result = tx.once("stop", lambda: _try_to_stop(tx, plan))
-    if result["failure"]:
-        raise SavepointFailed(result["failure"], result["path"])
-    path: str = result["path"]
+    job_id = plan.job_id
+    result = tx.decided("stop", STOP_RESULT, lambda: _try_to_stop(tx, plan))
+    if result.failure or not result.path:
+        raise SavepointFailed(result.failure, result.path)
     tx.note_ended_here(job_id, JobView(job_id, tx.job_name, "FINISHED"))
-    tx.say(f"job {job_id} has stopped with the savepoint {path}")
-    return path
+    tx.say(f"job {job_id} has stopped with the savepoint {result.path}")
+    return result.path
 
 
-def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
-    """How it ended, as a fact: asked again later, Flink may have forgotten why a stop failed."""
-    request, job_id = tx.savepoint_request(plan), plan["job_id"]
+def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
+    request, job_id = tx.savepoint_request(plan), plan.job_id
 
     def seen(path: str) -> None:
         tx.once("seen_savepoint", lambda: path)
@@ -151,18 +150,18 @@ def _try_to_stop(tx: Transaction, plan: dict[str, Any]) -> dict[str, Any]:
             seen(error.path)
             tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
         tx.note_end(job_id, _settled(tx, job_id))
-        return {"path": error.path, "failure": str(error)}
+        return StopResult(error.path, str(error))
     except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
         path = tx.fact("seen_savepoint")
-        if not (path and plan.get("is_application") and tx.backend.has_left(error)):
+        if not (path and plan.is_application and tx.backend.has_left(error)):
             raise
         seen(path)
         tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
-        return {"path": path, "failure": ""}
+        return StopResult(path)
     seen(path)
-    if not plan.get("is_application"):  # which leaves, and answers nothing more
+    if not plan.is_application:  # which leaves, and answers nothing more
         tx.add_to_ledger(job_id, path)
-    return {"path": path, "failure": ""}
+    return StopResult(path)
 
 
 def _settled(tx: Transaction, job_id: str) -> JobView | None:
@@ -224,5 +223,5 @@ def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -
     return path
 
 
-def _plan_cancel(tx: Transaction) -> dict[str, Any]:
-    return {"job_id": tx.live_job().job_id}
+def _plan_cancel(tx: Transaction) -> JobPlan:
+    return JobPlan(job_id=tx.live_job().job_id)

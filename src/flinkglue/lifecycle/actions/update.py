@@ -11,16 +11,21 @@ from typing import Any
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import end_launched, launch, state_now
 from flinkglue.lifecycle.actions.rollback_target import way_back
-from flinkglue.lifecycle.actions.stop import before_savepoint, stopped
+from flinkglue.lifecycle.actions.stop import plan_savepoint, stopped
 from flinkglue.lifecycle.backend import SavepointFailed
-from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.journal.journal import spec_document, spec_of
+from flinkglue.lifecycle.journal.plans import (
+    LEFT_BEHIND,
+    REPLACE_PLAN,
+    UPDATE_PLAN,
+    ReplacePlan,
+    UpdatePlan,
+)
+from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.state.named import check_named
 from flinkglue.lifecycle.state.retained import (
     Retained,
     left_behind,
-    left_behind_of,
     newest_retained,
 )
 from flinkglue.lifecycle.state.sent_launch import state_left
@@ -31,7 +36,7 @@ _RETENTION = "execution.checkpointing.externalized-checkpoint-retention: RETAIN_
 
 def update(tx: Transaction) -> Outcome:
     """Stop with a savepoint, and start the new job from it."""
-    plan = tx.once("plan", lambda: _plan_update(tx))
+    plan = tx.decided("plan", UPDATE_PLAN, lambda: _plan_update(tx))
     try:
         path = stopped(tx, plan)
     except SavepointFailed as error:
@@ -41,17 +46,17 @@ def update(tx: Transaction) -> Outcome:
 
 def stateless_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job without state."""
-    plan = tx.once("plan", lambda: _plan_stateless(tx))
+    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan_stateless(tx))
     kept = _ended_with(tx, plan)
     return _replace(tx, plan, restore_from=None, return_to=kept)
 
 
 def last_state_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job from the newest retained checkpoint."""
-    plan = tx.once("plan", lambda: _plan_last_state(tx))
+    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan_last_state(tx))
     kept = _ended_with(tx, plan)
-    named = plan["savepoint_path"]
-    left = tx.once("left_behind", lambda: _left_behind(tx, plan["job_id"], named))
+    named = plan.savepoint_path
+    left = tx.decided("left_behind", LEFT_BEHIND, lambda: _left_behind(tx, plan.job_id, named))
     return _replace(tx, plan, restore_from=named or kept, return_to=kept or named, left=left)
 
 
@@ -60,86 +65,84 @@ def re_launch(tx: Transaction) -> Outcome:
     return last_state_update(tx)
 
 
-def _left_behind(tx: Transaction, job_id: str, named: str | None) -> dict[str, Any] | None:
+def _left_behind(tx: Transaction, job_id: str, named: str | None) -> LeftBehind | None:
     if named is None or not job_id:
         return None
-    left = left_behind(tx, job_id, tx.backend.view(job_id), named)
-    return vars(left) if left else None
+    return left_behind(tx, job_id, tx.backend.view(job_id), named)
 
 
 def _replace(
     tx: Transaction,
-    plan: dict[str, Any],
+    plan: ReplacePlan,
     *,
     restore_from: str | None,
     return_to: str | None,
-    left: dict[str, Any] | None = None,
+    left: LeftBehind | None = None,
 ) -> Outcome:
-    new_spec = spec_of(plan["spec"])
-    failure = launch(tx, "new", new_spec, restore_from, left_behind_of(left))
+    failure = launch(tx, "new", plan.spec, restore_from, left)
     if kept := state_left(tx, "new"):
-        return _ended(tx, plan, "new", failure=failure, savepoint_path=kept["path"])
+        return _ended(tx, plan, "new", failure=failure, savepoint_path=kept.path)
     if failure:
         return _roll_back(tx, plan, failure, return_to, left if return_to == restore_from else None)
-    tx.backend.keep_jars(tx.job_name, frozenset({new_spec.jar.sha256}))
+    tx.backend.keep_jars(tx.job_name, frozenset({plan.spec.jar.sha256}))
     return _ended(tx, plan, "new", savepoint_path=restore_from)
 
 
 def _roll_back(
     tx: Transaction,
-    plan: dict[str, Any],
+    plan: ReplacePlan,
     new_failure: str,
     return_to: str | None,
-    left: dict[str, Any] | None = None,
+    left: LeftBehind | None = None,
 ) -> Outcome:
     end_launched(tx, "new")
     story = f"the new job did not come to run: {new_failure}"
-    if plan["old_spec"] is None or return_to is None:
+    if plan.old_spec is None or return_to is None:
         what = "no known retained state" if return_to is None else "nothing that ran before"
-        is_given = spec_of(plan["spec"]).restore_mode == "CLAIM"
+        is_given = plan.spec.restore_mode == "CLAIM"
         where = "was given to Flink in" if is_given else "is kept in"
         kept = f"; its state {where} {return_to}" if return_to else ""
         failure = f"{story}. No job runs now: there is {what} to return to{kept}"
         return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
-    old_spec = spec_of(plan["old_spec"])
-    old_failure = launch(tx, "rollback", old_spec, return_to, left_behind_of(left))
+    old_failure = launch(tx, "rollback", plan.old_spec, return_to, left)
     if old_failure:
         failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
-        path = (state_left(tx, "rollback") or {"path": return_to})["path"]
+        kept_now = state_left(tx, "rollback")
+        path = kept_now.path if kept_now else return_to
         return _ended(tx, plan, "rollback", failure=failure, savepoint_path=path)
-    tx.backend.keep_jars(tx.job_name, frozenset({old_spec.jar.sha256}))
-    failure = f"{story}. {plan.get('old_in_words', 'The old job')} runs again from {return_to}"
+    tx.backend.keep_jars(tx.job_name, frozenset({plan.old_spec.jar.sha256}))
+    failure = f"{story}. {plan.old_in_words} runs again from {return_to}"
     return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
 
 
 def _ended(
-    tx: Transaction, plan: dict[str, Any], label: str, *, failure: str = "", **details: Any
+    tx: Transaction, plan: ReplacePlan, label: str, *, failure: str = "", **details: Any
 ) -> Outcome:
     return tx.outcome(
-        previous_job_id=plan["job_id"],
-        changes=tuple(Difference(**change) for change in plan["changes"]),
+        previous_job_id=plan.job_id,
+        changes=plan.changes,
         **state_now(tx, label, failure),
         **details,
     )
 
 
-def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) -> Outcome:
+def _stop_failed(tx: Transaction, plan: UpdatePlan, error: SavepointFailed) -> Outcome:
     """The old job runs on; or it has ended, and its newest state is gone on from.
 
     With a good savepoint nothing stands in the way of what was asked for. Without, the old job
     comes back.
     """
-    view = tx.backend.view(plan["job_id"])
+    view = tx.backend.view(plan.job_id)
     if view is not None and not view.is_terminal:
-        tx.say(f"the old job {plan['job_id']} was not replaced; it is {view.in_words()}")
+        tx.say(f"the old job {plan.job_id} was not replaced; it is {view.in_words()}")
         return tx.outcome(
-            job_id=plan["job_id"],
+            job_id=plan.job_id,
             state=view.state,
             failure=f"{error}. The old job goes on: {view.in_words()}",
             savepoint_path=error.path,
         )
     kept = tx.once(
-        "kept_state", lambda: _told(tx, newest_retained(tx, plan["job_id"], view)) or error.path
+        "kept_state", lambda: _told(tx, newest_retained(tx, plan.job_id, view)) or error.path
     )
     if error.path is None:
         return _roll_back(tx, plan, str(error), kept)
@@ -148,16 +151,16 @@ def _stop_failed(tx: Transaction, plan: dict[str, Any], error: SavepointFailed) 
     return _replace(tx, plan, restore_from=kept, return_to=kept)
 
 
-def _ended_with(tx: Transaction, plan: dict[str, Any]) -> str | None:
+def _ended_with(tx: Transaction, plan: ReplacePlan) -> str | None:
     """End the old job, and return its newest retained state."""
 
     def end() -> str | None:
-        ended = tx.backend.cancel(plan["job_id"]) if plan["job_id"] else None
-        tx.note_ended_here(plan["job_id"], ended)
-        return _told(tx, newest_retained(tx, plan["job_id"], ended)) or plan["kept_state"]
+        ended = tx.backend.cancel(plan.job_id) if plan.job_id else None
+        tx.note_ended_here(plan.job_id, ended)
+        return _told(tx, newest_retained(tx, plan.job_id, ended)) or plan.kept_state
 
     kept = tx.once("kept_state", end)
-    tx.say(f"the old job {plan['job_id']} has ended; its newest retained state is {kept}")
+    tx.say(f"the old job {plan.job_id} has ended; its newest retained state is {kept}")
     return kept
 
 
@@ -166,16 +169,17 @@ def _told(tx: Transaction, kept: Retained) -> str | None:
     return kept.path
 
 
-def _plan_update(tx: Transaction) -> dict[str, Any]:
+def _plan_update(tx: Transaction) -> UpdatePlan:
     view = tx.live_job()
-    return {**_plan(tx, view), **before_savepoint(tx, view)}
+    plan = _plan(tx, view)
+    return UpdatePlan(**vars(plan_savepoint(tx, view)) | vars(plan))
 
 
-def _plan_stateless(tx: Transaction) -> dict[str, Any]:
+def _plan_stateless(tx: Transaction) -> ReplacePlan:
     return _plan(tx, tx.current_job())
 
 
-def _plan_last_state(tx: Transaction) -> dict[str, Any]:
+def _plan_last_state(tx: Transaction) -> ReplacePlan:
     view = tx.current_job()
     record = tx.journal.job_record_as_seen(tx.job_name)
     if (view.state if view else record.ended_as) == "FINISHED":
@@ -187,16 +191,16 @@ def _plan_last_state(tx: Transaction) -> dict[str, Any]:
     is_there = check_named(tx)
     plan = _plan(tx, view)
     lives = view is not None and not view.is_terminal
-    if lives and tx.options.roll_back and not is_there and not plan["kept_state"]:
+    if lives and tx.options.roll_back and not is_there and not plan.kept_state:
         raise tx.refuse(
-            f"nobody here can see whether {plan['savepoint_path']} is there, and the job has "
-            f"nothing else to return to: {plan['unseen']}",
+            f"nobody here can see whether {plan.savepoint_path} is there, and the job has "
+            f"nothing else to return to: {plan.unseen}",
             "Give the block a way to read that storage, or ask for no rollback.",
         )
-    if not plan["kept_state"] and not plan["savepoint_path"]:
+    if not plan.kept_state and not plan.savepoint_path:
         raise tx.refuse(
-            f"no retained state of job {plan['job_id'] or 'this job'} is known; nothing was ended; "
-            f"{plan['unseen']}",
+            f"no retained state of job {plan.job_id or 'this job'} is known; nothing was ended; "
+            f"{plan.unseen}",
             f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
             "directory, or name the savepoint or checkpoint to go on from in savepoint.",
         )
@@ -218,7 +222,7 @@ def _check_slots(tx: Transaction, view: JobView, needed: int) -> None:
     )
 
 
-def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
+def _plan(tx: Transaction, view: JobView | None) -> ReplacePlan:
     record = tx.record()
     job_id = view.job_id if view else record.job_id
     running_spec = record.spec if job_id == record.job_id else None
@@ -233,13 +237,13 @@ def _plan(tx: Transaction, view: JobView | None) -> dict[str, Any]:
         _check_slots(tx, view, needed)
     back = way_back(tx, view, new_spec)
     kept = newest_retained(tx, job_id, view)
-    return {
-        "job_id": job_id,
-        "spec": spec_document(new_spec),
-        "old_spec": spec_document(back.spec) if back.spec else None,
-        "old_in_words": back.in_words,
-        "changes": [vars(change) for change in changes],
-        "savepoint_path": tx.request.savepoint_path,
-        "kept_state": kept.path,
-        "unseen": "" if kept.path else kept.told,
-    }
+    return ReplacePlan(
+        job_id=job_id,
+        spec=new_spec,
+        old_spec=back.spec,
+        old_in_words=back.in_words,
+        changes=changes,
+        savepoint_path=tx.request.savepoint_path,
+        kept_state=kept.path,
+        unseen="" if kept.path else kept.told,
+    )

@@ -6,7 +6,7 @@ Never an older one in its place: a person who wants that names it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flinkglue.lifecycle.backend import CannotList, RetainedState
 from flinkglue.lifecycle.journal.records import JobRecord, KeptAtEnd, LeftBehind
@@ -106,11 +106,6 @@ def in_words(tx: Transaction, left: LeftBehind) -> str:
     if left.path is None:
         return left.told
     return f"{left.told} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
-
-
-def left_behind_of(fact: Mapping[str, Any] | None) -> LeftBehind | None:
-    """What a fact tells of."""
-    return LeftBehind(**fact) if fact else None
 
 
 def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:

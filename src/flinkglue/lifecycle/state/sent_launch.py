@@ -7,24 +7,26 @@ begin anew from the state that it was decided with.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
+from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, STATE_LEFT, LaunchPlan, StateLeft
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state.retained import Retained, newest_retained
 from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
-NOTES_SENDS = {"notes_sends": True}
-"""In the fact of a launch: that each send of it is written down. An older version did not."""
+
+def launch_plan(tx: Transaction, label: str) -> LaunchPlan | None:
+    """What was decided of this launch; None: nothing yet."""
+    decided = tx.fact(f"{label}_launch")
+    return LAUNCH_PLAN.validate_python(decided) if decided else None
 
 
 def was_sent(tx: Transaction, label: str) -> bool:
     """Whether an earlier process may have sent this launch."""
-    decided = tx.fact(f"{label}_launch")
-    if decided is None:
+    plan = launch_plan(tx, label)
+    if plan is None:
         return False
-    return tx.fact(f"{label}_sent_at") is not None or not decided.get("notes_sends")
+    return tx.fact(f"{label}_sent_at") is not None or not plan.notes_sends
 
 
 def sent_ago_seconds(tx: Transaction, label: str) -> float:
@@ -38,10 +40,10 @@ def note_sent(tx: Transaction, label: str) -> None:
     tx.held.note(story=tx.story, facts={f"{label}_sent_at": tx.now()})
 
 
-def state_left(tx: Transaction, label: str) -> Mapping[str, Any] | None:
+def state_left(tx: Transaction, label: str) -> StateLeft | None:
     """The state for which a launch was neither sent again nor rolled back; None: none."""
-    left: Mapping[str, Any] | None = tx.fact(f"{label}_again_left") or tx.fact(f"{label}_left")
-    return left
+    left = tx.fact(f"{label}_again_left") or tx.fact(f"{label}_left")
+    return STATE_LEFT.validate_python(left) if left else None
 
 
 def why_kept(
@@ -64,7 +66,7 @@ def why_kept(
     if not _has_gone_on(newest, view, restore_from):
         return ""
     reason = _in_words(job_id, view, newest, restore_from, failure)
-    tx.once(f"{label}_left", lambda: {"path": newest.path})
+    tx.decided(f"{label}_left", STATE_LEFT, lambda: StateLeft(newest.path))
     tx.say(reason)
     return reason
 

@@ -23,10 +23,11 @@ from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import last_intent
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.requested import ActionRequest
+from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.manner import Manner
+from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
 
@@ -93,11 +94,11 @@ def _settle(
         parameters = flow.validate_parameters(given)
         asked = asked_of(parameters)
         cluster = cluster_of("cluster", parameters["cluster"])
-        manner = Manner(
+        options = ActionOptions(
             deadline_seconds=parameters["deadline_minutes"] * 60,
             savepoint_format=parameters.get("savepoint_format", SavepointFormat.AUTOMATIC),
         )
-        clock = DeadlineClock(f"The end of {asked.job_name}", manner.deadline_seconds)
+        clock = DeadlineClock(f"The end of {asked.job_name}", options.deadline_seconds)
         with (
             variable_store(cluster.journal_name) as store,
             cluster.get_backend(clock) as backend,
@@ -109,7 +110,7 @@ def _settle(
                 store,
                 backend,
                 tell=logger.warning,
-                options=manner.options(cluster, logger.warning),
+                options=options_here(options, cluster, logger.warning),
                 clock=clock,
                 settle_seconds=cluster.launch_seconds,
             )
