@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_STATE_DIR = Path(".localcloud")
+_FIRST_PORT, _PORTS, _TRIES = 20_000, 12_000, 200
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,14 @@ class CloudConfig:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of loopback that nobody listens on at this moment.
+
+    It lies below those that systems give to outgoing connections, or one of them could have it by
+    the time that it is served.
+    """
+    for _ in range(_TRIES):
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    raise OSError(f"no port of {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free")

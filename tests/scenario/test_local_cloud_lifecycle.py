@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.client import CloudNotRunning, LocalCloud
+from localcloud.config import free_port
 from localcloud.state import StateDir
 from tests.scenario.process_trees import processes_of
 
@@ -187,9 +188,7 @@ def test_a_state_directory_serves_one_cloud_only(tmp_path: Path) -> None:
 
 
 def test_ports_are_as_asked_for(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with LocalCloud.up(tmp_path, only=["blob"], ports={"blob": port}) as cloud:
         assert f":{port}/" in cloud.status()["parts"]["blob"]["url"]
 

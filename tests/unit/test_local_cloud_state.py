@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.__main__ import main
-from localcloud.config import CloudConfig
+from localcloud.config import CloudConfig, free_port
 from localcloud.flink.config import ClusterFiles, write_configuration
 from localcloud.kept_file import kept, private_directory, write_kept
 from localcloud.state import AlreadyRunning, StateDir
@@ -112,3 +112,10 @@ def test_a_directory_that_is_not_ours_is_neither_closed_nor_used(tmp_path: Path)
     assert [file.name for file in checkout.iterdir()] == ["README.md"]
     checkout.chmod(0o700)
     private_directory(checkout, "lock")
+
+
+def test_a_free_port_is_given_to_no_outgoing_connection_meanwhile() -> None:
+    """It is served only after Flink's JVM has started; the system hands out higher ones itself."""
+    ports = {free_port() for _ in range(50)}
+    assert len(ports) > 25, "two that are chosen at once are hardly ever the same"
+    assert all(10_000 < port < 32_768 for port in ports)
