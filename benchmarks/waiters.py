@@ -24,8 +24,10 @@ from botocore.config import Config
 
 from flinkglue.glue.api.connection_reading import LOOKUP_THREADS
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import ENDED_STATES, JobRun
-from flinkglue.glue.run.job_run import wait_for_run
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.wait import WaitFor, wait_for_run
 from tasks.glue import LOOK
 
 BEGIN_WITHIN_SECONDS = 20.0
@@ -91,7 +93,7 @@ def ours(endpoint_url: str) -> Wait:
 
     def wait(job_name: str, job_run_id: str) -> float:
         run = JobRun(job_name, job_run_id, "STARTING")
-        ended = wait_for_run(client, run, 3600, log=log, pace=LOOK)
+        ended = wait_for_run(RunContext(client, log, pace=LOOK), run, WaitFor(3600), RunObserver())
         assert ended.completed_on is not None
         return ended.completed_on.timestamp()
 

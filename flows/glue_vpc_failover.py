@@ -19,7 +19,6 @@ from blocks.aws import AwsCredentialsChoice, AwsRegion
 from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
-from flinkglue.clock import SystemClock
 from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
@@ -44,6 +43,7 @@ from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.selection import Wanted
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
+from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.cost import cost_of
 from flinkglue.glue.run.report import RunOutput
 from flinkglue.glue.run.stop import stop_live_runs as stop_runs
@@ -54,16 +54,14 @@ from flinkglue.prefect.pages.glue_events import tell_exhausted
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
 from flinkglue.prefect.run_log import HarmlessLog, run_log
-from flinkglue.prefect.store.glue_coordination import coordination_on_server
-from flinkglue.prefect.store.server_records import server_records
 from flinkglue.quantities import Count, Minutes
 from tasks.glue import (
     connect,
     find_recorded_attempts,
     load_credentials,
     prioritize_connections,
-    put_order_back,
     read_script_output,
+    run_context,
     run_glue_job,
     wait_for_slot,
 )
@@ -102,16 +100,9 @@ def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> li
         The runs that were live, as they were seen last.
     """
     client = masking(connect(credentials), request)
-    with server_records() as records:
-        stopped = stop_runs(
-            client,
-            request,
-            coordination_on_server(records),
-            deadline_seconds=STOP_WITHIN_SECONDS,
-            log=log,
-            clock=SystemClock(),
-        )
-    put_order_back(client, request, log)
+    with run_context(client, log) as context:
+        stopped = stop_runs(context, request, STOP_WITHIN_SECONDS)
+        OrderRestoring(context, request).end()
     return stopped
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
-from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
@@ -17,7 +17,7 @@ from prefect.tasks import Task, exponential_backoff
 from blocks.aws_credentials import AwsCredentials
 from blocks.loading import block_of
 from blocks.secret_arguments import read_secret_arguments
-from flinkglue.clock import Pace, SystemClock
+from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
     Conflict,
@@ -26,6 +26,7 @@ from flinkglue.errors import (
 from flinkglue.glue.api.sessions import renewing_session
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, not_started
 from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
 from flinkglue.glue.errors import translated
@@ -35,13 +36,14 @@ from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_rows
 from flinkglue.glue.placement.selection import Wanted, select
 from flinkglue.glue.placement.shortage import NoPlace
-from flinkglue.glue.run.connection_order import OrderRestoring
-from flinkglue.glue.run.job_run import recorded_attempts, run_job
+from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.logs import LogFollower
+from flinkglue.glue.run.observer import Observers
+from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.prefect.best_effort import best_effort
-from flinkglue.prefect.pages.glue_events import tell_adopted, telling_when_nothing_fits
+from flinkglue.prefect.pages.glue_events import AdoptionEvent, telling_when_nothing_fits
+from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
@@ -105,6 +107,20 @@ def aws_session(aws_credentials: AwsCredentials) -> boto3.Session:
         aws_credentials.get_boto3_session,
         lasts_seconds=role.get("DurationSeconds") or ROLE_LASTS_SECONDS,
     )
+
+
+@contextmanager
+def run_context(client: GlueClient, log: Log, pace: Pace | None = None) -> Iterator[RunContext]:
+    """What the steps of a run need, with what flow runs agree on kept on the Prefect server.
+
+    Args:
+        client: The account.
+        log: Gets a line per decision.
+        pace: How often to poll; None: as each step usually does.
+    """
+    with server_records() as records:
+        coordination = coordination_on_server(records)
+        yield RunContext(client, log, coordination, pace=pace, read_secrets=read_secret_arguments)
 
 
 def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -202,30 +218,13 @@ def run_glue_job(
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = masking(connect(aws_credentials), request)
-    log = run_log()
-    follower = LogFollower(client, log)
-
-    @best_effort("The link to the Glue run is not shown on the flow run's page")
-    def show_link(run: JobRun) -> None:
-        if url := client.console.job_run(run):
-            create_link_artifact(url, run.job_run_id, key="glue-console")
-
-    with server_records() as records:
+    with run_context(client, run_log(), LOOK) as context:
+        logs = [LogFollower(context)] if follow_logs else []
+        observers = Observers([RunLink(client.console), AdoptionEvent(request), *logs])
         try:
-            return run_job(
-                client,
-                request,
-                ranking,
-                log=log,
-                coordination=coordination_on_server(records),
-                read_secrets=read_secret_arguments,
-                on_run=show_link,
-                on_look=follower.look if follow_logs else lambda run: None,
-                on_adopted=lambda run: tell_adopted(run, request),
-                pace=LOOK,
-            )
+            return run_job(context, request, ranking, observers)
         except OrderStale as stale:
-            log.info("Nothing was started: %s", stale.reason)
+            context.log.info("Nothing was started: %s", stale.reason)
             return not_started(stale)
 
 
@@ -245,16 +244,8 @@ def wait_for_slot(
         refused_although_free: How often, without a break, Glue refused it although there seemed to
             be one: the first pause then grows to ten minutes.
     """
-    client = connect(aws_credentials)
-    wait_until_free(
-        client,
-        client.slot_readings,
-        request,
-        refusals=refusals,
-        refused_although_free=refused_although_free,
-        log=run_log(),
-        clock=SystemClock(),
-    )
+    context = RunContext(connect(aws_credentials), run_log())
+    wait_until_free(context, request, refusals, refused_although_free)
 
 
 @task(**RETRIED)
@@ -308,15 +299,3 @@ def read_script_output(
         run_log().warning("The logs cannot be shown: %s", failed)
         return RunOutput(note=f"The logs cannot be shown: {failed}")
     return run_output(run, tails)
-
-
-def put_order_back(client: GlueClient, request: RunRequest, log: Log) -> None:
-    """Put the job's connections back as they were, if that was asked and no run needs the order.
-
-    Args:
-        client: The account.
-        request: Any of the flow run's attempts.
-        log: Gets a line per decision.
-    """
-    with server_records() as records:
-        OrderRestoring(client, request, coordination_on_server(records), SystemClock(), log).end()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from prefect import task
-from prefect.artifacts import create_link_artifact
 
 from blocks.aws_credentials import AwsCredentials
-from flinkglue.clock import SystemClock
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.automatic_retries import last_of_glues_own
-from flinkglue.glue.run.job_run import attempt_of
 from flinkglue.glue.run.logs import LogFollower
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.outcome import attempt_of
 from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.run_log import run_log
 from tasks.glue import LOOK, RETRIED, connect
 
@@ -40,19 +38,13 @@ def wait_for_glue_run(
         job_run_id: The run.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client, log = masking(connect(aws_credentials), request), run_log()
-    follower = LogFollower(client, log)
-
-    @best_effort("The link to the Glue run is not shown on the flow run's page")
-    def show_link(run: JobRun) -> None:
-        if url := client.console.job_run(run):
-            create_link_artifact(url, run.job_run_id, key="glue-console")
-
-    run, clock = JobRun(request.job_name, job_run_id, "not seen yet"), SystemClock()
-    show_link(run)
-    on_look = follower.look if follow_logs else lambda run: None
-    watch = partial(watch_run, client, request, log=log, on_look=on_look, clock=clock, pace=LOOK)
-    last = last_of_glues_own(client, request, watch(run), log=log, watch=watch, clock=clock)
+    client = masking(connect(aws_credentials), request)
+    context = RunContext(client, run_log(), pace=LOOK)
+    run = JobRun(request.job_name, job_run_id, "not seen yet")
+    RunLink(client.console).show(run)
+    observer = LogFollower(context) if follow_logs else RunObserver()
+    run = watch_run(context, request, run, observer)
+    last = last_of_glues_own(context, request, run, observer)
     return attempt_of(last, 1, None, adopted=True)
 
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from flinkglue.clock import Pace, SystemClock
+from flinkglue.clock import Pace
 from flinkglue.errors import (
     AuthenticationFailed,
     DeadlineExceeded,
@@ -23,19 +23,19 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.promise import Promise
-from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import Group, JobRun, Ranking
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.demand import demand_of
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
-from flinkglue.glue.run.job_run import recorded_attempts, run_job
-from flinkglue.glue.run.start import start_run
+from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run_request import RunRequest
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, HastyClock
+from tests.unit.callbacks import Callbacks, started
 
 LOG = logging.getLogger(__name__)
 FAST = Pace(first_seconds=0.05, most_seconds=0.05)
@@ -70,10 +70,6 @@ def request(**more: Any) -> RunRequest:
     return RunRequest(**{"deadline_seconds": 600.0, **values, **more})
 
 
-def promise() -> Promise:
-    return Promise(coordination_in_process().reservations, "", SystemClock(), LOG)
-
-
 def ranked(client: GlueClient, names: list[str], failed: list[str] | None = None) -> Ranking:
     selection = client.get_selection("job", names)
     return rank(
@@ -87,7 +83,7 @@ def ranked(client: GlueClient, names: list[str], failed: list[str] | None = None
 
 
 def ran(client: GlueClient, ranking: Ranking | None, **more: Any) -> Attempt:
-    return run_job(client, request(**more), ranking, log=LOG, pace=FAST)
+    return run_job(RunContext(client, LOG, pace=FAST), request(**more), ranking)
 
 
 def test_the_driver_runs_in_the_subnet_that_was_ranked_first(
@@ -207,15 +203,10 @@ def test_a_start_in_doubt_stays_in_doubt_when_it_cannot_be_looked_for(cloud: Aws
         return {}
 
     with pytest.raises(InDoubt, match="StartJobRun"):
-        start_run(
-            client,
+        started(
+            RunContext(client, LOG, clock=HastyClock(), read_secrets=last_thing_before_the_start),
             request(),
             ranking,
-            coordination_in_process(),
-            log=LOG,
-            clock=HastyClock(),
-            read_secrets=last_thing_before_the_start,
-            promise=promise(),
         )
     assert len(cloud.requests(operation="StartJobRun")) == 1
 
@@ -228,11 +219,8 @@ def test_a_start_that_broke_and_is_surely_not_there_is_made_again(
     cloud.job()
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=1, status=500)
-    coordination = coordination_in_process()
     clock = HastyClock()
-    run = start_run(
-        client, request(), ranking, coordination, log=LOG, clock=clock, promise=promise()
-    ).run
+    run = started(RunContext(client, LOG, clock=clock), request(), ranking).run
     assert [r["Id"] for r in cloud.glue.get_job_runs(JobName="job")["JobRuns"]] == [run.job_run_id]
     broken, made = (r.at for r in cloud.requests(operation="StartJobRun"))
     looks = [r.at for r in cloud.requests(operation="GetJobRuns")]
@@ -245,17 +233,8 @@ def test_a_start_that_always_breaks_stays_in_doubt(cloud: AwsCloud, client: Glue
     cloud.job()
     ranking = ranked(client, ["a", "b"])
     cloud.wire.faults.add("glue:StartJobRun", "error", times=None, status=500)
-    coordination = coordination_in_process()
     with pytest.raises(InDoubt, match="search for the run before another is started"):
-        start_run(
-            client,
-            request(),
-            ranking,
-            coordination,
-            log=LOG,
-            clock=HastyClock(0.01),
-            promise=promise(),
-        )
+        started(RunContext(client, LOG, clock=HastyClock(0.01)), request(), ranking)
     assert len(cloud.requests(operation="StartJobRun")) < 15
 
 
@@ -336,7 +315,10 @@ def test_a_streaming_run_that_glue_replaced_is_followed_to_the_end_of_the_next(
             replacements.append(cloud.start(Arguments=dict(run.arguments)))
 
     attempt = run_job(
-        client, request(), ranked(client, ["a", "b"]), log=LOG, on_look=replace_expired, pace=FAST
+        RunContext(client, LOG, pace=FAST),
+        request(),
+        ranked(client, ["a", "b"]),
+        Callbacks(observed=replace_expired),
     )
     assert attempt.succeeded
     assert attempt.run is not None
@@ -352,7 +334,7 @@ def test_a_replaced_streaming_run_whose_follower_is_not_found_is_told(
         "fail-next-runs", job_name="job", times=1, error_message="maintenance", state="EXPIRED"
     )
     ranking = ranked(client, ["a", "b"])
-    attempt = run_job(client, request(), ranking, log=LOG, clock=HastyClock(), pace=FAST)
+    attempt = run_job(RunContext(client, LOG, clock=HastyClock(), pace=FAST), request(), ranking)
     assert attempt.failure is not None
     assert attempt.failure.failure_class is FailureClass.STOP
     assert "goes on unwatched" in attempt.describe()

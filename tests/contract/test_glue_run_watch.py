@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from flinkglue.clock import Pace
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run.wait import wait_for_run
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.wait import WaitFor, wait_for_run
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.contract.test_glue_library import connected
+from tests.unit.callbacks import Callbacks
 
 LOG = logging.getLogger(__name__)
 STOPPED_AT_ONCE = 25
@@ -50,7 +53,9 @@ def test_thirty_threads_wait_with_the_calls_of_one(cloud: AwsCloud) -> None:
         def note(seen: JobRun) -> None:
             looks.append(seen.state)
 
-        return wait_for_run(client, run, 600, log=LOG, on_look=note, pace=PACE)
+        return wait_for_run(
+            RunContext(client, LOG, pace=PACE), run, WaitFor(600), Callbacks(observed=note)
+        )
 
     cloud.wire.requests.clear()
     began_at = time.monotonic()
@@ -69,7 +74,7 @@ def test_thirty_threads_wait_with_the_calls_of_one(cloud: AwsCloud) -> None:
 
 
 def test_a_throttled_list_is_asked_for_once_a_pause(cloud: AwsCloud) -> None:
-    client = connected(cloud, retries={"total_max_attempts": 1})
+    context = RunContext(connected(cloud, retries={"total_max_attempts": 1}), LOG, pace=PACE)
     cloud.wire.faults.add("glue:GetJobRuns", "throttle", times=2)
     runs = [JobRun("job", cloud.start(), "STARTING") for _ in range(10)]
 
@@ -77,7 +82,9 @@ def test_a_throttled_list_is_asked_for_once_a_pause(cloud: AwsCloud) -> None:
         return [c.at for c in cloud.requests(operation="GetJobRuns") if c.status != 200]
 
     with ThreadPoolExecutor(len(runs)) as pool:
-        waits = [pool.submit(wait_for_run, client, run, 600, log=LOG, pace=PACE) for run in runs]
+        waits = [
+            pool.submit(wait_for_run, context, run, WaitFor(600), RunObserver()) for run in runs
+        ]
         eventually(lambda: len(refused()) == 2, within_seconds=120)
         stop(cloud, runs)
         assert {each.result().state for each in waits} == {"STOPPED"}

@@ -11,6 +11,7 @@ import pytest
 from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput, Throttled
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.run.job_run import run_job
 from localcloud.aws.glue.settings import GlueSettings
@@ -49,9 +50,8 @@ def test_each_start_gets_the_value_of_its_time(cloud: AwsCloud, client: GlueClie
     for number in (1, 2):
         asked = request(number=number, secret_arguments=SECRETS, arguments={"--date": "today"})
         attempt = run_job(
-            client, asked, ranked(client, ["a", "b"]), log=LOG, read_secrets=read,
-            pace=FAST,
-        )  # fmt: skip
+            RunContext(client, LOG, pace=FAST, read_secrets=read), asked, ranked(client, ["a", "b"])
+        )
         assert attempt.run is not None
         assert not attempt.run.arguments.keys() & {"--api-key", "--date"}
         got = cloud.run(attempt.run.job_run_id)["Arguments"]
@@ -69,9 +69,10 @@ def test_a_secret_that_cannot_be_read_leaves_the_job_as_it_is(
 
     with pytest.raises(InvalidInput):
         run_job(
-            client, request(secret_arguments=SECRETS), ranked(client, ["b", "a"]), log=LOG,
-            read_secrets=read,
-        )  # fmt: skip
+            RunContext(client, LOG, read_secrets=read),
+            request(secret_arguments=SECRETS),
+            ranked(client, ["b", "a"]),
+        )
     assert not cloud.requests(operation="UpdateJob")
     assert not cloud.requests(operation="StartJobRun")
 
@@ -116,9 +117,9 @@ def test_looks_that_are_shared_with_others_are_masked_for_who_knows_the_value(
         shared.run_watch.waiting(other, clock),
         own.run_watch.waiting(live, clock) as waiter,
     ):
-        own.look(waiter)
+        own.poll(waiter)
         cloud.finished(live.job_run_id)
-        ended = own.look(waiter)
+        ended = own.poll(waiter)
     assert ended.describe() == "FAILED: *** is wrong"
     assert cloud.requests(operation="GetJobRuns")
 

@@ -17,13 +17,13 @@ import pytest
 
 from flinkglue.clock import Pace
 from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
-from flinkglue.glue.api.live_runs import SlotReadings
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks, InProcessReservations
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
 from flinkglue.glue.placement.selection import Wanted, select
@@ -82,13 +82,9 @@ def chosen(
 def ran(client: GlueClient, asked: Wanted, coordination: Coordination, number: int = 1) -> Attempt:
     ranking = chosen(client, asked, coordination, number)
     return run_job(
-        client,
+        RunContext(client, LOG, coordination=coordination, clock=HastyClock(), pace=FAST),
         request(number),
         ranking,
-        log=LOG,
-        coordination=coordination,
-        clock=HastyClock(),
-        pace=FAST,
     )
 
 
@@ -196,7 +192,9 @@ def test_a_job_without_connections_just_runs(
     asked = replace(wanted(), connection_names=None, list_all=list_all)
     ranking = chosen(client, asked, coordination)
     assert coordination.reservations.live() == []
-    attempt = run_job(client, request(1), ranking, log=LOG, coordination=coordination, pace=FAST)
+    attempt = run_job(
+        RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), ranking
+    )
     assert (attempt.succeeded, attempt.connection_name) == (True, None)
     called = {r.operation for r in cloud.requests()}
     assert called == {"GetJob", "GetJobRuns", "StartJobRun", "GetJobRun"}
@@ -442,7 +440,7 @@ def ran_in_turn(
     while True:
         with suppress(NoSlot):
             return ran(client, asked, coordination, number)
-        wait_for_slot(client, SlotReadings(), request(number), log=LOG, clock=HastyClock())
+        wait_for_slot(RunContext(client, LOG, clock=HastyClock()), request(number))
 
 
 def test_runs_that_have_no_slot_take_no_addresses_from_others(
@@ -472,7 +470,7 @@ def test_who_has_no_slot_writes_nothing_and_promises_nothing(
     cloud.fault("glue-timing", run_seconds=60)
     cloud.start()
     with pytest.raises(NoSlot, match=r"job job: live runs 1, allowed 1 \(MaxConcurrentRuns\)"):
-        run_job(client, request(1), ranking, log=LOG, coordination=coordination)
+        run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
     with pytest.raises(NoSlot):
         chosen(client, wanted("a", "b"), coordination, 2)
     assert coordination.reservations.live() == []
@@ -490,7 +488,7 @@ def test_a_slot_that_glue_still_counts_is_refused_as_one_that_is_taken(
     cloud.finished(cloud.start())
     ranking = chosen(client, wanted("a", "b"), coordination)
     with pytest.raises(NoSlot, match="job job: live runs 0"):
-        run_job(client, request(1), ranking, log=LOG, coordination=coordination)
+        run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
     assert coordination.reservations.live() == []
 
 
@@ -527,7 +525,9 @@ def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
     clock, patient = HastyClock(share=0.005), replace(request(1), deadline_seconds=3600)
     with pytest.raises(Throttled, match="UpdateJob"):
         run_job(
-            client, patient, ranking, log=LOG, coordination=coordination, clock=clock, pace=FAST
+            RunContext(client, LOG, coordination=coordination, clock=clock, pace=FAST),
+            patient,
+            ranking,
         )
     assert clock.skipped > 250
     assert len(cloud.requests(operation="UpdateJob")) > 10
@@ -548,7 +548,9 @@ def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
     )
     arguments = {RUN_KEY_ARGUMENT: request(1).key, CONNECTION_ARGUMENT: "a"}
     cloud.finished(cloud.start(Arguments=arguments))
-    failed = run_job(client, request(1), None, log=LOG, coordination=coordination, pace=FAST)
+    failed = run_job(
+        RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), None
+    )
     assert (failed.adopted, failed.connection_name) == (True, "a")
     assert [c.connection_name for c in coordination.cool_downs.live()] == ["a"]
     assert chosen(client, wanted("a", "b"), coordination, 2).connection_names == ["b", "a"]
@@ -560,6 +562,6 @@ def test_a_run_that_is_adopted_is_not_promised_addresses_again(
     cloud.two_connections()
     cloud.job()
     first = ran(client, wanted("a", "b"), coordination)
-    again = run_job(client, request(1), None, log=LOG, coordination=coordination, pace=FAST)
+    again = run_job(RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), None)
     assert again == replace(first, adopted=True)
     assert coordination.reservations.live() == []

@@ -26,6 +26,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from flinkglue.clock import Pace
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement.selection import Wanted, select
 from flinkglue.glue.placement.strategies import STRATEGIES
@@ -84,7 +85,9 @@ def test_no_run_is_lost_or_started_with_another_runs_order(
             agreed = coordination_on_server(records)
             ranking = select(client, wanted, agreed, request=request, log=LOG)
             pace = Pace(first_seconds=0.5, most_seconds=2)
-            attempt = run_job(client, request, ranking, log=LOG, coordination=agreed, pace=pace)
+            attempt = run_job(
+                RunContext(client, LOG, coordination=agreed, pace=pace), request, ranking
+            )
         return ranking, attempt
 
     numbers = list(range(RUNS))

@@ -10,7 +10,7 @@ from flinkglue.glue.attempts import Attempt, RetryPolicy
 from flinkglue.glue.failures.blame import blamed_connections
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
-from flinkglue.glue.run.job_run import attempt_of
+from flinkglue.glue.run.outcome import attempt_of
 
 FULL = "Number of IP addresses on subnet is 0"
 ZONE_DOWN = "Could not find subnet for AZ"

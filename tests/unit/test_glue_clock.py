@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from flinkglue.clock import SystemClock
 from flinkglue.errors import AuthenticationFailed, CallFailed, ClockRefused, InDoubt
-from flinkglue.glue.coordination.promise import Promise
-from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.errors import translated
 from flinkglue.glue.failures.classification import classify_call
-from flinkglue.glue.run.start import start_run
-from flinkglue.glue.run.wait import wait_for_run
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.wait import WaitFor, wait_for_run
 from tests.contract.aws_cloud import HastyClock
+from tests.unit.callbacks import started
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire, ranking
 from tests.unit.test_glue_starting import REQUEST
 
@@ -106,7 +105,9 @@ def test_a_wait_goes_on_until_the_clock_is_right_again(code: str, message: str) 
     run = wire.start("nightly")
     wire.turn(run, "SUCCEEDED")
     refusing(wire, "GetJobRun", 50, code, message)
-    ended = wait_for_run(wire.client, run, 3600.0, log=LOG, clock=HastyClock(0))
+    ended = wait_for_run(
+        RunContext(wire.client, LOG, clock=HastyClock(0)), run, WaitFor(3600.0), RunObserver()
+    )
     assert ended.state == "SUCCEEDED"
 
 
@@ -122,12 +123,9 @@ def test_a_start_that_was_late_is_made_again_and_once(caplog: pytest.LogCaptureF
                 raise Refused(400, "InvalidSignatureException", EXPIRED)
             return super()._answer(operation, given)
 
-    wire, clock, coordination = LateStart(), HastyClock(0), coordination_in_process()
-    promise = Promise(coordination.reservations, REQUEST.key, SystemClock(), LOG)
-    started = start_run(
-        wire.client, REQUEST, ranking("a", "b"), coordination, log=LOG, clock=clock, promise=promise
-    )
-    assert not started.adopted
+    wire = LateStart()
+    context = RunContext(wire.client, LOG, clock=HastyClock(0))
+    assert not started(context, REQUEST, ranking("a", "b")).adopted
     assert len(wire.runs[REQUEST.job_name]) == 1
     assert wire.counted()["StartJobRun"] == 3
     assert "Checking whether the run was started" not in caplog.text

@@ -18,7 +18,7 @@ from flinkglue.glue.failures.own_rules import FailureRule
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.inputs import argument_values
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run.job_run import attempt_of
+from flinkglue.glue.run.outcome import attempt_of
 
 RESET = FailureRule(pattern="connection reset", action="fail_over", advice="ask the network team")
 FULL = "The specified subnet does not have enough free addresses to satisfy the request"

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.log_places import LogPlace, LogTail, located, log_kinds, log_places
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.logs import LogFollower
@@ -56,7 +57,7 @@ class Streams:
         self.client = GlueClient(glue, glue, ec2, logs)
 
     def follower(self) -> LogFollower:
-        return LogFollower(self.client, LOG, clock=self.clock)
+        return LogFollower(RunContext(self.client, LOG, clock=self.clock))
 
     def _send_job(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         self.job_reads += 1
@@ -91,7 +92,7 @@ def test_an_empty_page_is_not_the_end_while_the_token_moves(
     pages = {"": (["first"], "1"), "1": ([], "2"), "2": (["second"], "3"), "3": ([], "3")}
     streams = Streams(lambda kind, token: pages[token] if kind == "output" else ([], token or "0"))
     caplog.set_level(logging.INFO)
-    streams.follower().look(ENDED)
+    streams.follower().on_observed(ENDED)
     assert [r.getMessage() for r in caplog.records] == ["output: first", "output: second"]
 
 
@@ -103,7 +104,7 @@ def test_slow_logs_do_not_hold_up_the_next_attempt(
     streams = Streams(endless)
     streams.call_seconds = call_seconds
     caplog.set_level(logging.INFO)
-    streams.follower().look(ENDED)
+    streams.follower().on_observed(ENDED)
     assert len(streams.calls) == kinds
     assert streams.clock.now <= 10
     told = [r.getMessage() for r in caplog.records if "in CloudWatch alone" in r.getMessage()]
@@ -124,11 +125,11 @@ def test_a_job_that_cannot_be_read_at_the_first_look_is_read_at_the_next() -> No
     streams.job = OWN_GROUP
     streams.job_refusals = ["ThrottlingException"]
     follower = streams.follower()
-    follower.look(RUNNING)
+    follower.on_observed(RUNNING)
     assert groups(streams) == set()
     for _ in range(2):
         streams.clock.sleep(10)
-        follower.look(RUNNING)
+        follower.on_observed(RUNNING)
     assert groups(streams) == {"/team/output", "/team/error"}
     assert streams.job_reads == 2, "it is read once when it can be"
 
@@ -136,7 +137,7 @@ def test_a_job_that_cannot_be_read_at_the_first_look_is_read_at_the_next() -> No
 def test_the_last_look_at_a_run_goes_by_its_own_arguments_when_its_job_cannot_be_read() -> None:
     streams = Streams(endless)
     streams.job_refusals = ["ThrottlingException"]
-    streams.follower().look(ENDED)
+    streams.follower().on_observed(ENDED)
     assert groups(streams) == {"/aws-glue/jobs/output", "/aws-glue/jobs/error"}
 
 
@@ -146,7 +147,7 @@ def test_a_job_that_may_not_be_read_is_asked_for_once() -> None:
     streams.job_refusals = ["AccessDeniedException"] * 5
     follower = streams.follower()
     for _ in range(3):
-        follower.look(RUNNING)
+        follower.on_observed(RUNNING)
         streams.clock.sleep(10)
     assert streams.job_reads == 1
     assert groups(streams) == {"/aws-glue/jobs/output", "/aws-glue/jobs/error"}
@@ -154,7 +155,7 @@ def test_a_job_that_may_not_be_read_is_asked_for_once() -> None:
 
 def test_a_flood_is_not_read_for_ever() -> None:
     streams = Streams(endless)
-    streams.follower().look(ENDED)
+    streams.follower().on_observed(ENDED)
     assert streams.calls == {"output": 10, "error": 10}
 
 
@@ -183,7 +184,7 @@ def test_the_follower_reads_on_over_empty_pages_in_one_look(
     caplog: pytest.LogCaptureFixture, state: str, pages: int
 ) -> None:
     caplog.set_level(logging.INFO)
-    Streams(empty_first(pages)).follower().look(JobRun("job", "jr_1", state))
+    Streams(empty_first(pages)).follower().on_observed(JobRun("job", "jr_1", state))
     told = [r.getMessage() for r in caplog.records]
     assert told == ["output: a line of output", "error: a line of error"]
 
@@ -252,7 +253,7 @@ def test_a_log_is_read_where_the_arguments_say(
     assert link is not None
     assert place.split(" ")[1].replace("/", "$252F") in link
     caplog.set_level(logging.INFO)
-    streams.follower().look(run)
+    streams.follower().on_observed(run)
     assert any(r.getMessage().startswith(f"{kind}: a line of") for r in caplog.records)
 
 
@@ -283,7 +284,7 @@ def test_the_job_is_read_once_for_its_logs() -> None:
     streams.job["DefaultArguments"] = PREFIXES
     follower = streams.follower()
     for _ in range(3):
-        follower.look(run_of())
+        follower.on_observed(run_of())
         streams.clock.sleep(60)
     assert {given["logStreamName"] for given in streams.given} == {"nightly-driver"}
 

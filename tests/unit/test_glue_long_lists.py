@@ -13,20 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.clock import SystemClock
 from flinkglue.errors import CallFailed
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import MOST_PAGES
 from flinkglue.glue.coordination.in_memory import InProcessLock
 from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.promise import Promise
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.run.job_run import recorded_attempts
-from flinkglue.glue.run.start import Started, start_run
+from flinkglue.glue.run.outcome import recorded_attempts
+from flinkglue.glue.run.start import Started
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
+from tests.unit.callbacks import started as start
 from tests.unit.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
@@ -76,20 +76,10 @@ def started(
     asked: RunRequest | None = None,
     happens: Callable[[], object] = lambda: None,
 ) -> tuple[Started, Locks]:
-    wanted = asked or request()
     locks = Locks(wire, happens)
     coordination: Coordination = replace(coordination_in_process(), locks=locks)
-    promise = Promise(coordination.reservations, wanted.key, SystemClock(), LOG)
-    result = start_run(
-        wire.client,
-        wanted,
-        ranking("a", "b"),
-        coordination,
-        log=LOG,
-        clock=HastyClock(0),
-        promise=promise,
-    )
-    return result, locks
+    context = RunContext(wire.client, LOG, coordination, HastyClock(0))
+    return start(context, asked or request(), ranking("a", "b")), locks
 
 
 def test_a_long_list_is_read_before_the_lock_and_its_newest_page_under_it() -> None:

@@ -20,6 +20,7 @@ from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.original_order import OriginalOrder
 from flinkglue.glue.coordination.protocols import coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.connection_order import TRY_EVERY_SECONDS, OrderRestoring
 from flinkglue.glue.run_request import RunRequest
@@ -84,9 +85,8 @@ class FlowRun:
         self.request = RunRequest(
             JOB, name, datetime(2026, 1, 1, tzinfo=UTC), restore_order=restore_order
         )
-        self.order = OrderRestoring(
-            world.glue.client, self.request, world.coordination, world.clock, LOG
-        )
+        context = RunContext(world.glue.client, LOG, world.coordination, world.clock)
+        self.order = OrderRestoring(context, self.request)
 
     def is_placed(self) -> None:
         self.world.coordination.reservations.reserve(
@@ -99,7 +99,7 @@ class FlowRun:
         with self.world.coordination.locks.hold(job_lock_name(client.region, JOB)):
             job = client.get_job(JOB)
             update = client.plan_update(job, order)
-            self.order.remember(job, update)
+            self.order.before_start(job, update)
             if update.changes and is_written:
                 client.update_job(JOB, update)
         self.is_seen("STARTING")
@@ -108,7 +108,7 @@ class FlowRun:
     def is_seen(self, state: str) -> None:
         if state not in ("STARTING", "WAITING"):
             self.world.coordination.reservations.release(self.request.key)
-        self.order.saw(JobRun(JOB, "jr_1", state))
+        self.order.on_observed(JobRun(JOB, "jr_1", state))
 
     def ends(self) -> None:
         self.is_seen("SUCCEEDED")

@@ -13,9 +13,9 @@ from flinkglue.glue.coordination.in_memory import (
     InProcessLocks,
     InProcessReservations,
 )
-from flinkglue.glue.coordination.promise import RENEW_EVERY_SECONDS, Promise
 from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
 from flinkglue.glue.models import CoolDown, JobRun
+from flinkglue.glue.run.promise import RENEW_EVERY_SECONDS, Promise
 
 LOG = logging.getLogger(__name__)
 
@@ -96,9 +96,9 @@ def test_a_promise_is_released_when_the_run_is_not_on_its_way_any_more(
 ) -> None:
     book.reserve(reservation("x/1"))
     promise = Promise(book, "x/1", clock, LOG)
-    promise.saw(JobRun("job", "jr_1", "STARTING"))
+    promise.on_observed(JobRun("job", "jr_1", "STARTING"))
     assert book.live()
-    promise.saw(JobRun("job", "jr_1", state))
+    promise.on_observed(JobRun("job", "jr_1", state))
     assert book.live() == []
 
 
@@ -110,7 +110,7 @@ def test_a_promise_lasts_as_long_as_its_run_takes_to_start(
     promise = Promise(book, "x/1", clock, LOG)
     for _ in range(200):
         clock.sleep(20)
-        promise.saw(JobRun("job", "jr_1", state))
+        promise.on_observed(JobRun("job", "jr_1", state))
     assert book.live() == [reservation("x/1")]
     clock.sleep(301)
     assert book.live() == []

@@ -9,8 +9,10 @@ from itertools import count
 import pytest
 
 from flinkglue.errors import NotFound
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run.wait import wait_for_run
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.wait import WaitFor, wait_for_run
 from tests.contract.aws_cloud import HastyClock
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire
 
@@ -38,7 +40,9 @@ def unknown_when(wire: RunsOnTheWire, run: JobRun, is_unknown: Callable[[int], b
 
 
 def waited(wire: RunsOnTheWire, run: JobRun, clock: HastyClock) -> str:
-    return wait_for_run(wire.client, run, HOUR_SECONDS, log=LOG, clock=clock).state
+    return wait_for_run(
+        RunContext(wire.client, LOG, clock=clock), run, WaitFor(HOUR_SECONDS), RunObserver()
+    ).state
 
 
 def test_a_run_that_glue_does_not_know_yet_is_looked_at_again(wire: RunsOnTheWire) -> None:

@@ -14,8 +14,10 @@ import pytest
 from flinkglue.clock import Pace
 from flinkglue.errors import PermissionDenied, Throttled
 from flinkglue.glue.api.run_watch import RunWatch, Waiter
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run.wait import wait_for_run
+from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from tests.unit.callbacks import Callbacks
 from tests.unit.glue_on_the_wire import Refused, RunsOnTheWire
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ def wait(watch: RunWatch, clock: ClockByHand) -> Iterator[Callable[[JobRun], Wai
 
         def begin(run: JobRun) -> Waiter:
             waiter = waits.enter_context(watch.waiting(run, clock))
-            waiter.look()
+            waiter.poll()
             return waiter
 
         yield begin
@@ -93,7 +95,7 @@ def test_who_waits_alone_asks_for_the_run_alone(wire: RunsOnTheWire, wait: Wait)
     wait(wire.start("another job"))
     wire.turn(run, "RUNNING")
     wire.counted()
-    assert waiter.look().state == "RUNNING"
+    assert waiter.poll().state == "RUNNING"
     assert wire.counted() == {"GetJobRun": 1}
 
 
@@ -102,7 +104,7 @@ def test_one_page_serves_all_who_wait_for_a_job(wire: RunsOnTheWire, wait: Wait)
     waiters = [wait(run) for run in runs]
     assert wire.counted() == {"GetJobRun": 30}, "the first look is everybody's own"
     wire.turn(runs[7], "FAILED")
-    states = [waiter.look().state for waiter in waiters]
+    states = [waiter.poll().state for waiter in waiters]
     assert states == ["STARTING"] * 7 + ["FAILED"] + ["STARTING"] * 22
     assert wire.counted() == {"GetJobRuns": 1}
 
@@ -112,7 +114,7 @@ def test_a_reading_serves_each_waiter_once(wire: RunsOnTheWire, wait: Wait) -> N
     first, second = wait(wire.start("job")), wait(wire.start("job"))
     wire.counted()
     for _ in range(3):
-        first.look(), second.look()
+        first.poll(), second.poll()
     assert wire.counted() == {"GetJobRuns": 3}
 
 
@@ -131,7 +133,7 @@ def test_threads_that_look_together_read_once(wire: RunsOnTheWire, wait: Wait) -
 
     def look(waiter: Waiter) -> str:
         together.wait(IN_TIME)
-        return waiter.look().state
+        return waiter.poll().state
 
     with ThreadPoolExecutor(len(waiters)) as pool:
         assert list(pool.map(look, waiters)) == ["STARTING"] * 20
@@ -142,7 +144,7 @@ def test_more_runs_than_a_page_holds_take_as_many_pages(wire: RunsOnTheWire, wai
     waiters = [wait(wire.start("job")) for _ in range(450)]
     wire.counted()
     for waiter in waiters:
-        waiter.look()
+        waiter.poll()
     assert wire.counted() == {"GetJobRuns": 3}
 
 
@@ -151,7 +153,7 @@ def test_pages_after_the_last_run_waited_for_are_not_read(wire: RunsOnTheWire, w
         wire.start("job", at=-1)
     waiters = [wait(wire.start("job")) for _ in range(10)]
     wire.counted()
-    waiters[0].look()
+    waiters[0].poll()
     assert wire.counted() == {"GetJobRuns": 1}
 
 
@@ -163,7 +165,7 @@ def test_a_run_that_the_list_does_not_show_yet_is_asked_for_alone(
     wire.unlisted.add(runs[2].job_run_id)
     wire.turn(runs[2], "RUNNING")
     wire.counted()
-    assert [waiter.look().state for waiter in waiters] == ["STARTING", "STARTING", "RUNNING"]
+    assert [waiter.poll().state for waiter in waiters] == ["STARTING", "STARTING", "RUNNING"]
     assert wire.counted() == {"GetJobRun": 1, "GetJobRuns": 1}
 
 
@@ -174,7 +176,7 @@ def test_an_old_run_behind_many_pages_is_asked_for_alone(wire: RunsOnTheWire, wa
     waiters = [old, *(wait(wire.start("job")) for _ in range(5))]
     wire.counted()
     for waiter in waiters:
-        waiter.look()
+        waiter.poll()
     assert wire.counted() == {"GetJobRun": 1, "GetJobRuns": 1}
 
 
@@ -185,10 +187,10 @@ def test_a_reading_that_failed_is_shared_too(wire: RunsOnTheWire, wait: Wait) ->
     wire.before = refuse("GetJobRuns", 400, "ThrottlingException")
     for waiter in waiters:
         with pytest.raises(Throttled, match="GetJobRuns failed for job job"):
-            waiter.look()
+            waiter.poll()
     assert wire.counted() == {"GetJobRuns": 1}
     wire.before = lambda operation, given: None
-    assert [waiter.look().state for waiter in waiters] == ["STARTING"] * 10
+    assert [waiter.poll().state for waiter in waiters] == ["STARTING"] * 10
     assert wire.counted() == {"GetJobRuns": 1}
 
 
@@ -200,9 +202,9 @@ def test_who_was_on_the_pages_before_the_failure_is_served(wire: RunsOnTheWire, 
             raise Refused(400, "ThrottlingException")
 
     wire.before = fail_on_the_second_page
-    assert waiters[249].look().state == "STARTING"
+    assert waiters[249].poll().state == "STARTING"
     with pytest.raises(Throttled):
-        waiters[0].look()
+        waiters[0].poll()
 
 
 def test_who_may_not_list_runs_looks_at_each(wire: RunsOnTheWire, wait: Wait) -> None:
@@ -210,11 +212,11 @@ def test_who_may_not_list_runs_looks_at_each(wire: RunsOnTheWire, wait: Wait) ->
     wire.counted()
     wire.before = refuse("GetJobRuns", 400, "AccessDeniedException")
     for _ in range(2):
-        assert [waiter.look().state for waiter in waiters] == ["STARTING"] * 3
+        assert [waiter.poll().state for waiter in waiters] == ["STARTING"] * 3
     assert wire.counted() == {"GetJobRun": 6, "GetJobRuns": 1}
     wire.before = refuse("GetJobRun", 400, "AccessDeniedException")
     with pytest.raises(PermissionDenied, match="GetJobRun failed"):
-        waiters[0].look()
+        waiters[0].poll()
 
 
 def test_an_end_that_was_seen_is_not_taken_back_by_an_older_list(
@@ -224,9 +226,9 @@ def test_an_end_that_was_seen_is_not_taken_back_by_an_older_list(
     wire.turn(runs[0], "SUCCEEDED")
     ended, other = (wait(run) for run in runs)
     wire.turn(runs[0], "RUNNING")
-    other.look()
+    other.poll()
     assert ended.run.state == "SUCCEEDED"
-    assert ended.look().state == "SUCCEEDED"
+    assert ended.poll().state == "SUCCEEDED"
 
 
 def test_a_page_that_was_asked_for_before_is_no_news(
@@ -241,12 +243,12 @@ def test_a_page_that_was_asked_for_before_is_no_news(
             if operation == "GetJobRuns":
                 clock.seconds += 1
                 wire.turn(runs[1], "RUNNING")
-                assert late.look().state == "RUNNING"
+                assert late.poll().state == "RUNNING"
 
         wire.before = meanwhile
-        reader.look()
+        reader.poll()
         assert late.run.state == "RUNNING"
-    assert other.look().state == "STARTING"
+    assert other.poll().state == "STARTING"
 
 
 def test_a_pause_counts_from_the_reading(
@@ -254,9 +256,9 @@ def test_a_pause_counts_from_the_reading(
 ) -> None:
     """Nobody sees an end later than if all had looked by themselves."""
     first, second = wait(wire.start("job")), wait(wire.start("job"))
-    first.look()
+    first.poll()
     clock.seconds += 5
-    second.look()
+    second.poll()
     first.sleep(7), second.sleep(7)
     assert clock.slept == [7, 2]
 
@@ -266,11 +268,11 @@ def test_a_pause_counts_from_the_look_that_was_made_alone(
 ) -> None:
     waiter = wait(wire.start("job"))
     with watch.waiting(wire.start("job"), clock) as other:
-        other.look()
-        other.look()
+        other.poll()
+        other.poll()
         clock.seconds += 5
-        waiter.look()
-    waiter.look()
+        waiter.poll()
+    waiter.poll()
     waiter.sleep(7)
     assert clock.slept == [7]
 
@@ -283,7 +285,7 @@ def test_a_change_that_was_looked_at_ends_no_pause(
     for run in runs:
         wire.turn(run, "RUNNING")
     for waiter in waiters:
-        waiter.look()
+        waiter.poll()
         waiter.sleep(7)
     assert clock.slept == [7, 7]
 
@@ -293,9 +295,9 @@ def test_a_failed_reading_is_followed_by_a_whole_pause(
 ) -> None:
     """However long the SDK tried, and however old the reading before was."""
     first, second = wait(wire.start("job")), wait(wire.start("job"))
-    first.look()
+    first.poll()
     clock.seconds += 6
-    second.look()
+    second.poll()
 
     def fail_after_a_while(operation: str, given: dict[str, Any]) -> None:
         clock.seconds += 20
@@ -305,7 +307,7 @@ def test_a_failed_reading_is_followed_by_a_whole_pause(
     settled = [second, first]
     for waiter in settled:
         with pytest.raises(Exception, match="GetJobRuns failed"):
-            waiter.look()
+            waiter.poll()
         waiter.sleep(7)
     assert clock.slept == [7, 7]
 
@@ -319,12 +321,10 @@ def test_a_change_that_another_sees_ends_the_pause(wire: RunsOnTheWire, wait: Wa
     def sleep_and_end() -> None:
         ended.append(
             wait_for_run(
-                wire.client,
+                RunContext(wire.client, LOG, pace=ONCE_IN_A_TEST),
                 run,
-                7200,
-                log=LOG,
-                on_look=lambda now: has_looked.set(),
-                pace=ONCE_IN_A_TEST,
+                WaitFor(7200),
+                Callbacks(observed=lambda now: has_looked.set()),
             )
         )
 
@@ -332,10 +332,10 @@ def test_a_change_that_another_sees_ends_the_pause(wire: RunsOnTheWire, wait: Wa
     thread.start()
     assert has_looked.wait(IN_TIME)
     with watch.waiting(others, ClockByHand()) as waiter:
-        waiter.look()
+        waiter.poll()
         wire.turn(run, "SUCCEEDED")
         wire.counted()
-        waiter.look()
+        waiter.poll()
         thread.join(IN_TIME)
     assert [run.state for run in ended] == ["SUCCEEDED"]
     assert wire.counted() == {"GetJobRuns": 1}, "the page told it; nothing was asked again"
@@ -358,7 +358,7 @@ def test_nobody_waits_for_ever_when_the_reading_thread_dies(
     def look(waiter: Waiter) -> str:
         together.wait(IN_TIME)
         try:
-            return waiter.look().state
+            return waiter.poll().state
         except MemoryError:
             return "died"
 
@@ -381,9 +381,9 @@ def test_the_waiters_of_one_job_do_not_hold_up_those_of_another(
 
     wire.before = hold
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(slow[0].look)
+        held = pool.submit(slow[0].poll)
         assert asked.wait(IN_TIME)
-        assert [waiter.look().state for waiter in quick] == ["STARTING"] * 2
+        assert [waiter.poll().state for waiter in quick] == ["STARTING"] * 2
         assert not held.done()
         answer_now.set()
         assert held.result(IN_TIME).state == "STARTING"
@@ -397,6 +397,6 @@ def test_nothing_is_kept_of_a_job_that_nobody_waits_for(
     wire.before = refuse("GetJobRuns", 400, "AccessDeniedException")
     for calls in ({"GetJobRun": 3, "GetJobRuns": 1}, {"GetJobRun": 2, "GetJobRuns": 1}):
         with watch.waiting(runs[0], clock) as first, watch.waiting(runs[1], clock) as second:
-            first.look(), second.look(), first.look()
+            first.poll(), second.poll(), first.poll()
         assert wire.counted() == calls
         wire.before = lambda operation, given: None

@@ -12,6 +12,7 @@ import pytest
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flinkglue.glue.run.job_run import run_job
@@ -72,12 +73,9 @@ class World:
 
     def _run(self, request: RunRequest, *, adopts: bool) -> Attempt:
         return run_job(
-            self.glue.client,
+            RunContext(self.glue.client, LOG, coordination=self.coordination, clock=self.clock),
             request,
             None if adopts else ranking("y", "x"),
-            log=LOG,
-            coordination=self.coordination,
-            clock=self.clock,
         )
 
     def _turn_after_a_look(self, operation: str, given: dict[str, str]) -> None:
@@ -199,7 +197,7 @@ def test_a_run_that_cannot_be_looked_at_is_started_all_the_same(
     world.glue.before = refuses
     assert world.run("a").live
     assert world.promises() == ["a/1"]
-    assert "not seen whether" in caplog.text
+    assert "Could not observe whether" in caplog.text
 
 
 def test_the_order_is_put_back_when_the_run_holds_its_addresses(world: World) -> None:
@@ -229,12 +227,9 @@ def test_a_flow_run_that_waits_is_not_kept_from_it_by_one_that_does_not(world: W
     world.glue.person_sets(JOB, ["x", "y"])
     world.goes_through(["RUNNING", "SUCCEEDED"])
     ended = run_job(
-        world.glue.client,
+        RunContext(world.glue.client, LOG, coordination=world.coordination, clock=world.clock),
         replace(request, wait_for_end=True),
         ranking("y", "x"),
-        log=LOG,
-        coordination=world.coordination,
-        clock=world.clock,
     )
     assert ended.succeeded
     assert world.glue.connections(JOB) == ["x", "y"]

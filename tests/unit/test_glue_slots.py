@@ -11,6 +11,7 @@ import pytest
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.api.live_runs import ListedRuns, SlotReadings
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale, not_started, slots_of, wait_for_slot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.options import RunOptions
@@ -32,7 +33,7 @@ def wire() -> RunsOnTheWire:
 
 def waited(wire: RunsOnTheWire, clock: HastyClock, request: RunRequest = REQUEST) -> float:
     """For how many seconds it waited."""
-    wait_for_slot(wire.client, SlotReadings(), request, log=LOG, clock=clock)
+    wait_for_slot(RunContext(wire.client, LOG, clock=clock), request)
     return clock.skipped
 
 
@@ -55,8 +56,8 @@ def test_the_wait_begins_with_a_pause_that_grows_with_each_refusal(wire: RunsOnT
     """Glue counts an ended run for some seconds, and the list does not say so."""
     wire.runs["nightly"] = []
     first, tenth = HastyClock(0), HastyClock(0)
-    wait_for_slot(wire.client, SlotReadings(), REQUEST, log=LOG, clock=first)
-    wait_for_slot(wire.client, SlotReadings(), REQUEST, refusals=10, log=LOG, clock=tenth)
+    wait_for_slot(RunContext(wire.client, LOG, clock=first), REQUEST)
+    wait_for_slot(RunContext(wire.client, LOG, clock=tenth), REQUEST, refusals=10)
     assert 2 <= first.skipped <= 5
     assert 15 <= tenth.skipped <= 30
 
@@ -69,13 +70,10 @@ def test_a_limit_that_no_list_shows_is_tried_a_few_times_an_hour(wire: RunsOnThe
     while clock.skipped < 3600:
         tries += 1
         wait_for_slot(
-            wire.client,
-            SlotReadings(),
+            RunContext(wire.client, LOG, clock=clock),
             request,
             refusals=tries,
             refused_although_free=tries,
-            log=LOG,
-            clock=clock,
         )
         if tries == 2:
             assert clock.skipped <= 15, "a count that lags is right after 5 to 10 s"
@@ -85,7 +83,7 @@ def test_a_limit_that_no_list_shows_is_tried_a_few_times_an_hour(wire: RunsOnThe
 def test_after_thousands_of_refusals_the_pause_is_still_the_longest(wire: RunsOnTheWire) -> None:
     wire.runs["nightly"] = []
     clock = HastyClock(0)
-    wait_for_slot(wire.client, SlotReadings(), REQUEST, refusals=9999, log=LOG, clock=clock)
+    wait_for_slot(RunContext(wire.client, LOG, clock=clock), REQUEST, refusals=9999)
     assert 15 <= clock.skipped <= 30
 
 
@@ -103,7 +101,7 @@ def test_a_refusal_that_the_list_explains_is_told_from_one_that_it_does_not(
 
     def refused_although_free() -> bool:
         with pytest.raises(OrderStale) as stale:
-            run_job(wire.client, REQUEST, ranking("a"), log=LOG, clock=HastyClock(0))
+            run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a"))
         return not_started(stale.value).refused_although_free
 
     assert refused_although_free()

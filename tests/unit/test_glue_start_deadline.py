@@ -15,6 +15,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement.selection import Wanted, select
 from flinkglue.glue.placement.shortage import ShortagePolicy
@@ -22,6 +23,7 @@ from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
+from tests.unit.callbacks import Callbacks
 from tests.unit.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
 from tests.unit.test_glue_starting import LocksAfterSeconds
 
@@ -131,7 +133,9 @@ def test_a_run_whose_turn_at_the_jobs_lock_comes_too_late_is_not_started(
 
     def ran() -> bool:
         return run_job(
-            wire.client, FIVE_MINUTES, ranking("a"), log=LOG, coordination=coordination, clock=clock
+            RunContext(wire.client, LOG, coordination=coordination, clock=clock),
+            FIVE_MINUTES,
+            ranking("a"),
         ).succeeded
 
     if starts:
@@ -149,5 +153,10 @@ def test_a_run_that_is_there_already_is_adopted_however_late() -> None:
     wire.start("nightly", arguments={RUN_KEY_ARGUMENT: FIVE_MINUTES.key})
     late = replace(FIVE_MINUTES, asked_at=datetime.now(UTC) - timedelta(minutes=6))
     with pytest.raises(DeadlineExceeded, match="It may still be running"):
-        run_job(wire.client, late, ranking("a"), log=LOG, on_adopted=adopted.append, clock=clock)
+        run_job(
+            RunContext(wire.client, LOG, clock=clock),
+            late,
+            ranking("a"),
+            Callbacks(adopted=adopted.append),
+        )
     assert [run.key for run in adopted] == [FIVE_MINUTES.key]

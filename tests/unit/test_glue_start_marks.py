@@ -12,11 +12,13 @@ from flinkglue.errors import InDoubt
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.in_memory import InProcessCoolDowns, InProcessStartMarks
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
+from tests.unit.callbacks import Callbacks
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def coordination() -> Coordination:
 
 def ran(wire: RunsOnTheWire, coordination: Coordination, clock: HastyClock) -> Attempt:
     return run_job(
-        wire.client, REQUEST, ranking("a"), log=LOG, coordination=coordination, clock=clock
+        RunContext(wire.client, LOG, coordination=coordination, clock=clock), REQUEST, ranking("a")
     )
 
 
@@ -99,13 +101,12 @@ def test_a_start_that_was_in_doubt_and_is_found_is_marked_no_longer(
 
     wire.before = answers_late
     attempt = run_job(
-        wire.client,
+        RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
         REQUEST,
         ranking("a"),
-        log=LOG,
-        coordination=coordination,
-        on_run=lambda run: marks_while_it_runs.append(coordination.start_marks.live("flow-run")),
-        clock=HastyClock(0),
+        Callbacks(
+            known=lambda run: marks_while_it_runs.append(coordination.start_marks.live("flow-run"))
+        ),
     )
     assert attempt.succeeded
     assert not attempt.adopted
@@ -213,13 +214,10 @@ def test_only_as_much_of_the_list_is_read_as_shows_the_run(
     ends_at_the_first_look(wire)
     long_ago = replace(REQUEST, since=REQUEST.since - timedelta(days=1))
     run_job(
-        wire.client,
+        RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
         long_ago,
         ranking("a"),
-        log=LOG,
-        coordination=coordination,
-        on_run=lambda run: wire.counted(),
-        clock=HastyClock(0),
+        Callbacks(known=lambda run: wire.counted()),
     )
     assert wire.counted()["GetJobRuns"] == 1
     assert coordination.start_marks.live("flow-run") == []
@@ -243,13 +241,15 @@ def test_a_failure_is_told_to_others_before_the_list_is_read(
 
     wire.before = fail
     attempt = run_job(
-        wire.client,
+        RunContext(
+            wire.client,
+            LOG,
+            coordination=replace(coordination, cool_downs=Noting()),
+            clock=HastyClock(0),
+        ),
         REQUEST,
         ranking("a", "b"),
-        log=LOG,
-        coordination=replace(coordination, cool_downs=Noting()),
-        on_run=lambda run: wire.calls.clear(),
-        clock=HastyClock(0),
+        Callbacks(known=lambda run: wire.calls.clear()),
     )
     assert attempt.connection_name == "a"
     assert read_before == [0]

@@ -19,12 +19,14 @@ from flinkglue.glue.coordination.in_memory import (
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
+from tests.unit.callbacks import Callbacks
 from tests.unit.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
@@ -79,13 +81,12 @@ def test_a_run_that_another_process_started_while_the_lock_was_waited_for_is_ado
 
     adopted = []
     attempt = run_job(
-        wire.client,
+        RunContext(
+            wire.client, LOG, coordination=agreed(the_other_process_starts), clock=HastyClock(0)
+        ),
         REQUEST,
         ranking("a", "b"),
-        log=LOG,
-        coordination=agreed(the_other_process_starts),
-        on_adopted=adopted.append,
-        clock=HastyClock(0),
+        Callbacks(adopted=adopted.append),
     )
     assert attempt.adopted
     assert [run.job_run_id for run in adopted] == ["jr_nightly_0"]
@@ -100,7 +101,7 @@ def test_a_lookup_under_the_lock_that_fails_starts_nothing(wire: RunsOnTheWire) 
 
     wire.before = broken
     with pytest.raises(ServiceUnavailable):
-        run_job(wire.client, REQUEST, ranking("a"), log=LOG, clock=HastyClock(0))
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a"))
     assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
 
 
@@ -110,7 +111,7 @@ def test_a_refused_start_moves_to_another_connection(wire: RunsOnTheWire) -> Non
             raise Refused(400, "InvalidInputException", FULL)
 
     wire.before = full
-    attempt = run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
+    attempt = run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a", "b"))
     assert attempt.run is None
     assert attempt.connection_name == "a"
 
@@ -154,12 +155,9 @@ def test_a_failover_does_not_wait_for_the_order_to_be_put_back(
 
     coordination = replace(coordination_in_process(), locks=locks, cool_downs=CoolDowns())
     attempt = run_job(
-        wire.client,
+        RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
         replace(REQUEST, restore_order=True),
         ranking("a", "b"),
-        log=LOG,
-        coordination=coordination,
-        clock=HastyClock(0),
     )
     assert attempt.failure
     assert attempt.failure.failure_class is FailureClass.FAIL_OVER
@@ -180,7 +178,7 @@ def test_no_other_call_that_fails_is_taken_for_a_refused_start(
 
     wire.before = full
     with pytest.raises(CallFailed, match=f"{operation} failed"):
-        run_job(wire.client, REQUEST, ranking("a", "b"), log=LOG, clock=HastyClock(0))
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a", "b"))
 
 
 class LocksAfterSeconds:
@@ -207,10 +205,10 @@ def test_after_a_long_wait_for_the_lock_the_addresses_are_promised_anew(
         for seconds in (60, 600)
     )
     with pytest.raises(OrderStale, match="promise of addresses may have ended"):
-        run_job(wire.client, REQUEST, ranking("a"), log=LOG, coordination=late, clock=clock)
+        run_job(RunContext(wire.client, LOG, coordination=late, clock=clock), REQUEST, ranking("a"))
     assert "StartJobRun" not in wire.counted()
     assert run_job(
-        wire.client, REQUEST, ranking("a"), log=LOG, coordination=soon, clock=clock
+        RunContext(wire.client, LOG, coordination=soon, clock=clock), REQUEST, ranking("a")
     ).succeeded
 
 
@@ -245,12 +243,9 @@ def test_addresses_stay_promised_only_while_a_run_may_take_them(
     )
     with pytest.raises(CallFailed):
         run_job(
-            wire.client,
+            RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
             REQUEST,
             ranking("a"),
-            log=LOG,
-            coordination=coordination,
-            clock=HastyClock(0),
         )
     assert [r.run_key for r in coordination.reservations.live()] == [REQUEST.key] * is_kept
 
@@ -260,7 +255,7 @@ def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnThe
     run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
     crashed = replace(REQUEST, deadline_seconds=3600, asked_at=datetime.now(UTC))
     with pytest.raises(DeadlineExceeded):
-        run_job(wire.client, crashed, None, log=LOG, clock=HastyClock(0))
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), crashed, None)
 
     def ends(operation: str, _: object) -> None:
         if len(wire.calls) > 5:
@@ -268,7 +263,7 @@ def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnThe
 
     wire.before = ends
     retried = replace(crashed, asked_anew=True)
-    assert run_job(wire.client, retried, None, log=LOG, clock=HastyClock(0)).succeeded
+    assert run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), retried, None).succeeded
 
 
 def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
@@ -287,12 +282,14 @@ def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
     clock.skipped += 90
     with pytest.raises(ServiceUnavailable):
         run_job(
-            wire.client,
+            RunContext(
+                wire.client,
+                LOG,
+                coordination=replace(coordination_in_process(), reservations=book),
+                clock=clock,
+            ),
             REQUEST,
             ranking("a"),
-            log=LOG,
-            coordination=replace(coordination_in_process(), reservations=book),
-            clock=clock,
         )
     clock.skipped += 250
     assert [r.run_key for r in book.live()] == [REQUEST.key]

@@ -11,8 +11,9 @@ from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.api.run_listing import MOST_PAGES
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.run.job_run import recorded_attempts
+from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.stop import stop_live_runs, stopped_at_the_deadline
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws_cloud import HastyClock
@@ -48,12 +49,9 @@ def stopped(
 ) -> list[str]:
     """The states of the runs that it found live."""
     runs = stop_live_runs(
-        wire.client,
+        RunContext(wire.client, LOG, coordination=coordination, clock=clock or HastyClock(0)),
         REQUEST,
-        coordination,
-        deadline_seconds=600,
-        log=LOG,
-        clock=clock or HastyClock(0),
+        600,
     )
     return [run.state for run in runs]
 

@@ -275,13 +275,13 @@ class GlueClient:
         """A run as a value; every answer of Glue that has one passes here."""
         return JobRun.from_response(answer)
 
-    def look(self, waiter: Waiter) -> JobRun:
+    def poll(self, waiter: Waiter) -> JobRun:
         """The run that somebody waits for, by a look that may be shared.
 
         Raises:
             CallFailed: The run could not be read.
         """
-        return waiter.look()
+        return waiter.poll()
 
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         """The runs of a job page by page, newest first.

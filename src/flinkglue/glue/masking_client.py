@@ -55,10 +55,10 @@ class MaskingClient(GlueClient):
         with self._masked_errors():
             return super().get_job_run(job_name, job_run_id)
 
-    def look(self, waiter: Waiter) -> JobRun:
+    def poll(self, waiter: Waiter) -> JobRun:
         self._see(waiter.run)
         with self._masked_errors():
-            return self._masking.run(super().look(waiter))
+            return self._masking.run(super().poll(waiter))
 
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         with self._masked_errors():

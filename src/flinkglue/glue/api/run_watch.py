@@ -85,7 +85,7 @@ class Waiter:
         self._asked_at = NEVER
         self.age_seconds = 0.0
 
-    def look(self) -> JobRun:
+    def poll(self) -> JobRun:
         """The run as it is now, or as a reading showed it that this waiter has not had yet.
 
         Raises:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.clock import Pace, wait_until
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
-from flinkglue.glue.api.live_runs import ListedRuns, RunLister, SlotReadings
+from flinkglue.glue.api.live_runs import ListedRuns
 from flinkglue.glue.coordination.reservations import Reservation
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.run_request import RunRequest
 
 REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
 """Glue counts a run for 5 to 10 s after its end, and the account's runs as well as the job's."""
@@ -129,69 +130,42 @@ def slots_of(
 
 
 def wait_for_slot(
-    client: RunLister,
-    readings: SlotReadings,
-    request: RunRequest,
-    *,
-    refusals: int = 1,
-    refused_although_free: int = 0,
-    log: Log,
-    clock: Clock,
+    context: RunContext, request: RunRequest, refusals: int = 1, refused_although_free: int = 0
 ) -> None:
     """Return when the job seems to have a slot for the request, or has its run already.
 
     It pauses first: Glue has just refused, and counts runs for some seconds after their end. The
-    job is read with each look, so that a limit that is raised meanwhile is noticed.
+    job is read with each poll, so that a limit that is raised meanwhile is noticed.
 
     Args:
-        client: The account.
-        readings: What is shared with other threads that wait.
+        context: The account, the log and time.
         request: What is to be run; its deadline counts.
         refusals: How often the start was refused for slots: the first pause grows with it.
         refused_although_free: How often, without a break, Glue refused the start although the job
-            seemed to have a slot: looking tells nothing then, so the first pause grows to minutes.
-        log: Told when what is waited for changes.
-        clock: The time to go by.
+            seemed to have a slot: polling shows nothing then, so the first pause grows to minutes.
 
     Raises:
         DeadlineExceeded: There was none within the request's deadline.
         CallFailed: The job or its runs cannot be read, for a reason that does not pass.
     """
-    told = ""
-
-    def look() -> str | None:
-        """Why it has to wait on; None: it need not."""
-        nonlocal told
-        try:
-            job, runs = readings.read(client, request, clock)
-            slots = slots_of(job, request, runs)
-        except (Throttled, ServiceUnavailable) as error:
-            log.warning("Polling for a slot again later: %s", error)
-            return told or "not known"
-        if slots.free or request.key in runs.by_key:
-            return None
-        if slots.describe() != told:
-            told = slots.describe()
-            log.info("Waiting for a run to end: %s", told)
-        return told
-
     waited = request.waited_seconds(datetime.now(UTC))
     pace = _from(PAUSES, refusals)
     pause = next(pace.pauses())
     if refused_although_free:
         pause = next(_from(REFUSED_PAUSES, refused_although_free).pauses())
-        log.info("Glue refused a run although there seemed to be a slot: again in %.0f s", pause)
-    clock.sleep(min(pause, max(0.0, request.deadline_seconds - waited)))
+        context.log.info(
+            "Glue refused a run although there seemed to be a slot: retrying in %.0f s", pause
+        )
+    context.clock.sleep(min(pause, max(0.0, request.deadline_seconds - waited)))
     try:
         wait_until(
-            look,
+            _SlotPolling(context, request).poll,
             lambda reason: reason is None,
             waited_for=f"A slot for a run of job {request.job_name}",
             deadline_seconds=request.deadline_seconds,
             waited_seconds=waited + pause,
-            describe=str,
             pace=pace,
-            clock=clock,
+            clock=context.clock,
         )
     except DeadlineExceeded as late:
         raise DeadlineExceeded(
@@ -200,6 +174,33 @@ def wait_for_slot(
             late.last_seen,
             "No run was started. Raise MaxConcurrentRuns in the job's settings, or the deadline.",
         ) from None
+
+
+@dataclass
+class _SlotPolling:
+    """What was logged last of why a request has to wait for a slot."""
+
+    context: RunContext
+    request: RunRequest
+    logged: str = ""
+
+    def poll(self) -> str | None:
+        """Why it has to wait on; None: it need not."""
+        context = self.context
+        try:
+            job, runs = context.client.slot_readings.read(
+                context.client, self.request, context.clock
+            )
+            slots = slots_of(job, self.request, runs)
+        except (Throttled, ServiceUnavailable) as error:
+            context.log.warning("Polling for a slot again later: %s", error)
+            return self.logged or "not known"
+        if slots.free or self.request.key in runs.by_key:
+            return None
+        if slots.describe() != self.logged:
+            self.logged = slots.describe()
+            context.log.info("Waiting for a run to end: %s", self.logged)
+        return self.logged
 
 
 def is_refused_for_slots(error: CallFailed) -> bool:

@@ -8,7 +8,7 @@ from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import as_given
 
 
-def ranking_in_hindsight(client: GlueClient, job_name: str) -> Ranking:
+def ranking_from_history(client: GlueClient, job_name: str) -> Ranking:
     """The job's connections in the order that its definition has now, with their subnets.
 
     Raises:

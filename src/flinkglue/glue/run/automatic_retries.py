@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
-from flinkglue.clock import Clock, wait_until
+from flinkglue.clock import wait_until
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, JobRunState
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.wait import watch_run
+from flinkglue.glue.run_request import RunRequest
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
 """How long after an end the run with which Glue itself goes on may take to be listed."""
 
 
 def last_of_glues_own(
-    client: GlueClient,
-    request: RunRequest,
-    ended: JobRun,
-    *,
-    log: Log,
-    watch: Callable[[JobRun], JobRun],
-    clock: Clock,
+    context: RunContext, request: RunRequest, ended: JobRun, observer: RunObserver
 ) -> JobRun:
     """The last of the runs with which Glue itself goes on after one that ended.
 
@@ -31,24 +27,22 @@ def last_of_glues_own(
     one before.
 
     Args:
-        client: The account.
+        context: The account, the log and time.
         request: What was started.
         ended: The run; one that is live is returned as it is.
-        log: Told of each run that follows.
-        watch: Looks at a run for as long as it is to be waited for.
-        clock: The time to go by.
+        observer: Acts on what is observed of the runs that follow.
     """
-    while ended.ended and not ended.succeeded and _goes_on_by_itself(client, ended):
-        newest = _newest_run(client, request, ended, clock)
+    while ended.ended and not ended.succeeded and _goes_on_by_itself(context.client, ended):
+        newest = _newest_run(context, request, ended)
         if newest.job_run_id == ended.job_run_id:
             break
-        log.warning(
+        context.log.warning(
             "Run %s ended %s; Glue goes on with %s",
             ended.job_run_id,
             ended.state,
             newest.job_run_id,
         )
-        ended = watch(newest)
+        ended = watch_run(context, request, newest, observer)
     return ended
 
 
@@ -58,21 +52,22 @@ def _goes_on_by_itself(client: GlueClient, ended: JobRun) -> bool:
     return bool(client.get_job(ended.job_name).get("MaxRetries"))
 
 
-def _newest_run(client: GlueClient, request: RunRequest, ended: JobRun, clock: Clock) -> JobRun:
+def _newest_run(context: RunContext, request: RunRequest, ended: JobRun) -> JobRun:
     since = ended.started_on or request.since  # the one that follows is newer
+    client = context.client
 
-    def look() -> JobRun:
+    def newest() -> JobRun:
         if request.flow_run_id:
             return client.find_run_by_key(request.job_name, request.key, since) or ended
         return _follower(client, ended, since) or ended
 
     try:
         return wait_until(
-            look,
+            newest,
             lambda run: run.job_run_id != ended.job_run_id,
             waited_for=f"The run with which Glue goes on after run {ended.job_run_id}",
             deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
-            clock=clock,
+            clock=context.clock,
         )
     except DeadlineExceeded:
         return ended

@@ -11,18 +11,27 @@ from collections.abc import Mapping
 from itertools import count, islice
 from typing import Any
 
-from flinkglue.clock import Clock, Pace
-from flinkglue.errors import CallFailed, DeadlineExceeded, InvalidInput, ServiceUnavailable
+from flinkglue.clock import Pace
+from flinkglue.errors import (
+    CallFailed,
+    DeadlineExceeded,
+    FlinkGlueError,
+    InDoubt,
+    InvalidInput,
+    ServiceUnavailable,
+)
 from flinkglue.glue.api.job_update import JobUpdate, connections_of
-from flinkglue.glue.attempts import attempt_number
-from flinkglue.glue.client import GlueClient
+from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.original_order import OriginalOrder, in_words, original_order_key
-from flinkglue.glue.coordination.promise import holds_or_gave_back
-from flinkglue.glue.coordination.protocols import Coordination
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.failures.classification import Failure, classify_call
+from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.promise import holds_or_gave_back
 from flinkglue.glue.run.start import Patience, patience_for
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.run_request import RunRequest
 
 TRY_EVERY_SECONDS = 15.0
 """How often a live run tries again while other runs need their order, or Glue is busy."""
@@ -35,33 +44,23 @@ SHORT_TRY_SECONDS = 2.0
 the lock is starting a run, sees the record, and puts the order back."""
 
 
-class OrderRestoring:
+class OrderRestoring(RunObserver):
     """What one run has to do with the original order of its job. Nothing here fails a run.
 
     A run puts the order back when it is asked to, and also when another run's record of it is there
     once it has its addresses, or has ended: that one may have left it to the last.
 
     Args:
-        client: The account.
+        context: Where the original order is written down, and who else needs the order.
         request: What is run, and whether to put the order back.
-        coordination: Where the original order is written down, and who else needs the order.
-        clock: The time to go by.
-        log: Gets a line per decision.
     """
 
-    def __init__(
-        self,
-        client: GlueClient,
-        request: RunRequest,
-        coordination: Coordination,
-        clock: Clock,
-        log: Log,
-    ) -> None:
-        self._client = client
+    def __init__(self, context: RunContext, request: RunRequest) -> None:
+        self._client = context.client
         self._request = request
-        self._coordination = coordination
-        self._clock = clock
-        self._log = log
+        self._coordination = context.coordination
+        self._clock = context.clock
+        self._log = context.log
         self._may_be_due = request.restore_order
         self._has_looked = False
         self._key: str | None = None
@@ -70,13 +69,8 @@ class OrderRestoring:
         self._told_who_needs_it = False
         self._original: OriginalOrder | None = None
 
-    def remember(self, job: Mapping[str, Any], update: JobUpdate) -> None:
-        """Write down what the order was. Call it under the job's lock, before the job is written.
-
-        Args:
-            job: The Job structure of GetJob.
-            update: What is to be written.
-        """
+    def before_start(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+        """Write down what the order was."""
         try:
             self._remember(job, update)
         except CallFailed as error:
@@ -89,7 +83,13 @@ class OrderRestoring:
                     in_words(update.connections_before),
                 )
 
-    def saw(self, run: JobRun) -> None:
+    def on_started(self, run: JobRun) -> None:
+        self._is_needed = not holds_or_gave_back(run)
+
+    def on_adopted(self, run: JobRun) -> None:
+        self._is_needed = not holds_or_gave_back(run)
+
+    def on_observed(self, run: JobRun) -> None:
         """Put the order back as soon as neither this run nor another one needs the one it has."""
         self._is_needed = not holds_or_gave_back(run)
         now = self._clock.monotonic()
@@ -100,6 +100,16 @@ class OrderRestoring:
         self._next_try_at = now + TRY_EVERY_SECONDS if passes else float("inf")
         if error:
             self._log.info("The connections of %s are not put back yet: %s", run.job_name, error)
+
+    def on_not_started(self, error: FlinkGlueError) -> None:
+        """After a start in doubt there may be a run that needs the order."""
+        if isinstance(error, InDoubt):
+            return
+        failure = classify_call(error) if isinstance(error, CallFailed) else None
+        self.end(_restoring_seconds(failure))
+
+    def on_ended(self, attempt: Attempt) -> None:
+        self.end(_restoring_seconds(attempt.failure))
 
     def end(self, within_seconds: float = LAST_TRIES_SECONDS) -> None:
         """Put the order back now, or leave it to the other runs that need theirs.
@@ -225,6 +235,12 @@ class OrderRestoring:
             error,
             before,
         )
+
+
+def _restoring_seconds(failure: Failure | None) -> float:
+    """How long to try to put the order back: another run may follow, which writes its own."""
+    is_followed = failure is not None and failure.failure_class is not FailureClass.STOP
+    return SHORT_TRY_SECONDS if is_followed else LAST_TRIES_SECONDS
 
 
 def _patience(error: CallFailed | DeadlineExceeded | InvalidInput) -> Patience | None:

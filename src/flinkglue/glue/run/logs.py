@@ -4,60 +4,55 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.log_reading import LogPosition
-from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.log_places import log_kinds
 from flinkglue.glue.models import JobRun, JobRunState
-from flinkglue.glue.run_request import Log
+from flinkglue.glue.run.observer import RunObserver
 
 MOST_PAGES = 10  # of a megabyte each, when the run has ended
 MOST_EMPTY_PAGES = 100
 """CloudWatch may answer so many times that it found nothing yet before it shows what there is."""
 READS_BEGIN_WITHIN_SECONDS = 2.0
-"""How long one look at all streams goes on asking. A call takes up to 8 s, so a look takes up to
-10, for which the next attempt waits."""
+"""How long one poll of all streams goes on sending calls. A call takes up to 8 s, so a poll takes
+up to 10, for which the next attempt waits."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
-class LogFollower:
+class LogFollower(RunObserver):
     """Logs new lines of a run's CloudWatch log streams, and never raises.
 
     Each line is shown once by one follower; another process that adopts the run begins anew.
 
-    A driver can write far more than anybody reads on a flow run's page: of what is new at one look
+    A driver can write far more than anybody reads on a flow run's page: of what is new at one poll
     the last lines are shown, with a word on how many were left out.
 
     Args:
-        client: The account.
-        log: Gets the lines.
+        context: The account, the log that gets the lines, and time.
         every_seconds: The least time between two reads of a stream.
         most_lines: So many lines are shown of one read.
-        clock: The time to go by.
     """
 
     def __init__(
         self,
-        client: GlueClient,
-        log: Log,
+        context: RunContext,
         *,
         every_seconds: float = 10.0,
         most_lines: int = 100,
-        clock: Clock | None = None,
     ) -> None:
-        self._client = client
-        self._log = log
+        self._client = context.client
+        self._log = context.log
         self._every_seconds = every_seconds
         self._most_lines = most_lines
-        self._clock = clock or SystemClock()
+        self._clock = context.clock
         self._next_read_at = float("-inf")
         self._read_until: dict[tuple[str, str], LogPosition] = {}
         self._located: dict[str, JobRun] = {}
         self._has_failed = False
 
-    def look(self, run: JobRun) -> None:
-        """Show what is new, when it is time; call it at each look at the run."""
+    def on_observed(self, run: JobRun) -> None:
+        """Show what is new, when it is time."""
         now = self._clock.monotonic()
         if run.state in NOT_YET or (now < self._next_read_at and not run.ended):
             return
@@ -78,7 +73,7 @@ class LogFollower:
         """The run as it is now, with its job's arguments about logs, which are read once.
 
         None: they cannot be read for now, and other groups may have a stream of this name as well.
-        At the last look, and where they may not be read at all, the run's own have to be enough.
+        At the last poll, and where they may not be read at all, the run's own have to be enough.
         """
         known = self._located.get(run.job_run_id)
         if known is None:

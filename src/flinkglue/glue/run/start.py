@@ -6,30 +6,29 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count, islice
 from typing import Any
 
-from flinkglue.clock import Clock, Pace
+from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
     ClockRefused,
     Conflict,
     InDoubt,
+    NotFound,
     Throttled,
 )
-from flinkglue.glue.api.job_update import JobUpdate
 from flinkglue.glue.api.live_runs import NO_RUNS, ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import recent
-from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
-from flinkglue.glue.coordination.promise import Promise
-from flinkglue.glue.coordination.protocols import Coordination
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, OrderStale, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
-from flinkglue.glue.coordination.start_marks import StartMark, end_mark, runs_within_reach
+from flinkglue.glue.coordination.start_marks import StartMark
 from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
     RUN_KEY_ARGUMENT,
@@ -38,13 +37,13 @@ from flinkglue.glue.models import (
     Ranking,
     own_arguments,
 )
-from flinkglue.glue.run_request import Log, ReadSecrets, RunRequest, no_secrets
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.promise import Promise, may_be_started_again
+from flinkglue.glue.run.run_search import end_mark, runs_within_reach
+from flinkglue.glue.run_request import RunRequest
 
 DOUBTED_SECONDS = 300.0
 """How long a start that Glue breaks on is tried again."""
-
-BeforeWriting = Callable[[Mapping[str, Any], JobUpdate], None]
-"""Gets the job as it is and what is to be written, under the job's lock."""
 
 
 @dataclass(frozen=True)
@@ -78,32 +77,45 @@ def patience_for(error: CallFailed) -> Patience | None:
     return None
 
 
+def adopted_run(context: RunContext, request: RunRequest, promise: Promise) -> Started:
+    """The run that is there already, by its key.
+
+    Raises:
+        CallFailed: It could not be looked for, or is not there any more.
+    """
+    try:
+        run = context.client.find_run_by_key(request.job_name, request.key, request.since)
+    except CallFailed as error:
+        _keep_if_started_again(promise, request, error)
+        raise
+    if run is None:
+        raise NotFound(
+            "AWS Glue",
+            "GetJobRuns",
+            f"job {request.job_name}",
+            f"the run with key {request.key} is not there any more",
+            advice="run the flow again",
+        )
+    return Started(run, adopted=True)
+
+
 def start_run(
-    client: GlueClient,
+    context: RunContext,
     request: RunRequest,
     ranking: Ranking,
-    coordination: Coordination,
-    *,
-    log: Log,
-    clock: Clock,
-    read_secrets: ReadSecrets = no_secrets,
-    before_writing: BeforeWriting = lambda job, update: None,
     promise: Promise,
+    observer: RunObserver,
 ) -> Started:
     """Start the run with its order, unless it is there already.
 
+    The job's lock is not held while waiting.
+
     Args:
-        client: The account.
+        context: The account, where locks and marks of starts are, secrets and time.
         request: What to run.
         ranking: The order.
-        coordination: Where the job's lock comes from, which is not held while waiting, and where
-            starts are marked.
-        log: Gets a line per decision.
-        clock: The time to go by.
-        read_secrets: Called for each try, so that a secret that was changed meanwhile is the new
-            one; what it raises is raised.
-        before_writing: Called before each start, also when the job has its order already.
         promise: The run's addresses: renewed now and then, before a try.
+        observer: Hears before each start of the order that is written for it.
 
     Raises:
         OrderStale: There is no slot for the run, or its promise may have lapsed while others had
@@ -113,18 +125,24 @@ def start_run(
         InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
         DeadlineExceeded: The deadline passed before the run could be started; there is none.
     """
-    return _Starting(
-        client,
-        request,
-        ranking,
-        coordination,
-        log,
-        clock,
-        read_secrets,
-        before_writing,
-        promise,
-        StartDeadline(request, clock),
-    ).until_done()
+    deadline = StartDeadline(request, context.clock)
+    try:
+        return _Starting(context, request, ranking, promise, observer, deadline).until_done()
+    except CallFailed as error:
+        _keep_if_started_again(promise, request, error)
+        raise
+
+
+def _keep_if_started_again(promise: Promise, request: RunRequest, error: CallFailed) -> None:
+    """Have the promise last until the start is tried again.
+
+    Raises:
+        OrderStale: It may not last until then.
+    """
+    if may_be_started_again(error):
+        promise.renew()
+        if promise.may_have_lapsed:
+            raise stale(request.job_name) from error
 
 
 @dataclass(frozen=True)
@@ -139,47 +157,49 @@ class _Doubt:
 class _Starting:
     """The start of one run; what each part is stands at `start_run`."""
 
-    client: GlueClient
+    context: RunContext
     request: RunRequest
     ranking: Ranking
-    coordination: Coordination
-    log: Log
-    clock: Clock
-    read_secrets: ReadSecrets
-    before_writing: BeforeWriting
     promise: Promise
+    observer: RunObserver
     deadline: StartDeadline
 
     def until_done(self) -> Started:
         """Try, as often and as long as what goes wrong asks for."""
-        began_at = self.clock.monotonic()
-        lock_name = job_lock_name(self.client.region, self.request.job_name)
+        clock, log = self.context.clock, self.context.log
+        began_at = clock.monotonic()
         newer_than, earlier = self._read_ahead()
         if found := earlier.by_key.get(self.request.key):
             return Started(found, adopted=True)
         for tries in count():
             self.promise.keep()
             try:
-                with self.coordination.locks.hold(lock_name) as lock:
+                with self._job_lock() as lock:
                     outcome = self._once(lock, newer_than, earlier)
             except CallFailed as error:
                 patience = patience_for(error)
-                if patience is None or self.clock.monotonic() - began_at > patience.seconds:
+                if patience is None or clock.monotonic() - began_at > patience.seconds:
                     raise
                 pause = next(islice(patience.pace.pauses(), tries, None))
-                self.log.info("Trying to start again in %.1f s: %s", pause, error)
-                self.clock.sleep(pause)
+                log.info("Trying to start again in %.1f s: %s", pause, error)
+                clock.sleep(pause)
                 continue
             if isinstance(outcome, Started):
                 return outcome
             if run := self._look_for(outcome):
                 self._end(outcome.mark)
                 return Started(run, adopted=not outcome.mark.is_new)
-            if self.clock.monotonic() - began_at > DOUBTED_SECONDS:
+            if clock.monotonic() - began_at > DOUBTED_SECONDS:
                 raise outcome.error
             self._end(outcome.mark)
-            self.log.warning("It was not started; it is started again")
+            log.warning("The start did not go through; retrying")
         raise AssertionError("tries never end")
+
+    def _job_lock(self) -> AbstractContextManager[HeldLock]:
+        context = self.context
+        return context.coordination.locks.hold(
+            job_lock_name(context.client.region, self.request.job_name)
+        )
 
     def _read_ahead(self) -> tuple[datetime, ListedRuns]:
         """What is read of a long list before the lock is had, and since when the rest is read.
@@ -190,13 +210,13 @@ class _Starting:
         newer_than = recent(self.request.since, now)
         if newer_than == self.request.since:
             return newer_than, NO_RUNS
-        return newer_than, list_runs(self.client, self.request)
+        return newer_than, list_runs(self.context.client, self.request)
 
     def _once(self, lock: HeldLock, newer_than: datetime, earlier: ListedRuns) -> Started | _Doubt:
         """Look, write, start. What was true before the lock was had may not be true any more."""
         request = self.request
-        job = self.client.get_job(request.job_name)
-        runs = earlier.and_newer(list_runs(self.client, request, newer_than))
+        job = self.context.client.get_job(request.job_name)
+        runs = earlier.and_newer(list_runs(self.context.client, request, newer_than))
         if found := runs.by_key.get(request.key):
             return Started(found, adopted=True)
         self.deadline.check("the job's turn to be started has come too late")
@@ -207,12 +227,12 @@ class _Starting:
             raise stale(request.job_name)
         arguments = self._arguments()  # before the job is written: a secret may be refused
         self._write_order(job, lock)
-        mark = self.coordination.start_marks.begin(request.key)
+        mark = self.context.coordination.start_marks.begin(request.key)
         if not mark.is_new:
             return _Doubt(_began_before(request), mark)
         try:
             lock.check()
-            job_run_id = self.client.start_job_run(
+            job_run_id = self.context.client.start_job_run(
                 request.job_name, arguments, request.options.parameters()
             )
         except InDoubt as error:
@@ -223,7 +243,7 @@ class _Starting:
                 reason = f"{error.reason} ({slots.describe()})"
                 raise NoSlot(request.job_name, reason, refused_although_free=True) from error
             raise
-        self.log.info("Started run %s of job %s", job_run_id, request.job_name)
+        self.context.log.info("Started run %s of job %s", job_run_id, request.job_name)
         own = own_arguments(arguments)
         run = JobRun(request.job_name, job_run_id, "STARTING", arguments=own)
         return Started(run, mark=mark)
@@ -232,7 +252,7 @@ class _Starting:
         expected = self.ranking.expected
         return {
             **self.request.arguments,
-            **self.read_secrets(self.request.secret_arguments),
+            **self.context.read_secrets(self.request.secret_arguments),
             RUN_KEY_ARGUMENT: self.request.key,
             **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
             **({} if self.request.wait_for_end else {WAIT_FOR_END_ARGUMENT: "false"}),
@@ -240,19 +260,20 @@ class _Starting:
 
     def _write_order(self, job: Mapping[str, Any], lock: HeldLock) -> None:
         job_name, missing = self.request.job_name, self.ranking.missing_names
+        client, log = self.context.client, self.context.log
         if missing:
-            self.log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
-        update = self.client.plan_update(job, self.ranking.connection_names, leave_out=missing)
+            log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
+        update = client.plan_update(job, self.ranking.connection_names, leave_out=missing)
         update.check_nothing_is_lost(job_name, self.request.allow_lost_settings)
-        self.before_writing(job, update)
+        self.observer.before_start(job, update)
         if not update.changes:
-            self.log.info("Job %s has this connection order already; nothing is written", job_name)
+            log.info("Job %s has this connection order already; nothing is written", job_name)
             return
         if update.lost:
-            self.log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
+            log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
         lock.check()
-        self.client.update_job(job_name, update)
-        self.log.info(
+        client.update_job(job_name, update)
+        log.info(
             "Job %s: connections %s, before %s",
             job_name,
             ", ".join(update.connections_after),
@@ -260,7 +281,7 @@ class _Starting:
         )
         if update.kept_by_glue:
             kept = ", ".join(update.kept_by_glue)
-            self.log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
+            log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
 
     def _look_for(self, doubt: _Doubt) -> JobRun | None:
         """The run, as soon as Glue lists it; None when the list is read and it is not there.
@@ -268,19 +289,19 @@ class _Starting:
         Raises:
             InDoubt: The list cannot be read, which says nothing about the run.
         """
-        self.log.warning("Checking whether the run was started: %s", doubt.error)
+        self.context.log.warning("Checking whether the run was started: %s", doubt.error)
         key = self.request.key
         # What may just have been started is not far down the list.
         since = recent(self.request.since, datetime.now(UTC))
         request = replace(self.request, since=since)
         try:
-            runs = runs_within_reach(self.client, request, [key], log=self.log, clock=self.clock)
+            runs = runs_within_reach(self.context, request, [key])
         except CallFailed:
             raise doubt.error from None
         return next(iter(runs.get(key, ())), None)
 
     def _end(self, mark: StartMark) -> None:
-        end_mark(self.coordination.start_marks, mark, self.log)
+        end_mark(self.context.coordination.start_marks, mark, self.context.log)
 
 
 def _began_before(request: RunRequest) -> InDoubt:

@@ -17,6 +17,7 @@ from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.monitoring.health import ConnectionHealth
 from flinkglue.glue.monitoring.sweep import SweptRun
 from flinkglue.glue.placement.shortage import NoPlace
+from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.best_effort import best_effort
 
@@ -74,11 +75,21 @@ def tell_of_misconfigured(ranking: Ranking) -> None:
             )
 
 
-@best_effort(NOT_TOLD)
-def tell_adopted(run: JobRun, request: RunRequest) -> None:
-    """``glue-job.adopted``: a run that was there already is waited for; none is started."""
-    payload = {"attempt": request.number, "job_run_id": run.job_run_id, "state": run.state}
-    _tell("adopted", request.job_name, payload)
+class AdoptionEvent(RunObserver):
+    """``glue-job.adopted``: a run that was there already is waited for; none is started.
+
+    Args:
+        request: The attempt.
+    """
+
+    def __init__(self, request: RunRequest) -> None:
+        self._request = request
+
+    @best_effort(NOT_TOLD)
+    def on_adopted(self, run: JobRun) -> None:
+        attempt = self._request.number
+        payload = {"attempt": attempt, "job_run_id": run.job_run_id, "state": run.state}
+        _tell("adopted", self._request.job_name, payload)
 
 
 @best_effort(NOT_TOLD)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.models import Ranking
+from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.shortage import ShortagePolicy
+from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import text
@@ -32,6 +37,29 @@ def show_ranking(
         key="connection-ranking",
         description=ranking_description(ranking, request, shortage, refusal),
     )
+
+
+class RunLink(RunObserver):
+    """A link to the run in the AWS console, as soon as the run is known.
+
+    Args:
+        console: Knows the addresses.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def on_started(self, run: JobRun) -> None:
+        self.show(run)
+
+    def on_adopted(self, run: JobRun) -> None:
+        self.show(run)
+
+    @best_effort("The link to the Glue run is not shown on the flow run's page")
+    def show(self, run: JobRun) -> None:
+        """Show it now."""
+        if url := self._console.job_run(run):
+            create_link_artifact(url, run.job_run_id, key="glue-console")
 
 
 @best_effort("The Glue run is not shown on the flow run's page")

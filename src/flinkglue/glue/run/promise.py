@@ -5,10 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flinkglue.clock import Clock
-from flinkglue.errors import CallFailed
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    FlinkGlueError,
+    InDoubt,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.reservations import RESERVED_FOR_SECONDS, ReservationBook
-from flinkglue.glue.models import JobRun, JobRunState
-from flinkglue.glue.run_request import Log
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.models import JobRun, JobRunState, Ranking
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run_request import Log, RunRequest
 
 HOLDS_OR_GAVE_BACK = (JobRunState.RUNNING, JobRunState.STOPPING)
 RENEW_EVERY_SECONDS = RESERVED_FOR_SECONDS / 3
@@ -22,7 +33,13 @@ def holds_or_gave_back(run: JobRun) -> bool:
     return run.ended or run.state in HOLDS_OR_GAVE_BACK
 
 
-class Promise:
+def may_be_started_again(error: FlinkGlueError) -> bool:
+    """Whether a start that failed may be tried again with the same order."""
+    passes = isinstance(error, Throttled | ServiceUnavailable | Conflict)
+    return passes and not isinstance(error, OrderStale)
+
+
+class Promise(RunObserver):
     """Renewed while the run starts, released when it runs or will not run.
 
     Args:
@@ -53,7 +70,14 @@ class Promise:
         self._is_gone = False
         self._ended = False
 
-    def saw(self, run: JobRun) -> None:
+    @classmethod
+    def of(cls, context: RunContext, request: RunRequest, ranking: Ranking | None) -> Promise:
+        """The one to the request's run; no ranking: the run was started before."""
+        promised_at = ranking.promised_at if ranking else None
+        book = context.coordination.reservations
+        return cls(book, request.key, context.clock, context.log, promised_at)
+
+    def on_observed(self, run: JobRun) -> None:
         """A run that is RUNNING holds its addresses, and EC2's counts show it.
 
         One in a state that is not known may still have to take them.
@@ -62,6 +86,16 @@ class Promise:
             self.end()
         else:
             self.keep()
+
+    def on_not_started(self, error: FlinkGlueError) -> None:
+        """A start that is tried again needs it, and a run in doubt may be about to take them."""
+        if not isinstance(error, InDoubt) and not may_be_started_again(error):
+            self.end()
+
+    def on_ended(self, attempt: Attempt) -> None:
+        """A live run has given it back, or may still have to take its addresses."""
+        if not attempt.live:
+            self.end()
 
     def keep(self) -> None:
         """Renew it now and then."""

@@ -1,0 +1,33 @@
+"""What every step of a Glue run needs and none of them decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flinkglue.clock import Pace, SystemClock, WakeableClock
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.run_request import Log, ReadSecrets, no_secrets
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """The account, the log, the other flow runs, and time.
+
+    Args:
+        client: The account.
+        log: Gets a line per decision.
+        coordination: What is agreed on with other flow runs; without it nobody else starts runs.
+        clock: The time to go by.
+        pace: How often to poll, in place of what each step usually does.
+        read_secrets: From the request's references to its secret arguments' values. Called for each
+            start, so that a secret that was changed meanwhile is the new one; what it raises is
+            raised.
+    """
+
+    client: GlueClient
+    log: Log
+    coordination: Coordination = field(default_factory=coordination_in_process)
+    clock: WakeableClock = field(default_factory=SystemClock)
+    pace: Pace | None = None
+    read_secrets: ReadSecrets = no_secrets

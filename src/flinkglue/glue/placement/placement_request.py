@@ -1,0 +1,68 @@
+"""What is requested of the order of a job's connections, for one run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flinkglue.glue.placement.demand import EXTRA_NODES, Demand, demand_of, usual_extra_nodes
+from flinkglue.glue.placement.shortage import ShortagePolicy
+from flinkglue.glue.placement.strategies import STRATEGIES, Strategy
+from flinkglue.glue.run_request import RunRequest
+
+
+@dataclass(frozen=True)
+class PlacementRequest:
+    """What a person requests of the order.
+
+    Args:
+        run: What is to be run; the addresses are promised to its key.
+        connection_names: The candidates, in the person's order; None: those that the job has.
+        strategy_name: The strategy as the person wrote it.
+        strategy: The function it stands for.
+        seed: Makes the order repeatable.
+        extra_nodes: Nodes in addition to the workers; None counts what the strategy usually does,
+            and promises as many as Glue may add.
+        needed_addresses: In place of workers and extra nodes.
+        allow_several_vpcs: Whether the candidates may lie in more than one VPC.
+        list_all: Read all connections of the account with one call.
+        check_security_groups: Read the connections' security groups as well, with a call more.
+        shortage: What to do when nothing fits.
+    """
+
+    run: RunRequest
+    connection_names: Sequence[str] | None
+    strategy_name: str
+    strategy: Strategy
+    seed: int
+    extra_nodes: int | None = None
+    needed_addresses: int | None = None
+    allow_several_vpcs: bool = False
+    list_all: bool = False
+    check_security_groups: bool = False
+    shortage: ShortagePolicy = field(default_factory=ShortagePolicy)
+
+    @property
+    def job_name(self) -> str:
+        return self.run.job_name
+
+    @property
+    def has_own_strategy(self) -> bool:
+        """Whether the strategy is a person's own."""
+        return self.strategy_name not in STRATEGIES
+
+    def demand(self, job: Mapping[str, Any]) -> Demand:
+        """What the run takes.
+
+        Args:
+            job: The Job structure of GetJob.
+        """
+        usual, given = usual_extra_nodes(self.strategy_name), self.extra_nodes
+        return demand_of(
+            self.run.options.over(job),
+            extra_nodes=usual if given is None else given,
+            promised_extra_nodes=EXTRA_NODES if given is None else given,
+            arguments=self.run.arguments,
+            needed_addresses=self.needed_addresses,
+        )

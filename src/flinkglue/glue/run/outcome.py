@@ -1,0 +1,127 @@
+"""How a run ended, as an attempt: which failure it was, and which connections it speaks against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flinkglue.errors import CallFailed, FlinkGlueError
+from flinkglue.glue.attempts import Attempt, attempt_number
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.failures.blame import also_blamed, blamed_connections, carried_by
+from flinkglue.glue.failures.classification import classify, classify_call
+from flinkglue.glue.failures.own_rules import FailureRule
+from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.models import CONNECTION_ARGUMENT, CoolDown, JobRun, Ranking
+from flinkglue.glue.placement.from_history import ranking_from_history
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run_request import RunRequest
+
+
+def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
+    """The attempts that earlier processes of the same flow run left in Glue, in order."""
+    found: dict[int, Attempt] = {}
+    runs = client.find_runs(
+        request.job_name, request.flow_run_id, request.since, before_a_start=True
+    )
+    for run in runs:
+        number = attempt_number(run.key or "", request.flow_run_id)
+        if number is not None:
+            # Newest first: what Glue repeated by itself carries the same key.
+            attempt = attempt_of(run, number, None, adopted=True, own_rules=request.failure_rules)
+            found.setdefault(number, attempt)
+    return [found[number] for number in sorted(found)]
+
+
+def attempt_of(
+    run: JobRun,
+    number: int,
+    ranking: Ranking | None,
+    *,
+    adopted: bool,
+    own_rules: Sequence[FailureRule] = (),
+) -> Attempt:
+    """A run as an attempt, classified when it has ended without success."""
+    failed = run.ended and not run.succeeded
+    expected_name = run.arguments.get(CONNECTION_ARGUMENT)
+    in_vpc = ranking.in_vpc if ranking else expected_name is not None
+    failure = (
+        classify(run.state, run.error_message, in_vpc=in_vpc, own_rules=own_rules)
+        if failed
+        else None
+    )
+    connection_name = carried_by(ranking, failure, expected_name)
+    return Attempt(
+        number=number,
+        run=run,
+        connection_name=connection_name,
+        failure=failure,
+        adopted=adopted,
+        also_blamed=also_blamed(ranking, failure, connection_name),
+        ranking=ranking,
+    )
+
+
+def classified(
+    context: RunContext,
+    request: RunRequest,
+    run: JobRun,
+    ranking: Ranking | None,
+    *,
+    adopted: bool,
+) -> Attempt:
+    """The run as an attempt; which connections an adopted one blames is read from the job."""
+    if ranking is None and run.ended and not run.succeeded:
+        try:
+            ranking = ranking_from_history(context.client, request.job_name)
+        except CallFailed as error:
+            context.log.warning("Other flow runs may not learn of the failure: %s", error)
+    rules = request.failure_rules
+    return attempt_of(run, request.number, ranking, adopted=adopted, own_rules=rules)
+
+
+def refused_for_its_subnet(
+    request: RunRequest, ranking: Ranking | None, error: FlinkGlueError
+) -> Attempt | None:
+    """A start that Glue refused because of the subnet, as a value; None: it is another failure."""
+    if ranking is None or not isinstance(error, CallFailed) or error.operation != "StartJobRun":
+        return None
+    failure = classify_call(error, request.failure_rules)
+    if failure.failure_class is not FailureClass.FAIL_OVER:
+        return None
+    expected_name = ranking.expected.connection_name if ranking.expected else None
+    connection_name = carried_by(ranking, failure, expected_name)
+    return Attempt(
+        number=request.number,
+        run=None,
+        connection_name=connection_name,
+        failure=failure,
+        also_blamed=also_blamed(ranking, failure, connection_name),
+        ranking=ranking,
+    )
+
+
+class CoolDownsOfFailure(RunObserver):
+    """Cools down the connections that a failure speaks against, for all flow runs.
+
+    Args:
+        context: Where cool-downs are written down.
+    """
+
+    def __init__(self, context: RunContext) -> None:
+        self._cool_downs = context.coordination.cool_downs
+        self._log = context.log
+
+    def on_ended(self, attempt: Attempt) -> None:
+        failure, ranking = attempt.failure, attempt.ranking
+        if failure is None or ranking is None:
+            return
+        for ranked in blamed_connections(ranking, failure, attempt.connection_name):
+            assert ranked.subnet_id, "Glue can blame only a connection with a subnet"
+            cool_down = CoolDown(ranked.connection_name, ranked.subnet_id, failure.evidence)
+            try:
+                self._cool_downs.start(cool_down)
+            except CallFailed as error:
+                self._log.warning("Other flow runs do not learn of the failure: %s", error)
+            else:
+                self._log.info("Connection %s is on cooldown", ranked.connection_name)
