@@ -19,13 +19,13 @@ from flinkglue.prefect.store.silent_flow_runs import not_ended
 from flinkglue.quantities import SilentMinutes
 from tasks.glue import load_credentials
 from tasks.glue_sweep import (
+    emit_swept_runs,
     find_live_glue_runs,
     judge_glue_runs,
     running_glue_flow_runs,
     show_swept_runs,
     spared_flow_runs,
     stop_orphaned_glue_runs,
-    tell_of_swept_runs,
 )
 from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
 
@@ -87,7 +87,7 @@ def glue_run_sweep(
     if stop and any(each.is_orphan for each in swept):
         swept = stop_orphaned_glue_runs(credentials, swept, rules, stopped_within_minutes * 60)
     show_swept_runs(credentials, swept, found, stop=stop)
-    tell_of_swept_runs(swept)
+    emit_swept_runs(swept)
     failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]
     failures += [each.describe() for each in swept if stop and each.is_orphan]
     if silent_minutes is not None:

@@ -40,7 +40,7 @@ from flinkglue.glue.inputs import (
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.options import RunOptions
-from flinkglue.glue.placement.selection import Wanted
+from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits, usual_choice
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.glue.run.connection_order import OrderRestoring
@@ -50,7 +50,7 @@ from flinkglue.glue.run.stop import stop_live_runs as stop_runs
 from flinkglue.glue.run.stop import stopped_at_the_deadline
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.prefect.pages.glue_choices import Choices
-from flinkglue.prefect.pages.glue_events import tell_exhausted
+from flinkglue.prefect.pages.glue_events import emit_exhausted
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
 from flinkglue.prefect.run_log import HarmlessLog, run_log
@@ -249,30 +249,6 @@ def glue_vpc_failover(
         JobFailed: The last run failed.
     """
     values = argument_values(arguments or {})
-    wanted = Wanted(
-        job_name=job_name,
-        connection_names=parse_connection_names(connection_names, strategy),
-        strategy_name=strategy,
-        strategy=load_strategy(strategy, allowed_modules()),
-        seed=SystemRandom().getrandbits(31) if seed is None else seed,
-        arguments=values,
-        extra_nodes=extra_nodes,
-        needed_addresses=needed_addresses,
-        allow_several_vpcs=allow_several_vpcs,
-        list_all=read_all_connections,
-        check_security_groups=check_security_groups,
-        options=run_options,
-        shortage=ShortagePolicy(
-            when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
-        ),
-    )
-    check_arguments(values)
-    check_secret_arguments(secret_arguments or {}, values)
-    if not is_another_attempt():  # whose run may be there already, and need no secret any more
-        read_secret_arguments(secret_arguments or {})
-        definition_of(job_definition, job_name)
-    credentials = load_credentials(aws_credentials, region)
-    policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     flow_run = _this_flow_run()
     first = RunRequest(
         job_name=job_name,
@@ -287,6 +263,28 @@ def glue_vpc_failover(
         failure_rules=tuple(failure_rules or ()),
         wait_for_end=wait_for_end,
     )
+    placement = PlacementRequest(
+        run=first,
+        connection_names=parse_connection_names(connection_names, strategy),
+        strategy_name=strategy,
+        strategy=load_strategy(strategy, allowed_modules()),
+        seed=SystemRandom().getrandbits(31) if seed is None else seed,
+        extra_nodes=extra_nodes,
+        needed_addresses=needed_addresses,
+        allow_several_vpcs=allow_several_vpcs,
+        list_all=read_all_connections,
+        check_security_groups=check_security_groups,
+        shortage=ShortagePolicy(
+            when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
+        ),
+    )
+    check_arguments(values)
+    check_secret_arguments(secret_arguments or {}, values)
+    if not is_another_attempt():  # whose run may be there already, and need no secret any more
+        read_secret_arguments(secret_arguments or {})
+        definition_of(job_definition, job_name)
+    credentials = load_credentials(aws_credentials, region)
+    policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     attempts = find_recorded_attempts(credentials, first, job_definition is not None)
     if reset_bookmark and not attempts:
         reset_job_bookmark(credentials, job_name)
@@ -310,7 +308,8 @@ def glue_vpc_failover(
             if is_recorded(attempts, number):
                 attempt = run_glue_job(credentials, request, None, follow_logs)
             else:
-                attempt = _new_attempt(credentials, request, wanted, attempts, policy, follow_logs)
+                requested = replace(placement, run=request)
+                attempt = _new_attempt(credentials, requested, attempts, policy, follow_logs)
         except DeadlineExceeded as late:
             if when_deadline_passes == "leave":
                 raise
@@ -321,25 +320,25 @@ def glue_vpc_failover(
             break
         _pause(policy.delay_after(attempts, settled))
     if policy.may_help(attempts[-1]):
-        tell_exhausted(job_name, attempts)
+        emit_exhausted(job_name, attempts)
     return _result(credentials, first, attempts, price_per_dpu_hour)
 
 
 def _new_attempt(
     credentials: AwsCredentials,
-    request: RunRequest,
-    wanted: Wanted,
+    requested: PlacementRequest,
     attempts: list[Attempt],
     policy: RetryPolicy,
     follow_logs: bool,
 ) -> Attempt:
     """Choose and run; when the job has no slot, wait for one and choose again."""
     failed, kept = policy.failed_connections(attempts), policy.kept_order(attempts)
-    choices = Choices(request, wanted.shortage, policy.moved_from(attempts))
+    request = requested.run
+    choices = Choices(requested, policy.moved_from(attempts))
     refused = 0
     for tries in count(1):
         try:
-            ranking = prioritize_connections(credentials, request, wanted, failed, kept)
+            ranking = prioritize_connections(credentials, requested, failed, kept)
         except NoPlace as no_place:
             choices.show_refused(no_place)
             raise

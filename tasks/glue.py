@@ -34,7 +34,8 @@ from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_rows
-from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.logs import LogFollower
@@ -42,7 +43,7 @@ from flinkglue.glue.run.observer import Observers
 from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
-from flinkglue.prefect.pages.glue_events import AdoptionEvent, telling_when_nothing_fits
+from flinkglue.prefect.pages.glue_events import AdoptionEvent, emit_no_place
 from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
@@ -146,8 +147,7 @@ RETRIED: dict[str, Any] = {
 @task(**RETRIED)
 def prioritize_connections(
     aws_credentials: AwsCredentials,
-    request: RunRequest,
-    wanted: Wanted,
+    requested: PlacementRequest,
     failed_connections: list[str] | None = None,
     kept: Ranking | None = None,
 ) -> Ranking | None:
@@ -157,28 +157,21 @@ def prioritize_connections(
 
     Args:
         aws_credentials: The account and region.
-        request: What is to be run; the addresses are promised to its key.
-        wanted: The candidates and how to choose.
+        requested: What is to be run, the candidates and how to choose; the addresses are promised
+            to the run's key.
         failed_connections: Those that failed, the earliest first; they go last.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
     """
     log = run_log()
-    with server_records() as records, telling_when_nothing_fits(request):
+    with run_context(connect(aws_credentials), log) as context:
         try:
-            ranking = select(
-                connect(aws_credentials),
-                wanted,
-                coordination_on_server(records),
-                request=request,
-                failed=failed_connections or [],
-                kept=kept,
-                log=log,
-            )
+            ranking = select(context, requested, failed_connections or [], kept)
         except NoSlot as no_slot:
-            log.info("Nothing is chosen yet: %s", no_slot.reason)
+            log.info("Waiting for a free run slot: %s", no_slot.reason)
             return None
         except NoPlace as no_place:
             _log_ranking(no_place.ranking, log)
+            emit_no_place(no_place, requested.run)
             raise
     _log_ranking(ranking, log)
     return ranking

@@ -12,7 +12,7 @@ from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
 from flinkglue.glue.monitoring.health_report import health_markdown
-from flinkglue.prefect.pages.glue_events import tell_of_health
+from flinkglue.prefect.pages.glue_events import emit_health
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
@@ -74,7 +74,7 @@ def judge_glue_connections(
 def tell_of_connections(found: Sequence[ConnectionHealth], minimum_free_addresses: int) -> None:
     """An event for each connection, named after its condition."""
     for health in found:
-        tell_of_health(health, minimum_free_addresses)
+        emit_health(health, minimum_free_addresses)
 
 
 def show_connections(

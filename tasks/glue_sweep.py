@@ -24,7 +24,7 @@ from flinkglue.glue.monitoring.sweep import (
 )
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
-from flinkglue.prefect.pages.glue_events import tell_of_swept_run
+from flinkglue.prefect.pages.glue_events import emit_swept_run
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
@@ -134,11 +134,11 @@ def spared_flow_runs(silent: Sequence[SilentFlowRun], found: LiveRuns) -> dict[s
     }
 
 
-def tell_of_swept_runs(swept: Sequence[SweptRun]) -> None:
+def emit_swept_runs(swept: Sequence[SweptRun]) -> None:
     """An event for each run that somebody may have to look after, and for each that was stopped."""
     for each in swept:
         if not each.condition.is_expected:
-            tell_of_swept_run(each)
+            emit_swept_run(each)
 
 
 def show_swept_runs(

@@ -26,7 +26,8 @@ from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
-from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
@@ -57,35 +58,27 @@ def coordination() -> Coordination:
     return coordination_in_process()
 
 
-def wanted(*names: str, strategy: str = "best_fit", **more: Any) -> Wanted:
-    return Wanted("job", names, strategy, STRATEGIES[strategy], seed=0, **more)
-
-
 def request(number: int) -> RunRequest:
     return RunRequest("job", "flow-run", datetime.now(UTC), number, deadline_seconds=60)
 
 
+def among(*names: str, strategy: str = "best_fit", **more: Any) -> PlacementRequest:
+    return PlacementRequest(request(1), names, strategy, STRATEGIES[strategy], seed=0, **more)
+
+
 def chosen(
-    client: GlueClient, asked: Wanted, coordination: Coordination, number: int = 1
+    client: GlueClient, requested: PlacementRequest, coordination: Coordination, number: int = 1
 ) -> Ranking:
-    return select(
-        client,
-        asked,
-        coordination,
-        request=request(number),
-        log=LOG,
-        clock=HastyClock(),
-        pace=FAST,
-    )
+    context = RunContext(client, LOG, coordination, HastyClock(), FAST)
+    return select(context, replace(requested, run=request(number)))
 
 
-def ran(client: GlueClient, asked: Wanted, coordination: Coordination, number: int = 1) -> Attempt:
-    ranking = chosen(client, asked, coordination, number)
-    return run_job(
-        RunContext(client, LOG, coordination=coordination, clock=HastyClock(), pace=FAST),
-        request(number),
-        ranking,
-    )
+def ran(
+    client: GlueClient, requested: PlacementRequest, coordination: Coordination, number: int = 1
+) -> Attempt:
+    ranking = chosen(client, requested, coordination, number)
+    context = RunContext(client, LOG, coordination, HastyClock(), FAST)
+    return run_job(context, request(number), ranking)
 
 
 def test_runs_that_start_together_all_get_all_their_nodes(
@@ -98,9 +91,7 @@ def test_runs_that_start_together_all_get_all_their_nodes(
     cloud.fault("glue-timing", run_seconds=1)
     cloud.settings.nodes_beside_workers = 2
     with ThreadPoolExecutor(6) as pool:
-        attempts = [
-            *pool.map(lambda n: ran(client, wanted("a", "b"), coordination, n), range(1, 7))
-        ]
+        attempts = [*pool.map(lambda n: ran(client, among("a", "b"), coordination, n), range(1, 7))]
     assert [attempt.succeeded for attempt in attempts] == [True] * 6
     nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
     assert nodes == [(4, 4)] * 6
@@ -115,9 +106,9 @@ def test_without_promises_the_same_runs_come_short(cloud: AwsCloud, client: Glue
     cloud.fault("glue-timing", run_seconds=1)
     cloud.settings.nodes_beside_workers = 2
     at_once = ShortagePolicy(WhenNothingFits.USE_BEST)
-    asked = wanted("a", "b", strategy="capacity", shortage=at_once)
+    requested = among("a", "b", strategy="capacity", shortage=at_once)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: ran(client, asked, coordination_in_process(), n), range(1, 5)))
+        list(pool.map(lambda n: ran(client, requested, coordination_in_process(), n), range(1, 5)))
     assert any(r["nodes_had"] < r["nodes_wanted"] for r in cloud.fault("glue-runs"))
 
 
@@ -127,9 +118,9 @@ def test_a_connection_that_failed_is_left_alone_by_the_next_flow_run(
     cloud.two_connections()
     cloud.job()
     cloud.fault("fail-next-runs", job_name="job", times=1, error_message=FULL)
-    failed = ran(client, wanted("a", "b"), coordination)
+    failed = ran(client, among("a", "b"), coordination)
     assert (failed.succeeded, failed.connection_name) == (False, "a")
-    ranking = chosen(client, wanted("a", "b"), coordination, 2)
+    ranking = chosen(client, among("a", "b"), coordination, 2)
     assert ranking.connection_names == ["b", "a"]
     cooled_down = ranking.connections[1].cooled_down
     assert cooled_down is not None
@@ -142,7 +133,7 @@ def test_a_broken_script_is_not_held_against_its_connection(
     cloud.two_connections()
     cloud.job()
     cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed")
-    ran(client, wanted("a", "b"), coordination)
+    ran(client, among("a", "b"), coordination)
     assert coordination.cool_downs.live() == []
 
 
@@ -151,9 +142,9 @@ def test_nothing_fits_and_the_person_chose_to_fail(
 ) -> None:
     cloud.connection("a", "10.192.1.0/28")
     cloud.job(NumberOfWorkers=20)
-    asked = wanted("a", shortage=ShortagePolicy(WhenNothingFits.FAIL))
+    requested = among("a", shortage=ShortagePolicy(WhenNothingFits.FAIL))
     with pytest.raises(JobFailed, match=r"No subnet has the 22 addresses.*free: a 11"):
-        ran(client, asked, coordination)
+        ran(client, requested, coordination)
     assert cloud.requests(operation="StartJobRun") == []
 
 
@@ -163,8 +154,8 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     cloud.connection("a", "10.192.1.0/28")
     cloud.connection("b", "10.192.2.0/27")
     cloud.job(NumberOfWorkers=40)
-    asked = wanted("a", "b", shortage=ShortagePolicy(wait_seconds=0.5))
-    ranking = chosen(client, asked, coordination)
+    requested = among("a", "b", shortage=ShortagePolicy(wait_seconds=0.5))
+    ranking = chosen(client, requested, coordination)
     assert [r.group for r in ranking.connections] == [Group.USABLE, Group.USABLE]
     [promised] = coordination.reservations.live()
     assert (promised.connection_name, promised.addresses) == ("b", 27)
@@ -176,8 +167,8 @@ def test_the_jobs_own_connections_are_put_in_order_when_none_are_named(
     subnet_id, _ = cloud.two_connections()
     cloud.job(connections=("a", "b"))
     cloud.fault("fill-subnet", subnet_id=subnet_id)
-    asked = replace(wanted(), connection_names=None)
-    attempt = ran(client, asked, coordination)
+    requested = replace(among(), connection_names=None)
+    attempt = ran(client, requested, coordination)
     assert (attempt.succeeded, attempt.connection_name) == (True, "b")
     assert client.get_job("job")["Connections"]["Connections"] == ["b", "a"]
 
@@ -189,8 +180,8 @@ def test_a_job_without_connections_just_runs(
     """Nothing is looked up, written or promised for it."""
     cloud.job()
     cloud.wire.requests.clear()
-    asked = replace(wanted(), connection_names=None, list_all=list_all)
-    ranking = chosen(client, asked, coordination)
+    requested = replace(among(), connection_names=None, list_all=list_all)
+    ranking = chosen(client, requested, coordination)
     assert coordination.reservations.live() == []
     attempt = run_job(
         RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), ranking
@@ -208,7 +199,7 @@ def test_a_connection_in_the_wrong_zone_is_passed_over_before_a_run_fails_on_it(
     wrong = {"PhysicalConnectionRequirements": {**needs, "AvailabilityZone": "us-east-1d"}}
     cloud.connection("wrong", **wrong)
     cloud.job()
-    attempt = ran(client, wanted("wrong", "b", strategy="preferred"), coordination)
+    attempt = ran(client, among("wrong", "b", strategy="preferred"), coordination)
     assert (attempt.succeeded, attempt.connection_name) == (True, "b")
 
 
@@ -220,15 +211,15 @@ def test_security_groups_are_read_on_request_with_one_call(
     wrong = {"PhysicalConnectionRequirements": {**needs, "SecurityGroupIdList": ["sg-0123abcd"]}}
     cloud.connection("wrong", **wrong)
     cloud.job()
-    asked = wanted("wrong", "b", strategy="preferred")
-    failed = ran(client, asked, coordination)
+    requested = among("wrong", "b", strategy="preferred")
+    failed = ran(client, requested, coordination)
     assert failed.failure
     assert failed.failure.alert
     assert failed.connection_name == "wrong"
     assert [c.connection_name for c in coordination.cool_downs.live()] == ["wrong"]
     assert cloud.requests("ec2", "DescribeSecurityGroups") == []
 
-    careful = replace(asked, check_security_groups=True)
+    careful = replace(requested, check_security_groups=True)
     ranking = chosen(client, careful, coordination_in_process(), 2)
     assert ranking.connection_names == ["b", "wrong"]
     assert "no security group sg-0123abcd" in str(ranking.connections[1].problem)
@@ -243,7 +234,7 @@ def test_subnets_that_are_not_there_are_told_at_once(
         cloud.ec2.delete_subnet(SubnetId=subnet_id)
     cloud.job()
     with pytest.raises(NoPlace, match=r"a: EC2 knows no subnet.*b: EC2.*another account") as told:
-        chosen(client, wanted("a", "b"), coordination)
+        chosen(client, among("a", "b"), coordination)
     assert "workers" not in str(told.value)
     assert len(told.value.ranking.connections) == 2
     assert coordination.reservations.live() == []
@@ -264,7 +255,7 @@ def test_what_a_run_may_take_is_promised_whatever_the_groups_count(
     """A job of two workers: Glue adds one or two nodes, unless a person knows better."""
     cloud.connection("a", "10.192.1.0/28")
     cloud.job()
-    chosen(client, wanted("a", strategy=strategy, extra_nodes=given), coordination)
+    chosen(client, among("a", strategy=strategy, extra_nodes=given), coordination)
     [reservation] = coordination.reservations.live()
     assert reservation.addresses == promised
 
@@ -276,7 +267,7 @@ def test_a_run_waits_until_addresses_come_back(
     cloud.job()
     cloud.fault("fill-subnet", subnet_id=subnet_id, leave=3)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(chosen, client, wanted("a"), coordination)
+        waiting = pool.submit(chosen, client, among("a"), coordination)
         time.sleep(0.3)
         assert not waiting.done()
         cloud.fault("drain-subnet", subnet_id=subnet_id)
@@ -316,7 +307,7 @@ def test_runs_that_wait_for_addresses_leave_the_lock_to_others(
     cloud.job()
     cloud.fault("fill-subnet", subnet_id=subnet_id, leave=3)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(chosen, client, wanted("a"), coordination)
+        waiting = pool.submit(chosen, client, among("a"), coordination)
         eventually(lambda: len(cloud.requests("ec2", "DescribeSubnets")) > 10)
         assert locks.taken == ["placement in us-east-1"]
         cloud.fault("drain-subnet", subnet_id=subnet_id)
@@ -341,8 +332,8 @@ def test_what_is_read_under_the_lock_decides(
     subnet_of = {
         c.name: c.subnet_id or "" for c in client.get_selection("job", ["a", "b"]).connections
     }
-    asked = replace(wanted("a", "b"), strategy_name="tests:own", strategy=own)
-    assert chosen(client, asked, coordination).connection_names == ["b", "a"]
+    requested = replace(among("a", "b"), strategy_name="tests:own", strategy=own)
+    assert chosen(client, requested, coordination).connection_names == ["b", "a"]
 
 
 def test_a_persons_own_strategy_is_not_run_under_the_lock_when_nothing_has_changed(
@@ -356,8 +347,8 @@ def test_a_persons_own_strategy_is_not_run_under_the_lock_when_nothing_has_chang
         run_under_the_lock.append(locks.is_held)
         return rng.sample(sorted(connection["name"] for connection in connections), 2)
 
-    asked = replace(wanted("a", "b"), strategy_name="tests:own", strategy=own)
-    assert len(chosen(client, asked, coordination).connection_names) == 2
+    requested = replace(among("a", "b"), strategy_name="tests:own", strategy=own)
+    assert len(chosen(client, requested, coordination).connection_names) == 2
     assert run_under_the_lock == [False]
 
 
@@ -369,7 +360,7 @@ def test_the_first_choice_takes_two_dependent_round_trips(
     cloud.job()
     cloud.wire.requests.clear()
     cloud.wire.faults.add("*:*", "delay", seconds=1)
-    chosen(client, wanted("a", "b", strategy="spread"), coordination)
+    chosen(client, among("a", "b", strategy="spread"), coordination)
     [subnets] = cloud.requests("ec2", "DescribeSubnets")
     before = [request for request in cloud.requests() if request is not subnets]
     assert sorted(request.operation for request in before) == [
@@ -394,8 +385,8 @@ def test_connections_of_several_vpcs_are_refused_unless_allowed(
     )
     cloud.job()
     with pytest.raises(InvalidInput, match=f"{other_vpc}: b"):
-        chosen(client, wanted("a", "b"), coordination)
-    allowed = wanted("a", "b", allow_several_vpcs=True)
+        chosen(client, among("a", "b"), coordination)
+    allowed = among("a", "b", allow_several_vpcs=True)
     assert sorted(chosen(client, allowed, coordination).connection_names) == ["a", "b"]
 
 
@@ -407,7 +398,7 @@ def test_runs_are_spread_over_zones_by_what_runs_now(
     cloud.fault("glue-timing", run_seconds=30)
     cloud.start(Arguments={"--flinkglue-run-key": "other/1", "--flinkglue-connection": "a"})
     cloud.wait_for(cloud.glue.get_job_runs(JobName="job")["JobRuns"][0]["Id"], "RUNNING")
-    spread = wanted("a", "b", strategy="spread")
+    spread = among("a", "b", strategy="spread")
     assert chosen(client, spread, coordination, 1).connection_names == ["b", "a"]
     assert chosen(client, spread, coordination, 2).connection_names == ["a", "b"]
 
@@ -434,12 +425,12 @@ def test_all_connections_are_read_with_one_call_when_that_is_allowed(
 
 
 def ran_in_turn(
-    client: GlueClient, asked: Wanted, coordination: Coordination, number: int
+    client: GlueClient, requested: PlacementRequest, coordination: Coordination, number: int
 ) -> Attempt:
     """As the flow does it: choose again whenever the job has a slot."""
     while True:
         with suppress(NoSlot):
-            return ran(client, asked, coordination, number)
+            return ran(client, requested, coordination, number)
         wait_for_slot(RunContext(client, LOG, clock=HastyClock()), request(number))
 
 
@@ -452,9 +443,11 @@ def test_runs_that_have_no_slot_take_no_addresses_from_others(
     cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1}, NumberOfWorkers=9)
     cloud.settings.slot_lag_seconds = 0.3
     at_once = ShortagePolicy(WhenNothingFits.USE_BEST)
-    asked = wanted("a", "b", strategy="capacity", shortage=at_once, extra_nodes=1)
+    requested = among("a", "b", strategy="capacity", shortage=at_once, extra_nodes=1)
     with ThreadPoolExecutor(5) as pool:
-        attempts = [*pool.map(lambda n: ran_in_turn(client, asked, coordination, n), range(1, 6))]
+        attempts = [
+            *pool.map(lambda n: ran_in_turn(client, requested, coordination, n), range(1, 6))
+        ]
     assert [attempt.succeeded for attempt in attempts] == [True] * 5
     nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
     assert nodes == [(10, 10)] * 5
@@ -466,13 +459,13 @@ def test_who_has_no_slot_writes_nothing_and_promises_nothing(
 ) -> None:
     cloud.two_connections()
     cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
-    ranking = chosen(client, wanted("a", "b"), coordination)
+    ranking = chosen(client, among("a", "b"), coordination)
     cloud.fault("glue-timing", run_seconds=60)
     cloud.start()
     with pytest.raises(NoSlot, match=r"job job: live runs 1, allowed 1 \(MaxConcurrentRuns\)"):
         run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
     with pytest.raises(NoSlot):
-        chosen(client, wanted("a", "b"), coordination, 2)
+        chosen(client, among("a", "b"), coordination, 2)
     assert coordination.reservations.live() == []
     assert cloud.requests(operation="UpdateJob") == []
     assert len(cloud.requests(operation="StartJobRun")) == 1
@@ -486,7 +479,7 @@ def test_a_slot_that_glue_still_counts_is_refused_as_one_that_is_taken(
     cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1})
     cloud.settings.slot_lag_seconds = 600
     cloud.finished(cloud.start())
-    ranking = chosen(client, wanted("a", "b"), coordination)
+    ranking = chosen(client, among("a", "b"), coordination)
     with pytest.raises(NoSlot, match="job job: live runs 0"):
         run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
     assert coordination.reservations.live() == []
@@ -499,7 +492,7 @@ def test_a_job_that_queues_its_runs_needs_no_slot(
     cloud.job(ExecutionProperty={"MaxConcurrentRuns": 1}, JobRunQueuingEnabled=True)
     cloud.fault("glue-timing", run_seconds=0.5)
     cloud.start()
-    assert ran(client, wanted("a", "b"), coordination).succeeded
+    assert ran(client, among("a", "b"), coordination).succeeded
 
 
 def test_somebody_else_who_changes_the_job_is_waited_for(
@@ -511,7 +504,7 @@ def test_somebody_else_who_changes_the_job_is_waited_for(
     ray = {"Name": "glueray", "Runtime": "Ray2.4"}  # which takes only time here
     workers = {"WorkerType": "Z.2X", "NumberOfWorkers": 2}
     cloud.glue.update_job(JobName="job", JobUpdate={"Role": "r", "Command": ray, **workers})
-    assert ran(client, wanted("a", "b"), coordination).succeeded
+    assert ran(client, among("a", "b"), coordination).succeeded
 
 
 def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
@@ -520,7 +513,7 @@ def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
     client = connected(cloud, retries={"total_max_attempts": 1})
     cloud.two_connections()
     cloud.job()
-    ranking = chosen(client, wanted("a", "b"), coordination)
+    ranking = chosen(client, among("a", "b"), coordination)
     cloud.wire.faults.add("glue:UpdateJob", "throttle", times=None)
     clock, patient = HastyClock(share=0.005), replace(request(1), deadline_seconds=3600)
     with pytest.raises(Throttled, match="UpdateJob"):
@@ -553,7 +546,7 @@ def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
     )
     assert (failed.adopted, failed.connection_name) == (True, "a")
     assert [c.connection_name for c in coordination.cool_downs.live()] == ["a"]
-    assert chosen(client, wanted("a", "b"), coordination, 2).connection_names == ["b", "a"]
+    assert chosen(client, among("a", "b"), coordination, 2).connection_names == ["b", "a"]
 
 
 def test_a_run_that_is_adopted_is_not_promised_addresses_again(
@@ -561,7 +554,7 @@ def test_a_run_that_is_adopted_is_not_promised_addresses_again(
 ) -> None:
     cloud.two_connections()
     cloud.job()
-    first = ran(client, wanted("a", "b"), coordination)
+    first = ran(client, among("a", "b"), coordination)
     again = run_job(RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), None)
     assert again == replace(first, adopted=True)
     assert coordination.reservations.live() == []

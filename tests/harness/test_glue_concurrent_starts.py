@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +29,8 @@ from flinkglue.clock import Pace
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
-from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
@@ -79,15 +81,15 @@ def test_no_run_is_lost_or_started_with_another_runs_order(
     client = connected(cloud)
 
     def start(number: int) -> tuple[Ranking, Attempt]:
-        wanted = Wanted("job", NAMES, "random", STRATEGIES["random"], seed=number)
         request = RunRequest("job", f"flow-run-{number}", datetime.now(UTC), deadline_seconds=600)
         with server_records() as records:
-            agreed = coordination_on_server(records)
-            ranking = select(client, wanted, agreed, request=request, log=LOG)
-            pace = Pace(first_seconds=0.5, most_seconds=2)
-            attempt = run_job(
-                RunContext(client, LOG, coordination=agreed, pace=pace), request, ranking
+            context = RunContext(client, LOG, coordination_on_server(records))
+            random_order = STRATEGIES["random"]
+            ranking = select(
+                context, PlacementRequest(request, NAMES, "random", random_order, seed=number)
             )
+            pace = Pace(first_seconds=0.5, most_seconds=2)
+            attempt = run_job(replace(context, pace=pace), request, ranking)
         return ranking, attempt
 
     numbers = list(range(RUNS))

@@ -17,7 +17,8 @@ from flinkglue.glue.coordination.protocols import Coordination, coordination_in_
 from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
-from flinkglue.glue.placement.selection import Wanted, select
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import ShortagePolicy
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
@@ -72,8 +73,8 @@ def chosen(
         coordination: What is agreed on.
     """
     clock = HastyClock(0)
-    wanted = Wanted(
-        "nightly",
+    requested = PlacementRequest(
+        request,
         ["a"],
         "best_fit",
         STRATEGIES["best_fit"],
@@ -82,7 +83,7 @@ def chosen(
     )
     wire = AddressesOnTheWire(lambda: free(clock.skipped))
     try:
-        order = select(wire.client, wanted, coordination, request=request, log=LOG, clock=clock)
+        order = select(RunContext(wire.client, LOG, coordination, clock), requested)
     finally:
         assert clock.skipped <= request.deadline_seconds + 1
     return order, clock.skipped

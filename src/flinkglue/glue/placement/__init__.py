@@ -1,5 +1,5 @@
 """Which connection a run gets.
 
-Read first `selection` (`select`, from the names to a `Ranking`), then `demand` (how many
-addresses a run takes), `strategies` (pure functions that order), `ranking` and `shortage` (what
-happens when nothing fits). `decision` shows it to people."""
+Read first `placement_request` (what a person requests), then `selection` (`select`, from the names
+to a `Ranking`), `demand` (how many addresses a run takes), `strategies` (pure functions that
+order), `ranking` and `shortage` (what happens when nothing fits). `decision` shows it to people."""

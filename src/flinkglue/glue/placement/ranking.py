@@ -10,7 +10,8 @@ connection without a subnet stays where the person put it.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from flinkglue.errors import InvalidInput
@@ -96,30 +97,7 @@ def rank(
         c.name: _Candidate(c, positions.get(c.name, place), needed, knowledge)
         for place, c in enumerate(sorted(connections, key=lambda c: c.name))
     }
-    last_failure = {name: at for at, name in enumerate(failed)}
-    untried = [c for c in candidates.values() if c.name not in last_failure]
-    tried = sorted(
-        (c for c in candidates.values() if c.name in last_failure),
-        key=lambda c: last_failure[c.name],
-    )
-    fit = [c for c in untried if c.fits]
-    ready = [c for c in fit if c.cooled_down is None]
-    cooled = [c for c in fit if c.cooled_down is not None]
-    unfit = [c for c in untried if c.group is Group.UNFIT and not c.connection.needs_fix]
-    broken = [c for c in untried if c.group is Group.UNFIT and c.connection.needs_fix]
-    unknown = [c for c in untried if c.group is Group.UNKNOWN]
-    fits = [
-        *_cooled_later(
-            _ordered_by(strategy, strategy_name, ready, seed),
-            _ordered_by(strategy, strategy_name, cooled, seed),
-            candidates,
-        ),
-        *(c.name for c in tried if c.fits),
-    ]
-    # Glue would take an unfit subnet that has one address, and the run would starve there. So when
-    # nothing fits, one of which nothing is known is better.
-    others = [*unfit, *unknown, *broken] if fits else [*unknown, *unfit, *broken]
-    ordered = [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
+    ordered = _best_first(candidates, failed, partial(_ordered_by, strategy, strategy_name, seed))
     is_kept = kept is not None and _is_as_good(kept, candidates)
     if kept is not None and is_kept:
         ordered = kept.connection_names
@@ -133,11 +111,38 @@ def rank(
         seed=seed,
         needed_addresses=needed,
         connections=tuple(
-            candidates[name].ranked(place, name in last_failure)
+            candidates[name].ranked(place, name in failed)
             for place, name in enumerate(_keeping_places(ordered, stay), start=1)
         ),
         kept=is_kept,
     )
+
+
+def _best_first(
+    candidates: Mapping[str, _Candidate],
+    failed: Sequence[str],
+    ordered_by_strategy: Callable[[list[_Candidate]], list[str]],
+) -> list[str]:
+    """The names: those that fit, those that failed, those of which it is not known, and the rest.
+
+    Glue would take an unfit subnet that has one address, and the run would starve there. So when
+    nothing fits, one of which nothing is known is better.
+    """
+    last_failure = {name: at for at, name in enumerate(failed)}
+    untried = [c for c in candidates.values() if c.name not in last_failure]
+    tried = sorted(
+        (c for c in candidates.values() if c.name in last_failure),
+        key=lambda c: last_failure[c.name],
+    )
+    fit = [c for c in untried if c.fits]
+    ready = ordered_by_strategy([c for c in fit if c.cooled_down is None])
+    cooled = ordered_by_strategy([c for c in fit if c.cooled_down is not None])
+    fits = [*_cooled_later(ready, cooled, candidates), *(c.name for c in tried if c.fits)]
+    unfit = [c for c in untried if c.group is Group.UNFIT and not c.connection.needs_fix]
+    broken = [c for c in untried if c.group is Group.UNFIT and c.connection.needs_fix]
+    unknown = [c for c in untried if c.group is Group.UNKNOWN]
+    others = [*unfit, *unknown, *broken] if fits else [*unknown, *unfit, *broken]
+    return [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
 
 
 class _Candidate:
@@ -201,7 +206,7 @@ class _Candidate:
 
 
 def _ordered_by(
-    strategy: Strategy, strategy_name: str, candidates: list[_Candidate], seed: int
+    strategy: Strategy, strategy_name: str, seed: int, candidates: list[_Candidate]
 ) -> list[str]:
     if not candidates:
         return []  # a person's own strategy need not expect that

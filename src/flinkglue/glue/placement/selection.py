@@ -3,87 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 
-from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.clock import Pace
 from flinkglue.glue.api.connection_reading import Candidates, Selection
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
-from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.protocols import Coordination
 from flinkglue.glue.coordination.reservations import Knowledge, Reservation, knowledge_for
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.options import RunOptions
-from flinkglue.glue.placement.demand import EXTRA_NODES, demand_of, usual_extra_nodes
 from flinkglue.glue.placement.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
+from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
 from flinkglue.glue.placement.shortage import (
     CORRECT_ONE_ADVICE,
     NO_ROOM_ADVICE,
     Decision,
     NoPlace,
-    ShortagePolicy,
 )
-from flinkglue.glue.placement.strategies import STRATEGIES, Strategy
-from flinkglue.glue.placement.strategy_by_name import AskedOnce
+from flinkglue.glue.placement.strategy_by_name import CalledOnce
 from flinkglue.glue.placement.zone_counts import running_by_connection
-from flinkglue.glue.run_request import Log, RunRequest
 
-LOOK_AGAIN = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a person asks of the order.
-
-    Args:
-        job_name: The job.
-        connection_names: The candidates, in the person's order; None: those that the job has.
-        strategy_name: The strategy as the person wrote it.
-        strategy: The function it stands for.
-        seed: Makes the order repeatable.
-        arguments: The run's own arguments.
-        extra_nodes: Nodes beside the workers; None counts what the strategy usually does, and
-            promises as many as Glue may add.
-        needed_addresses: In place of workers and extra nodes.
-        allow_several_vpcs: Whether the candidates may lie in more than one VPC.
-        list_all: Read all connections of the account with one call.
-        check_security_groups: Read the connections' security groups as well, with a call more.
-        options: The run's own settings, which win over the job's.
-        shortage: What to do when nothing fits.
-    """
-
-    job_name: str
-    connection_names: Sequence[str] | None
-    strategy_name: str
-    strategy: Strategy
-    seed: int
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    extra_nodes: int | None = None
-    needed_addresses: int | None = None
-    allow_several_vpcs: bool = False
-    list_all: bool = False
-    check_security_groups: bool = False
-    options: RunOptions = field(default_factory=RunOptions)
-    shortage: ShortagePolicy = field(default_factory=ShortagePolicy)
+POLL_FOR_ADDRESSES = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
 
 
 def select(
-    client: GlueClient,
-    wanted: Wanted,
-    coordination: Coordination,
-    *,
-    request: RunRequest,
+    context: RunContext,
+    requested: PlacementRequest,
     failed: Sequence[str] = (),
     kept: Ranking | None = None,
-    log: Log,
-    clock: Clock | None = None,
-    pace: Pace | None = None,
 ) -> Ranking:
     """Order the connections by what their subnets have free and not promised, and promise.
 
@@ -91,15 +44,10 @@ def select(
     taken only to promise.
 
     Args:
-        client: The account.
-        wanted: What is asked.
-        coordination: What other flow runs promised and saw fail.
-        request: What is to be run; the addresses are promised to its key.
-        failed: Connections that this flow run saw fail, the earliest first.
+        context: The account, what other flow runs promised and had fail, the log and time.
+        requested: What is requested of the order.
+        failed: Connections that failed in this flow run, the earliest first.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
-        log: Gets a line per decision.
-        clock: The time to go by.
-        pace: How often to look for addresses while waiting.
 
     Raises:
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
@@ -110,134 +58,164 @@ def select(
         NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
         DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is promised.
     """
-    clock = clock or SystemClock()
-    started_at, deadline = clock.monotonic(), StartDeadline(request, clock)
-    candidates, runs, live_runs = _first_reading(client, wanted, request, log)
-    if not candidates.connection_names:
-        log.info("Job %s has no connections: it runs without any", wanted.job_name)
-    given_order = candidates.connection_names
-    for warning in warnings_about(wanted.options.over(candidates.job)):
+    began_at, deadline = context.clock.monotonic(), StartDeadline(requested.run, context.clock)
+    reading = _first_reading(context, requested)
+    job, log = reading.candidates.job, context.log
+    if not reading.candidates.connection_names:
+        log.info("Job %s has no connections: it runs without any", requested.job_name)
+    for warning in warnings_about(requested.run.options.over(job)):
         log.warning("%s", warning)
-    is_own = wanted.strategy_name not in STRATEGIES
-    if is_own:
-        wanted = replace(wanted, strategy=AskedOnce(wanted.strategy, wanted.strategy_name, log))
-
-    def look() -> tuple[Ranking, Decision]:
-        # Promises before counts: a promise that is released in between is held by then, and the
-        # count shows it.
-        promised = coordination.reservations.live()
-        slots = slots_of(candidates.job, request, runs, promised, candidates.subnet_ids)
-        if not slots.free and request.key not in runs.by_key:
-            coordination.reservations.release(request.key)
-            raise NoSlot(wanted.job_name, slots.describe())
-        knowledge = knowledge_for(request.key, promised, coordination.cool_downs.live())
-        selection = client.add_subnets(candidates)
-        knowledge = _with_zones(knowledge, live_runs, selection)
-        ranking = _ranked(selection, wanted, knowledge, failed, kept, given_order)
-        return ranking, wanted.shortage.decide(ranking, clock.monotonic() - started_at)
-
-    # Most runs can start at once. Those look once, under the lock; a look in advance would cost
-    # them a round trip, and all that start together would ask EC2 at the same moment.
-    looks_first, has_waited = is_own, False
-    for pause in (pace or LOOK_AGAIN).pauses():
-        decision = Decision.START
-        if looks_first:
-            ranking, decision = look()
+    if requested.has_own_strategy:
+        once = CalledOnce(requested.strategy, requested.strategy_name, context)
+        requested = replace(requested, strategy=once)
+    placing = _Placing(context, requested, failed, kept, reading, began_at)
+    ranking, decision = placing.at_once()
+    for pause in (context.pace or POLL_FOR_ADDRESSES).pauses():
         if decision is Decision.START:
-            if has_waited:
-                live_runs = _running(_run_pages(client, wanted), wanted, candidates, log)
-            with coordination.reservations.placing(client.region) as lock:
-                ranking, decision = look()
-                if decision is Decision.START:
-                    lock.check()
-                    return _promised(coordination, ranking, wanted.job_name, request.key)
+            return ranking
         if decision is Decision.FAIL:
-            raise _no_place(ranking, wanted)
-        no_room = _no_room(ranking, wanted)
+            raise _no_place(ranking, requested)
+        no_room = _no_room(ranking, requested)
         log.info("%s; polling again in %.0f s", no_room, pause)
-        clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
+        context.clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
         deadline.check(no_room)
-        looks_first = has_waited = True
-        runs = list_runs(client, request)
+        ranking, decision = placing.after_a_pause()
     raise AssertionError("pauses never end")
 
 
-def _first_reading(
-    client: GlueClient, wanted: Wanted, request: RunRequest, log: Log
-) -> tuple[Candidates, ListedRuns, Counter[str]]:
+@dataclass(frozen=True)
+class _Reading:
+    """What is read outside the lock: `live_runs` counts the job's runs by connection."""
+
+    candidates: Candidates
+    runs: ListedRuns
+    live_runs: Counter[str]
+
+
+@dataclass
+class _Placing:
+    """The placing of one run; what each part is stands at `select`."""
+
+    context: RunContext
+    requested: PlacementRequest
+    failed: Sequence[str]
+    kept: Ranking | None
+    reading: _Reading
+    began_at: float
+
+    def at_once(self) -> tuple[Ranking, Decision]:
+        """Most runs can start at once: they rank only under the lock.
+
+        Ranking in advance would cost them a round trip, and all that start together would call EC2
+        at the same moment. A person's own strategy may be slow, and is called without the lock
+        first.
+        """
+        if self.requested.has_own_strategy:
+            return self._without_the_lock_first()
+        return self._under_the_lock()
+
+    def after_a_pause(self) -> tuple[Ranking, Decision]:
+        """The runs are read again, and nobody waits for the lock in vain."""
+        runs = list_runs(self.context.client, self.requested.run)
+        self.reading = replace(self.reading, runs=runs)
+        return self._without_the_lock_first(reads_live_runs=True)
+
+    def _without_the_lock_first(self, *, reads_live_runs: bool = False) -> tuple[Ranking, Decision]:
+        ranking, decision = self._ranked()
+        if decision is not Decision.START:
+            return ranking, decision
+        if reads_live_runs:
+            pages = _run_pages(self.context, self.requested)
+            live_runs = _running(pages, self.context, self.requested, self.reading.candidates)
+            self.reading = replace(self.reading, live_runs=live_runs)
+        return self._under_the_lock()
+
+    def _under_the_lock(self) -> tuple[Ranking, Decision]:
+        context = self.context
+        with context.coordination.reservations.placing(context.client.region) as lock:
+            ranking, decision = self._ranked()
+            if decision is Decision.START:
+                lock.check()
+                ranking = _promised(context, ranking, self.requested)
+        return ranking, decision
+
+    def _ranked(self) -> tuple[Ranking, Decision]:
+        # Promises before counts: a promise that is released in between is held by then, and the
+        # count shows it.
+        context, request, reading = self.context, self.requested.run, self.reading
+        reservations, candidates = context.coordination.reservations, reading.candidates
+        promised = reservations.live()
+        slots = slots_of(candidates.job, request, reading.runs, promised, candidates.subnet_ids)
+        if not slots.free and request.key not in reading.runs.by_key:
+            reservations.release(request.key)
+            raise NoSlot(request.job_name, slots.describe())
+        knowledge = knowledge_for(request.key, promised, context.coordination.cool_downs.live())
+        selection = context.client.add_subnets(candidates)
+        knowledge = _with_zones(knowledge, reading.live_runs, selection)
+        ranking = self._ranking_of(selection, knowledge)
+        waited_seconds = context.clock.monotonic() - self.began_at
+        return ranking, self.requested.shortage.decide(ranking, waited_seconds)
+
+    def _ranking_of(self, selection: Selection, knowledge: Knowledge) -> Ranking:
+        requested = self.requested
+        if not requested.allow_several_vpcs:
+            check_one_vpc(selection.connections)
+        demand = requested.demand(selection.job)
+        ranking = rank(
+            selection.connections,
+            demand.addresses,
+            requested.strategy,
+            requested.seed,
+            strategy_name=requested.strategy_name,
+            failed=self.failed,
+            knowledge=knowledge,
+            given_order=self.reading.candidates.connection_names,
+            kept=self.kept,
+        )
+        promised = demand.promised_addresses
+        return replace(ranking, needed_because=demand.because, promised_addresses=promised)
+
+
+def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading:
     """The connections, the job's runs, and those by connection, in one round trip.
 
     Another is needed only for a job with more than 200 runs in the time that one of them can last.
     """
-    pages = _run_pages(client, wanted)
+    client, pages = context.client, _run_pages(context, requested)
 
     def newest_first() -> Iterator[list[JobRun]]:
         yield from newest.result()
         yield from pages
 
-    with ThreadPoolExecutor(2, thread_name_prefix="glue-runs") as beside:
-        runs = beside.submit(list_runs, client, request)
-        newest = beside.submit(lambda: list(islice(pages, 1)))
+    with ThreadPoolExecutor(2, thread_name_prefix="glue-runs") as in_parallel:
+        runs = in_parallel.submit(list_runs, client, requested.run)
+        newest = in_parallel.submit(lambda: list(islice(pages, 1)))
         candidates = client.get_candidates(
-            wanted.job_name, wanted.connection_names, list_all=wanted.list_all
+            requested.job_name, requested.connection_names, list_all=requested.list_all
         )
-        if wanted.check_security_groups:
+        if requested.check_security_groups:
             candidates = client.add_security_groups(candidates)
-        live_runs = _running(newest_first(), wanted, candidates, log)
-        return candidates, runs.result(), live_runs
+        live_runs = _running(newest_first(), context, requested, candidates)
+        return _Reading(candidates, runs.result(), live_runs)
 
 
-def _run_pages(client: GlueClient, wanted: Wanted) -> Iterator[list[JobRun]]:
-    """The job's runs, newest first; only strategy spread asks for them."""
-    if wanted.strategy_name != "spread":
+def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[list[JobRun]]:
+    """The job's runs, newest first; only strategy spread uses them."""
+    if requested.strategy_name != "spread":
         return iter(())
-    return client.job_run_pages(wanted.job_name, datetime.now(UTC) - OLDEST_LIVE_RUN)
+    return context.client.job_run_pages(requested.job_name, datetime.now(UTC) - OLDEST_LIVE_RUN)
 
 
-def _ranked(
-    selection: Selection,
-    wanted: Wanted,
-    knowledge: Knowledge,
-    failed: Sequence[str],
-    kept: Ranking | None,
-    given_order: Sequence[str],
-) -> Ranking:
-    if not wanted.allow_several_vpcs:
-        check_one_vpc(selection.connections)
-    usual, given = usual_extra_nodes(wanted.strategy_name), wanted.extra_nodes
-    demand = demand_of(
-        wanted.options.over(selection.job),
-        extra_nodes=usual if given is None else given,
-        promised_extra_nodes=EXTRA_NODES if given is None else given,
-        arguments=wanted.arguments,
-        needed_addresses=wanted.needed_addresses,
-    )
-    ranking = rank(
-        selection.connections,
-        demand.addresses,
-        wanted.strategy,
-        wanted.seed,
-        strategy_name=wanted.strategy_name,
-        failed=failed,
-        knowledge=knowledge,
-        given_order=given_order,
-        kept=kept,
-    )
-    return replace(
-        ranking, needed_because=demand.because, promised_addresses=demand.promised_addresses
-    )
-
-
-def _promised(coordination: Coordination, ranking: Ranking, job_name: str, run_key: str) -> Ranking:
+def _promised(context: RunContext, ranking: Ranking, requested: PlacementRequest) -> Ranking:
     expected = ranking.expected
     if expected is None or expected.subnet_id is None:
         return ranking  # a run without a subnet takes no addresses
     promised_at = datetime.now(UTC)  # before the call: it lasts no longer than is believed
     free = (expected.free_addresses or 0) - expected.reserved_addresses
-    coordination.reservations.reserve(
+    context.coordination.reservations.reserve(
         Reservation(
-            run_key=run_key,
-            job_name=job_name,
+            run_key=requested.run.key,
+            job_name=requested.job_name,
             connection_name=expected.connection_name,
             subnet_id=expected.subnet_id,
             availability_zone=expected.availability_zone or "",
@@ -248,10 +226,13 @@ def _promised(coordination: Coordination, ranking: Ranking, job_name: str, run_k
 
 
 def _running(
-    pages: Iterable[list[JobRun]], wanted: Wanted, candidates: Candidates, log: Log
+    pages: Iterable[list[JobRun]],
+    context: RunContext,
+    requested: PlacementRequest,
+    candidates: Candidates,
 ) -> Counter[str]:
-    age = oldest_live_run(wanted.options.over(candidates.job))
-    return running_by_connection(pages, datetime.now(UTC) - age, log)
+    age = oldest_live_run(requested.run.options.over(candidates.job))
+    return running_by_connection(pages, datetime.now(UTC) - age, context.log)
 
 
 def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Selection) -> Knowledge:
@@ -262,17 +243,17 @@ def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Select
     return replace(knowledge, live_runs=dict(zones))
 
 
-def _no_place(ranking: Ranking, wanted: Wanted) -> NoPlace:
+def _no_place(ranking: Ranking, requested: PlacementRequest) -> NoPlace:
     if not ranking.needs_a_person:
-        return NoPlace(_no_room(ranking, wanted), ranking, NO_ROOM_ADVICE)
+        return NoPlace(_no_room(ranking, requested), ranking, NO_ROOM_ADVICE)
     problems = "; ".join(
         f"{r.connection_name}: {r.problem}" for r in ranking.connections if r.problem
     )
-    reason = f"No connection of job {wanted.job_name} can hold a run, however long it waits: "
+    reason = f"No connection of job {requested.job_name} can hold a run, however long it waits: "
     return NoPlace(reason + problems, ranking, CORRECT_ONE_ADVICE)
 
 
-def _no_room(ranking: Ranking, wanted: Wanted) -> str:
+def _no_room(ranking: Ranking, requested: PlacementRequest) -> str:
     subnets = "; ".join(
         f"{r.connection_name} {r.free_addresses}"
         + (f", {r.reserved_addresses} of them promised" if r.reserved_addresses else "")
@@ -281,5 +262,5 @@ def _no_room(ranking: Ranking, wanted: Wanted) -> str:
     )
     return (
         f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
-        f"{wanted.job_name} takes (free: {subnets or 'not known'})"
+        f"{requested.job_name} takes (free: {subnets or 'not known'})"
     )

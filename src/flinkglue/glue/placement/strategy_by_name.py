@@ -6,14 +6,13 @@ import importlib
 import inspect
 import os
 import random
-import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.placement.strategies import STRATEGIES, PlainConnection, Strategy
-from flinkglue.glue.run_request import Log
 
 MODULES_VARIABLE = "FLINKGLUE_STRATEGY_MODULES"
 """Where flows run: the modules, with commas between, from which runs may take a function."""
@@ -26,36 +25,37 @@ ALLOWED = (
 SLOW_SECONDS = 1.0
 
 
-class AskedOnce:
-    """A person's strategy, asked again only when the connections have changed.
+class CalledOnce:
+    """A person's strategy, called again only when the connections have changed.
 
-    It is asked first without the lock over all promises. What it answers there it need not find out
-    again under the lock, where others would wait for it.
+    It is called first without the lock over all promises. What it returns there it need not find
+    out again under the lock, where others would wait for it.
 
     Args:
         strategy: The person's own.
         name: How the person wrote it.
-        log: Told when it is slow.
+        context: The log, which warns when it is slow, and time.
     """
 
-    def __init__(self, strategy: Strategy, name: str, log: Log) -> None:
+    def __init__(self, strategy: Strategy, name: str, context: RunContext) -> None:
         self._strategy = strategy
         self._name = name
-        self._log = log
-        self._asked: deque[tuple[list[PlainConnection], list[str]]] = deque(maxlen=8)
+        self._log = context.log
+        self._clock = context.clock
+        self._called: deque[tuple[list[PlainConnection], list[str]]] = deque(maxlen=8)
 
     def __call__(self, connections: list[PlainConnection], rng: random.Random) -> list[str]:
-        for asked, answer in self._asked:
-            if asked == connections:
-                return answer
-        began_at = time.monotonic()
-        answer = self._strategy(connections, rng)
-        if (seconds := time.monotonic() - began_at) > SLOW_SECONDS:
+        for given, names in self._called:
+            if given == connections:
+                return names
+        began_at = self._clock.monotonic()
+        names = self._strategy(connections, rng)
+        if (seconds := self._clock.monotonic() - began_at) > SLOW_SECONDS:
             self._log.warning(
                 "Strategy %s took %.1f s; other runs may wait for it", self._name, seconds
             )
-        self._asked.append((connections, answer))
-        return answer
+        self._called.append((connections, names))
+        return names
 
 
 def allowed_modules(environment: Mapping[str, str] = os.environ) -> frozenset[str]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
-from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy
-from flinkglue.glue.run_request import RunRequest
-from flinkglue.prefect.pages.glue_events import tell_of_choice, tell_of_misconfigured
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.shortage import NoPlace
+from flinkglue.prefect.pages.glue_events import emit_choice, emit_misconfigured
 from flinkglue.prefect.pages.glue_run import show_ranking
 
 
 class Choices:
-    """Shows each choice and tells of it, but not again when the same is chosen after a refusal.
+    """Shows each choice and emits its event, but not again when a refusal leads to the same.
 
     Args:
-        request: The attempt that is chosen for.
-        shortage: What was to be done when nothing fits.
+        requested: What is chosen for, and what was to be done when nothing fits.
         moved_from: The attempt before it, if its failure asked for another connection.
     """
 
-    def __init__(
-        self, request: RunRequest, shortage: ShortagePolicy, moved_from: Attempt | None
-    ) -> None:
-        self._request = request
-        self._shortage = shortage
+    def __init__(self, requested: PlacementRequest, moved_from: Attempt | None) -> None:
+        self._request = requested.run
+        self._shortage = requested.shortage
         self._moved_from = moved_from
         self._last: Ranking | None = None
 
@@ -33,11 +30,11 @@ class Choices:
         if ranking != last:
             show_ranking(ranking, self._request, self._shortage)
         if last is None:
-            tell_of_misconfigured(ranking)
+            emit_misconfigured(ranking)
         if last is None or ranking.connection_names != last.connection_names:
-            tell_of_choice(ranking, self._request, self._moved_from)
+            emit_choice(ranking, self._request, self._moved_from)
 
     def show_refused(self, no_place: NoPlace) -> None:
         """The record of a choice that could not be made; no run is started with it."""
         show_ranking(no_place.ranking, self._request, self._shortage, no_place.reason)
-        tell_of_misconfigured(no_place.ranking)
+        emit_misconfigured(no_place.ranking)

@@ -6,8 +6,7 @@ its own: a run neither waits for that nor fails with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from prefect.events import emit_event
@@ -21,12 +20,12 @@ from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.best_effort import best_effort
 
-NOT_TOLD = "Automations do not learn of this"
+NOT_EMITTED = "Automations do not learn of this"
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
 
 
-@best_effort(NOT_TOLD)
-def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | None) -> None:
+@best_effort(NOT_EMITTED)
+def emit_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | None) -> None:
     """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
 
     Args:
@@ -43,7 +42,7 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | 
         "needed_addresses": ranking.needed_addresses,
         "order": ranking.connection_names,
     }
-    _tell("selected", request.job_name, chosen, connection=expected)
+    _emit("selected", request.job_name, chosen, connection=expected)
     if moved_from and moved_from.connection_name != expected:
         moved = {
             "attempt": request.number,
@@ -51,7 +50,7 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | 
             "to_connection_name": expected,
             **_failure(moved_from),
         }
-        _tell(
+        _emit(
             "failed-over",
             request.job_name,
             moved,
@@ -59,8 +58,8 @@ def tell_of_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | 
         )
 
 
-@best_effort(NOT_TOLD)
-def tell_of_misconfigured(ranking: Ranking) -> None:
+@best_effort(NOT_EMITTED)
+def emit_misconfigured(ranking: Ranking) -> None:
     """``glue-connection.misconfigured`` for each that no run can use until somebody corrects it."""
     for ranked in ranking.connections:
         if ranked.needs_fix and not ranked.missing:
@@ -85,15 +84,15 @@ class AdoptionEvent(RunObserver):
     def __init__(self, request: RunRequest) -> None:
         self._request = request
 
-    @best_effort(NOT_TOLD)
+    @best_effort(NOT_EMITTED)
     def on_adopted(self, run: JobRun) -> None:
         attempt = self._request.number
         payload = {"attempt": attempt, "job_run_id": run.job_run_id, "state": run.state}
-        _tell("adopted", self._request.job_name, payload)
+        _emit("adopted", self._request.job_name, payload)
 
 
-@best_effort(NOT_TOLD)
-def tell_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
+@best_effort(NOT_EMITTED)
+def emit_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
     """``glue-job.exhausted``: another attempt might have helped, and none is left."""
     last = attempts[-1]
     payload = {
@@ -102,26 +101,21 @@ def tell_exhausted(job_name: str, attempts: Sequence[Attempt]) -> None:
         "connection_name": last.connection_name,
         **_failure(last),
     }
-    _tell("exhausted", job_name, payload, **{"failed-connection": last.connection_name})
+    _emit("exhausted", job_name, payload, **{"failed-connection": last.connection_name})
 
 
-@contextmanager
-def telling_when_nothing_fits(request: RunRequest) -> Iterator[None]:
+@best_effort(NOT_EMITTED)
+def emit_no_place(no_place: NoPlace, request: RunRequest) -> None:
     """``glue-job.exhausted`` when no connection has room and none is waited for."""
-    try:
-        yield
-    except NoPlace as no_place:
-        payload = {
-            "attempts": request.number - 1,
-            "evidence": f"{no_place.reason}."[:EVIDENCE_CHARACTERS],
-            "advice": no_place.advice,
-        }
-        with best_effort(NOT_TOLD):
-            _tell("exhausted", request.job_name, payload)
-        raise
+    payload = {
+        "attempts": request.number - 1,
+        "evidence": f"{no_place.reason}."[:EVIDENCE_CHARACTERS],
+        "advice": no_place.advice,
+    }
+    _emit("exhausted", request.job_name, payload)
 
 
-def tell_of_health(health: ConnectionHealth, minimum_free_addresses: int) -> None:
+def emit_health(health: ConnectionHealth, minimum_free_addresses: int) -> None:
     """``glue-connection.short-of-addresses`` and so on: one event with the condition's name."""
     emit_event(
         event=f"glue-connection.{health.condition.value.replace(' ', '-')}",
@@ -137,14 +131,14 @@ def tell_of_health(health: ConnectionHealth, minimum_free_addresses: int) -> Non
     )
 
 
-def tell_of_swept_run(swept: SweptRun) -> None:
+def emit_swept_run(swept: SweptRun) -> None:
     """``glue-job.orphan``, ``glue-job.stopped`` and so on: one event with the condition's name."""
     payload = swept.to_dict()
     payload["note"] = swept.note[:EVIDENCE_CHARACTERS]
-    _tell(swept.condition.value.replace(" ", "-"), swept.run.job_name, payload)
+    _emit(swept.condition.value.replace(" ", "-"), swept.run.job_name, payload)
 
 
-def _tell(what: str, job_name: str, payload: dict[str, Any], **roles: str | None) -> None:
+def _emit(what: str, job_name: str, payload: dict[str, Any], **roles: str | None) -> None:
     related = [
         {**_resource("connection", name), "prefect.resource.role": role}
         for role, name in roles.items()
