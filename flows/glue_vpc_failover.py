@@ -37,7 +37,6 @@ from flinkglue.glue.inputs import (
     check_secret_arguments,
     parse_connection_names,
 )
-from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -99,7 +98,7 @@ def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> li
     Returns:
         The runs that were live, as they were seen last.
     """
-    client = masking(connect(credentials), request)
+    client = connect(credentials).masked_for(request)
     with run_context(client, log) as context:
         stopped = stop_runs(context, request, STOP_WITHIN_SECONDS)
         OrderRestoring(context, request).end()

@@ -31,7 +31,6 @@ from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, no
 from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
 from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
-from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_rows
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -210,7 +209,7 @@ def run_glue_job(
         ranking: The order to start it with; None only continues a run that exists.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client = masking(connect(aws_credentials), request)
+    client = connect(aws_credentials).masked_for(request)
     with run_context(client, run_log(), LOOK) as context:
         logs = [LogFollower(context)] if follow_logs else []
         observers = Observers([RunLink(client.console), AdoptionEvent(request), *logs])
@@ -253,7 +252,7 @@ def find_recorded_attempts(
         job_may_be_missing: Whether the job is created when it does not exist.
     """
     try:
-        return recorded_attempts(masking(connect(aws_credentials), request), request)
+        return recorded_attempts(connect(aws_credentials).masked_for(request), request)
     except NotFound:
         if job_may_be_missing:
             return []
@@ -273,7 +272,7 @@ def read_script_output(
         request: What was asked for.
         run: A run that has ended; its last lines may take a few seconds to arrive.
     """
-    client = masking(connect(aws_credentials), request)
+    client = connect(aws_credentials).masked_for(request)
     give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
     with suppress(CallFailed):  # a job that cannot be read: the run's own arguments may be enough
         run = client.locate_logs(run)

@@ -7,7 +7,6 @@ from prefect import task
 from blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.masking_client import masking
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.automatic_retries import last_of_glues_own
 from flinkglue.glue.run.logs import LogFollower
@@ -38,7 +37,7 @@ def wait_for_glue_run(
         job_run_id: The run.
         follow_logs: Whether to show what the script writes while it runs.
     """
-    client = masking(connect(aws_credentials), request)
+    client = connect(aws_credentials).masked_for(request)
     context = RunContext(client, run_log(), pace=LOOK)
     run = JobRun(request.job_name, job_run_id, "not seen yet")
     RunLink(client.console).show(run)

@@ -12,7 +12,6 @@ from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput, Throttled
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.masking_client import masking
 from flinkglue.glue.run.job_run import run_job
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws_cloud import QUICK, AwsCloud
@@ -32,7 +31,7 @@ def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
 
 @pytest.fixture
 def client(cloud: AwsCloud) -> GlueClient:
-    return masking(connected(cloud), request(secret_arguments=SECRETS))
+    return connected(cloud).masked_for(request(secret_arguments=SECRETS))
 
 
 def told(error: FlinkGlueError) -> str:
@@ -107,7 +106,7 @@ def test_looks_that_are_shared_with_others_are_masked_for_who_knows_the_value(
 ) -> None:
     """Whoever looks for all knows nothing of the secrets of one."""
     shared = connected(cloud)
-    own = masking(shared, request(secret_arguments=SECRETS))
+    own = shared.masked_for(request(secret_arguments=SECRETS))
     cloud.fault("fail-next-runs", job_name="job", error_message="hunter2 is wrong")
     arguments = {"--flinkglue-run-key": "flow-run-1/1", "--api-key": "hunter2"}
     live = shared.get_job_run("job", cloud.start(Arguments=arguments))
@@ -132,7 +131,7 @@ def test_the_log_of_a_run_is_masked_by_whoever_reads_it(cloud: AwsCloud) -> None
     cloud.finished(job_run_id, job_name="printing")
     run = connected(cloud).get_job_run("printing", job_run_id)
     asked = request(job_name="printing", secret_arguments=SECRETS)
-    [line] = masking(connected(cloud), asked).log_lines(run, "output", 10)
+    [line] = connected(cloud).masked_for(asked).log_lines(run, "output", 10)
     assert "--api-key ***" in line
-    [line], _ = masking(connected(cloud), asked).new_log_lines(run, "error", None)
+    [line], _ = connected(cloud).masked_for(asked).new_log_lines(run, "error", None)
     assert "--api-key ***" in line

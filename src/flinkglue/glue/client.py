@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flinkglue.errors import CallFailed, InvalidInput, NotFound
 from flinkglue.glue.api.boto3_clients import boto3_clients
@@ -37,7 +37,9 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.errors import translated
 from flinkglue.glue.job_definition import FIELD, JobDefinition
 from flinkglue.glue.log_places import LogTail, located
+from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import Connection, JobRun, JobRunState
+from flinkglue.glue.run_request import RunRequest
 
 if TYPE_CHECKING:
     import boto3
@@ -46,6 +48,14 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 CLOCK_SKEW = timedelta(minutes=5)
+
+
+class _Shared(NamedTuple):
+    """What all clients of an account in a process have in common."""
+
+    lookups: ThreadPoolExecutor
+    run_watch: RunWatch
+    slot_readings: SlotReadings
 
 
 class GlueClient:
@@ -57,8 +67,10 @@ class GlueClient:
             token, so a repeated call can start a second run.
         ec2: The boto3 client for EC2.
         logs: The boto3 client for CloudWatch Logs.
+        masking: Takes the values of secret job arguments out of what is returned and raised.
+        shared: What it has in common with another client of the account.
 
-    Those who wait for runs in threads of one process share their looks in `run_watch`,
+    Those who wait for runs in threads of one process share their polls in `run_watch`,
     those that wait for a slot of a job in `slot_readings`.
     """
 
@@ -68,16 +80,22 @@ class GlueClient:
         glue_without_retries: Boto3GlueClient,
         ec2: EC2Client,
         logs: CloudWatchLogsClient,
+        *,
+        masking: Masking | None = None,
+        shared: _Shared | None = None,
     ) -> None:
         self._glue = glue
         self._glue_without_retries = glue_without_retries
         self._ec2 = ec2
         self._logs = logs
-        # Kept, because to start a hundred threads takes as long as to send twenty calls.
-        self._lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
-        keep_unknown_members(glue)
-        self.run_watch = RunWatch(self)
-        self.slot_readings = SlotReadings()
+        self._masking = masking or Masking()
+        if shared is None:
+            keep_unknown_members(glue)
+            # Kept, because to start a hundred threads takes as long as to send twenty calls.
+            lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
+            shared = _Shared(lookups, RunWatch(self), SlotReadings())
+        self._shared = shared
+        self._lookups, self.run_watch, self.slot_readings = shared
 
     @classmethod
     def connect(
@@ -85,6 +103,18 @@ class GlueClient:
     ) -> GlueClient:
         """With clients made for a session; see `boto3_clients`."""
         return cls(*boto3_clients(session, client_parameters))
+
+    def masked_for(self, request: RunRequest) -> GlueClient:
+        """The client for a request: it returns and raises no value of its secret arguments.
+
+        It has the same connections and shares its polls. It learns the values from the runs that it
+        starts and reads; before it shows the log of a run that it has not read, it reads the run.
+        """
+        if not request.secret_arguments:
+            return self
+        masking = Masking(request.secret_arguments.keys(), request.flow_run_id)
+        clients = self._glue, self._glue_without_retries, self._ec2, self._logs
+        return GlueClient(*clients, masking=masking, shared=self._shared)
 
     @property
     def console(self) -> Console:
@@ -259,29 +289,41 @@ class GlueClient:
             InDoubt: A run may have been started: look for it by its key.
             Conflict: The job already has as many live runs as it may.
         """
-        with translated("AWS Glue", "StartJobRun", f"job {job_name}", submits=True):
+        self._masking.learn(arguments)
+        call = translated("AWS Glue", "StartJobRun", f"job {job_name}", submits=True)
+        with self._masking.errors(), call:
             answer = self._glue_without_retries.start_job_run(
                 JobName=job_name, Arguments=dict(arguments), **(options or {})
             )
+        self._masking.has_learned(answer["JobRunId"])
         return answer["JobRunId"]
 
     def get_job_run(self, job_name: str, job_run_id: str) -> JobRun:
         """One run. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRun.html"""
-        with translated("AWS Glue", "GetJobRun", f"run {job_run_id} of job {job_name}"):
+        call = translated("AWS Glue", "GetJobRun", f"run {job_run_id} of job {job_name}")
+        with self._masking.errors(), call:
             answer = self._glue.get_job_run(JobName=job_name, RunId=job_run_id)
         return self._job_run(cast(Mapping[str, Any], answer["JobRun"]))
 
     def _job_run(self, answer: Mapping[str, Any]) -> JobRun:
         """A run as a value; every answer of Glue that has one passes here."""
-        return JobRun.from_response(answer)
+        run = JobRun.from_response(answer)
+        self._masking.learn_from(run, answer.get("Arguments") or {})
+        return self._masking.run(run)
+
+    def _learn_from(self, run: JobRun) -> None:
+        if not self._masking.knows_secrets_of(run):
+            self.get_job_run(run.job_name, run.job_run_id)
 
     def poll(self, waiter: Waiter) -> JobRun:
-        """The run that somebody waits for, by a look that may be shared.
+        """The run that somebody waits for, by a poll that may be shared.
 
         Raises:
             CallFailed: The run could not be read.
         """
-        return waiter.poll()
+        self._learn_from(waiter.run)
+        with self._masking.errors():
+            return self._masking.run(waiter.poll())
 
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         """The runs of a job page by page, newest first.
@@ -293,7 +335,8 @@ class GlueClient:
             since: When the first of them can have started; older pages are not read.
         """
         oldest = since - CLOCK_SKEW
-        with translated("AWS Glue", "GetJobRuns", f"job {job_name}"):
+        call = translated("AWS Glue", "GetJobRuns", f"job {job_name}")
+        with self._masking.errors(), call:
             paginator = self._glue.get_paginator("get_job_runs")
             for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
                 runs = [self._job_run(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
@@ -382,7 +425,9 @@ class GlueClient:
             kind: ``output``, ``error`` or ``driver``.
             read_until: What the last call returned; None reads from the beginning.
         """
-        return new_log_lines(self._logs, run, kind, read_until)
+        self._learn_from(run)
+        page = new_log_lines(self._logs, run, kind, read_until)
+        return page._replace(lines=[*map(self._masking.text, page.lines)])
 
     def log_tail(self, run: JobRun, kind: str, most: int) -> LogTail:
         """The last lines that the run's driver wrote, and in which stream they lie.
@@ -392,7 +437,9 @@ class GlueClient:
             kind: ``output``, ``error`` or ``driver``.
             most: How many lines at most, up to 10,000.
         """
-        return last_log_lines(self._logs, run, kind, most)
+        self._learn_from(run)
+        tail = last_log_lines(self._logs, run, kind, most)
+        return tail._replace(lines=[*map(self._masking.text, tail.lines)])
 
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
         """The last lines alone; none when there is no such stream."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
 
@@ -30,16 +31,40 @@ def can_be_masked(value: str) -> bool:
 class Masking:
     """Replaces the values of some job arguments wherever they stand.
 
-    A value is looked for as it is, line by line, and as JSON, Python and URLs write it. What else a
-    script may make of it, such as an encoded or a shortened form, is not recognised.
+    A value is searched for as it is, line by line, and as JSON, Python and URLs write it. What else
+    a script may make of it, such as an encoded or a shortened form, is not recognised.
 
     Args:
-        names: The arguments whose values are secret.
+        names: The arguments whose values are secret; without any, nothing is masked.
+        flow_run_id: Whose runs get the secrets; empty: every run that is read.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str] = (), flow_run_id: str = "") -> None:
         self._names = frozenset(names)
+        self._flow_run_id = flow_run_id
         self._texts: frozenset[str] = frozenset()
+        self._learned_from: set[str] = set()
+
+    def knows_secrets_of(self, run: JobRun) -> bool:
+        """Whether a run's arguments were learned, or nothing is secret."""
+        return not self._names or run.job_run_id in self._learned_from
+
+    def has_learned(self, job_run_id: str) -> None:
+        """Note that a run's arguments are known."""
+        if self._names:
+            self._learned_from.add(job_run_id)
+
+    def learn_from(self, run: JobRun, arguments: Mapping[str, str]) -> None:
+        """Know from now on what a run's secrets are, if it is one of those that get them.
+
+        Args:
+            run: The run.
+            arguments: All its arguments, as Glue has them.
+        """
+        is_meant = run.key.startswith(self._flow_run_id) if run.key else not self._flow_run_id
+        if is_meant:
+            self.learn(arguments)
+        self.has_learned(run.job_run_id)
 
     def learn(self, arguments: Mapping[str, str]) -> None:
         """Know from now on what the secret ones among these arguments of a run are."""
@@ -56,11 +81,23 @@ class Masking:
 
     def run(self, run: JobRun) -> JobRun:
         """The run with its messages masked."""
+        if not self._texts:
+            return run
         return replace(
             run,
             state_detail=run.state_detail and self.text(run.state_detail),
             error_message=run.error_message and self.text(run.error_message),
         )
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Mask what a service says in its refusal, which may be what it was sent."""
+        try:
+            yield
+        except CallFailed as error:
+            if not self._names:
+                raise
+            raise self.error(error) from None
 
     def error(self, error: CallFailed) -> CallFailed:
         """The same failure with what the service said masked."""

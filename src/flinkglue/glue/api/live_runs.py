@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from flinkglue.clock import Clock
-from flinkglue.glue.api.run_listing import bounded
+from flinkglue.glue.api.run_listing import RunReader, bounded
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest
 
 SERVES_OTHERS_SECONDS = 2.0
 """How long a look serves other threads that wait for a slot of the same job."""
-
-
-class RunLister(Protocol):
-    """The calls of Glue that tell about slots."""
-
-    def get_job(self, job_name: str) -> Mapping[str, Any]:
-        """The Job structure."""
-
-    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
-        """The runs of a job page by page, newest first, until they are older than that."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +44,7 @@ class ListedRuns:
 NO_RUNS = ListedRuns(frozenset(), {})
 
 
-def list_runs(client: RunLister, request: RunRequest, since: datetime | None = None) -> ListedRuns:
+def list_runs(client: RunReader, request: RunRequest, since: datetime | None = None) -> ListedRuns:
     """Read the job's runs as far back as the request's own run can be.
 
     Runs that live on behind those pages are not counted; Glue then refuses the start.
@@ -90,7 +80,7 @@ class SlotReadings:
     )
 
     def read(
-        self, client: RunLister, request: RunRequest, clock: Clock
+        self, client: RunReader, request: RunRequest, clock: Clock
     ) -> tuple[Mapping[str, Any], ListedRuns]:
         """The job and its runs, as they were at most two seconds ago.
 

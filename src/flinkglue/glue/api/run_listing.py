@@ -7,11 +7,26 @@ Where no start waits for it, as when runs are to be stopped, the list is read ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from flinkglue.errors import CallFailed
 from flinkglue.glue.models import JobRun
+
+
+class RunReader(Protocol):
+    """The calls of Glue that show a job and its runs."""
+
+    def get_job(self, job_name: str) -> Mapping[str, Any]:
+        """The Job structure."""
+
+    def get_job_run(self, job_name: str, job_run_id: str) -> JobRun:
+        """One run."""
+
+    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
+        """The runs of a job page by page, newest first, until they are older than that."""
+
 
 RECENT = timedelta(minutes=15)
 """What was started in so short a time is on a page or two, and may be read under a lock. It is far

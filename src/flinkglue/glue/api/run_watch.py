@@ -21,23 +21,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from flinkglue.clock import Clock, SystemClock, WakeableClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
+from flinkglue.glue.api.run_listing import RunReader
 from flinkglue.glue.models import JobRun
 
 NEVER = float("-inf")
-
-
-class RunReader(Protocol):
-    """The calls of Glue that show runs."""
-
-    def get_job_run(self, job_name: str, job_run_id: str) -> JobRun:
-        """One run."""
-
-    def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
-        """The runs of a job page by page, newest first, until they are older than that."""
 
 
 @dataclass(frozen=True)
