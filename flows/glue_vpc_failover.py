@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 from random import SystemRandom
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from blocks.aws import AwsCredentialsChoice, AwsRegion
 from blocks.aws_credentials import AwsCredentials
 from blocks.glue_job_definition import GlueJobDefinitionChoice
 from blocks.secret_arguments import read_secret_arguments
+from flinkglue.clock import SystemClock
 from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
@@ -301,7 +301,7 @@ def glue_vpc_failover(
             keep_connections=True,
         )
     for number in count(first_number):
-        now = datetime.now(UTC)
+        now = SystemClock().now()
         request = replace(first, number=number, asked_at=now, asked_anew=asked_anew)
         try:
             if is_recorded(attempts, number):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
 
 from blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
 from flinkglue.glue.inputs import JobName, check_secret_arguments
@@ -55,7 +55,7 @@ def wait_for_glue_run_flow(
     request = RunRequest(
         job_name,
         "",  # of another system
-        since=datetime.now(UTC),
+        since=SystemClock().now(),
         deadline_seconds=deadline_minutes * 60,
         secret_arguments=dict.fromkeys(secret_arguments or (), "(read from the run)"),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -17,7 +16,7 @@ from prefect.tasks import Task, exponential_backoff
 from blocks.aws_credentials import AwsCredentials
 from blocks.loading import block_of
 from blocks.secret_arguments import read_secret_arguments
-from flinkglue.clock import Pace
+from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import (
     CallFailed,
     Conflict,
@@ -42,6 +41,7 @@ from flinkglue.glue.run.observer import Observers
 from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.polling import polls_for
 from flinkglue.prefect.pages.glue_events import AdoptionEvent, emit_no_place
 from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.retries import passing_fault
@@ -58,6 +58,7 @@ LOOK = Pace(first_seconds=1, most_seconds=7, growth=1.3)
 
 LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
+LOGS_ARRIVE = Pace(first_seconds=0.5, most_seconds=4)
 
 _connecting = threading.Lock()
 
@@ -106,6 +107,7 @@ def aws_session(aws_credentials: AwsCredentials) -> boto3.Session:
     return renewing_session(
         aws_credentials.get_boto3_session,
         lasts_seconds=role.get("DurationSeconds") or ROLE_LASTS_SECONDS,
+        clock=SystemClock(),
     )
 
 
@@ -273,16 +275,14 @@ def read_script_output(
         run: A run that has ended; its last lines may take a few seconds to arrive.
     """
     client = connect(aws_credentials).masked_for(request)
-    give_up_at = time.monotonic() + LOGS_ARRIVE_WITHIN_SECONDS
     with suppress(CallFailed):  # a job that cannot be read: the run's own arguments may be enough
         run = client.locate_logs(run)
     tails: dict[str, LogTail] = {}
     try:
-        for pause in Pace(first_seconds=0.5, most_seconds=4).pauses():
+        for _ in polls_for(LOGS_ARRIVE_WITHIN_SECONDS, LOGS_ARRIVE, SystemClock()):
             tails[OUTPUT] = client.log_tail(run, OUTPUT, LOG_LINES)
-            if tails[OUTPUT].lines or time.monotonic() + pause > give_up_at:
+            if tails[OUTPUT].lines:
                 break
-            SystemClock().sleep(pause)
         for kind in log_kinds(run):
             # Of a run that succeeded, the error log only tells whether it logs at all.
             if kind == DRIVER or (kind == ERROR and not (run.succeeded and tails[OUTPUT].lines)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from blocks.aws_credentials import AwsCredentials
+from flinkglue.clock import SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
 from flinkglue.glue.monitoring.health_report import health_markdown
@@ -55,13 +56,15 @@ def judge_glue_connections(
         raise InvalidInput("job_names", list(job_names), "jobs that have connections")
     if reading.zones_problem:
         log.warning("The zones' states are not shown: %s", reading.zones_problem)
+    now = SystemClock().now()
     found = judge_connections(
         reading.connections,
         minimum_free_addresses,
         zones=reading.zones,
         reservations=reservations,
         cool_downs=cool_downs,
-        failed_since=datetime.now(UTC) - timedelta(hours=failures_within_hours),
+        now=now,
+        failed_since=now - timedelta(hours=failures_within_hours),
     )
     for health in found:
         tell = log.warning if health.is_below_threshold else log.info

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 from prefect import task
@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 
 from blocks.aws_credentials import AwsCredentials
+from flinkglue.clock import SystemClock
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.monitoring.sweep import (
     FlowRunState,
@@ -50,7 +51,7 @@ def find_live_glue_runs(
     Raises:
         CallFailed: Not one of the jobs could be read.
     """
-    found = find_live_runs(connect(aws_credentials), job_names, datetime.now(UTC) - look_back)
+    found = find_live_runs(connect(aws_credentials), job_names, SystemClock().now() - look_back)
     for job_name, problem in found.problems.items():
         run_log().warning("The runs of job %s could not be read: %s", job_name, problem)
     return found
@@ -161,7 +162,7 @@ def show_swept_runs(
 def _judged_now(runs: Sequence[JobRun], rules: SweepRules) -> list[SweptRun]:
     owners = [flow_run_id_of(run) or "" for run in runs]
     states = _states_of(sorted(set(owners)))
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     return [
         judged(run, owner, states.get(owner), rules, now)
         for run, owner in zip(runs, owners, strict=True)

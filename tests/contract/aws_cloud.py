@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ class HastyClock:
 
     def monotonic(self) -> float:
         return time.monotonic() + self.skipped
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.skipped)
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds * self.share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def client(cloud: AwsCloud) -> GlueClient:
 
 
 def conditions(reading: Reading) -> dict[str, Condition]:
-    judged = judge_connections(reading.connections, 10, zones=reading.zones)
+    judged = judge_connections(reading.connections, 10, zones=reading.zones, now=datetime.now(UTC))
     return {health.connection_name: health.condition for health in judged}
 
 

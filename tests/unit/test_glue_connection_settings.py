@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -142,7 +143,7 @@ def test_the_page_says_that_nothing_is_started_and_why() -> None:
 def test_the_health_of_such_a_connection_is_misconfigured() -> None:
     for broken, told in BROKEN.values():
         selection = joined(Candidates({}, ["broken"], [broken], GROUPS), SUBNETS)
-        [health] = judge_connections(selection.connections, 1, zones={})
+        [health] = judge_connections(selection.connections, 1, zones={}, now=datetime.now(UTC))
         if broken.status != FAILED:
             assert health.condition is Condition.MISCONFIGURED
         assert health.is_below_threshold

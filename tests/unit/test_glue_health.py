@@ -43,6 +43,7 @@ def judged(
         zones=zones,
         reservations=[Reservation("x/1", "job", "a", "subnet-a", "us-east-1a", promised)],
         cool_downs=[CoolDown("a", "subnet-a", "Resource unavailable")] if failed else [],
+        now=datetime.now(UTC),
     )
     return health
 
@@ -126,6 +127,7 @@ def test_a_failure_is_told_for_hours_after_the_connection_is_used_again(
         10,
         zones=UP,
         cool_downs=[failed(hours_ago, left_alone=left_alone)],
+        now=datetime.now(UTC),
         failed_since=datetime.now(UTC) - timedelta(hours=6),
     )
     assert health.condition is condition
@@ -133,7 +135,9 @@ def test_a_failure_is_told_for_hours_after_the_connection_is_used_again(
 
 
 def test_the_page_tells_when_runs_failed_and_what_was_said() -> None:
-    [health] = judge_connections([connection()], 10, zones=UP, cool_downs=[failed(4)])
+    [health] = judge_connections(
+        [connection()], 10, zones=UP, cool_downs=[failed(4)], now=datetime.now(UTC)
+    )
     told = health_markdown([health], 10, Console("aws", "us-east-1"))
     last = datetime.now(UTC) - timedelta(hours=4)
     assert f"| 2, last {last:%m-%d %H}:" in told

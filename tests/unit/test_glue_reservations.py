@@ -24,13 +24,16 @@ class HandClock:
     """Moves when told to."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.at = 0.0
 
     def monotonic(self) -> float:
-        return self.now
+        return self.at
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.at)
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.at += seconds
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from itertools import count
 import boto3
 import pytest
 
+from flinkglue.clock import SystemClock
 from flinkglue.glue.api.sessions import renewing_session
 
 
@@ -31,13 +32,13 @@ def keys(session: boto3.Session) -> tuple[str, str | None]:
 
 @pytest.mark.parametrize("lasts_seconds", [900, 3600, 43200])
 def test_keys_are_used_as_long_as_they_last(lasts_seconds: float) -> None:
-    session = renewing_session(Roles().assume, lasts_seconds)
+    session = renewing_session(Roles().assume, lasts_seconds, SystemClock())
     assert session.region_name == "eu-west-1"
     assert [keys(session) for _ in range(3)] == [("key1", "token1")] * 3
 
 
 def test_keys_that_expire_are_fetched_anew_for_clients_that_exist() -> None:
-    session = renewing_session(Roles().assume, lasts_seconds=0.2)
+    session = renewing_session(Roles().assume, 0.2, SystemClock())
     signing = session.client("glue")._request_signer._credentials  # what each call is signed with
     time.sleep(0.25)
     assert signing.get_frozen_credentials().access_key == "key2"

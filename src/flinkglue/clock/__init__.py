@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from flinkglue.clock.interruption import current_interruption
@@ -16,10 +17,13 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """What waiting needs of time."""
+    """Time, as far as anything here needs it."""
 
     def monotonic(self) -> float:
         """Seconds that only go forward."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC; it may be set back."""
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
@@ -49,6 +53,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return elapsed_seconds()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
         if (interruption := current_interruption()) is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import CallFailed, InvalidInput, NotFound
 from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.api.connection_reading import (
@@ -69,6 +70,7 @@ class GlueClient:
         logs: The boto3 client for CloudWatch Logs.
         masking: Takes the values of secret job arguments out of what is returned and raised.
         shared: What it has in common with another client of the account.
+        clock: The time to go by.
 
     Those who wait for runs in threads of one process share their polls in `run_watch`,
     those that wait for a slot of a job in `slot_readings`.
@@ -83,17 +85,19 @@ class GlueClient:
         *,
         masking: Masking | None = None,
         shared: _Shared | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._glue = glue
         self._glue_without_retries = glue_without_retries
         self._ec2 = ec2
         self._logs = logs
         self._masking = masking or Masking()
+        self._clock = clock or SystemClock()
         if shared is None:
             keep_unknown_members(glue)
             # Kept, because to start a hundred threads takes as long as to send twenty calls.
             lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
-            shared = _Shared(lookups, RunWatch(self), SlotReadings())
+            shared = _Shared(lookups, RunWatch(self, self._clock), SlotReadings())
         self._shared = shared
         self._lookups, self.run_watch, self.slot_readings = shared
 
@@ -114,7 +118,7 @@ class GlueClient:
             return self
         masking = Masking(request.secret_arguments.keys(), request.flow_run_id)
         clients = self._glue, self._glue_without_retries, self._ec2, self._logs
-        return GlueClient(*clients, masking=masking, shared=self._shared)
+        return GlueClient(*clients, masking=masking, shared=self._shared, clock=self._clock)
 
     @property
     def console(self) -> Console:
@@ -438,7 +442,7 @@ class GlueClient:
             most: How many lines at most, up to 10,000.
         """
         self._learn_from(run)
-        tail = last_log_lines(self._logs, run, kind, most)
+        tail = last_log_lines(self._logs, run, kind, most, self._clock)
         return tail._replace(lines=[*map(self._masking.text, tail.lines)])
 
     def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:

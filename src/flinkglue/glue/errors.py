@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
+from flinkglue.clock import SystemClock
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -181,7 +181,7 @@ def _clocks(headers: Mapping[str, str]) -> str:
         service_time = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):
         return ""
-    seconds = (datetime.now(UTC) - service_time).total_seconds()
+    seconds = (SystemClock().now() - service_time).total_seconds()
     if abs(seconds) < 60:
         return " (now it is right: a later call should pass)"
     return f" (it is {abs(seconds) / 60:.0f} minutes {'ahead' if seconds > 0 else 'behind'})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import DeadlineExceeded
 
@@ -26,6 +28,10 @@ class DeadlineClock:
     def monotonic(self) -> float:
         """Seconds that only go forward."""
         return self._clock.monotonic()
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+        return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds.

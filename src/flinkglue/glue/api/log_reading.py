@@ -7,10 +7,10 @@ the one that was given.
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flinkglue.clock import Clock
 from flinkglue.errors import NotFound
 from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import LogPlace, LogTail, log_places
@@ -65,27 +65,29 @@ def new_log_lines(
     return LogPage([], None)
 
 
-def last_log_lines(logs: CloudWatchLogsClient, run: JobRun, kind: str, most: int) -> LogTail:
+def last_log_lines(
+    logs: CloudWatchLogsClient, run: JobRun, kind: str, most: int, clock: Clock
+) -> LogTail:
     """The last lines, back over pages that are empty or short."""
     for place in log_places(run, kind):
-        lines = _last_lines(logs, run, place, most)
+        lines = _last_lines(logs, run, place, most, clock)
         if lines is not None:
             return LogTail(lines, place)
     return LogTail([], None)
 
 
 def _last_lines(
-    logs: CloudWatchLogsClient, run: JobRun, place: LogPlace, most: int
+    logs: CloudWatchLogsClient, run: JobRun, place: LogPlace, most: int, clock: Clock
 ) -> list[str] | None:
     lines: list[str] = []
-    token, give_up_at = None, time.monotonic() + TAIL_READ_WITHIN_SECONDS
+    token, give_up_at = None, clock.monotonic() + TAIL_READ_WITHIN_SECONDS
     for _ in range(PAGES_OF_A_TAIL):
         given: dict[str, Any] = {"limit": most, "startFromHead": False}
         answer = _answer(logs, run, place, given | ({"nextToken": token} if token else {}))
         if answer is None:
             return lines if token else None
         lines = [*answer.lines, *lines]
-        if len(lines) >= most or answer.backward == token or time.monotonic() > give_up_at:
+        if len(lines) >= most or answer.backward == token or clock.monotonic() > give_up_at:
             break
         token = answer.backward
     return lines[-most:]

@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flinkglue.clock import Clock, SystemClock, WakeableClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
@@ -68,7 +68,7 @@ class Waiter:
         self.job = job
         self.is_new = True
         self.reading = job.last
-        self.began_on = run.started_on or datetime.now(UTC)
+        self.began_on = run.started_on or clock.now()
         self._watch = watch
         self._clock = clock
         self._changed = threading.Event()
@@ -89,6 +89,9 @@ class Waiter:
 
     def monotonic(self) -> float:
         return self._clock.monotonic()
+
+    def now(self) -> datetime:
+        return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
         self._clock.sleep_unless(self._changed, max(0.0, seconds - self.age_seconds))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from flinkglue.clock import Clock
 
 if TYPE_CHECKING:
     import boto3
 
 
 def renewing_session(
-    new_session: Callable[[], boto3.Session], lasts_seconds: float
+    new_session: Callable[[], boto3.Session], lasts_seconds: float, clock: Clock
 ) -> boto3.Session:
     """A session whose keys are fetched anew before they expire.
 
     Args:
         new_session: Gives a session with fresh keys. Its region is taken, too.
         lasts_seconds: How long such keys last.
+        clock: The time that they last by.
     """
     import boto3
     from botocore.credentials import (
@@ -31,7 +34,7 @@ def renewing_session(
         credentials = session.get_credentials()
         assert credentials is not None, "a session that assumed a role has its keys"
         keys = credentials.get_frozen_credentials()
-        expires = datetime.now(UTC) + timedelta(seconds=lasts_seconds)
+        expires = clock.now() + timedelta(seconds=lasts_seconds)
         return {
             "access_key": keys.access_key,
             "secret_key": keys.secret_key,

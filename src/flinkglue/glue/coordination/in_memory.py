@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from flinkglue.clock import Clock, SystemClock
@@ -134,7 +133,7 @@ class InProcessCoolDowns:
     def start(self, cool_down: CoolDown) -> None:
         key = (cool_down.connection_name, cool_down.subnet_id)
         earlier = self._started[key][0].failed_at if key in self._started else ()
-        times = (*earlier, datetime.now(UTC))[-MOST_FAILURES_KEPT:]
+        times = (*earlier, self.clock.now())[-MOST_FAILURES_KEPT:]
         self._started[key] = (replace(cool_down, failed_at=times), self.clock.monotonic())
 
     def _within(self, seconds: float) -> list[CoolDown]:

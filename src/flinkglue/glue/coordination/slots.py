@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from flinkglue.clock import Pace, wait_until
@@ -148,7 +147,7 @@ def wait_for_slot(
         DeadlineExceeded: There was none within the request's deadline.
         CallFailed: The job or its runs cannot be read, for a reason that does not pass.
     """
-    waited = request.waited_seconds(datetime.now(UTC))
+    waited = request.waited_seconds(context.clock.now())
     pace = _from(PAUSES, refusals)
     pause = next(pace.pauses())
     if refused_although_free:

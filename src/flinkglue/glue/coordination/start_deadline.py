@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from flinkglue.clock import Clock
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.run_request import RunRequest
@@ -22,7 +20,7 @@ class StartDeadline:
     def __init__(self, request: RunRequest, clock: Clock) -> None:
         self._request = request
         self._clock = clock
-        self._asked_at = clock.monotonic() - request.waited_seconds(datetime.now(UTC))
+        self._asked_at = clock.monotonic() - request.waited_seconds(clock.now())
 
     @property
     def left_seconds(self) -> float:

@@ -113,6 +113,7 @@ def judge_connections(
     zones: Mapping[str, ZoneState],
     reservations: Iterable[Reservation] = (),
     cool_downs: Iterable[CoolDown] = (),
+    now: datetime,
     failed_since: datetime | None = None,
 ) -> list[ConnectionHealth]:
     """How each connection is.
@@ -124,13 +125,13 @@ def judge_connections(
         reservations: What is promised to runs that are starting.
         cool_downs: What failed in the last day. Those whose time is not over decide; where it is
             not known, they do.
-        failed_since: Failures after this are told; None: all that are known.
+        now: When this is.
+        failed_since: Failures after this are reported; None: all that are known.
     """
     promised: Counter[str] = Counter()
     for reservation in reservations:
         promised[reservation.subnet_id] += reservation.addresses
     failed = {(c.connection_name, c.subnet_id): c for c in cool_downs}
-    now = datetime.now(UTC)
     return [
         _judged(
             connection,

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 
 from flinkglue.clock import Pace
@@ -203,14 +202,15 @@ def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[lis
     """The job's runs, newest first; only strategy spread uses them."""
     if requested.strategy_name != "spread":
         return iter(())
-    return context.client.job_run_pages(requested.job_name, datetime.now(UTC) - OLDEST_LIVE_RUN)
+    since = context.clock.now() - OLDEST_LIVE_RUN
+    return context.client.job_run_pages(requested.job_name, since)
 
 
 def _promised(context: RunContext, ranking: Ranking, requested: PlacementRequest) -> Ranking:
     expected = ranking.expected
     if expected is None or expected.subnet_id is None:
         return ranking  # a run without a subnet takes no addresses
-    promised_at = datetime.now(UTC)  # before the call: it lasts no longer than is believed
+    promised_at = context.clock.now()  # before the call: it lasts no longer than is believed
     free = (expected.free_addresses or 0) - expected.reserved_addresses
     context.coordination.reservations.reserve(
         Reservation(
@@ -232,7 +232,7 @@ def _running(
     candidates: Candidates,
 ) -> Counter[str]:
     age = oldest_live_run(requested.run.options.over(candidates.job))
-    return running_by_connection(pages, datetime.now(UTC) - age, context.log)
+    return running_by_connection(pages, context.clock.now() - age, context.log)
 
 
 def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Selection) -> Knowledge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flinkglue.clock import Clock
 from flinkglue.errors import (
@@ -64,7 +64,7 @@ class Promise(RunObserver):
         self._clock = clock
         self._log = log
         self._was_made = promised_at is not None
-        age = (datetime.now(UTC) - promised_at).total_seconds() if promised_at else 0.0
+        age = (clock.now() - promised_at).total_seconds() if promised_at else 0.0
         self._renewed_at = clock.monotonic() - max(0.0, age)
         self._renew_at = self._renewed_at + RENEW_EVERY_SECONDS
         self._is_gone = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count, islice
 from typing import Any
 
@@ -206,7 +206,7 @@ class _Starting:
 
         A run of this key that is not in it was started, or listed, later.
         """
-        now = datetime.now(UTC)
+        now = self.context.clock.now()
         newer_than = recent(self.request.since, now)
         if newer_than == self.request.since:
             return newer_than, NO_RUNS
@@ -292,7 +292,7 @@ class _Starting:
         self.context.log.warning("Checking whether the run was started: %s", doubt.error)
         key = self.request.key
         # What may just have been started is not far down the list.
-        since = recent(self.request.since, datetime.now(UTC))
+        since = recent(self.request.since, self.context.clock.now())
         request = replace(self.request, since=since)
         try:
             runs = runs_within_reach(self.context, request, [key])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from flinkglue.clock import wait_until
 from flinkglue.errors import CallFailed, DeadlineExceeded, NotFound, ServiceUnavailable, Throttled
@@ -130,7 +129,7 @@ def watch_run(
         CallFailed: It could not be polled, and its end is to be waited for.
         DeadlineExceeded: It did not end in time; it is left running.
     """
-    waited = request.waited_seconds(datetime.now(UTC), run.started_on)
+    waited = request.waited_seconds(context.clock.now(), run.started_on)
     if request.wait_for_end:
         until_end = WaitFor(request.deadline_seconds, waited)
         return wait_for_run(context, run, until_end, observer)
