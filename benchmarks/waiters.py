@@ -28,7 +28,7 @@ from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import ENDED_STATES, JobRun
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.wait import WaitFor, wait_for_run
-from tasks.glue import LOOK
+from tasks.glue import POLL_RUNS
 
 BEGIN_WITHIN_SECONDS = 20.0
 SETTLE_SECONDS = 15.0
@@ -93,7 +93,9 @@ def ours(endpoint_url: str) -> Wait:
 
     def wait(job_name: str, job_run_id: str) -> float:
         run = JobRun(job_name, job_run_id, "STARTING")
-        ended = wait_for_run(RunContext(client, log, pace=LOOK), run, WaitFor(3600), RunObserver())
+        ended = wait_for_run(
+            RunContext(client, log, pace=POLL_RUNS), run, WaitFor(3600), RunObserver()
+        )
         assert ended.completed_on is not None
         return ended.completed_on.timestamp()
 

@@ -12,7 +12,7 @@ from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
 from flinkglue.quantities import Count
 from tasks.glue import load_credentials
-from tasks.glue_health import judge_glue_connections, show_connections, tell_of_connections
+from tasks.glue_health import emit_connections, judge_glue_connections, show_connections
 
 
 @flow(name="glue-connection-health")
@@ -68,7 +68,7 @@ def glue_connection_health(
         failures_within_hours,
     )
     show_connections(credentials, found, minimum_free_addresses)
-    tell_of_connections(found, minimum_free_addresses)
+    emit_connections(found, minimum_free_addresses)
     below = [health for health in found if health.is_below_threshold]
     if below and fail_below_threshold:
         told = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)

@@ -105,7 +105,7 @@ def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> li
     return stopped
 
 
-def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+def stop_live_runs_if_requested(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     """After a crash: stop the Glue run, or leave it to be adopted when the flow run is retried."""
     if flow_run.parameters.get("when_crashed") == "stop":
         stop_live_runs(flow, flow_run, state)
@@ -119,7 +119,7 @@ def stop_live_runs_if_asked(flow: Flow[Any, Any], flow_run: FlowRun, state: Stat
     name="glue-vpc-failover",
     flow_run_name="{job_name} by {strategy}",
     on_cancellation=[stop_live_runs],
-    on_crashed=[stop_live_runs_if_asked],
+    on_crashed=[stop_live_runs_if_requested],
 )
 def glue_vpc_failover(
     job_name: JobName,
@@ -288,7 +288,7 @@ def glue_vpc_failover(
     if reset_bookmark and not attempts:
         reset_job_bookmark(credentials, job_name)
     ended_before = failed_at(flow_run) if attempts else None
-    settled, asked_anew = settled_number(attempts, ended_before), ended_before is not None
+    settled, requested_again = settled_number(attempts, ended_before), ended_before is not None
     first_number = policy.first_number(attempts, settled)
     definition = None  # a run that is there already goes on as its job was
     if not is_recorded(attempts, first_number):
@@ -302,7 +302,7 @@ def glue_vpc_failover(
         )
     for number in count(first_number):
         now = SystemClock().now()
-        request = replace(first, number=number, asked_at=now, asked_anew=asked_anew)
+        request = replace(first, number=number, requested_at=now, requested_again=requested_again)
         try:
             if is_recorded(attempts, number):
                 attempt = run_glue_job(credentials, request, None, follow_logs)

@@ -52,9 +52,9 @@ from flinkglue.prefect.store.server_records import server_records
 if TYPE_CHECKING:
     import boto3
 
-ROLE_LASTS_SECONDS = 3600.0  # what STS gives unless it is asked for more
-LOOK = Pace(first_seconds=1, most_seconds=7, growth=1.3)
-"""How often a run is looked at: the next attempt has to start within 10 s of a failure."""
+ROLE_LASTS_SECONDS = 3600.0  # STS's default
+POLL_RUNS = Pace(first_seconds=1, most_seconds=7, growth=1.3)
+"""How often a run is polled: the next attempt has to start within 10 s of a failure."""
 
 LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
@@ -126,7 +126,7 @@ def run_context(client: GlueClient, log: Log, pace: Pace | None = None) -> Itera
 
 
 def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether the start surely did not happen, or the run is only waited for, and the fault passes.
+    """Whether nothing was started, or the run is only waited for, and the fault is transient.
 
     A start in doubt is never sent again by itself: whoever runs the flow again has it looked for.
     """
@@ -212,7 +212,7 @@ def run_glue_job(
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
-    with run_context(client, run_log(), LOOK) as context:
+    with run_context(client, run_log(), POLL_RUNS) as context:
         logs = [LogFollower(context)] if follow_logs else []
         observers = Observers([RunLink(client.console), AdoptionEvent(request), *logs])
         try:
@@ -271,7 +271,7 @@ def read_script_output(
 
     Args:
         aws_credentials: The account and region.
-        request: What was asked for.
+        request: What was requested.
         run: A run that has ended; its last lines may take a few seconds to arrive.
     """
     client = connect(aws_credentials).masked_for(request)

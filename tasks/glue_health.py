@@ -67,14 +67,14 @@ def judge_glue_connections(
         failed_since=now - timedelta(hours=failures_within_hours),
     )
     for health in found:
-        tell = log.warning if health.is_below_threshold else log.info
-        tell("%s: %s %s", health.connection_name, health.condition.value, health.reason)
+        log_it = log.warning if health.is_below_threshold else log.info
+        log_it("%s: %s %s", health.connection_name, health.condition.value, health.reason)
         if health.failures:
             log.info("%s %s", health.connection_name, health.failures.describe())
     return found
 
 
-def tell_of_connections(found: Sequence[ConnectionHealth], minimum_free_addresses: int) -> None:
+def emit_connections(found: Sequence[ConnectionHealth], minimum_free_addresses: int) -> None:
     """An event for each connection, named after its condition."""
     for health in found:
         emit_health(health, minimum_free_addresses)

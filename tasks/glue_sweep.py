@@ -1,4 +1,4 @@
-"""Live Glue runs that no flow run waits for any more: found, stopped, shown and told as events."""
+"""Live Glue runs that no flow run waits for any more: found, stopped, shown, sent as events."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def find_live_glue_runs(
 
 @task(**RETRIED)
 def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
-    """Ask the Prefect server for the flow runs of live Glue runs, and judge who still wants these.
+    """Read the flow runs of live Glue runs from the Prefect server, and judge which are orphans.
 
     Args:
         found: The live runs.
@@ -70,8 +70,8 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     """
     swept = _judged_now(found.runs, rules)
     for each in swept:
-        tell = run_log().info if each.condition.is_expected else run_log().warning
-        tell("%s", each.describe())
+        log_it = run_log().info if each.condition.is_expected else run_log().warning
+        log_it("%s", each.describe())
     return swept
 
 
@@ -102,8 +102,8 @@ def stop_orphaned_glue_runs(
     )
     for before, each in zip(swept, after, strict=True):
         if before.is_orphan:
-            tell = log.warning if each.is_orphan else log.info
-            tell("%s", each.describe())
+            log_it = log.warning if each.is_orphan else log.info
+            log_it("%s", each.describe())
     return after
 
 
@@ -175,12 +175,12 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
     with get_client(sync_client=True) as client:
         for first in range(0, len(flow_run_ids), FLOW_RUNS_A_CALL):
             some = flow_run_ids[first : first + FLOW_RUNS_A_CALL]
-            wanted = FlowRunFilter(id=FlowRunFilterId(any_=some))
+            by_id = FlowRunFilter(id=FlowRunFilterId(any_=some))
             try:
-                answered = client.read_flow_runs(flow_run_filter=wanted, limit=FLOW_RUNS_A_CALL)
+                answered = client.read_flow_runs(flow_run_filter=by_id, limit=FLOW_RUNS_A_CALL)
             except httpx.HTTPError as error:
-                asked_for = f"{len(some)} flow runs"
-                raise server_failure("POST /flow_runs/filter", asked_for, error) from error
+                resource = f"{len(some)} flow runs"
+                raise server_failure("POST /flow_runs/filter", resource, error) from error
             for flow_run in answered:
                 if state := flow_run.state:
                     states[str(flow_run.id)] = FlowRunState(

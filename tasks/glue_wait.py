@@ -16,7 +16,7 @@ from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.run_log import run_log
-from tasks.glue import LOOK, RETRIED, connect
+from tasks.glue import POLL_RUNS, RETRIED, connect
 
 
 @task(**RETRIED)
@@ -38,7 +38,7 @@ def wait_for_glue_run(
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
-    context = RunContext(client, run_log(), pace=LOOK)
+    context = RunContext(client, run_log(), pace=POLL_RUNS)
     run = JobRun(request.job_name, job_run_id, "not seen yet")
     RunLink(client.console).show(run)
     observer = LogFollower(context) if follow_logs else RunObserver()

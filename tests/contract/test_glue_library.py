@@ -247,7 +247,7 @@ def test_the_deadline_counts_from_when_the_run_was_asked_for(
     cloud.fault("glue-timing", run_seconds=60)
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with pytest.raises(DeadlineExceeded, match="within 3000 s"):
-        ran(client, ranked(client, ["a", "b"]), deadline_seconds=3000, asked_at=an_hour_ago)
+        ran(client, ranked(client, ["a", "b"]), deadline_seconds=3000, requested_at=an_hour_ago)
 
 
 def test_a_run_has_the_options_that_a_person_gave_it(cloud: AwsCloud, client: GlueClient) -> None:
@@ -277,7 +277,7 @@ def test_the_deadline_of_an_adopted_run_counts_from_its_start(
         ran(client, ranked(client, ["a", "b"]), deadline_seconds=4)
     cloud.wire.requests.clear()
     with pytest.raises(DeadlineExceeded):
-        ran(client, None, deadline_seconds=0.6, asked_at=datetime.now(UTC))
+        ran(client, None, deadline_seconds=0.6, requested_at=datetime.now(UTC))
     assert len(cloud.requests(operation="GetJobRun")) == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tasks.glue import LOOK
+from tasks.glue import POLL_RUNS
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
 
@@ -73,4 +73,4 @@ def test_the_next_attempt_starts_in_another_zone_at_once(cloud: AwsCloud) -> Non
 
 
 def test_a_failure_is_looked_for_often_enough_however_long_the_run_has_lasted() -> None:
-    assert LOOK.most_seconds + CHOOSING_SECONDS < WITHIN_SECONDS
+    assert POLL_RUNS.most_seconds + CHOOSING_SECONDS < WITHIN_SECONDS

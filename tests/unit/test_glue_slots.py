@@ -115,7 +115,7 @@ def test_all_waits_of_one_run_share_its_deadline(wire: RunsOnTheWire) -> None:
     wire.start("nightly")
     fifty_minutes_ago = datetime.now(UTC) - timedelta(minutes=50)
     asked = RunRequest(
-        "nightly", "flow-run", SINCE, deadline_seconds=3600, asked_at=fifty_minutes_ago
+        "nightly", "flow-run", SINCE, deadline_seconds=3600, requested_at=fifty_minutes_ago
     )
     clock = HastyClock(0)
     with pytest.raises(DeadlineExceeded, match=r"within 3600 s.*No run was started") as late:

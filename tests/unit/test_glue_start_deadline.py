@@ -107,7 +107,7 @@ def test_addresses_that_come_free_after_the_deadline_are_not_waited_for() -> Non
 
 
 def test_what_was_waited_before_for_a_slot_counts() -> None:
-    asked = replace(FIVE_MINUTES, asked_at=datetime.now(UTC) - timedelta(minutes=4))
+    asked = replace(FIVE_MINUTES, requested_at=datetime.now(UTC) - timedelta(minutes=4))
 
     def after_two_minutes(seconds: float) -> int:
         return 200 if seconds > 120 else 0
@@ -152,7 +152,7 @@ def test_a_run_that_is_there_already_is_adopted_however_late() -> None:
     """It is not started any more, but it is told about before it is left alone."""
     wire, clock, adopted = RunsOnTheWire(), HastyClock(0), []
     wire.start("nightly", arguments={RUN_KEY_ARGUMENT: FIVE_MINUTES.key})
-    late = replace(FIVE_MINUTES, asked_at=datetime.now(UTC) - timedelta(minutes=6))
+    late = replace(FIVE_MINUTES, requested_at=datetime.now(UTC) - timedelta(minutes=6))
     with pytest.raises(DeadlineExceeded, match="It may still be running"):
         run_job(
             RunContext(wire.client, LOG, clock=clock),

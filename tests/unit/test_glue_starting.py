@@ -250,10 +250,12 @@ def test_addresses_stay_promised_only_while_a_run_may_take_them(
     assert [r.run_key for r in coordination.reservations.live()] == [REQUEST.key] * is_kept
 
 
-def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnTheWire) -> None:
+def test_after_a_person_requested_the_run_again_the_deadline_counts_from_then(
+    wire: RunsOnTheWire,
+) -> None:
     """Or a run whose deadline has passed could never be waited for again."""
     run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
-    crashed = replace(REQUEST, deadline_seconds=3600, asked_at=datetime.now(UTC))
+    crashed = replace(REQUEST, deadline_seconds=3600, requested_at=datetime.now(UTC))
     with pytest.raises(DeadlineExceeded):
         run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), crashed, None)
 
@@ -262,7 +264,7 @@ def test_after_a_person_asked_anew_the_deadline_counts_from_then(wire: RunsOnThe
             wire.turn(run, "SUCCEEDED")
 
     wire.before = ends
-    retried = replace(crashed, asked_anew=True)
+    retried = replace(crashed, requested_again=True)
     assert run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), retried, None).succeeded
 
 

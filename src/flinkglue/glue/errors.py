@@ -125,7 +125,7 @@ def translated(
         resource: What is acted on.
         submits: Whether the call starts something that must not be started twice. A call whose
             outcome is unknown is then InDoubt.
-        advice: What to do next, where this call knows better than the kind of error tells.
+        advice: What to do next, where this call knows better than the kind of error does.
     """
     try:
         yield
@@ -158,11 +158,11 @@ def _from_answer(
         kind = ClockRefused
     if submits and kind is ServiceUnavailable:
         kind = InDoubt
-    told = advice.get(kind)
+    next_step = advice.get(kind)
     if kind is ClockRefused:
-        told = f"{told}{_clocks(metadata.get('HTTPHeaders', {}))}"
+        next_step = f"{next_step}{_clocks(metadata.get('HTTPHeaders', {}))}"
     if code == INVALID_INPUT:
-        told = told or advice_on(message) or INVALID_INPUT_ADVICE
+        next_step = next_step or advice_on(message) or INVALID_INPUT_ADVICE
     return kind(
         service,
         operation,
@@ -171,7 +171,7 @@ def _from_answer(
         status=status,
         code=code or None,
         request_id=metadata.get("RequestId"),
-        advice=told,
+        advice=next_step,
     )
 
 

@@ -29,9 +29,9 @@ class RunRequest:
     """What to run, and under which key it is found again.
 
     `number` counts the attempts from 1; `since` is when the first can have started;
-    `deadline_seconds` bounds the wait. It counts from `asked_at`, or from the start of a run that
-    is adopted, however often the wait is taken up again; without either, from the call. When a
-    person `asked_anew`, after the flow run had ended, the start of the run does not count.
+    `deadline_seconds` bounds the wait. It counts from `requested_at`, or from the start of a run
+    that is adopted, however often the wait is taken up again; without either, from the call. When
+    the run was `requested_again`, after the flow run had ended, its start does not count.
     `secret_arguments` says by argument name where the value is found; the values are nowhere here.
     `failure_rules` are the person's own, which go before the table.
     `restore_order` has the job's connections put back once no run needs their order any more.
@@ -46,8 +46,8 @@ class RunRequest:
     number: int = 1
     arguments: Mapping[str, str] = field(default_factory=dict)
     deadline_seconds: float = 48 * 3600.0
-    asked_at: datetime | None = None
-    asked_anew: bool = False
+    requested_at: datetime | None = None
+    requested_again: bool = False
     options: RunOptions = field(default_factory=RunOptions)
     secret_arguments: Mapping[str, str] = field(default_factory=dict)
     restore_order: bool = False
@@ -60,11 +60,11 @@ class RunRequest:
         return run_key(self.flow_run_id, self.number)
 
     def waited_seconds(self, now: datetime, started_on: datetime | None = None) -> float:
-        """How much of the deadline has passed, since the run was asked for or, if earlier, began.
+        """How much of the deadline has passed, since the run was requested or, if earlier, began.
 
-        A run that another process adopts has been waited for before; a person who asks anew for one
-        whose deadline has passed wants it waited for from now on.
+        A run that another process adopts has been waited for before; when a person requests one
+        again whose deadline has passed, the wait counts from then.
         """
-        began = None if self.asked_anew else started_on
-        since = [moment for moment in (self.asked_at, began) if moment is not None]
+        began = None if self.requested_again else started_on
+        since = [moment for moment in (self.requested_at, began) if moment is not None]
         return max(0.0, (now - min(since)).total_seconds()) if since else 0.0

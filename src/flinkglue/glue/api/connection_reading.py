@@ -87,11 +87,11 @@ def list_connections(
     Raises:
         CallFailed: The connections could not be listed.
     """
-    wanted = set(connection_names)
+    missing = set(connection_names)
     found: dict[str, Connection] = {}
     for page in connection_pages(glue):
         found.update((connection.name, connection) for connection in page)
-        if wanted <= found.keys():
+        if missing <= found.keys():
             break
     return listed(found, connection_names)
 

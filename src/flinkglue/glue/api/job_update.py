@@ -73,8 +73,8 @@ def plan_job_update(
         leave_out: Connections that do not exist: Glue refuses a definition that names one.
     """
     before = connections_of(job)
-    wanted = [name for name in connection_names if name not in leave_out]
-    after = [*wanted, *(name for name in before if name not in (*wanted, *leave_out))]
+    first = [name for name in connection_names if name not in leave_out]
+    after = [*first, *(name for name in before if name not in (*first, *leave_out))]
     kept = kept_by_glue(job)
     not_sent = {row.name for row in kept}
     body = {

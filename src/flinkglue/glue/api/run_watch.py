@@ -72,7 +72,7 @@ class Waiter:
         self._watch = watch
         self._clock = clock
         self._changed = threading.Event()
-        self._asked_at = NEVER
+        self._sent_at = NEVER
         self.age_seconds = 0.0
 
     def poll(self) -> JobRun:
@@ -96,13 +96,13 @@ class Waiter:
     def sleep(self, seconds: float) -> None:
         self._clock.sleep_unless(self._changed, max(0.0, seconds - self.age_seconds))
 
-    def learn(self, run: JobRun, asked_at: float) -> None:
+    def learn(self, run: JobRun, sent_at: float) -> None:
         """Keep what was seen, unless later news are known; an end is never taken back."""
-        if self.run.ended or (asked_at < self._asked_at and not run.ended):
+        if self.run.ended or (sent_at < self._sent_at and not run.ended):
             return
         if run.describe() != self.run.describe():
             self._changed.set()
-        self.run, self._asked_at = run, asked_at
+        self.run, self._sent_at = run, sent_at
 
 
 class RunWatch:
@@ -147,7 +147,7 @@ class RunWatch:
         """
         if waiter.is_new or not waiter.job.is_shared:
             waiter.is_new = False
-            self._ask_alone(waiter)
+            self._read_alone(waiter)
             return
         reading = self._reading_for(waiter)
         waiter.age_seconds = self._clock.monotonic() - reading.read_at
@@ -156,7 +156,7 @@ class RunWatch:
         if reading.failure:
             # One exception object serves many threads: each starts its traceback anew.
             raise reading.failure.with_traceback(None)
-        self._ask_alone(waiter)
+        self._read_alone(waiter)
 
     def _reading_for(self, waiter: Waiter) -> Reading:
         """The last reading if the waiter has not had it, else a new one; one thread reads."""
@@ -191,20 +191,20 @@ class RunWatch:
         for waiter in waiters:
             missing[waiter.run.job_run_id].append(waiter)
         began_on = min(waiter.began_on for waiter in waiters)
-        asked_at = self._clock.monotonic()
+        sent_at = self._clock.monotonic()
         for pages, page in enumerate(self._reader.job_run_pages(job_name, began_on), 1):
             for run in page:
                 if run.job_run_id in missing:
                     with self._lock:
                         for waiter in missing.pop(run.job_run_id):
-                            waiter.learn(run, asked_at)
+                            waiter.learn(run, sent_at)
                     yield run.job_run_id
             if len(missing) <= pages:
                 return
 
-    def _ask_alone(self, waiter: Waiter) -> None:
+    def _read_alone(self, waiter: Waiter) -> None:
         waiter.age_seconds = 0.0
-        asked_at = self._clock.monotonic()
+        sent_at = self._clock.monotonic()
         run = self._reader.get_job_run(waiter.job.job_name, waiter.run.job_run_id)
         with self._lock:
-            waiter.learn(run, asked_at)
+            waiter.learn(run, sent_at)

@@ -20,12 +20,12 @@ class StartDeadline:
     def __init__(self, request: RunRequest, clock: Clock) -> None:
         self._request = request
         self._clock = clock
-        self._asked_at = clock.monotonic() - request.waited_seconds(clock.now())
+        self._began_at = clock.monotonic() - request.waited_seconds(clock.now())
 
     @property
     def left_seconds(self) -> float:
         """Zero or less when it has passed."""
-        return self._asked_at + self._request.deadline_seconds - self._clock.monotonic()
+        return self._began_at + self._request.deadline_seconds - self._clock.monotonic()
 
     def check(self, last_seen: str) -> None:
         """Call it before the job is written, and after each pause.

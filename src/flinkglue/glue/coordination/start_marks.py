@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-LOOK_AGAIN_SECONDS = 30.0
+SEARCHED_FOR_SECONDS = 30.0
 """How long a run whose start is in doubt is looked for before it is held not to be there."""
 
-MARKED_FOR_SECONDS = 4 * LOOK_AGAIN_SECONDS
+MARKED_FOR_SECONDS = 4 * SEARCHED_FOR_SECONDS
 """How long a mark counts: the call itself may take a minute, and then the list may be late."""
 
 

@@ -65,14 +65,14 @@ class JobTags:
         return f"{self._prefix}:job/{job_name}"
 
 
-def changed_tags(before: Mapping[str, str], wanted: Tags) -> dict[str, str | None]:
+def changed_tags(before: Mapping[str, str], defined: Tags) -> dict[str, str | None]:
     """The tags to write: those that differ.
 
     Args:
         before: The tags of the job.
-        wanted: What the definition says.
+        defined: What the definition says.
     """
-    return {name: value for name, value in wanted.items() if before.get(name) != value}
+    return {name: value for name, value in defined.items() if before.get(name) != value}
 
 
 def tag_differences(before: Mapping[str, str], changed: Tags) -> tuple[Difference, ...]:

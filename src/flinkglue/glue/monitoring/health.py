@@ -77,7 +77,7 @@ class ConnectionHealth:
         free_addresses: What EC2 counts as free.
         promised_addresses: Those of them that runs that are starting will take.
         cool_down: The failure for which flow runs leave it alone.
-        failures: Its failures of the last hours that were asked for.
+        failures: Its failures of the requested hours.
     """
 
     connection_name: str
@@ -102,7 +102,7 @@ class ConnectionHealth:
 
     @property
     def is_below_threshold(self) -> bool:
-        """Whether a run cannot count on the addresses that were asked for."""
+        """Whether a run cannot count on the addresses that are required."""
         return self.condition in BELOW_THRESHOLD
 
 
@@ -198,8 +198,8 @@ def _condition(
     if connection.needs_fix and connection.ready:
         return Condition.MISCONFIGURED, connection.problem or ""
     if zone and not zone.is_up:
-        told = "; ".join([f"zone {subnet.availability_zone} is {zone.state}", *zone.messages])
-        return Condition.ZONE_DOWN, told
+        reason = "; ".join([f"zone {subnet.availability_zone} is {zone.state}", *zone.messages])
+        return Condition.ZONE_DOWN, reason
     if subnet.state != "available":
         return Condition.NOT_READY, f"subnet {subnet.subnet_id} is {subnet.state}"
     if not connection.ready:

@@ -37,8 +37,8 @@ def sweep_markdown(
         # A list, because the lines of a table do not wrap.
         parts += ["## Why", *(join(bold(name), ": ", why) for name, why in notes)]
     if problems:
-        told = (join(bold(job), ": ", why) for job, why in problems.items())
-        parts += ["## Jobs whose runs could not be read", *told]
+        problem_lines = (join(bold(job), ": ", why) for job, why in problems.items())
+        parts += ["## Jobs whose runs could not be read", *problem_lines]
     return "\n\n".join(parts)
 
 
@@ -46,8 +46,8 @@ def _outcome(swept: Sequence[SweptRun]) -> str:
     counts = dict.fromkeys(RunCondition, 0)
     for each in swept:
         counts[each.condition] += 1
-    told = [f"{count} {condition.value}" for condition, count in counts.items() if count]
-    return ", ".join(told) or "none of this project"
+    counted = [f"{count} {condition.value}" for condition, count in counts.items() if count]
+    return ", ".join(counted) or "none of this project"
 
 
 def _row(

@@ -36,7 +36,7 @@ def find_live_runs(client: GlueClient, job_names: Sequence[str], since: datetime
     Args:
         client: The account.
         job_names: The jobs.
-        since: Runs that were started earlier are not looked for.
+        since: Runs that were started earlier are left out.
 
     Raises:
         CallFailed: Not one of the jobs could be read.
@@ -72,32 +72,32 @@ def stop_orphans(
     Args:
         client: The account.
         swept: Live runs as they were judged.
-        judge_again: Asked about the orphans of each stop right before it: a person may have retried
+        judge_again: Called with the orphans of each stop right before it: a person may have retried
             a flow run since, which wants its run again.
         deadline_seconds: The longest to wait for all of them.
         log: Gets a line per decision.
         clock: The time to go by.
-        pace: How often to look.
+        pace: How often to poll.
 
     Returns:
         All of `swept`, the orphans among them as they are now.
     """
     again, refused = _request_stops(client, [e for e in swept if e.is_orphan], judge_again, log)
     swept = [again.get(each.run.job_run_id, each) for each in swept]
-    seen = {each.run.job_run_id: each.run for each in swept if each.is_orphan}
+    observed = {each.run.job_run_id: each.run for each in swept if each.is_orphan}
 
-    def look() -> list[str]:
+    def poll() -> list[str]:
         """The ids of those that are still to end."""
-        waited_for = [run for run in seen.values() if not run.ended]
+        waited_for = [run for run in observed.values() if not run.ended]
         for job_name in {run.job_name for run in waited_for}:
-            seen.update(_now(client, [r for r in waited_for if r.job_name == job_name], log))
-        return [i for i, run in seen.items() if not run.ended and i not in refused]
+            observed.update(_now(client, [r for r in waited_for if r.job_name == job_name], log))
+        return [i for i, run in observed.items() if not run.ended and i not in refused]
 
     try:
         wait_until(
-            look,
+            poll,
             lambda living: not living,
-            waited_for=f"The end of {len(seen)} runs",
+            waited_for=f"The end of {len(observed)} runs",
             deadline_seconds=deadline_seconds,
             clock=clock,
             pace=pace or Pace(),
@@ -105,7 +105,7 @@ def stop_orphans(
     except DeadlineExceeded as error:
         log.warning("%s", error)
     return [
-        _after_the_stop(each, seen[each.run.job_run_id], refused.get(each.run.job_run_id))
+        _after_the_stop(each, observed[each.run.job_run_id], refused.get(each.run.job_run_id))
         if each.is_orphan
         else each
         for each in swept
@@ -115,12 +115,12 @@ def stop_orphans(
 def _request_stops(
     client: GlueClient, orphans: Sequence[SweptRun], judge_again: JudgeAgain, log: Log
 ) -> tuple[dict[str, SweptRun], dict[str, str]]:
-    """Ask for the end of orphans; how they stood right before, and what was refused, by run id."""
+    """Request the end of orphans; how they stood right before, and what was refused, by run id."""
     again: dict[str, SweptRun] = {}
     refused: dict[str, str] = {}
     by_job: dict[str, list[SweptRun]] = {}
     for each in orphans:
-        if each.run.state != JobRunState.STOPPING:  # somebody has asked already
+        if each.run.state != JobRunState.STOPPING:  # somebody has requested it
             by_job.setdefault(each.run.job_name, []).append(each)
     for job_name, of_job in by_job.items():
         for first in range(0, len(of_job), MOST_IDS_A_STOP):
@@ -139,7 +139,7 @@ def _request_stops(
 
 def _now(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, JobRun]:
     """How runs of one job are now, as far as Glue tells."""
-    wanted = {run.job_run_id for run in runs}
+    ids = {run.job_run_id for run in runs}
     started = [run.started_on for run in runs if run.started_on]
     assert started, "Glue gives every run the time of its start"
     try:
@@ -147,7 +147,7 @@ def _now(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, JobR
     except CallFailed as error:
         log.warning("Polling again later: %s", error)
         return {}
-    return {run.job_run_id: run for page in pages for run in page if run.job_run_id in wanted}
+    return {run.job_run_id: run for page in pages for run in page if run.job_run_id in ids}
 
 
 def _after_the_stop(before: SweptRun, run: JobRun, refused: str | None) -> SweptRun:

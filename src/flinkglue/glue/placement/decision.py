@@ -115,10 +115,10 @@ def _note(ranked: RankedConnection) -> str:
 
 
 def _times(since: datetime | None, until: datetime | None) -> str:
-    told: Sequence[str] = [
+    noted: Sequence[str] = [
         f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
     ]
-    return f" ({', on cooldown '.join(told)})" if told else ""
+    return f" ({', on cooldown '.join(noted)})" if noted else ""
 
 
 def _or_nothing(value: object) -> Any:

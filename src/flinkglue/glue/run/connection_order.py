@@ -62,11 +62,11 @@ class OrderRestoring(RunObserver):
         self._clock = context.clock
         self._log = context.log
         self._may_be_due = request.restore_order
-        self._has_looked = False
+        self._has_checked = False
         self._key: str | None = None
         self._is_needed = False
         self._next_try_at = float("-inf")
-        self._told_who_needs_it = False
+        self._reported_who_needs_it = False
         self._original: OriginalOrder | None = None
 
     def before_start(self, job: Mapping[str, Any], update: JobUpdate) -> None:
@@ -119,7 +119,7 @@ class OrderRestoring(RunObserver):
         """
         if self._is_needed or not self._is_due():
             return
-        self._told_who_needs_it = False
+        self._reported_who_needs_it = False
         began_at = self._clock.monotonic()
         for tries in count():
             left_seconds = within_seconds - (self._clock.monotonic() - began_at)
@@ -153,8 +153,8 @@ class OrderRestoring(RunObserver):
 
     def _is_due(self) -> bool:
         """Whether there may be a record: a run learns late of one that others have left to it."""
-        if not self._may_be_due and not self._has_looked:
-            self._has_looked = True
+        if not self._may_be_due and not self._has_checked:
+            self._has_checked = True
             self._may_be_due = self._is_recorded()
         return self._may_be_due
 
@@ -179,7 +179,7 @@ class OrderRestoring(RunObserver):
                 # Under the lock no other run can start, so who needs the order is known.
                 if not self._is_left_to_others():
                     self._put_back(lock)
-                    self._may_be_due, self._has_looked = False, True
+                    self._may_be_due, self._has_checked = False, True
         except (CallFailed, DeadlineExceeded, InvalidInput) as error:
             return error
         return None
@@ -192,8 +192,8 @@ class OrderRestoring(RunObserver):
             if reservation.job_name == self._request.job_name
             and attempt_number(reservation.run_key, self._request.flow_run_id) is None
         ]
-        if others and not self._told_who_needs_it:
-            self._told_who_needs_it = True
+        if others and not self._reported_who_needs_it:
+            self._reported_who_needs_it = True
             self._log.info(
                 "The connections of job %s stay as they are for now: needed by %s",
                 self._request.job_name,

@@ -40,10 +40,10 @@ class Cost:
     def in_words(self) -> str:
         """For the page."""
         least = "" if self.is_complete else "at least "
-        told = least + capacity_in_words(self.capacity_seconds)
+        capacity = least + capacity_in_words(self.capacity_seconds)
         if self.price_per_dpu_hour is None:
-            return told
-        return f"{told}, about {self.estimate:,.4g} at {self.price_per_dpu_hour:g} per DPU-hour"
+            return capacity
+        return f"{capacity}, about {self.estimate:,.4g} at {self.price_per_dpu_hour:g} per DPU-hour"
 
 
 def cost_of(attempts: Sequence[Attempt], price_per_dpu_hour: float | None = None) -> Cost:

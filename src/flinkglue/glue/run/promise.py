@@ -104,14 +104,14 @@ class Promise(RunObserver):
 
     def renew(self) -> None:
         """Let it last as long again, counted from before the call."""
-        asked_at = self._clock.monotonic()
+        sent_at = self._clock.monotonic()
         try:
             is_there = self._book.renew(self._run_key)
         except CallFailed as error:
-            self._renew_at = asked_at + TRY_AGAIN_SECONDS
+            self._renew_at = sent_at + TRY_AGAIN_SECONDS
             self._log.warning("The promise of addresses is not renewed yet: %s", error)
             return
-        self._renewed_at, self._renew_at = asked_at, asked_at + RENEW_EVERY_SECONDS
+        self._renewed_at, self._renew_at = sent_at, sent_at + RENEW_EVERY_SECONDS
         self._is_gone = self._was_made and not is_there
 
     @property

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from flinkglue.clock import wait_until
-from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
+from flinkglue.clock import Pace
+from flinkglue.errors import CallFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.start_marks import LOOK_AGAIN_SECONDS, StartMark, StartMarks
+from flinkglue.glue.coordination.start_marks import SEARCHED_FOR_SECONDS, StartMark, StartMarks
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.polling import TRANSIENT, polls_for
 
 
 def end_mark(marks: StartMarks, mark: StartMark, log: Log) -> None:
@@ -37,7 +38,7 @@ def listed_runs(client: GlueClient, request: RunRequest) -> dict[str, list[JobRu
 def runs_within_reach(
     context: RunContext, request: RunRequest, run_keys: Collection[str] | None
 ) -> Mapping[str, list[JobRun]]:
-    """The flow run's runs, as soon as all of these are listed, else after half a minute of looking.
+    """The flow run's runs, as soon as all of these are listed, else after half a minute of polls.
 
     Args:
         context: The account, the log and time.
@@ -45,35 +46,22 @@ def runs_within_reach(
         run_keys: The keys whose starts are on their way; None: it is not known which.
 
     Raises:
-        CallFailed: The last look failed.
+        CallFailed: The last poll failed.
     """
-    seen: dict[str, list[JobRun]] | None = None
+    runs: Mapping[str, list[JobRun]] = {}
     failure: CallFailed | None = None
-
-    def look() -> bool:
-        nonlocal seen, failure
-        seen, failure = None, None
+    for _ in polls_for(SEARCHED_FOR_SECONDS, Pace(), context.clock):
         try:
-            seen = listed_runs(context.client, request)
-        except (Throttled, ServiceUnavailable) as error:
+            runs, failure = listed_runs(context.client, request), None
+        except TRANSIENT as error:
             context.log.warning("Searching again for runs: %s", error)
             failure = error
-            return False
-        return run_keys is not None and seen.keys() >= set(run_keys)
-
-    try:
-        wait_until(
-            look,
-            bool,
-            waited_for=f"The runs of flow run {request.flow_run_id} in GetJobRuns",
-            deadline_seconds=LOOK_AGAIN_SECONDS,
-            clock=context.clock,
-        )
-    except DeadlineExceeded:
-        if failure is not None:
-            raise failure from None
-    assert seen is not None
-    return seen
+            continue
+        if run_keys is not None and runs.keys() >= set(run_keys):
+            return runs
+    if failure is not None:
+        raise failure
+    return runs
 
 
 def end_marks_of_listed(context: RunContext, request: RunRequest, mark: StartMark | None) -> None:
@@ -89,8 +77,8 @@ def end_marks_of_listed(context: RunContext, request: RunRequest, mark: StartMar
     marks, log = context.coordination.start_marks, context.log
     try:
         live = [mark] if mark else marks.live(request.flow_run_id)
-        # What this process started is not older than what it was asked for.
-        since = (request.asked_at if mark else None) or request.since
+        # What this process started is not older than its request.
+        since = (request.requested_at if mark else None) or request.since
         listed = _listed_of(
             context.client, request.job_name, {each.run_key for each in live}, since
         )

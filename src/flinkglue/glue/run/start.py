@@ -186,7 +186,7 @@ class _Starting:
                 continue
             if isinstance(outcome, Started):
                 return outcome
-            if run := self._look_for(outcome):
+            if run := self._search_for(outcome):
                 self._end(outcome.mark)
                 return Started(run, adopted=not outcome.mark.is_new)
             if clock.monotonic() - began_at > DOUBTED_SECONDS:
@@ -283,7 +283,7 @@ class _Starting:
             kept = ", ".join(update.kept_by_glue)
             log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
 
-    def _look_for(self, doubt: _Doubt) -> JobRun | None:
+    def _search_for(self, doubt: _Doubt) -> JobRun | None:
         """The run, as soon as Glue lists it; None when the list is read and it is not there.
 
         Raises:

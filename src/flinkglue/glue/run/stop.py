@@ -1,19 +1,20 @@
-"""Stop what a flow run left running in Glue: whoever asks for it is not asked again."""
+"""Stop what a flow run left running in Glue: whoever requests it has nobody to retry it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flinkglue.clock import wait_until
-from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
+from flinkglue.clock import Pace, wait_until
+from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.run_search import end_mark, listed_runs, runs_within_reach
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.polling import TRANSIENT, polls_for
 
 LIST_WITHIN_SECONDS = 180.0
-"""How long runs are looked for when Glue does not tell them."""
+"""How long runs are searched for when Glue cannot list them."""
 
 
 def stop_live_runs(
@@ -21,9 +22,9 @@ def stop_live_runs(
 ) -> list[JobRun]:
     """Stop all live runs of a flow run, and wait until they have ended.
 
-    Faults that pass are waited out; a run that cannot be stopped keeps no other from it. What lives
-    on is told as an error, with its id and where to stop it. A run whose start was on its way when
-    the flow run's process died is looked for until Glue lists it.
+    Transient faults are waited out; a run that cannot be stopped keeps no other from it. What lives
+    on is logged as an error, with its id and where to stop it. A run that was being started when
+    the flow run's process died is searched for until Glue lists it.
 
     Args:
         context: The account, and what the flow run may have left with others: marks of starts,
@@ -96,30 +97,13 @@ def _found(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun
 
 
 def _listed_patiently(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun]]:
-    failure: CallFailed | None = None
-
-    def look() -> Mapping[str, list[JobRun]] | None:
-        nonlocal failure
+    for _ in polls_for(LIST_WITHIN_SECONDS, Pace(), context.clock):
         try:
             return listed_runs(context.client, request)
-        except (Throttled, ServiceUnavailable) as error:
+        except TRANSIENT as error:
             context.log.warning("Searching again for live runs: %s", error)
             failure = error
-            return None
-
-    try:
-        seen = wait_until(
-            look,
-            lambda runs: runs is not None,
-            waited_for=f"The list of the runs of job {request.job_name}",
-            deadline_seconds=LIST_WITHIN_SECONDS,
-            clock=context.clock,
-        )
-    except DeadlineExceeded:
-        assert failure is not None
-        raise failure from None
-    assert seen is not None
-    return seen
+    raise failure
 
 
 @dataclass
@@ -155,7 +139,7 @@ class _Stopping:
                     self.runs[job_run_id] = self.context.client.get_job_run(
                         run.job_name, job_run_id
                     )
-                except (Throttled, ServiceUnavailable) as error:
+                except TRANSIENT as error:
                     self.context.log.warning("Trying again: %s", error)
                 except CallFailed as error:
                     self.refused[job_run_id] = str(error)
