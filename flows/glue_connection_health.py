@@ -71,8 +71,8 @@ def glue_connection_health(
     emit_connections(found, minimum_free_addresses)
     below = [health for health in found if health.is_below_threshold]
     if below and fail_below_threshold:
-        told = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)
-        raise JobFailed(f"{len(below)} of {len(found)} connections cannot be counted on: {told}")
+        why = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)
+        raise JobFailed(f"{len(below)} of {len(found)} connections cannot be counted on: {why}")
     return {
         health.connection_name: {
             "condition": health.condition.value,

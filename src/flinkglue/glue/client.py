@@ -173,7 +173,7 @@ class GlueClient:
     def add_subnets(self, candidates: Candidates) -> Selection:
         """The candidates with what their subnets have free now, in one round trip.
 
-        A connection that could not be looked up has its problem in words.
+        A connection that could not be read has its problem in words.
         """
         return joined(candidates, describe_subnets(self._ec2, candidates.subnet_ids))
 
@@ -290,7 +290,7 @@ class GlueClient:
             options: Further parameters of StartJobRun, by Glue's names.
 
         Raises:
-            InDoubt: A run may have been started: look for it by its key.
+            InDoubt: A run may have been started: search for it by its key.
             Conflict: The job already has as many live runs as it may.
         """
         self._masking.learn(arguments)
@@ -357,7 +357,7 @@ class GlueClient:
             job_name: The job.
             key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
-            before_a_start: Give up behind 100 pages: nobody can tell in time then whether the run
+            before_a_start: Give up behind 100 pages: nobody knows in time then whether the run
                 that is to be started is there.
 
         Raises:

@@ -1,6 +1,6 @@
 """Known secrets, taken out of what services answer. Pure.
 
-Glue tells the arguments of a run to everybody who may read the run, so the values to look for are
+Glue shows the arguments of a run to everybody who may read the run, so the values to mask are
 learned from Glue itself: also when the run was started by a process that is gone, or with a value
 that has been changed since.
 """

@@ -1,4 +1,4 @@
-"""The runs of a job that GetJobRuns lists, and the last look at them, shared by waiting threads."""
+"""The runs of a job that GetJobRuns lists, and their last reading, shared by waiting threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flinkglue.glue.models import JobRun
 from flinkglue.glue.run_request import RunRequest
 
 SERVES_OTHERS_SECONDS = 2.0
-"""How long a look serves other threads that wait for a slot of the same job."""
+"""How long a reading serves other threads that wait for a slot of the same job."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ListedRuns:
         return len(self.live_ids)
 
     def and_newer(self, newer: ListedRuns) -> ListedRuns:
-        """With what a later look at the newest runs shows; older ones may have ended meanwhile."""
+        """With what a later reading of the newest runs shows; older ones may have ended."""
         return ListedRuns(
             newer.live_ids | (self.live_ids - newer.ids),
             {**self.by_key, **newer.by_key},
@@ -51,7 +51,7 @@ def list_runs(client: RunReader, request: RunRequest, since: datetime | None = N
 
     Args:
         client: The account.
-        request: What is looked for.
+        request: What is searched for.
         since: A later moment, when what is older is known already.
 
     Raises:
@@ -70,7 +70,7 @@ def list_runs(client: RunReader, request: RunRequest, since: datetime | None = N
 
 @dataclass
 class SlotReadings:
-    """The last look at each job's slots, which threads that wait for one share."""
+    """The last reading of each job's slots, which threads that wait for one share."""
 
     _locks: defaultdict[str, threading.Lock] = field(
         default_factory=lambda: defaultdict(threading.Lock), repr=False

@@ -1,7 +1,7 @@
 """How far back the list of a job's runs is read.
 
-GetJobRuns has no filter, so to look for one run is to read all newer ones. That is done without the
-job's lock, and before a start not for ever; under the lock only what was started since is read.
+GetJobRuns has no filter, so to search for one run is to read all newer ones. That is done without
+the job's lock, and before a start not for ever; under the lock only what was started since is read.
 Where no start waits for it, as when runs are to be stopped, the list is read back to its end.
 """
 
@@ -33,7 +33,7 @@ RECENT = timedelta(minutes=15)
 longer than GetJobRuns is late, and than the mark of a start counts."""
 
 MOST_PAGES = 100
-"""Of 200 runs each. Behind so many nobody can tell in time whether a run was started."""
+"""Of 200 runs each. Behind so many nobody knows in time whether a run was started."""
 
 
 def recent(since: datetime, now: datetime) -> datetime:

@@ -1,14 +1,14 @@
 """Looking at runs that many threads wait for: one GetJobRuns page serves all that wait for a job.
 
-A run that is waited for alone is asked for with GetJobRun. As soon as several runs of a job are
-waited for, whoever looks first reads the job's list, and what it shows serves the others:
+A run that is waited for alone is polled with GetJobRun. As soon as several runs of a job are
+waited for, whoever polls first reads the job's list, and what it shows serves the others:
 
-- The first look at a run is its own: the list may not show yet what was started just now.
+- The first poll of a run is its own: the list may not show yet what was started just now.
 - A reading serves each waiter once. So the list is read again only when a waiter has paused since
   the last reading, however many wait.
 - A waiter's pause counts from the reading that served it, and ends at once when a later one shows
   that its run has changed. So nobody sees an end later than somebody who waits alone.
-- A reading that failed is shared as well: a service that throttles is not asked again by all.
+- A reading that failed is shared as well: a service that throttles is not called again by all.
 
 Pure: the calls are those of a RunReader.
 """
@@ -154,7 +154,7 @@ class RunWatch:
         if waiter.run.job_run_id in reading.shown:
             return
         if reading.failure:
-            # One exception object serves many threads: each starts its traceback anew.
+            # One exception object serves many threads: each starts its own traceback.
             raise reading.failure.with_traceback(None)
         self._read_alone(waiter)
 
@@ -177,7 +177,7 @@ class RunWatch:
                 shown.add(job_run_id)
         except (Throttled, ServiceUnavailable) as error:
             failure = error
-        except CallFailed:  # who may not list runs may still look at each of them
+        except CallFailed:  # who may not list runs may still read each of them
             job.may_be_listed = False
         return Reading(job.last.number + 1, self._clock.monotonic(), frozenset(shown), failure)
 
@@ -185,7 +185,7 @@ class RunWatch:
         """The ids of those runs that the list shows, which their waiters learn of.
 
         Pages are read while more runs are missing than pages were read: what is left is cheaper
-        asked for run by run, such as one old run behind thousands of newer ones.
+        read run by run, such as one old run behind thousands of newer ones.
         """
         missing: defaultdict[str, list[Waiter]] = defaultdict(list)
         for waiter in waiters:

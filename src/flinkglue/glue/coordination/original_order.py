@@ -1,7 +1,7 @@
 """The order that a job's connections had before this project changed it. Pure.
 
 It is written down before the first change and kept until it is put back, by whichever flow run does
-that: another one may have changed the order meanwhile, and one that was killed tells nobody.
+that: another one may have changed the order meanwhile, and one that was killed reports nothing.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ RESERVED_FOR_SECONDS = 300.0
 """How long a promise lasts when nobody renews it: longer than Glue takes to start a run."""
 
 COOL_DOWN_SECONDS = 300.0
-"""How long a connection that failed is left alone while there are others."""
+"""How long a connection that failed is on cooldown: others are tried first."""
 
 FAILURES_KEPT_SECONDS = 24 * 3600.0
 """How long a failure can be looked up, long after the connection is tried again."""
@@ -69,13 +69,13 @@ class CoolDowns(Protocol):
     """The connections that failed lately, for all flow runs."""
 
     def live(self) -> list[CoolDown]:
-        """Those that are still to be left alone."""
+        """Those that are still on cooldown."""
 
     def recent(self) -> list[CoolDown]:
-        """All that failed in the last day, also those that are not left alone any more."""
+        """All that failed in the last day, also those whose cooldown is over."""
 
     def start(self, cool_down: CoolDown) -> None:
-        """Leave a connection alone for a while from now on."""
+        """Put a connection on cooldown from now on."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Glue refuses a start when there are as many as the job's MaxConcurrentRuns says. By then the job's
 definition would have been written for nothing, and addresses promised that others could have had.
-So whoever is about to choose and start looks first.
+So whoever is about to choose and start reads them first.
 """
 
 from __future__ import annotations

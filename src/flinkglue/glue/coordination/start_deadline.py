@@ -10,10 +10,10 @@ from flinkglue.glue.run_request import RunRequest
 class StartDeadline:
     """What is left of a request's deadline while its run was not started.
 
-    A run that is started later would be left alone at once, with nobody to see how it ends.
+    A run that is started later would not be waited for, and nobody would observe how it ends.
 
     Args:
-        request: What is to be run; the deadline counts from when it was asked for.
+        request: What is to be run; the deadline counts from its request.
         clock: The time to go by.
     """
 

@@ -1,9 +1,9 @@
 """Marks that a start is on its way.
 
-GetJobRuns may show a run some seconds after it was started. Who finds no run can therefore not tell
+GetJobRuns may show a run some seconds after it was started. So who finds no run cannot distinguish
 a start that never happened from one that happened an instant ago, in a process that was killed
-since. So a start is marked right before it is made. A mark of this key means: look again for a
-while. No mark means: what is not listed is not there.
+since. Therefore a start is marked right before it is made. A mark of this key means: search again
+for half a minute. No mark means: what is not listed is not there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SEARCHED_FOR_SECONDS = 30.0
-"""How long a run whose start is in doubt is looked for before it is held not to be there."""
+"""How long a run whose start is in doubt is searched for before it is held not to be there."""
 
 MARKED_FOR_SECONDS = 4 * SEARCHED_FOR_SECONDS
 """How long a mark counts: the call itself may take a minute, and then the list may be late."""

@@ -47,8 +47,8 @@ the lock is starting a run, sees the record, and puts the order back."""
 class OrderRestoring(RunObserver):
     """What one run has to do with the original order of its job. Nothing here fails a run.
 
-    A run puts the order back when it is asked to, and also when another run's record of it is there
-    once it has its addresses, or has ended: that one may have left it to the last.
+    A run puts the order back when it is requested, and also when another run's record is there once
+    it has its addresses, or has ended: that one may have left it to the last.
 
     Args:
         context: Where the original order is written down, and who else needs the order.

@@ -37,9 +37,9 @@ def run_job(
         observer: Acts on what happens to the run.
 
     Raises:
-        CallFailed: The run could not be looked for, started or watched. Calling again with the same
-            request is safe: it looks for the run first.
-        OrderStale: Nothing was started, and the order has to be chosen anew; after a NoSlot when
+        CallFailed: The run could not be searched for, started or polled. Calling again with the
+            same request is safe: it searches for the run first.
+        OrderStale: Nothing was started, and the order has to be chosen again; after a NoSlot when
             there is a slot again.
         InvalidInput: The job would lose something by its new order, or a secret is refused; nothing
             was written, and there is no run.

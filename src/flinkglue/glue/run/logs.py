@@ -23,7 +23,7 @@ NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 class LogFollower(RunObserver):
     """Logs new lines of a run's CloudWatch log streams, and never raises.
 
-    Each line is shown once by one follower; another process that adopts the run begins anew.
+    Each line is shown once by one follower; another process that adopts the run begins again.
 
     A driver can write far more than anybody reads on a flow run's page: of what is new at one poll
     the last lines are shown, with a word on how many were left out.

@@ -48,7 +48,7 @@ DOUBTED_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Started:
-    """The one run of a key; `adopted` tells that it was there already.
+    """The one run of a key; `adopted`: it was there already.
 
     `mark` is that of a start that was just made: Glue may not list the run yet.
     """
@@ -67,9 +67,9 @@ class Patience:
 
 
 def patience_for(error: CallFailed) -> Patience | None:
-    """What a refusal that surely started nothing asks for; None: it is not passing."""
+    """How to retry after a refusal that started nothing; None: it is not transient."""
     if isinstance(error, OrderStale):
-        return None  # what it asks for is another order
+        return None  # it takes another order
     if isinstance(error, Conflict):  # somebody who does not take the lock
         return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
     if isinstance(error, Throttled | ClockRefused):
@@ -81,7 +81,7 @@ def adopted_run(context: RunContext, request: RunRequest, promise: Promise) -> S
     """The run that is there already, by its key.
 
     Raises:
-        CallFailed: It could not be looked for, or is not there any more.
+        CallFailed: It could not be searched for, or is not there any more.
     """
     try:
         run = context.client.find_run_by_key(request.job_name, request.key, request.since)
@@ -115,14 +115,14 @@ def start_run(
         request: What to run.
         ranking: The order.
         promise: The run's addresses: renewed now and then, before a try.
-        observer: Hears before each start of the order that is written for it.
+        observer: Notified before each start of the order that is written for it.
 
     Raises:
         OrderStale: There is no slot for the run, or its promise may have lapsed while others had
             the lock.
         CallFailed: The job could not be read or written, or the run not be started.
         InvalidInput: The job would lose something by its new order; nothing was written.
-        InDoubt: A run may have been started and cannot be looked for, or Glue goes on failing.
+        InDoubt: A run may have been started and cannot be searched for, or Glue goes on failing.
         DeadlineExceeded: The deadline passed before the run could be started; there is none.
     """
     deadline = StartDeadline(request, context.clock)
@@ -165,7 +165,7 @@ class _Starting:
     deadline: StartDeadline
 
     def until_done(self) -> Started:
-        """Try, as often and as long as what goes wrong asks for."""
+        """Try, as often and as long as each failure allows."""
         clock, log = self.context.clock, self.context.log
         began_at = clock.monotonic()
         newer_than, earlier = self._read_ahead()
@@ -202,7 +202,7 @@ class _Starting:
         )
 
     def _read_ahead(self) -> tuple[datetime, ListedRuns]:
-        """What is read of a long list before the lock is had, and since when the rest is read.
+        """What is read of a long list before the lock is held, and since when the rest is read.
 
         A run of this key that is not in it was started, or listed, later.
         """
@@ -213,7 +213,7 @@ class _Starting:
         return newer_than, list_runs(self.context.client, self.request)
 
     def _once(self, lock: HeldLock, newer_than: datetime, earlier: ListedRuns) -> Started | _Doubt:
-        """Look, write, start. What was true before the lock was had may not be true any more."""
+        """Read, write, start. What was true before the lock was held may not be true any more."""
         request = self.request
         job = self.context.client.get_job(request.job_name)
         runs = earlier.and_newer(list_runs(self.context.client, request, newer_than))
