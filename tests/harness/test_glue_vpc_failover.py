@@ -248,7 +248,7 @@ def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(
     assert outcome(state)["state"] == "SUCCEEDED"
     assert len(artifacts(state)["connection-ranking"]) == 1, "the page shows the choice that counts"
     log = "\n".join(logs_of(state.state_details.flow_run_id))
-    assert "Nothing is chosen yet: job job: live runs 1, allowed 1 (MaxConcurrentRuns)" in log
+    assert "Waiting for a free run slot: job job: live runs 1, allowed 1 (MaxConcurrentRuns)" in log
     assert [r.status for r in cloud.requests(operation="StartJobRun")] == [200, 200]
     assert len(cloud.requests(operation="UpdateJob")) == 1
 
