@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -61,3 +62,16 @@ def test_contributing_names_each_command() -> None:
     for command in ("setup", "test-fast", "test", "format", "docs"):
         assert f"| `scripts/{command}` |" in described
         assert os.access(ROOT / "scripts" / command, os.X_OK)
+
+
+def test_the_map_leads_to_files_that_are_there() -> None:
+    """Paths are given from the top, from the library, or from the tests of a row by their name."""
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where to change what")[2]
+    named = re.findall(r"`([\w./-]+\.(?:py|md|json|yaml))`", table.partition("\n## ")[0])
+    assert len(named) > 40
+    places = (ROOT, ROOT / "src" / "flinkglue", ROOT / "tests" / "unit")
+    actions = ROOT / "src" / "flinkglue" / "lifecycle" / "actions"
+    gone = [
+        name for name in named if not any((place / name).is_file() for place in (*places, actions))
+    ]
+    assert not gone
