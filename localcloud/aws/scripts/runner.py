@@ -21,7 +21,7 @@ from localcloud.aws.logs.job_logs import JobLogs
 from localcloud.aws.scripts.process import ScriptProcesses
 from localcloud.aws.seed import Account
 
-_BOOTSTRAP = Path(__file__).parents[1] / "bootstrap"
+_BOOTSTRAP = Path(__file__).parent / "bootstrap"
 _PYTHON_COMMANDS = ("glueetl", "gluestreaming", "pythonshell")
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
