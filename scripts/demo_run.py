@@ -193,7 +193,7 @@ def run_flow(prefect: PrefectStack, deployment: str, parameters: dict[str, Any])
 
 def print_summary(cloud: LocalCloud, prefect: PrefectStack, pages: list[tuple[str, str]]) -> None:
     """The addresses to open."""
-    print("\n\033[1mAll of it really happened. Open:\033[0m")
+    print("\n\033[1mDone. Open:\033[0m")
     for title, url in [*pages, ("Prefect", prefect.ui_url)]:
         print(f"    {title:32} {url}")
     print(f"    {'Prefect asks for':32} {prefect.password}")
