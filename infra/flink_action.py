@@ -62,7 +62,7 @@ from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import (
     asked_by_command,
-    carry_out,
+    execute,
     next_intent,
     raise_for_failure,
 )
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.deployment is not None:
             deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)
             return run_deployment(deployed, wait=given.wait, say=_say)
-        outcome = _carried_out(given, action, how, intent)
+        outcome = _executed(given, action, how, intent)
         _print(asdict(outcome))
         raise_for_failure(outcome)
     except FlinkGlueError as error:
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _carried_out(
+def _executed(
     given: argparse.Namespace, action: ActionRequest, how: ActionOptions, intent: str
 ) -> Outcome:
     """Done from this process."""
@@ -119,7 +119,7 @@ def _carried_out(
         attempt = str(uuid4())
         with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
             journal = Journal(store)
-            return carry_out(
+            return execute(
                 action,
                 next_intent(journal, asked_by_command(journal, intent, action), attempt),
                 store=TellingStore(store, _say),

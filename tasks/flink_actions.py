@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.execute import carry_out, next_intent
+from flinkglue.lifecycle.execute import execute, next_intent
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.telling import TellingStore
 from flinkglue.lifecycle.models import Action, Outcome
@@ -63,7 +63,7 @@ def perform_flink_action(
         variable_store(cluster.journal_name) as store,
         cluster.get_backend(clock) as backend,
     ):
-        outcome = carry_out(
+        outcome = execute(
             asked,
             next_intent(Journal(store), asked_by, attempt),
             store=TellingStore(store, logger.info),

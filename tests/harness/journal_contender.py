@@ -12,7 +12,7 @@ import sys
 
 from blocks.flink import FlinkRestCluster
 from flinkglue.errors import Conflict
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -49,7 +49,7 @@ def update(intent: str, job_name: str, url: str, jar: str) -> None:
     with variable_store("here") as store, cluster.get_backend() as backend:
         print("ready", flush=True)
         sys.stdin.readline()
-        outcome = carry_out(
+        outcome = execute(
             ActionRequest(Action.UPDATE, job_name, JobChanges(jar=jar)),
             intent,
             store=store,

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks.flink import FlinkRestCluster
 from flinkglue.errors import CallFailed, Conflict
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -255,7 +255,7 @@ def test_two_processes_with_one_intent_make_one_job(
     with served_jobmanager() as flink:
         cluster = FlinkRestCluster(url=flink.url)
         with cluster.get_backend() as backend:
-            carry_out(
+            execute(
                 ActionRequest(Action.NEW, key, JobChanges(jar=str(jars[0]))),
                 f"new {key}",
                 store=store,

@@ -19,7 +19,7 @@ from prefect.utilities.callables import get_parameter_defaults
 from blocks.flink import FlinkRestCluster
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.processes import identity
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -123,7 +123,7 @@ class Job:
             options = options_here(ActionOptions(ready=ready), self._cluster, print)
             lease = replace(options.lease, seconds=300, keep=never_renewed)
             try:
-                carry_out(
+                execute(
                     ActionRequest(action, self.name, JobChanges(jar=jar)),
                     f"{command or f'{run.id}:{action}:{self.name}'}:1",
                     store=Dying(store, dies_before, dead, process) if dies_before else store,

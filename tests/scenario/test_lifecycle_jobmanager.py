@@ -175,7 +175,7 @@ def test_the_action_ends_right_or_with_the_state_told(
             check_no_job_began_clean(job, before)
         check_end(job, case.action, outcome, live)
         if case.action is not Action.DELETE:
-            check_way_back(job, case.action, live)
+            check_rollback(job, case.action, live)
     finally:
         job.end()
 
@@ -209,7 +209,7 @@ def check_end(job: RealJob, action: Action, outcome: Outcome | Refused, live: li
         assert outcome.savepoint_path in paths
 
 
-def check_way_back(job: RealJob, action: Action, live: list[str]) -> None:
+def check_rollback(job: RealJob, action: Action, live: list[str]) -> None:
     """Whatever the end was, the job can be had again, with its counts unless it began clean."""
     brought_back = live[0] if live else started_again(job).job_id
     wait_for(lambda: job.lines(brought_back))

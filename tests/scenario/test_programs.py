@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
@@ -52,7 +52,7 @@ class ProgramJob(RealJob):
     def ask(self, action: Action, changes: JobChanges | None = None) -> Outcome:
         """As the form and the command line do it: by the program's address."""
         asked = ActionRequest(action, self.job_name, changes or JobChanges())
-        return carry_out(
+        return execute(
             asked,
             f"{action}-{next(self._intents)}",
             store=FileStore(self.directory / "journal"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.execute import carry_out, next_intent
+from flinkglue.lifecycle.execute import execute, next_intent
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from tests.unit.fake_flink_jobs import Behaviour
@@ -22,7 +22,7 @@ class AskingWorld(World):
         self.shown: list[tuple[Difference, ...]] = []
 
     def ask(self, asked: ActionRequest, asked_by: str = "run", attempt: str = "") -> Outcome:
-        return carry_out(
+        return execute(
             asked,
             next_intent(self.journal, f"{asked_by}:{asked.action}", attempt),
             store=self.store,

@@ -13,7 +13,7 @@ from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.execute import (
     RolledBack,
-    carry_out,
+    execute,
     last_intent,
     raise_for_failure,
 )
@@ -236,7 +236,7 @@ def test_a_story_is_told_while_it_is_written(world: AskingWorld) -> None:
     """Each line once, whoever writes it."""
     told: list[str] = []
     store = TellingStore(world.store, told.append)
-    outcome = carry_out(
+    outcome = execute(
         new(world),
         "intent",
         store=store,

@@ -11,7 +11,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import Conflict
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal
@@ -45,7 +45,7 @@ class EarlierWorld(World):
         self.backend().check_jar(self.spec(Behaviour.OTHER_GOOD))  # uploads it
 
     def go_on(self, intent: str, asked: ActionRequest) -> Outcome:
-        return carry_out(
+        return execute(
             asked,
             intent,
             store=self.kept,

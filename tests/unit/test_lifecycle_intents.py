@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.execute import asked_by_command, carry_out, next_intent
+from flinkglue.lifecycle.execute import asked_by_command, execute, next_intent
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -135,7 +135,7 @@ def command(world: AskingWorld, asked: ActionRequest, asked_by: str = "", **more
         asked_by: What the version before made of that.
     """
     asked_by = asked_by or asked_by_command(world.journal, "build-1842", asked)
-    return carry_out(
+    return execute(
         asked,
         next_intent(world.journal, asked_by, "attempt"),
         store=world.store,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.execute import carry_out, last_intent, next_intent
+from flinkglue.lifecycle.execute import execute, last_intent, next_intent
 from flinkglue.lifecycle.health.watch import is_wanted
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, Outcome
@@ -32,7 +32,7 @@ class CancelledWorld(World):
         self.told: list[str] = []
 
     def ask(self, asked: ActionRequest, by: str) -> Outcome:
-        return carry_out(
+        return execute(
             asked,
             next_intent(self.journal, by),
             store=self.store,

@@ -113,8 +113,8 @@ def test_and_a_job_that_keeps_nothing_is_not_ended_for_it(tmp_path: Path, action
     with pytest.raises(Refused, match="nothing else to return to"):
         world.act(action, "asked", savepoint_path=TYPO)
     assert world.job() is job
-    no_way_back = replace(OPTIONS, roll_back=False)
-    assert world.act(action, "sure", savepoint_path=TYPO, options=no_way_back).failure
+    no_rollback = replace(OPTIONS, roll_back=False)
+    assert world.act(action, "sure", savepoint_path=TYPO, options=no_rollback).failure
 
 
 @LAST_STATE

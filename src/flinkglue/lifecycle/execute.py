@@ -78,7 +78,7 @@ def last_intent(journal: Journal, asked_by: str) -> str:
     raise AssertionError("numbers never end")
 
 
-def carry_out(
+def execute(
     asked: ActionRequest,
     intent: str,
     *,

@@ -12,7 +12,7 @@ from flinkglue.errors import DeadlineExceeded
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.actions.stop import savepoint, stopped
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
-from flinkglue.lifecycle.execute import carry_out
+from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.claims import LeaseLost
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
@@ -108,7 +108,7 @@ class Interrupted:
         unseen = ""
         try:
             if entry is not None and entry.action is action and _is_open(entry):
-                outcome = carry_out(
+                outcome = execute(
                     self.asked,
                     self.intent,
                     store=self.store,

@@ -111,7 +111,7 @@ def _attempt(tx: Transaction, label: str, start: _Start) -> str:
     tx.journal.save_job_record(
         replace(
             tx.record(),
-            good_spec=spec,
+            last_stable_spec=spec,
             ready_job_id=ready.job_id,
             checkpoint_path=ready.checkpoint_path,
             takes_checkpoints=ready.checkpointing,

@@ -103,7 +103,7 @@ def perform(
         tx = Transaction(request, backend, journal, held, options, clock, now, spec)
         try:
             with backend.guarded(held.check):
-                outcome = _carried_through(tx)
+                outcome = _executed(tx)
             journal.note_wanted(outcome)  # before the outcome, which is never asked for again
             return held.end(outcome, attempt)
         except LeaseLost as lost:
@@ -117,9 +117,9 @@ def _check_spec(request: ActionRequest, spec: JobSpec | None) -> None:
         raise InvalidInput("spec.job_name", spec.job_name, repr(request.job_name))
 
 
-def _carried_through(tx: Transaction) -> Outcome:
+def _executed(tx: Transaction) -> Outcome:
     try:
-        return _acted(tx)
+        return _act(tx)
     except LeaseLost:
         raise
     except FlinkGlueError as error:
@@ -158,7 +158,7 @@ def _not_ended(error: CallFailed) -> CallFailed:
     )
 
 
-def _acted(tx: Transaction) -> Outcome:
+def _act(tx: Transaction) -> Outcome:
     try:
         tx.check_same_request()
         return _ACTIONS[tx.request.action](tx)

@@ -10,14 +10,14 @@ from flinkglue.lifecycle.models import Action, JobSpec, JobView
 from flinkglue.lifecycle.transaction import Transaction
 
 
-class WayBack(NamedTuple):
+class RollbackTarget(NamedTuple):
     """What runs again when the new launch does not; no spec: nothing does."""
 
     spec: JobSpec | None = None
     in_words: str = "The old job"
 
 
-def way_back(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> WayBack:
+def rollback_target(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> RollbackTarget:
     """The way back from a launch that takes the place of this job; none when none is needed.
 
     Raises:
@@ -26,11 +26,11 @@ def way_back(tx: Transaction, view: JobView | None, new_spec: JobSpec) -> WayBac
     record = tx.journal.job_record_as_seen(tx.job_name)
     running = record.spec if view and view.job_id == record.job_id else None
     if view is None or not _is_needed(tx, view, running, new_spec):
-        return WayBack()
+        return RollbackTarget()
     if new_spec.restore_mode == "CLAIM":
         allowed = "NO_CLAIM, so that a rollback finds its savepoint"
         raise InvalidInput("restore_mode", "CLAIM", allowed)
-    found = _newest_good(tx, view) if running else WayBack()
+    found = _last_stable(tx, view) if running else RollbackTarget()
     if found.spec is None or not tx.backend.has_jar(found.spec):
         gone = f"its jar is gone: {found.spec.jar.uri}" if found.spec else ""
         raise tx.refuse(
@@ -51,22 +51,22 @@ def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec
     return asked.action is not Action.RE_LAUNCH or is_risky
 
 
-def _newest_good(tx: Transaction, view: JobView) -> WayBack:
+def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:
     record = tx.journal.job_record_as_seen(tx.job_name)
-    if record.spec == record.way_back:
-        return WayBack(record.way_back)
+    if record.spec == record.rollback_target:
+        return RollbackTarget(record.rollback_target)
     if _runs_well(tx, view):
         tx.say(f"job {view.job_id} runs well by now: it is what a bad launch returns to")
         tx.journal.save_job_record(
-            replace(record, good_spec=record.spec, ready_job_id=record.job_id)
+            replace(record, last_stable_spec=record.spec, ready_job_id=record.job_id)
         )
-        return WayBack(record.spec)
-    good = record.way_back
+        return RollbackTarget(record.spec)
+    good = record.rollback_target
     in_words = f"What ran well before it, {good.jar.name}," if good else ""
     tx.say(
         f"job {view.job_id} was never seen to run well. {in_words} is what a bad launch returns to"
     )
-    return WayBack(good, in_words)
+    return RollbackTarget(good, in_words)
 
 
 def _runs_well(tx: Transaction, view: JobView) -> bool:

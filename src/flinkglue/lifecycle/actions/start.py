@@ -42,7 +42,7 @@ def _run(tx: Transaction, plan: StartPlan) -> Outcome:
 
 def _clear_jars(tx: Transaction) -> None:
     """Leave no jar of a launch that failed on the cluster, only what would run again."""
-    kept = tx.record().good_spec
+    kept = tx.record().last_stable_spec
     tx.backend.keep_jars(tx.job_name, frozenset({kept.jar.sha256} if kept else ()))
 
 

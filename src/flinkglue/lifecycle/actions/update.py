@@ -10,7 +10,7 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import end_launched, launch, state_now
-from flinkglue.lifecycle.actions.rollback_target import way_back
+from flinkglue.lifecycle.actions.rollback_target import rollback_target
 from flinkglue.lifecycle.actions.stop import plan_savepoint, stopped
 from flinkglue.lifecycle.backend import SavepointFailed
 from flinkglue.lifecycle.journal.plans import (
@@ -235,7 +235,7 @@ def _plan(tx: Transaction, view: JobView | None) -> ReplacePlan:
     needed = tx.backend.check_jar(new_spec)
     if view is not None and not view.is_terminal:
         _check_slots(tx, view, needed)
-    back = way_back(tx, view, new_spec)
+    back = rollback_target(tx, view, new_spec)
     kept = newest_retained(tx, job_id, view)
     return ReplacePlan(
         job_id=job_id,

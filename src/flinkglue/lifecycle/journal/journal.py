@@ -240,7 +240,7 @@ class Journal:
         seen = self._seen(job_name, record.job_id)
         return replace(
             record,
-            good_spec=record.spec if seen.ran_well else record.good_spec,
+            last_stable_spec=record.spec if seen.ran_well else record.last_stable_spec,
             ready_job_id=seen.job_id if seen.ran_well else record.ready_job_id,
             checkpoint_path=seen.checkpoint_path or record.checkpoint_path,
             ended_as=record.ended_as or seen.ended_as,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 
@@ -76,7 +76,7 @@ class JobRecord:
         job_id: The Flink job id of the newest launch; written before the launch is sent.
         generation: How many launches there were.
         spec: What the newest launch runs: what a form that is left empty asks for.
-        good_spec: The newest that was seen running for real: where a bad update returns to.
+        last_stable_spec: The newest that was seen running for real: where a bad update returns to.
         restored_from: The savepoint or checkpoint that the newest launch began with.
         claimed: Whether Flink owns that since then, and deletes it.
         ready_job_id: The newest launch that was seen running for real.
@@ -94,7 +94,7 @@ class JobRecord:
     job_id: str = ""
     generation: int = 0
     spec: JobSpec | None = None
-    good_spec: JobSpec | None = None
+    last_stable_spec: Annotated[JobSpec | None, Field(alias="good_spec")] = None
     restored_from: str | None = None
     claimed: bool = False
     ready_job_id: str = ""
@@ -112,19 +112,19 @@ class JobRecord:
         """Whether the newest launch came to run, so that its state went on from its beginning."""
         if self.ready_job_id:
             return self.ready_job_id == self.job_id
-        return self.spec is not None and self.spec == self.good_spec
+        return self.spec is not None and self.spec == self.last_stable_spec
 
     @property
-    def way_back(self) -> JobSpec | None:
+    def rollback_target(self) -> JobSpec | None:
         """What a bad launch returns to; what runs now while nothing has run well yet."""
-        return self.good_spec or self.spec
+        return self.last_stable_spec or self.spec
 
     def lasting(self) -> JobRecord:
         """The same without what a launch asked for itself alone."""
         return replace(
             self,
             spec=self.spec and self.spec.lasting(),
-            good_spec=self.good_spec and self.good_spec.lasting(),
+            last_stable_spec=self.last_stable_spec and self.last_stable_spec.lasting(),
         )
 
 
@@ -151,6 +151,6 @@ RECORD = TypeAdapter(JobRecord)
 
 def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
     """The value as a document; the version belongs to the storage."""
-    document: dict[str, Any] = adapter.dump_python(value, mode="json")
+    document: dict[str, Any] = adapter.dump_python(value, mode="json", by_alias=True)
     document.pop("version", None)
     return document
