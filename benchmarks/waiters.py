@@ -114,7 +114,7 @@ def resident_megabytes() -> float:
 def measure(design: str, endpoint_url: str, jobs: int, runs_per_job: int) -> dict[str, Any]:
     late_seconds: list[float] = []
 
-    def tell(operation: str, **given: Any) -> dict[str, Any]:
+    def emit(operation: str, **given: Any) -> dict[str, Any]:
         target = {"X-Amz-Target": f"Benchmark.{operation}"}
         told: dict[str, Any] = httpx.post(endpoint_url, json=given, headers=target).json()
         return told
@@ -123,7 +123,7 @@ def measure(design: str, endpoint_url: str, jobs: int, runs_per_job: int) -> dic
         ended_at = wait(job_name, job_run_id)
         late_seconds.append(time.time() - ended_at)
 
-    tell("Calls")
+    emit("Calls")
     before = resident_megabytes()
     wait = DESIGNS[design](endpoint_url)
     threads = []
@@ -134,13 +134,13 @@ def measure(design: str, endpoint_url: str, jobs: int, runs_per_job: int) -> dic
             time.sleep(BEGIN_WITHIN_SECONDS / (jobs * runs_per_job))
     time.sleep(SETTLE_SECONDS)
 
-    calls_before, cpu_before, began_at = tell("Calls"), time.process_time(), time.monotonic()
+    calls_before, cpu_before, began_at = emit("Calls"), time.process_time(), time.monotonic()
     time.sleep(MEASURED_SECONDS)
-    calls, cpu = tell("Calls"), time.process_time() - cpu_before
+    calls, cpu = emit("Calls"), time.process_time() - cpu_before
     minutes = (time.monotonic() - began_at) / 60
     grown = resident_megabytes() - before
 
-    tell("End", within_seconds=END_WITHIN_SECONDS)
+    emit("End", within_seconds=END_WITHIN_SECONDS)
     for thread in threads:
         thread.join()
     assert len(late_seconds) == len(threads), "a thread died"

@@ -24,7 +24,7 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
-from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, tell_what_is_left
+from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, report_what_is_left
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_actions import perform_flink_action
 
@@ -63,7 +63,7 @@ def asked_of(parameters: dict[str, Any]) -> ActionRequest:
     name="flink-job-action",
     flow_run_name="{action} {job_name}",
     on_cancellation=[end_as_asked(asked_of, cluster_of)],
-    on_crashed=[tell_what_is_left(asked_of, cluster_of)],
+    on_crashed=[report_what_is_left(asked_of, cluster_of)],
 )
 def flink_job_action(
     action: Action,

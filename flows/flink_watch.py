@@ -32,8 +32,8 @@ from tasks.flink_health import (
     Finding,
     count_relaunch,
     judge_flink_jobs,
+    report_finding,
     show_findings,
-    tell_of_finding,
     uncount_relaunch,
 )
 from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
@@ -120,7 +120,7 @@ def flink_watch(
     for place, finding in enumerate(findings):
         if _is_to_be_relaunched(finding, relaunch):
             findings[place] = _relaunched(chosen, finding, options, most_relaunches, window_seconds)
-        tell_of_finding(findings[place])
+        report_finding(findings[place])
     show_findings(findings)
     if silent_minutes is not None:
         _without_process(chosen, names, silent_minutes * 60, end=end_silent_runs)

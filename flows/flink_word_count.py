@@ -46,7 +46,7 @@ _submitted = SubmittedBy(
     name="flink-word-count",
     flow_run_name="{jarName} on {clusterNm}",
     on_cancellation=[_submitted.end_as_asked()],
-    on_crashed=[_submitted.tell_what_is_left()],
+    on_crashed=[_submitted.report_what_is_left()],
 )
 def flink_word_count(
     jarName: JarName,

@@ -40,7 +40,7 @@ _submitted = SubmittedBy(
     name="submit-flink-job",
     flow_run_name="{job_name}: {jar_name}",
     on_cancellation=[_submitted.end_as_asked()],
-    on_crashed=[_submitted.tell_what_is_left()],
+    on_crashed=[_submitted.report_what_is_left()],
 )
 def submit_flink_job_flow(
     job_name: JobNamePrefix,

@@ -68,7 +68,7 @@ from flinkglue.lifecycle.execute import (
 )
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.journal.telling import TellingStore
+from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -122,7 +122,7 @@ def _executed(
             return execute(
                 action,
                 next_intent(journal, asked_by_command(journal, intent, action), attempt),
-                store=TellingStore(store, _say),
+                store=ReportingStore(store, _say),
                 backend=backend,
                 identify=cluster.get_jars().identify,
                 options=options_here(how, cluster, _say),

@@ -89,7 +89,7 @@ def upload_flink_jar(
 def _progress(jar_name: str) -> Progress:
     artifact_id = create_progress_artifact(0.0, description=text(f"Upload of {jar_name}"))
 
-    def tell(sent: int, total: int | None) -> None:
+    def emit(sent: int, total: int | None) -> None:
         update_progress_artifact(artifact_id, progress=100.0 * sent / (total or sent or 1))
 
-    return tell
+    return emit

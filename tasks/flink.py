@@ -51,7 +51,7 @@ def submit_flink_job(
         InDoubt: It was sent, and no job was found.
         CallFailed: ARM refused.
     """
-    submission = Submission(tell=run_log().info)
+    submission = Submission(emit=run_log().info)
     with cluster.get_client(token) as arm:
         job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
         dashboard = dashboard_of(cluster, arm)

@@ -11,7 +11,7 @@ from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import execute, next_intent
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.journal.telling import TellingStore
+from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -66,7 +66,7 @@ def perform_flink_action(
         outcome = execute(
             asked,
             next_intent(Journal(store), asked_by, attempt),
-            store=TellingStore(store, logger.info),
+            store=ReportingStore(store, logger.info),
             backend=backend,
             identify=cluster.get_jars().identify,
             options=options,

@@ -126,12 +126,12 @@ def judge_flink_jobs(
     if all(finding.not_seen for finding in found):
         raise watched[0].fault or AssertionError("no job was observed")
     for finding in found:
-        tell = run_log().warning if finding.is_unwell else run_log().info
-        tell("%s: %s %s", finding.job_name, finding.condition, finding.reason)
+        emit = run_log().warning if finding.is_unwell else run_log().info
+        emit("%s: %s %s", finding.job_name, finding.condition, finding.reason)
     return found
 
 
-def tell_of_finding(finding: Finding) -> None:
+def report_finding(finding: Finding) -> None:
     """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
     with best_effort(f"No event was sent about {finding.job_name}"):
         _emit(finding)

@@ -45,7 +45,7 @@ def main() -> None:
 def update(intent: str, job_name: str, url: str, jar: str) -> None:
     cluster = FlinkRestCluster(url=url)
     ready = ReadyLimits(within_seconds=30, stable_seconds=0.2)
-    terms = LeaseTerms(seconds=10, tell=lambda line: print(line, file=sys.stderr, flush=True))
+    terms = LeaseTerms(seconds=10, emit=lambda line: print(line, file=sys.stderr, flush=True))
     with variable_store("here") as store, cluster.get_backend() as backend:
         print("ready", flush=True)
         sys.stdin.readline()

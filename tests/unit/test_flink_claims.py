@@ -81,7 +81,7 @@ class Executor:
 
     def begin(self, intent: str, action: Action, **how: Any) -> Held:
         terms = LeaseTerms(
-            wait_seconds=200, holder=self.name, tell=self.told.append, keep=self.keep
+            wait_seconds=200, holder=self.name, emit=self.told.append, keep=self.keep
         )
         how = {"terms": terms, "clock": self.clock, **how}
         return Journal(self.store).begin(intent, action, "orders", **how)

@@ -24,7 +24,7 @@ from flinkglue.lifecycle.health.watch import (
     is_wanted,
     should_relaunch,
 )
-from flinkglue.lifecycle.journal.telling import TellingStore
+from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Action, JobView, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -235,7 +235,7 @@ def test_nobody_waits_past_the_deadline() -> None:
 def test_a_story_is_told_while_it_is_written(world: AskingWorld) -> None:
     """Each line once, whoever writes it."""
     told: list[str] = []
-    store = TellingStore(world.store, told.append)
+    store = ReportingStore(world.store, told.append)
     outcome = execute(
         new(world),
         "intent",

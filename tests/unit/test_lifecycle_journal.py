@@ -43,7 +43,7 @@ class Process:
         return self.clock.every(every_seconds, lambda: not self.is_dead and call())
 
     def begin(self, intent: str, action: Action, job_name: str = "orders", **how: Any) -> Held:
-        terms = LeaseTerms(wait_seconds=100, holder=intent, tell=self.told.append, keep=self._keep)
+        terms = LeaseTerms(wait_seconds=100, holder=intent, emit=self.told.append, keep=self._keep)
         how = {"terms": terms, "clock": self.clock, **how}
         return self.journal.begin(intent, action, job_name, **how)
 

@@ -16,6 +16,7 @@ from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.plans import PREPARED, Prepared
+from flinkglue.lifecycle.journal.records import document_of
 from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest, Identify
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -145,7 +146,7 @@ def _prepared(
         last = journal.job_record(asked.job_name).spec
         spec = asked.spec(last, identify)
         known = Prepared(asked_changes, spec, _changes(last, spec))
-        store.write("request", intent, PREPARED.dump_python(known, mode="json"))
+        store.write("request", intent, document_of(PREPARED, known))
     return known
 
 

@@ -48,7 +48,7 @@ class Interrupted:
         store: The journal's documents.
         backend: Where the job runs.
         options: How to go about it.
-        tell: Takes a line for people.
+        emit: Takes a line for people.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
         settle_seconds: How long to wait for a launch that was under way to be seen running. A
@@ -59,7 +59,7 @@ class Interrupted:
     intent: str
     store: JournalStore
     backend: FlinkBackend
-    tell: Callable[[str], None]
+    emit: Callable[[str], None]
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
     now: Callable[[], float] = time.time
@@ -72,9 +72,9 @@ class Interrupted:
     def what_is_left(self) -> JobView | None:
         """Tell what runs now and how to go on; changes nothing."""
         entry = self._journal.entry(self.intent)
-        view = self._tell_of_job()
+        view = self._report_job()
         if _is_open(entry):
-            self.tell(
+            self.emit(
                 f"{self.asked.action} of {self.asked.job_name} has not ended. Retry this flow run "
                 "to go on with it; another run may act on the job only with take_over."
             )
@@ -90,7 +90,7 @@ class Interrupted:
         ending = self._journal.entry(self._ending_intent(action)) if action else None
         acts = _is_open(entry) and self._journal.owner(self.asked.job_name) == self.intent
         if not (acts or _is_open(ending)):
-            self._tell_of_job()
+            self._report_job()
             return
         if acts:
             self._finish_savepoint()
@@ -122,16 +122,16 @@ class Interrupted:
                 outcome = self._perform(action)
         except Refused as refused:
             if unseen:
-                self.tell(
+                self.emit(
                     f"The launch {unseen} may still be under way, and could not be ended. Should "
                     f"it show up, end it with CANCEL. {refused.reason}"
                 )
             else:
-                self.tell(f"There was nothing to end: {refused.reason}")
+                self.emit(f"There was nothing to end: {refused.reason}")
             return
         for line in (*outcome.story, outcome.failure):
             if line:
-                self.tell(line)
+                self.emit(line)
 
     def _perform(self, action: Action) -> Outcome:
         return perform(
@@ -183,9 +183,9 @@ class Interrupted:
                 else savepoint(tx).savepoint_path
             )
         except SavepointFailed as failed:
-            self.tell(str(failed))
+            self.emit(str(failed))
         else:
-            self.tell(f"The savepoint that was under way is good: {path}")
+            self.emit(f"The savepoint that was under way is good: {path}")
 
     def _settle(self, entry: Entry | None, action: Action) -> str:
         """Wait for a launch that is on its way: what cannot be seen cannot be ended.
@@ -211,13 +211,13 @@ class Interrupted:
                 clock=self.clock,
             )
         except DeadlineExceeded as late:
-            self.tell(str(late))
+            self.emit(str(late))
             if self._view() is None:
                 return self._journal.job_record(self.asked.job_name).job_id or "that was sent"
         return ""
 
     def _give_up(self, entry: Entry) -> None:
-        view = self._tell_of_job()
+        view = self._report_job()
         newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
         outcome = Outcome(
             entry.action,
@@ -235,15 +235,15 @@ class Interrupted:
                 self._journal.note_wanted(replace(outcome, failure=""))
             held.end(outcome)
 
-    def _tell_of_job(self) -> JobView | None:
+    def _report_job(self) -> JobView | None:
         view = self._view()
         if view is None:
-            self.tell(f"No Flink job of {self.asked.job_name} is known to the cluster.")
+            self.emit(f"No Flink job of {self.asked.job_name} is known to the cluster.")
         else:
-            self.tell(f"Flink job {view.job_id} of {self.asked.job_name} is {view.in_words()}.")
+            self.emit(f"Flink job {view.job_id} of {self.asked.job_name} is {view.in_words()}.")
         newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
         if newest is not None:
-            self.tell(f"Its newest savepoint is {newest.path}")
+            self.emit(f"Its newest savepoint is {newest.path}")
         return view
 
     def _view(self) -> JobView | None:

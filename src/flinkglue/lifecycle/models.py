@@ -179,7 +179,7 @@ class JobView:
         restored_path: What this job began with, or its newest restart.
         state_backend: The name of its state backend; empty: not told.
         exception: The last ``Caused by`` of its newest failure.
-        tasks_told: Whether the service tells about tasks at all; else its RUNNING has to do.
+        tasks_known: Whether the service tells about tasks at all; else its RUNNING has to do.
         main_failure: Why ``main()`` failed when it had submitted this job. Only the submit that was
             answered so tells it: the service forgets it.
         mark: What the service told of its newest action on the job and of its savepoints, in words
@@ -210,7 +210,7 @@ class JobView:
     restored_path: str | None = None
     state_backend: str = ""
     exception: str | None = None
-    tasks_told: bool = True
+    tasks_known: bool = True
     main_failure: str = ""
     mark: str = ""
     out_of_reach: str = ""
@@ -223,7 +223,7 @@ class JobView:
     @property
     def is_running_for_real(self) -> bool:
         """Whether it is RUNNING and each of its tasks runs or has finished, as far as is told."""
-        if not self.tasks_told:
+        if not self.tasks_known:
             return self.state == "RUNNING"
         return (
             self.state == "RUNNING"
@@ -261,7 +261,7 @@ class JobView:
     def in_words(self) -> str:
         """One phrase for logs and errors."""
         tasks = f"{self.tasks_running + self.tasks_finished} of {self.tasks_total} tasks"
-        tasks = tasks if self.tasks_told else "tasks not reported"
+        tasks = tasks if self.tasks_known else "tasks not reported"
         restarts = f", {self.restarts} restarts" if self.restarts else ""
         failure = f", {self.exception}" if self.exception else ""
         return f"{self.state} ({tasks}{restarts}{failure})"

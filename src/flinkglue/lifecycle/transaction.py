@@ -136,7 +136,7 @@ class Transaction:
     def decided(self, name: str, kind: TypeAdapter[T], decide: Callable[[], T]) -> T:
         """The same for a value of this kind."""
         return kind.validate_python(
-            self.once(name, lambda: kind.dump_python(decide(), mode="json"))
+            self.once(name, lambda: kind.dump_python(decide(), mode="json", by_alias=True))
         )
 
     @property

@@ -28,7 +28,7 @@ def options_here(
         InvalidInput: The lease in this process's environment is none.
     """
     seconds = lease_seconds_in("FLINK_LEASE_SECONDS", claims.LEASE_SECONDS)
-    lease = LeaseTerms(seconds, holder=_this_process(), tell=emit)
+    lease = LeaseTerms(seconds, holder=_this_process(), emit=emit)
     return replace(options, savepoint_directory=cluster.savepoint_directory, lease=lease)
 
 

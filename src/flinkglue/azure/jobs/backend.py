@@ -289,4 +289,4 @@ class ArmBackend:
 
 
 def _being_launched(row: ArmFlinkJob) -> JobView:
-    return JobView(launched_as(row), row.job_name or "", "CREATED", tasks_told=False)
+    return JobView(launched_as(row), row.job_name or "", "CREATED", tasks_known=False)

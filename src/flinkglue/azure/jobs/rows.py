@@ -140,7 +140,7 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
             state=state_of(row),
             savepoint_path=path,
             exception=exception,
-            tasks_told=False,
+            tasks_known=False,
             mark=mark,
         )
     if path and not is_same_path(path, flink.savepoint_path):

@@ -17,7 +17,7 @@ from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.polling import TRANSIENT
 from flinkglue.stack_trace import last_cause
 
-Tell = Callable[[str], None]
+Emit = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Submission:
 
     Args:
         timeouts: How long each part may take.
-        tell: Takes one line per decision.
+        emit: Takes one line per decision.
     """
 
     timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
-    tell: Tell = lambda line: None
+    emit: Emit = lambda line: None
 
     def submit(
         self,
@@ -58,18 +58,18 @@ class Submission:
         """
         found = self.find(arm, cluster, request.job_name)
         if found is None and sent_before:
-            self.tell(
+            self.emit(
                 f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
             )
             found = self._appearing(arm, cluster, request.job_name)
         if found is not None:
-            self.tell(f"adopted {_named(found)}, which is there already")
+            self.emit(f"adopted {_named(found)}, which is there already")
             return found
         try:
             operation = arm.run_job(cluster, request)
         except InDoubt as doubt:
             return self._adopted_after(doubt, arm, cluster, request)
-        self.tell(f"ARM took runJob {request.action.value} for {request.job_name}")
+        self.emit(f"ARM took runJob {request.action.value} for {request.job_name}")
         try:
             self._follow(arm, cluster, request, operation)
             return self._listed(arm, cluster, request)
@@ -84,17 +84,17 @@ class Submission:
     def _adopted_after(
         self, doubt: InDoubt, arm: ArmClient, cluster: FlinkClusterId, request: RunJob
     ) -> ArmFlinkJob:
-        self.tell(
+        self.emit(
             f"no clear answer to runJob for {request.job_name}, searching for it: {doubt.reason}"
         )
         try:
             found = self._appearing(arm, cluster, request.job_name)
         except CallFailed as fault:
-            self.tell(f"{request.job_name} could not be searched for: {fault}")
+            self.emit(f"{request.job_name} could not be searched for: {fault}")
             raise doubt from fault
         if found is None:
             raise doubt
-        self.tell(f"adopted {_named(found)}: the submit had arrived")
+        self.emit(f"adopted {_named(found)}: the submit had arrived")
         return found
 
     def _follow(
@@ -104,7 +104,7 @@ class Submission:
         if ended.failed:
             raise self._operation_failed(arm, cluster, request, ended)
         if not ended.succeeded:
-            self.tell(
+            self.emit(
                 f"ARM has forgotten the operation of {request.job_name}; the list will show it"
             )
 
@@ -128,7 +128,7 @@ class Submission:
             lag = self.timeouts.appears_within_seconds
             unseen = f"taken, but not in the jobs list after {lag:g} s"
             raise _in_doubt(cluster, request, unseen)
-        self.tell(f"found {_named(row)}")
+        self.emit(f"found {_named(row)}")
         return row
 
     def _appearing(

@@ -23,14 +23,14 @@ class SubmittedJob:
         arm: The client.
         cluster: Where it was submitted.
         job_name: Its name, which belongs to one run alone.
-        tell: Takes one line per decision.
+        emit: Takes one line per decision.
         timeouts: How long ARM may take.
     """
 
     arm: ArmClient
     cluster: FlinkClusterId
     job_name: str
-    tell: Callable[[str], None]
+    emit: Callable[[str], None]
     timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
 
     def find(self) -> ArmFlinkJob | None:
@@ -50,25 +50,25 @@ class SubmittedJob:
         row = self._shown()
         if row is None:
             waited = f"{self.timeouts.appears_within_seconds:g} s"
-            self.tell(
+            self.emit(
                 f"Job {self.job_name} did not show up in the list of {self.cluster} within "
                 f"{waited}: there is nothing to end."
             )
             return
         named, view = f"Flink job {self.job_name} (id {row.job_id})", view_of(row)
         if view.is_terminal:
-            self.tell(f"{named} is {view.state}: there is nothing to end.")
+            self.emit(f"{named} is {view.state}: there is nothing to end.")
             return
         actions = JobActions(self.arm, self.cluster, self._look, self.timeouts)
         if how is OnCancel.STOP_WITH_SAVEPOINT:
-            self.tell(f"{named} is {view.state}: stopping it with a savepoint.")
+            self.emit(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
             request = SavepointRequest(row.job_id or "", "", view.savepoint_path, mark=view.mark)
-            self.tell(f"{named} has stopped with the savepoint {actions.stop(request)}.")
+            self.emit(f"{named} has stopped with the savepoint {actions.stop(request)}.")
             return
-        self.tell(f"{named} is {view.state}: cancelling it.")
+        self.emit(f"{named} is {view.state}: cancelling it.")
         ended = actions.cancel(row.job_id or self.job_name)
-        self.tell(f"{named} is {ended.state if ended else 'gone from the list'}.")
+        self.emit(f"{named} is {ended.state if ended else 'gone from the list'}.")
 
     def _shown(self) -> ArmFlinkJob | None:
         """Its row once that tells of a Flink job or an end; what was just sent may lag."""
@@ -78,7 +78,7 @@ class SubmittedJob:
             if row is not None and (row.job_id or view_of(row).is_terminal):
                 return row
             if taken == 0:  # said before Prefect may end the process that waits
-                self.tell(f"Job {self.job_name} is not launched yet: waiting up to {lag:g} s.")
+                self.emit(f"Job {self.job_name} is not launched yet: waiting up to {lag:g} s.")
         return row
 
     def _look(self, job_id: str) -> Seen:

@@ -24,7 +24,7 @@ class JobWatch:
         cluster: Where the job is.
         job: The job as it was last seen.
         look_into_flink: Asks Flink about a job id; None when Flink cannot be reached from here.
-        tell: Takes one line per change.
+        emit: Takes one line per change.
         clock: The time to go by.
         pace: How often to look.
 
@@ -36,7 +36,7 @@ class JobWatch:
     cluster: FlinkClusterId
     job: ArmFlinkJob
     look_into_flink: LookIntoFlink | None = None
-    tell: Callable[[str], None] = lambda line: None
+    emit: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
     seen: JobView | None = field(default=None, init=False)
     pace: Pace = PACE
@@ -60,7 +60,7 @@ class JobWatch:
             view = self.seen = self.look().after(self.clock.monotonic() - began)
             if view.in_words() != told:
                 told = view.in_words()
-                self.tell(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")
+                self.emit(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")
             return view
 
         return wait_until(
@@ -80,7 +80,7 @@ class JobWatch:
             rows = self.arm.list_jobs(self.cluster, name)
         except TRANSIENT as fault:
             # The job goes on while ARM does not answer, and so does the wait.
-            self.tell(f"still waiting for {name}: {fault}")
+            self.emit(f"still waiting for {name}: {fault}")
             rows = []
         same = [row for row in rows if self.job.job_id and row.job_id == self.job.job_id]
         row = choose_row(same or rows, name or "")

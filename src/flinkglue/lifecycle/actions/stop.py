@@ -66,13 +66,13 @@ def cancel(tx: Transaction) -> Outcome:
     else:
         tx.say(f"job {job_id} has ended as {state or 'a job that the service no longer knows'}")
     if kept.path:
-        tx.say(f"its newest retained state is {kept.told}")
+        tx.say(f"its newest retained state is {kept.description}")
     return tx.outcome(previous_job_id=job_id, state=state, savepoint_path=kept.path)
 
 
 def _kept_at_end(ended: JobView | None, kept: Retained) -> KeptAtEnd | None:
     """What it left, for when its service has forgotten it; None: nobody has seen that."""
-    is_told = ended is None or (ended.tasks_told and not ended.out_of_reach)
+    is_told = ended is None or (ended.tasks_known and not ended.out_of_reach)
     return KeptAtEnd(kept.path, kept.taken_at) if is_told and not kept.hidden else None
 
 
@@ -178,7 +178,7 @@ def _settled(tx: Transaction, job_id: str) -> JobView | None:
         view = tx.backend.view(job_id)
         if view is None or view.is_terminal or waited_seconds > most_seconds:
             return view
-        is_seen_running = view.is_running_for_real or not view.tasks_told
+        is_seen_running = view.is_running_for_real or not view.tasks_known
         if waited_seconds >= lag_seconds and is_seen_running:
             return view
         tx.clock.sleep(pause)

@@ -165,7 +165,7 @@ def _ended_with(tx: Transaction, plan: ReplacePlan) -> str | None:
 
 
 def _told(tx: Transaction, kept: Retained) -> str | None:
-    tx.say(f"{'newest retained state' if kept.path else 'no retained state'}: {kept.told}")
+    tx.say(f"{'newest retained state' if kept.path else 'no retained state'}: {kept.description}")
     return kept.path
 
 
@@ -245,5 +245,5 @@ def _plan(tx: Transaction, view: JobView | None) -> ReplacePlan:
         changes=changes,
         savepoint_path=tx.request.savepoint_path,
         kept_state=kept.path,
-        unseen="" if kept.path else kept.told,
+        unseen="" if kept.path else kept.description,
     )

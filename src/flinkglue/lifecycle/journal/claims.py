@@ -62,14 +62,14 @@ class LeaseTerms:
         seconds: After how long without a sign of life another process may go on.
         wait_seconds: How long to wait for another process of the same intent.
         holder: Who holds it, in words.
-        tell: Takes a line for people while another process is waited for.
+        emit: Takes a line for people while another process is waited for.
         keep: Renews it.
     """
 
     seconds: float = LEASE_SECONDS
     wait_seconds: float = 3600.0
     holder: str = field(default_factory=processes.in_words)
-    tell: Callable[[str], None] = _silent
+    emit: Callable[[str], None] = _silent
     keep: Keep = in_a_thread
 
 
@@ -134,7 +134,7 @@ class Claim:
             return
         seconds = owner.former_lease_seconds + DATE_RESOLUTION_SECONDS
         holder, name = owner.former_holder or "another process", self._job.name
-        self._job.terms.tell(f"{holder} may still act on {name} for {seconds:g} s: waiting")
+        self._job.terms.emit(f"{holder} may still act on {name} for {seconds:g} s: waiting")
         clock.sleep(seconds)
         alone = replace(owner, former_holder="", former_lease_seconds=0.0)
         with self._gate:
@@ -257,6 +257,6 @@ class Job:
                 f"{owner.lease_seconds:g} s, the same intent can go on.",
             )
         if told != owner.token:
-            self.terms.tell(f"waiting: {owner.holder} is acting on {self.name} ({owner.intent})")
+            self.terms.emit(f"waiting: {owner.holder} is acting on {self.name} ({owner.intent})")
         self.clock.sleep(pause)
         return owner.token

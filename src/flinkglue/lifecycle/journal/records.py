@@ -44,12 +44,12 @@ class LeftBehind:
     """A state that is newer, or may be, than the one that a launch began with.
 
     Args:
-        told: Who left it; or why nobody can say.
+        description: Who left it; or why nobody can say.
         path: Where it lies; None: nobody here can see it.
         taken_at: Seconds since the epoch; 0: not told.
     """
 
-    told: str
+    description: Annotated[str, Field(alias="told")]
     path: str | None = None
     taken_at: float = 0.0
 

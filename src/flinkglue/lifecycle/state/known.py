@@ -75,9 +75,9 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
         return unseen  # else it came to its own end, and deleted its checkpoints
     kept = newest_retained(tx, job_id, view)
     if kept.path:
-        return kept.told
+        return kept.description
     is_seen = record.job_id == job_id and record.checkpoint_path
-    return kept.told if kept.hidden and (is_seen or kept.hidden.path) else unseen
+    return kept.description if kept.hidden and (is_seen or kept.hidden.path) else unseen
 
 
 class _Found(NamedTuple):

@@ -20,14 +20,14 @@ class Retained(NamedTuple):
 
     Args:
         path: Where it lies; None: there is none, or nobody here can know it.
-        told: Which it is and how old, or why there is none and what there is instead.
+        description: Which it is and how old, or why there is none and what there is instead.
         taken_at: When, in seconds since the epoch; 0: not told.
         hidden: What there is, or may be, that only a person can choose.
         is_unseen: Whether the job's checkpoints cannot be looked at from here.
     """
 
     path: str | None
-    told: str
+    description: str
     taken_at: float = 0.0
     hidden: LeftBehind | None = None
     is_unseen: bool = False
@@ -104,8 +104,10 @@ def left_behind(
 def in_words(tx: Transaction, left: LeftBehind) -> str:
     """One phrase for people: what was left behind, and how old it is now."""
     if left.path is None:
-        return left.told
-    return f"{left.told} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
+        return left.description
+    return (
+        f"{left.description} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
+    )
 
 
 def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:

@@ -96,6 +96,6 @@ def _in_words(
         else "Name the state to go on from in the savepoint of RE_LAUNCH"
     )
     return (
-        f"{sent}, which {end}. {kept} {newest.told}. So it was neither launched again {start} nor "
-        f"rolled back, and no job runs now. {way}"
+        f"{sent}, which {end}. {kept} {newest.description}. So it was neither launched again "
+        f"{start} nor rolled back, and no job runs now. {way}"
     )

@@ -37,7 +37,7 @@ ClusterOf = Callable[[str, Any], FlinkCluster]
 Act = Callable[[Interrupted, dict[str, Any]], object]
 
 # Parameters of an older deployment may not fit, and Prefect's own API may not answer.
-CANNOT_TELL = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
+CANNOT_SETTLE = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
 
 
 def asked_by(flow_run_id: object, asked: ActionRequest) -> str:
@@ -63,7 +63,7 @@ def end_as_asked(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
     return hook
 
 
-def tell_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
+def report_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
     """A hook that logs what still runs, and how to go on.
 
     Args:
@@ -80,7 +80,7 @@ def tell_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
             lambda interrupted, _: interrupted.what_is_left(),
         )
 
-    hook.__name__ = "tell_what_is_left"
+    hook.__name__ = "report_what_is_left"
     return hook
 
 
@@ -109,13 +109,13 @@ def _settle(
                 intent,
                 store,
                 backend,
-                tell=logger.warning,
+                emit=logger.warning,
                 options=options_here(options, cluster, logger.warning),
                 clock=clock,
                 settle_seconds=cluster.launch_seconds,
             )
             act(interrupted, parameters)
-    except CANNOT_TELL as fault:
+    except CANNOT_SETTLE as fault:
         logger.error(
             "Check the job yourself; its state could not be settled: %s",
             in_words(fault) if isinstance(fault, httpx.RequestError) else fault,

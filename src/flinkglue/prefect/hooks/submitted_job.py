@@ -23,7 +23,7 @@ from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.interrupted import OnCancel
-from flinkglue.prefect.hooks.flink_action import CANNOT_TELL
+from flinkglue.prefect.hooks.flink_action import CANNOT_SETTLE
 from flinkglue.prefect.run_log import HarmlessLog
 
 Parameters = dict[str, Any]
@@ -69,7 +69,7 @@ class SubmittedBy:
             def end(job: SubmittedJob, cluster: SubmittedTo, asked: Parameters) -> None:
                 on_cancel = OnCancel(asked["on_cancel"])
                 if on_cancel is OnCancel.LEAVE:
-                    _tell_of(job, cluster, state)
+                    _report(job, cluster, state)
                 else:
                     job.end(on_cancel)
 
@@ -78,13 +78,13 @@ class SubmittedBy:
         hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
         return hook
 
-    def tell_what_is_left(self) -> Hook:
+    def report_what_is_left(self) -> Hook:
         """A hook that logs which job the flow run left behind, with its id and link."""
 
         def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-            self._settle(flow, flow_run, lambda job, cluster, _: _tell_of(job, cluster, state))
+            self._settle(flow, flow_run, lambda job, cluster, _: _report(job, cluster, state))
 
-        hook.__name__ = "tell_what_is_left"
+        hook.__name__ = "report_what_is_left"
         return hook
 
     def _settle(self, flow: Flow[Any, Any], flow_run: FlowRun, act: Act) -> None:
@@ -98,7 +98,7 @@ class SubmittedBy:
             with cluster.get_client() as arm:
                 job = SubmittedJob(arm, cluster.cluster_id, name, logger.warning)
                 act(job, cluster, parameters)
-        except CANNOT_TELL as fault:
+        except CANNOT_SETTLE as fault:
             logger.error(
                 "Check whether a Flink job of flow run %s still runs; it could not be settled: %s",
                 flow_run.id,
@@ -106,13 +106,13 @@ class SubmittedBy:
             )
 
 
-def _tell_of(job: SubmittedJob, cluster: SubmittedTo, state: State[Any]) -> None:
+def _report(job: SubmittedJob, cluster: SubmittedTo, state: State[Any]) -> None:
     row = job.find()
     if row is None:
-        job.tell(f"No job {job.job_name} is in the list of {cluster.cluster_id}.")
+        job.emit(f"No job {job.job_name} is in the list of {cluster.cluster_id}.")
         return
     link = portal_link(cluster.cluster_id, cluster.portal_url)
-    job.tell(
+    job.emit(
         f"This run is {state.name}; its Flink job {job.job_name} (id {row.job_id}) was last "
         f"{row.status} and is left as it is: {link}"
     )

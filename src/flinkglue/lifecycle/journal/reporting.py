@@ -8,17 +8,17 @@ from typing import Any
 from flinkglue.lifecycle.journal.documents import JournalStore, Stored
 
 
-class TellingStore:
+class ReportingStore:
     """A ``JournalStore`` over another, for people who watch.
 
     Args:
         store: Where the documents lie.
-        tell: Takes each new line.
+        emit: Takes each new line.
     """
 
-    def __init__(self, store: JournalStore, tell: Callable[[str], None]) -> None:
+    def __init__(self, store: JournalStore, emit: Callable[[str], None]) -> None:
         self._store = store
-        self._tell = tell
+        self._emit = emit
         self._told: set[str] = set()
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
@@ -53,7 +53,7 @@ class TellingStore:
         for line in document["story"] if kind == "intent" and document and written else ():
             if line not in self._told:
                 self._told.add(line)
-                self._tell(line)
+                self._emit(line)
         return written
 
     def touch(self, kind: str, key: str, version: str) -> bool:
