@@ -145,19 +145,19 @@ def _ended(
     say: Callable[[str], None],
     clock: Clock | None,
 ) -> State[Any]:
-    seen: State[Any] | None = None
+    observed: State[Any] | None = None
 
     def look() -> State[Any] | None:
         """What it is now; what it was last while the server does not answer."""
-        nonlocal seen
+        nonlocal observed
         try:
             state = prefect.read_flow_run(flow_run.id).state
         except (httpx.HTTPError, PrefectException) as error:
             say(f"polling again: {error}")
-            return seen
-        if state is not None and (seen is None or state.name != seen.name):
+            return observed
+        if state is not None and (observed is None or state.name != observed.name):
             say(f"flow run {flow_run.id} is {state.name}")
-        seen = state
+        observed = state
         return state
 
     def wait(done: Callable[[State[Any]], bool], what: str, seconds: float, advice: str) -> None:
@@ -171,7 +171,7 @@ def _ended(
                 clock=clock,
             )
         except DeadlineExceeded as late:
-            last = seen.name if seen and seen.name else "nothing"
+            last = observed.name if observed and observed.name else "nothing"
             raise DeadlineExceeded(what, seconds, last, advice) from late
 
     again = "The same command with the same --intent goes on."
@@ -187,5 +187,5 @@ def _ended(
         STARTS_WITHIN_SECONDS + asked.deadline_seconds,
         f"It goes on: see its page. {again}",
     )
-    assert seen is not None, "it was waited for"
-    return seen
+    assert observed is not None, "it was waited for"
+    return observed

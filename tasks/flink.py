@@ -19,7 +19,7 @@ from flinkglue.azure.models import AccessToken, ArmFlinkJob
 from flinkglue.errors import CallFailed, JobFailed, NotFound
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
-from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, show_seen
+from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, show_observed
 from flinkglue.prefect.pages.word_counts import WordCounts
 from flinkglue.prefect.retries import is_another_attempt, passing_fault
 from flinkglue.prefect.run_log import run_log
@@ -55,7 +55,7 @@ def submit_flink_job(
     with cluster.get_client(token) as arm:
         job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
         dashboard = dashboard_of(cluster, arm)
-    show_seen(cluster, JobView(job), dashboard)
+    show_observed(cluster, JobView(job), dashboard)
     return job
 
 
@@ -87,7 +87,7 @@ def wait_for_flink_job(
             view = watch.until(until, deadline_minutes * 60)
         finally:  # the page shows the last state also when the deadline passed
             dashboard = dashboard_of(cluster, arm)
-            show_seen(cluster, watch.seen, dashboard)
+            show_observed(cluster, watch.observed, dashboard)
     if view.failure is not None:
         raise JobFailed(
             f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: see "

@@ -20,7 +20,7 @@ from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
 from flinkglue.azure.jobs.state import JobView
 from flinkglue.errors import JobFailed
-from flinkglue.prefect.pages.flink_job import show_seen
+from flinkglue.prefect.pages.flink_job import show_observed
 from flinkglue.prefect.pages.progress import Progress
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
@@ -91,7 +91,7 @@ def wait_for_flink_application(
     ):
         view = creation.await_job(deadline_minutes * 60, look)
         host = creation.arm.get_cluster(cluster.cluster_id).web_fqdn
-    show_seen(cluster, view, cluster.flink_rest_url or (f"https://{host}" if host else None))
+    show_observed(cluster, view, cluster.flink_rest_url or (f"https://{host}" if host else None))
     if view.failure is not None:
         raise JobFailed(f"The job of {cluster.cluster_id} is {view.failure}")
     if not view.asked_flink:

@@ -45,7 +45,7 @@ class Finding:
         verdict: How it is; None when it was not judged.
         view: The job as it was seen last.
         not_judged: Why it was left alone.
-        not_seen: Why it could not be looked at, or judged.
+        not_observed: Why it could not be looked at, or judged.
         is_abandoned: Whether an action on it has not ended, and its flow run has.
         relaunched_as: The Flink job id that it was brought back under.
         not_relaunched: Why it was not brought back although it was to be.
@@ -55,7 +55,7 @@ class Finding:
     verdict: Verdict | None = None
     view: JobView | None = None
     not_judged: str = ""
-    not_seen: str = ""
+    not_observed: str = ""
     is_abandoned: bool = False
     relaunched_as: str = ""
     not_relaunched: str = ""
@@ -71,13 +71,13 @@ class Finding:
     def is_unwell(self) -> bool:
         """Whether somebody has to look after the job."""
         is_degraded = isinstance(self.verdict, Degraded) and not self.relaunched_as
-        return is_degraded or bool(self.not_seen)
+        return is_degraded or bool(self.not_observed)
 
     @property
     def reason(self) -> str:
         """Why it is in this condition, with the newest exception."""
         if not isinstance(self.verdict, Degraded):
-            return self.not_judged or self.not_seen
+            return self.not_judged or self.not_observed
         told = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
         return "; ".join(part for part in told if part)
 
@@ -123,7 +123,7 @@ def judge_flink_jobs(
             for job in watched:
                 job.look(taskmanagers)
         found = [job.finding(limits) for job in watched]
-    if all(finding.not_seen for finding in found):
+    if all(finding.not_observed for finding in found):
         raise watched[0].fault or AssertionError("no job was observed")
     for finding in found:
         emit = run_log().warning if finding.is_unwell else run_log().info
@@ -205,15 +205,15 @@ class _Watched:
     def finding(self, limits: HealthLimits) -> Finding:
         try:
             if not self._samples:
-                return Finding(self._name, not_seen=str(self.fault))
+                return Finding(self._name, not_observed=str(self.fault))
             found = self._judged(limits)
             if found.view is not None:
                 # The JobManager forgets how a job ended; one that ended on purpose stays so.
                 well = isinstance(found.verdict, Healthy)
-                self._journal.note_seen(found.view, self._name, ran_well=well)
+                self._journal.record_observation(found.view, self._name, ran_well=well)
         except FlinkGlueError as fault:
             self.fault = fault
-            return Finding(self._name, not_seen=str(fault))
+            return Finding(self._name, not_observed=str(fault))
         return found
 
     def _current(self) -> JobView | None:

@@ -111,7 +111,7 @@ class TestAJobManagerThatLeaves:
         assert world.clock.seconds - began_at < 120
         (kept,) = world.journal.savepoints(JOB_NAME)
         assert (kept.path, kept.flink_version) == (outcome.savepoint_path, "2.3.0")
-        assert world.journal.job_record_as_seen(JOB_NAME).ended_as == "FINISHED"
+        assert world.journal.observed_job_record(JOB_NAME).ended_as == "FINISHED"
 
     def test_it_has_also_when_its_name_left_with_it(self, tmp_path: Path) -> None:
         """As the Service of an application on Kubernetes does."""

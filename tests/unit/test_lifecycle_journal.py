@@ -267,9 +267,12 @@ def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: b
     """A launch whose spec was seen running counts as one that came to run."""
     store = FileStore(tmp_path)
     job = {"job_name": "orders", "job_id": "id", "generation": 3, "restored_from": "file:/s"}
-    specs = {"spec": spec_document(SPEC), "good_spec": spec_document(SPEC) if was_seen else None}
+    specs = {
+        "spec": spec_document(SPEC),
+        "good_spec": spec_document(SPEC) if was_seen else None,
+    }
     store.create("job", "orders", {**job, **specs})
-    record = Journal(store).job_record_as_seen("orders")
+    record = Journal(store).observed_job_record("orders")
     assert record == JobRecord("orders", "id", 3, SPEC, SPEC if was_seen else None, "file:/s")
     assert record.was_ready is was_seen
     savepoint = {"job_name": "orders", "job_id": "id", "path": "file:/s", "taken_at": 1.5}

@@ -128,12 +128,12 @@ class TestAJobThatCameToRunLate:
         started_late(world)
         seen = world.backend().view(world.job().job_id)
         assert seen
-        world.journal.note_seen(seen, JOB_NAME, ran_well=True)
+        world.journal.record_observation(seen, JOB_NAME, ran_well=True)
         outcome = world.ask(update(world, Behaviour.CRASH_LOOP))
         assert outcome.rolled_back
         assert world.job().behaviour is Behaviour.OTHER_GOOD
         assert "runs well by now" not in " ".join(outcome.story)
-        now = world.journal.job_record_as_seen(JOB_NAME)
+        now = world.journal.observed_job_record(JOB_NAME)
         assert now.checkpoint_path != seen.checkpoint_path
 
     def test_but_not_to_one_that_never_ran_well(self, world: AskingWorld) -> None:

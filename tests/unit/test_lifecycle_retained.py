@@ -79,7 +79,7 @@ class TestAJobThatEndedInOrder:
         world.jobmanager.end(job, "FINISHED")
         seen = world.backend().view(job.job_id)
         assert seen
-        world.journal.note_seen(seen, JOB_NAME)
+        world.journal.record_observation(seen, JOB_NAME)
         forgotten(world)
         assert "came to its own end" in refused(world, action)
 
@@ -97,7 +97,7 @@ class TestAJobThatEndedInOrder:
         world.jobmanager.end(job, state)
         seen = world.backend().view(job.job_id)
         assert seen
-        world.journal.note_seen(seen, JOB_NAME)
+        world.journal.record_observation(seen, JOB_NAME)
         forgotten(world)
         view = remembered_end(world.journal, JOB_NAME)
         judged = verdict([Sample(0, None), Sample(60, view)])
@@ -109,7 +109,7 @@ class TestAJobThatEndedInOrder:
         world.jobmanager.end(job, "FINISHED")
         seen = world.backend().view(job.job_id)
         assert seen
-        world.journal.note_seen(seen, JOB_NAME)
+        world.journal.record_observation(seen, JOB_NAME)
         world.act(Action.START, "again").raise_for_failure()
         assert remembered_end(world.journal, JOB_NAME) is None
         world.clock.sleep(20)

@@ -32,7 +32,7 @@ def stopped_by_hand(world: World, *, is_watched: bool) -> str:
     if is_watched:
         seen = world.backend().view(job.job_id)
         assert seen
-        world.journal.note_seen(seen, JOB_NAME)
+        world.journal.record_observation(seen, JOB_NAME)
     world.jobmanager.kill()
     assert job.savepoint
     return job.savepoint

@@ -97,7 +97,7 @@ class TestSubmit:
         refusal = errors(400, "Could not run", "Caused by: DuplicateJobSubmissionException: x")
         bench.instead = failing("/run", refusal)
         with pytest.raises(LaunchRefused, match="was started before"):
-            bench.backend().submit(bench.launch(asked_before=True, was_seen=True))
+            bench.backend().submit(bench.launch(asked_before=True, was_observed=True))
 
     def test_a_taken_id_that_nobody_saw_is_in_doubt(self, bench: Bench) -> None:
         """The job may still be on its way into Flink: one in its place would run beside it."""

@@ -143,7 +143,7 @@ class TestTheRest:
         assert (found.listed, found.not_listed) == (("file:/the state/savepoints",), ())
         stranger = bench.backend().stored_savepoints("orders", frozenset({"2" * 32}))
         assert stranger.savepoints == ()
-        newest = bench.backend().newest_checkpoint(JOB_ID, settings={}, seen_path=None)
+        newest = bench.backend().newest_checkpoint(JOB_ID, settings={}, observed_path=None)
         assert newest
         assert newest.path == bench.jobmanager.jobs[JOB_ID].checkpoints[-1][1]
 
@@ -178,7 +178,7 @@ class TestTheRest:
         assert "s3://bucket/own cannot be listed from here" in reason
         bench.storage = None
         with pytest.raises(CannotList, match=r"which reads no storage at all.*credentials"):
-            bench.backend().newest_checkpoint(JOB_ID, settings={}, seen_path=None)
+            bench.backend().newest_checkpoint(JOB_ID, settings={}, observed_path=None)
 
     def test_only_this_jobs_jars_are_cleared_away(self, bench: Bench) -> None:
         backend = bench.backend()

@@ -31,9 +31,9 @@ from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     Launch,
     LaunchRefused,
+    OnSavepoint,
     RetainedState,
     SavepointRequest,
-    SeenSavepoint,
     StoredSavepoints,
     nobody_listens,
 )
@@ -138,10 +138,10 @@ class RestBackend:
         return self._launcher.submit(launch)
 
     def stop_with_savepoint(
-        self, request: SavepointRequest, seen: SeenSavepoint = nobody_listens
+        self, request: SavepointRequest, observed: OnSavepoint = nobody_listens
     ) -> str:
         """Stop the job for good and return its savepoint's path, which exists then."""
-        return self._savepoints.stop(request, seen)
+        return self._savepoints.stop(request, observed)
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint while the job runs on, and return its path."""
@@ -180,10 +180,10 @@ class RestBackend:
         return True
 
     def newest_checkpoint(
-        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+        self, job_id: str, *, settings: Mapping[str, str], observed_path: str | None
     ) -> RetainedState | None:
         """The newest complete checkpoint in the directory of the job, or else of the cluster."""
-        return self._directories.newest_checkpoint(job_id, settings, seen_path)
+        return self._directories.newest_checkpoint(job_id, settings, observed_path)
 
     def stored_at(self, path: str) -> float | None:
         """When the savepoint or checkpoint at this address was completed; None: none is there."""
@@ -217,8 +217,8 @@ class RestBackend:
 
     def slots(self, job_id: str, needed: int) -> Slots | None:
         """The cluster's task slots, and those of a job, as its TaskManagers tell."""
-        seen = self._timeouts.retry(self._client.overview)
-        total, free = seen.slots_total, seen.slots_available
+        observed = self._timeouts.retry(self._client.overview)
+        total, free = observed.slots_total, observed.slots_available
         settings = self.settings()
         grows = why_it_grows(settings) if settings else "its settings are not reported"
         if needed <= free or needed > total:

@@ -38,7 +38,7 @@ class Launch:
         asked_before: An earlier process may have sent it. A backend whose lists lag gives it time
             to show before it sends anything.
         sent_ago_seconds: How long ago that was; infinite: long ago, or never.
-        was_seen: Whether the service has shown its job before.
+        was_observed: Whether the service has shown its job before.
         about_to_send: Is called right before each time that it is sent.
         live_before: What ``FlinkBackend.live_before_launch`` told when it was decided; None: that
             was not written down.
@@ -50,7 +50,7 @@ class Launch:
     previous_job_id: str = ""
     asked_before: bool = False
     sent_ago_seconds: float = math.inf
-    was_seen: bool = False
+    was_observed: bool = False
     about_to_send: Callable[[], None] = field(default=nobody_notes, compare=False)
     live_before: frozenset[str] | None = None
 
@@ -82,12 +82,12 @@ class SavepointRequest:
     format: str = CANONICAL
 
 
-SeenSavepoint = Callable[[str], None]
+OnSavepoint = Callable[[str], None]
 """Takes the path of a savepoint as soon as it is known to be good, whatever comes after it."""
 
 
 def nobody_listens(path: str) -> None:
-    """A ``SeenSavepoint`` for who only wants the end."""
+    """A ``OnSavepoint`` for who only wants the end."""
 
 
 class LaunchRefused(JobFailed):
@@ -233,12 +233,12 @@ class FlinkBackend(Protocol):
             InDoubt: Nobody can tell whether it runs. Call again with the same launch.
         """
 
-    def stop_with_savepoint(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
+    def stop_with_savepoint(self, request: SavepointRequest, observed: OnSavepoint) -> str:
         """Stop the job for good and return its savepoint's path, which exists then.
 
         Args:
             request: What is asked for.
-            seen: Is given the path before the job's end is waited for.
+            observed: Is given the path before the job's end is waited for.
 
         Raises:
             SavepointFailed: With the cause, and the path if the savepoint is good.
@@ -255,14 +255,14 @@ class FlinkBackend(Protocol):
         """End the job without a savepoint, and return it when it has ended; None: it is gone."""
 
     def newest_checkpoint(
-        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+        self, job_id: str, *, settings: Mapping[str, str], observed_path: str | None
     ) -> RetainedState | None:
         """The newest retained checkpoint of a job that the service no longer knows, if any.
 
         Args:
             job_id: The job.
             settings: Its own, which may name a directory other than the cluster's.
-            seen_path: A checkpoint that it took while it was known; None: none was seen.
+            observed_path: A checkpoint that it took while it was known; None: none was seen.
 
         Raises:
             CannotList: The checkpoint directory cannot be listed from here.

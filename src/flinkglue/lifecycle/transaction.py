@@ -232,7 +232,7 @@ class Transaction:
 
     def _how_to_run(self, view: JobView | None) -> str:
         """Never by an action that drops state, as far as the job may have any."""
-        record = self.journal.job_record_as_seen(self.job_name)
+        record = self.journal.observed_job_record(self.job_name)
         newest = next(iter(self.journal.savepoints(self.job_name)), None)
         ended_as = view.state if view else record.ended_as
         path = (view.savepoint_path if view else None) or (newest.path if newest else None)
@@ -244,7 +244,7 @@ class Transaction:
 
     def _remembered(self) -> str:
         """What is known of a job that its service does not know."""
-        record = self.journal.job_record_as_seen(self.job_name)
+        record = self.journal.observed_job_record(self.job_name)
         if not record.job_id:
             return "none is known"
         end = f"ended as {record.ended_as}" if record.ended_as else "was launched"

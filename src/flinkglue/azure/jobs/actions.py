@@ -8,21 +8,21 @@ from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
-from flinkglue.azure.jobs.asking import Asking, Seen
+from flinkglue.azure.jobs.asking import Asking, Observation
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.lifecycle.backend import (
     CannotList,
+    OnSavepoint,
     SavepointFailed,
     SavepointRequest,
-    SeenSavepoint,
     nobody_listens,
 )
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.savepoint_formats import NATIVE
 
-Look = Callable[[str], Seen]
+Look = Callable[[str], Observation]
 NewestStored = Callable[[str], str | None]
 """The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
 
@@ -75,15 +75,15 @@ class JobActions:
         if ended.failed:
             raise operation_failed(self._cluster, request, ended)
 
-    def stop(self, request: SavepointRequest, noted: SeenSavepoint = nobody_listens) -> str:
+    def stop(self, request: SavepointRequest, noted: OnSavepoint = nobody_listens) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
         asking = self._asking(FlinkJobAction.STOP, request)
         polling = self.timeouts.polling(f"the stop of job {request.job_id}")
         while True:
-            seen = self._look(request.job_id)
-            asking.notice(seen)
-            path, view = asking.new_savepoint(seen), seen.view
+            observed = self._look(request.job_id)
+            asking.notice(observed)
+            path, view = asking.new_savepoint(observed), observed.view
             if path:
                 noted(path)
             if view is None:
@@ -93,13 +93,13 @@ class JobActions:
                 raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
                 # ARM's row may be behind Flink.
-                if (seen.is_busy or not path) and asking.may_show(polling.seconds):
+                if (observed.is_busy or not path) and asking.may_show(polling.seconds):
                     polling.pause()
                     continue
                 return _stopped(request, view, path)
-            if asking.failed(seen, polling.seconds):
-                raise _refused(request, seen, path)
-            self._ask(asking, seen, polling.seconds, request)
+            if asking.failed(observed, polling.seconds):
+                raise _refused(request, observed, path)
+            self._ask(asking, observed, polling.seconds, request)
             polling.pause()
 
     def savepoint(self, request: SavepointRequest) -> str:
@@ -108,18 +108,18 @@ class JobActions:
         asking = self._asking(FlinkJobAction.SAVEPOINT, request)
         polling = self.timeouts.polling(f"a savepoint of job {request.job_id}")
         while True:
-            seen = self._look(request.job_id)
-            asking.notice(seen)
-            if path := asking.new_savepoint(seen):
+            observed = self._look(request.job_id)
+            asking.notice(observed)
+            if path := asking.new_savepoint(observed):
                 return path
-            if seen.view is None or (
-                seen.view.is_terminal and not asking.may_show(polling.seconds)
+            if observed.view is None or (
+                observed.view.is_terminal and not asking.may_show(polling.seconds)
             ):
-                raise self._ended_before(request, asking, seen.view)
-            if asking.failed(seen, polling.seconds):
-                raise _refused(request, seen, None)
-            if not seen.view.is_terminal:
-                self._ask(asking, seen, polling.seconds, request)
+                raise self._ended_before(request, asking, observed.view)
+            if asking.failed(observed, polling.seconds):
+                raise _refused(request, observed, None)
+            if not observed.view.is_terminal:
+                self._ask(asking, observed, polling.seconds, request)
             polling.pause()
 
     def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
@@ -142,16 +142,16 @@ class JobActions:
         asking = self._asking(FlinkJobAction.CANCEL)
         polling = self.timeouts.polling(f"the cancellation of job {job_id}")
         while True:
-            seen = self._look(job_id)
-            asking.notice(seen)
-            if seen.view is None or seen.view.is_terminal:
-                return seen.view
-            if seen.row is not None and asking.failed(seen, polling.seconds):
+            observed = self._look(job_id)
+            asking.notice(observed)
+            if observed.view is None or observed.view.is_terminal:
+                return observed.view
+            if observed.row is not None and asking.failed(observed, polling.seconds):
                 raise CallFailed(
-                    SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(seen.row),
+                    SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(observed.row),
                     advice="check the job in the portal, then retry.",
                 )  # fmt: skip
-            asking.ask(seen, polling.seconds)
+            asking.ask(observed, polling.seconds)
             polling.pause()
 
     def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
@@ -165,25 +165,29 @@ class JobActions:
             busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
             raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
         asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
-        asking.ask(Seen(row, None), 0)
+        asking.ask(Observation(row, None), 0)
         for taken in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
             rows = self._arm.list_jobs(self._cluster, row.job_name)
-            seen = Seen(next((other for other in rows if other.run_id == row.run_id), None), None)
-            asking.notice(seen)
-            if asking.failed(seen, taken) and seen.row:
-                cause = cause_of(seen.row)
+            observed = Observation(
+                next((other for other in rows if other.run_id == row.run_id), None), None
+            )
+            asking.notice(observed)
+            if asking.failed(observed, taken) and observed.row:
+                cause = cause_of(observed.row)
                 raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} failed: {cause}")
-            if asking.has_answered(seen) and seen.row:
-                return listed_savepoints(seen.row)
+            if asking.has_answered(observed) and observed.row:
+                return listed_savepoints(observed.row)
         raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} has not been answered in time")
 
     def delete(self, row: ArmFlinkJob) -> None:
         """Let ARM forget a row; its Flink job must have ended."""
         self.ask(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
 
-    def _ask(self, asking: Asking, seen: Seen, taken: float, request: SavepointRequest) -> None:
+    def _ask(
+        self, asking: Asking, observed: Observation, taken: float, request: SavepointRequest
+    ) -> None:
         try:
-            asking.ask(seen, taken)
+            asking.ask(observed, taken)
         except OperationFailed as error:
             raise SavepointFailed(
                 f"ARM took no savepoint of job {request.job_id}: {error.reason}"
@@ -231,6 +235,6 @@ def _stopped(request: SavepointRequest, view: JobView, path: str | None) -> str:
     return path
 
 
-def _refused(request: SavepointRequest, seen: Seen, path: str | None) -> SavepointFailed:
-    cause = cause_of(seen.row) if seen.row else "its row is gone"
+def _refused(request: SavepointRequest, observed: Observation, path: str | None) -> SavepointFailed:
+    cause = cause_of(observed.row) if observed.row else "its row is gone"
     return SavepointFailed(f"ARM's action on job {request.job_id} failed: {cause}", path)

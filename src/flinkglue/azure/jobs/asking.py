@@ -16,7 +16,7 @@ from flinkglue.lifecycle.state_paths import plain
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """One look at a job.
 
     Args:
@@ -86,22 +86,24 @@ class Asking:
         """Whether a savepoint was not there before this was asked for."""
         return path is not None and self.was_asked and plain(path) not in self._earlier
 
-    def new_savepoint(self, seen: Seen) -> str | None:
+    def new_savepoint(self, observed: Observation) -> str | None:
         """The savepoint that was asked for, once it is there."""
-        return next(filter(self.is_new, seen.savepoints), None)
+        return next(filter(self.is_new, observed.savepoints), None)
 
-    def notice(self, seen: Seen) -> None:
+    def notice(self, observed: Observation) -> None:
         """Remember that it was seen in progress: what the row says after that is the answer."""
-        self._was_in_progress |= self.was_asked and seen.is_busy and self._is_shown(seen.row)
+        self._was_in_progress |= (
+            self.was_asked and observed.is_busy and self._is_shown(observed.row)
+        )
 
-    def has_answered(self, seen: Seen) -> bool:
+    def has_answered(self, observed: Observation) -> bool:
         """Whether the row shows the action at its end, and not as failed."""
-        row = seen.row
-        return row is not None and self._is_shown(row) and not (seen.is_busy or has_failed(row))
+        row = observed.row
+        return row is not None and self._is_shown(row) and not (observed.is_busy or has_failed(row))
 
-    def failed(self, seen: Seen, taken: float) -> bool:
+    def failed(self, observed: Observation, taken: float) -> bool:
         """Whether what was asked for has failed, and not what was asked for before it."""
-        row = seen.row
+        row = observed.row
         if row is None or not (self.was_asked and self._is_shown(row) and has_failed(row)):
             return False
         if self._was_in_progress:
@@ -115,17 +117,21 @@ class Asking:
     def _is_shown(self, row: ArmFlinkJob | None) -> bool:
         return row is not None and (row.action or "").upper() == self._action.value
 
-    def ask(self, seen: Seen, taken: float) -> None:
+    def ask(self, observed: Observation, taken: float) -> None:
         """Ask, unless it was asked or something is under way that will end by itself."""
-        if seen.row is None or (seen.is_busy and not self._ends_launch(seen.row, taken)):
+        if observed.row is None or (
+            observed.is_busy and not self._ends_launch(observed.row, taken)
+        ):
             return
         if self.was_asked and (self.may_show(taken) or not self._is_doubtful):
             return
-        self._before, self._is_marked = RowMark.of(seen.row), True
-        self._earlier |= {plain(path) for path in seen.savepoints}
+        self._before, self._is_marked = RowMark.of(observed.row), True
+        self._earlier |= {plain(path) for path in observed.savepoints}
         self._asked_at, self._is_doubtful = taken, False
         try:
-            self._send(RunJob(self._action, seen.row.job_name or "", run_id=seen.row.run_id))
+            self._send(
+                RunJob(self._action, observed.row.job_name or "", run_id=observed.row.run_id)
+            )
         except InDoubt:
             self._is_doubtful = True
 

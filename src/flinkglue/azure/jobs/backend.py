@@ -14,7 +14,7 @@ from dataclasses import replace
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions, OperationFailed
-from flinkglue.azure.jobs.asking import Seen
+from flinkglue.azure.jobs.asking import Observation
 from flinkglue.azure.jobs.launch import JobLauncher, run_job_of
 from flinkglue.azure.jobs.rows import (
     is_in_progress,
@@ -32,10 +32,10 @@ from flinkglue.lifecycle.backend import (
     FlinkBackend,
     Launch,
     LaunchRefused,
+    OnSavepoint,
     RetainedState,
     SavepointFailed,
     SavepointRequest,
-    SeenSavepoint,
     StoredSavepoints,
     nobody_listens,
 )
@@ -98,7 +98,7 @@ class ArmBackend:
         """
         rows = [row for row in self._rows(job_name) if row.job_id or is_launching(row)]
         views = [
-            _being_launched(row) if is_launching(row) else self._seen(row).view
+            _being_launched(row) if is_launching(row) else self._observe_row(row).view
             for row in reversed(rows)
         ]
         found = {view.job_id: view for view in reversed(views) if view is not None}
@@ -137,10 +137,10 @@ class ArmBackend:
         return self._launcher.submit(launch)
 
     def stop_with_savepoint(
-        self, request: SavepointRequest, seen: SeenSavepoint = nobody_listens
+        self, request: SavepointRequest, observed: OnSavepoint = nobody_listens
     ) -> str:
         """Stop the job for good and return its savepoint's path, which exists then."""
-        return self._actions.stop(request, seen)
+        return self._actions.stop(request, observed)
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint while the job runs on, and return its path."""
@@ -153,14 +153,14 @@ class ArmBackend:
         return self._actions.cancel(job_id)
 
     def newest_checkpoint(
-        self, job_id: str, *, settings: Mapping[str, str], seen_path: str | None
+        self, job_id: str, *, settings: Mapping[str, str], observed_path: str | None
     ) -> RetainedState | None:
         """The newest complete checkpoint in the directory of the job, or else of the cluster."""
         if self._flink is None:
             raise CannotList(
                 "ARM lists no checkpoints: fill in the Flink REST URL in the cluster's block"
             )
-        return self._flink.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
+        return self._flink.newest_checkpoint(job_id, settings=settings, observed_path=observed_path)
 
     def stored_at(self, path: str) -> float | None:
         """When the savepoint or checkpoint at this address was completed; None: none is there."""
@@ -190,11 +190,11 @@ class ArmBackend:
             paths = self._actions.list_savepoints(row) if row else []
         except (CannotList, OperationFailed) as error:
             return replace(stored, not_listed=(*stored.not_listed, str(error)))
-        seen = [savepoint.path for savepoint in stored.savepoints]
+        observed = [savepoint.path for savepoint in stored.savepoints]
         told = [
             Savepoint(job_name, "", path, taken_at=0.0)
             for path in distinct(paths)
-            if not is_one_of(path, seen)
+            if not is_one_of(path, observed)
         ]
         return replace(stored, savepoints=(*stored.savepoints, *told))
 
@@ -259,33 +259,33 @@ class ArmBackend:
     def _row(self, job_name: str) -> ArmFlinkJob | None:
         return choose_row(self._rows(job_name), job_name)
 
-    def _look(self, job_id: str) -> Seen:
+    def _look(self, job_id: str) -> Observation:
         row = row_of(self._rows(), job_id)
         if row is not None:
-            return self._seen(row, job_id)
+            return self._observe_row(row, job_id)
         # START gave its row another job; Flink may still know the old one.
         view = self._flink.view(job_id) if self._flink else None
-        return Seen(None, view, view.savepoint_path if view else None)
+        return Observation(None, view, view.savepoint_path if view else None)
 
-    def _seen(self, row: ArmFlinkJob, asked_id: str = "") -> Seen:
+    def _observe_row(self, row: ArmFlinkJob, asked_id: str = "") -> Observation:
         if asked_id and asked_id == launched_as(row) != row.job_id:
             # The row still names the job before this launch.
             if is_in_progress(row):
-                return Seen(row, _being_launched(row))
+                return Observation(row, _being_launched(row))
             if row.job_id is not None and launch_has_failed(row):
-                return Seen(row, None)
+                return Observation(row, None)
         if self._flink is None or row.job_id is None:
-            return Seen(row, view_of(row))
+            return Observation(row, view_of(row))
         try:
             flink = self._flink.view(row.job_id)
         except (ServiceUnavailable, BadEndpoint):
             # An application's JobManager leaves with its job: then ARM's word is all there is.
             if not (view_of(row).is_terminal and self.is_application_cluster()):
                 raise
-            return Seen(row, view_of(row))
+            return Observation(row, view_of(row))
         if flink is None and not view_of(row).is_terminal:
-            return Seen(row, None)  # Flink lost it; ARM's row has not noticed
-        return Seen(row, view_of(row, flink), flink.savepoint_path if flink else None)
+            return Observation(row, None)  # Flink lost it; ARM's row has not noticed
+        return Observation(row, view_of(row, flink), flink.savepoint_path if flink else None)
 
 
 def _being_launched(row: ArmFlinkJob) -> JobView:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions
-from flinkglue.azure.jobs.asking import Seen
+from flinkglue.azure.jobs.asking import Observation
 from flinkglue.azure.jobs.rows import view_of
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.lifecycle.backend import SavepointRequest
@@ -81,6 +81,6 @@ class SubmittedJob:
                 self.emit(f"Job {self.job_name} is not launched yet: waiting up to {lag:g} s.")
         return row
 
-    def _look(self, job_id: str) -> Seen:
+    def _look(self, job_id: str) -> Observation:
         row = self.find()
-        return Seen(row, view_of(row) if row else None)
+        return Observation(row, view_of(row) if row else None)

@@ -29,7 +29,7 @@ class JobWatch:
         pace: How often to look.
 
     Attributes:
-        seen: What the last look of a wait saw.
+        observed: What the last look of a wait saw.
     """
 
     arm: ArmClient
@@ -38,7 +38,7 @@ class JobWatch:
     look_into_flink: LookIntoFlink | None = None
     emit: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
-    seen: JobView | None = field(default=None, init=False)
+    observed: JobView | None = field(default=None, init=False)
     pace: Pace = PACE
 
     def until(self, until: WaitUntil, deadline_seconds: float) -> JobView:
@@ -57,7 +57,7 @@ class JobWatch:
 
         def look() -> JobView:
             nonlocal told
-            view = self.seen = self.look().after(self.clock.monotonic() - began)
+            view = self.observed = self.look().after(self.clock.monotonic() - began)
             if view.in_words() != told:
                 told = view.in_words()
                 self.emit(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")

@@ -132,7 +132,7 @@ class JobLauncher:
             if taken
             else self._look_for(launch.job_id, _LOOKS_AFTER_MAIN if has_run(error) else 1)
         )
-        if view is None and taken and not launch.was_seen:
+        if view is None and taken and not launch.was_observed:
             raise _in_doubt(launch, _TAKEN_UNSEEN) from error
         if view is None and taken:
             raise LaunchRefused(
@@ -151,7 +151,7 @@ class JobLauncher:
 
     def _taken(self, launch: Launch) -> JobView | None:
         """The job whose id Flink has taken: it refuses a second one before it shows the first."""
-        if launch.was_seen:
+        if launch.was_observed:
             return self._look_for(launch.job_id, _LOOKS_IN_DOUBT)
         clock = self._timeouts.clock
         return self._look_until(launch.job_id, clock.monotonic() + self._timeouts.outage_seconds)

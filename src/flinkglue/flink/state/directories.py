@@ -61,20 +61,20 @@ class StateDirectories:
         return StoredSavepoints(savepoints, tuple(listed), tuple(not_listed))
 
     def newest_checkpoint(
-        self, job_id: str, settings: Mapping[str, str], seen_path: str | None
+        self, job_id: str, settings: Mapping[str, str], observed_path: str | None
     ) -> RetainedState | None:
         """The newest complete checkpoint of a job.
 
         Args:
             job_id: The job.
             settings: Its own, before the cluster's.
-            seen_path: A checkpoint of it that was seen: where it lies, all of them do, whatever
+            observed_path: A checkpoint of it that was seen: where it lies, all of them do, whatever
                 the settings say, because what the job's code sets wins.
 
         Raises:
             CannotList: There is no way to list the directory, or none is named.
         """
-        directories = _checkpoint_directories(job_id, settings, self._settings(), seen_path)
+        directories = _checkpoint_directories(job_id, settings, self._settings(), observed_path)
         if not directories:
             raise CannotList("neither the job nor the cluster names a checkpoint directory")
         found, unlisted = [], None
@@ -98,13 +98,13 @@ class StateDirectories:
 
 
 def _checkpoint_directories(
-    job_id: str, own: Mapping[str, str], clusters: Mapping[str, str], seen_path: str | None
+    job_id: str, own: Mapping[str, str], clusters: Mapping[str, str], observed_path: str | None
 ) -> list[str]:
     """Where the job's checkpoints may lie: an older Flink ignores the newer name of a setting."""
-    if seen_path:
-        directory, _, last = seen_path.rstrip("/").rpartition("/")[0].rpartition("/")
+    if observed_path:
+        directory, _, last = observed_path.rstrip("/").rpartition("/")[0].rpartition("/")
         if last != job_id:
-            raise CannotList(f"{seen_path} does not lie in a directory of job {job_id} alone")
+            raise CannotList(f"{observed_path} does not lie in a directory of job {job_id} alone")
         return [directory]
     named = (_setting(settings, _CHECKPOINT_DIRECTORY) for settings in (own, clusters))
     return distinct(named)

@@ -11,7 +11,7 @@ from flinkglue.flink.api.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.api.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
 from flinkglue.flink.state.directories import StateDirectories
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest, SeenSavepoint
+from flinkglue.lifecycle.backend import OnSavepoint, SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -69,7 +69,7 @@ class SavepointOperations:
             return done.location
         raise SavepointFailed(f"Flink took no savepoint of job {request.job_id}: {done.failure}")
 
-    def stop(self, request: SavepointRequest, seen: SeenSavepoint) -> str:
+    def stop(self, request: SavepointRequest, observed: OnSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
 
         def ask(trigger_id: str) -> None:
@@ -90,7 +90,7 @@ class SavepointOperations:
                 f"Flink did not stop job {request.job_id}: {done.failure}",
                 good["path"] if good else None,
             )
-        seen(done.location)
+        observed(done.location)
         return self._ended(request.job_id, done.location)
 
     def dispose(self, path: str) -> None:

@@ -134,7 +134,7 @@ def _submitted(
             plan.previous_job_id,
             asked_before=sent_before,
             sent_ago_seconds=sent_ago_seconds(tx, label),
-            was_seen=tx.fact(f"{label}_job_id") is not None,
+            was_observed=tx.fact(f"{label}_job_id") is not None,
             about_to_send=lambda: note_sent(tx, label),
             live_before=None if live is None else frozenset(live),
         )
@@ -211,9 +211,9 @@ def _record_job_id(tx: Transaction, job_id: str) -> None:
 def _await_ready(tx: Transaction, view: JobView) -> JobView:
     gate = ReadyGate(tx.options.ready, tx.clock.monotonic())
     for pause in tx.options.pace.pauses():
-        seen = tx.backend.view(view.job_id)
-        if gate.passes(seen, tx.clock.monotonic()) and seen is not None:
-            tx.say(f"job {view.job_id} runs: {seen.in_words()}")
-            return seen
+        observed = tx.backend.view(view.job_id)
+        if gate.passes(observed, tx.clock.monotonic()) and observed is not None:
+            tx.say(f"job {view.job_id} runs: {observed.in_words()}")
+            return observed
         tx.clock.sleep(pause)
     raise AssertionError("pauses never end")

@@ -23,7 +23,7 @@ def rollback_target(tx: Transaction, view: JobView | None, new_spec: JobSpec) ->
     Raises:
         Refused, InvalidInput: It is needed, and there is none.
     """
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     running = record.spec if view and view.job_id == record.job_id else None
     if view is None or not _is_needed(tx, view, running, new_spec):
         return RollbackTarget()
@@ -52,7 +52,7 @@ def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec
 
 
 def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     if record.spec == record.rollback_target:
         return RollbackTarget(record.rollback_target)
     if _runs_well(tx, view):

@@ -48,7 +48,7 @@ def _clear_jars(tx: Transaction) -> None:
 
 def _plan_new(tx: Transaction) -> StartPlan:
     ended = _ended_job(tx)
-    spec, path = _asked_spec(tx), tx.request.savepoint_path
+    spec, path = _requested_spec(tx), tx.request.savepoint_path
     check_named(tx)
     if path is None and not tx.request.without_state:
         _refuse_to_drop_state(tx, ended)
@@ -67,7 +67,7 @@ def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
 
 def _plan_start(tx: Transaction) -> StartPlan:
     ended = _ended_job(tx)
-    spec = _asked_spec(tx)
+    spec = _requested_spec(tx)
     check_named(tx)
     path = tx.request.savepoint_path or newest_savepoint(tx, ended)
     if path is None:
@@ -115,7 +115,7 @@ def _plan(
     )
 
 
-def _asked_spec(tx: Transaction) -> JobSpec:
+def _requested_spec(tx: Transaction) -> JobSpec:
     spec = tx.spec or tx.record().spec
     if spec is None:
         raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")

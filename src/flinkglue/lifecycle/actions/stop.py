@@ -139,15 +139,15 @@ def stopped(tx: Transaction, plan: SavepointPlan) -> str:
 def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
     request, job_id = tx.savepoint_request(plan), plan.job_id
 
-    def seen(path: str) -> None:
+    def observed(path: str) -> None:
         tx.once("seen_savepoint", lambda: path)
         tx.note_savepoint(job_id, path)
 
     try:
-        path = tx.backend.stop_with_savepoint(request, seen)
+        path = tx.backend.stop_with_savepoint(request, observed)
     except SavepointFailed as error:
         if error.path:
-            seen(error.path)
+            observed(error.path)
             tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
         tx.note_end(job_id, _settled(tx, job_id))
         return StopResult(error.path, str(error))
@@ -155,10 +155,10 @@ def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
         path = tx.fact("seen_savepoint")
         if not (path and plan.is_application and tx.backend.has_left(error)):
             raise
-        seen(path)
+        observed(path)
         tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
         return StopResult(path)
-    seen(path)
+    observed(path)
     if not plan.is_application:  # which leaves, and answers nothing more
         tx.add_to_ledger(job_id, path)
     return StopResult(path)
@@ -178,8 +178,8 @@ def _settled(tx: Transaction, job_id: str) -> JobView | None:
         view = tx.backend.view(job_id)
         if view is None or view.is_terminal or waited_seconds > most_seconds:
             return view
-        is_seen_running = view.is_running_for_real or not view.tasks_known
-        if waited_seconds >= lag_seconds and is_seen_running:
+        is_observed_running = view.is_running_for_real or not view.tasks_known
+        if waited_seconds >= lag_seconds and is_observed_running:
             return view
         tx.clock.sleep(pause)
     raise AssertionError("pauses never end")

@@ -181,7 +181,7 @@ def _plan_stateless(tx: Transaction) -> ReplacePlan:
 
 def _plan_last_state(tx: Transaction) -> ReplacePlan:
     view = tx.current_job()
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     if (view.state if view else record.ended_as) == "FINISHED":
         raise tx.refuse(
             f"job {view.job_id if view else record.job_id} came to its own end, or was stopped "

@@ -28,7 +28,7 @@ def remembered_end(journal: Journal, job_name: str) -> JobView | None:
 
     One that failed is to be brought back: that is not remembered here.
     """
-    record = journal.job_record_as_seen(job_name)
+    record = journal.observed_job_record(job_name)
     if record.ended_as not in ("FINISHED", "CANCELED"):
         return None
     return JobView(record.job_id, job_name, record.ended_as)

@@ -39,7 +39,7 @@ class FileStore:
     def __init__(self, directory: Path, monotonic: Callable[[], float] = elapsed_seconds) -> None:
         self._directory = directory
         self._monotonic = monotonic
-        self._first_seen: dict[Path, tuple[object, float]] = {}
+        self._first_observed: dict[Path, tuple[object, float]] = {}
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, or None when there is none."""
@@ -152,10 +152,10 @@ class FileStore:
             mark = path.stat().st_mtime_ns
         except FileNotFoundError:
             return 0.0, ""
-        seen, since = self._first_seen.get(path, (None, 0.0))
-        if seen != mark:
+        observed, since = self._first_observed.get(path, (None, 0.0))
+        if observed != mark:
             since = self._monotonic()
-            self._first_seen[path] = (mark, since)
+            self._first_observed[path] = (mark, since)
         return self._monotonic() - since, str(mark)
 
 

@@ -21,7 +21,14 @@ from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.journal.ownership import Owner
-from flinkglue.lifecycle.journal.records import ENTRY, RECORD, Entry, JobRecord, Seen, document_of
+from flinkglue.lifecycle.journal.records import (
+    ENTRY,
+    RECORD,
+    Entry,
+    JobRecord,
+    Observation,
+    document_of,
+)
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.state_paths import is_same_path
 
@@ -29,7 +36,7 @@ _WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
 _LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
 _SPEC = TypeAdapter(JobSpec)
 _SAVEPOINT = TypeAdapter(Savepoint)
-_SEEN = TypeAdapter(Seen)
+_OBSERVATION = TypeAdapter(Observation)
 
 
 class Journal:
@@ -220,36 +227,38 @@ class Journal:
             wanted = outcome.action not in _WANTS_NO_JOB
             self._store.write("wanted", outcome.job_name, {"wanted": wanted})
 
-    def note_seen(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
+    def record_observation(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
         """Remember of the newest launch what its service forgets; of another job, nothing."""
         if not view.job_id or view.job_id != self.job_record(job_name).job_id:
             return
-        known = self._seen(job_name, view.job_id)
-        seen = Seen(
+        known = self._observation(job_name, view.job_id)
+        observed = Observation(
             view.job_id,
             known.ran_well or ran_well,
             view.checkpoint_path or known.checkpoint_path,
             view.state if view.is_terminal else known.ended_as,
         )
-        if seen != known:
-            self._store.write("seen", job_name, document_of(_SEEN, seen))
+        if observed != known:
+            self._store.write("seen", job_name, document_of(_OBSERVATION, observed))
 
-    def job_record_as_seen(self, job_name: str) -> JobRecord:
+    def observed_job_record(self, job_name: str) -> JobRecord:
         """What is known of the job, with what was seen by those who do not own it."""
         record = self.job_record(job_name)
-        seen = self._seen(job_name, record.job_id)
+        observed = self._observation(job_name, record.job_id)
         return replace(
             record,
-            last_stable_spec=record.spec if seen.ran_well else record.last_stable_spec,
-            ready_job_id=seen.job_id if seen.ran_well else record.ready_job_id,
-            checkpoint_path=seen.checkpoint_path or record.checkpoint_path,
-            ended_as=record.ended_as or seen.ended_as,
+            last_stable_spec=record.spec if observed.ran_well else record.last_stable_spec,
+            ready_job_id=observed.job_id if observed.ran_well else record.ready_job_id,
+            checkpoint_path=observed.checkpoint_path or record.checkpoint_path,
+            ended_as=record.ended_as or observed.ended_as,
         )
 
-    def _seen(self, job_name: str, job_id: str) -> Seen:
+    def _observation(self, job_name: str, job_id: str) -> Observation:
         document = self._store.read("seen", job_name)
-        seen: Seen = _SEEN.validate_python(document) if document else Seen(job_id)
-        return seen if seen.job_id == job_id else Seen(job_id)
+        observed: Observation = (
+            _OBSERVATION.validate_python(document) if document else Observation(job_id)
+        )
+        return observed if observed.job_id == job_id else Observation(job_id)
 
     def savepoints(self, job_name: str) -> list[Savepoint]:
         """The job's ledger, newest first."""

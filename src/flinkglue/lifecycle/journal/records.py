@@ -129,7 +129,7 @@ class JobRecord:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What somebody saw who does not own the job: apart from its record, which owners write.
 
     Args:

@@ -61,7 +61,7 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
         tx: The action.
         view: The job as its service shows it, ended; None: the service does not know it.
     """
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
     if record.spec is not None and newest is not None:  # DELETE forgets a job with its savepoints
         return f"the savepoint {newest.path}"
@@ -127,7 +127,7 @@ def _unseen(tx: Transaction, view: JobView | None, not_listed: Sequence[str]) ->
     Where the service still knows the job, it tells of its newest. A launch that never came to run
     left none.
     """
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     job_id = record.job_id
     if view or not not_listed or not record.was_ready or was_ended_here(tx, job_id):
         return ""

@@ -42,7 +42,7 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     """
     if not job_id:
         return Retained(None, "no launch of it is known")
-    record = tx.journal.job_record_as_seen(tx.job_name)
+    record = tx.journal.observed_job_record(tx.job_name)
     savepoint = _newest_savepoint(tx, job_id, view)
     try:
         checkpoint = _checkpoint(tx, job_id, view, record)
@@ -162,8 +162,8 @@ def _checkpoint(
     settings: Mapping[str, str] = (
         record.spec.flink_configuration if is_recorded and record.spec else {}
     )
-    seen_path = record.checkpoint_path if is_recorded else None
-    return tx.backend.newest_checkpoint(job_id, settings=settings, seen_path=seen_path)
+    observed_path = record.checkpoint_path if is_recorded else None
+    return tx.backend.newest_checkpoint(job_id, settings=settings, observed_path=observed_path)
 
 
 def _newest_savepoint(tx: Transaction, job_id: str, view: JobView | None) -> RetainedState | None:

@@ -47,7 +47,7 @@ def page_of(cluster: HDInsightCluster, view: JobView, dashboard: str | None) -> 
     return portal_link(cluster.cluster_id, cluster.portal_url)
 
 
-def show_seen(cluster: HDInsightCluster, view: JobView | None, dashboard: str | None) -> None:
+def show_observed(cluster: HDInsightCluster, view: JobView | None, dashboard: str | None) -> None:
     """A job as it was seen last, with links to the portal and to the dashboard."""
     if view is None:
         return
