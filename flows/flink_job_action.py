@@ -24,12 +24,12 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
-from flinkglue.prefect.hooks.flink_action import asked_by, end_as_asked, report_what_is_left
+from flinkglue.prefect.hooks.flink_action import end_as_requested, report_what_is_left, requested_by
 from flinkglue.quantities import Minutes, Parallelism, Seconds
 from tasks.flink_actions import perform_flink_action
 
 
-def asked_of(parameters: dict[str, Any]) -> ActionRequest:
+def request_of(parameters: dict[str, Any]) -> ActionRequest:
     """What a run's parameters ask for.
 
     Raises:
@@ -62,8 +62,8 @@ def asked_of(parameters: dict[str, Any]) -> ActionRequest:
 @flow(
     name="flink-job-action",
     flow_run_name="{action} {job_name}",
-    on_cancellation=[end_as_asked(asked_of, cluster_of)],
-    on_crashed=[report_what_is_left(asked_of, cluster_of)],
+    on_cancellation=[end_as_requested(request_of, cluster_of)],
+    on_crashed=[report_what_is_left(request_of, cluster_of)],
 )
 def flink_job_action(
     action: Action,
@@ -154,11 +154,13 @@ def flink_job_action(
         RolledBack: The new job did not come to run; the old one runs again.
         JobFailed: The action failed, with both stories.
     """
-    asked = asked_of(locals())
+    request = request_of(locals())
     ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
     options = ActionOptions(deadline_minutes * 60, ready, roll_back, savepoint_format, check_slots)
     chosen = cluster_of("cluster", cluster)
-    outcome = perform_flink_action(chosen, asked, asked_by(runtime.flow_run.id, asked), options)
+    outcome = perform_flink_action(
+        chosen, request, requested_by(runtime.flow_run.id, request), options
+    )
     return summary(raise_for_failure(outcome))
 
 

@@ -87,12 +87,12 @@ def flink_savepoints(
 def _one_job(
     cluster: FlinkCluster, job_name: str, options: ActionOptions, retention: Retention | None
 ) -> JobReport:
-    asked = ActionRequest(Action.SAVEPOINT, job_name)
-    by = f"{runtime.flow_run.id}:{asked.action}:{job_name}"
+    request = ActionRequest(Action.SAVEPOINT, job_name)
+    by = f"{runtime.flow_run.id}:{request.action}:{job_name}"
     try:
         # One that died in this very action would hold the job for ever.
-        by = left_behind(cluster, job_name, asked.action) or by
-        outcome = perform_flink_action(cluster, asked, by, options).raise_for_failure()
+        by = left_behind(cluster, job_name, request.action) or by
+        outcome = perform_flink_action(cluster, request, by, options).raise_for_failure()
     except FlinkGlueError as error:
         return JobReport(job_name, failure=str(error))
     path = outcome.savepoint_path or ""

@@ -157,28 +157,28 @@ def _relaunched(
     window_seconds: float,
 ) -> Finding:
     """Whatever goes wrong with this one keeps nobody from the others."""
-    asked = ActionRequest(Action.RE_LAUNCH, finding.job_name)
-    by = f"{runtime.flow_run.id}:{asked.action}:{asked.job_name}"
+    request = ActionRequest(Action.RE_LAUNCH, finding.job_name)
+    by = f"{runtime.flow_run.id}:{request.action}:{request.job_name}"
     try:
         if finding.is_abandoned:
-            left_by = left_behind(cluster, asked.job_name, asked.action)
+            left_by = left_behind(cluster, request.job_name, request.action)
             if left_by is None:
                 return finding  # what another action has begun is for a person to go on with
             by = left_by
-        if not count_relaunch(cluster, asked.job_name, by, most, window_seconds):
+        if not count_relaunch(cluster, request.job_name, by, most, window_seconds):
             why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
             return replace(finding, not_relaunched=why)
-        outcome = _performed(cluster, asked, by, options)
+        outcome = _performed(cluster, request, by, options)
     except FlinkGlueError as error:
         return replace(finding, not_relaunched=f"could not be re-launched: {error}")
     return replace(finding, relaunched_as=outcome.job_id)
 
 
 def _performed(
-    cluster: FlinkCluster, asked: ActionRequest, by: str, options: ActionOptions
+    cluster: FlinkCluster, request: ActionRequest, by: str, options: ActionOptions
 ) -> Outcome:
     try:
-        return perform_flink_action(cluster, asked, by, options).raise_for_failure()
+        return perform_flink_action(cluster, request, by, options).raise_for_failure()
     except Refused:
-        uncount_relaunch(cluster, asked.job_name, by)
+        uncount_relaunch(cluster, request.job_name, by)
         raise

@@ -45,7 +45,7 @@ _submitted = SubmittedBy(
 @flow(
     name="flink-word-count",
     flow_run_name="{jarName} on {clusterNm}",
-    on_cancellation=[_submitted.end_as_asked()],
+    on_cancellation=[_submitted.end_as_requested()],
     on_crashed=[_submitted.report_what_is_left()],
 )
 def flink_word_count(

@@ -39,7 +39,7 @@ _submitted = SubmittedBy(
 @flow(
     name="submit-flink-job",
     flow_run_name="{job_name}: {jar_name}",
-    on_cancellation=[_submitted.end_as_asked()],
+    on_cancellation=[_submitted.end_as_requested()],
     on_crashed=[_submitted.report_what_is_left()],
 )
 def submit_flink_job_flow(

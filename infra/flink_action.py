@@ -61,10 +61,10 @@ from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import (
-    asked_by_command,
     execute,
     next_intent,
     raise_for_failure,
+    requested_by_command,
 )
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
@@ -77,7 +77,7 @@ from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
-from infra.flink_action_arguments import JOURNAL, asked, options, parameters, parser
+from infra.flink_action_arguments import JOURNAL, options, parameters, parser, requested
 from infra.flink_action_deployment import Deployed, run_deployment
 from infra.prefect_server import answering
 
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser(__doc__ or "").parse_args(arguments)
     intent = given.intent or f"command-{uuid4()}"
     try:
-        action = asked(given)
+        action = requested(given)
         how = options(given)
         _check_cluster(given)
         if given.dry_run:
@@ -121,7 +121,7 @@ def _executed(
             journal = Journal(store)
             return execute(
                 action,
-                next_intent(journal, asked_by_command(journal, intent, action), attempt),
+                next_intent(journal, requested_by_command(journal, intent, action), attempt),
                 store=ReportingStore(store, _say),
                 backend=backend,
                 identify=cluster.get_jars().identify,

@@ -152,7 +152,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     return command
 
 
-def asked(given: argparse.Namespace) -> ActionRequest:
+def requested(given: argparse.Namespace) -> ActionRequest:
     """The action that is asked for.
 
     Raises:

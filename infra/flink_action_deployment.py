@@ -51,12 +51,12 @@ class Deployed:
 
 
 def run_deployment(
-    asked: Deployed, *, wait: bool, say: Callable[[str], None], clock: Clock | None = None
+    deployed: Deployed, *, wait: bool, say: Callable[[str], None], clock: Clock | None = None
 ) -> int:
     """Create the flow run of this intent, if there is none; wait until it has ended.
 
     Args:
-        asked: What to run.
+        deployed: What to run.
         wait: Whether to wait.
         say: Takes a line.
         clock: The time to go by.
@@ -71,12 +71,12 @@ def run_deployment(
         DeadlineExceeded: No worker took the flow run up, or it did not end in time.
     """
     with answering(), get_client(sync_client=True) as prefect:
-        flow_run = _created(prefect, asked)
+        flow_run = _created(prefect, deployed)
         say(f"flow run {flow_run.id} ({flow_run.name})")
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
             return 0
-        state = _ended(prefect, flow_run, asked, say, clock)
+        state = _ended(prefect, flow_run, deployed, say, clock)
     say(f"{state.name}: {state.message or ''}")
     return exit_code_of(state)
 
@@ -93,15 +93,15 @@ def exit_code_of(state: State[Any]) -> int:
     return exit_code_of_name(found["name"] if found else "")
 
 
-def _created(prefect: SyncPrefectClient, asked: Deployed) -> FlowRun:
-    name = asked.deployment
+def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
+    name = deployed.deployment
     try:
         deployment = prefect.read_deployment_by_name(name)
         flow_run = prefect.create_flow_run_from_deployment(
             deployment.id,
-            parameters=dict(asked.parameters),
+            parameters=dict(deployed.parameters),
             state=Scheduled(),
-            idempotency_key=asked.key,
+            idempotency_key=deployed.key,
         )
     except ObjectNotFound as error:
         raise InvalidInput("deployment", name, "the name of a deployment") from error
@@ -111,19 +111,19 @@ def _created(prefect: SyncPrefectClient, asked: Deployed) -> FlowRun:
                 "Prefect", "create flow run", name, str(error), status=error.response.status_code
             ) from error
         raise InvalidInput("parameters", name, error.response.text[:500]) from error
-    _check_same(flow_run, asked)
+    _check_same(flow_run, deployed)
     return flow_run
 
 
-def _check_same(flow_run: FlowRun, asked: Deployed) -> None:
+def _check_same(flow_run: FlowRun, deployed: Deployed) -> None:
     """An intent that was given before means what it meant then."""
     before = flow_run.parameters
-    other = [name for name, value in asked.parameters.items() if before.get(name) != value]
+    other = [name for name, value in deployed.parameters.items() if before.get(name) != value]
     if other:
         told = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
         raise InvalidInput(
             "intent",
-            asked.intent,
+            deployed.intent,
             f"a new one for this request: flow run {flow_run.id} has it, and there {told}",
         )
 
@@ -141,7 +141,7 @@ def _retry_if_failed(
 def _ended(
     prefect: SyncPrefectClient,
     flow_run: FlowRun,
-    asked: Deployed,
+    deployed: Deployed,
     say: Callable[[str], None],
     clock: Clock | None,
 ) -> State[Any]:
@@ -179,12 +179,12 @@ def _ended(
         lambda state: state.type not in _NOT_STARTED,
         f"The start of flow run {flow_run.id}",
         STARTS_WITHIN_SECONDS,
-        f"Is a worker running for the work pool of {asked.deployment}? {again}",
+        f"Is a worker running for the work pool of {deployed.deployment}? {again}",
     )
     wait(
         lambda state: state.is_final(),
         f"The end of flow run {flow_run.id}",
-        STARTS_WITHIN_SECONDS + asked.deadline_seconds,
+        STARTS_WITHIN_SECONDS + deployed.deadline_seconds,
         f"It goes on: see its page. {again}",
     )
     assert observed is not None, "it was waited for"

@@ -93,7 +93,7 @@ def wait_for_flink_job(
             f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: see "
             f"{page_of(cluster, view, dashboard)}, fix the cause, and start a new run."
         )
-    if not view.asked_flink and until is not WaitUntil.SUBMITTED:
+    if not view.queried_flink and until is not WaitUntil.SUBMITTED:
         logger.warning("Tasks were not verified: the cluster block has no Flink REST URL.")
     return view
 

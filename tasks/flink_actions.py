@@ -32,7 +32,7 @@ def _this_attempt() -> str:
 
 @task(
     name="perform_flink_action",
-    task_run_name="{asked.action} {asked.job_name}",
+    task_run_name="{request.action} {request.job_name}",
     cache_policy=NO_CACHE,  # the journal knows what was done, and a job changes
     persist_result=False,
     # Safe to repeat: the same intent goes on where it was, and submits nothing twice.
@@ -41,16 +41,16 @@ def _this_attempt() -> str:
     retry_condition_fn=passing_fault,
 )
 def perform_flink_action(
-    cluster: FlinkCluster, asked: ActionRequest, asked_by: str, options: ActionOptions
+    cluster: FlinkCluster, request: ActionRequest, requested_by: str, options: ActionOptions
 ) -> Outcome:
     """Do an action, or go on with it where an earlier process was interrupted.
 
     Args:
         cluster: Where the job runs.
-        asked: What was asked.
-        asked_by: Who asked for what, for example ``<flow run id>:UPDATE``. When what it asked for
-            last came to a bad end, this is a new try; otherwise the same one goes on.
-        options: How to go about it.
+        request: What is requested.
+        requested_by: Who requests what, for example ``<flow run id>:UPDATE``. When its last try
+            failed, this is a new one; otherwise the same one goes on.
+        options: How to execute it.
 
     Raises:
         InvalidInput, Refused, Conflict: Nothing was changed.
@@ -58,14 +58,14 @@ def perform_flink_action(
     """
     logger, attempt = run_log(), _this_attempt()
     options = options_here(options, cluster, logger.info)
-    clock = DeadlineClock(f"{asked.action} of {asked.job_name}", options.deadline_seconds)
+    clock = DeadlineClock(f"{request.action} of {request.job_name}", options.deadline_seconds)
     with (
         variable_store(cluster.journal_name) as store,
         cluster.get_backend(clock) as backend,
     ):
         outcome = execute(
-            asked,
-            next_intent(Journal(store), asked_by, attempt),
+            request,
+            next_intent(Journal(store), requested_by, attempt),
             store=ReportingStore(store, logger.info),
             backend=backend,
             identify=cluster.get_jars().identify,
@@ -74,7 +74,7 @@ def perform_flink_action(
             show=best_effort("The page of what changes is missing")(show_changes),
             attempt=attempt,
         )
-    with best_effort(f"The page of {asked.action} of {asked.job_name} is missing"):
+    with best_effort(f"The page of {request.action} of {request.job_name} is missing"):
         show_outcome(cluster, outcome)
     if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
         for line in outcome.story:

@@ -94,7 +94,7 @@ def wait_for_flink_application(
     show_observed(cluster, view, cluster.flink_rest_url or (f"https://{host}" if host else None))
     if view.failure is not None:
         raise JobFailed(f"The job of {cluster.cluster_id} is {view.failure}")
-    if not view.asked_flink:
+    if not view.queried_flink:
         logger.warning("Tasks were not verified: no Flink REST URL was given.")
     return view
 

@@ -110,11 +110,13 @@ def stop_flink_application(
     application.check_is_certain()
     if not application.is_running:
         return None
-    asked = ActionRequest(Action.STOP, application.job_name, JobChanges())
+    request = ActionRequest(Action.STOP, application.job_name, JobChanges())
     options = ActionOptions(deadline_seconds=deadline_minutes * 60)
-    asked_by = f"{flow_run_id}:{Action.STOP}"
+    requested_by = f"{flow_run_id}:{Action.STOP}"
     return (
-        perform_flink_action(cluster, asked, asked_by, options).raise_for_failure().savepoint_path
+        perform_flink_action(cluster, request, requested_by, options)
+        .raise_for_failure()
+        .savepoint_path
     )
 
 

@@ -167,18 +167,18 @@ def _show(findings: Sequence[Finding]) -> None:
 
 @task(name="count_relaunch", cache_policy=NO_CACHE, persist_result=False)
 def count_relaunch(
-    cluster: FlinkCluster, job_name: str, asked_by: str, most: int, within_seconds: float
+    cluster: FlinkCluster, job_name: str, requested_by: str, most: int, within_seconds: float
 ) -> bool:
     """Count one more relaunch, before it is made. False: there were as many as are allowed."""
     with variable_store(cluster.journal_name) as store:
-        return RelaunchLimit(store, most, within_seconds).count(job_name, asked_by, time.time())
+        return RelaunchLimit(store, most, within_seconds).count(job_name, requested_by, time.time())
 
 
 @task(name="uncount_relaunch", cache_policy=NO_CACHE, persist_result=False)
-def uncount_relaunch(cluster: FlinkCluster, job_name: str, asked_by: str) -> None:
+def uncount_relaunch(cluster: FlinkCluster, job_name: str, requested_by: str) -> None:
     """Count one less: it was refused."""
     with variable_store(cluster.journal_name) as store:
-        RelaunchLimit(store, 0, 0).take_back(job_name, asked_by)
+        RelaunchLimit(store, 0, 0).take_back(job_name, requested_by)
 
 
 class _Watched:

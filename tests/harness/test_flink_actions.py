@@ -155,9 +155,9 @@ def test_a_bad_update_tells_both_stories(
     (job,) = flink.live_jobs()
     assert job.behaviour is Behaviour.GOOD
     with variable_store(cluster.journal_name) as store:
-        asked_by = f"{state.state_details.flow_run_id}:UPDATE"
-        assert Journal(store).entry(f"{asked_by}:1") is not None
-        assert Journal(store).entry(f"{asked_by}:2") is None
+        requested_by = f"{state.state_details.flow_run_id}:UPDATE"
+        assert Journal(store).entry(f"{requested_by}:1") is not None
+        assert Journal(store).entry(f"{requested_by}:2") is None
 
 
 def test_what_is_refused_changes_nothing(

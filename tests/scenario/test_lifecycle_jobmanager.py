@@ -33,7 +33,7 @@ BEGINS = {Action.NEW: "", Action.START: Action.STOP, Action.DELETE: Action.CANCE
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestOf:
     """A request, at which the JobManager is killed.
 
     Args:
@@ -51,12 +51,12 @@ class Asked:
         return any(self.action in (None, request.detail.get("action")) for request in found)
 
 
-def flink(operation: str) -> Asked:
-    return Asked("flink", operation)
+def flink(operation: str) -> RequestOf:
+    return RequestOf("flink", operation)
 
 
-def arm(action: str) -> Asked:
-    return Asked("arm", "ClusterJobs_RunJob", action)
+def arm(action: str) -> RequestOf:
+    return RequestOf("arm", "ClusterJobs_RunJob", action)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Case:
 
     backend: str
     action: Action
-    at: Asked
+    at: RequestOf
 
     def __str__(self) -> str:
         return f"{self.backend} {self.action}"
@@ -110,7 +110,7 @@ CHOSEN = [case for case in CASES if ALL or str(case) in BY_DEFAULT]
 
 
 @contextmanager
-def jobmanager_killed(cloud: LocalCloud, at: Asked) -> Iterator[None]:
+def jobmanager_killed(cloud: LocalCloud, at: RequestOf) -> Iterator[None]:
     """It dies as soon as it is seen that this was asked for, and is back at the end."""
     since, over, killed = time.time(), threading.Event(), threading.Event()
 

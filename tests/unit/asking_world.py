@@ -21,10 +21,10 @@ class AskingWorld(World):
         super().__init__(directory, **jobmanager)
         self.shown: list[tuple[Difference, ...]] = []
 
-    def ask(self, asked: ActionRequest, asked_by: str = "run", attempt: str = "") -> Outcome:
+    def ask(self, asked: ActionRequest, requested_by: str = "run", attempt: str = "") -> Outcome:
         return execute(
             asked,
-            next_intent(self.journal, f"{asked_by}:{asked.action}", attempt),
+            next_intent(self.journal, f"{requested_by}:{asked.action}", attempt),
             store=self.store,
             backend=self.backend(),
             identify=JarSource().identify,

@@ -241,7 +241,7 @@ def test_a_savepoint_whose_job_was_lost_before_arm_saw_it_is_not_lost(
     flink = cast(FlinkBackend, RestartedFlink(*stored))
     backend = running.arm.backend(running.clock, flink=flink)
     newest = stored[0] if stored else None
-    earlier = SavepointRequest(running.job_id(), "t", earlier_path=newest, asked_before=True)
+    earlier = SavepointRequest(running.job_id(), "t", earlier_path=newest, requested_before=True)
     for request in (earlier, replace(earlier, earlier_path=f"{SAVEPOINTS}/savepoint-0")):
         expected = stored[0] if stored and request is not earlier else None
         with pytest.raises(SavepointFailed) as failed:
@@ -297,7 +297,7 @@ def killed_after_a_failed_launch(world: World, *before: str) -> tuple[FlinkWithS
     with pytest.raises(LaunchRefused):
         world.arm.backend(world.clock, flink=cast(FlinkBackend, flink)).submit(launch)
     flink.cancelled.clear()
-    return flink, replace(launch, asked_before=True)
+    return flink, replace(launch, requested_before=True)
 
 
 def test_the_next_process_ends_it_by_what_ran_before_the_launch(world: World) -> None:
@@ -335,7 +335,7 @@ def test_what_runs_when_a_launch_is_sent_again_may_be_its_own(world: World) -> N
     """ARM shows no row of it: the process died between the decision and what ARM made of it."""
     flink = FlinkWithStrays(world.arm, "e" * 32)
     backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, flink))
-    launch = Launch(spec(), "a" * 32, asked_before=True, live_before=frozenset())
+    launch = Launch(spec(), "a" * 32, requested_before=True, live_before=frozenset())
     with pytest.raises(InDoubt, match="may have submitted"):
         backend.submit(launch)
     assert world.actions_asked() == []
@@ -345,9 +345,9 @@ def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:
     """ARM's row stays as it was: another look tells nothing new, and nothing is sent again."""
     backend = world.arm.backend(world.clock, flink=cast(FlinkBackend, RestartedFlink()))
     launch = Launch(spec(), "a" * 32)
-    for asked_before in (False, True):
+    for requested_before in (False, True):
         with pytest.raises(LaunchRefused, match="JobManager was restarted and lost the job"):
-            backend.submit(replace(launch, asked_before=asked_before))
+            backend.submit(replace(launch, requested_before=requested_before))
     assert world.actions_asked() == ["NEW"]
 
 

@@ -62,7 +62,7 @@ def test_so_does_one_whose_plan_was_written_without_what_the_row_said(
     """By an earlier release: the row may show yesterday's failure, so it looks for its own."""
     failed_before.arm.rows[0]["action"] = "STOP" if verb == "stop_with_savepoint" else "SAVEPOINT"
     backend = failed_before.arm.backend(failed_before.clock)
-    request = SavepointRequest(failed_before.job_id(), "t", mark="", asked_before=True)
+    request = SavepointRequest(failed_before.job_id(), "t", mark="", requested_before=True)
     path = getattr(backend, verb)(request)
     assert path == failed_before.arm.rows[0]["lastSavePoint"]
     assert len(failed_before.actions_asked()) == 1
@@ -206,9 +206,9 @@ def test_a_stop_of_a_job_that_ended_by_itself_does_not_tell_an_old_savepoint(
     assert view is not None
     cast(FlinkBeside, two_words.flink).state = "FINISHED"
     request = SavepointRequest(job_id, "t", view.savepoint_path, mark=view.mark)
-    for asked_before in (False, True):
+    for requested_before in (False, True):
         with pytest.raises(SavepointFailed, match="before a savepoint was taken") as failed:
-            backend.stop_with_savepoint(replace(request, asked_before=asked_before))
+            backend.stop_with_savepoint(replace(request, requested_before=requested_before))
         assert failed.value.path is None
     assert two_words.actions_asked() == []
 

@@ -14,7 +14,7 @@ from flinkglue.lifecycle.transaction import Refused
 from tests.unit.arm_world import World, running_world, spec
 from tests.unit.lifecycle_world import Killed
 
-LAUNCH = Launch(spec(), "a" * 32, asked_before=True)
+LAUNCH = Launch(spec(), "a" * 32, requested_before=True)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_without_flink_arms_word_is_taken_and_said(watch: Watch) -> None:
     view = watch().until(WaitUntil.RUNNING, 60)
     assert view.state == "RUNNING"
     assert not view.tasks_verified
-    assert not view.asked_flink
+    assert not view.queried_flink
 
 
 def test_flink_that_cannot_be_asked_is_waited_for(watch: Watch) -> None:

@@ -17,7 +17,7 @@ from blocks.azure_sign_in import EntraServicePrincipal
 from blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
-from flows.flink_job_action import asked_of, flink_job_action
+from flows.flink_job_action import flink_job_action, request_of
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 
@@ -113,12 +113,12 @@ def test_what_a_form_asks_for() -> None:
         "take_over": False,
         "without_state": False,
     }  # fmt: skip
-    asked = asked_of(form)
+    asked = request_of(form)
     assert asked.drain
     assert asked.changes.given() == []
     assert asked.savepoint_path is None
     with pytest.raises(InvalidInput, match=r"args.*nothing for STOP"):
-        asked_of(form | {"args": ["--fast"]})
+        request_of(form | {"args": ["--fast"]})
 
 
 @pytest.mark.parametrize(

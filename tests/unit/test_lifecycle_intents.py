@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.lifecycle.execute import asked_by_command, execute, next_intent
+from flinkglue.lifecycle.execute import execute, next_intent, requested_by_command
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -121,23 +121,25 @@ class TestTheIntentOfACommand:
         assert len(world.jobmanager.live_jobs()) == 2
 
     def test_one_that_the_version_before_began_goes_on(self, world: AskingWorld) -> None:
-        asked_by = {"asked_by": "build-1842"}
-        done = command(world, PARALLEL, **asked_by).raise_for_failure()
+        before = {"requested_by": "build-1842"}
+        done = command(world, PARALLEL, **before).raise_for_failure()
         world.clock.sleep(20)
         assert command(world, PARALLEL) == done
         command(world, ActionRequest(Action.STOP, JOB_NAME)).raise_for_failure()
 
 
-def command(world: AskingWorld, asked: ActionRequest, asked_by: str = "", **more: Any) -> Outcome:
+def command(
+    world: AskingWorld, asked: ActionRequest, requested_by: str = "", **more: Any
+) -> Outcome:
     """As ``python -m infra.flink_action --intent build-1842`` asks.
 
     Args:
-        asked_by: What the version before made of that.
+        requested_by: What the version before made of that.
     """
-    asked_by = asked_by or asked_by_command(world.journal, "build-1842", asked)
+    requested_by = requested_by or requested_by_command(world.journal, "build-1842", asked)
     return execute(
         asked,
-        next_intent(world.journal, asked_by, "attempt"),
+        next_intent(world.journal, requested_by, "attempt"),
         store=world.store,
         backend=world.backend(),
         identify=JarSource().identify,

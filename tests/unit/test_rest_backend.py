@@ -43,7 +43,7 @@ class TestSubmit:
         bench = Bench(tmp_path, version=version)
         first = bench.backend().submit(bench.launch())
         bench.instead = failing(JOB_ID, unknown_job())
-        second = bench.backend().submit(bench.launch(asked_before=True))
+        second = bench.backend().submit(bench.launch(requested_before=True))
         assert second.job_id == first.job_id
         assert len(bench.jobmanager.jobs) == 1
         assert len(bench.sent("POST", "/run")) == 2
@@ -97,7 +97,7 @@ class TestSubmit:
         refusal = errors(400, "Could not run", "Caused by: DuplicateJobSubmissionException: x")
         bench.instead = failing("/run", refusal)
         with pytest.raises(LaunchRefused, match="was started before"):
-            bench.backend().submit(bench.launch(asked_before=True, was_observed=True))
+            bench.backend().submit(bench.launch(requested_before=True, was_observed=True))
 
     def test_a_taken_id_that_nobody_saw_is_in_doubt(self, bench: Bench) -> None:
         """The job may still be on its way into Flink: one in its place would run beside it."""
@@ -105,13 +105,13 @@ class TestSubmit:
         bench.instead = failing("/run", refusal)
         began = bench.clock.seconds
         with pytest.raises(InDoubt, match="refuses its id as taken"):
-            bench.backend().submit(bench.launch(asked_before=True))
+            bench.backend().submit(bench.launch(requested_before=True))
         assert bench.clock.seconds - began > 25
 
     def test_a_taken_id_whose_job_shows_after_a_while_is_adopted(self, bench: Bench) -> None:
         bench.backend().submit(bench.launch())
         bench.instead = failing(JOB_ID, *[unknown_job()] * 12)
-        assert bench.backend().submit(bench.launch(asked_before=True)).job_id == JOB_ID
+        assert bench.backend().submit(bench.launch(requested_before=True)).job_id == JOB_ID
 
     def test_a_lookup_that_fails_never_means_start_another(self, bench: Bench) -> None:
         bench.instead = failing(JOB_ID, *[errors(500, "java.lang.Exception: busy")] * 99)

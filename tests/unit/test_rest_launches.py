@@ -103,7 +103,7 @@ class TestMainSubmitsMoreThanOneJob:
         """Its answer was lost, and the look comes too early: the duplicate is our own."""
         bench.backend().submit(bench.launch())
         bench.instead = failing(JOB_ID, unknown_job())
-        assert bench.backend().submit(bench.launch(asked_before=True)).job_id == JOB_ID
+        assert bench.backend().submit(bench.launch(requested_before=True)).job_id == JOB_ID
 
     def test_another_name_tells_it_whatever_came_before(self, bench: Bench) -> None:
         bench.instead = failing("/run", httpx.ReadError("connection reset"))

@@ -96,7 +96,7 @@ def test_one_that_never_comes_is_in_doubt_and_was_sent_once(bench: Bench) -> Non
 def test_one_that_an_earlier_process_sent_is_waited_for(bench: Bench) -> None:
     """That process died while main() ran: sent again at once, main() would run twice."""
     bench.jobmanager.main_seconds, bench.main_seconds = 120, 100
-    launch = bench.launch(asked_before=True, sent_ago_seconds=90)
+    launch = bench.launch(requested_before=True, sent_ago_seconds=90)
     bench.jobmanager.later(8, lambda: bench.backend().submit(bench.launch()))
     bench.jobmanager.main_seconds = 0
     assert bench.backend().submit(launch).job_id == JOB_ID
@@ -106,14 +106,14 @@ def test_one_that_an_earlier_process_sent_is_waited_for(bench: Bench) -> None:
 def test_it_is_sent_again_when_its_main_has_had_its_time(bench: Bench) -> None:
     bench.jobmanager.main_seconds, bench.main_seconds = 0, 100
     began = bench.clock.seconds
-    launch = bench.launch(asked_before=True, sent_ago_seconds=90)
+    launch = bench.launch(requested_before=True, sent_ago_seconds=90)
     assert bench.backend().submit(launch).job_id == JOB_ID
     assert (bench.jobmanager.mains, bench.clock.seconds - began > 8) == (1, True)
 
 
 def test_a_launch_whose_process_died_is_sent_again_after_a_short_look(bench: Bench) -> None:
     """Its request may never have arrived; Flink takes the job id once."""
-    launch = bench.launch(asked_before=True, sent_ago_seconds=20)
+    launch = bench.launch(requested_before=True, sent_ago_seconds=20)
     began_at = bench.clock.seconds
     assert bench.backend().submit(launch).job_id == launch.job_id
     assert bench.jobmanager.mains == 1

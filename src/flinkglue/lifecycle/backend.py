@@ -35,8 +35,8 @@ class Launch:
             its name instead.
         restore_from: A savepoint or retained checkpoint; None starts without state.
         previous_job_id: The job that this one takes the place of; empty for the first.
-        asked_before: An earlier process may have sent it. A backend whose lists lag gives it time
-            to show before it sends anything.
+        requested_before: An earlier process may have sent it. A backend whose lists lag gives it
+            time to show before it sends anything.
         sent_ago_seconds: How long ago that was; infinite: long ago, or never.
         was_observed: Whether the service has shown its job before.
         about_to_send: Is called right before each time that it is sent.
@@ -48,7 +48,7 @@ class Launch:
     job_id: str
     restore_from: str | None = None
     previous_job_id: str = ""
-    asked_before: bool = False
+    requested_before: bool = False
     sent_ago_seconds: float = math.inf
     was_observed: bool = False
     about_to_send: Callable[[], None] = field(default=nobody_notes, compare=False)
@@ -57,19 +57,19 @@ class Launch:
 
 @dataclass(frozen=True)
 class SavepointRequest:
-    """One savepoint, decided and written down before it is asked for.
+    """One savepoint, decided and written down before it is requested.
 
     Args:
         job_id: The Flink job.
-        trigger_id: 32 hexadecimal digits; asked for twice, Flink does it once.
-        earlier_path: The job's newest savepoint before this one was asked for, by which a new one
+        trigger_id: 32 hexadecimal digits; requested twice, Flink does it once.
+        earlier_path: The job's newest savepoint before this one was requested, by which a new one
             is known when Flink has forgotten the trigger id.
         directory: Where to write it; None: the cluster's own directory.
         drain: Let the sources end first. Only for a job that never starts again.
-        mark: The job's ``JobView.mark`` before this one was asked for.
+        mark: The job's ``JobView.mark`` before this one was requested.
         format: ``CANONICAL`` or ``NATIVE``.
-        asked_before: An earlier process may have asked for it. A backend that gives no id for what
-            it is asked looks for it before it asks again; without, whatever is there is older.
+        requested_before: An earlier process may have requested it. A backend that gives requests
+            no id looks for it before it sends it again; without, whatever is there is older.
     """
 
     job_id: str
@@ -78,7 +78,7 @@ class SavepointRequest:
     directory: str | None = None
     drain: bool = False
     mark: str = ""
-    asked_before: bool = False
+    requested_before: bool = False
     format: str = CANONICAL
 
 
@@ -237,7 +237,7 @@ class FlinkBackend(Protocol):
         """Stop the job for good and return its savepoint's path, which exists then.
 
         Args:
-            request: What is asked for.
+            request: What is requested.
             observed: Is given the path before the job's end is waited for.
 
         Raises:

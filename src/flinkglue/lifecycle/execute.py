@@ -1,4 +1,4 @@
-"""From what was asked to how it ended: one intent, remembered from its first look to its end."""
+"""From a request to how it ended: one intent, remembered from its first look to its end."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def raise_for_failure(outcome: Outcome) -> Outcome:
     return outcome.raise_for_failure()
 
 
-def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
+def next_intent(journal: Journal, requested_by: str, attempt: str = "") -> str:
     """The intent of whoever asks again: a new one when the last came to a bad end before.
 
     Args:
         journal: Where intents are remembered.
-        asked_by: Who asks for what, for example ``<flow run id>:UPDATE``.
+        requested_by: Who asks for what, for example ``<flow run id>:UPDATE``.
         attempt: Which attempt of theirs this is, for example the flow run's third. What ended in
-            this very attempt, well or badly, is not asked for again: its outcome stands.
+            this very attempt, well or badly, is not requested again: its outcome stands.
     """
     for number in count(1):
-        intent = f"{asked_by}:{number}"
+        intent = f"{requested_by}:{number}"
         entry = journal.entry(intent)
         if entry is None or entry.outcome is None or entry.outcome.succeeded:
             return intent
@@ -60,27 +60,27 @@ def next_intent(journal: Journal, asked_by: str, attempt: str = "") -> str:
     raise AssertionError("numbers never end")
 
 
-def asked_by_command(journal: Journal, intent: str, asked: ActionRequest) -> str:
+def requested_by_command(journal: Journal, intent: str, request: ActionRequest) -> str:
     """Who asks for what, of a command: one intent is about each action on each job by itself.
 
     The version before wrote down the bare intent: what began so goes on so.
     """
     known = journal.entry(f"{intent}:1")
-    if known and (known.action, known.job_name) == (asked.action, asked.job_name):
+    if known and (known.action, known.job_name) == (request.action, request.job_name):
         return intent
-    return f"{intent}:{asked.action}:{asked.job_name}"
+    return f"{intent}:{request.action}:{request.job_name}"
 
 
-def last_intent(journal: Journal, asked_by: str) -> str:
+def last_intent(journal: Journal, requested_by: str) -> str:
     """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
     for number in count(1):
-        if journal.entry(f"{asked_by}:{number + 1}") is None:
-            return f"{asked_by}:{number}"
+        if journal.entry(f"{requested_by}:{number + 1}") is None:
+            return f"{requested_by}:{number}"
     raise AssertionError("numbers never end")
 
 
 def execute(
-    asked: ActionRequest,
+    request: ActionRequest,
     intent: str,
     *,
     store: JournalStore,
@@ -91,11 +91,11 @@ def execute(
     show: Show | None = None,
     attempt: str = "",
 ) -> Outcome:
-    """Do what was asked, or go on with it where this intent was interrupted.
+    """Execute what was requested, or go on with it where this intent was interrupted.
 
     Args:
-        asked: What was asked.
-        intent: Who asked; see ``next_intent``.
+        request: What was requested.
+        intent: Who requested it; see ``next_intent``.
         store: The journal's documents.
         backend: Where the job runs.
         identify: Reads jars.
@@ -111,14 +111,18 @@ def execute(
     """
     journal = Journal(store)
     known = journal.entry(intent)
-    if known and known.outcome and (known.action, known.job_name) == (asked.action, asked.job_name):
+    if (
+        known
+        and known.outcome
+        and (known.action, known.job_name) == (request.action, request.job_name)
+    ):
         return known.outcome  # its jar may be gone by now
     with _request_remembered(store, intent):
-        prepared = _prepared(asked, intent, store, identify)
+        prepared = _prepared(request, intent, store, identify)
         if show is not None:
             show(prepared.changes)
         return perform(
-            asked,
+            request,
             backend,
             journal,
             intent=intent,
@@ -130,29 +134,29 @@ def execute(
 
 
 def _prepared(
-    asked: ActionRequest, intent: str, store: JournalStore, identify: Identify
+    request: ActionRequest, intent: str, store: JournalStore, identify: Identify
 ) -> Prepared:
     """What to run, the same however often this intent asks, and what that changes.
 
     Until something is planned, it is made anew each time: others may have changed the job since.
     """
-    asked_changes = json.loads(json.dumps(asdict(asked.changes)))
+    requested_changes = json.loads(json.dumps(asdict(request.changes)))
     journal = Journal(store)
     entry, document = journal.entry(intent), store.read("request", intent)
     known = PREPARED.validate_python(document) if document else None
-    if known and _given(known.asked) != _given(asked_changes):
+    if known and _given(known.requested) != _given(requested_changes):
         raise InvalidInput("intent", intent, "one with the same request, or a new one")
     if known is None or entry is None or "plan" not in entry.facts:
-        last = journal.job_record(asked.job_name).spec
-        spec = asked.spec(last, identify)
-        known = Prepared(asked_changes, spec, _changes(last, spec))
+        last = journal.job_record(request.job_name).spec
+        spec = request.spec(last, identify)
+        known = Prepared(requested_changes, spec, _changes(last, spec))
         store.write("request", intent, document_of(PREPARED, known))
     return known
 
 
-def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _given(request: Mapping[str, Any]) -> dict[str, Any]:
     """Without what was left empty: an older version knew fewer fields."""
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in request.items() if value is not None}
 
 
 def _changes(last: JobSpec | None, spec: JobSpec | None) -> tuple[Difference, ...]:

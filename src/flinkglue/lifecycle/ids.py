@@ -9,7 +9,7 @@ def job_id_of(intent: str, job_name: str, generation: int) -> str:
     """The Flink job id of a launch: 32 hexadecimal digits.
 
     Args:
-        intent: What asked for it, for example a flow run's id with its action.
+        intent: What requested it, for example a flow run's id with its action.
         job_name: The job; one flow run may act on several.
         generation: How many times the job has been launched. A Flink job id is spent once it was
             used, so each relaunch raises it.
@@ -18,7 +18,7 @@ def job_id_of(intent: str, job_name: str, generation: int) -> str:
 
 
 def trigger_id_of(intent: str, job_name: str, generation: int, step: str) -> str:
-    """The id of a savepoint, stop or disposal: asked for twice, Flink does it once."""
+    """The id of a savepoint, stop or disposal: requested twice, Flink does it once."""
     return _digits("trigger", intent, job_name, str(generation), step)
 
 

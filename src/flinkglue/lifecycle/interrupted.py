@@ -43,7 +43,7 @@ class Interrupted:
     """An action whose process is dead.
 
     Args:
-        asked: What was asked.
+        request: What was requested.
         intent: Its intent; see ``last_intent``.
         store: The journal's documents.
         backend: Where the job runs.
@@ -55,7 +55,7 @@ class Interrupted:
             launch may take as long as its service is waited for.
     """
 
-    asked: ActionRequest
+    request: ActionRequest
     intent: str
     store: JournalStore
     backend: FlinkBackend
@@ -75,20 +75,20 @@ class Interrupted:
         view = self._report_job()
         if _is_open(entry):
             self.emit(
-                f"{self.asked.action} of {self.asked.job_name} has not ended. Retry this flow run "
-                "to go on with it; another run may act on the job only with take_over."
+                f"{self.request.action} of {self.request.job_name} has not ended. Retry this flow "
+                "run to go on with it; another run may act on the job only with take_over."
             )
         return view
 
     def after_cancellation(self, on_cancel: OnCancel) -> None:
-        """Do with the job what was asked for, and let go of it. Safe to interrupt and repeat.
+        """Do with the job what was requested, and let go of it. Safe to interrupt and repeat.
 
-        A run that had not begun to act, or was done, leaves the job alone, whatever was asked for.
+        A run that had not begun to act, or was done, leaves the job alone, whatever was requested.
         """
         entry = self._journal.entry(self.intent)
         action = _ACTIONS.get(on_cancel)
         ending = self._journal.entry(self._ending_intent(action)) if action else None
-        acts = _is_open(entry) and self._journal.owner(self.asked.job_name) == self.intent
+        acts = _is_open(entry) and self._journal.owner(self.request.job_name) == self.intent
         if not (acts or _is_open(ending)):
             self._report_job()
             return
@@ -109,7 +109,7 @@ class Interrupted:
         try:
             if entry is not None and entry.action is action and _is_open(entry):
                 outcome = execute(
-                    self.asked,
+                    self.request,
                     self.intent,
                     store=self.store,
                     backend=self.backend,
@@ -135,7 +135,7 @@ class Interrupted:
 
     def _perform(self, action: Action) -> Outcome:
         return perform(
-            ActionRequest(action, self.asked.job_name, take_over=True),
+            ActionRequest(action, self.request.job_name, take_over=True),
             self.backend,
             self._journal,
             intent=self._ending_intent(action),
@@ -147,20 +147,20 @@ class Interrupted:
         """The intent, to act for in the place of its dead process, once that is surely dead."""
         return self._journal.begin(
             self.intent,
-            self.asked.action,
-            self.asked.job_name,
+            self.request.action,
+            self.request.job_name,
             terms=self.options.lease,
             clock=self.clock,
         )
 
     def _finish_savepoint(self) -> None:
-        """See a savepoint or stop through that may have been asked for, so that none is lost."""
+        """See a savepoint or stop through that may have been requested, so that none is lost."""
         with self._held() as held:
             facts = held.entry.facts
             if "trigger_id" not in facts or _SAVEPOINT_RESULTS & facts.keys():
                 return
             tx = Transaction(
-                self.asked,
+                self.request,
                 self.backend,
                 self._journal,
                 held,
@@ -205,7 +205,7 @@ class Interrupted:
             wait_until(
                 self._view,
                 is_there,
-                waited_for=f"The launch of {self.asked.job_name}",
+                waited_for=f"The launch of {self.request.job_name}",
                 deadline_seconds=self.settle_seconds,
                 pace=_SETTLE_PACE,
                 clock=self.clock,
@@ -213,12 +213,12 @@ class Interrupted:
         except DeadlineExceeded as late:
             self.emit(str(late))
             if self._view() is None:
-                return self._journal.job_record(self.asked.job_name).job_id or "that was sent"
+                return self._journal.job_record(self.request.job_name).job_id or "that was sent"
         return ""
 
     def _give_up(self, entry: Entry) -> None:
         view = self._report_job()
-        newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
+        newest = next(iter(self._journal.savepoints(self.request.job_name)), None)
         outcome = Outcome(
             entry.action,
             entry.job_name,
@@ -238,18 +238,18 @@ class Interrupted:
     def _report_job(self) -> JobView | None:
         view = self._view()
         if view is None:
-            self.emit(f"No Flink job of {self.asked.job_name} is known to the cluster.")
+            self.emit(f"No Flink job of {self.request.job_name} is known to the cluster.")
         else:
-            self.emit(f"Flink job {view.job_id} of {self.asked.job_name} is {view.in_words()}.")
-        newest = next(iter(self._journal.savepoints(self.asked.job_name)), None)
+            self.emit(f"Flink job {view.job_id} of {self.request.job_name} is {view.in_words()}.")
+        newest = next(iter(self._journal.savepoints(self.request.job_name)), None)
         if newest is not None:
             self.emit(f"Its newest savepoint is {newest.path}")
         return view
 
     def _view(self) -> JobView | None:
-        job_id = self._journal.job_record(self.asked.job_name).job_id
+        job_id = self._journal.job_record(self.request.job_name).job_id
         view = self.backend.view(job_id) if job_id else None
-        return view or next(iter(self.backend.find(self.asked.job_name)), None)
+        return view or next(iter(self.backend.find(self.request.job_name)), None)
 
 
 def _is_open(entry: Entry | None) -> bool:

@@ -133,7 +133,7 @@ class JobSpec:
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def lasting(self) -> JobSpec:
-        """The same without what was asked for one launch alone: how it takes its state over."""
+        """The same without what was requested for one launch alone: how it takes its state over."""
         return replace(self, allow_non_restored_state=False, restore_mode="NO_CLAIM")
 
     def difference(self, other: JobSpec) -> tuple[Difference, ...]:
@@ -321,7 +321,7 @@ class Outcome:
     """How an action ended.
 
     Args:
-        action: What was asked.
+        action: What was requested.
         job_name: Of which job.
         job_id: The Flink job that is the job now; empty when there is none.
         previous_job_id: The one before it; empty when there was none.
@@ -348,7 +348,7 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the action did what was asked."""
+        """Whether the action did what was requested."""
         return not self.failure
 
     def raise_for_failure(self) -> Outcome:

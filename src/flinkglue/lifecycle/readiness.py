@@ -18,7 +18,7 @@ class NotReady(JobFailed):
 
 @dataclass(frozen=True)
 class ReadyLimits:
-    """What is asked of a job before it counts as running.
+    """What is required of a job before it counts as running.
 
     Args:
         within_seconds: The longest time until then, besides two of the job's checkpoint intervals.
@@ -44,7 +44,7 @@ class ReadyGate:
     """Judges one look after the other.
 
     Args:
-        limits: What is asked.
+        limits: What is required.
         now: Seconds on any clock that only goes forward; the same clock is used for each look.
     """
 

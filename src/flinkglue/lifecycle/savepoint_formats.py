@@ -1,4 +1,4 @@
-"""Which format a savepoint is written in: chosen before it is asked for. Pure.
+"""Which format a savepoint is written in: chosen before it is requested. Pure.
 
 https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/state/savepoints/#savepoint-format
 """

@@ -13,7 +13,7 @@ class Slots:
         total: All that its TaskManagers offer now.
         free: Those that no job has.
         of_job: Those that the job has which is to be replaced; at most, where nobody tells exactly.
-        grows: Why there may be more when they are asked for; empty: there will not be.
+        grows: Why there may be more when they are requested; empty: there will not be.
     """
 
     total: int

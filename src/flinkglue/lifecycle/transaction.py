@@ -274,13 +274,13 @@ class Transaction:
 
     def savepoint_request(self, plan: SavepointPlan) -> SavepointRequest:
         """How to ask for this intent's one savepoint, by what its plan saw of the job."""
-        asked_before = self.fact("trigger_id") is not None
+        requested_before = self.fact("trigger_id") is not None
         return SavepointRequest(
             job_id=plan.job_id,
             trigger_id=self.once("trigger_id", self._trigger_id),
             earlier_path=plan.earlier_path,
             mark=plan.mark,
-            asked_before=asked_before,
+            requested_before=requested_before,
             directory=self.options.savepoint_directory,
             drain=self.request.drain,
             format=plan.format,

@@ -1,4 +1,4 @@
-"""ARM's own actions on a listed job: looked for first, asked for once, followed to their end."""
+"""ARM's own actions on a listed job: looked for first, requested once, followed to their end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from flinkglue.azure.arm.answers import SERVICE
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
-from flinkglue.azure.jobs.asking import Asking, Observation
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
+from flinkglue.azure.jobs.tracked_request import Observation, TrackedRequest
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.lifecycle.backend import (
@@ -52,7 +52,7 @@ class JobActions:
         self._newest_stored = newest_stored
         self.timeouts = timeouts
 
-    def ask(self, request: RunJob) -> None:
+    def send(self, request: RunJob) -> None:
         """Send it once, and follow ARM's operation to its end.
 
         Raises:
@@ -78,80 +78,82 @@ class JobActions:
     def stop(self, request: SavepointRequest, noted: OnSavepoint = nobody_listens) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
-        asking = self._asking(FlinkJobAction.STOP, request)
+        tracked = self._tracked(FlinkJobAction.STOP, request)
         polling = self.timeouts.polling(f"the stop of job {request.job_id}")
         while True:
             observed = self._look(request.job_id)
-            asking.notice(observed)
-            path, view = asking.new_savepoint(observed), observed.view
+            tracked.notice(observed)
+            path, view = tracked.new_savepoint(observed), observed.view
             if path:
                 noted(path)
             if view is None:
                 # Stopped, and then forgotten by a JobManager that was restarted?
-                if path := path or self._new_stored(request, asking):
+                if path := path or self._new_stored(request, tracked):
                     return path
                 raise SavepointFailed(f"job {request.job_id} is not there any more")
             if view.is_terminal:
                 # ARM's row may be behind Flink.
-                if (observed.is_busy or not path) and asking.may_show(polling.seconds):
+                if (observed.is_busy or not path) and tracked.may_show(polling.seconds):
                     polling.pause()
                     continue
                 return _stopped(request, view, path)
-            if asking.failed(observed, polling.seconds):
+            if tracked.failed(observed, polling.seconds):
                 raise _refused(request, observed, path)
-            self._ask(asking, observed, polling.seconds, request)
+            self._send_once(tracked, observed, polling.seconds, request)
             polling.pause()
 
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
         _check(request)
-        asking = self._asking(FlinkJobAction.SAVEPOINT, request)
+        tracked = self._tracked(FlinkJobAction.SAVEPOINT, request)
         polling = self.timeouts.polling(f"a savepoint of job {request.job_id}")
         while True:
             observed = self._look(request.job_id)
-            asking.notice(observed)
-            if path := asking.new_savepoint(observed):
+            tracked.notice(observed)
+            if path := tracked.new_savepoint(observed):
                 return path
             if observed.view is None or (
-                observed.view.is_terminal and not asking.may_show(polling.seconds)
+                observed.view.is_terminal and not tracked.may_show(polling.seconds)
             ):
-                raise self._ended_before(request, asking, observed.view)
-            if asking.failed(observed, polling.seconds):
+                raise self._ended_before(request, tracked, observed.view)
+            if tracked.failed(observed, polling.seconds):
                 raise _refused(request, observed, None)
             if not observed.view.is_terminal:
-                self._ask(asking, observed, polling.seconds, request)
+                self._send_once(tracked, observed, polling.seconds, request)
             polling.pause()
 
-    def _asking(self, action: FlinkJobAction, request: SavepointRequest | None = None) -> Asking:
-        return Asking(action, self.ask, self.timeouts.appears_within_seconds, request)
+    def _tracked(
+        self, action: FlinkJobAction, request: SavepointRequest | None = None
+    ) -> TrackedRequest:
+        return TrackedRequest(action, self.send, self.timeouts.appears_within_seconds, request)
 
     def _ended_before(
-        self, request: SavepointRequest, asking: Asking, view: JobView | None
+        self, request: SavepointRequest, tracked: TrackedRequest, view: JobView | None
     ) -> SavepointFailed:
-        if view is None and (path := self._new_stored(request, asking)):
+        if view is None and (path := self._new_stored(request, tracked)):
             return SavepointFailed(f"job {request.job_id} is gone after its savepoint", path)
         state = view.in_words() if view else "gone"
         return SavepointFailed(f"job {request.job_id} is {state}: no savepoint was taken")
 
-    def _new_stored(self, request: SavepointRequest, asking: Asking) -> str | None:
-        newest = self._newest_stored(request.job_id) if asking.was_asked else None
-        return newest if asking.is_new(newest) else None
+    def _new_stored(self, request: SavepointRequest, tracked: TrackedRequest) -> str | None:
+        newest = self._newest_stored(request.job_id) if tracked.was_sent else None
+        return newest if tracked.is_new(newest) else None
 
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
-        asking = self._asking(FlinkJobAction.CANCEL)
+        tracked = self._tracked(FlinkJobAction.CANCEL)
         polling = self.timeouts.polling(f"the cancellation of job {job_id}")
         while True:
             observed = self._look(job_id)
-            asking.notice(observed)
+            tracked.notice(observed)
             if observed.view is None or observed.view.is_terminal:
                 return observed.view
-            if observed.row is not None and asking.failed(observed, polling.seconds):
+            if observed.row is not None and tracked.failed(observed, polling.seconds):
                 raise CallFailed(
                     SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(observed.row),
                     advice="check the job in the portal, then retry.",
                 )  # fmt: skip
-            asking.ask(observed, polling.seconds)
+            tracked.send(observed, polling.seconds)
             polling.pause()
 
     def list_savepoints(self, row: ArmFlinkJob) -> list[str]:
@@ -164,30 +166,34 @@ class JobActions:
         if is_in_progress(row):
             busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
             raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
-        asking = self._asking(FlinkJobAction.LIST_SAVEPOINT)
-        asking.ask(Observation(row, None), 0)
+        tracked = self._tracked(FlinkJobAction.LIST_SAVEPOINT)
+        tracked.send(Observation(row, None), 0)
         for taken in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
             rows = self._arm.list_jobs(self._cluster, row.job_name)
             observed = Observation(
                 next((other for other in rows if other.run_id == row.run_id), None), None
             )
-            asking.notice(observed)
-            if asking.failed(observed, taken) and observed.row:
+            tracked.notice(observed)
+            if tracked.failed(observed, taken) and observed.row:
                 cause = cause_of(observed.row)
                 raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} failed: {cause}")
-            if asking.has_answered(observed) and observed.row:
+            if tracked.has_answered(observed) and observed.row:
                 return listed_savepoints(observed.row)
         raise CannotList(f"ARM's LIST_SAVEPOINT of {row.job_name} has not been answered in time")
 
     def delete(self, row: ArmFlinkJob) -> None:
         """Let ARM forget a row; its Flink job must have ended."""
-        self.ask(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
+        self.send(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
 
-    def _ask(
-        self, asking: Asking, observed: Observation, taken: float, request: SavepointRequest
+    def _send_once(
+        self,
+        tracked: TrackedRequest,
+        observed: Observation,
+        taken: float,
+        request: SavepointRequest,
     ) -> None:
         try:
-            asking.ask(observed, taken)
+            tracked.send(observed, taken)
         except OperationFailed as error:
             raise SavepointFailed(
                 f"ARM took no savepoint of job {request.job_id}: {error.reason}"

@@ -14,7 +14,6 @@ from dataclasses import replace
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions, OperationFailed
-from flinkglue.azure.jobs.asking import Observation
 from flinkglue.azure.jobs.launch import JobLauncher, run_job_of
 from flinkglue.azure.jobs.rows import (
     is_in_progress,
@@ -24,6 +23,7 @@ from flinkglue.azure.jobs.rows import (
     row_of,
     view_of,
 )
+from flinkglue.azure.jobs.tracked_request import Observation
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, NotFound, ServiceUnavailable
 from flinkglue.http_faults import nobody_is_there
@@ -267,8 +267,8 @@ class ArmBackend:
         view = self._flink.view(job_id) if self._flink else None
         return Observation(None, view, view.savepoint_path if view else None)
 
-    def _observe_row(self, row: ArmFlinkJob, asked_id: str = "") -> Observation:
-        if asked_id and asked_id == launched_as(row) != row.job_id:
+    def _observe_row(self, row: ArmFlinkJob, requested_id: str = "") -> Observation:
+        if requested_id and requested_id == launched_as(row) != row.job_id:
             # The row still names the job before this launch.
             if is_in_progress(row):
                 return Observation(row, _being_launched(row))

@@ -103,7 +103,7 @@ class JobLauncher:
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
-        lag = self._timeouts.appears_within_seconds if launch.asked_before else 0
+        lag = self._timeouts.appears_within_seconds if launch.requested_before else 0
         row = self._appearing(launch, lag)
         # A failed launch of an earlier process left nothing that runs: its failure is the answer.
         if row is None:
@@ -113,7 +113,7 @@ class JobLauncher:
         if row is None:
             self._check_nothing_lives(launch, rows)
             live = self.live_in_flink(launch.spec.job_name)
-            if launch.asked_before and (mine := live - (before or frozenset())):
+            if launch.requested_before and (mine := live - (before or frozenset())):
                 raise self._may_be_its_own(launch, mine)
             before = live
             row = self._send(launch, self._request(launch, rows))
@@ -206,7 +206,7 @@ class JobLauncher:
         doubt: InDoubt | None = None
         launch.about_to_send()
         try:
-            self._actions.ask(request)
+            self._actions.send(request)
         except InDoubt as error:
             doubt = error
         except OperationFailed as error:

@@ -32,7 +32,7 @@ _ENDS = {
     "LAUNCH_FAILED": "FAILED",
 }
 _LAUNCH_FAILED = ("JOB_LAUNCH_FAILED", "LAUNCH_FAILED")
-_LAUNCHING = ("NEW", "START", "STATELESS_UPDATE")  # what launches are asked for with
+_LAUNCHING = ("NEW", "START", "STATELESS_UPDATE")  # what launches are requested with
 _ON_ITS_JOB = ("STOP", "CANCEL", "SAVEPOINT", "LIST_SAVEPOINT", "DELETE")
 # A directory may have spaces in its name; what Flink calls a savepoint has none.
 _PATH_IN_OUTPUT = re.compile(
@@ -181,17 +181,17 @@ def save_point_name(row: ArmFlinkJob, path: str) -> str:
 
 
 def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
-    """Where the row tells of something else than was asked for; what it does not tell is fine."""
-    asked = {
+    """Where the row tells of something else than was requested; what it does not tell is fine."""
+    compared = {
         "jarName": (row.jar_name, spec.jar.name),
         "jobJarDirectory": (row.job_jar_directory, jar_directory(spec)),
         "entryClass": (row.entry_class, spec.entry_class),
         "args": (row.args, " ".join(spec.args) or None),
     }
     found = [
-        f"{name} is {told!r}, not {wanted!r}"
-        for name, (told, wanted) in asked.items()
-        if told is not None and told.rstrip("/") != (wanted or "").rstrip("/")
+        f"{name} is {told!r}, not {requested!r}"
+        for name, (told, requested) in compared.items()
+        if told is not None and told.rstrip("/") != (requested or "").rstrip("/")
     ]
     kept = row.flink_configuration.keys() - flink_configuration(spec).keys() - {LAUNCH_KEY}
     return found + [f"flinkConfiguration keeps {name}" for name in sorted(kept)]

@@ -61,13 +61,13 @@ class JobView:
         job: ARM's row.
         flink: Flink's own word, if it could be had.
         seconds: How long this wait has taken so far.
-        asked_flink: Whether Flink was asked, so that ARM's word alone is not enough for RUNNING.
+        queried_flink: Whether Flink was asked, so that ARM's word alone is not enough for RUNNING.
     """
 
     job: ArmFlinkJob
     flink: FlinkView | None = None
     seconds: float = 0.0
-    asked_flink: bool = False
+    queried_flink: bool = False
 
     @property
     def state(self) -> str:
@@ -113,7 +113,7 @@ class JobView:
             return True
         if until is WaitUntil.FINISHED:
             return False
-        if self.asked_flink:
+        if self.queried_flink:
             return self.flink is not None and self.flink.tasks_really_run
         return self.state == "RUNNING"
 
@@ -122,7 +122,7 @@ class JobView:
         words = [self.state]
         if self.flink is not None and self.flink.tasks_total is not None:
             words.append(f"{self.flink.tasks_active} of {self.flink.tasks_total} tasks active")
-        elif self.asked_flink:
+        elif self.queried_flink:
             words.append("not reported by Flink yet")
         if self.job.action_result:
             words.append(f"{self.job.action or 'action'} {self.job.action_result}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions
-from flinkglue.azure.jobs.asking import Observation
 from flinkglue.azure.jobs.rows import view_of
+from flinkglue.azure.jobs.tracked_request import Observation
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.lifecycle.backend import SavepointRequest
 from flinkglue.lifecycle.interrupted import OnCancel

@@ -89,4 +89,4 @@ class JobWatch:
         if self.look_into_flink is None:
             return JobView(self.job)
         flink = self.look_into_flink(self.job.job_id) if self.job.job_id else None
-        return JobView(self.job, flink, asked_flink=True)
+        return JobView(self.job, flink, queried_flink=True)

@@ -81,7 +81,7 @@ class CheckpointConfig:
 
 @dataclass(frozen=True)
 class AsyncOperation:
-    """A savepoint, stop or disposal that was asked for. A failed one is completed, too.
+    """A savepoint, stop or disposal that was requested. A failed one is completed, too.
 
     Args:
         completed: Whether it has come to an end, good or bad.
@@ -227,7 +227,7 @@ class FlinkLifecycleClient(FlinkRestClient):
         self._call("StopJob", "POST", path, f"job {job_id}", _trigger_id, json=body)
 
     def savepoint_operation(self, job_id: str, trigger_id: str) -> AsyncOperation | None:
-        """A savepoint or stop; None when it was never asked for or ended over 5 minutes ago."""
+        """A savepoint or stop; None when it was never requested or ended over 5 minutes ago."""
         path = f"/jobs/{job_id}/savepoints/{trigger_id}"
         return self._operation("GetSavepoint", path, f"job {job_id}, trigger id {trigger_id}")
 

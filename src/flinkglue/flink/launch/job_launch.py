@@ -78,7 +78,7 @@ class JobLauncher:
                 doubt = error
             else:
                 if refusal is not None:
-                    sent_once = not (sent_before or launch.asked_before)
+                    sent_once = not (sent_before or launch.requested_before)
                     return self._judged(launch, refusal, sent_once=sent_once)
         if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT):
             return view
@@ -91,7 +91,7 @@ class JobLauncher:
         after a short look: Flink takes a job id once, and main() may have run twice.
         """
         left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
-        if not launch.asked_before or left <= 0:
+        if not launch.requested_before or left <= 0:
             return None
         return self._look_until(launch.job_id, self._timeouts.clock.monotonic() + left)
 

@@ -1,4 +1,4 @@
-"""Savepoints, stops and disposals on a JobManager: asked for once, followed to their end."""
+"""Savepoints, stops and disposals on a JobManager: requested once, followed to their end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
 _TASKS_OPENING = "Not all required tasks are currently running"
 _MOST_LOOKED_FOR = 100  # a pace without pauses is one of tests
 
-Ask = Callable[[str], None]
+Trigger = Callable[[str], None]
 """Asks for it under a trigger id."""
 Already = Callable[[SavepointRequest], str | None]
 """The path of a savepoint that was taken, though Flink has forgotten its operation."""
@@ -57,12 +57,12 @@ class SavepointOperations:
     def take(self, request: SavepointRequest) -> str:
         """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
 
-        def ask(trigger_id: str) -> None:
+        def trigger(trigger_id: str) -> None:
             self._client.trigger_savepoint(
                 request.job_id, trigger_id, request.directory, request.format
             )
 
-        done = self._followed_until_tasks_run(request, ask, self._already_taken)
+        done = self._followed_until_tasks_run(request, trigger, self._already_taken)
         if isinstance(done, str):
             return done
         if done.location:
@@ -72,7 +72,7 @@ class SavepointOperations:
     def stop(self, request: SavepointRequest, observed: OnSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
 
-        def ask(trigger_id: str) -> None:
+        def trigger(trigger_id: str) -> None:
             self._client.stop(
                 request.job_id,
                 trigger_id,
@@ -81,7 +81,7 @@ class SavepointOperations:
                 format_type=request.format,
             )
 
-        done = self._followed_until_tasks_run(request, ask, self._already_stopped)
+        done = self._followed_until_tasks_run(request, trigger, self._already_stopped)
         if isinstance(done, str):
             return done
         if done.location is None:
@@ -108,26 +108,26 @@ class SavepointOperations:
             polling.pause()
 
     def _followed_until_tasks_run(
-        self, request: SavepointRequest, ask: Ask, already: Already
+        self, request: SavepointRequest, trigger: Trigger, already: Already
     ) -> AsyncOperation | str:
-        """The same, asked for again while tasks of the job are still opening.
+        """The same, requested again while tasks of the job are still opening.
 
         Flink keeps what it answered to a trigger id, so each try has one of its own, made from the
         first: a process that goes on later finds them in the same order.
         """
         clock = self._timeouts.clock
         give_up_at = clock.monotonic() + self._timeouts.outage_seconds
-        newest = self._newest_asked(request) if request.asked_before else 0
+        newest = self._newest_triggered(request) if request.requested_before else 0
         for number, pause in enumerate(self._timeouts.pace.pauses(), newest):
             tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
-            done = self._follow(tried, ask, already)
+            done = self._follow(tried, trigger, already)
             is_late = clock.monotonic() + pause > give_up_at
             if isinstance(done, str) or is_late or _TASKS_OPENING not in done.stack_trace:
                 return done
             clock.sleep(pause)
         raise AssertionError("pauses never end")
 
-    def _newest_asked(self, request: SavepointRequest) -> int:
+    def _newest_triggered(self, request: SavepointRequest) -> int:
         """The number of the last try that an earlier process made, as far as Flink knows it.
 
         Flink forgets the first ones while a later one is in progress.
@@ -163,7 +163,7 @@ class SavepointOperations:
     def _follow(
         self,
         request: SavepointRequest,
-        ask: Ask,
+        trigger: Trigger,
         already: Already,
     ) -> AsyncOperation | str:
         """The completed operation, or the path of a savepoint whose operation was forgotten."""
@@ -173,10 +173,10 @@ class SavepointOperations:
                 lambda: self._client.savepoint_operation(request.job_id, request.trigger_id)
             )
             if operation is None:
-                # Never asked for, forgotten after five minutes, or lost with the JobManager.
+                # Never requested, forgotten after five minutes, or lost with the JobManager.
                 if path := already(request):
                     return path
-                self._ask(request, ask)
+                self._trigger(request, trigger)
             elif operation.completed:
                 return operation
             polling.pause()
@@ -217,9 +217,9 @@ class SavepointOperations:
             reason += f". Whether it left a savepoint is not known: {unseen}"
         return SavepointFailed(reason, path)
 
-    def _ask(self, request: SavepointRequest, ask: Ask) -> None:
+    def _trigger(self, request: SavepointRequest, trigger: Trigger) -> None:
         try:
-            self._timeouts.retry(lambda: ask(request.trigger_id))
+            self._timeouts.retry(lambda: trigger(request.trigger_id))
         except (FlinkRefused, JobNotFound) as error:
             raise SavepointFailed(
                 f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"

@@ -132,7 +132,7 @@ def _submitted(
             plan.job_id,
             restore_from,
             plan.previous_job_id,
-            asked_before=sent_before,
+            requested_before=sent_before,
             sent_ago_seconds=sent_ago_seconds(tx, label),
             was_observed=tx.fact(f"{label}_job_id") is not None,
             about_to_send=lambda: note_sent(tx, label),

@@ -77,7 +77,7 @@ def perform(
         options: How to go about it.
         clock: The time to wait by.
         now: The time of day in seconds since the epoch.
-        attempt: In which attempt of whoever asks this is; see ``carrying_out.next_intent``.
+        attempt: In which attempt of whoever asks this is; see ``execute.next_intent``.
 
     Raises:
         Refused, InvalidInput: Nothing was changed, and the intent may be used again.
@@ -104,7 +104,7 @@ def perform(
         try:
             with backend.guarded(held.check):
                 outcome = _executed(tx)
-            journal.note_wanted(outcome)  # before the outcome, which is never asked for again
+            journal.note_wanted(outcome)  # before the outcome, which is never requested again
             return held.end(outcome, attempt)
         except LeaseLost as lost:
             raise held.why_lost(lost) from lost
@@ -131,7 +131,7 @@ def _executed(tx: Transaction) -> Outcome:
 
 
 def _is_of_the_service(error: FlinkGlueError) -> TypeGuard[CallFailed]:
-    """Whether a call was refused for another reason than what was asked, and nothing was decided.
+    """Whether a call was refused for another reason than the request, and nothing was decided.
 
     Another operation was in its way, and not another intent; or who calls, the address or the
     gateway has to be corrected first.

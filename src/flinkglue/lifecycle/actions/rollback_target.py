@@ -45,10 +45,10 @@ def _is_needed(tx: Transaction, view: JobView, running: JobSpec | None, new_spec
     """Whether a job runs now that must not be lost to a bad new one."""
     if view.is_terminal or not tx.options.roll_back:
         return False
-    asked = tx.request
+    request = tx.request
     as_it_was = running is not None and not running.difference(new_spec)
-    is_risky = not as_it_was or asked.savepoint_path is not None
-    return asked.action is not Action.RE_LAUNCH or is_risky
+    is_risky = not as_it_was or request.savepoint_path is not None
+    return request.action is not Action.RE_LAUNCH or is_risky
 
 
 def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:

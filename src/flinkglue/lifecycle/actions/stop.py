@@ -1,4 +1,4 @@
-"""STOP, SAVEPOINT and CANCEL: a job that runs is asked for its state, or to end."""
+"""STOP, SAVEPOINT and CANCEL: a job that runs is to give its state, or to end."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def plan_savepoint(tx: Transaction, view: JobView | None = None) -> SavepointPla
 
 
 def _format(tx: Transaction, view: JobView) -> str:
-    """What to write it in; refused while nothing was asked for, when the job could not do it."""
+    """What to write it in; refused while nothing was requested, when the job could not do it."""
     backend = view.state_backend
     if not backend:
         record = tx.record()

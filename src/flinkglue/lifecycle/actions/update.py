@@ -129,7 +129,7 @@ def _ended(
 def _stop_failed(tx: Transaction, plan: UpdatePlan, error: SavepointFailed) -> Outcome:
     """The old job runs on; or it has ended, and its newest state is gone on from.
 
-    With a good savepoint nothing stands in the way of what was asked for. Without, the old job
+    With a good savepoint nothing stands in the way of what was requested. Without, the old job
     comes back.
     """
     view = tx.backend.view(plan.job_id)

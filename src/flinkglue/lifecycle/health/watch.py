@@ -57,25 +57,25 @@ class RelaunchLimit:
         self._most = most
         self._within_seconds = within_seconds
 
-    def count(self, job_name: str, asked_by: str, now: float) -> bool:
+    def count(self, job_name: str, requested_by: str, now: float) -> bool:
         """Count one more, before it is made. False: there were as many as are allowed.
 
         Args:
             job_name: The job.
-            asked_by: Who makes it; asked again by the same, it is counted once.
+            requested_by: Who makes it; asked again by the same, it is counted once.
             now: Seconds since the epoch.
         """
         document = self._store.read("relaunches", job_name) or {"made": {}}
         recent = {by: at for by, at in document["made"].items() if now - at < self._within_seconds}
-        if asked_by in recent:
+        if requested_by in recent:
             return True
         if len(recent) >= self._most:
             return False
-        self._store.write("relaunches", job_name, {"made": {**recent, asked_by: now}})
+        self._store.write("relaunches", job_name, {"made": {**recent, requested_by: now}})
         return True
 
-    def take_back(self, job_name: str, asked_by: str) -> None:
+    def take_back(self, job_name: str, requested_by: str) -> None:
         """Count one less: it was refused, and changed nothing."""
         made = (self._store.read("relaunches", job_name) or {"made": {}})["made"]
-        made = {by: at for by, at in made.items() if by != asked_by}
+        made = {by: at for by, at in made.items() if by != requested_by}
         self._store.write("relaunches", job_name, {"made": made})

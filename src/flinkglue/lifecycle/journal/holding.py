@@ -76,7 +76,7 @@ class Held:
         self.let_go(is_over=True)
 
     def why_lost(self, lost: LeaseLost) -> Conflict | ServiceUnavailable:
-        """What became of a lease that was lost, for whoever asked for the action."""
+        """What became of a lease that was lost, for whoever requested the action."""
         intent, job_name = self.entry.intent, self.entry.job_name
         owner = Owner.of(self._store.stored("claim", job_name))
         if owner is None or owner.intent != intent:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.records import Entry, LeftBehind
@@ -36,7 +36,7 @@ class JobPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SavepointPlan(JobPlan):
-    """STOP and SAVEPOINT: what there is before a savepoint is asked for; later nobody may answer.
+    """STOP and SAVEPOINT: what there is before a savepoint is requested; later nobody may answer.
 
     Args:
         format: What to write it in.
@@ -169,12 +169,12 @@ class Prepared:
     """What a request came to, so that an intent means the same however often it is repeated.
 
     Args:
-        asked: What the form named of the job, field by field.
+        requested: What the form named of the job, field by field.
         spec: What is to run; None: what ran last.
         changes: What that changes.
     """
 
-    asked: Mapping[str, Any]
+    requested: Annotated[Mapping[str, Any], Field(alias="asked")]
     spec: JobSpec | None
     changes: tuple[Difference, ...] = ()
 

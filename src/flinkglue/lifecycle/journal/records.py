@@ -16,15 +16,15 @@ class Entry:
     """One intent and how far it came.
 
     Args:
-        intent: Who asked, for example ``<flow run id>:UPDATE:1``. A second try of a person has
-            another intent; a retry of the same run has the same.
-        action: What was asked.
+        intent: Who requested it, for example ``<flow run id>:UPDATE:1``. A second try of a person
+            has another intent; a retry of the same run has the same.
+        action: What was requested.
         job_name: Of which job.
         facts: What was decided or learned, by name.
         story: One line per decision.
         outcome: How it ended; None while it has not.
         began_at: Seconds since the epoch; 0: before this was written down.
-        ended_in: In which attempt of whoever asked it ended; see ``carrying_out.next_intent``.
+        ended_in: In which attempt of whoever asked it ended; see ``execute.next_intent``.
         version: Of its document, as it was read or written last.
     """
 
@@ -120,7 +120,7 @@ class JobRecord:
         return self.last_stable_spec or self.spec
 
     def lasting(self) -> JobRecord:
-        """The same without what a launch asked for itself alone."""
+        """The same without what a launch requested for itself alone."""
         return replace(
             self,
             spec=self.spec and self.spec.lasting(),

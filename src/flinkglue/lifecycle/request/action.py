@@ -104,17 +104,17 @@ class ActionRequest:
         return self.changes.applied_to(last, self.job_name, self._jar(last, identify))
 
     def _jar(self, last: JobSpec | None, identify: Identify) -> Jar:
-        asked = self.changes
-        if asked.jar is None and last is None:
+        changes = self.changes
+        if changes.jar is None and last is None:
             raise InvalidInput("jar", None, "an address: nothing is known of this job yet")
-        uri = asked.jar or (last.jar.uri if last else "")
-        check_python(uri, asked.python_module, asked.python_files)
-        is_as_it_was = asked.python_module is None and asked.python_files is None
-        if asked.jar is None and last and is_as_it_was and self.action not in UPDATING:
+        uri = changes.jar or (last.jar.uri if last else "")
+        check_python(uri, changes.python_module, changes.python_files)
+        is_as_it_was = changes.python_module is None and changes.python_files is None
+        if changes.jar is None and last and is_as_it_was and self.action not in UPDATING:
             return last.jar
         if kind_of(uri) is not ProgramKind.PYTHON:
             return identify(uri)
-        module, files = asked.python_module, asked.python_files
+        module, files = changes.python_module, changes.python_files
         if last and (made_of := last.jar.made_of):
             module = made_of.module if module is None else module
             files = made_of.further_uris if files is None else files

@@ -88,7 +88,7 @@ def left_behind(
         tx: The action.
         job_id: The job before the launch.
         view: What the service shows of it; None: it does not know it.
-        path: The state to start from; None: no state, which is what was asked for.
+        path: The state to start from; None: no state, which is what was requested.
     """
     if path is None or not job_id:
         return None

@@ -32,7 +32,7 @@ from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
 
 Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
-Asked = Callable[[dict[str, Any]], ActionRequest]
+RequestOf = Callable[[dict[str, Any]], ActionRequest]
 ClusterOf = Callable[[str, Any], FlinkCluster]
 Act = Callable[[Interrupted, dict[str, Any]], object]
 
@@ -40,16 +40,16 @@ Act = Callable[[Interrupted, dict[str, Any]], object]
 CANNOT_SETTLE = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
 
 
-def asked_by(flow_run_id: object, asked: ActionRequest) -> str:
+def requested_by(flow_run_id: object, request: ActionRequest) -> str:
     """Who asks for what: the beginning of the intents of a flow run."""
-    return f"{flow_run_id}:{asked.action}"
+    return f"{flow_run_id}:{request.action}"
 
 
-def end_as_asked(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
+def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
     """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says.
 
     Args:
-        asked_of: What the parameters ask for.
+        request_of: What the parameters ask for.
         cluster_of: The cluster that a parameter, by its name and value, means.
     """
 
@@ -57,17 +57,17 @@ def end_as_asked(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
         def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
             interrupted.after_cancellation(OnCancel(parameters["on_cancel"]))
 
-        _settle(flow, flow_run, asked_of, cluster_of, end)
+        _settle(flow, flow_run, request_of, cluster_of, end)
 
-    hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
+    hook.__name__ = "end_as_requested"  # Prefect names hooks in its log by this
     return hook
 
 
-def report_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
+def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
     """A hook that logs what still runs, and how to go on.
 
     Args:
-        asked_of: What the parameters ask for.
+        request_of: What the parameters ask for.
         cluster_of: The cluster that a parameter, by its name and value, means.
     """
 
@@ -75,7 +75,7 @@ def report_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
         _settle(
             flow,
             flow_run,
-            asked_of,
+            request_of,
             cluster_of,
             lambda interrupted, _: interrupted.what_is_left(),
         )
@@ -85,27 +85,27 @@ def report_what_is_left(asked_of: Asked, cluster_of: ClusterOf) -> Hook:
 
 
 def _settle(
-    flow: Flow[Any, Any], flow_run: FlowRun, asked_of: Asked, cluster_of: ClusterOf, act: Act
+    flow: Flow[Any, Any], flow_run: FlowRun, request_of: RequestOf, cluster_of: ClusterOf, act: Act
 ) -> None:
     logger = HarmlessLog(flow_run_logger(flow_run, flow))
     try:
         # A deployment's run does not name the parameters that were left as they are.
         given = get_parameter_defaults(flow.fn) | flow_run.parameters
         parameters = flow.validate_parameters(given)
-        asked = asked_of(parameters)
+        request = request_of(parameters)
         cluster = cluster_of("cluster", parameters["cluster"])
         options = ActionOptions(
             deadline_seconds=parameters["deadline_minutes"] * 60,
             savepoint_format=parameters.get("savepoint_format", SavepointFormat.AUTOMATIC),
         )
-        clock = DeadlineClock(f"The end of {asked.job_name}", options.deadline_seconds)
+        clock = DeadlineClock(f"The end of {request.job_name}", options.deadline_seconds)
         with (
             variable_store(cluster.journal_name) as store,
             cluster.get_backend(clock) as backend,
         ):
-            intent = last_intent(Journal(store), asked_by(flow_run.id, asked))
+            intent = last_intent(Journal(store), requested_by(flow_run.id, request))
             interrupted = Interrupted(
-                asked,
+                request,
                 intent,
                 store,
                 backend,

@@ -62,12 +62,12 @@ class SubmittedBy:
         self._cluster_of = cluster_of
         self._job_name_of = job_name_of
 
-    def end_as_asked(self) -> Hook:
+    def end_as_requested(self) -> Hook:
         """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says."""
 
         def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-            def end(job: SubmittedJob, cluster: SubmittedTo, asked: Parameters) -> None:
-                on_cancel = OnCancel(asked["on_cancel"])
+            def end(job: SubmittedJob, cluster: SubmittedTo, given_parameters: Parameters) -> None:
+                on_cancel = OnCancel(given_parameters["on_cancel"])
                 if on_cancel is OnCancel.LEAVE:
                     _report(job, cluster, state)
                 else:
@@ -75,7 +75,7 @@ class SubmittedBy:
 
             self._settle(flow, flow_run, end)
 
-        hook.__name__ = "end_as_asked"  # Prefect names hooks in its log by this
+        hook.__name__ = "end_as_requested"  # Prefect names hooks in its log by this
         return hook
 
     def report_what_is_left(self) -> Hook:

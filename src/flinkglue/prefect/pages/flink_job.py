@@ -100,6 +100,6 @@ def job_markdown(cluster: HDInsightCluster, view: JobView, dashboard: str | None
 def _tasks(view: JobView) -> str:
     if view.flink is not None and view.flink.tasks_total is not None:
         return f"{view.flink.tasks_active} of {view.flink.tasks_total} run or finished"
-    if view.asked_flink:
+    if view.queried_flink:
         return "not reported by Flink yet"
     return "not verified: the cluster block has no Flink REST URL"

@@ -48,15 +48,15 @@ class Abandoned:
     is_surely_dead: bool
 
     @property
-    def asked_by(self) -> str:
+    def requested_by(self) -> str:
         """The intent without the number of the try."""
         return self.intent.rpartition(":")[0]
 
     def in_words(self) -> str:
         """What is the matter, and what to do."""
         return (
-            f"{self.action} of {self.asked_by} has not ended, and {self.why}: let the same run or "
-            "command go on with it, or act on the job with take_over"
+            f"{self.action} of {self.requested_by} has not ended, and {self.why}: let the same run "
+            "or command go on with it, or act on the job with take_over"
         )
 
 
@@ -162,7 +162,7 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
         left = abandoned(store, job_name)
     if left is None or not left.is_surely_dead or left.action is not action:
         return None
-    return left.asked_by
+    return left.requested_by
 
 
 def _flow_run_of(intent: str) -> UUID | None:

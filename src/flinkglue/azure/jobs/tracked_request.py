@@ -1,4 +1,4 @@
-"""One action on a listed job: asked for once, and its answer told from that of an earlier one."""
+"""One action on a listed job: requested once, and its answer told from that of an earlier one."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Observation:
         return tuple(path for path in (listed, self.flink_savepoint) if path)
 
 
-class Asking:
-    """One action that is asked for once, and again only when it certainly did not arrive.
+class TrackedRequest:
+    """One action that is requested once, and again only when it certainly did not arrive.
 
     Args:
         action: The action.
         send: Sends it; raises ``InDoubt`` when it may not have arrived.
         lag_seconds: How long the list may be behind.
-        request: What is asked for, where it is a savepoint: what there was before, and whether an
+        request: What is requested, where it is a savepoint: what there was before, and whether an
             earlier process may have asked.
     """
 
@@ -67,34 +67,32 @@ class Asking:
         self._earlier = set(self._before.paths)
         if request and request.earlier_path:
             self._earlier.add(plain(request.earlier_path))
-        self._is_doubtful = request is not None and request.asked_before
-        self._asked_at = 0.0 if self._is_doubtful else None
+        self._is_doubtful = request is not None and request.requested_before
+        self._sent_at = 0.0 if self._is_doubtful else None
         self._was_in_progress = False
         self._launching: RowMark | None = None
         self._launching_since = 0.0
 
     @property
-    def was_asked(self) -> bool:
-        """Whether it may have been asked for, here or by an earlier process."""
-        return self._asked_at is not None
+    def was_sent(self) -> bool:
+        """Whether it may have been requested, here or by an earlier process."""
+        return self._sent_at is not None
 
     def may_show(self, taken: float) -> bool:
         """Whether an answer may not be in the list yet."""
-        return self._asked_at is not None and taken < self._asked_at + self._lag_seconds
+        return self._sent_at is not None and taken < self._sent_at + self._lag_seconds
 
     def is_new(self, path: str | None) -> bool:
-        """Whether a savepoint was not there before this was asked for."""
-        return path is not None and self.was_asked and plain(path) not in self._earlier
+        """Whether a savepoint was not there before this was requested."""
+        return path is not None and self.was_sent and plain(path) not in self._earlier
 
     def new_savepoint(self, observed: Observation) -> str | None:
-        """The savepoint that was asked for, once it is there."""
+        """The savepoint that was requested, once it is there."""
         return next(filter(self.is_new, observed.savepoints), None)
 
     def notice(self, observed: Observation) -> None:
         """Remember that it was seen in progress: what the row says after that is the answer."""
-        self._was_in_progress |= (
-            self.was_asked and observed.is_busy and self._is_shown(observed.row)
-        )
+        self._was_in_progress |= self.was_sent and observed.is_busy and self._is_shown(observed.row)
 
     def has_answered(self, observed: Observation) -> bool:
         """Whether the row shows the action at its end, and not as failed."""
@@ -102,9 +100,9 @@ class Asking:
         return row is not None and self._is_shown(row) and not (observed.is_busy or has_failed(row))
 
     def failed(self, observed: Observation, taken: float) -> bool:
-        """Whether what was asked for has failed, and not what was asked for before it."""
+        """Whether what was requested has failed, and not what was requested before it."""
         row = observed.row
-        if row is None or not (self.was_asked and self._is_shown(row) and has_failed(row)):
+        if row is None or not (self.was_sent and self._is_shown(row) and has_failed(row)):
             return False
         if self._was_in_progress:
             return True
@@ -117,17 +115,17 @@ class Asking:
     def _is_shown(self, row: ArmFlinkJob | None) -> bool:
         return row is not None and (row.action or "").upper() == self._action.value
 
-    def ask(self, observed: Observation, taken: float) -> None:
+    def send(self, observed: Observation, taken: float) -> None:
         """Ask, unless it was asked or something is under way that will end by itself."""
         if observed.row is None or (
             observed.is_busy and not self._ends_launch(observed.row, taken)
         ):
             return
-        if self.was_asked and (self.may_show(taken) or not self._is_doubtful):
+        if self.was_sent and (self.may_show(taken) or not self._is_doubtful):
             return
         self._before, self._is_marked = RowMark.of(observed.row), True
         self._earlier |= {plain(path) for path in observed.savepoints}
-        self._asked_at, self._is_doubtful = taken, False
+        self._sent_at, self._is_doubtful = taken, False
         try:
             self._send(
                 RunJob(self._action, observed.row.job_name or "", run_id=observed.row.run_id)
