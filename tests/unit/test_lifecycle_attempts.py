@@ -15,7 +15,7 @@ from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.lifecycle.models import LAUNCHING, RESTORE_MODES, Action, Jar, JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
-from flinkglue.lifecycle.transaction import changed_field, request_document
+from flinkglue.lifecycle.request.document import changed_field, request_document
 from tests.unit.asking_world import AskingWorld
 from tests.unit.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle_world import JOB_NAME, Killed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -14,12 +14,13 @@ from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal.holding import Held
-from flinkglue.lifecycle.journal.journal import Journal, spec_document, spec_of
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.ledger import added
 from flinkglue.lifecycle.journal.plans import Plan, SavepointPlan, plan_of
 from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
-from flinkglue.lifecycle.models import LAUNCHING, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.request.document import changed_field, request_document
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -29,39 +30,6 @@ T = TypeVar("T")
 
 class Refused(Conflict):
     """An action was refused before anything was changed."""
-
-
-def request_document(intent: str, request: ActionRequest, spec: JobSpec | None) -> dict[str, Any]:
-    """All of a request, as a fact of an entry: what its intent goes on with."""
-    return {
-        "intent": intent,
-        "action": request.action.value,
-        "job_name": request.job_name,
-        "spec": spec_document(spec) if spec else None,
-        "savepoint_path": request.savepoint_path,
-        "job_id": request.job_id,
-        "drain": request.drain,
-        "take_over": request.take_over,
-        "without_state": request.without_state,
-    }
-
-
-def changed_field(known: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The first field that an intent requested otherwise before; empty: there is none.
-
-    Args:
-        known: The document of its request, as it was written down.
-        now: That of what it requests now. To take a job over is not what is requested of it.
-    """
-    fields = (name for name in now if name != "take_over")
-    return next((name for name in fields if not _is_same(known.get(name), now[name])), "")
-
-
-def _is_same(known: Any, value: Any) -> bool:
-    """Whether a field was the same before; an earlier release knew fewer fields."""
-    if known is None or isinstance(known, str | bool):
-        return bool((known or None) == (value or None))
-    return isinstance(value, dict) and spec_of(known) == spec_of(value)
 
 
 @dataclass
@@ -170,85 +138,6 @@ class Transaction:
         known = self.once("request", lambda: document)
         if name := changed_field(known, document):
             raise InvalidInput(name, document[name], "what this intent began with")
-
-    def current_job(self) -> JobView | None:
-        """The job that this name means now, live or ended; None when there is none.
-
-        Raises:
-            Refused: The name means more than one live job, or the named job id none.
-        """
-        if self.request.job_id:
-            view = self.backend.view(self.request.job_id)
-            if view is None:
-                reason = f"there is no Flink job {self.request.job_id}"
-                raise self.refuse(reason, "Leave job_id out, or name one of the job list.")
-            self._refuse_beside_others(view)
-            return view
-        recorded = self.record().job_id
-        view = self.backend.view(recorded) if recorded else None
-        if view is not None:
-            self.note_end(view.job_id, view)
-        live = self._live_jobs(view)
-        if len(live) > 1:
-            ids = ", ".join(job.job_id for job in live)
-            advice = "Cancel all but one, or name the one that is meant with job_id."
-            raise self.refuse(f"{len(live)} live jobs have this name: {ids}", advice)
-        if not live or live[0] is view:
-            return view
-        return self.backend.view(live[0].job_id)
-
-    def _live_jobs(self, recorded: JobView | None) -> list[JobView]:
-        """The live jobs of this name, the one that is on record first."""
-        found = [job for job in self.backend.find(self.job_name) if not job.is_terminal]
-        if recorded is None or recorded.is_terminal:
-            return found
-        return [recorded, *(job for job in found if job.job_id != recorded.job_id)]
-
-    def _refuse_beside_others(self, meant: JobView) -> None:
-        """A launch in the place of one job must not come beside another."""
-        if self.request.action not in LAUNCHING:
-            return
-        recorded = self.record().job_id
-        known = self.backend.view(recorded) if recorded else None
-        others = [job.job_id for job in self._live_jobs(known) if job.job_id != meant.job_id]
-        if others:
-            raise self.refuse(
-                f"job_id names {meant.job_id}, and another job of this name runs: "
-                f"{', '.join(others)}",
-                "Leave job_id out to act on that one, or CANCEL it first with its job_id.",
-            )
-
-    def live_job(self) -> JobView:
-        """The live job of this name.
-
-        Raises:
-            Refused: There is none.
-        """
-        view = self.current_job()
-        if view is None or view.is_terminal:
-            state = f"its last state is {view.in_words()}" if view else self._remembered()
-            raise self.refuse(f"no such job runs; {state}", self._how_to_run(view))
-        return view
-
-    def _how_to_run(self, view: JobView | None) -> str:
-        """Never by an action that drops state, as far as the job may have any."""
-        record = self.journal.observed_job_record(self.job_name)
-        newest = next(iter(self.journal.savepoints(self.job_name)), None)
-        ended_as = view.state if view else record.ended_as
-        path = (view.savepoint_path if view else None) or (newest.path if newest else None)
-        start = f"START it from {path}" if path else ""
-        if (view is None and record.spec is None) or ended_as == "FINISHED":
-            return f"To have it running, {start or 'start it with NEW'}."
-        told = "RE_LAUNCH brings it back from its newest retained state"
-        return f"{told}; or {start}." if start else f"{told}."
-
-    def _remembered(self) -> str:
-        """What is known of a job that its service does not know."""
-        record = self.journal.observed_job_record(self.job_name)
-        if not record.job_id:
-            return "none is known"
-        end = f"ended as {record.ended_as}" if record.ended_as else "was launched"
-        return f"job {record.job_id} {end}, and its service no longer knows it"
 
     def note_end(self, job_id: str, view: JobView | None) -> None:
         """Remember how the newest launch ended, if it has: its service forgets it."""

@@ -12,6 +12,7 @@ from flinkglue.lifecycle.backend import (
     SavepointFailed,
     StoredSavepoints,
 )
+from flinkglue.lifecycle.current_job import current_job
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.ledger import with_found
 from flinkglue.lifecycle.journal.plans import JOB_PLAN, JobPlan, plan_of
@@ -27,7 +28,7 @@ def delete(tx: Transaction) -> Outcome:
     """Forget the job: its record, and its jars on the cluster. Savepoints stay."""
 
     def check() -> JobPlan:
-        view = tx.current_job()
+        view = current_job(tx)
         if view is not None and not view.is_terminal:
             reason = f"job {view.job_id} is {view.in_words()}"
             raise tx.refuse(reason, "STOP it with a savepoint or CANCEL it first.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import launch, state_now
+from flinkglue.lifecycle.current_job import current_job
 from flinkglue.lifecycle.journal.plans import START_PLAN, StartPlan
 from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
@@ -124,7 +125,7 @@ def _requested_spec(tx: Transaction) -> JobSpec:
 
 def _ended_job(tx: Transaction) -> JobView | None:
     """The job of this name, which does not run; None when the service knows none."""
-    view = tx.current_job()
+    view = current_job(tx)
     if view is not None and not view.is_terminal:
         raise tx.refuse(
             f"job {view.job_id} has this name and is {view.in_words()}",

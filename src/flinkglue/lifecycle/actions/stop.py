@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.current_job import live_job
 from flinkglue.lifecycle.journal.plans import (
     JOB_PLAN,
     SAVEPOINT_PLAN,
@@ -92,7 +93,7 @@ def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception
 
 def plan_savepoint(tx: Transaction, view: JobView | None = None) -> SavepointPlan:
     """Which job, and which savepoint it has already: a new one is known by the difference."""
-    view = view or tx.live_job()
+    view = view or live_job(tx)
     return SavepointPlan(
         job_id=view.job_id,
         format=_format(tx, view),
@@ -224,4 +225,4 @@ def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -
 
 
 def _plan_cancel(tx: Transaction) -> JobPlan:
-    return JobPlan(job_id=tx.live_job().job_id)
+    return JobPlan(job_id=live_job(tx).job_id)

@@ -13,6 +13,7 @@ from flinkglue.lifecycle.actions.launch import end_launched, launch, state_now
 from flinkglue.lifecycle.actions.rollback_target import rollback_target
 from flinkglue.lifecycle.actions.stop import plan_savepoint, stopped
 from flinkglue.lifecycle.backend import SavepointFailed
+from flinkglue.lifecycle.current_job import current_job, live_job
 from flinkglue.lifecycle.journal.plans import (
     LEFT_BEHIND,
     REPLACE_PLAN,
@@ -170,17 +171,17 @@ def _told(tx: Transaction, kept: Retained) -> str | None:
 
 
 def _plan_update(tx: Transaction) -> UpdatePlan:
-    view = tx.live_job()
+    view = live_job(tx)
     plan = _plan(tx, view)
     return UpdatePlan(**vars(plan_savepoint(tx, view)) | vars(plan))
 
 
 def _plan_stateless(tx: Transaction) -> ReplacePlan:
-    return _plan(tx, tx.current_job())
+    return _plan(tx, current_job(tx))
 
 
 def _plan_last_state(tx: Transaction) -> ReplacePlan:
-    view = tx.current_job()
+    view = current_job(tx)
     record = tx.journal.observed_job_record(tx.job_name)
     if (view.state if view else record.ended_as) == "FINISHED":
         raise tx.refuse(
