@@ -14,20 +14,20 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import Conflict, InvalidInput
-from flinkglue.lifecycle.journal.claims import JOURNAL, Job, LeaseLost, LeaseTerms
+from flinkglue.errors import Conflict
+from flinkglue.lifecycle.journal.beginning import Beginning
+from flinkglue.lifecycle.journal.claims import JOURNAL, Job, LeaseTerms
 from flinkglue.lifecycle.journal.documents import JournalStore as JournalStore
-from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.journal.records import (
-    ENTRY,
     RECORD,
     Entry,
     JobRecord,
     Observation,
     document_of,
+    entry_of,
 )
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -51,7 +51,7 @@ class Journal:
 
     def entry(self, intent: str) -> Entry | None:
         """The entry of an intent, or None when it never began."""
-        return _entry_of(self._store.stored("intent", intent))
+        return entry_of(self._store.stored("intent", intent))
 
     def begin(
         self,
@@ -81,91 +81,8 @@ class Journal:
             Conflict: Another intent on this job has not ended.
         """
         fresh = Entry(intent, action, job_name, began_at=now)
-        entry = self._written(fresh)
-        if entry.outcome is not None:
-            return Held(self._store, entry, None)
         job = Job(self._store, job_name, terms or LeaseTerms(), clock or SystemClock())
-        try:
-            claim, is_after_another = job.claim(
-                intent,
-                lambda owner: self._may_take(owner, fresh, take_over=take_over),
-                lambda owner: self._give_up(owner, fresh),
-            )
-        except Conflict:
-            if not entry.facts:
-                self._store.swap("intent", intent, entry.version, None)
-            raise
-        held = Held(self._store, entry, claim)
-        try:
-            return self._begun(held, fresh, is_after_another=is_after_another)
-        except LeaseLost as lost:
-            try:
-                raise held.why_lost(lost) from lost
-            finally:
-                held.let_go()
-        except BaseException:
-            held.let_go()
-            raise
-
-    def _written(self, fresh: Entry) -> Entry:
-        """The intent's entry, written before the job is claimed: what is wanted is known then."""
-        while True:
-            stored = self._store.stored("intent", fresh.intent)
-            if entry := _entry_of(stored):
-                return _checked(entry, fresh)
-            before = stored.version if stored else None
-            document = document_of(ENTRY, fresh)
-            if version := self._store.swap("intent", fresh.intent, before, document):
-                return replace(fresh, version=version)
-
-    def _begun(self, held: Held, fresh: Entry, *, is_after_another: bool) -> Held:
-        """With the entry as it is now, written anew: what an earlier process sends is too late."""
-        if is_after_another:
-            self._fence("job", fresh.job_name)
-        while True:
-            held.check()
-            entry = self._written(fresh)
-            is_known, held.entry = entry.version == held.entry.version, entry
-            if entry.outcome is not None:
-                held.let_go(is_over=True)
-            if entry.outcome is not None or (is_known and not is_after_another):
-                return held
-            document = document_of(ENTRY, entry)
-            if version := self._store.swap("intent", entry.intent, entry.version, document):
-                held.entry = replace(entry, version=version)
-                return held
-
-    def _fence(self, kind: str, key: str) -> None:
-        """Write the same again: whoever read it before can write it no more."""
-        while True:
-            stored = self._store.stored(kind, key)
-            version, document = (stored.version, stored.document) if stored else (None, None)
-            if self._store.swap(kind, key, version, document):
-                return
-
-    def _may_take(self, owner: Owner, fresh: Entry, *, take_over: bool) -> bool:
-        other = self.entry(owner.intent)
-        if other is None or other.outcome is not None:
-            return False  # it is about to begin, or to let go
-        if take_over:
-            return True
-        raise Conflict(
-            JOURNAL,
-            fresh.action,
-            f"job {fresh.job_name}",
-            f"the intent {owner.intent} has not ended",
-            advice="Let it end or run it again: it goes on where it was. If its process is "
-            "dead and it is not wanted any more, repeat this with take_over.",
-        )
-
-    def _give_up(self, intent: str, fresh: Entry) -> None:
-        while (other := self.entry(intent)) is not None and other.outcome is None:
-            failure = f"given up for {fresh.intent}"
-            given_up = replace(
-                other, outcome=Outcome(other.action, other.job_name, failure=failure)
-            )
-            document = document_of(ENTRY, given_up)
-            self._store.swap("intent", intent, other.version, document)
+        return Beginning(self._store, fresh, take_over=take_over).hold(job)
 
     def owner(self, job_name: str) -> str | None:
         """The unfinished intent that owns the job, if there is one."""
@@ -305,16 +222,3 @@ def spec_of(document: Mapping[str, Any]) -> JobSpec:
 
 def _savepoint_key(job_name: str, path: str) -> str:
     return f"{job_name} {path}"
-
-
-def _checked(known: Entry, fresh: Entry) -> Entry:
-    if (known.action, known.job_name) != (fresh.action, fresh.job_name):
-        used = f"an intent other than that of {known.action} of {known.job_name}"
-        raise InvalidInput("intent", fresh.intent, used)
-    return known
-
-
-def _entry_of(stored: Stored | None) -> Entry | None:
-    if stored is None or stored.document is None:
-        return None
-    return replace(ENTRY.validate_python(stored.document), version=stored.version)

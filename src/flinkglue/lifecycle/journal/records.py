@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 
 
@@ -154,3 +155,10 @@ def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
     document: dict[str, Any] = adapter.dump_python(value, mode="json", by_alias=True)
     document.pop("version", None)
     return document
+
+
+def entry_of(stored: Stored | None) -> Entry | None:
+    """The entry in a document, with its version; None: there is none."""
+    if stored is None or stored.document is None:
+        return None
+    return replace(ENTRY.validate_python(stored.document), version=stored.version)
