@@ -147,7 +147,7 @@ def _ended(
 ) -> State[Any]:
     observed: State[Any] | None = None
 
-    def look() -> State[Any] | None:
+    def poll() -> State[Any] | None:
         """What it is now; what it was last while the server does not answer."""
         nonlocal observed
         try:
@@ -163,7 +163,7 @@ def _ended(
     def wait(done: Callable[[State[Any]], bool], what: str, seconds: float, advice: str) -> None:
         try:
             wait_until(
-                look,
+                poll,
                 lambda state: state is not None and done(state),
                 waited_for=what,
                 deadline_seconds=seconds,

@@ -12,7 +12,7 @@ from prefect.context import TaskRunContext
 
 from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.arm.run_job import RunJob
-from flinkglue.azure.jobs.state import FlinkView, JobView, LookIntoFlink, WaitUntil
+from flinkglue.azure.jobs.state import FlinkView, JobView, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import AccessToken, ArmFlinkJob
@@ -81,8 +81,8 @@ def wait_for_flink_job(
     logger = run_log()
     with ExitStack() as opened:
         arm = opened.enter_context(cluster.get_client(token))
-        look = opened.enter_context(flink_lookup(cluster, logger.warning))
-        watch = JobWatch(arm, cluster.cluster_id, job, look, logger.info)
+        query = opened.enter_context(flink_query(cluster, logger.warning))
+        watch = JobWatch(arm, cluster.cluster_id, job, query, logger.info)
         try:
             view = watch.until(until, deadline_minutes * 60)
         finally:  # the page shows the last state also when the deadline passed
@@ -121,9 +121,9 @@ def read_word_counts(
 
 
 @contextmanager
-def flink_lookup(
+def flink_query(
     cluster: HDInsightFlinkCluster, warn: Callable[[str], None]
-) -> Iterator[LookIntoFlink | None]:
+) -> Iterator[QueryFlink | None]:
     """Asks the cluster's JobManager about jobs; None when the block has no URL for it."""
     client = cluster.get_flink_client()
     if client is None:

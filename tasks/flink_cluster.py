@@ -24,7 +24,7 @@ from flinkglue.prefect.pages.flink_job import show_observed
 from flinkglue.prefect.pages.progress import Progress
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
-from tasks.flink import flink_lookup
+from tasks.flink import flink_query
 
 
 @task(
@@ -87,9 +87,9 @@ def wait_for_flink_application(
     logger = run_log()
     with (
         creation_of(cluster, wanted, "", deadline_minutes) as creation,
-        flink_lookup(cluster, logger.warning) as look,
+        flink_query(cluster, logger.warning) as query,
     ):
-        view = creation.await_job(deadline_minutes * 60, look)
+        view = creation.await_job(deadline_minutes * 60, query)
         host = creation.arm.get_cluster(cluster.cluster_id).web_fqdn
     show_observed(cluster, view, cluster.flink_rest_url or (f"https://{host}" if host else None))
     if view.failure is not None:

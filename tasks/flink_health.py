@@ -24,7 +24,7 @@ from flinkglue.lifecycle.health.judgement import (
     Verdict,
     verdict,
 )
-from flinkglue.lifecycle.health.watch import RelaunchLimit, is_wanted, remembered_end
+from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
 from flinkglue.prefect.best_effort import best_effort
@@ -118,10 +118,10 @@ def judge_flink_jobs(
     """
     with variable_store(cluster.journal_name) as store, cluster.get_backend() as backend:
         watched = [_Watched(name, store, backend) for name in job_names]
-        for _ in _looks(watch_seconds, every_seconds):
+        for _ in _polls(watch_seconds, every_seconds):
             taskmanagers = backend.taskmanagers()
             for job in watched:
-                job.look(taskmanagers)
+                job.poll(taskmanagers)
         found = [job.finding(limits) for job in watched]
     if all(finding.not_observed for finding in found):
         raise watched[0].fault or AssertionError("no job was observed")
@@ -191,7 +191,7 @@ class _Watched:
         self._samples: list[Sample] = []
         self._spared = ""
 
-    def look(self, taskmanagers: int | None) -> None:
+    def poll(self, taskmanagers: int | None) -> None:
         if self._spared:
             return
         try:
@@ -223,7 +223,7 @@ class _Watched:
         return found or remembered_end(self._journal, self._name)
 
     def _why_spared(self, view: JobView | None) -> str:
-        if not is_wanted(self._store, self._name) and (view is None or view.is_terminal):
+        if not is_desired_to_run(self._store, self._name) and (view is None or view.is_terminal):
             return "it was ended on purpose"
         owner = self._journal.owner(self._name)
         return f"the intent {owner} is acting on it" if owner else ""
@@ -248,7 +248,7 @@ class _Watched:
         return Finding(name, verdict(known, limits), last)
 
 
-def _looks(watch_seconds: float, every_seconds: float) -> Iterator[None]:
+def _polls(watch_seconds: float, every_seconds: float) -> Iterator[None]:
     give_up_at = time.monotonic() + watch_seconds
     while True:
         yield

@@ -21,7 +21,7 @@ from flinkglue.lifecycle.health.judgement import Degraded, Finished, Healthy
 from flinkglue.lifecycle.health.watch import (
     Relaunch,
     RelaunchLimit,
-    is_wanted,
+    is_desired_to_run,
     should_relaunch,
 )
 from flinkglue.lifecycle.journal.reporting import ReportingStore
@@ -251,17 +251,17 @@ def test_a_story_is_told_while_it_is_written(world: AskingWorld) -> None:
 
 def test_a_job_that_was_ended_on_purpose_is_not_wanted(world: AskingWorld) -> None:
     """Until it is started again; a failed action changes nothing about it."""
-    assert is_wanted(world.store, JOB_NAME)
+    assert is_desired_to_run(world.store, JOB_NAME)
     world.ask(new(world))
     world.clock.sleep(10)
-    world.journal.note_wanted(Outcome(Action.STOP, JOB_NAME, failure="no disk"))
-    assert is_wanted(world.store, JOB_NAME)
+    world.journal.record_desired_state(Outcome(Action.STOP, JOB_NAME, failure="no disk"))
+    assert is_desired_to_run(world.store, JOB_NAME)
     world.ask(ActionRequest(Action.STOP, JOB_NAME))
-    assert not is_wanted(world.store, JOB_NAME)
+    assert not is_desired_to_run(world.store, JOB_NAME)
     world.ask(ActionRequest(Action.LIST_SAVEPOINT, JOB_NAME))
-    assert not is_wanted(world.store, JOB_NAME)
+    assert not is_desired_to_run(world.store, JOB_NAME)
     world.ask(ActionRequest(Action.START, JOB_NAME))
-    assert is_wanted(world.store, JOB_NAME)
+    assert is_desired_to_run(world.store, JOB_NAME)
 
 
 def view(state: str) -> JobView:

@@ -13,7 +13,7 @@ import pytest
 
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.lifecycle.execute import execute, last_intent, next_intent
-from flinkglue.lifecycle.health.watch import is_wanted
+from flinkglue.lifecycle.health.watch import is_desired_to_run
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
@@ -134,7 +134,7 @@ def test_a_new_job_is_left_running(world: CancelledWorld) -> None:
     assert any(
         f"Flink job {world.job().job_id} of orders is RUNNING" in line for line in world.told
     )
-    assert is_wanted(world.store, JOB_NAME)
+    assert is_desired_to_run(world.store, JOB_NAME)
     entry = world.journal.entry("run:1")
     assert entry is not None
     assert entry.outcome is not None
@@ -148,7 +148,7 @@ def test_a_new_job_is_stopped_with_a_savepoint(world: CancelledWorld) -> None:
     world.hook(asked, "run", OnCancel.STOP_WITH_SAVEPOINT)
     assert world.jobmanager.live_jobs() == []
     assert len(world.journal.savepoints(JOB_NAME)) == 1
-    assert not is_wanted(world.store, JOB_NAME)
+    assert not is_desired_to_run(world.store, JOB_NAME)
 
 
 @pytest.mark.parametrize("at", range(6, 16))

@@ -232,7 +232,7 @@ class Interrupted:
             if held.entry.outcome is not None:
                 return  # the action that ended the job has given it up already
             if view is not None and not view.is_terminal and entry.action in LAUNCHING:
-                self._journal.note_wanted(replace(outcome, failure=""))
+                self._journal.record_desired_state(replace(outcome, failure=""))
             held.end(outcome)
 
     def _report_job(self) -> JobView | None:

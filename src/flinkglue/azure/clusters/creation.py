@@ -12,7 +12,7 @@ from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView, check_p
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
-from flinkglue.azure.jobs.state import JobView, LookIntoFlink, WaitUntil
+from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.clock import wait_until
@@ -142,7 +142,7 @@ class ClusterCreation:
             clock=self.timeouts.clock,
         )
 
-    def await_job(self, deadline_seconds: float, look_into_flink: LookIntoFlink | None) -> JobView:
+    def await_job(self, deadline_seconds: float, query_flink: QueryFlink | None) -> JobView:
         """Wait until the cluster's job runs, or has failed: the view says which.
 
         Raises:
@@ -157,7 +157,7 @@ class ClusterCreation:
             clock=self.timeouts.clock,
         )
         watch = JobWatch(
-            self.arm, self.cluster, row or ArmFlinkJob(), look_into_flink, self.tell,
+            self.arm, self.cluster, row or ArmFlinkJob(), query_flink, self.tell,
             clock=self.timeouts.clock, pace=self.timeouts.pace,
         )  # fmt: skip
         return watch.until(WaitUntil.RUNNING, deadline_seconds)

@@ -22,7 +22,7 @@ from flinkglue.lifecycle.backend import (
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.savepoint_formats import NATIVE
 
-Look = Callable[[str], Observation]
+Observe = Callable[[str], Observation]
 NewestStored = Callable[[str], str | None]
 """The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
 
@@ -33,7 +33,7 @@ class JobActions:
     Args:
         arm: The client.
         cluster: The cluster.
-        look: Looks at a job by its Flink job id.
+        observe: Looks at a job by its Flink job id.
         timeouts: How long to wait.
         newest_stored: Looks into storage, for a job that Flink has lost.
     """
@@ -42,13 +42,13 @@ class JobActions:
         self,
         arm: ArmClient,
         cluster: FlinkClusterId,
-        look: Look,
+        observe: Observe,
         timeouts: ArmTimeouts,
         newest_stored: NewestStored = lambda job_id: None,
     ) -> None:
         self._arm = arm
         self._cluster = cluster
-        self._look = look
+        self._observe = observe
         self._newest_stored = newest_stored
         self.timeouts = timeouts
 
@@ -81,7 +81,7 @@ class JobActions:
         tracked = self._tracked(FlinkJobAction.STOP, request)
         polling = self.timeouts.polling(f"the stop of job {request.job_id}")
         while True:
-            observed = self._look(request.job_id)
+            observed = self._observe(request.job_id)
             tracked.notice(observed)
             path, view = tracked.new_savepoint(observed), observed.view
             if path:
@@ -108,7 +108,7 @@ class JobActions:
         tracked = self._tracked(FlinkJobAction.SAVEPOINT, request)
         polling = self.timeouts.polling(f"a savepoint of job {request.job_id}")
         while True:
-            observed = self._look(request.job_id)
+            observed = self._observe(request.job_id)
             tracked.notice(observed)
             if path := tracked.new_savepoint(observed):
                 return path
@@ -144,7 +144,7 @@ class JobActions:
         tracked = self._tracked(FlinkJobAction.CANCEL)
         polling = self.timeouts.polling(f"the cancellation of job {job_id}")
         while True:
-            observed = self._look(job_id)
+            observed = self._observe(job_id)
             tracked.notice(observed)
             if observed.view is None or observed.view.is_terminal:
                 return observed.view

@@ -77,7 +77,7 @@ class ArmBackend:
         self._holds_jar = holds_jar
         self._flink = flink
         self._actions = JobActions(
-            arm, cluster, self._look, timeouts or ArmTimeouts(), self._newest_stored
+            arm, cluster, self._observe, timeouts or ArmTimeouts(), self._newest_stored
         )
         self._launcher = JobLauncher(arm, cluster, self._actions, self.view, flink=flink)
 
@@ -106,7 +106,7 @@ class ArmBackend:
 
     def view(self, job_id: str) -> JobView | None:
         """The job as it is now; None only when ARM and, if it is asked, Flink do not know it."""
-        return self._look(job_id).view
+        return self._observe(job_id).view
 
     def check_jar(self, spec: JobSpec) -> int:
         """Check what ARM will be asked, the jar's content and, where Flink is seen, its plan."""
@@ -259,7 +259,7 @@ class ArmBackend:
     def _row(self, job_name: str) -> ArmFlinkJob | None:
         return choose_row(self._rows(job_name), job_name)
 
-    def _look(self, job_id: str) -> Observation:
+    def _observe(self, job_id: str) -> Observation:
         row = row_of(self._rows(), job_id)
         if row is not None:
             return self._observe_row(row, job_id)

@@ -49,7 +49,7 @@ class FlinkView:
         return self.state == "RUNNING" and 0 < (self.tasks_total or 0) <= self.tasks_active
 
 
-LookIntoFlink = Callable[[str], FlinkView | None]
+QueryFlink = Callable[[str], FlinkView | None]
 """Looks a job up in Flink by its id; None when Flink does not know it or cannot be reached."""
 
 

@@ -59,7 +59,7 @@ class SubmittedJob:
         if view.is_terminal:
             self.emit(f"{named} is {view.state}: there is nothing to end.")
             return
-        actions = JobActions(self.arm, self.cluster, self._look, self.timeouts)
+        actions = JobActions(self.arm, self.cluster, self._observe, self.timeouts)
         if how is OnCancel.STOP_WITH_SAVEPOINT:
             self.emit(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
@@ -81,6 +81,6 @@ class SubmittedJob:
                 self.emit(f"Job {self.job_name} is not launched yet: waiting up to {lag:g} s.")
         return row
 
-    def _look(self, job_id: str) -> Observation:
+    def _observe(self, job_id: str) -> Observation:
         row = self.find()
         return Observation(row, view_of(row) if row else None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.jobs.state import JobView, LookIntoFlink, WaitUntil
+from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.polling import TRANSIENT
@@ -23,7 +23,7 @@ class JobWatch:
         arm: The client.
         cluster: Where the job is.
         job: The job as it was last seen.
-        look_into_flink: Asks Flink about a job id; None when Flink cannot be reached from here.
+        query_flink: Asks Flink about a job id; None when Flink cannot be reached from here.
         emit: Takes one line per change.
         clock: The time to go by.
         pace: How often to look.
@@ -35,7 +35,7 @@ class JobWatch:
     arm: ArmClient
     cluster: FlinkClusterId
     job: ArmFlinkJob
-    look_into_flink: LookIntoFlink | None = None
+    query_flink: QueryFlink | None = None
     emit: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
     observed: JobView | None = field(default=None, init=False)
@@ -55,16 +55,16 @@ class JobWatch:
         began = self.clock.monotonic()
         told: str | None = None
 
-        def look() -> JobView:
+        def observe() -> JobView:
             nonlocal told
-            view = self.observed = self.look().after(self.clock.monotonic() - began)
+            view = self.observed = self.observe().after(self.clock.monotonic() - began)
             if view.in_words() != told:
                 told = view.in_words()
                 self.emit(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")
             return view
 
         return wait_until(
-            look,
+            observe,
             lambda view: view.failure is not None or view.has_reached(until),
             waited_for=f"job {self.job.job_name} (id {self.job.job_id}) {until.value}",
             deadline_seconds=deadline_seconds,
@@ -73,7 +73,7 @@ class JobWatch:
             clock=self.clock,
         )
 
-    def look(self) -> JobView:
+    def observe(self) -> JobView:
         """One look. A row that has vanished from ARM's list leaves the last one in place."""
         name = self.job.job_name
         try:
@@ -86,7 +86,7 @@ class JobWatch:
         row = choose_row(same or rows, name or "")
         if row is not None and not (row.is_ghost and self.job.job_id):
             self.job = row
-        if self.look_into_flink is None:
+        if self.query_flink is None:
             return JobView(self.job)
-        flink = self.look_into_flink(self.job.job_id) if self.job.job_id else None
+        flink = self.query_flink(self.job.job_id) if self.job.job_id else None
         return JobView(self.job, flink, queried_flink=True)

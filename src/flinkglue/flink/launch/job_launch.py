@@ -18,9 +18,9 @@ from flinkglue.polling import TRANSIENT, polls_for
 # How often a submit whose answer was lost is sent again under its job id, which Flink takes once.
 _MOST_SUBMITS = 3
 # A job whose main() failed has been submitted before that, or not at all.
-_LOOKS_AFTER_MAIN = 3
+_POLLS_AFTER_MAIN = 3
 _EARLIER_MAIN_SECONDS = 10.0
-_LOOKS_IN_DOUBT = 5
+_POLLS_IN_DOUBT = 5
 _TAKEN_UNSEEN = (
     "Flink refuses its id as taken and does not show the job: it is still being submitted, or it "
     "has ended and is forgotten. Nothing was started"
@@ -58,7 +58,7 @@ class JobLauncher:
             return view
         doubt: CallFailed | None = None
         for sent_before in range(_MOST_SUBMITS):
-            if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT if sent_before else 1):
+            if view := self._poll_for(launch.job_id, _POLLS_IN_DOUBT if sent_before else 1):
                 return view
             sent_at = self._timeouts.clock.monotonic()
             try:
@@ -80,7 +80,7 @@ class JobLauncher:
                 if refusal is not None:
                     sent_once = not (sent_before or launch.requested_before)
                     return self._judged(launch, refusal, sent_once=sent_once)
-        if view := self._look_for(launch.job_id, _LOOKS_IN_DOUBT):
+        if view := self._poll_for(launch.job_id, _POLLS_IN_DOUBT):
             return view
         raise _never_seen(launch, doubt) from doubt
 
@@ -93,7 +93,7 @@ class JobLauncher:
         left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
         if not launch.requested_before or left <= 0:
             return None
-        return self._look_until(launch.job_id, self._timeouts.clock.monotonic() + left)
+        return self._poll_until(launch.job_id, self._timeouts.clock.monotonic() + left)
 
     def _followed(self, launch: Launch, doubt: StillInMain, sent_at: float) -> JobView:
         """The job when main() has submitted it; sent again, main() would run a second time."""
@@ -101,7 +101,7 @@ class JobLauncher:
         give_up_at = max(
             sent_at + self._client.main_seconds, clock.monotonic() + timeouts.outage_seconds
         )
-        if view := self._look_until(launch.job_id, give_up_at):
+        if view := self._poll_until(launch.job_id, give_up_at):
             return view
         raise _never_seen(launch, doubt) from doubt
 
@@ -130,7 +130,7 @@ class JobLauncher:
         view = (
             self._taken(launch)
             if taken
-            else self._look_for(launch.job_id, _LOOKS_AFTER_MAIN if has_run(error) else 1)
+            else self._poll_for(launch.job_id, _POLLS_AFTER_MAIN if has_run(error) else 1)
         )
         if view is None and taken and not launch.was_observed:
             raise _in_doubt(launch, _TAKEN_UNSEEN) from error
@@ -152,14 +152,14 @@ class JobLauncher:
     def _taken(self, launch: Launch) -> JobView | None:
         """The job whose id Flink has taken: it refuses a second one before it shows the first."""
         if launch.was_observed:
-            return self._look_for(launch.job_id, _LOOKS_IN_DOUBT)
+            return self._poll_for(launch.job_id, _POLLS_IN_DOUBT)
         clock = self._timeouts.clock
-        return self._look_until(launch.job_id, clock.monotonic() + self._timeouts.outage_seconds)
+        return self._poll_until(launch.job_id, clock.monotonic() + self._timeouts.outage_seconds)
 
     def _refused(self, launch: Launch, error: CallFailed) -> LaunchRefused:
         return LaunchRefused(f"Flink refused job {launch.spec.job_name}: {in_words(error)}")
 
-    def _look_until(self, job_id: str, give_up_at: float) -> JobView | None:
+    def _poll_until(self, job_id: str, give_up_at: float) -> JobView | None:
         clock = self._timeouts.clock
         left = give_up_at - clock.monotonic()
         for _ in polls_for(left, self._timeouts.pace, clock):
@@ -167,12 +167,12 @@ class JobLauncher:
                 return view
         return None
 
-    def _look_for(self, job_id: str, looks: int) -> JobView | None:
+    def _poll_for(self, job_id: str, polls: int) -> JobView | None:
         pauses = self._timeouts.pace.pauses()
-        for _ in range(looks):
+        for _ in range(polls):
             if view := self._view(job_id):
                 return view
-            if looks > 1:
+            if polls > 1:
                 self._timeouts.clock.sleep(next(pauses))
         return None
 

@@ -93,8 +93,8 @@ def _merged(
     savepoint: Savepoint, stored: Savepoint | None, directories: tuple[str, ...]
 ) -> Savepoint:
     if stored is None:
-        looked = any(is_below(savepoint.path, directory) for directory in directories)
-        return replace(savepoint, is_stored=False if looked else None)
+        was_listed = any(is_below(savepoint.path, directory) for directory in directories)
+        return replace(savepoint, is_stored=False if was_listed else None)
     size_bytes = savepoint.size_bytes if stored.size_bytes is None else stored.size_bytes
     return replace(savepoint, is_stored=True, size_bytes=size_bytes)
 

@@ -104,7 +104,8 @@ def perform(
         try:
             with backend.guarded(held.check):
                 outcome = _executed(tx)
-            journal.note_wanted(outcome)  # before the outcome, which is never requested again
+            # Before the outcome, which is never requested again.
+            journal.record_desired_state(outcome)
             return held.end(outcome, attempt)
         except LeaseLost as lost:
             raise held.why_lost(lost) from lost

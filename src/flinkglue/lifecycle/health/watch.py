@@ -17,7 +17,7 @@ class Relaunch(StrEnum):
     WHEN_UNHEALTHY = "when_unhealthy"
 
 
-def is_wanted(store: JournalStore, job_name: str) -> bool:
+def is_desired_to_run(store: JournalStore, job_name: str) -> bool:
     """Whether the job is meant to run; so it is until an action ended it."""
     document = store.read("wanted", job_name)
     return document is None or bool(document["wanted"])

@@ -27,7 +27,7 @@ from flinkglue.lifecycle.journal.ownership import Owner
 JOURNAL = "journal"
 """What errors about an intent name as their service."""
 LEASE_SECONDS = 30.0
-_LOOKS = Pace(first_seconds=0.5, most_seconds=3)
+_POLLS = Pace(first_seconds=0.5, most_seconds=3)
 
 Keep = Callable[[Callable[[], bool], float], Callable[[], None]]
 """Calls something every so many seconds until it returns False, or what came back is called."""
@@ -200,16 +200,16 @@ class Job:
         mine = self._owner(intent)
         give_up_at = self.clock.monotonic() + self.terms.wait_seconds
         not_mine_at, told, unchanged = self.clock.monotonic(), "", Unchanged()
-        for pause in _LOOKS.pauses():
-            looked_at = self.clock.monotonic()
+        for pause in _POLLS.pauses():
+            polled_at = self.clock.monotonic()
             stored = self.store.stored("claim", self.name)
             owner = Owner.of(stored)
             if stored is not None and owner is not None and owner.token == mine.token:
                 # Only the answer to the swap was lost.
                 return self._claimed(owner, stored.version, not_mine_at), True
-            not_mine_at = looked_at
+            not_mine_at = polled_at
             mark = (stored.version, stored.mark) if stored else None
-            seconds = unchanged.seconds(mark, looked_at, self.clock.monotonic())
+            seconds = unchanged.seconds(mark, polled_at, self.clock.monotonic())
             may_act = owner is not None and owner.may_act(seconds)
             is_other = owner is not None and owner.intent != intent
             takes = owner is not None and is_other and may_take(owner)

@@ -138,7 +138,7 @@ class Journal:
             self._store.swap("job", job_name, stored.version, None)
         self._store.delete("seen", job_name)
 
-    def note_wanted(self, outcome: Outcome) -> None:
+    def record_desired_state(self, outcome: Outcome) -> None:
         """Remember from an action's success whether the job is meant to run from now on."""
         if outcome.succeeded and outcome.action not in _LEAVES_IT:
             wanted = outcome.action not in _WANTS_NO_JOB
