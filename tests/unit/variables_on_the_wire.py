@@ -33,10 +33,18 @@ class FakeVariables:
     Args:
         clock: Its time.
         database_is_ahead_seconds: Of the API's process.
+        answers_are_ahead_seconds: The Date of answers, of the API's process: it may be a proxy's,
+            or another replica's.
     """
 
-    def __init__(self, clock: Clock, database_is_ahead_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        database_is_ahead_seconds: float = 0.0,
+        answers_are_ahead_seconds: float = 0.0,
+    ) -> None:
         self.clock = clock
+        self._answers_are_ahead = timedelta(seconds=answers_are_ahead_seconds)
         self._database_is_ahead = timedelta(seconds=database_is_ahead_seconds)
         self.rows: dict[str, dict[str, Any]] = {}
         self.requests: list[str] = []
@@ -61,7 +69,7 @@ class FakeVariables:
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(f"{request.method} {request.url.path}")
         status, body = self._handled(request)
-        headers = {"Date": format_datetime(self._now(), usegmt=True)}
+        headers = {"Date": format_datetime(self._now() + self._answers_are_ahead, usegmt=True)}
         return httpx.Response(status, json=body, headers=headers, request=request)
 
     def _now(self) -> datetime:

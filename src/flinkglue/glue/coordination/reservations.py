@@ -59,7 +59,7 @@ class ReservationBook(Protocol):
         """Promise, in place of what was promised to the same run before. Only while `placing`."""
 
     def renew(self, run_key: str) -> bool:
-        """Let a promise last as long again; False when there is none, or it has ended."""
+        """Let a promise last as long again; False when there is none any more."""
 
     def release(self, run_key: str) -> None:
         """End a promise: the run holds its addresses, or will never need them."""

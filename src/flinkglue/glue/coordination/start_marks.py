@@ -14,8 +14,10 @@ from typing import Protocol
 SEARCHED_FOR_SECONDS = 30.0
 """How long a run whose start is in doubt is searched for before it is held not to be there."""
 
-MARKED_FOR_SECONDS = 4 * SEARCHED_FOR_SECONDS
-"""How long a mark counts: the call itself may take a minute, and then the list may be late."""
+MARKED_FOR_SECONDS = 30 * 24 * 3600.0
+"""How long a mark is kept that nobody ends. It counts all that time: what is removed too soon may
+stand for a start that is on its way, and whoever finds it searches for half a minute, however old
+it is by anybody's clock."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class StartMark:
 
 
 class StartMarks(Protocol):
-    """The marks of all flow runs. They end by themselves."""
+    """The marks of all flow runs. Those that nobody ends are removed after weeks."""
 
     def begin(self, run_key: str) -> StartMark:
         """Mark that the run is started now; the mark that is there already, if there is one.

@@ -111,8 +111,10 @@ class Promise(RunObserver):
             self._renew_at = sent_at + TRY_AGAIN_SECONDS
             self._log.warning("The promise of addresses is not renewed yet: %s", error)
             return
+        # Others go by the server's dates: they may have counted on the addresses meanwhile.
+        is_late = sent_at - self._renewed_at > RESERVED_FOR_SECONDS
         self._renewed_at, self._renew_at = sent_at, sent_at + RENEW_EVERY_SECONDS
-        self._is_gone = self._was_made and not is_there
+        self._is_gone = self._was_made and (not is_there or is_late)
 
     @property
     def may_have_lapsed(self) -> bool:

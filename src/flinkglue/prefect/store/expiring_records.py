@@ -1,4 +1,15 @@
-"""Records in the Prefect server that end by themselves, whatever happens to who wrote them."""
+"""Records in the Prefect server that end by themselves, whatever happens to who wrote them.
+
+How old a record is, is read from dates of two clocks: that of the database, or of the API's process
+that created it, and that of the answer, which may be a proxy's. They may be wrong by any time:
+
+- A promise of addresses, or a cool-down, that counts too long: a connection with room is taken
+  later. One that counts too short: two runs may choose the last addresses of a subnet, and Glue
+  fails one of them, which goes on with the next connection. Nothing is started twice, and nothing
+  is lost. Whoever made a promise judges by its own clock whether it lapsed (`Promise`).
+- The mark of a start must not count too short, or the start would be made twice: it is kept for
+  weeks, and its age decides nothing before that.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +41,7 @@ class ExpiringRecords:
         """The records that still count. The others are deleted on the way."""
         found = []
         for record in self._records.tagged(self._kind):
-            if record.age_seconds > record.value["lasts_seconds"]:
+            if not self._counts(record):
                 self._records.delete(record.record_id)
             else:
                 found.append(record)
@@ -49,10 +60,10 @@ class ExpiringRecords:
     def get(self, key: str) -> Record | None:
         """The record of this key, if there is one that still counts."""
         record = self._records.read(self._name(key))
-        return record if record and record.age_seconds <= record.value["lasts_seconds"] else None
+        return record if record and self._counts(record) else None
 
     def claim(self, key: str, about: dict[str, Any]) -> tuple[str, bool]:
-        """Write the record of this key unless there is one that counts.
+        """Write the record of this key unless there is one, however old.
 
         Returns:
             The id of the record that is there now, and whether it was written by this call.
@@ -66,13 +77,11 @@ class ExpiringRecords:
             if record := self._records.read(name):
                 if record.value.get("token") == token:
                     return record.record_id, True  # only the answer to our own create was lost
-                if record.age_seconds <= record.value["lasts_seconds"]:
-                    return record.record_id, False
-                self._records.delete(record.record_id)
+                return record.record_id, False
 
     def renew(self, key: str) -> bool:
-        """Let the record of this key count as long again; False when none counts any more."""
-        record = self.get(key)
+        """Let the record of this key count as long again; False when there is none."""
+        record = self._records.read(self._name(key))
         return record is not None and self._records.rewrite(record.record_id, record.value)
 
     def remove(self, key: str) -> None:
@@ -83,6 +92,11 @@ class ExpiringRecords:
     def remove_record(self, record_id: str) -> None:
         """Delete this very record, if it is still there."""
         self._records.delete(record_id)
+
+    def _counts(self, record: Record) -> bool:
+        """A version before may have written that it lasts for less."""
+        lasts_seconds = max(self._lasts_seconds, float(record.value["lasts_seconds"]))
+        return record.age_seconds <= lasts_seconds
 
     def _name(self, key: str) -> str:
         return variable_name(self._kind, key)

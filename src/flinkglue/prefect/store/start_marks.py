@@ -12,7 +12,7 @@ class VariableStartMarks:
 
     Args:
         records: The server.
-        marked_for_seconds: How long a mark counts.
+        marked_for_seconds: How long a mark is kept that nobody ends.
     """
 
     def __init__(
