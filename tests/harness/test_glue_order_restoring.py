@@ -14,7 +14,6 @@ from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow
-from prefect.settings import get_current_settings
 from prefect.states import Crashed, Scheduled
 
 from flinkglue.prefect.store.original_orders import KIND
@@ -106,12 +105,11 @@ def test_flow_runs_at_the_same_time_leave_the_job_as_the_first_found_it(cloud: A
     assert [taken[state.result()["job_run_id"]] for state in states] == ["a", "b"]
 
 
+@pytest.mark.usefixtures("processes_of_this_server")
 def test_a_flow_run_killed_before_it_put_the_order_back_does_so_when_it_goes_on(
-    cloud: AwsCloud, killing: KillAtLook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: AwsCloud, killing: KillAtLook, tmp_path: Path
 ) -> None:
     """The order was written down in the Prefect server before the job was changed."""
-    for name, value in get_current_settings().to_environment_variables().items():
-        monkeypatch.setenv(name, value)
     before = definition(cloud)
     flow_run = created()
     process = glue_flow_process.started(flow_run.id, tmp_path / "process.log")

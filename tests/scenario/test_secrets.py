@@ -57,17 +57,14 @@ def test_no_secret_and_no_token_is_written_down(platform: Platform, tmp_path: Pa
     fill_in(platform, tmp_path / "blocks.json", canary)
     platform.cloud.rotate_secret(f"{azure['secret_prefix']}api-secret", value=contributor_secret)
     with command_lines() as seen:
-        # Begun first, because the task is tried again while nobody answers.
         begun = [
-            platform.prefect.run_deployment(ACTION, cancel_at(block))
-            for block in ("bearer", "spoilt")
+            (WORD_COUNT, platform.published_parameters),
+            (WORD_COUNT, platform.published_parameters | {"jarName": "absent.jar"}),
+            (GLUE_JOB, PUBLISHED_GLUE),
+            *((ACTION, cancel_at(block)) for block in ("bearer", "spoilt")),
         ]
-        runs = [
-            platform.run(WORD_COUNT, platform.published_parameters),
-            platform.run(WORD_COUNT, platform.published_parameters | {"jarName": "absent.jar"}),
-            platform.run(GLUE_JOB, PUBLISHED_GLUE),
-            *map(platform.prefect.wait_for, begun),
-        ]
+        ids = [platform.prefect.run_deployment(*each) for each in begun]
+        runs = [platform.prefect.wait_for(flow_run_id) for flow_run_id in ids]
     ended = [run["state_type"] for run in runs]
     assert ended == ["COMPLETED", "FAILED", "COMPLETED", "FAILED", "FAILED"]
     said = [run["state"]["message"] for run in runs[3:]]
