@@ -23,12 +23,10 @@ from flinkglue.azure.storage.abfs_files import AbfsFiles
 from flinkglue.clock import SystemClock
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
-from flinkglue.lifecycle.actions.perform import perform
-from flinkglue.lifecycle.models import Action, JobSpec, Outcome
-from flinkglue.lifecycle.request.action import ActionRequest
+from flinkglue.lifecycle.models import JobSpec
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
-from tests.scenario.real_lifecycle import JARS, OPTIONS, QUICK, RealJob, main
+from tests.scenario.real_lifecycle import JARS, QUICK, RealJob, main
 
 _LIST_LAG_SECONDS = 15  # the local cloud's list does not lag, but its Flink may be slow
 
@@ -122,7 +120,6 @@ class ArmJob(RealJob):
         # The pods' /tmp lies in the image directory.
         image_root = Path(cloud.status()["parts"]["flink"]["image_root"])
         self.output = image_root / "tmp" / f"{name}.txt"
-        self.ready = replace(OPTIONS.ready, stable_seconds=1)
         self.place = str(cloud.state.path)
         self.cloud = cloud
         self.arm = arm or arm_client(cloud)
@@ -156,13 +153,6 @@ class ArmJob(RealJob):
         args = tuple(in_the_pod if arg == str(self.output) else arg for arg in local.args)
         uri = upload(self.cloud, jar, f"{self.job_name}/{Path(jar).name}")
         return replace(local, args=args, jar=replace(local.jar, uri=uri))
-
-    def act(self, action: Action, intent: str, **request: Any) -> Outcome:
-        options = replace(OPTIONS, ready=self.ready)
-        spec = request.pop("spec", None)
-        asked = ActionRequest(action, self.job_name, **request)
-        backend, journal, now = self.backend, self.journal, self.now
-        return perform(asked, backend, journal, intent=intent, spec=spec, options=options, now=now)
 
     def through(self, transport: httpx.BaseTransport) -> ArmJob:
         """The same job, with this transport before ARM."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -91,6 +91,7 @@ class RealJob:
         self.job_name = job_name
         self.output = directory / "counts.txt"
         self.journal = Journal(FileStore(directory / "journal"))
+        self.ready = replace(OPTIONS.ready, stable_seconds=1)
         self.client = flink.connect(transport=transport)
         self.backend = RestBackend(
             self.client,
@@ -120,10 +121,11 @@ class RealJob:
         )
 
     def act(self, action: Action, intent: str, **request: Any) -> Outcome:
+        options = replace(OPTIONS, ready=self.ready)
         spec = request.pop("spec", None)
         asked = ActionRequest(action, self.job_name, **request)
         backend, journal, now = self.backend, self.journal, self.now
-        return perform(asked, backend, journal, intent=intent, spec=spec, options=OPTIONS, now=now)
+        return perform(asked, backend, journal, intent=intent, spec=spec, options=options, now=now)
 
     def now(self) -> float:
         """The time of day by this machine's clock, which may be wrong."""

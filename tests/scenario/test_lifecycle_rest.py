@@ -24,6 +24,7 @@ from tests.scenario.killing import KILLS, kill_at_random, take_turns
 from tests.scenario.real_lifecycle import RealJob, wait_for
 
 _names = itertools.count(1)
+CRASHES_LATE = "bad/CrashLoop.jar"
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_stateless_update_begins_at_nothing(job: RealJob, running: str) -> None:
         ("bad/ThrowsInMain.jar", "this release throws in its main method"),
         ("bad/MissingClass.jar", "StatefulCount"),
         ("bad/IncompatibleState.jar", "serializer"),
-        ("bad/CrashLoop.jar", "this release fails after 50 events"),
+        (CRASHES_LATE, "this release fails after 50 events"),
         ("bad/TwoJobs.jar", "main() submits more than one job"),
         ("bad/NoJob.jar", "main() submits no job"),
     ],
@@ -126,6 +127,8 @@ def test_stateless_update_begins_at_nothing(job: RealJob, running: str) -> None:
 def test_a_bad_jar_leaves_the_old_job_running_with_its_counts(
     job: RealJob, running: str, jar: str, cause: str
 ) -> None:
+    if jar == CRASHES_LATE:
+        job.ready = replace(job.ready, stable_seconds=3)
     outcome = job.act(Action.UPDATE, "update", spec=job.spec(jar, "bad"))
     print("\n".join((outcome.failure, *outcome.story)))
     assert cause in outcome.failure
