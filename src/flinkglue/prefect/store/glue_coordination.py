@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.glue.coordination.protocols import Coordination
 from flinkglue.glue.coordination.reservations import (
@@ -64,31 +65,37 @@ class VariableReservations:
 
 
 class VariableCoolDowns:
-    """The connections that failed lately, each a Variable.
+    """The connections that failed recently, each a Variable.
 
-    It is kept for a day, to be looked up; for the first minutes of it flow runs leave the
-    connection alone.
+    It is kept for a day, to be looked up; for the first minutes of it the connection is on
+    cooldown.
 
     Args:
         records: The server.
-        cool_down_seconds: How long a connection is left alone.
+        cool_down_seconds: How long a connection is on cooldown.
+        clock: The time to go by.
     """
 
     def __init__(
-        self, records: ServerRecords, cool_down_seconds: float = COOL_DOWN_SECONDS
+        self,
+        records: ServerRecords,
+        cool_down_seconds: float = COOL_DOWN_SECONDS,
+        clock: Clock | None = None,
     ) -> None:
         self._expiring = ExpiringRecords(records, "glue-cool-down", FAILURES_KEPT_SECONDS)
         self._cool_down_seconds = cool_down_seconds
+        self._clock = clock or SystemClock()
 
     def live(self) -> list[CoolDown]:
         return [
-            _cool_down(record)
+            _cool_down(record, self._clock.now())
             for record in self._expiring.live()
             if record.age_seconds <= record.value["about"]["cool_down_seconds"]
         ]
 
     def recent(self) -> list[CoolDown]:
-        return [_cool_down(record) for record in self._expiring.live()]
+        now = self._clock.now()
+        return [_cool_down(record, now) for record in self._expiring.live()]
 
     def start(self, cool_down: CoolDown) -> None:
         # Connections of two accounts may have the same name; their subnets differ.
@@ -100,13 +107,13 @@ class VariableCoolDowns:
             "subnet_id": cool_down.subnet_id,
             "evidence": cool_down.evidence[:EVIDENCE_CHARACTERS],
             "cool_down_seconds": self._cool_down_seconds,
-            "failed_at": [*earlier, datetime.now(UTC).isoformat()][-MOST_FAILURES_KEPT:],
+            "failed_at": [*earlier, self._clock.now().isoformat()][-MOST_FAILURES_KEPT:],
         }
         self._expiring.put(key, about)
 
 
-def _cool_down(record: Record) -> CoolDown:
-    about, now = record.value["about"], datetime.now(UTC)
+def _cool_down(record: Record, now: datetime) -> CoolDown:
+    about = record.value["about"]
     since = now - timedelta(seconds=record.age_seconds)
     day_ago = now - timedelta(seconds=FAILURES_KEPT_SECONDS)
     times = (datetime.fromisoformat(each) for each in about["failed_at"])
