@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from statistics import median
 
@@ -156,18 +157,22 @@ def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"Calls to AWS, {which}: {total:.1f} ({each})."
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str]:
-    """Of the last worker type, which is the quicker one; what went wrong counts for all."""
+def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str | None]:
+    """Of the last type of worker, the quicker one; wrong orders of all. None: nothing started."""
     last = [o for o in outcomes if o.worker == outcomes[-1].worker]
     thirty = [o for o in last if o.burst.runs == THIRTY]
     return {
         "worker": last[0].worker,
-        "start_s": round(next(o.median_start for o in last if o.burst.runs == ALONE), 2),
-        "start_30_s": round(max(o.median_start for o in thirty), 2),
+        "start_s": _rounded(next(o.median_start for o in last if o.burst.runs == ALONE)),
+        "start_30_s": _rounded(max(o.median_start for o in thirty)),
         "worker_mb_30": round(max(o.worker_mb for o in thirty)),
         "wrong_orders": sum(o.wrong_orders for o in outcomes),
         "lost": sum(o.lost for o in last),
     }
+
+
+def _rounded(seconds: float) -> float | None:
+    return round(seconds, 2) if isfinite(seconds) else None
 
 
 def plot(outcomes: Sequence[Outcome]) -> str:
