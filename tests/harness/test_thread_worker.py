@@ -6,20 +6,23 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Scheduled
 
 from tests.harness.thread_worker import (
     FLOWS,
     Worker,
     created,
     deployed,
+    limit,
     logged,
     make_pool,
+    pause,
     read,
     state_name,
     until,
@@ -50,8 +53,11 @@ def test_flow_runs_are_threads_of_the_worker_and_keep_their_logs_apart(
 ) -> None:
     waits = deployed(POOL, "waiting.py:waits")
     names = [f"run-{n:03d}" for n in range(AT_ONCE)]
-    began_at = time.monotonic()
+    pause(POOL, is_paused=True)
     flow_runs = {name: created(waits, folder=str(tmp_path), name=name) for name in names}
+    assert not [*tmp_path.glob("*.started")], "a paused pool starts nothing"
+    pause(POOL, is_paused=False)
+    began_at = time.monotonic()
     places = [started(tmp_path, name) for name in names]
     print(f"{AT_ONCE} flow runs started in {time.monotonic() - began_at:.2f} s")
     assert {place["pid"] for place in places} == {worker.pid}
@@ -139,6 +145,37 @@ def test_a_suspended_flow_run_holds_no_thread_and_goes_on_when_it_is_resumed(
     until(lambda: state_name(suspended) == "Completed")
     assert (tmp_path / "resumed").exists()
     assert len((tmp_path / "suspending").read_text().split()) == 2
+
+
+def test_the_limit_of_the_pool_and_the_scheduled_time_count(worker: Worker, tmp_path: Path) -> None:
+    """The server decides what may run; the end of one run lets the next begin."""
+    waits = deployed(POOL, "waiting.py:waits")
+    limit(POOL, 1)
+    first, second = (
+        created(waits, folder=str(tmp_path), name=name, until=f"go-{name}")
+        for name in ("first", "second")
+    )
+    until(lambda: [*tmp_path.glob("*.started")])
+    time.sleep(1)
+    [began] = tmp_path.glob("*.started")
+    earlier, later = (first, second) if began.stem == "first" else (second, first)
+    assert state_name(later) in ("Scheduled", "Late")
+    for name in ("first", "second"):
+        (tmp_path / f"go-{name}").touch()
+    until(lambda: state_name(later) == "Completed")
+    assert read(later).start_time >= read(earlier).end_time  # type: ignore[operator]
+    limit(POOL, None)
+
+    (tmp_path / "go").touch()
+    at = datetime.now(UTC) + timedelta(seconds=2)
+    with get_client(sync_client=True) as client:
+        planned = client.create_flow_run_from_deployment(
+            waits,
+            parameters={"folder": str(tmp_path), "name": "planned"},
+            state=Scheduled(scheduled_time=at),
+        ).id
+    until(lambda: state_name(planned) == "Completed")
+    assert read(planned).start_time >= at  # type: ignore[operator]
 
 
 def test_changed_code_is_loaded_again(worker: Worker, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
@@ -83,6 +83,23 @@ def make_pool(name: str) -> None:
     """A work pool as a worker of this type makes it, before that is there."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name=name, type="thread"))
+
+
+def pause(pool: str, *, is_paused: bool) -> None:
+    """Pause a work pool, or let it go on."""
+    with get_client(sync_client=True) as client:
+        client.update_work_pool(pool, WorkPoolUpdate(is_paused=is_paused))
+
+
+def limit(pool: str, runs: int | None) -> None:
+    """How many flow runs the pool may have at once; None: any number."""
+    with get_client(sync_client=True) as client:
+        client.request(
+            "PATCH",
+            "/work_pools/{name}",
+            path_params={"name": pool},
+            json={"concurrency_limit": runs},
+        )
 
 
 def deployed(pool: str, entrypoint: str, directory: Path = FLOWS, **job_variables: Any) -> UUID:
