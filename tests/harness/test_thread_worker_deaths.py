@@ -28,6 +28,7 @@ from tests.harness.thread_worker import (
     created,
     deployed,
     make_pool,
+    read,
     state_name,
     until,
 )
@@ -87,11 +88,15 @@ def cancel(flow_run_id: UUID) -> None:
         client.set_flow_run_state(flow_run_id, Cancelling())
 
 
-def is_running_again(flow_runs: list[UUID], times: int) -> bool:
-    """Whether each is at least in so many attempts by now."""
-    with get_client(sync_client=True) as client:
-        now = [client.read_flow_run(flow_run_id) for flow_run_id in flow_runs]
-    return all(run.state_name == "Running" and run.run_count >= times for run in now)
+def attempts(flow_runs: list[UUID]) -> dict[UUID, int]:
+    """How often each has run."""
+    return {flow_run_id: read(flow_run_id).run_count for flow_run_id in flow_runs}
+
+
+def is_running_again(before: dict[UUID, int]) -> bool:
+    """Whether each runs, and has been taken by a worker since."""
+    now = [(read(flow_run_id), count) for flow_run_id, count in before.items()]
+    return all(run.state_name == "Running" and run.run_count > count for run, count in now)
 
 
 def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
@@ -112,8 +117,9 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
     until(lambda: glue_runs(cloud) == running, PATIENCE_SECONDS)
 
     current.kill()
+    before = attempts(flow_runs)
     current = worker("dying", FLINKGLUE_WORKER_DRAIN_SECONDS="0.5")
-    until(lambda: is_running_again(flow_runs, 2), PATIENCE_SECONDS)
+    until(lambda: is_running_again(before), PATIENCE_SECONDS)
 
     first, *others = flow_runs
     began_at = time.monotonic()
@@ -125,8 +131,9 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
 
     assert current.terminate() == 0
     assert {state_name(flow_run_id) for flow_run_id in others} == {"AwaitingRetry"}
+    before = attempts(others)
     worker("dying")
-    until(lambda: is_running_again(others, 3), PATIENCE_SECONDS)
+    until(lambda: is_running_again(before), PATIENCE_SECONDS)
     go.touch()
     for flow_run_id in others:
         until(lambda i=flow_run_id: state_name(i) == "Completed", PATIENCE_SECONDS)  # type: ignore[misc]

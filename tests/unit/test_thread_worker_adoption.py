@@ -183,3 +183,20 @@ def test_one_worker_at_a_time_adopts(server: Server) -> None:
     assert server.runs[str(running)].state.name == "Running"  # type: ignore[union-attr]
     search(server, first)
     assert server.runs[str(running)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_flow_run_that_only_waited_is_not_what_its_worker_died_of(server: Server) -> None:
+    worker, dead = member(server), member(server)
+    waited, worked = (
+        server.has(State(type=StateType.RUNNING), of(dead.worker_id), labels={ADOPTIONS_LABEL: 2})
+        for _ in range(2)
+    )
+    dead.renew([waited])
+    worker.bury_the_dead(LOG)
+    for _ in range(14):
+        server.variables.clock.sleep(5)
+        worker.renew()
+    assert worker.bury_the_dead(LOG)
+    search(server, worker)
+    counts = [server.runs[str(each)].labels[ADOPTIONS_LABEL] for each in (waited, worked)]
+    assert counts == [0, 3]

@@ -62,8 +62,8 @@ def test_the_pool_may_ask_for_processes() -> None:
 
 
 def test_a_flow_run_whose_workers_die_again_and_again_gets_a_process() -> None:
-    assert reason(labels={ADOPTIONS_LABEL: 1}) == ""
-    assert "2 workers died" in reason(labels={ADOPTIONS_LABEL: 2})
+    assert reason(labels={ADOPTIONS_LABEL: 2}) == ""
+    assert "3 workers in a row died" in reason(labels={ADOPTIONS_LABEL: 3})
 
 
 def test_every_field_of_the_form_is_described() -> None:

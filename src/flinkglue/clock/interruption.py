@@ -33,6 +33,8 @@ class Interruption:
         self._error: Interrupted | None = None
         self._is_raised = False
         self._again = False
+        self.is_waiting = False
+        """Whether the work is in a wait just now."""
 
     def request(self, error: Interrupted, *, again: bool = False) -> None:
         """Have the error raised where the work waits, or before its next call.
@@ -88,7 +90,8 @@ class Interruption:
         if self._requested.is_set():  # it was raised: this wait is on the way out
             time.sleep(seconds)
         else:
-            self._requested.wait(seconds)
+            with self._waiting():
+                self._requested.wait(seconds)
             self.raise_if_requested()
 
     def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
@@ -101,11 +104,20 @@ class Interruption:
             self._woken.append(woken)
         try:
             self.raise_if_requested()
-            woken.wait(seconds)
+            with self._waiting():
+                woken.wait(seconds)
         finally:
             with self._gate:
                 self._woken.remove(woken)
         self.raise_if_requested()
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        self.is_waiting = True
+        try:
+            yield
+        finally:
+            self.is_waiting = False
 
 
 _current: ContextVar[Interruption | None] = ContextVar("flinkglue-interruption", default=None)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ADOPTIONS_LABEL = "flinkglue.adoptions"
-"""How often the worker of a flow run died while it ran."""
-MAX_ADOPTIONS = 2
+"""How many workers in a row died while the flow run was at work, and did not just wait."""
+MAX_ADOPTIONS = 3
 _PLACE = ("command", "working_dir")
 
 
@@ -78,7 +78,7 @@ def _why_a_process(
             return f"its job variables set {name}, which this worker's environment has otherwise"
     adoptions = labels.get(ADOPTIONS_LABEL, 0)
     if isinstance(adoptions, int) and adoptions >= MAX_ADOPTIONS:
-        return f"{adoptions} workers died while it ran"
+        return f"{adoptions} workers in a row died while it was at work"
     return ""
 
 

@@ -111,7 +111,7 @@ class Service:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._membership.lease_seconds / 6)
-            is_member = await self._tried_in_a_thread("give a sign of life", self._membership.renew)
+            is_member = await self._tried_in_a_thread("give a sign of life", self._alive)
             if is_member is False:
                 while not await self._tried("join again", self._lost):
                     await asyncio.sleep(FIRST_POLL_SECONDS)
@@ -153,6 +153,9 @@ class Service:
         while frequency is not None:
             await asyncio.sleep(frequency)
             self._runs.send_heartbeats()
+
+    def _alive(self) -> bool:
+        return self._membership.renew(self._runs.waiting())
 
     def _bury(self) -> bool:
         return self._membership.bury_the_dead(self._log)

@@ -95,9 +95,18 @@ class Adoption:
         if run.state is not None and run.state.is_cancelling():
             self._end_cancelled(run)
             return True
-        return await reschedule(
-            self._client, run, "The worker of this flow run died; it is scheduled again", self._log
-        )
+        if owner is not None and owner != self._membership.worker_id:
+            await self._count(run, owner)
+        why = "The worker of this flow run died; it is scheduled again"
+        return await reschedule(self._client, run, why, self._log)
+
+    async def _count(self, run: FlowRun, owner: str) -> None:
+        """Note whether the flow run may be what its worker died of."""
+        before = run.labels.get(ADOPTIONS_LABEL, 0)
+        is_innocent = self._membership.has_waited(owner, run.id)
+        count = 0 if is_innocent else (before if isinstance(before, int) else 0) + 1
+        if count != before:
+            await self._client.update_flow_run_labels(run.id, {ADOPTIONS_LABEL: count})
 
     async def _open_runs(self) -> AsyncIterator[FlowRun]:
         is_open = FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
@@ -146,9 +155,6 @@ async def reschedule(
         why: What its state says.
         log: Of the worker.
     """
-    adoptions = run.labels.get(ADOPTIONS_LABEL, 0)
-    count = adoptions + 1 if isinstance(adoptions, int) else 1
-    await client.update_flow_run_labels(run.id, {ADOPTIONS_LABEL: count})
     if run.empirical_policy.retry_type == _IN_PROCESS:
         policy = run.empirical_policy.model_copy(update={"retry_type": "reschedule"})
         await client.update_flow_run(run.id, empirical_policy=policy)

@@ -9,8 +9,9 @@ next renewal, and trusts its record for a part of the lease only: it changes no 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.lease import Lease, Unchanged, has_run_out
@@ -18,6 +19,7 @@ from flinkglue.lifecycle.journal import processes
 from flinkglue.prefect.store.server_records import Record, ServerRecords
 
 TAG = "flinkglue-worker"
+_MAX_WAITING = 250  # of a Variable's 5000 characters
 
 
 class Membership:
@@ -58,6 +60,7 @@ class Membership:
         self._record_id = ""
         self._seen: dict[str, Unchanged] = {}
         self._duties: dict[str, str] = {}
+        self._waited: dict[str, set[str]] = {}
 
     def join(self) -> None:
         """Write the record down; before it no flow run may be taken."""
@@ -68,11 +71,16 @@ class Membership:
             record_id = record.record_id if record else ""
         self._record_id, self._lease = record_id, Lease.taken(self.lease_seconds, at)
 
-    def renew(self) -> bool:
-        """Give a sign of life; False: others may have taken over this worker's flow runs."""
+    def renew(self, waiting: Iterable[UUID] = ()) -> bool:
+        """Give a sign of life; False: others may have taken over this worker's flow runs.
+
+        Args:
+            waiting: Its flow runs that do nothing but wait: should it die now, not because of them.
+        """
         lease = self._lease
         if lease is None or lease.is_lost:
             return False
+        self._value["waiting"] = [_short(flow_run_id) for flow_run_id in waiting][:_MAX_WAITING]
         sent_at = self._clock.monotonic()
         if self._records.rewrite(self._record_id, self._value):
             self._lease = lease.renewed(sent_at, self._clock.monotonic())
@@ -113,7 +121,12 @@ class Membership:
                 peer.value["holder"],
             )
             self._records.delete(peer.record_id)
+            self._waited[peer.value["worker_id"]] = {*peer.value.get("waiting", [])}
         return bool(dead)
+
+    def has_waited(self, worker_id: str, flow_run_id: UUID) -> bool:
+        """Whether a flow run of a dead worker only waited when that gave its last sign of life."""
+        return _short(flow_run_id) in self._waited.get(worker_id, set())
 
     def _is_dead(self, peer: Record, asked_at: float, answered_at: float) -> bool:
         silent_seconds = self._seen[peer.record_id].seconds(peer.dated, asked_at, answered_at)
@@ -143,3 +156,8 @@ class Membership:
                 return False
             self._records.delete(record.record_id)
         return False
+
+
+def _short(flow_run_id: UUID) -> str:
+    """The part of an id that differs between flow runs of the same minute."""
+    return flow_run_id.hex[-12:]

@@ -63,6 +63,11 @@ class ThreadRuns:
         """The directories whose code runs in threads. Called from any thread."""
         return {live.root for live in [*self._live.values()]}
 
+    def waiting(self) -> list[UUID]:
+        """The flow runs that only wait just now. Called from any thread."""
+        live = [*self._live.values()]
+        return [each.flow_run.id for each in live if each.interruption.is_waiting]
+
     async def run(self, live: LiveRun, when_started: Callable[[], None]) -> None:
         """Run a flow run in a thread, and return when that has ended and the server knows how."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
