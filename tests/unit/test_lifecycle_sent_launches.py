@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from flinkglue.errors import InDoubt
+from flinkglue.errors import InDoubt, ServiceUnavailable
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.transaction import Refused
 from tests.unit.fake_flink_jobs import Behaviour, Job
-from tests.unit.lifecycle_world import JOB_NAME, World
+from tests.unit.lifecycle_world import JOB_NAME, OPTIONS, World
 
 DAY_SECONDS = 86_400
 ENDS = ["lost with its JobManager", "failed", "cancelled by somebody"]
@@ -226,3 +228,101 @@ def test_a_job_that_flink_takes_and_does_not_show_is_in_doubt(world: World) -> N
     shows = True
     world.act(Action.UPDATE, "run", **request).raise_for_failure()
     assert world.job().behaviour is Behaviour.OTHER_GOOD
+
+
+SLOW = replace(OPTIONS, ready=ReadyLimits(within_seconds=600, stable_seconds=60))
+
+
+def lost_while_it_is_waited_for(world: World, label: str = "other good") -> None:
+    """The JobManager dies when the launch has run for half a minute, and completed checkpoints."""
+
+    def kill() -> bool:
+        new = [job for job in world.jobmanager.live_jobs() if job.behaviour == label]
+        if not (new and new[0].checkpoints and new[0].count(world.clock.seconds) > 30):
+            return True
+        world.jobmanager.kill()
+        world.jobmanager.known_to_taskmanagers.clear()
+        return False
+
+    world.clock.every(1, kill)
+
+
+class TestWithinOneProcess:
+    """A launch that is lost after its first checkpoint, while its own process waits for it."""
+
+    @pytest.mark.parametrize("action", UPDATES[:3])
+    def test_it_is_not_rolled_back_behind_its_state(self, world: World, action: Action) -> None:
+        request = before(world, action)
+        lost_while_it_is_waited_for(world)
+        outcome = world.act(action, "run", **request, options=SLOW)
+        assert not outcome.rolled_back
+        assert outcome.savepoint_path
+        assert outcome.savepoint_path in outcome.failure
+        assert "RE_LAUNCH goes on from that state" in outcome.failure
+        assert world.jobmanager.live_jobs() == []
+        world.act(Action.RE_LAUNCH, "person").raise_for_failure()
+        assert world.job().restored == outcome.savepoint_path
+        assert world.job().behaviour is Behaviour.OTHER_GOOD
+
+    def test_it_is_not_where_nobody_can_look_for_its_state(self, world: World) -> None:
+        request = before(world, Action.UPDATE)
+        world.reads_storage = False
+        lost_while_it_is_waited_for(world)
+        outcome = world.act(Action.UPDATE, "run", **request, options=SLOW)
+        assert not outcome.rolled_back
+        assert "are not known" in outcome.failure
+        assert world.jobmanager.live_jobs() == []
+
+    def test_a_start_that_is_lost_is_gone_on_with_from_its_newest_state(self, world: World) -> None:
+        world.stopped()
+        lost_while_it_is_waited_for(world, "good")
+        outcome = world.act(Action.START, "run", options=SLOW)
+        assert "RE_LAUNCH goes on from that state" in outcome.failure
+        assert outcome.savepoint_path
+        assert "chk-" in outcome.savepoint_path
+
+    def test_a_bad_jar_is_rolled_back_and_what_it_leaves_is_named(self, world: World) -> None:
+        """It failed by itself: that is what a rollback is for."""
+        request = before(world, Action.UPDATE)
+        failed: list[str] = []
+
+        def fail() -> bool:
+            new = [job for job in world.jobmanager.live_jobs() if job.behaviour == "other good"]
+            if not (new and new[0].checkpoints):
+                return True
+            failed.append(new[0].checkpoints[-1][1])
+            world.jobmanager.fail(new[0], "java.io.IOException: bad record")
+            return False
+
+        world.clock.every(1, fail)
+        outcome = world.act(Action.UPDATE, "run", **request, options=SLOW)
+        assert outcome.rolled_back
+        assert failed[0] in outcome.failure
+        assert failed[0] in " ".join(outcome.story)
+
+    def test_a_storage_that_is_out_of_order_holds_no_rollback_up(self, world: World) -> None:
+        """What the bad job leaves is not known then; the old one comes back all the same."""
+        request = before(world, Action.UPDATE)
+        is_throttled = False
+
+        def listed(directory: str) -> Any:
+            if is_throttled:
+                raise ServiceUnavailable("S3", "ListObjectsV2", directory, "SlowDown")
+            return world.jobmanager.files(directory)
+
+        def fail() -> bool:
+            nonlocal is_throttled
+            new = [job for job in world.jobmanager.live_jobs() if job.behaviour == "other good"]
+            if not (new and new[0].checkpoints):
+                return True
+            world.jobmanager.take(new[0].job_id, "f" * 32, stop=False)  # with Flink's own tools
+            world.jobmanager.fail(new[0], "java.io.IOException: bad record")
+            is_throttled = True
+            return False
+
+        world.clock.every(1, fail)
+        world.lists = listed
+        outcome = world.act(Action.UPDATE, "run", **request, options=SLOW)
+        assert outcome.rolled_back
+        assert "could not be read" in outcome.failure
+        assert world.job().behaviour is Behaviour.GOOD

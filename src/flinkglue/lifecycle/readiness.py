@@ -16,6 +16,10 @@ class NotReady(JobFailed):
     """A launched job did not come to run for real; the message tells the cause."""
 
 
+class Lost(NotReady):
+    """Its service no longer knows the job, which did not fail by itself."""
+
+
 @dataclass(frozen=True)
 class ReadyLimits:
     """What is required of a job before it counts as running.
@@ -62,7 +66,7 @@ class ReadyGate:
             NotReady: It will not be, or not in time.
         """
         if view is None:
-            raise NotReady("the service no longer knows the job: it may have been restarted")
+            raise Lost("the service no longer knows the job: it may have been restarted")
         if view.state == "FINISHED":
             return True
         if view.is_terminal:

@@ -9,7 +9,7 @@ from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, LaunchPlan
 from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import JobSpec, JobView
-from flinkglue.lifecycle.readiness import NotReady, ReadyGate
+from flinkglue.lifecycle.readiness import Lost, NotReady, ReadyGate
 from flinkglue.lifecycle.state.sent_launch import (
     launch_plan,
     note_sent,
@@ -107,6 +107,8 @@ def _attempt(tx: Transaction, label: str, start: _Start) -> str:
         ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {plan.job_id} failed: {error}")
+        if isinstance(error, Lost) and not sent_before:
+            return why_kept(tx, label, _known_id(tx, label, plan), restore_from) or str(error)
         return _kept(tx, label, plan, restore_from, error) if sent_before else str(error)
     tx.journal.save_job_record(
         replace(

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.actions.launch import end_launched, launch, state_now
+from flinkglue.errors import CallFailed, InvalidInput
+from flinkglue.lifecycle.actions.launch import end_launched, launch, launched_id, state_now
 from flinkglue.lifecycle.actions.rollback_target import rollback_target
 from flinkglue.lifecycle.actions.stop import plan_savepoint, stopped
 from flinkglue.lifecycle.backend import SavepointFailed
@@ -30,6 +30,7 @@ from flinkglue.lifecycle.state.retained import (
     newest_retained,
 )
 from flinkglue.lifecycle.state.sent_launch import state_left
+from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
 _RETENTION = "execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
@@ -96,8 +97,9 @@ def _roll_back(
     return_to: str | None,
     left: LeftBehind | None = None,
 ) -> Outcome:
+    given_up = tx.once("given_up", lambda: _given_up(tx, return_to))
     end_launched(tx, "new")
-    story = f"the new job did not come to run: {new_failure}"
+    story = f"the new job did not come to run: {new_failure}{given_up}"
     if plan.old_spec is None or return_to is None:
         what = "no known retained state" if return_to is None else "nothing that ran before"
         is_given = plan.spec.restore_mode == "CLAIM"
@@ -114,6 +116,27 @@ def _roll_back(
     tx.backend.keep_jars(tx.job_name, frozenset({plan.old_spec.jar.sha256}))
     failure = f"{story}. {plan.old_in_words} runs again from {return_to}"
     return _ended(tx, plan, "rollback", failure=failure, savepoint_path=return_to, rolled_back=True)
+
+
+def _given_up(tx: Transaction, return_to: str | None) -> str:
+    """What the new job left that a rollback goes back behind, in words; empty: nothing.
+
+    The rollback is not held up by a storage that cannot be read now.
+    """
+    job_id = launched_id(tx, "new")
+    try:
+        view = tx.backend.view(job_id) if job_id else None
+        if view is None or not (view.is_terminal or view.completed_checkpoints):
+            return ""
+        newest = newest_retained(tx, job_id, view)
+    except CallFailed as error:
+        tx.say(f"what job {job_id} leaves could not be read: {error}")
+        return f". What job {job_id} leaves could not be read"
+    if newest.path is None or is_same_path(newest.path, return_to):
+        return ""
+    left = f"the newest state of the new job {job_id} is {newest.description}"
+    tx.say(f"{left}; the rollback does not go on from it")
+    return f". {left[0].upper()}{left[1:]}"
 
 
 def _ended(

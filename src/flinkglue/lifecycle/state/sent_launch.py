@@ -1,7 +1,8 @@
-"""A launch that an earlier process sent: what its job did since then is not dropped unseen.
+"""A launch that was sent: what its job did since then is not dropped unseen.
 
-That process may have died long ago. Sent again, or replaced by what ran before, the launch would
-begin anew from the state that it was decided with.
+The process that sent it may have died long ago, or have seen the job lost by its service. Sent
+again, or replaced by what ran before, the launch would begin anew from the state that it was
+decided with.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def state_left(tx: Transaction, label: str) -> StateLeft | None:
 def why_kept(
     tx: Transaction, label: str, job_id: str, restore_from: str | None, failure: str = ""
 ) -> str:
-    """Why a launch that was sent before is left as it is; empty: nothing would be dropped.
+    """Why a launch that was sent is left as it is; empty: nothing would be dropped.
 
     Args:
         tx: The action.
@@ -81,12 +82,12 @@ def _in_words(
     job_id: str, view: JobView | None, newest: Retained, restore_from: str | None, failure: str
 ) -> str:
     start = f"from {restore_from}" if restore_from else "without state"
-    sent = f"an earlier process launched job {job_id} {start}"
+    sent = f"job {job_id} was launched {start}"
     if view is not None and not view.is_terminal:
         return (
-            f"{sent}. {failure}. It has gone on from there since, so it was neither ended nor "
-            f"rolled back: it is {view.in_words()}. UPDATE replaces it from its state, CANCEL "
-            "ends it"
+            f"{sent} by an earlier process. {failure}. It has gone on from there since, so it was "
+            f"neither ended nor rolled back: it is {view.in_words()}. UPDATE replaces it from its "
+            "state, CANCEL ends it"
         )
     end = f"has ended as {view.in_words()}" if view else "is gone"
     kept = "Its newest retained state is" if newest.path else "Whether it left newer state:"
@@ -96,6 +97,6 @@ def _in_words(
         else "Name the state to go on from in the savepoint of RE_LAUNCH"
     )
     return (
-        f"{sent}, which {end}. {kept} {newest.description}. So it was neither launched again "
+        f"{sent}, and {end}. {kept} {newest.description}. So it was neither launched again "
         f"{start} nor rolled back, and no job runs now. {way}"
     )
