@@ -233,3 +233,14 @@ class TestALaunchThatNeverCameToRun:
             world.act(Action.RE_LAUNCH, "again", spec=world.spec())
         named = world.act(Action.RE_LAUNCH, "named", spec=world.spec(), savepoint_path=savepoint)
         assert named.succeeded
+
+    def test_a_launch_that_flink_refused_left_nothing_that_is_newer(
+        self, world: AskingWorld
+    ) -> None:
+        """Nobody reads the storage here, and no job of it was ever there."""
+        savepoint = world.stopped()
+        world.reads_storage = False
+        refused = world.act(Action.START, "bad", spec=world.spec(Behaviour.THROWS_WHEN_RUN))
+        assert refused.failure
+        again = world.act(Action.START, "again", spec=world.spec()).raise_for_failure()
+        assert again.savepoint_path == savepoint

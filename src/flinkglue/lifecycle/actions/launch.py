@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, LaunchPlan
-from flinkglue.lifecycle.journal.records import LeftBehind
+from flinkglue.lifecycle.journal.records import KeptAtEnd, LeftBehind
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import Lost, NotReady, ReadyGate
 from flinkglue.lifecycle.state.sent_launch import (
@@ -107,6 +107,8 @@ def _attempt(tx: Transaction, label: str, start: _Start) -> str:
         ready = _await_ready(tx, view)
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {plan.job_id} failed: {error}")
+        if isinstance(error, LaunchRefused) and not sent_before:
+            _note_never_there(tx, error, restore_from)
         if isinstance(error, Lost) and not sent_before:
             return why_kept(tx, label, _known_id(tx, label, plan), restore_from) or str(error)
         return _kept(tx, label, plan, restore_from, error) if sent_before else str(error)
@@ -121,6 +123,13 @@ def _attempt(tx: Transaction, label: str, start: _Start) -> str:
         )
     )
     return ""
+
+
+def _note_never_there(tx: Transaction, error: LaunchRefused, restore_from: str | None) -> None:
+    """A launch that was refused and left no job has no newer state than it began with."""
+    record = tx.record()
+    if not error.job_id and not isinstance(error, MoreThanOneJob) and not record.claimed:
+        tx.journal.save_job_record(replace(record, kept_at_end=KeptAtEnd(restore_from)))
 
 
 def _submitted(
