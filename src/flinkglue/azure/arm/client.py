@@ -6,8 +6,8 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,9 +31,9 @@ from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.clock.interruption import raise_if_interrupted
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
+from flinkglue.lease import CallGuard
 from flinkglue.polling import retry
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
@@ -100,27 +100,17 @@ class ArmClient:
         self._reads_for_seconds = reads_for_seconds
         self._pace = pace or Pace(first_seconds=0.5, most_seconds=10, growth=2)
         self._clock = clock or SystemClock()
+        self._guard = CallGuard()
         self._http = httpx.Client(
             timeout=timeout_seconds,
             verify=verify or True,
             transport=transport,
-            event_hooks={"request": [self._before]},
+            event_hooks={"request": [self._guard.before]},
         )
-        self._check: Callable[[], None] | None = None
 
-    @contextmanager
-    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Call this right before each call that may change anything, while the block runs."""
-        self._check, before = check, self._check
-        try:
-            yield
-        finally:
-            self._check = before
-
-    def _before(self, request: httpx.Request) -> None:
-        raise_if_interrupted()
-        if self._check is not None and request.method != "GET":
-            self._check()
+        return self._guard.guarded(check)
 
     def __enter__(self) -> ArmClient:
         return self

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
 from flinkglue.addresses import http_url
-from flinkglue.clock.interruption import raise_if_interrupted
 from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
 from flinkglue.flink.api.failures import (
     SERVICE,
@@ -27,6 +26,7 @@ from flinkglue.flink.api.failures import (
 )
 from flinkglue.gateways import what_answered
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, lasting
+from flinkglue.lease import CallGuard
 
 T = TypeVar("T")
 _LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
@@ -62,29 +62,19 @@ class JobManagerWire:
         self.base_url = http_url("base_url", base_url, schemes=("https", "http")).rstrip("/")
         self.main_seconds = timeout_seconds if main_seconds is None else main_seconds
         self._main_timeout = httpx.Timeout(timeout_seconds, read=self.main_seconds)
+        self._guard = CallGuard()
         self._http = httpx.Client(
             base_url=self.base_url,
             auth=auth,
             verify=verify,
             timeout=timeout_seconds,
             transport=transport,
-            event_hooks={"request": [self._before]},
+            event_hooks={"request": [self._guard.before]},
         )
-        self._check: Callable[[], None] | None = None
 
-    @contextmanager
-    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Call this right before each call that may change anything, while the block runs."""
-        self._check, before = check, self._check
-        try:
-            yield
-        finally:
-            self._check = before
-
-    def _before(self, request: httpx.Request) -> None:
-        raise_if_interrupted()
-        if self._check is not None and request.method != "GET":
-            self._check()
+        return self._guard.guarded(check)
 
     def __enter__(self) -> Self:
         return self
