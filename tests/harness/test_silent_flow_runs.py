@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
@@ -25,6 +25,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.prefect.store.action_owners import FLOWS as OF_FLINK
 from flinkglue.prefect.store.flow_run_signs import HEARTBEAT
 from flinkglue.prefect.store.silent_flow_runs import FOUND, SilentFlowRun
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
 from flinkglue.prefect.store.variable_journal import variable_store
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
@@ -52,6 +53,14 @@ def beat(flow_run_id: UUID) -> None:
 def once_alive(flow_run_id: UUID) -> UUID:
     """A flow run whose process gave a sign of life before it died."""
     beat(flow_run_id)
+    return flow_run_id
+
+
+def of_thread_worker(flow_run_id: UUID) -> UUID:
+    """A flow run that the next thread worker of its pool adopts when its own one has died."""
+    with get_client(sync_client=True) as client:
+        pid = f"{THREAD_PREFIX}{uuid4().hex}"
+        client.update_flow_run(flow_run_id, infrastructure_pid=pid)
     return flow_run_id
 
 
@@ -112,17 +121,23 @@ def test_the_sweep_ends_what_has_no_process_and_nothing_else(cloud: AwsCloud) ->
     works = once_alive(flow_run(Running()))
     glue_run(cloud, works)
     mute = flow_run(Running())
+    threaded = of_thread_worker(once_alive(flow_run(Running())))
     with again_and_again(lambda: beat(lives)):
         swept = glue_run_sweep.with_options(validate_parameters=False)(
             ["job"], stop=True, silent_minutes=SILENT_MINUTES, return_state=True
         )
-    assert shown(swept) == {str(dead): "set to Crashed", str(mute): "no heartbeats"}
+    assert shown(swept) == {
+        str(dead): "set to Crashed",
+        str(mute): "no heartbeats",
+        str(threaded): "no process",
+    }
     kind, message = state_of(dead)
     assert kind == "CRASHED"
     assert "No sign of life for" in message
     assert "None of its Glue runs is live" in message
-    assert {state_of(one)[0] for one in (lives, works, mute)} == {"RUNNING"}
-    end(lives, works, mute)
+    assert {state_of(one)[0] for one in (lives, works, mute, threaded)} == {"RUNNING"}
+    assert swept.is_completed(), "what another worker adopts is no failure of the sweep"
+    end(lives, works, mute, threaded)
 
 
 def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(

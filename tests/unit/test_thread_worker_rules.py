@@ -13,10 +13,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.workers.base import BaseWorker
 
 from flinkglue.errors import InvalidInput
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of, pending_message
 from flinkglue.prefect.worker import ThreadWorker
 from flinkglue.prefect.worker.code.files import CodeModules, Fingerprint
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, run_variables
-from flinkglue.prefect.worker.members.ownership import THREAD_PREFIX, owner_of, pending_message
 from flinkglue.prefect.worker.settings import WorkerSettings
 
 TEMPLATE = ThreadWorker.get_default_base_job_template()

@@ -30,6 +30,7 @@ from prefect.events import emit_event
 from flinkglue.clock import Clock, Pace, SystemClock, wait_until
 from flinkglue.errors import DeadlineExceeded, ServiceUnavailable
 from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.silence import Signs
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
@@ -50,11 +51,13 @@ class RunningFlowRun:
         flow_run_id: The flow run.
         name: Its name.
         state_id: The very state that it is in.
+        worker_id: The worker that runs it as a thread; None: it has a process of its own.
     """
 
     flow_run_id: str
     name: str
     state_id: UUID | None
+    worker_id: str | None = None
 
 
 def running_flow_runs(
@@ -90,7 +93,7 @@ def running_flow_runs(
                 break
     mine = str(runtime.flow_run.id)
     return [
-        RunningFlowRun(str(run.id), run.name, run.state_id)
+        RunningFlowRun(str(run.id), run.name, run.state_id, owner_of(run))
         for run in found.values()
         if str(run.id) != mine and is_meant(run.parameters)
     ]

@@ -132,6 +132,7 @@ def silent_flow_runs(
                 seconds,
                 _digest(signs.newest[one]),
                 is_known=one in known,
+                note=_who_goes_on(by_id[one]),
             )
             for one, seconds in silent.items()
         ),
@@ -182,6 +183,16 @@ def ended_as_crashed(silent: SilentFlowRun, why: str) -> SilentFlowRun:
 def not_ended(silent: Collection[SilentFlowRun]) -> list[str]:
     """Why flow runs without a process could not be ended."""
     return [each.describe() for each in silent if each.is_to_be_ended]
+
+
+def _who_goes_on(run: RunningFlowRun) -> str:
+    """Set to Crashed, a run would be lost to the worker that adopts it."""
+    if not run.worker_id:
+        return ""
+    return (
+        f"it is a thread of worker {run.worker_id}: it goes on when a worker of its pool runs, so "
+        "it is not set to Crashed"
+    )
 
 
 def _known(now: Mapping[str, Signs], silent_seconds: float) -> dict[str, float]:

@@ -21,14 +21,14 @@ from prefect.logging.loggers import flow_run_logger
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
-from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
-from flinkglue.prefect.worker.isolation import RunVariables, run_variables
-from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.members.ownership import (
+from flinkglue.prefect.store.thread_ownership import (
     PROCESS_PREFIX,
     THREAD_PREFIX,
     pending_message,
 )
+from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
+from flinkglue.prefect.worker.isolation import RunVariables, run_variables
+from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 

@@ -18,11 +18,11 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.prefect.worker.code.flows import NeedsProcess
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.members.ownership import owner_of
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings

@@ -23,9 +23,9 @@ from prefect.exceptions import Abort
 from prefect.states import AwaitingRetry
 from prefect.utilities.engine import propose_state
 
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.members.ownership import THREAD_PREFIX, owner_of
 
 _PAGE = 200
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
