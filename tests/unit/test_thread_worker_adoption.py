@@ -15,10 +15,10 @@ from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
 
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.members.ownership import THREAD_PREFIX, pending_message
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.variables_on_the_wire import FakeVariables, at_once
 
