@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -146,6 +150,55 @@ def test_a_rule_that_is_given_up_does_not_count_and_is_named() -> None:
     alone = classify("FAILED", LONG, own_rules=rules[:1])
     assert alone.failure_class is FailureClass.STOP
     assert "given up after 0.25 s" in alone.advice
+
+
+def test_a_rule_that_stops_also_does_when_it_is_given_up() -> None:
+    """Nobody knows whether it is about the message: another run may be what it forbids."""
+    rules = [
+        FailureRule(pattern="a{99}b", action="wait"),
+        FailureRule(pattern="(a+)+$", action="stop", advice="ask finance first"),
+        FailureRule(pattern="a!", action="fail_over"),
+    ]
+    judged = classify("FAILED", LONG, own_rules=rules)
+    assert judged.failure_class is FailureClass.STOP
+    assert judged.advice.startswith("ask finance first; the rule '(a+)+$' of this flow run was")
+    assert "counts as if it matched" in judged.advice
+
+
+def test_a_pattern_is_not_charged_for_what_other_threads_do() -> None:
+    """A worker runs many flow runs as threads of one process."""
+    pattern, length = "a.*a.*b", 200
+    while own_seconds(pattern, "a" * length) < MATCHED_SECONDS / 2:
+        length = int(length * 1.1)
+    assert length < MATCHED_CHARACTERS
+    with busy_threads(2):
+        assert not found_in(pattern, "a" * length)
+
+
+def own_seconds(pattern: str, text: str) -> float:
+    began_at = time.thread_time()
+    regex.search(pattern, text, regex.IGNORECASE | regex.DOTALL)
+    return time.thread_time() - began_at
+
+
+@contextmanager
+def busy_threads(count: int) -> Iterator[None]:
+    is_over = threading.Event()
+    data = bytes(1_000_000)
+
+    def work() -> None:
+        while not is_over.is_set():
+            sha256(data)  # beside others: it releases the lock of the interpreter
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_there_are_no_more_rules_than_take_a_moment_each() -> None:

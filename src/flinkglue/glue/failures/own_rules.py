@@ -35,7 +35,7 @@ class FailureRule(BaseModel):
         title="Pattern",
         description="A regular expression, searched for anywhere in the run's error message, "
         "ignoring case. For example: connection reset by peer. One that takes longer than a "
-        "quarter of a second does not count.",
+        "quarter of a second does not count, or stops when its action is stop.",
     )
     action: Literal["fail_over", "wait", "stop"] = Field(
         title="Action",
@@ -72,30 +72,43 @@ class Match:
     """What the rules say about a message.
 
     Args:
-        rule: The first that is about it, if one is.
-        given_up: Patterns before it that took too long to match.
+        rule: The first that is about it, if one is; or a rule that stops and took too long, which
+            may be about it.
+        given_up: Rules that took too long to match, up to that one.
     """
 
     rule: FailureRule | None
-    given_up: tuple[str, ...] = ()
+    given_up: tuple[FailureRule, ...] = ()
 
     def with_given_up(self, advice: str) -> str:
-        """The advice, and which rules did not count."""
+        """The advice, and which rules were given up."""
         notes = [
-            f"the rule {pattern!r} of this flow run was given up after {MATCHED_SECONDS:g} s and "
-            "did not count: write it without repetitions of what is repeated already"
-            for pattern in self.given_up
+            f"the rule {given_up.pattern!r} of this flow run was given up after "
+            f"{MATCHED_SECONDS:g} s and {_consequence(given_up)}: write it without repetitions of "
+            "what is repeated already"
+            for given_up in self.given_up
         ]
         return "; ".join([advice, *notes])
 
 
 def first_match(rules: Sequence[FailureRule], message: str) -> Match:
-    """The first rule that is about the message; one that takes too long is not."""
-    given_up: list[str] = []
+    """The first rule that is about the message.
+
+    One that takes too long is not, unless it stops: another run may be what it forbids.
+    """
+    given_up: list[FailureRule] = []
     for rule in rules:
         try:
             if rule.matches(message):
                 return Match(rule, tuple(given_up))
         except TooSlow:
-            given_up.append(rule.pattern)
+            given_up.append(rule)
+            if rule.failure_class is FailureClass.STOP:
+                return Match(rule, tuple(given_up))
     return Match(None, tuple(given_up))
+
+
+def _consequence(given_up: FailureRule) -> str:
+    if given_up.failure_class is FailureClass.STOP:
+        return "counts as if it matched, because it stops"
+    return "did not count"
