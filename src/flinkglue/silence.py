@@ -14,6 +14,8 @@ from flinkglue.errors import CallFailed
 from flinkglue.lease import Unchanged
 
 _LOOKS = Pace(first_seconds=5, most_seconds=20, jitter=0)
+_PAUSES = 3.0
+"""A live process may give its next sign late: after so many of the pauses that were observed."""
 _TRIES = 3.0
 """A look that fails begins the time anew; so many times of it in all are waited for."""
 
@@ -24,12 +26,23 @@ class Signs:
 
     Args:
         mark: Differs after each sign of life.
-        were_given: Whether there was ever one that a live process gives again and again. One that
-            gives none cannot be told from a dead one.
+        were_given: Whether it is known that a live process gives them again and again: one that
+            gives none, or a single one, cannot be told from a dead one.
+        pause_seconds: The longest observed time between two of them.
     """
 
     mark: Hashable
     were_given: bool
+    pause_seconds: float = 0.0
+
+    def can_be_judged(self, seconds: float) -> bool:
+        """Whether silence for so long says that the process is gone."""
+        return self.were_given and seconds > self.judged_after_seconds
+
+    @property
+    def judged_after_seconds(self) -> float:
+        """How long a silence must be longer than."""
+        return _PAUSES * self.pause_seconds
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class Silence:
 
     Args:
         silent: Who gave no sign of life for the whole time.
-        unheard: Who never gave any, so that silence says nothing.
+        unheard: Who gave none, or so few or so far apart that this silence says nothing.
     """
 
     silent: tuple[str, ...] = ()
@@ -103,7 +116,7 @@ def silent_among(
             if signs is None or gave_one:
                 del watched[one]
                 continue
-            if not signs.were_given:
+            if not signs.can_be_judged(seconds):
                 unheard.append(one)
                 del watched[one]
                 continue

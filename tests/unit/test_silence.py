@@ -27,6 +27,8 @@ class Server:
         self.ends: dict[str, float] = {}
         self.down: list[tuple[float, float]] = []
         self.looks = 0
+        self.earlier = 1
+        """How many beats of each came before the observation."""
 
     @property
     def passed(self) -> float:
@@ -41,8 +43,8 @@ class Server:
     def _signs(self, one: str) -> Signs:
         """What was sent while the server was away arrives afterwards: Prefect's client sends on."""
         every, dies_at = self.beats.get(one, (0.0, 0.0))
-        count = int(min(self.passed, dies_at) // every) + 1 if every else 0
-        return Signs(count, bool(count))
+        count = int(min(self.passed, dies_at) // every) + 1 + self.earlier if every else 0
+        return Signs(count, count > 1, pause_seconds=every)
 
 
 @pytest.fixture
@@ -71,6 +73,17 @@ def test_one_that_never_gave_a_sign_cannot_be_judged(server: Server) -> None:
     assert server.passed == 0
 
 
+def test_one_with_a_single_sign_cannot_be_judged(server: Server) -> None:
+    """Nobody knows when the next one is due."""
+    server.beats, server.earlier = {"once": (3600, 0)}, 0
+    assert observed(server, "once") == Silence((), ("once",))
+
+
+def test_one_whose_signs_are_too_far_apart_cannot_be_judged(server: Server) -> None:
+    server.beats = {"slow": (SECONDS / 3, 1e9), "slower": (2 * SECONDS, 1e9)}
+    assert observed(server, "slow", "slower") == Silence((), ("slow", "slower"))
+
+
 def test_one_that_moved_on_is_not_looked_at_any_more(server: Server) -> None:
     server.beats, server.ends = {"ended": (180, 0)}, {"ended": 300}
     assert observed(server, "ended") == Silence()
@@ -79,7 +92,7 @@ def test_one_that_moved_on_is_not_looked_at_any_more(server: Server) -> None:
 
 def test_time_in_which_nobody_answers_does_not_count(server: Server) -> None:
     """A live process could give no sign in it either."""
-    server.beats = {"lives": (500, 1e9), "dead": (500, 0)}
+    server.beats = {"lives": (150, 1e9), "dead": (150, 0)}
     server.down = [(400, 700)]
     assert observed(server, "lives", "dead") == Silence(("dead",))
     assert server.passed >= 700 + SECONDS
@@ -92,7 +105,7 @@ def test_a_server_that_stays_away_ends_the_observation(server: Server) -> None:
 
 
 @given(
-    every=st.floats(1, SECONDS - 25),
+    every=st.floats(1, 5 * SECONDS),
     dies_at=st.floats(0, 3000) | st.just(1e9),
     offset=st.floats(0, 1000),
     down_at=st.floats(0, 2000),

@@ -3,12 +3,16 @@
 Prefect's flow engine sends a heartbeat from the flow's own process, at its start and then every
 `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` seconds (180 by default), as long as the flow's code runs. Log
 lines and task runs are further signs. All are read as marks; no clock is compared with their dates.
+Only how far apart the heartbeats of one process are is read from them, for it dates them all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +40,13 @@ from flinkglue.silence import Signs
 HEARTBEAT = "prefect.flow-run.heartbeat"
 PROBE = "flow-run.observer"
 _PAGE = 200  # the most that the server returns at once
+_BEATS = 6  # so many of the newest tell how far apart they are
 _EVER = {"since": "2000-01-01T00:00:00Z", "until": "2200-01-01T00:00:00Z"}
 _PROBE_SECONDS = 60.0
 
 MoreSigns = Callable[[str], Signs | None]
 """Further signs of a flow run, by its id; None: there are none."""
+Connect = Callable[[], AbstractContextManager[SyncPrefectClient]]
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,18 @@ class FlowRunSigns:
     Args:
         flow_runs: The flow runs, in the states that they are observed in.
         more: Further signs of each.
+        connect: How to reach the server.
     """
 
-    def __init__(self, flow_runs: Sequence[RunningFlowRun], more: MoreSigns | None = None) -> None:
+    def __init__(
+        self,
+        flow_runs: Sequence[RunningFlowRun],
+        more: MoreSigns | None = None,
+        connect: Connect = lambda: get_client(sync_client=True),
+    ) -> None:
         self._states = {run.flow_run_id: run.state_id for run in flow_runs}
         self._more = more
+        self._connect = connect
         self.newest: dict[str, Signs] = {}
 
     def __call__(self, ids: Collection[str]) -> dict[str, Signs]:
@@ -121,7 +134,7 @@ class FlowRunSigns:
             CallFailed: The server refused a call, or did not answer.
         """
         try:
-            with get_client(sync_client=True) as client:
+            with self._connect() as client:
                 found = {one: self._signs(client, run) for one, run in self._same(client, ids)}
         except httpx.HTTPError as error:
             raise server_failure("read signs of life", ", ".join(ids), error) from error
@@ -129,22 +142,28 @@ class FlowRunSigns:
         return found
 
     def _same(self, client: SyncPrefectClient, ids: Collection[str]) -> list[tuple[str, FlowRun]]:
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(one) for one in ids]))
-        found = client.read_flow_runs(flow_run_filter=wanted, limit=_PAGE)
+        wanted = [UUID(one) for one in ids]
+        found: list[FlowRun] = []
+        for first in range(0, len(wanted), _PAGE):
+            page = FlowRunFilter(id=FlowRunFilterId(any_=wanted[first : first + _PAGE]))
+            found += client.read_flow_runs(flow_run_filter=page, limit=_PAGE)
         return [(str(run.id), run) for run in found if run.state_id == self._states[str(run.id)]]
 
     def _signs(self, client: SyncPrefectClient, run: FlowRun) -> Signs:
         flow_run_id = str(run.id)
         more = self._more(flow_run_id) if self._more else None
-        beats = _events(client, flow_run_id, HEARTBEAT)
+        count, beats = _events(client, flow_run_id, HEARTBEAT, limit=_BEATS)
         mark: Hashable = (
             run.updated,
-            beats,
-            _events(client, flow_run_id),
+            (count, _newest_id(beats)),
+            _newest(client, flow_run_id),
             _newest_log(client, flow_run_id),
             more.mark if more else None,
         )
-        return Signs(mark, beats[0] > 0 or bool(more and more.were_given))
+        if more and more.were_given:
+            return Signs(mark, were_given=True, pause_seconds=more.pause_seconds)
+        pauses = _pauses(run, beats)
+        return Signs(mark, were_given=bool(pauses), pause_seconds=max(pauses, default=0.0))
 
 
 def check_events_arrive(clock: Clock | None = None) -> None:
@@ -179,13 +198,35 @@ def check_events_arrive(clock: Clock | None = None) -> None:
         raise ServiceUnavailable("Prefect", "POST /events/filter", PROBE, reason) from error
 
 
-def _events(client: SyncPrefectClient, flow_run_id: str, name: str = "") -> tuple[int, str]:
-    """How many there are about a flow run, and the newest."""
+def _pauses(run: FlowRun, beats: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The seconds between heartbeats; those of an earlier try say nothing of this process."""
+    since = run.state.timestamp if run.state else datetime.min.replace(tzinfo=UTC)
+    dates = [datetime.fromisoformat(beat["occurred"]) for beat in beats]
+    return [
+        abs((later - earlier).total_seconds())
+        for later, earlier in pairwise(dates)
+        if min(later, earlier) >= since
+    ]
+
+
+def _newest(client: SyncPrefectClient, flow_run_id: str) -> tuple[int, str]:
+    """How many events there are about a flow run, and the newest."""
+    count, events = _events(client, flow_run_id)
+    return count, _newest_id(events)
+
+
+def _newest_id(events: Sequence[Mapping[str, Any]]) -> str:
+    return next((str(event["id"]) for event in events), "")
+
+
+def _events(
+    client: SyncPrefectClient, flow_run_id: str, name: str = "", limit: int = 1
+) -> tuple[int, Sequence[Mapping[str, Any]]]:
+    """How many there are about a flow run, and the newest, newest first."""
     of_run = {"id": [f"prefect.flow-run.{flow_run_id}"]}
     named = {"event": {"name": [name]}} if name else {}
-    answer = _filtered(client, {"any_resource": of_run, **named})
-    newest = next((event["id"] for event in answer["events"]), "")
-    return answer["total"], newest
+    answer = _filtered(client, {"any_resource": of_run, **named}, limit)
+    return answer["total"], answer["events"]
 
 
 def newest_event(client: SyncPrefectClient, resource: str, name: str) -> Mapping[str, Any] | None:
@@ -195,9 +236,11 @@ def newest_event(client: SyncPrefectClient, resource: str, name: str) -> Mapping
     return newest
 
 
-def _filtered(client: SyncPrefectClient, of: Mapping[str, Any]) -> Mapping[str, Any]:
+def _filtered(
+    client: SyncPrefectClient, of: Mapping[str, Any], limit: int = 1
+) -> Mapping[str, Any]:
     """Without bounds of time, which Prefect's client would set by this machine's clock."""
-    body = {"filter": {**of, "occurred": _EVER, "order": "DESC"}, "limit": 1}
+    body = {"filter": {**of, "occurred": _EVER, "order": "DESC"}, "limit": limit}
     found: Mapping[str, Any] = client.request("POST", "/events/filter", json=body).json()
     return found
 

@@ -30,9 +30,10 @@ from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.silence import Signs, silent_among
 
 FOUND = "silent-flow-run.found"
-_NO_HEARTBEATS = (
-    "it never sent a heartbeat, so its silence says nothing: set PREFECT_FLOWS_HEARTBEAT_FREQUENCY "
-    "where it runs, and set it to Crashed yourself if its process is gone"
+_TOO_FEW = (
+    "it sent fewer than two heartbeats since it is Running, so its silence says nothing: set "
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY where it runs, and set it to Crashed yourself if its "
+    "process is gone"
 )
 
 
@@ -44,7 +45,7 @@ class SilentFlowRun:
         flow_run_id: The flow run.
         name: Its name.
         state_id: The very state that it was observed in.
-        silent_seconds: For how long it was silent; 0: it never gave a sign, and is not judged.
+        silent_seconds: For how long it was silent; 0: it gave too few signs, and is not judged.
         mark: Of its last sign of life: while it is the same, there was none since.
         is_known: Whether an earlier observation found the same.
         ended: Whether it was set to Crashed.
@@ -75,7 +76,7 @@ class SilentFlowRun:
         """One word or two."""
         if self.ended:
             return "set to Crashed"
-        return "no process" if self.silent_seconds else "no heartbeats"
+        return "no process" if self.silent_seconds else "not judged"
 
     def describe(self) -> str:
         """One line, with the id to look it up by."""
@@ -106,7 +107,8 @@ def silent_flow_runs(
 
     Args:
         running: The flow runs.
-        silent_seconds: More than the time between two heartbeats.
+        silent_seconds: More than three times the time between two heartbeats. A flow run whose
+            heartbeats are further apart is not judged.
         more: Further signs that their processes give.
 
     Raises:
@@ -137,7 +139,9 @@ def silent_flow_runs(
             for one, seconds in silent.items()
         ),
         *(
-            SilentFlowRun(one, by_id[one].name, by_id[one].state_id, note=_NO_HEARTBEATS)
+            SilentFlowRun(
+                one, by_id[one].name, by_id[one].state_id, note=_why_not(signs.newest[one])
+            )
             for one in found.unheard
         ),
     ]
@@ -195,6 +199,15 @@ def _who_goes_on(run: RunningFlowRun) -> str:
     )
 
 
+def _why_not(signs: Signs) -> str:
+    if not signs.were_given:
+        return _TOO_FEW
+    return (
+        f"its heartbeats are up to {signs.pause_seconds:.0f} s apart, so this silence says "
+        f"nothing: silent_minutes must be more than {signs.judged_after_seconds / 60:.1f}"
+    )
+
+
 def _known(now: Mapping[str, Signs], silent_seconds: float) -> dict[str, float]:
     """For how long those were silent that an earlier observation found, and that are as then."""
     known = {}
@@ -206,7 +219,8 @@ def _known(now: Mapping[str, Signs], silent_seconds: float) -> dict[str, float]:
                 raise server_failure("POST /events/filter", one, error) from error
             payload = found["payload"] if found else {}
             seconds = float(payload.get("silent_seconds", 0.0))
-            if payload.get("mark") == _digest(signs) and seconds >= silent_seconds:
+            is_as_then = payload.get("mark") == _digest(signs) and seconds >= silent_seconds
+            if is_as_then and signs.can_be_judged(seconds):
                 known[one] = seconds
     return known
 
