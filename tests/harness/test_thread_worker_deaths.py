@@ -6,6 +6,7 @@ more workers are killed at random moments; THREAD_SEED replays those.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -140,3 +141,34 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
     assert state_name(first) == "Cancelled"
     ended = {str(flow_run_id): ["SUCCEEDED"] for flow_run_id in others}
     assert glue_runs(cloud) == {**ended, str(first): ["STOPPED"]}
+
+
+def test_two_workers_share_a_pool_and_one_goes_on_with_the_runs_of_the_other(
+    worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    """While both live, none touches the other's; each run is in one of them at a time."""
+    make_pool("shared")
+    lease = {"FLINKGLUE_WORKER_LEASE_SECONDS": "20"}
+    workers = [worker("shared", **lease), worker("shared", **lease)]
+    waits = deployed("shared", "waiting.py:waits")
+    names = [f"run-{n}" for n in range(6)]
+    flow_runs = [created(waits, folder=str(tmp_path), name=name) for name in names]
+    until(lambda: {state_name(i) for i in flow_runs} == {"Running"}, PATIENCE_SECONDS)
+    places = [until(lambda n=n: place(tmp_path, n)) for n in names]  # type: ignore[misc]
+    assert {at["pid"] for at in places} <= {each.pid for each in workers}
+    assert set(attempts(flow_runs).values()) == {1}
+
+    dead, alive = workers if places[0]["pid"] == workers[0].pid else workers[::-1]
+    dead.kill()
+    until(lambda: {place(tmp_path, n)["pid"] for n in names} == {alive.pid}, PATIENCE_SECONDS)
+    (tmp_path / "go").touch()
+    for flow_run_id, at in zip(flow_runs, places, strict=True):
+        until(lambda i=flow_run_id: state_name(i) == "Completed", PATIENCE_SECONDS)  # type: ignore[misc]
+        assert read(flow_run_id).run_count == (2 if at["pid"] == dead.pid else 1)
+
+
+def place(folder: Path, name: str) -> dict[str, Any]:
+    """Where a flow run says that it runs; empty: it has not begun."""
+    file = folder / f"{name}.started"
+    found: dict[str, Any] = json.loads((file.exists() and file.read_text()) or "{}")
+    return found

@@ -17,6 +17,7 @@ from flinkglue.clock.interruption import Interrupted, Interruption, acquire, int
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.coordination.in_memory import InProcessLocks
+from flinkglue.lifecycle.journal.claims import in_a_thread
 
 LONG = 60.0
 """Nobody waits that long: the test would take longer than all others together."""
@@ -113,6 +114,25 @@ def test_other_threads_are_not_interrupted() -> None:
         thread.start()
         thread.join()
     assert slept.is_set()
+
+
+def test_a_claim_is_not_renewed_for_work_that_may_not_go_on() -> None:
+    """It may hang in a call for long, while another process is to have the job."""
+    interruption, renewals = Interruption(), []
+    with interrupted_by(interruption):
+        stop = in_a_thread(lambda: renewals.append(1) is None, 0.01)
+    time.sleep(0.1)
+    interruption.request(Interrupted("cancelled"))
+    time.sleep(0.1)
+    before = len(renewals)
+    time.sleep(0.1)
+    assert len(renewals) > before > 0, "its way out still needs the job"
+    interruption.request(Interrupted("now"), again=True)
+    time.sleep(0.1)
+    before = len(renewals)
+    time.sleep(0.1)
+    assert len(renewals) == before
+    stop()
 
 
 def calls_flink() -> None:

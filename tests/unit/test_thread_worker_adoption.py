@@ -124,7 +124,6 @@ def test_the_flow_runs_of_dead_workers_are_scheduled_again_in_every_phase(server
         run = server.runs[str(flow_run_id)]
         assert run.state is not None
         assert run.state.name == "AwaitingRetry"
-        assert run.labels[ADOPTIONS_LABEL] == 1
     assert server.runs[str(cancelled)].infrastructure_pid == of(worker.worker_id)
 
 
@@ -177,6 +176,7 @@ def test_a_flow_run_that_went_on_since_it_was_listed_is_not_touched(server: Serv
 
 def test_one_worker_at_a_time_adopts(server: Server) -> None:
     first, second = member(server), member(server)
+    server.has(State(type=StateType.RUNNING), of(DEAD))
     search(server, first)
     running = server.has(State(type=StateType.RUNNING), of(DEAD))
     search(server, second)
@@ -200,3 +200,41 @@ def test_a_flow_run_that_only_waited_is_not_what_its_worker_died_of(server: Serv
     search(server, worker)
     counts = [server.runs[str(each)].labels[ADOPTIONS_LABEL] for each in (waited, worked)]
     assert counts == [0, 3]
+
+
+def test_each_worker_finds_its_own_lost_flow_runs_whoever_adopts_those_of_the_dead(
+    server: Server,
+) -> None:
+    holder, other = member(server), member(server)
+    server.has(State(type=StateType.RUNNING), of(DEAD))
+    search(server, holder)
+    lost = server.has(State(type=StateType.RUNNING), of(other.worker_id))
+    search(server, other)
+    assert server.runs[str(lost)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_worker_that_stopped_in_order_is_no_death(server: Server) -> None:
+    worker, stopped = member(server), member(server)
+    left = server.has(State(type=StateType.RUNNING), of(stopped.worker_id))
+    stopped.leave()
+    search(server, worker)
+    run = server.runs[str(left)]
+    assert run.state.name == "AwaitingRetry"  # type: ignore[union-attr]
+    assert ADOPTIONS_LABEL not in run.labels
+
+
+def test_a_state_that_changes_while_a_flow_run_is_adopted_is_not_overwritten(
+    server: Server,
+) -> None:
+    worker = member(server)
+    running = server.has(State(type=StateType.RUNNING), of(DEAD))
+    reads: list[FlowRun] = []
+
+    def ends_between(run: FlowRun) -> None:
+        reads.append(run)
+        if len(reads) == 2:
+            run.state = State(type=StateType.FAILED)
+
+    server.before_read = ends_between
+    search(server, worker)
+    assert server.runs[str(running)].state.name == "Failed"  # type: ignore[union-attr]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import cast
+from collections.abc import Callable
+from typing import Any, cast
 
+import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from flinkglue.errors import CallFailed
 from flinkglue.lifecycle.journal import processes
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.worker.members.membership import Membership
 from tests.unit.fake_flink_jobs import Clock
-from tests.unit.variables_on_the_wire import FakeVariables, at_once
+from tests.unit.variables_on_the_wire import FakeVariables
 
 LOG = logging.getLogger(__name__)
 LEASE_SECONDS = 60.0
@@ -25,9 +28,20 @@ class Pool:
     def __init__(self) -> None:
         self.clock = Clock()
         self.variables = FakeVariables(self.clock)
+        self.is_away = False
+        self.lost_answers = 0
+
+    def _cross(self, what: str, call: Callable[[], Any]) -> Any:
+        if self.is_away:
+            raise httpx.ConnectError("the server is away")
+        answer = call()
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise httpx.ReadError("the answer was lost")
+        return answer
 
     def worker(self, name: str, process: str = ELSEWHERE, pool_id: str = "pool") -> Membership:
-        client = cast(SyncPrefectClient, self.variables.client(at_once))
+        client = cast(SyncPrefectClient, self.variables.client(self._cross))
         records = ServerRecords(client, self.clock)
         worker = Membership(records, pool_id, name, LEASE_SECONDS, process, self.clock)
         worker.join()
@@ -95,7 +109,7 @@ def test_workers_of_another_pool_are_nobodys_business(pool: Pool) -> None:
     one.bury_the_dead(LOG)
     pool.passes(300, one)
     assert not one.bury_the_dead(LOG)
-    assert elsewhere.renew() is False, "its own lease ended all the same"
+    assert elsewhere.renew()
 
 
 def test_one_living_worker_at_a_time_has_a_duty(pool: Pool) -> None:
@@ -121,7 +135,41 @@ def test_a_worker_that_leaves_takes_its_records_along(pool: Pool) -> None:
 
 
 def test_the_answer_to_the_first_record_may_be_lost(pool: Pool) -> None:
+    pool.lost_answers = 1
     worker = pool.worker("one")
-    worker.join()
     assert worker.renew()
     assert len(pool.variables.rows) == 1
+
+
+def test_a_server_that_was_away_for_longer_than_the_lease_takes_no_flow_runs_away(
+    pool: Pool,
+) -> None:
+    """Nobody took over: the worker goes on as the same one, and had no right to speak meanwhile."""
+    worker = pool.worker("one")
+    pool.clock.sleep(3 * LEASE_SECONDS)
+    assert not worker.is_surely_held()
+    assert worker.renew()
+    assert worker.is_surely_held()
+    assert worker.living() == {worker.worker_id}
+    assert len(pool.variables.rows) == 1
+
+
+def test_the_silence_of_the_server_is_not_that_of_a_peer(pool: Pool) -> None:
+    one, other = pool.worker("one"), pool.worker("other")
+    assert not one.bury_the_dead(LOG)
+    pool.is_away = True
+    pool.clock.sleep(3 * LEASE_SECONDS)
+    with pytest.raises(CallFailed):
+        one.bury_the_dead(LOG)
+    pool.is_away = False
+    assert not one.bury_the_dead(LOG), "both were cut off"
+    assert other.renew()
+
+
+def test_a_worker_that_was_replaced_while_the_server_was_away_learns_so(pool: Pool) -> None:
+    one, frozen = pool.worker("one"), pool.worker("frozen")
+    one.bury_the_dead(LOG)
+    pool.passes(70, one)
+    assert one.bury_the_dead(LOG)
+    assert not frozen.renew()
+    assert one.living() == {one.worker_id}

@@ -55,6 +55,11 @@ class Interruption:
                 woken.set()
 
     @property
+    def is_final(self) -> bool:
+        """Whether the work may not go on whatever it makes of the error."""
+        return self._again
+
+    @property
     def is_pending(self) -> bool:
         """Whether an error is to be raised that was not raised yet."""
         with self._gate:

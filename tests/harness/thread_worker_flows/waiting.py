@@ -35,7 +35,9 @@ def waits(folder: str, name: str, until: str = "go", every_seconds: float = 0.2)
         "pid": os.getpid(),
         "directory": os.getcwd(),
     }
-    (Path(folder) / f"{name}.started").write_text(json.dumps(place))
+    written = Path(folder) / f"{name}.{threading.get_native_id()}"
+    written.write_text(json.dumps(place))
+    written.rename(Path(folder) / f"{name}.started")
     wait_for(str(Path(folder) / until), every_seconds)
     print(f"printed again by {name}.")
 

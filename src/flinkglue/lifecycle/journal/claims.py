@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from flinkglue.clock import Clock, Pace
+from flinkglue.clock.interruption import current_interruption
 from flinkglue.errors import CallFailed, Conflict, FlinkGlueError
 from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease, Unchanged
 from flinkglue.lifecycle.journal import processes
@@ -39,10 +40,12 @@ class LeaseLost(FlinkGlueError):
 
 def in_a_thread(call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
     """Call it now and then for as long as the process lives."""
-    is_over = threading.Event()
+    is_over, interruption = threading.Event(), current_interruption()
 
     def run() -> None:
         while not is_over.wait(every_seconds):
+            if interruption is not None and interruption.is_final:
+                return  # what hangs here holds its job no longer than its lease
             if not call():
                 return
 

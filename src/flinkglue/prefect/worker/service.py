@@ -152,7 +152,7 @@ class Service:
         frequency = get_current_settings().flows.heartbeat_frequency
         while frequency is not None:
             await asyncio.sleep(frequency)
-            self._runs.send_heartbeats()
+            await self._tried_in_a_thread("send heartbeats", self._runs.send_heartbeats)
 
     def _alive(self) -> bool:
         return self._membership.renew(self._runs.waiting())

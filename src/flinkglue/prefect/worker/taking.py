@@ -30,7 +30,8 @@ from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
 from flinkglue.prefect.worker.isolation import RunVariables, run_variables
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.live_run import LiveRun
-from flinkglue.prefect.worker.threads.runs import ThreadRuns
+
+_PULLS = 8  # at once, each of its own deployment
 
 
 class NotTaken(Exception):
@@ -52,7 +53,6 @@ class Taking:
         client: The server.
         worker_name: The worker's name.
         home: A directory for code that is pulled.
-        runs: The worker's threads.
         log: Of the worker.
     """
 
@@ -61,13 +61,13 @@ class Taking:
         client: PrefectClient,
         worker_name: str,
         home: Path,
-        runs: ThreadRuns,
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._log = log
         self._client = client
         self._worker_name = worker_name
-        self._code = FlowCode(home, runs.roots)
+        self._code = FlowCode(home)
+        self._puller = ThreadPoolExecutor(_PULLS, thread_name_prefix="flow-pull")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="flow-code")
         self._deployments: dict[UUID, asyncio.Task[DeploymentResponse | None]] = {}
 
@@ -87,7 +87,8 @@ class Taking:
 
     def close(self) -> None:
         """Load nothing more."""
-        self._loader.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._puller, self._loader):
+            executor.shutdown(wait=False, cancel_futures=True)
 
     async def take(
         self, flow_run: FlowRun, template: dict[str, Any], membership: Membership
@@ -106,9 +107,13 @@ class Taking:
             NoDeployment: It is this worker's, and has no deployment any more.
         """
         taken_at = time.monotonic()
-        deployment, _ = await asyncio.gather(
-            self._deployment_of(flow_run), self._take(flow_run, membership)
+        deployment, taken = await asyncio.gather(
+            self._deployment_of(flow_run), self._take(flow_run, membership), return_exceptions=True
         )
+        for outcome in (taken, deployment):  # neither goes on behind the other's error
+            if isinstance(outcome, BaseException):
+                raise outcome
+        assert not isinstance(deployment, BaseException)
         if flow_run.deployment_id is None:
             raise NeedsProcess("it has no deployment")
         if deployment is None:
@@ -121,8 +126,14 @@ class Taking:
         owner = asyncio.create_task(self._write_owner(flow_run, THREAD_PREFIX, membership))
         try:
             loaded = await self._prepared(flow_run, deployment, variables, taken_at)
-        finally:
+        except BaseException:
+            await asyncio.gather(owner, return_exceptions=True)
+            raise
+        try:
             await owner
+        except BaseException:
+            self.release(loaded.root)
+            raise
         return LiveRun(
             flow_run,
             loaded.flow,
@@ -130,6 +141,10 @@ class Taking:
             variables.cancel_grace_seconds,
             membership.is_surely_held,
         )
+
+    def release(self, root: str) -> None:
+        """A flow run with code of this directory has ended."""
+        self._code.release(root)
 
     async def hand_to_a_process(self, flow_run: FlowRun, membership: Membership) -> None:
         """Write down that it is no thread: the death of this worker does not end it."""
@@ -144,7 +159,9 @@ class Taking:
         deployment = await self._read(flow_run.deployment_id) if flow_run.deployment_id else None
         if deployment is None:
             raise NeedsProcess(f"flow run {flow_run.id} has no deployment any more")
-        return (await self._load(flow_run, deployment, time.monotonic(), 0.0)).flow
+        loaded = await self._load(flow_run, deployment, time.monotonic(), 0.0)
+        self.release(loaded.root)
+        return loaded.flow
 
     async def _prepared(
         self,
@@ -163,6 +180,7 @@ class Taking:
                 f"The flow could not be loaded: {type(error).__name__}: {error}"
             ) from error
         if loaded.flow.isasync or loaded.flow.isgenerator:
+            self.release(loaded.root)
             raise NeedsProcess("its flow is async or a generator")
         return loaded
 
@@ -173,10 +191,11 @@ class Taking:
         arrived_at: float,
         pull_every_seconds: float,
     ) -> Loaded:
-        loop, load = asyncio.get_running_loop(), self._code.flow_for
-        return await loop.run_in_executor(
-            self._loader, load, flow_run, deployment, arrived_at, pull_every_seconds
+        loop, code = asyncio.get_running_loop(), self._code
+        pulled = await loop.run_in_executor(
+            self._puller, code.pull, flow_run, deployment, arrived_at, pull_every_seconds
         )
+        return await loop.run_in_executor(self._loader, code.load, deployment, pulled)
 
     async def _deployment_of(self, flow_run: FlowRun) -> DeploymentResponse | None:
         deployment_id = flow_run.deployment_id
@@ -184,7 +203,11 @@ class Taking:
             return None
         if deployment_id not in self._deployments:
             self._deployments[deployment_id] = asyncio.create_task(self._read(deployment_id))
-        return await self._deployments[deployment_id]
+        try:
+            return await self._deployments[deployment_id]
+        except Exception:
+            self._deployments.pop(deployment_id, None)  # the next one reads it itself
+            raise
 
     async def _read(self, deployment_id: UUID) -> DeploymentResponse | None:
         try:

@@ -95,7 +95,7 @@ class ThreadWorker(ProcessWorker):
                 self.client, lambda run: self._taking.flow_of(run), self._logger
             )
             self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
-            self._taking = Taking(self.client, self.name, self._home, self.runs, self._logger)
+            self._taking = Taking(self.client, self.name, self._home, self._logger)
             self._warming = asyncio.create_task(self._taking.warm(pool.name))
             # Prefect patches it for each run and puts back what it found: of runs that overlap,
             # the first to end would take it away from the others.
@@ -225,7 +225,10 @@ class ThreadWorker(ProcessWorker):
             await self._start_process(flow_run)
             return False
         else:
-            await self.runs.run(live, lambda: self._started(flow_run.id))
+            try:
+                await self.runs.run(live, lambda: self._started(flow_run.id))
+            finally:
+                self._taking.release(live.root)
         return True
 
     def _started(self, flow_run_id: UUID) -> None:

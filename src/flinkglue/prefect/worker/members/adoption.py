@@ -64,25 +64,25 @@ class Adoption:
         self._log = log
 
     async def search(self) -> int:
-        """Schedule orphaned flow runs again; how many were."""
-        if not await asyncio.to_thread(self._membership.hold, "adoption"):
-            return 0
-        candidates = [run async for run in self._open_runs() if owner_of(run)]
-        # Workers may have come since: who is there is read after the runs.
-        living = await asyncio.to_thread(self._membership.living)
-        adopted = 0
-        for run in candidates:
-            if self._is_orphaned(run, living):
-                adopted += await self._adopt(run.id, owner_of(run))
-        return adopted
+        """Schedule orphaned flow runs again; how many were.
 
-    def _is_orphaned(self, run: FlowRun, living: set[str]) -> bool:
-        owner = owner_of(run)
-        if owner is None or self._is_mine(run.id):
+        Each worker searches for its own, which it lost when the server did not answer; one at a
+        time for those of the dead.
+        """
+        me = self._membership.worker_id
+        owned = [(run, owner) async for run in self._open_runs() if (owner := owner_of(run))]
+        orphaned = [(run, owner) for run, owner in owned if owner == me]
+        if any(owner != me for _, owner in owned) and await asyncio.to_thread(
+            self._membership.hold, "adoption"
+        ):
+            # Workers may have come since: who is there is read after the runs.
+            living = await asyncio.to_thread(self._membership.living)
+            orphaned += [(run, owner) for run, owner in owned if owner not in living | {me}]
+        return sum([await self._adopt(run.id, owner) for run, owner in orphaned])
+
+    async def _adopt(self, flow_run_id: UUID, owner: str) -> bool:
+        if self._is_mine(flow_run_id):
             return False
-        return owner not in living or owner == self._membership.worker_id
-
-    async def _adopt(self, flow_run_id: UUID, owner: str | None) -> bool:
         run = await self._client.read_flow_run(flow_run_id)
         if not _needs_a_worker(run) or owner_of(run) != owner or self._is_mine(run.id):
             return False  # it went on meanwhile
@@ -92,19 +92,25 @@ class Adoption:
         await self._client.update_flow_run(
             run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
         )
-        if run.state is not None and run.state.is_cancelling():
+        now = await self._client.read_flow_run(run.id)
+        if run.state is None or now.state is None or now.state.id != run.state.id:
+            return False
+        if run.state.is_cancelling():
             self._end_cancelled(run)
             return True
-        if owner is not None and owner != self._membership.worker_id:
-            await self._count(run, owner)
+        await self._count(run, owner)
         why = "The worker of this flow run died; it is scheduled again"
         return await reschedule(self._client, run, why, self._log)
 
     async def _count(self, run: FlowRun, owner: str) -> None:
         """Note whether the flow run may be what its worker died of."""
         before = run.labels.get(ADOPTIONS_LABEL, 0)
-        is_innocent = self._membership.has_waited(owner, run.id)
-        count = 0 if is_innocent else (before if isinstance(before, int) else 0) + 1
+        if self._membership.may_have_died_of(owner, run.id):
+            count = (before if isinstance(before, int) else 0) + 1
+        elif self._membership.has_waited(owner, run.id):
+            count = 0
+        else:
+            return  # its worker stopped in order, or lost it
         if count != before:
             await self._client.update_flow_run_labels(run.id, {ADOPTIONS_LABEL: count})
 

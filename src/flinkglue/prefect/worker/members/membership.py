@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flinkglue.clock import Clock, SystemClock
+from flinkglue.errors import CallFailed
 from flinkglue.lease import Lease, Unchanged, has_run_out
 from flinkglue.lifecycle.journal import processes
 from flinkglue.prefect.store.server_records import Record, ServerRecords
@@ -64,12 +65,15 @@ class Membership:
 
     def join(self) -> None:
         """Write the record down; before it no flow run may be taken."""
-        at, name = self._clock.monotonic(), f"{TAG}-{self.worker_id}"
+        self._record_id, self._lease = self._new_record()
+
+    def _new_record(self) -> tuple[str, Lease]:
+        at, name = self._clock.monotonic(), f"{TAG}-{uuid4().hex}"
         record_id = self._records.create(name, self._value, [TAG, self._pool_tag])
         if record_id is None:  # the answer to a first try was lost: nobody else has this name
             record = self._records.read(name)
             record_id = record.record_id if record else ""
-        self._record_id, self._lease = record_id, Lease.taken(self.lease_seconds, at)
+        return record_id, Lease.taken(self.lease_seconds, at)
 
     def renew(self, waiting: Iterable[UUID] = ()) -> bool:
         """Give a sign of life; False: others may have taken over this worker's flow runs.
@@ -82,11 +86,24 @@ class Membership:
             return False
         self._value["waiting"] = [_short(flow_run_id) for flow_run_id in waiting][:_MAX_WAITING]
         sent_at = self._clock.monotonic()
-        if self._records.rewrite(self._record_id, self._value):
-            self._lease = lease.renewed(sent_at, self._clock.monotonic())
-        else:
+        if not self._records.rewrite(self._record_id, self._value):
             self._lease = lease.lost()
-        return not self._lease.is_lost
+            return False
+        self._lease = lease.renewed(sent_at, self._clock.monotonic())
+        return not self._lease.is_lost or self._is_still_a_member()
+
+    def _is_still_a_member(self) -> bool:
+        """Late, with a record that is there still: peers may be about to delete it as a dead one's.
+
+        The new record is there before the old one goes, so no peer finds this worker missing; and
+        whoever deletes a record first decides: where it is gone already, a peer has taken over.
+        """
+        record_id, lease = self._new_record()
+        if self._records.delete(self._record_id):
+            self._record_id, self._lease = record_id, lease
+            return True
+        self._records.delete(record_id)
+        return False
 
     def is_surely_held(self) -> bool:
         """Whether nobody else can have taken over this worker's flow runs. Calls nobody."""
@@ -106,11 +123,12 @@ class Membership:
     def bury_the_dead(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> bool:
         """Delete the records of peers that are dead; whether there were any."""
         asked_at = self._clock.monotonic()
-        peers = [
-            record
-            for record in self._records.tagged(self._pool_tag)
-            if record.value["worker_id"] != self.worker_id
-        ]
+        try:
+            records = self._records.tagged(self._pool_tag)
+        except CallFailed:
+            self._seen.clear()  # they are cut off from the server perhaps, and are not silent
+            raise
+        peers = [record for record in records if record.value["worker_id"] != self.worker_id]
         answered_at = self._clock.monotonic()
         self._seen = {peer.record_id: self._seen.get(peer.record_id, Unchanged()) for peer in peers}
         dead = [peer for peer in peers if self._is_dead(peer, asked_at, answered_at)]
@@ -120,12 +138,17 @@ class Membership:
                 peer.value["name"],
                 peer.value["holder"],
             )
-            self._records.delete(peer.record_id)
-            self._waited[peer.value["worker_id"]] = {*peer.value.get("waiting", [])}
+            if self._records.delete(peer.record_id):
+                self._waited[peer.value["worker_id"]] = {*peer.value.get("waiting", [])}
         return bool(dead)
 
+    def may_have_died_of(self, worker_id: str, flow_run_id: UUID) -> bool:
+        """Whether a worker was found dead whose flow run did not just wait by its last record."""
+        waited = self._waited.get(worker_id)
+        return waited is not None and _short(flow_run_id) not in waited
+
     def has_waited(self, worker_id: str, flow_run_id: UUID) -> bool:
-        """Whether a flow run of a dead worker only waited when that gave its last sign of life."""
+        """Whether a flow run of a dead worker just waited by that one's last record."""
         return _short(flow_run_id) in self._waited.get(worker_id, set())
 
     def _is_dead(self, peer: Record, asked_at: float, answered_at: float) -> bool:

@@ -39,6 +39,11 @@ class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
         """None: the worker sends the heartbeats of all its runs from one thread."""
         return None
 
+    def beat(self) -> None:
+        """One heartbeat, where there are any."""
+        if super().heartbeat_seconds is not None:
+            self._emit_flow_run_heartbeat()
+
     def set_state(self, state: State, force: bool = False) -> State:
         """As Prefect does, unless somebody else speaks for the flow run now."""
         self.run.wait_for_right_to_speak()
@@ -83,7 +88,7 @@ def run_in_engine(live: LiveRun) -> State:
         parameters=_flow_parameters(live.flow, live.flow_run, None),
         live=live,
     )
-    live.heartbeat = engine._emit_flow_run_heartbeat
+    live.heartbeat = engine.beat
     with interrupted_by(live.interruption), engine.start():
         live.heartbeat()
         while engine.is_running():

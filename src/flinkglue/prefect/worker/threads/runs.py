@@ -59,10 +59,6 @@ class ThreadRuns:
         """The flow runs."""
         return {*self._live}
 
-    def roots(self) -> set[str]:
-        """The directories whose code runs in threads. Called from any thread."""
-        return {live.root for live in [*self._live.values()]}
-
     def waiting(self) -> list[UUID]:
         """The flow runs that only wait just now. Called from any thread."""
         live = [*self._live.values()]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
+import threading
 
 _CLONE_FS = 0x200
 
@@ -20,6 +22,16 @@ def make_private() -> bool:
         return bool(ctypes.CDLL(None, use_errno=True).unshare(_CLONE_FS) == 0)
     except (OSError, AttributeError):
         return False
+
+
+@functools.cache
+def can_be_private() -> bool:
+    """Whether threads may have working directories of their own: a container may forbid it."""
+    tried: list[bool] = []
+    thread = threading.Thread(target=lambda: tried.append(make_private()))
+    thread.start()
+    thread.join()
+    return tried == [True]
 
 
 def enter(directory: str) -> None:
