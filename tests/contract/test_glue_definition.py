@@ -207,6 +207,44 @@ def test_tags_that_a_definition_names_are_kept_and_no_others(account: Account) -
     assert account.deploy(other).deployed is Deployed.UNCHANGED
 
 
+REFUSED = {"status": 400, "message": "AccessDeniedException: not allowed"}
+
+
+def tagged(**tags: str | None) -> dict[str, Any]:
+    command = {**ORDERS["Command"], "ScriptLocation": "s3://b/orders.py"}
+    return {**ORDERS, "Command": command, "Tags": tags}
+
+
+def test_tags_that_may_not_be_read_keep_no_job_from_its_settings(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A definition may name them for CreateJob alone, which takes no further permission."""
+    account.deploy(tagged(team="orders"))
+    account.cloud.wire.faults.add("glue:GetTags", "error", **REFUSED)
+    caplog.clear()
+    assert account.deploy(tagged(team="orders")).deployed is Deployed.UNCHANGED
+    [warning] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert "tags of job orders" in warning
+    assert "GetTags" in warning
+    larger = account.deploy({**tagged(team="billing"), "NumberOfWorkers": 6})
+    assert [(row.field, row.new) for row in larger.changes] == [("NumberOfWorkers", "6")]
+    assert account.calls("TagResource") == 0
+    with pytest.raises(PermissionDenied, match="GetTags"):  # no definition for CreateJob has that
+        account.deploy(tagged(team=None))
+
+
+def test_a_job_is_created_with_its_tags_without_a_question_to_sts(cloud: AwsCloud) -> None:
+    fresh = Account(cloud)
+    cloud.wire.requests.clear()  # the store of scripts has asked for its own account
+    fresh.tags = JobTags.connect(fresh.session, fresh.parameters)
+    fresh.deploy(tagged(team="orders"))
+    assert fresh.calls("GetCallerIdentity") == 0
+    cloud.wire.requests.clear()
+    assert fresh.deploy(tagged(team="billing")).deployed is Deployed.UPDATED
+    assert tags_of(fresh) == {"team": "billing"}
+    assert fresh.calls("GetCallerIdentity") == 1
+
+
 def test_a_definition_without_tags_reads_none(account: Account, script: Path) -> None:
     account.deploy(ORDERS, script)
     account.deploy({**ORDERS, "NumberOfWorkers": 5}, script)

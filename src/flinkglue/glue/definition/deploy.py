@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.errors import Conflict, InDoubt, InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.errors import (
+    Conflict,
+    InDoubt,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ServiceUnavailable,
+)
 from flinkglue.glue.api.job_update import JobUpdate, connections_of
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.lock import HeldLock, Locks, job_lock_name
@@ -77,8 +84,8 @@ def deploy_job(
         log: Gets a line per change.
         script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
         scripts: Where it is kept; needed with ``script``.
-        tags: The account's tags; without them, those of the definition count only when the job is
-            created.
+        tags: The account's tags; without them, and where the caller may not read them, those of the
+            definition count only when the job is created.
         dry_run: Only find out what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
@@ -94,9 +101,9 @@ def deploy_job(
     if keep_connections and job is not None:
         definition = definition.without("Connections")
     settings = _compare(client, definition, job)
-    tagged = tags.read(definition.job_name) if tags and job is not None and definition.tags else {}
-    changed = changed_tags(tagged, definition.tags) if tags and job is not None else {}
-    rows = tag_differences(tagged, changed)
+    tagged = _tags_of(tags, definition, log) if tags and job is not None else None
+    changed = changed_tags(tagged, definition.tags) if tagged is not None else {}
+    rows = tag_differences(tagged or {}, changed)
     deployment = _with_tags(settings, rows, Deployed.PLANNED)
     for change in deployment.changes:
         log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
@@ -117,6 +124,23 @@ def deploy_job(
     written = _with_tags(written, rows, Deployed.UPDATED)
     log.info("Job %s was %s", written.job_name, written.deployed)
     return written
+
+
+def _tags_of(tags: JobTags, definition: JobDefinition, log: Log) -> Mapping[str, str] | None:
+    """The job's tags; None: they are left as they are.
+
+    A definition may name tags for CreateJob alone, by a caller who may not read them. One that
+    removes a tag is none of these.
+    """
+    if not definition.tags:
+        return None
+    try:
+        return tags.read(definition.job_name)
+    except PermissionDenied as denied:
+        if None in definition.tags.values():
+            raise
+        log.warning("The tags of job %s are left as they are: %s", definition.job_name, denied)
+        return None
 
 
 def _with_tags(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flinkglue.glue.api.boto3_clients import account_of, boto3_clients
@@ -23,29 +24,31 @@ class JobTags:
 
     Args:
         glue: The boto3 client for Glue.
-        account_id: The account, for the names of its resources.
+        account_id: Reads the account, for the names of its resources: a job that is created has its
+            tags without it.
     """
 
-    def __init__(self, glue: Boto3GlueClient, account_id: str) -> None:
+    def __init__(self, glue: Boto3GlueClient, account_id: Callable[[], str]) -> None:
         self._glue = glue
-        self._prefix = f"arn:{glue.meta.partition}:glue:{glue.meta.region_name}:{account_id}"
+        self._account_id = cache(account_id)
 
     @classmethod
     def connect(
         cls, session: boto3.Session, client_parameters: Mapping[str, Any] | None = None
     ) -> JobTags:
-        """Those of the account that the credentials belong to.
-
-        Raises:
-            CallFailed: STS did not tell the account.
-        """
+        """Those of the account that the credentials belong to."""
         glue = boto3_clients(session, client_parameters).glue
-        return cls(glue, account_of(session, client_parameters))
+        return cls(glue, lambda: account_of(session, client_parameters))
 
     def read(self, job_name: str) -> Mapping[str, str]:
-        """The job's tags. https://docs.aws.amazon.com/glue/latest/webapi/API_GetTags.html"""
+        """The job's tags. https://docs.aws.amazon.com/glue/latest/webapi/API_GetTags.html
+
+        Raises:
+            CallFailed: Glue refused or did not answer, or STS did not tell the account.
+        """
+        arn = self._arn(job_name)
         with translated("AWS Glue", "GetTags", f"job {job_name}"):
-            return self._glue.get_tags(ResourceArn=self._arn(job_name))["Tags"]
+            return self._glue.get_tags(ResourceArn=arn)["Tags"]
 
     def write(self, job_name: str, tags: Tags) -> None:
         """Set tags of the job, and remove those that are None; others stay. Safe to repeat.
@@ -62,7 +65,8 @@ class JobTags:
                 self._glue.untag_resource(ResourceArn=arn, TagsToRemove=removed)
 
     def _arn(self, job_name: str) -> str:
-        return f"{self._prefix}:job/{job_name}"
+        meta = self._glue.meta
+        return f"arn:{meta.partition}:glue:{meta.region_name}:{self._account_id()}:job/{job_name}"
 
 
 def changed_tags(before: Mapping[str, str], defined: Tags) -> dict[str, str | None]:
