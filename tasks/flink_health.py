@@ -31,7 +31,7 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
-from flinkglue.prefect.store.action_owners import abandoned
+from flinkglue.prefect.store.action_owners import ClaimWatch, abandoned
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 
@@ -190,11 +190,13 @@ class _Watched:
         self._journal = Journal(store)
         self._samples: list[Sample] = []
         self._spared = ""
+        self._claim = ClaimWatch(store, name)
 
     def poll(self, taskmanagers: int | None) -> None:
-        if self._spared:
-            return
         try:
+            if self._spared:
+                self._claim.look()
+                return
             view = self._current()
             self._spared = self._why_spared(view)
         except FlinkGlueError as fault:
@@ -232,7 +234,9 @@ class _Watched:
         name, last = self._name, self._samples[-1].view
         if self._spared:
             most_seconds = limits.action_within_seconds
-            left = abandoned(self._store, name, most_seconds=most_seconds, now=time.time())
+            left = abandoned(
+                self._store, name, claim=self._claim, most_seconds=most_seconds, now=time.time()
+            )
             if left is None:
                 return Finding(name, not_judged=self._spared)
             is_down = last is None or last.is_terminal

@@ -26,7 +26,6 @@ from flinkglue.prefect.store.action_owners import FLOWS as OF_FLINK
 from flinkglue.prefect.store.flow_run_signs import HEARTBEAT
 from flinkglue.prefect.store.silent_flow_runs import FOUND, SilentFlowRun
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
-from flinkglue.prefect.store.variable_journal import variable_store
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
@@ -151,17 +150,14 @@ def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(
     dead = job.act(Action.UPDATE, dies_before="submit", ends=False)
     lives = other.act(Action.UPDATE, dies_before="submit", ends=False, lives=True)
     once_alive(lives.id)
-    with variable_store(cluster.journal_name) as store:
-        claim = store.stored("claim", other.name)
-        assert claim
-        with again_and_again(lambda: store.touch("claim", other.name, claim.version)):
-            state = flink_watch.with_options(validate_parameters=False)(
-                [job.name, other.name],
-                BLOCK,
-                watch_seconds=0,
-                silent_minutes=SILENT_MINUTES,
-                return_state=True,
-            )
+    with other.renewed():
+        state = flink_watch.with_options(validate_parameters=False)(
+            [job.name, other.name],
+            BLOCK,
+            watch_seconds=0,
+            silent_minutes=SILENT_MINUTES,
+            return_state=True,
+        )
     assert shown(state) == {str(dead.id): "no process"}
     assert [state_of(run.id)[0] for run in (dead, lives)] == ["RUNNING", "RUNNING"]
     end(lives.id)

@@ -1,4 +1,4 @@
-"""Records of Glue starts and promises where the Prefect server's clocks are far apart.
+"""Records of actions, starts and promises where the Prefect server's clocks are far apart.
 
 A Variable is dated by the database or by the API's process, and its age is read by the Date of an
 answer, which may be a proxy's: any two of them may differ.
@@ -6,6 +6,7 @@ answer, which may be a proxy's: any two of them may differ.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -13,9 +14,19 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
+from flinkglue.lifecycle.journal.claims import LEASE_SECONDS, LeaseTerms
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.models import Action
+from flinkglue.prefect.store.action_owners import (
+    SILENT_SECONDS,
+    Abandoned,
+    ClaimWatch,
+    abandoned,
+)
 from flinkglue.prefect.store.glue_coordination import VariableReservations
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.start_marks import VariableStartMarks
+from flinkglue.prefect.store.variable_journal import VariableStore
 from flinkglue.prefect.store.variable_locks import VariableLocks
 from tests.unit.fake_flink_jobs import Clock
 from tests.unit.variables_on_the_wire import FakeVariables
@@ -80,3 +91,45 @@ def test_marks_of_the_version_before_last_as_long(clock: Clock) -> None:
     row["value"] = {**row["value"], "lasts_seconds": 120.0}
     clock.sleep(HOUR)
     assert [found.mark_id for found in VariableStartMarks(records).live(FLOW_RUN)] == [mark.mark_id]
+
+
+class Worker:
+    """A command on another machine that acts on a job, until it dies."""
+
+    def __init__(self, clock: Clock, answers_are_ahead_seconds: float) -> None:
+        variables = FakeVariables(clock, answers_are_ahead_seconds=answers_are_ahead_seconds)
+        records = ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
+        self.store, self.clock, self.lives = VariableStore(records, "here"), clock, True
+        terms = LeaseTerms(keep=self._keep, holder="a command on another machine")
+        journal = Journal(self.store)
+        journal.begin("build-1:UPDATE:1", Action.UPDATE, "orders", terms=terms, clock=clock)
+        (claim,) = (row for row in variables.rows.values() if "claim" in row["name"])
+        claim["value"]["document"]["process"] = ""
+
+    def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
+        return self.clock.every(every_seconds, lambda: self.lives and call())
+
+    def seen_by_a_watch(self) -> Abandoned | None:
+        claim = ClaimWatch(self.store, "orders", self.clock)
+        return abandoned(self.store, "orders", claim=claim)
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, 0, HOUR])
+def test_a_watch_reports_no_action_whose_process_lives(clock: Clock, ahead: float) -> None:
+    worker = Worker(clock, ahead)
+    clock.sleep(100)
+    assert worker.seen_by_a_watch() is None
+
+
+@pytest.mark.parametrize("ahead", [-HOUR, 0, HOUR])
+def test_a_watch_reports_one_whose_process_is_dead(clock: Clock, ahead: float) -> None:
+    """After the lease and a minute of its own watching."""
+    worker = Worker(clock, ahead)
+    worker.lives = False
+    clock.sleep(600)
+    began_at = clock.monotonic()
+    found = worker.seen_by_a_watch()
+    assert found
+    assert found.is_surely_dead
+    assert "a command on another machine gives no sign of life" in found.why
+    assert LEASE_SECONDS + SILENT_SECONDS < clock.monotonic() - began_at < 120

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +18,6 @@ class Owner:
         intent: Which intent owns the job.
         holder: Which process acts for it; empty: none does.
         lease_seconds: Its lease.
-        age_seconds: How long ago it gave a sign of life.
         token: Of that process alone.
         process: Which one it is, for others of the same machine.
         former_holder: Who may still act on the job, from whom it was taken; empty: nobody.
@@ -29,7 +27,6 @@ class Owner:
     intent: str
     holder: str = ""
     lease_seconds: float = 0.0
-    age_seconds: float = 0.0
     token: str = ""
     process: str = ""
     former_holder: str = ""
@@ -46,7 +43,6 @@ class Owner:
             told["intent"],
             told.get("holder", ""),
             told.get("lease_seconds", 0.0),
-            stored.age_seconds,
             told.get("token", ""),
             told.get("process", ""),
             former.get("holder", ""),
@@ -68,11 +64,6 @@ class Owner:
             **(held if self.token else {}),
             **({"former": former} if self.former_lease_seconds else {}),
         }
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether its process may act on the job now, as far as the storage's dates tell."""
-        return self.may_act(self.age_seconds)
 
     def may_act(self, unchanged_seconds: float) -> bool:
         """Whether its process may act on the job.
@@ -96,10 +87,3 @@ class Owner:
             [(before.former_lease_seconds, before.former_holder), *live], key=lambda one: one[0]
         )
         return replace(self, former_holder=holder, former_lease_seconds=seconds)
-
-    @property
-    def silent_seconds(self) -> float:
-        """For how long it has been out of its lease; 0: it is not, or no process had one."""
-        if self.token and processes.is_surely_dead(self.process):
-            return math.inf
-        return max(0.0, self.age_seconds - self.lease_seconds) if self.token else 0.0

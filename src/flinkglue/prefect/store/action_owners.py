@@ -14,6 +14,8 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.lease import DATE_RESOLUTION_SECONDS, Unchanged
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.models import Action
@@ -27,6 +29,7 @@ FLOWS = ("flink-job-action", "flink-savepoints", "flink-watch")
 """Whose flow runs act on jobs with the journal."""
 SILENT_SECONDS = 60.0
 """How long after its lease a process is held to be dead: its server may have been out of order."""
+_LOOKS = Pace(first_seconds=0.5, most_seconds=3)
 _FLOW_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=:)")
 
 
@@ -60,14 +63,68 @@ class Abandoned:
         )
 
 
-def abandoned(
-    store: JournalStore, job_name: str, *, most_seconds: float = math.inf, now: float = 0.0
-) -> Abandoned | None:
-    """The action on a job that nobody goes on with; None when there is none, or one may live.
+class ClaimWatch:
+    """Observes whether the claim on a job is renewed, by the clock of whoever observes.
+
+    The dates of a storage are made by several clocks, and decide nothing here.
 
     Args:
         store: The journal's documents.
         job_name: The job.
+        clock: The time to go by.
+    """
+
+    def __init__(self, store: JournalStore, job_name: str, clock: Clock | None = None) -> None:
+        self._store, self._job_name = store, job_name
+        self._clock = clock or SystemClock()
+        self._unchanged = Unchanged()
+        self._seconds = 0.0
+
+    def look(self) -> Owner | None:
+        """Who holds the job now."""
+        asked_at = self._clock.monotonic()
+        stored = self._store.stored("claim", self._job_name)
+        mark = (stored.version, stored.mark) if stored else None
+        self._seconds = self._unchanged.seconds(mark, asked_at, self._clock.monotonic())
+        return Owner.of(stored)
+
+    def stays(self, owner: Owner, seconds: float, *, waits: bool = True) -> bool:
+        """Whether the claim was not renewed for longer than this.
+
+        Args:
+            owner: Who held the job at the last look.
+            seconds: For how long.
+            waits: Look on until that is known; else what was observed so far decides.
+        """
+        for pause in _LOOKS.pauses():
+            if self._seconds > seconds:
+                return True
+            if not waits:
+                return False
+            self._clock.sleep(min(pause, max(seconds - self._seconds, 0.0) + 0.1))
+            before = self._seconds
+            if self.look() != owner or self._seconds < before:
+                return False
+        raise AssertionError("pauses never end")
+
+
+def abandoned(
+    store: JournalStore,
+    job_name: str,
+    *,
+    claim: ClaimWatch | None = None,
+    most_seconds: float = math.inf,
+    now: float = 0.0,
+) -> Abandoned | None:
+    """The action on a job that nobody goes on with; None when there is none, or one may live.
+
+    It waits until it knows that: at most for the lease of the process, and a minute where its flow
+    run has not ended.
+
+    Args:
+        store: The journal's documents.
+        job_name: The job.
+        claim: What was observed of its claim so far.
         most_seconds: An action that began longer ago is held to be dead whatever is known of it: a
             worker that dies with its machine leaves its flow run *Running*, and commands have none.
         now: Seconds since the epoch.
@@ -75,33 +132,36 @@ def abandoned(
     Raises:
         CallFailed: The Prefect server did not answer.
     """
-    journal = Journal(store)
-    claimed = journal.claimed_by(job_name)
-    entry = journal.entry(claimed.intent) if claimed else None
-    if claimed is None or entry is None or entry.outcome is not None:
+    journal, claim = Journal(store), claim or ClaimWatch(store, job_name)
+    owner = claim.look()
+    entry = journal.entry(owner.intent) if owner else None
+    if owner is None or entry is None or entry.outcome is not None:
         return None
-    if why := _why_over(claimed):
-        return Abandoned(entry.intent, entry.action, why, is_surely_dead=True)
     age_seconds = now - entry.began_at
-    if entry.began_at and age_seconds > most_seconds:
+    is_late = bool(entry.began_at) and age_seconds > most_seconds
+    if why := _why_over(owner, claim, waits=not is_late):
+        return Abandoned(entry.intent, entry.action, why, is_surely_dead=True)
+    if is_late:
         why = f"it began {age_seconds / 60:.0f} minutes ago"
         return Abandoned(entry.intent, entry.action, why, is_surely_dead=False)
     return None
 
 
-def _why_over(claimed: Owner) -> str:
+def _why_over(owner: Owner, claim: ClaimWatch, *, waits: bool) -> str:
     """Why nobody goes on with an action; empty when somebody may."""
-    flow_run_id = _flow_run_of(claimed.intent)
+    flow_run_id = _flow_run_of(owner.intent)
     if flow_run_id is not None and str(flow_run_id) == str(runtime.flow_run.id):
         return "this run was interrupted in it"
-    if claimed.is_at_work:
+    is_held, lease_seconds = owner.may_act(0.0), owner.lease_seconds + DATE_RESOLUTION_SECONDS
+    if is_held and not claim.stays(owner, lease_seconds, waits=waits):
         return ""  # whatever state its flow run is in, its process lives
     state, is_final = _state_of(flow_run_id) if flow_run_id else ("", False)
     if is_final:
         return f"its flow run is {state}"
-    if claimed.silent_seconds > SILENT_SECONDS:
+    is_silent = owner.token and not is_held  # it can be seen from here that its process is gone
+    if is_silent or (is_held and claim.stays(owner, lease_seconds + SILENT_SECONDS, waits=waits)):
         although = f" although its flow run is {state}" if state else ""
-        return f"{claimed.holder} gives no sign of life any more{although}"
+        return f"{owner.holder} gives no sign of life any more{although}"
     return ""
 
 

@@ -163,7 +163,10 @@ class VariableStore:
     def forget_ended_intents(self, older_than_seconds: float) -> int:
         """Delete the intents of any cluster that ended so long ago that nobody runs them again.
 
-        What was removed that long ago goes with them.
+        What was removed that long ago goes with them. How long ago is read from the server's dates,
+        of more than one clock: where these are weeks apart, an intent that has ended is forgotten
+        early, and a run that is retried after its success acts again. One that has not ended, its
+        claim, its job and its savepoints are never forgotten here.
 
         Returns:
             How many intents.
