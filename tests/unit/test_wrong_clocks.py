@@ -96,10 +96,13 @@ def test_marks_of_the_version_before_last_as_long(clock: Clock) -> None:
 class Worker:
     """A command on another machine that acts on a job, until it dies."""
 
-    def __init__(self, clock: Clock, answers_are_ahead_seconds: float) -> None:
+    def __init__(
+        self, clock: Clock, answers_are_ahead_seconds: float, renews_every_seconds: float = 10
+    ) -> None:
         variables = FakeVariables(clock, answers_are_ahead_seconds=answers_are_ahead_seconds)
         records = ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
         self.store, self.clock, self.lives = VariableStore(records, "here"), clock, True
+        self._renews_every_seconds = renews_every_seconds
         terms = LeaseTerms(keep=self._keep, holder="a command on another machine")
         journal = Journal(self.store)
         journal.begin("build-1:UPDATE:1", Action.UPDATE, "orders", terms=terms, clock=clock)
@@ -107,16 +110,19 @@ class Worker:
         claim["value"]["document"]["process"] = ""
 
     def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
-        return self.clock.every(every_seconds, lambda: self.lives and call())
+        return self.clock.every(self._renews_every_seconds, lambda: self.lives and call())
 
     def seen_by_a_watch(self) -> Abandoned | None:
         claim = ClaimWatch(self.store, "orders", self.clock)
         return abandoned(self.store, "orders", claim=claim)
 
 
+@pytest.mark.parametrize("every", [0.1, 10])
 @pytest.mark.parametrize("ahead", [-HOUR, 0, HOUR])
-def test_a_watch_reports_no_action_whose_process_lives(clock: Clock, ahead: float) -> None:
-    worker = Worker(clock, ahead)
+def test_a_watch_reports_no_action_whose_process_lives(
+    clock: Clock, ahead: float, every: float
+) -> None:
+    worker = Worker(clock, ahead, every)
     clock.sleep(100)
     assert worker.seen_by_a_watch() is None
 

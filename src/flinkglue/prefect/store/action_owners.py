@@ -77,22 +77,22 @@ class ClaimWatch:
     def __init__(self, store: JournalStore, job_name: str, clock: Clock | None = None) -> None:
         self._store, self._job_name = store, job_name
         self._clock = clock or SystemClock()
-        self._unchanged = Unchanged()
-        self._seconds = 0.0
+        self._unchanged, self._seconds = Unchanged(), 0.0
+        self._mark: object = None
 
     def look(self) -> Owner | None:
         """Who holds the job now."""
         asked_at = self._clock.monotonic()
         stored = self._store.stored("claim", self._job_name)
-        mark = (stored.version, stored.mark) if stored else None
-        self._seconds = self._unchanged.seconds(mark, asked_at, self._clock.monotonic())
+        self._mark = (stored.version, stored.mark) if stored else None
+        answered_at = self._clock.monotonic()
+        self._seconds = self._unchanged.seconds(self._mark, asked_at, answered_at)
         return Owner.of(stored)
 
-    def stays(self, owner: Owner, seconds: float, *, waits: bool = True) -> bool:
-        """Whether the claim was not renewed for longer than this.
+    def stays(self, seconds: float, *, waits: bool = True) -> bool:
+        """Whether the claim was not renewed, nor taken, for longer than this.
 
         Args:
-            owner: Who held the job at the last look.
             seconds: For how long.
             waits: Look on until that is known; else what was observed so far decides.
         """
@@ -102,8 +102,9 @@ class ClaimWatch:
             if not waits:
                 return False
             self._clock.sleep(min(pause, max(seconds - self._seconds, 0.0) + 0.1))
-            before = self._seconds
-            if self.look() != owner or self._seconds < before:
+            before = self._mark
+            self.look()
+            if self._mark != before:
                 return False
         raise AssertionError("pauses never end")
 
@@ -153,13 +154,13 @@ def _why_over(owner: Owner, claim: ClaimWatch, *, waits: bool) -> str:
     if flow_run_id is not None and str(flow_run_id) == str(runtime.flow_run.id):
         return "this run was interrupted in it"
     is_held, lease_seconds = owner.may_act(0.0), owner.lease_seconds + DATE_RESOLUTION_SECONDS
-    if is_held and not claim.stays(owner, lease_seconds, waits=waits):
+    if is_held and not claim.stays(lease_seconds, waits=waits):
         return ""  # whatever state its flow run is in, its process lives
     state, is_final = _state_of(flow_run_id) if flow_run_id else ("", False)
     if is_final:
         return f"its flow run is {state}"
     is_silent = owner.token and not is_held  # it can be seen from here that its process is gone
-    if is_silent or (is_held and claim.stays(owner, lease_seconds + SILENT_SECONDS, waits=waits)):
+    if is_silent or (is_held and claim.stays(lease_seconds + SILENT_SECONDS, waits=waits)):
         although = f" although its flow run is {state}" if state else ""
         return f"{owner.holder} gives no sign of life any more{although}"
     return ""
