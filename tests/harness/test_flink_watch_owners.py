@@ -151,11 +151,13 @@ class Job:
                 while not is_over.wait(0.3):
                     store.touch("claim", self.name, claim.version)
 
-            thread = threading.Thread(target=renew)
+            thread = threading.Thread(target=renew, daemon=True)
             thread.start()
-            yield
-            is_over.set()
-            thread.join()
+            try:
+                yield
+            finally:
+                is_over.set()
+                thread.join()
 
     def watched(self, relaunch: str, **options: Any) -> Any:
         options |= {
