@@ -112,9 +112,9 @@ class Worker:
     def _keep(self, call: Callable[[], bool], every_seconds: float) -> Callable[[], None]:
         return self.clock.every(self._renews_every_seconds, lambda: self.lives and call())
 
-    def seen_by_a_watch(self) -> Abandoned | None:
+    def seen_by_a_watch(self, action: Action | None = None) -> Abandoned | None:
         claim = ClaimWatch(self.store, "orders", self.clock)
-        return abandoned(self.store, "orders", claim=claim)
+        return abandoned(self.store, "orders", claim=claim, action=action)
 
 
 @pytest.mark.parametrize("every", [0.1, 10])
@@ -139,3 +139,12 @@ def test_a_watch_reports_one_whose_process_is_dead(clock: Clock, ahead: float) -
     assert found.is_surely_dead
     assert "a command on another machine gives no sign of life" in found.why
     assert LEASE_SECONDS + SILENT_SECONDS < clock.monotonic() - began_at < 120
+
+
+def test_who_goes_on_with_a_relaunch_does_not_wait_for_another_action(clock: Clock) -> None:
+    worker = Worker(clock, 0)
+    worker.lives = False
+    began_at = clock.monotonic()
+    assert worker.seen_by_a_watch(Action.RE_LAUNCH) is None
+    assert clock.monotonic() == began_at
+    assert worker.seen_by_a_watch(Action.UPDATE)

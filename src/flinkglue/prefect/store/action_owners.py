@@ -114,6 +114,7 @@ def abandoned(
     job_name: str,
     *,
     claim: ClaimWatch | None = None,
+    action: Action | None = None,
     most_seconds: float = math.inf,
     now: float = 0.0,
 ) -> Abandoned | None:
@@ -126,6 +127,7 @@ def abandoned(
         store: The journal's documents.
         job_name: The job.
         claim: What was observed of its claim so far.
+        action: Only such an action is meant, and another is not waited for; None: any.
         most_seconds: An action that began longer ago is held to be dead whatever is known of it: a
             worker that dies with its machine leaves its flow run *Running*, and commands have none.
         now: Seconds since the epoch.
@@ -137,6 +139,8 @@ def abandoned(
     owner = claim.look()
     entry = journal.entry(owner.intent) if owner else None
     if owner is None or entry is None or entry.outcome is not None:
+        return None
+    if action is not None and entry.action is not action:
         return None
     age_seconds = now - entry.began_at
     is_late = bool(entry.began_at) and age_seconds > most_seconds
@@ -220,10 +224,8 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
         action: The action.
     """
     with variable_store(cluster.journal_name) as store:
-        left = abandoned(store, job_name)
-    if left is None or not left.is_surely_dead or left.action is not action:
-        return None
-    return left.requested_by
+        left = abandoned(store, job_name, action=action)
+    return left.requested_by if left and left.is_surely_dead else None
 
 
 def _flow_run_of(intent: str) -> UUID | None:
