@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -9,12 +10,12 @@ from prefect import flow
 from pydantic import Field
 
 from blocks.aws import AwsCredentialsChoice, AwsRegion
-from blocks.aws_credentials import AwsCredentials
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
 from flinkglue.glue.monitoring.sweeping import LiveRuns
 from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
+from flinkglue.prefect.store.flow_run_signs import RunningFlowRun
 from flinkglue.prefect.store.silent_flow_runs import not_ended
 from flinkglue.quantities import SilentMinutes
 from tasks.glue import load_credentials
@@ -64,7 +65,8 @@ def glue_run_sweep(
         stopped_within_minutes: How long to wait until what is stopped has ended.
         silent_minutes: A flow run of glue-job or glue-run-wait that is Running, has no live Glue
             run and gives no sign of life for so long has no process any more: no heartbeat, log
-            line or task run. Take more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is
+            line or task run. Only flow runs with this saved aws_credentials block and this region
+            are searched. Take more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is
             3 minutes by default. Empty: such flow runs are not searched for.
         end_silent_runs: Set such flow runs to Crashed, so that they can be retried. Off: report
             only. Empty: as stop.
@@ -93,7 +95,10 @@ def glue_run_sweep(
     if silent_minutes is not None:
         ends = stop if end_silent_runs is None else end_silent_runs
         failures += _without_process(
-            credentials, names, found, silent_minutes * 60, look_back_days, end=ends
+            running_glue_flow_runs(names, found, aws_credentials, region),
+            lambda: find_live_glue_runs(credentials, names, timedelta(days=look_back_days)),
+            silent_minutes * 60,
+            end=ends,
         )
     if failures:
         raise JobFailed(f"The sweep is not complete. {'; '.join(failures)}")
@@ -101,20 +106,16 @@ def glue_run_sweep(
 
 
 def _without_process(
-    credentials: AwsCredentials,
-    job_names: list[str],
-    found: LiveRuns,
+    running: list[RunningFlowRun],
+    find_again: Callable[[], LiveRuns],
     silent_seconds: float,
-    look_back_days: float,
     *,
     end: bool,
 ) -> list[str]:
     """Find the flow runs that are Running without a process, and end them; what could not be."""
-    running = running_glue_flow_runs(job_names, found)
     silent = find_silent_flow_runs(running, silent_seconds)
     if end and silent:
-        again = find_live_glue_runs(credentials, job_names, timedelta(days=look_back_days))
         why = "None of its Glue runs is live."
-        silent = end_silent_flow_runs(silent, spared_flow_runs(silent, again), why)
+        silent = end_silent_flow_runs(silent, spared_flow_runs(silent, find_again()), why)
     show_silent_flow_runs(silent)
     return not_ended(silent) if end else []

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from prefect import task
@@ -30,10 +31,12 @@ from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
-from tasks.glue import RETRIED, UNCACHED, connect
+from tasks.glue import RETRIED, UNCACHED, connect, load_credentials
 
 FLOWS = ("glue-vpc-failover", "glue-run-wait")
 """Whose flow runs wait for Glue runs."""
+DEFAULT_CREDENTIALS = "aws"
+"""The block of a flow run that names none, as these flows have it."""
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
 
@@ -107,20 +110,58 @@ def stop_orphaned_glue_runs(
     return after
 
 
-def running_glue_flow_runs(job_names: Sequence[str], found: LiveRuns) -> list[RunningFlowRun]:
+def running_glue_flow_runs(
+    job_names: Sequence[str],
+    found: LiveRuns,
+    aws_credentials: AwsCredentials | str,
+    region: str | None = None,
+) -> list[RunningFlowRun]:
     """The flow runs that are Running for one of these jobs and have no live Glue run.
 
     Args:
         job_names: The jobs. Those whose runs could not be read are left out.
         found: The live Glue runs.
+        aws_credentials: The block that they were read with: flow runs with another one, which may
+            be of another account, are left out.
+        region: In place of the block's. Flow runs in other regions are left out.
 
     Raises:
         CallFailed: The Prefect server refused the call, or did not answer.
+        InvalidInput: There is no block of this name.
     """
     readable = {name for name in job_names if name not in found.problems}
     live = {flow_run_id_of(run) for run in found.runs}
-    running = running_flow_runs(FLOWS, lambda parameters: parameters.get("job_name") in readable)
+    block = load_credentials(aws_credentials)
+
+    def is_meant(parameters: Mapping[str, Any]) -> bool:
+        return parameters.get("job_name") in readable and is_read_with(block, region, parameters)
+
+    running = running_flow_runs(FLOWS, is_meant)
     return [run for run in running if run.flow_run_id not in live]
+
+
+def is_read_with(
+    block: AwsCredentials, region: str | None, flow_run_parameters: Mapping[str, Any]
+) -> bool:
+    """Whether a flow run's Glue run is among those that were read with a block in a region.
+
+    Args:
+        block: The block.
+        region: In place of the block's.
+        flow_run_parameters: As the server has them, blocks as references.
+    """
+    theirs = flow_run_parameters.get("region") or block.region_name
+    if theirs != (region or block.region_name):
+        return False
+    chosen = flow_run_parameters.get("aws_credentials") or DEFAULT_CREDENTIALS
+    if isinstance(chosen, str):
+        slug = AwsCredentials.get_block_type_slug()
+        return chosen.removeprefix(f"{slug}/") == block._block_document_name
+    reference = chosen.get("$ref") if isinstance(chosen, Mapping) else None
+    if isinstance(reference, Mapping):
+        reference = reference.get("block_document_id")
+    saved_as = block._block_document_id
+    return saved_as is not None and str(reference) == str(saved_as)
 
 
 def spared_flow_runs(silent: Sequence[SilentFlowRun], found: LiveRuns) -> dict[str, str]:

@@ -44,9 +44,9 @@ def sweep(job_names: list[str], **options: Any) -> Any:
     return glue_run_sweep(job_names, **options, silent_minutes=None)
 
 
-def flow_run(state: State[Any] | None = None) -> UUID:
+def flow_run(state: State[Any] | None = None, **parameters: Any) -> UUID:
     with get_client(sync_client=True) as client:
-        made = client.create_flow_run(glue_vpc_failover, parameters=PARAMETERS)
+        made = client.create_flow_run(glue_vpc_failover, parameters={**PARAMETERS, **parameters})
         if state:
             client.set_flow_run_state(made.id, state, force=True)
     return made.id

@@ -123,6 +123,7 @@ def test_the_sweep_ends_what_has_no_process_and_nothing_else(cloud: AwsCloud) ->
     glue_run(cloud, works)
     mute = flow_run(Running())
     threaded = of_thread_worker(once_alive(flow_run(Running())))
+    elsewhere = once_alive(flow_run(Running(), region="eu-west-1"))
     with again_and_again(lambda: beat(lives)):
         swept = glue_run_sweep.with_options(validate_parameters=False)(
             ["job"], stop=True, silent_minutes=SILENT_MINUTES, return_state=True
@@ -136,9 +137,9 @@ def test_the_sweep_ends_what_has_no_process_and_nothing_else(cloud: AwsCloud) ->
     assert kind == "CRASHED"
     assert "No sign of life for" in message
     assert "None of its Glue runs is live" in message
-    assert {state_of(one)[0] for one in (lives, works, mute, threaded)} == {"RUNNING"}
+    assert {state_of(one)[0] for one in (lives, works, mute, threaded, elsewhere)} == {"RUNNING"}
     assert swept.is_completed(), "what another worker adopts is no failure of the sweep"
-    end(lives, works, mute, threaded)
+    end(lives, works, mute, threaded, elsewhere)
 
 
 def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(

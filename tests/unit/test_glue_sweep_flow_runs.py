@@ -1,0 +1,70 @@
+"""Whose Glue runs the sweep has read: a flow run is judged by no list of another account."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from blocks.aws_credentials import AwsCredentials
+from flows.glue_vpc_failover import glue_vpc_failover
+from flows.wait_for_glue_run import wait_for_glue_run_flow
+from tasks.glue_sweep import DEFAULT_CREDENTIALS, is_read_with
+
+ID = uuid4()
+
+
+def block(name: str | None = "aws", region: str | None = "eu-west-1") -> AwsCredentials:
+    """A block as it is loaded from the server."""
+    loaded = AwsCredentials(region_name=region)
+    loaded._block_document_name = name
+    loaded._block_document_id = ID if name else None
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"aws_credentials": "aws", "region": None},
+        {"aws_credentials": "aws-credentials/aws", "region": ""},
+        {"aws_credentials": {"$ref": {"block_document_id": str(ID)}}},
+        {"aws_credentials": {"$ref": str(ID)}, "region": "eu-west-1"},
+    ],
+)
+def test_a_flow_run_with_the_same_block_and_region_is_judged(parameters: dict[str, Any]) -> None:
+    assert is_read_with(block(), None, parameters)
+    assert is_read_with(block(), "eu-west-1", parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"region": "us-east-1"},
+        {"aws_credentials": "aws-of-production"},
+        {"aws_credentials": {"$ref": {"block_document_id": str(uuid4())}}},
+        {"aws_credentials": {"region_name": "eu-west-1", "aws_access_key_id": "AKIA"}},
+        {"aws_credentials": {"$ref": None}},
+    ],
+)
+def test_one_that_may_be_of_another_account_or_region_is_not(parameters: dict[str, Any]) -> None:
+    assert not is_read_with(block(), None, parameters)
+
+
+def test_the_region_of_the_sweep_and_of_a_flow_run_take_the_place_of_the_blocks() -> None:
+    assert not is_read_with(block(), "us-east-1", {})
+    assert is_read_with(block(), "us-east-1", {"region": "us-east-1"})
+    assert is_read_with(block(region=None), None, {})
+    assert not is_read_with(block(region=None), None, {"region": "us-east-1"})
+
+
+def test_a_block_that_is_saved_nowhere_judges_nobody() -> None:
+    unsaved = {"aws_credentials": {"$ref": {"block_document_id": "None"}}}
+    assert not is_read_with(block(name=None), None, {})
+    assert not is_read_with(block(name=None), None, unsaved)
+
+
+def test_a_flow_run_that_names_no_block_has_the_default_of_its_flow() -> None:
+    for each in (glue_vpc_failover, wait_for_glue_run_flow):
+        assert each.parameters.properties["aws_credentials"]["default"] == DEFAULT_CREDENTIALS
