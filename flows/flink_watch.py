@@ -58,7 +58,7 @@ def flink_watch(
     relaunch_window_hours: Hours = 6,
     stable_seconds: Seconds = 10,
     deadline_minutes: Minutes = 30,
-    silent_minutes: SilentMinutes | None = 10,
+    silent_minutes: SilentMinutes | None = None,
     end_silent_runs: bool = False,
 ) -> dict[str, Any]:
     """Observe jobs, report their health, and relaunch those that are down.
@@ -93,7 +93,8 @@ def flink_watch(
         silent_minutes: A flow run that acts on the jobs, is Running and gives no sign of life for
             so long has no process any more: no heartbeat, log line, task run or renewed claim. Take
             more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is 3 minutes by default.
-            Empty: such flow runs are not searched for.
+            Empty: such flow runs are not searched for. The watch ends, and fails where a job
+            is unhealthy, only after they were observed: use a deployment of its own for them.
         end_silent_runs: Set such flow runs to Crashed, so that they can be retried. Off: report
             only.
 

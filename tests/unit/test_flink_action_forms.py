@@ -31,6 +31,11 @@ def check(flow: Flow[Any, Any], parameters: dict[str, Any]) -> None:
     validate(parameters, flow.parameters.model_dump(), raise_on_error=True)
 
 
+def test_a_watch_fails_for_an_unhealthy_job_without_observing_flow_runs_first() -> None:
+    """That takes minutes, so it is left to deployments that name it."""
+    assert flink_watch.parameters.properties["silent_minutes"].get("default") is None
+
+
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_every_parameter_is_described_in_the_form(flow: Flow[Any, Any]) -> None:
     """Prefect takes the description from the docstring's Args."""
