@@ -19,8 +19,7 @@ settings.register_profile("search", parent=settings.get_profile("same"), derando
 settings.load_profile("same")
 
 HERE = Path(__file__).parent
-LOCAL_CLOUD, PREFECT_SERVER = "local cloud", "Prefect server"
-LOCAL_CLOUD_FIXTURES = {"local_cloud", "deployed"}
+LONGEST_FIRST = ("scenario", "harness", "contract", "unit")
 
 # Each new session of boto3 reads the models of its services from disk, half a second for EC2 and
 # Glue, and most tests have sessions of their own. Only that of S3 is changed by its clients.
@@ -40,26 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(getattr(pytest.mark, folder))
-        item.add_marker(pytest.mark.xdist_group(shared_by(item, folder)))
-    items.sort(key=lambda item: rank(item.get_closest_marker("xdist_group").args[0]))
-
-
-def shared_by(item: pytest.Item, folder: str) -> str:
-    """What a process has to itself: tests that need the same server run in the same process.
-
-    Each local cloud takes 20 seconds to start, and the Prefect server with the project as long.
-    """
-    if folder == "harness":
-        return PREFECT_SERVER
-    if LOCAL_CLOUD_FIXTURES & set(getattr(item, "fixturenames", ())):
-        return LOCAL_CLOUD
-    return item.nodeid.partition("::")[0]
-
-
-def rank(group: str) -> int:
-    """The longest come first, so that processes end together."""
-    first = (LOCAL_CLOUD, PREFECT_SERVER, "tests/scenario", "tests/contract", "tests/unit")
-    return next(place for place, start in enumerate(first) if group.startswith(start))
+    # The longest files come first, so that the processes of a whole run end together.
+    folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
+    items.sort(key=lambda item: LONGEST_FIRST.index(folders[item]))
 
 
 def pytest_collection_finish() -> None:
