@@ -100,7 +100,7 @@ def test_a_flow_run_that_hangs_is_cancelled_without_its_thread(
 ) -> None:
     """Its hooks run, and its thread does nothing more when its call returns."""
     hangs = deployed(POOL, "waiting.py:hangs", cancel_grace_seconds=0.5)
-    hanging = created(hangs, folder=str(tmp_path), seconds=2.5)
+    hanging = created(hangs, folder=str(tmp_path), seconds=7.0)
     until((tmp_path / "hanging").exists)
     cancel(hanging)
     until(lambda: state_name(hanging) == "Cancelled")

@@ -70,7 +70,7 @@ class Worker:
         self._process.wait()
 
 
-def until(look: Callable[[], Any], within_seconds: float = 40) -> Any:
+def until(look: Callable[[], Any], within_seconds: float = 90) -> Any:
     give_up_at = time.monotonic() + within_seconds
     while not (found := look()):
         assert time.monotonic() < give_up_at, "it did not happen in time"
