@@ -21,9 +21,9 @@ from flinkglue.errors import FlinkGlueError
 from tests.scenario.killing import Turn
 from tests.scenario.real_lifecycle import RealJob
 
-GATEWAY_TURNS = int(os.environ.get("FLINK_GATEWAY_TURNS", "6"))
+GATEWAY_TURNS = int(os.environ.get("FLINK_GATEWAY_TURNS", "3"))
 ARM_GATEWAY_TURNS = int(os.environ.get("FLINK_ARM_GATEWAY_TURNS", "0"))
-TWIN_TURNS = int(os.environ.get("FLINK_TWIN_TURNS", "6"))
+TWIN_TURNS = int(os.environ.get("FLINK_TWIN_TURNS", "3"))
 CLOCKS_AHEAD_SECONDS = (-3600.0, 0.0, 3600.0)
 _TWINS_END_WITHIN_SECONDS = 480
 
