@@ -248,6 +248,14 @@ def glue_vpc_failover(
         JobFailed: The last run failed.
     """
     values = argument_values(arguments or {})
+    names = parse_connection_names(connection_names, strategy)
+    ordered_by = load_strategy(strategy, allowed_modules())
+    check_arguments(values)
+    check_secret_arguments(secret_arguments or {}, values)
+    if not is_another_attempt():  # whose run may be there already, and need no secret any more
+        read_secret_arguments(secret_arguments or {})
+        definition_of(job_definition, job_name)
+    credentials = load_credentials(aws_credentials, region)
     flow_run = _this_flow_run()
     first = RunRequest(
         job_name=job_name,
@@ -264,9 +272,9 @@ def glue_vpc_failover(
     )
     placement = PlacementRequest(
         run=first,
-        connection_names=parse_connection_names(connection_names, strategy),
+        connection_names=names,
         strategy_name=strategy,
-        strategy=load_strategy(strategy, allowed_modules()),
+        strategy=ordered_by,
         seed=SystemRandom().getrandbits(31) if seed is None else seed,
         extra_nodes=extra_nodes,
         needed_addresses=needed_addresses,
@@ -277,12 +285,6 @@ def glue_vpc_failover(
             when_nothing_fits or usual_choice(strategy), wait_for_addresses_minutes * 60
         ),
     )
-    check_arguments(values)
-    check_secret_arguments(secret_arguments or {}, values)
-    if not is_another_attempt():  # whose run may be there already, and need no secret any more
-        read_secret_arguments(secret_arguments or {})
-        definition_of(job_definition, job_name)
-    credentials = load_credentials(aws_credentials, region)
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
     attempts = find_recorded_attempts(credentials, first, job_definition is not None)
     if reset_bookmark and not attempts:
