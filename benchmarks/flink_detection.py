@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flinkglue.azure.jobs.waiting import PACE
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.polling import wait_until
 from localcloud.flink.access import FlinkAccess
 
 JAR = Path(__file__).resolve().parent.parent / "jobs" / "flink" / "StatefulCount.jar"

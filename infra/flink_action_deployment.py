@@ -13,8 +13,9 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Scheduled
 
-from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.clock import Clock, Pace
 from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
+from flinkglue.polling import wait_until
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
 from infra.prefect_server import answering
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from flinkglue.clock import Clock, Pace
+from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
 
 T = TypeVar("T")
@@ -21,31 +22,84 @@ class Polling:
 
     Args:
         waited_for: What is waited for, with the id to look it up by; used in the error.
-        within_seconds: The longest time, from now on.
+        within_seconds: The longest time.
         pace: How often to poll.
         clock: The time to go by.
+        waited_seconds: How much of it has passed already, in an earlier try of the same wait.
     """
 
-    def __init__(self, waited_for: str, within_seconds: float, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self,
+        waited_for: str,
+        within_seconds: float,
+        pace: Pace,
+        clock: Clock,
+        *,
+        waited_seconds: float = 0.0,
+    ) -> None:
         self._waited_for = waited_for
         self._within_seconds = within_seconds
         self._clock = clock
         self._pauses = pace.pauses()
         self._began = clock.monotonic()
+        self._give_up_at = self._began + within_seconds - waited_seconds
         self.seconds = 0.0
         """How long the wait had taken when it was last paused."""
 
-    def pause(self) -> None:
+    def pause(self, last_seen: Callable[[], str] = lambda: "in progress") -> None:
         """Wait before the next poll; the last one is when the time is up.
+
+        Args:
+            last_seen: What the last poll saw, in words, for the error.
 
         Raises:
             DeadlineExceeded: The time was up already.
         """
-        taken = self._clock.monotonic() - self._began
-        if taken >= self._within_seconds:
-            raise DeadlineExceeded(self._waited_for, self._within_seconds, "in progress")
-        self._clock.sleep(min(next(self._pauses), self._within_seconds - taken))
+        left = self._give_up_at - self._clock.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(self._waited_for, self._within_seconds, last_seen())
+        self._clock.sleep(min(next(self._pauses), left))
         self.seconds = self._clock.monotonic() - self._began
+
+
+def wait_until(
+    look: Callable[[], T],
+    done: Callable[[T], bool],
+    *,
+    waited_for: str,
+    deadline_seconds: float,
+    waited_seconds: float = 0.0,
+    describe: Callable[[T], str] = str,
+    pace: Pace | None = None,
+    clock: Clock | None = None,
+) -> T:
+    """Look until it is done, and return what was seen then.
+
+    Args:
+        look: Fetches the present state. Its exceptions are not caught: it decides what it retries.
+        done: Whether a state ends the wait.
+        waited_for: What is waited for, with the id to look it up by; used in the error.
+        deadline_seconds: The longest time to wait, over all looks.
+        waited_seconds: How much of it has passed already, in an earlier try of the same wait.
+        describe: A state in words, for the error.
+        pace: How often to look.
+        clock: The time to go by.
+
+    Raises:
+        DeadlineExceeded: The deadline passed; it carries the last state seen.
+    """
+    polling = Polling(
+        waited_for,
+        deadline_seconds,
+        pace or Pace(),
+        clock or SystemClock(),
+        waited_seconds=waited_seconds,
+    )
+    while True:
+        seen = look()
+        if done(seen):
+            return seen
+        polling.pause(partial(describe, seen))
 
 
 def polls_for(seconds: float, pace: Pace, clock: Clock) -> Iterator[float]:

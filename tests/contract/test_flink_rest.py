@@ -9,10 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flinkglue.clock import Pace, wait_until
+from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, Conflict, InDoubt, NotFound, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobDetails, JobStatus
+from flinkglue.polling import wait_until
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
 from localcloud.web.wire import Wire

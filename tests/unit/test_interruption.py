@@ -12,12 +12,13 @@ import boto3
 import httpx
 import pytest
 
-from flinkglue.clock import SystemClock, wait_until
+from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import Interrupted, Interruption, acquire, interrupted_by
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.coordination.in_memory import InProcessLocks
 from flinkglue.lifecycle.journal.claims import in_a_thread
+from flinkglue.polling import wait_until
 
 LONG = 60.0
 """Nobody waits that long: the test would take longer than all others together."""

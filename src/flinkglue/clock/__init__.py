@@ -1,17 +1,16 @@
-"""Time as a parameter, and the one loop that waits."""
+"""Time as a parameter."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from flinkglue.clock.interruption import current_interruption
-from flinkglue.errors import DeadlineExceeded
 
 T = TypeVar("T")
 
@@ -93,42 +92,3 @@ class Pace:
         while True:
             yield pause * (1 - self.jitter * rng.random())
             pause = min(pause * self.growth, self.most_seconds)
-
-
-def wait_until(
-    look: Callable[[], T],
-    done: Callable[[T], bool],
-    *,
-    waited_for: str,
-    deadline_seconds: float,
-    waited_seconds: float = 0.0,
-    describe: Callable[[T], str] = str,
-    pace: Pace | None = None,
-    clock: Clock | None = None,
-) -> T:
-    """Look until it is done, and return what was seen then.
-
-    Args:
-        look: Fetches the present state. Its exceptions are not caught: it decides what it retries.
-        done: Whether a state ends the wait.
-        waited_for: What is waited for, with the id to look it up by; used in the error.
-        deadline_seconds: The longest time to wait, over all looks.
-        waited_seconds: How much of it has passed already, in an earlier try of the same wait.
-        describe: A state in words, for the error.
-        pace: How often to look.
-        clock: The time to go by.
-
-    Raises:
-        DeadlineExceeded: The deadline passed; it carries the last state seen.
-    """
-    clock = clock or SystemClock()
-    give_up_at = clock.monotonic() + deadline_seconds - waited_seconds
-    for pause in (pace or Pace()).pauses():
-        seen = look()
-        if done(seen):
-            return seen
-        left = give_up_at - clock.monotonic()
-        if left <= 0:
-            raise DeadlineExceeded(waited_for, deadline_seconds, describe(seen))
-        clock.sleep(min(pause, left))
-    raise AssertionError("pauses never end")

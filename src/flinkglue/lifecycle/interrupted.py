@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.actions.stop import savepoint, stopped
@@ -22,6 +22,7 @@ from flinkglue.lifecycle.models import LAUNCHING, Action, Jar, JobView, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.transaction import Refused, Transaction
+from flinkglue.polling import wait_until
 
 _SAVEPOINT_RESULTS = {"stop", "savepoint_path"}
 _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)

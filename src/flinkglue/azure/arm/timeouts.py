@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.models import Operation
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import NotFound
-from flinkglue.polling import Polling, polls_for
+from flinkglue.polling import Polling, polls_for, wait_until
 
 
 @dataclass(frozen=True)

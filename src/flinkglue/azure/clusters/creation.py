@@ -15,8 +15,8 @@ from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
-from flinkglue.clock import wait_until
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
+from flinkglue.polling import wait_until
 
 _SUCCEEDED, _BROKEN = "succeeded", ("failed", "canceled", "cancelled")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
-from flinkglue.polling import TRANSIENT
+from flinkglue.clock import Clock, Pace, SystemClock
+from flinkglue.polling import TRANSIENT, wait_until
 
 PACE = Pace(first_seconds=0.5, most_seconds=15)
 """Quick for jobs that fail at once, and few calls for those that run for hours."""

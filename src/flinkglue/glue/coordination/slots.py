@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flinkglue.clock import Pace, wait_until
+from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.api.live_runs import ListedRuns
 from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.polling import wait_until
 
 REFUSED_FOR_SLOTS = ("ConcurrentRunsExceededException", "ResourceNumberLimitExceededException")
 """Glue counts a run for 5 to 10 s after its end, and the account's runs as well as the job's."""

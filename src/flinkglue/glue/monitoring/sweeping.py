@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from flinkglue.clock import Clock, Pace, wait_until
+from flinkglue.clock import Clock, Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.monitoring.sweep import RunCondition, SweptRun, flow_run_id_of
 from flinkglue.glue.run_request import Log
+from flinkglue.polling import wait_until
 
 MOST_IDS_A_STOP = 25
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flinkglue.clock import wait_until
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
@@ -12,6 +11,7 @@ from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.polling import wait_until
 
 GLUE_RETRIES_WITHIN_SECONDS = 20.0
 """How long after an end the run with which Glue itself goes on may take to be listed."""

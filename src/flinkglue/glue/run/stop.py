@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flinkglue.clock import Pace, wait_until
+from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.run_search import end_mark, listed_runs, runs_within_reach
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.polling import TRANSIENT, polls_for
+from flinkglue.polling import TRANSIENT, polls_for, wait_until
 
 LIST_WITHIN_SECONDS = 180.0
 """How long runs are searched for when Glue cannot list them."""

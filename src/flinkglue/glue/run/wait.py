@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flinkglue.clock import wait_until
 from flinkglue.errors import CallFailed, DeadlineExceeded, NotFound, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_watch import Waiter
 from flinkglue.glue.coordination.reservations import RESERVED_FOR_SECONDS
@@ -14,6 +13,7 @@ from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import Observers, RunObserver
 from flinkglue.glue.run.promise import holds_or_gave_back
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.polling import wait_until
 
 KNOWN_WITHIN_SECONDS = 30.0
 """How long a run that was started may be unknown to GetJobRun."""

@@ -31,8 +31,9 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 
-from flinkglue.clock import Clock, Pace, SystemClock, wait_until
+from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import DeadlineExceeded, ServiceUnavailable
+from flinkglue.polling import wait_until
 from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.silence import Signs
