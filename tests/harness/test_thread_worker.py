@@ -14,6 +14,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Scheduled
 
+from tests.contract.aws_cloud import eventually
 from tests.harness.thread_worker import (
     FLOWS,
     Worker,
@@ -25,7 +26,6 @@ from tests.harness.thread_worker import (
     pause,
     read,
     state_name,
-    until,
 )
 
 POOL = "threads"
@@ -43,7 +43,7 @@ def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) 
 def started(folder: Path, name: str) -> dict[str, Any]:
     """Where a flow run says that it runs."""
     file = folder / f"{name}.started"
-    until(lambda: file.exists() and file.read_text())
+    eventually(lambda: file.exists() and file.read_text())
     place: dict[str, Any] = json.loads(file.read_text())
     return place
 
@@ -65,9 +65,9 @@ def test_flow_runs_are_threads_of_the_worker_and_keep_their_logs_apart(
     assert len({place["thread"] for place in places}) == AT_ONCE
     (tmp_path / "go").touch()
     for flow_run_id in flow_runs.values():
-        until(lambda flow_run_id=flow_run_id: state_name(flow_run_id) == "Completed")
+        eventually(lambda flow_run_id=flow_run_id: state_name(flow_run_id) == "Completed")
     for name, flow_run_id in flow_runs.items():
-        until(lambda i=flow_run_id, n=name: f"printed again by {n}." in logged(i))
+        eventually(lambda i=flow_run_id, n=name: f"printed again by {n}." in logged(i))
         log = logged(flow_run_id)
         assert f"printed by {name}." in log
         assert f"logged by {name}." in log
@@ -86,13 +86,13 @@ def test_a_cancelled_flow_run_ends_in_the_middle_of_a_wait_and_no_other_does(
     started(tmp_path, "other")
     began_at = time.monotonic()
     cancel(cancelled)
-    until(lambda: state_name(cancelled) == "Cancelled")
+    eventually(lambda: state_name(cancelled) == "Cancelled")
     print(f"cancelled after {time.monotonic() - began_at:.1f} s, in a wait of an hour")
     assert "did not notice" not in str(read(cancelled).state.message)  # type: ignore[union-attr]
     assert (tmp_path / f"{cancelled}.cancelled").exists()
     assert state_name(other) == "Running"
     cancel(other)
-    until(lambda: state_name(other) == "Cancelled")
+    eventually(lambda: state_name(other) == "Cancelled")
 
 
 def test_a_flow_run_that_hangs_is_cancelled_without_its_thread(
@@ -101,12 +101,12 @@ def test_a_flow_run_that_hangs_is_cancelled_without_its_thread(
     """Its hooks run, and its thread does nothing more when its call returns."""
     hangs = deployed(POOL, "waiting.py:hangs", cancel_grace_seconds=0.5)
     hanging = created(hangs, folder=str(tmp_path), seconds=7.0)
-    until((tmp_path / "hanging").exists)
+    eventually((tmp_path / "hanging").exists)
     cancel(hanging)
-    until(lambda: state_name(hanging) == "Cancelled")
+    eventually(lambda: state_name(hanging) == "Cancelled")
     assert (tmp_path / f"{hanging}.cancelled").exists()
     assert "did not notice" in str(read(hanging).state.message)  # type: ignore[union-attr]
-    until(lambda: f"The thread of flow run {hanging} has ended" in worker.log.read_text())
+    eventually(lambda: f"The thread of flow run {hanging} has ended" in worker.log.read_text())
     assert not (tmp_path / "went-on").exists()
     assert state_name(hanging) == "Cancelled"
 
@@ -115,9 +115,9 @@ def test_a_flow_that_never_waits_by_the_clock_is_cancelled_between_two_steps(
     worker: Worker, tmp_path: Path
 ) -> None:
     looping = created(deployed(POOL, "waiting.py:loops"), folder=str(tmp_path))
-    until((tmp_path / "looping").exists)
+    eventually((tmp_path / "looping").exists)
     cancel(looping)
-    until(lambda: state_name(looping) == "Cancelled")
+    eventually(lambda: state_name(looping) == "Cancelled")
     assert (tmp_path / f"{looping}.cancelled").exists()
     assert "did not notice" not in str(read(looping).state.message)  # type: ignore[union-attr]
     (tmp_path / "looping").unlink()
@@ -127,23 +127,23 @@ def test_a_flow_that_never_waits_by_the_clock_is_cancelled_between_two_steps(
 
 def test_a_flow_run_that_exits_crashes_alone(worker: Worker, tmp_path: Path) -> None:
     exiting = created(deployed(POOL, "waiting.py:exits"))
-    until(lambda: state_name(exiting) == "Crashed")
+    eventually(lambda: state_name(exiting) == "Crashed")
     (tmp_path / "go").touch()
     after = created(deployed(POOL, "waiting.py:waits"), folder=str(tmp_path), name="after")
     assert started(tmp_path, "after")["pid"] == worker.pid
-    until(lambda: state_name(after) == "Completed")
+    eventually(lambda: state_name(after) == "Completed")
 
 
 def test_a_suspended_flow_run_holds_no_thread_and_goes_on_when_it_is_resumed(
     worker: Worker, tmp_path: Path
 ) -> None:
     suspended = created(deployed(POOL, "waiting.py:suspends"), folder=str(tmp_path))
-    until(lambda: state_name(suspended) == "Suspended")
+    eventually(lambda: state_name(suspended) == "Suspended")
     [thread] = (tmp_path / "suspending").read_text().split()
-    until(lambda: not Path(f"/proc/{worker.pid}/task/{thread}").exists())
+    eventually(lambda: not Path(f"/proc/{worker.pid}/task/{thread}").exists())
     with get_client(sync_client=True) as client:
         client.resume_flow_run(suspended)
-    until(lambda: state_name(suspended) == "Completed")
+    eventually(lambda: state_name(suspended) == "Completed")
     assert (tmp_path / "resumed").exists()
     assert len((tmp_path / "suspending").read_text().split()) == 2
 
@@ -156,14 +156,14 @@ def test_the_limit_of_the_pool_and_the_scheduled_time_count(worker: Worker, tmp_
         created(waits, folder=str(tmp_path), name=name, until=f"go-{name}")
         for name in ("first", "second")
     )
-    until(lambda: [*tmp_path.glob("*.started")])
+    eventually(lambda: [*tmp_path.glob("*.started")])
     time.sleep(1)
     [began] = tmp_path.glob("*.started")
     earlier, later = (first, second) if began.stem == "first" else (second, first)
     assert state_name(later) in ("Scheduled", "Late")
     for name in ("first", "second"):
         (tmp_path / f"go-{name}").touch()
-    until(lambda: state_name(later) == "Completed")
+    eventually(lambda: state_name(later) == "Completed")
     assert read(later).start_time >= read(earlier).end_time  # type: ignore[operator]
     limit(POOL, None)
 
@@ -175,7 +175,7 @@ def test_the_limit_of_the_pool_and_the_scheduled_time_count(worker: Worker, tmp_
             parameters={"folder": str(tmp_path), "name": "planned"},
             state=Scheduled(scheduled_time=at),
         ).id
-    until(lambda: state_name(planned) == "Completed")
+    eventually(lambda: state_name(planned) == "Completed")
     # The server rounds the wait to seconds, and the state is dated before it is sent.
     assert read(planned).start_time >= at - timedelta(seconds=1.5)  # type: ignore[operator]
 
@@ -195,7 +195,7 @@ def test_changed_code_is_loaded_again(worker: Worker, tmp_path: Path) -> None:
         (code / "greeting.py").write_text(f"WORD = '{word}'\n")
         file = tmp_path / word
         greeted = created(greets, file=str(file))
-        until(lambda greeted=greeted: state_name(greeted) == "Completed")
+        eventually(lambda greeted=greeted: state_name(greeted) == "Completed")
         assert file.read_text() == word
 
 
@@ -204,7 +204,7 @@ def test_a_flow_run_may_ask_for_a_process(worker: Worker, tmp_path: Path) -> Non
     waits = deployed(POOL, "waiting.py:waits")
     asking = created(waits, {"isolation": "process"}, folder=str(tmp_path), name="asking")
     assert started(tmp_path, "asking")["pid"] != worker.pid
-    until(lambda: state_name(asking) == "Completed")
+    eventually(lambda: state_name(asking) == "Completed")
 
 
 def cancel(flow_run_id: Any) -> None:

@@ -21,7 +21,7 @@ from prefect.states import Cancelling
 
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws_cloud import QUICK, AwsCloud
+from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
 from tests.harness.thread_worker import (
     REPOSITORY,
@@ -31,7 +31,6 @@ from tests.harness.thread_worker import (
     make_pool,
     read,
     state_name,
-    until,
 )
 
 RUNS = int(os.environ.get("THREAD_KILLED_RUNS", "3"))
@@ -115,29 +114,31 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
         current.kill()
         current = worker("dying")
     running = {str(flow_run_id): ["RUNNING"] for flow_run_id in flow_runs}
-    until(lambda: glue_runs(cloud) == running, PATIENCE_SECONDS)
+    eventually(lambda: glue_runs(cloud) == running, within_seconds=PATIENCE_SECONDS)
 
     current.kill()
     before = attempts(flow_runs)
     current = worker("dying", FLINKGLUE_WORKER_DRAIN_SECONDS="0.5")
-    until(lambda: is_running_again(before), PATIENCE_SECONDS)
+    eventually(lambda: is_running_again(before), within_seconds=PATIENCE_SECONDS)
 
     first, *others = flow_runs
     began_at = time.monotonic()
     cancel(first)
-    until(lambda: glue_runs(cloud)[str(first)] == ["STOPPED"])
+    eventually(lambda: glue_runs(cloud)[str(first)] == ["STOPPED"])
     print(f"stopped {time.monotonic() - began_at:.1f} s after it was cancelled")
     assert time.monotonic() - began_at < CANCELLED_WITHIN_SECONDS
-    until(lambda: state_name(first) == "Cancelled")
+    eventually(lambda: state_name(first) == "Cancelled")
 
     assert current.terminate() == 0
     assert {state_name(flow_run_id) for flow_run_id in others} == {"AwaitingRetry"}
     before = attempts(others)
     worker("dying")
-    until(lambda: is_running_again(before), PATIENCE_SECONDS)
+    eventually(lambda: is_running_again(before), within_seconds=PATIENCE_SECONDS)
     go.touch()
     for flow_run_id in others:
-        until(lambda i=flow_run_id: state_name(i) == "Completed", PATIENCE_SECONDS)  # type: ignore[misc]
+        eventually(
+            lambda i=flow_run_id: state_name(i) == "Completed", within_seconds=PATIENCE_SECONDS
+        )  # type: ignore[misc]
     assert state_name(first) == "Cancelled"
     ended = {str(flow_run_id): ["SUCCEEDED"] for flow_run_id in others}
     assert glue_runs(cloud) == {**ended, str(first): ["STOPPED"]}
@@ -153,17 +154,24 @@ def test_two_workers_share_a_pool_and_one_goes_on_with_the_runs_of_the_other(
     waits = deployed("shared", "waiting.py:waits")
     names = [f"run-{n}" for n in range(6)]
     flow_runs = [created(waits, folder=str(tmp_path), name=name) for name in names]
-    until(lambda: {state_name(i) for i in flow_runs} == {"Running"}, PATIENCE_SECONDS)
-    places = [until(lambda n=n: place(tmp_path, n)) for n in names]  # type: ignore[misc]
+    eventually(
+        lambda: {state_name(i) for i in flow_runs} == {"Running"}, within_seconds=PATIENCE_SECONDS
+    )
+    places = [eventually(lambda n=n: place(tmp_path, n)) for n in names]  # type: ignore[misc]
     assert {at["pid"] for at in places} <= {each.pid for each in workers}
     assert set(attempts(flow_runs).values()) == {1}
 
     dead, alive = workers if places[0]["pid"] == workers[0].pid else workers[::-1]
     dead.kill()
-    until(lambda: {place(tmp_path, n)["pid"] for n in names} == {alive.pid}, PATIENCE_SECONDS)
+    eventually(
+        lambda: {place(tmp_path, n)["pid"] for n in names} == {alive.pid},
+        within_seconds=PATIENCE_SECONDS,
+    )
     (tmp_path / "go").touch()
     for flow_run_id, at in zip(flow_runs, places, strict=True):
-        until(lambda i=flow_run_id: state_name(i) == "Completed", PATIENCE_SECONDS)  # type: ignore[misc]
+        eventually(
+            lambda i=flow_run_id: state_name(i) == "Completed", within_seconds=PATIENCE_SECONDS
+        )  # type: ignore[misc]
         assert read(flow_run_id).run_count == (2 if at["pid"] == dead.pid else 1)
 
 

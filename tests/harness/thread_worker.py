@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +14,8 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
+
+from tests.contract.aws_cloud import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 FLOWS = Path(__file__).parent / "thread_worker_flows"
@@ -54,7 +54,7 @@ class Worker:
 
     def ready(self) -> Worker:
         """Wait until it takes flow runs."""
-        until(lambda: "started!" in self.log.read_text() or self._process.poll() is not None)
+        eventually(lambda: "started!" in self.log.read_text() or self._process.poll() is not None)
         assert self._process.poll() is None, self.log.read_text()
         return self
 
@@ -68,14 +68,6 @@ class Worker:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-
-
-def until(look: Callable[[], Any], within_seconds: float = 90) -> Any:
-    give_up_at = time.monotonic() + within_seconds
-    while not (found := look()):
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def make_pool(name: str) -> None:
