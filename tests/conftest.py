@@ -36,11 +36,10 @@ gc.set_threshold(20_000, 10, 10)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        folder = item.path.relative_to(HERE).parts[0]
+    folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
+    for item, folder in folders.items():
         item.add_marker(getattr(pytest.mark, folder))
     # The longest files come first, so that the processes of a whole run end together.
-    folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
     items.sort(key=lambda item: LONGEST_FIRST.index(folders[item]))
 
 
