@@ -252,9 +252,10 @@ def glue_vpc_failover(
     ordered_by = load_strategy(strategy, allowed_modules())
     check_arguments(values)
     check_secret_arguments(secret_arguments or {}, values)
+    definition = None
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
-        definition_of(job_definition, job_name)
+        definition = definition_of(job_definition, job_name)
     credentials = load_credentials(aws_credentials, region)
     flow_run = _this_flow_run()
     first = RunRequest(
@@ -292,8 +293,9 @@ def glue_vpc_failover(
     ended_before = failed_at(flow_run) if attempts else None
     settled, requested_again = settled_number(attempts, ended_before), ended_before is not None
     first_number = policy.first_number(attempts, settled)
-    definition = None  # a run that is there already goes on as its job was
-    if not is_recorded(attempts, first_number):
+    if is_recorded(attempts, first_number):
+        definition = None  # a run that is there already goes on as its job was
+    elif definition is None:
         definition = definition_of(job_definition, job_name)
     if definition is not None:
         deploy_glue_job(
