@@ -24,7 +24,7 @@ LOOKUP_THREADS = 101
 """The job, and as many as 100 connections by name, are read in one round trip."""
 
 CONNECTIONS_PER_PAGE = 1000
-SUBNETS_PER_CALL = 200  # the most values that an EC2 filter takes
+IDS_PER_CALL = 200  # the most values that an EC2 filter takes
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,20 @@ def listed(
     return [found.get(name) or _not_listed(name) for name in connection_names]
 
 
+def _in_portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    """As many at once as EC2 takes values of a filter."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), IDS_PER_CALL):
+        yield ordered[start : start + IDS_PER_CALL]
+
+
 def describe_subnets(ec2: EC2Client, subnet_ids: Iterable[str]) -> dict[str, Subnet]:
     """The subnets that exist. A filter, unlike SubnetIds, ignores ids that do not.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html
     """
-    ordered = sorted(subnet_ids)
     subnets: dict[str, Subnet] = {}
-    for start in range(0, len(ordered), SUBNETS_PER_CALL):
-        ids = ordered[start : start + SUBNETS_PER_CALL]
+    for ids in _in_portions(subnet_ids):
         with translated("Amazon EC2", "DescribeSubnets", ", ".join(ids)):
             pages = ec2.get_paginator("describe_subnets").paginate(
                 Filters=[{"Name": "subnet-id", "Values": ids}]
@@ -141,10 +146,8 @@ def describe_security_groups(ec2: EC2Client, group_ids: Iterable[str]) -> dict[s
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html
     """
-    ordered = sorted(group_ids)
     vpcs: dict[str, str] = {}
-    for start in range(0, len(ordered), SUBNETS_PER_CALL):
-        ids = ordered[start : start + SUBNETS_PER_CALL]
+    for ids in _in_portions(group_ids):
         with translated("Amazon EC2", "DescribeSecurityGroups", ", ".join(ids)):
             pages = ec2.get_paginator("describe_security_groups").paginate(
                 Filters=[{"Name": "group-id", "Values": ids}]
