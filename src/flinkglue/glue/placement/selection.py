@@ -69,17 +69,17 @@ def select(
         requested = replace(requested, strategy=once)
     placing = _Placing(context, requested, failed, kept, reading, began_at)
     ranking, decision = placing.at_once()
-    for pause in (context.pace or POLL_FOR_ADDRESSES).pauses():
+    pauses = (context.pace or POLL_FOR_ADDRESSES).pauses()
+    while True:
         if decision is Decision.START:
             return ranking
         if decision is Decision.FAIL:
             raise _no_place(ranking, requested)
-        no_room = _no_room(ranking, requested)
+        no_room, pause = _no_room(ranking, requested), next(pauses)
         log.info("%s; polling again in %.0f s", no_room, pause)
         context.clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
         deadline.check(no_room)
         ranking, decision = placing.after_a_pause()
-    raise AssertionError("pauses never end")
 
 
 @dataclass(frozen=True)

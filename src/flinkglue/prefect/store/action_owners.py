@@ -96,17 +96,17 @@ class ClaimWatch:
             seconds: For how long.
             waits: Look on until that is known; else what was observed so far decides.
         """
-        for pause in _LOOKS.pauses():
+        pauses = _LOOKS.pauses()
+        while True:
             if self._seconds > seconds:
                 return True
             if not waits:
                 return False
-            self._clock.sleep(min(pause, max(seconds - self._seconds, 0.0) + 0.1))
+            self._clock.sleep(min(next(pauses), max(seconds - self._seconds, 0.0) + 0.1))
             before = self._mark
             self.look()
             if self._mark != before:
                 return False
-        raise AssertionError("pauses never end")
 
 
 def abandoned(
