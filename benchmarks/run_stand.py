@@ -21,7 +21,7 @@ from scripts.prefect_stack import REPOSITORY, PrefectStack
 
 SAMPLE_JOB = "AirflowBlogJob"
 CONNECTIONS = ("MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2")
-DEPLOYMENT = "glue-vpc-failover/glue-job"
+DEPLOYMENT = "glue-job/glue-job"
 WORKER_IS_READY_SECONDS = 60.0
 SAVE_CREDENTIALS = """
 from os import environ

@@ -22,7 +22,7 @@ from tasks.flink_cluster_record import remember_flink_application
 from tasks.flink_job_details import show_flink_job_details
 
 
-@flow(name="create-flink-cluster", flow_run_name="create {wanted.cluster_name}")
+@flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")
 def create_flink_cluster_flow(
     wanted: FlinkApplicationCluster,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",

@@ -22,7 +22,7 @@ from tasks.flink_cluster_record import (
 from tasks.flink_job_details import show_flink_job_details
 
 
-@flow(name="delete-flink-cluster", flow_run_name="delete {cluster_name}")
+@flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")
 def delete_flink_cluster_flow(
     cluster_name: ClusterName,
     confirm_cluster_name: str,

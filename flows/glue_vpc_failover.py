@@ -116,7 +116,7 @@ def stop_live_runs_if_requested(flow: Flow[Any, Any], flow_run: FlowRun, state: 
 
 
 @flow(
-    name="glue-vpc-failover",
+    name="glue-job",
     flow_run_name="{job_name} by {strategy}",
     on_cancellation=[stop_live_runs],
     on_crashed=[stop_live_runs_if_requested],

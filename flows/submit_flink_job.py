@@ -37,7 +37,7 @@ _submitted = SubmittedBy(
 
 
 @flow(
-    name="submit-flink-job",
+    name="flink-job-submit",
     flow_run_name="{job_name}: {jar_name}",
     on_cancellation=[_submitted.end_as_requested()],
     on_crashed=[_submitted.report_what_is_left()],

@@ -14,7 +14,7 @@ from flinkglue.form_types import FilePath, Name
 from tasks.azure import upload_flink_jar
 
 
-@flow(name="upload-flink-jar", flow_run_name="{jar_path}")
+@flow(name="flink-jar-upload", flow_run_name="{jar_path}")
 def upload_flink_jar_flow(
     jar_path: FilePath,
     jar_directory: JarDirectory,

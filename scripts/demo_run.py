@@ -137,7 +137,7 @@ def run_word_count(cloud: LocalCloud, prefect: PrefectStack) -> tuple[str, str]:
     with step("Uploading WordCount.jar to the storage account (deployment flink-jar-upload)"):
         run_flow(
             prefect,
-            "upload-flink-jar/flink-jar-upload",
+            "flink-jar-upload/flink-jar-upload",
             {"jar_path": WORD_COUNT_JAR, "jar_directory": azure["jar_directory"]},
         )
     published = {
@@ -163,7 +163,7 @@ def run_glue_jobs(cloud: LocalCloud, prefect: PrefectStack) -> Iterator[tuple[st
         "retry_delay_seconds": 5,
     }
     with step("Running glue-job, both subnets free"):
-        flow_run_id = run_flow(prefect, "glue-vpc-failover/glue-job", parameters)
+        flow_run_id = run_flow(prefect, "glue-job/glue-job", parameters)
         first = driver_in_first_subnet(cloud, prefect, flow_run_id)
         print(f"    {first}")
     yield "Glue job, both subnets free", prefect.page(flow_run_id)
@@ -171,7 +171,7 @@ def run_glue_jobs(cloud: LocalCloud, prefect: PrefectStack) -> Iterator[tuple[st
         f"Filling {first.connection_name}'s subnet {first.subnet_id}, running glue-job again"
     ):
         cloud.fill(first.subnet_id)
-        flow_run_id = run_flow(prefect, "glue-vpc-failover/glue-job", parameters)
+        flow_run_id = run_flow(prefect, "glue-job/glue-job", parameters)
         second = driver_in_first_subnet(cloud, prefect, flow_run_id)
         cloud.drain(first.subnet_id)
         print(f"    {second}")

@@ -33,7 +33,9 @@ from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from tasks.glue import RETRIED, UNCACHED, connect, load_credentials
 
-FLOWS = ("glue-vpc-failover", "glue-run-wait")
+RENAMED_FLOWS = ("glue-vpc-failover",)
+"""What glue-job was called; its flow runs go on while workers are upgraded."""
+FLOWS = ("glue-job", "glue-run-wait", *RENAMED_FLOWS)
 """Whose flow runs wait for Glue runs."""
 DEFAULT_CREDENTIALS = "aws"
 """The block of a flow run that names none, as these flows have it."""

@@ -33,6 +33,7 @@ from flows.glue_run_sweep import glue_run_sweep
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 from tasks.glue_sweep import FLOWS as OF_GLUE
+from tasks.glue_sweep import RENAMED_FLOWS
 from tasks.silent_flow_runs import end_silent_flow_runs
 from tests.contract.aws_cloud import AwsCloud, eventually
 from tests.harness.test_flink_watch_owners import BLOCK, Job, cluster, flink, job, prefect
@@ -221,5 +222,5 @@ def test_the_flow_engine_sends_the_heartbeats_that_are_observed() -> None:
 
 def test_the_flow_runs_of_these_flows_are_searched() -> None:
     named = {glue_vpc_failover.name, wait_for_glue_run_flow.name}
-    assert named == {*OF_GLUE}
+    assert named | {*RENAMED_FLOWS} == {*OF_GLUE}
     assert {flink_job_action.name, flink_savepoints.name, flink_watch.name} == {*OF_FLINK}

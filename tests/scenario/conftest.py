@@ -52,7 +52,7 @@ def deployed(
         prepare(local_cloud, prefect)
         platform = Platform(local_cloud, prefect)
         uploaded = platform.run(
-            "upload-flink-jar/flink-jar-upload",
+            "flink-jar-upload/flink-jar-upload",
             {
                 "jar_path": "jobs/flink/WordCount.jar",
                 "jar_directory": local_cloud.azure["jar_directory"],

@@ -179,8 +179,8 @@ def test_deployments_create_adopt_and_delete_a_cluster(platform: Platform) -> No
         },
         "user_ids": [GUID],
     }
-    create = "create-flink-cluster/flink-cluster-create"
-    delete = "delete-flink-cluster/flink-cluster-delete"
+    create = "flink-cluster-create/flink-cluster-create"
+    delete = "flink-cluster-delete/flink-cluster-delete"
     for _ in range(2):
         run = platform.run(create, {"wanted": wanted})
         assert run["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])

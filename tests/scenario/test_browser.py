@@ -47,7 +47,7 @@ def open_form(platform: Platform, page: Page, flow_name: str, deployment_name: s
 
 def test_the_form_says_what_each_field_means(platform: Platform, page: Page) -> None:
     """The texts come from the flow's docstring."""
-    open_form(platform, page, "glue-vpc-failover", "glue-job")
+    open_form(platform, page, "glue-job", "glue-job")
 
     page.get_by_text("The Glue job to run.").wait_for()
     page.get_by_text("The connections to choose from, as a list or comma-separated").wait_for()

@@ -8,7 +8,7 @@ from scripts.demo_checks import driver_in_first_subnet, words_counted_by_flink
 from tests.scenario.conftest import Platform
 
 WORD_COUNT = "flink-word-count/flink-word-count"
-GLUE_JOB = "glue-vpc-failover/glue-job"
+GLUE_JOB = "glue-job/glue-job"
 PUBLISHED_GLUE = {
     "job_name": "AirflowBlogJob",
     "connection_names": "MWAA-Glue-Blog-Subnet1,MWAA-Glue-Blog-Subnet2",
@@ -75,7 +75,7 @@ SUBMISSION = {
     "entry_class": "org.apache.flink.examples.java.wordcount.WordCount",
     "parallelism": 1,
 }
-SUBMIT = "submit-flink-job/flink-job-submit"
+SUBMIT = "flink-job-submit/flink-job-submit"
 REFUSED: dict[str, tuple[str, str, object]] = {
     "empty jar name": (WORD_COUNT, "jarName", ""),
     "not an abfs URL": (WORD_COUNT, "jarDirectory", "https://account/jars"),

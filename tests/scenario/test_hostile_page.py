@@ -75,7 +75,7 @@ class Target:
         cloud, prefect = self.platform.cloud, self.platform.prefect
         parts, azure = cloud.status()["parts"], cloud.azure
         job_ids = [job["id"] for job in self.flink_jobs()]
-        deployment = prefect.api.get("/deployments/name/glue-vpc-failover/glue-job").json()["id"]
+        deployment = prefect.api.get("/deployments/name/glue-job/glue-job").json()["id"]
         blob = urlsplit(parts["blob"]["url"])
         whole_azure = azure_requests({**azure, "blob_url": parts["blob"]["url"]})
         bucket = self.aws("s3").list_buckets()["Buckets"][0]["Name"]
