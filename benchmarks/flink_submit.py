@@ -62,7 +62,7 @@ class Submitter:
     def __enter__(self) -> Self:
         from prefect.testing.utilities import prefect_test_harness
 
-        from blocks.flink import FlinkRestCluster, FlinkSignIn
+        from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 
         self._open.enter_context(prefect_test_harness(server_startup_timeout=120))
         FlinkRestCluster(

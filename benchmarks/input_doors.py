@@ -11,12 +11,12 @@ from typing import Any, Generic, TypeVar
 from prefect.flows import Flow
 from pydantic import BaseModel
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
-from blocks.flink import FlinkRestCluster
-from blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.azure.clusters.cluster import ApplicationJob, FlinkApplicationCluster
 from flinkglue.azure.identity import credential
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.glue.options import RunOptions
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow

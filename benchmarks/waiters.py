@@ -28,7 +28,7 @@ from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import ENDED_STATES, JobRun
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.wait import WaitFor, wait_for_run
-from tasks.glue import POLL_RUNS
+from flinkglue.tasks.glue import POLL_RUNS
 
 BEGIN_WITHIN_SECONDS = 20.0
 SETTLE_SECONDS = 15.0

@@ -7,19 +7,19 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.loading import block_of
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import OptionalName, OptionalWebUrl
-from tasks.flink_cluster import (
+from flinkglue.tasks.flink_cluster import (
     create_flink_cluster,
     create_storage_layout,
     wait_for_flink_application,
 )
-from tasks.flink_cluster_record import remember_flink_application
-from tasks.flink_job_details import show_flink_job_details
+from flinkglue.tasks.flink_cluster_record import remember_flink_application
+from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
 @flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")

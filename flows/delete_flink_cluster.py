@@ -7,19 +7,19 @@ from typing import Any
 
 from prefect import flow, runtime
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.loading import block_of
 from flinkglue.azure.clusters.inputs import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import OptionalWebUrl
-from tasks.flink_cluster import delete_flink_cluster
-from tasks.flink_cluster_record import (
+from flinkglue.tasks.flink_cluster import delete_flink_cluster
+from flinkglue.tasks.flink_cluster_record import (
     find_flink_application,
     forget_flink_application,
     stop_flink_application,
 )
-from tasks.flink_job_details import show_flink_job_details
+from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
 @flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")

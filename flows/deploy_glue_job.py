@@ -6,12 +6,12 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.aws import AwsCredentialsChoice, AwsRegion
-from blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
-from blocks.loading import block_of
+from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
+from flinkglue.blocks.loading import block_of
 from flinkglue.glue.definition.report import deployment_document
-from tasks.glue import load_credentials
-from tasks.glue_definition import deploy_glue_job
+from flinkglue.tasks.glue import load_credentials
+from flinkglue.tasks.glue_definition import deploy_glue_job
 
 
 @flow(name="glue-job-deploy")

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow, runtime
 
-from blocks.flink_choice import FlinkClusterChoice, cluster_of
+from flinkglue.blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.flink.inputs import (
     JarAddress,
     JavaClass,
@@ -26,7 +26,7 @@ from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.hooks.flink_action import end_as_requested, report_what_is_left, requested_by
 from flinkglue.quantities import Minutes, Parallelism, Seconds
-from tasks.flink_actions import perform_flink_action
+from flinkglue.tasks.flink_actions import perform_flink_action
 
 
 def request_of(parameters: dict[str, Any]) -> ActionRequest:

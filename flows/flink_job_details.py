@@ -7,11 +7,11 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.loading import block_of
 from flinkglue.azure.inputs import OptionalResourceName
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import OptionalName
-from tasks.flink_job_details import show_flink_job_details
+from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
 @flow(name="flink-job-details", flow_run_name="details {cluster_name} {job_name}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
-from blocks.flink_choice import FlinkClusterChoice, cluster_of
+from flinkglue.blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name, StorageAddress
 from flinkglue.lifecycle.models import Action
@@ -20,7 +20,7 @@ from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.pages.savepoints import JobReport, show_report
 from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, Days, Minutes
-from tasks.flink_actions import (
+from flinkglue.tasks.flink_actions import (
     dispose_of_savepoints,
     forget_old_intents,
     perform_flink_action,

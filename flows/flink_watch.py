@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from prefect import flow, runtime
 from pydantic import Field
 
-from blocks.flink_choice import FlinkClusterChoice, cluster_of
+from flinkglue.blocks.flink_choice import FlinkClusterChoice, cluster_of
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
 from flinkglue.lifecycle.health.judgement import HealthLimits
@@ -27,8 +27,8 @@ from flinkglue.prefect.store.action_owners import (
     running_flink_flow_runs,
 )
 from flinkglue.quantities import Count, CountOrNone, Hours, Minutes, Seconds, SilentMinutes
-from tasks.flink_actions import perform_flink_action
-from tasks.flink_health import (
+from flinkglue.tasks.flink_actions import perform_flink_action
+from flinkglue.tasks.flink_health import (
     Finding,
     count_relaunch,
     judge_flink_jobs,
@@ -36,7 +36,7 @@ from tasks.flink_health import (
     show_findings,
     uncount_relaunch,
 )
-from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
+from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
 
 _CLUSTER = "flink-rest-cluster/flink"
 

@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 from prefect import flow, runtime
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.loading import block_of
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import JarDirectory, JarName, ResourceGroup, ResourceName
 from flinkglue.azure.jobs.state import WaitUntil
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.loading import block_of
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
-from tasks.azure import get_token
-from tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
+from flinkglue.tasks.azure import get_token
+from flinkglue.tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
 
 ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 INPUT = "/opt/flink/LICENSE"

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
 from flinkglue.quantities import Count
-from tasks.glue import load_credentials
-from tasks.glue_health import emit_connections, judge_glue_connections, show_connections
+from flinkglue.tasks.glue import load_credentials
+from flinkglue.tasks.glue_health import emit_connections, judge_glue_connections, show_connections
 
 
 @flow(name="glue-connection-health")

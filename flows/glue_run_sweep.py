@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from prefect import flow
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
@@ -18,8 +18,8 @@ from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun
 from flinkglue.prefect.store.silent_flow_runs import not_ended
 from flinkglue.quantities import SilentMinutes
-from tasks.glue import load_credentials
-from tasks.glue_sweep import (
+from flinkglue.tasks.glue import load_credentials
+from flinkglue.tasks.glue_sweep import (
     emit_swept_runs,
     find_live_glue_runs,
     judge_glue_runs,
@@ -28,7 +28,7 @@ from tasks.glue_sweep import (
     spared_flow_runs,
     stop_orphaned_glue_runs,
 )
-from tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
+from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
 
 
 @flow(name="glue-run-sweep")

@@ -14,10 +14,10 @@ from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from pydantic import Field
 
-from blocks.aws import AwsCredentialsChoice, AwsRegion
-from blocks.aws_credentials import AwsCredentials
-from blocks.glue_job_definition import GlueJobDefinitionChoice
-from blocks.secret_arguments import read_secret_arguments
+from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.glue_job_definition import GlueJobDefinitionChoice
+from flinkglue.blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
 from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
@@ -54,7 +54,7 @@ from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
 from flinkglue.prefect.run_log import HarmlessLog, run_log
 from flinkglue.quantities import Count, Minutes
-from tasks.glue import (
+from flinkglue.tasks.glue import (
     connect,
     find_recorded_attempts,
     load_credentials,
@@ -64,8 +64,8 @@ from tasks.glue import (
     run_glue_job,
     wait_for_slot,
 )
-from tasks.glue_definition import definition_of, deploy_glue_job
-from tasks.glue_wait import reset_job_bookmark
+from flinkglue.tasks.glue_definition import definition_of, deploy_glue_job
+from flinkglue.tasks.glue_wait import reset_job_bookmark
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0

@@ -7,9 +7,6 @@ from typing import Any
 
 from prefect import flow, runtime
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_storage import storage_of
-from blocks.loading import block_of
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import (
     Argument,
@@ -22,13 +19,16 @@ from flinkglue.azure.inputs import (
 from flinkglue.azure.jobs.state import WaitUntil
 from flinkglue.azure.names import job_name_for
 from flinkglue.azure.storage.abfs import AbfsUri
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_storage import storage_of
+from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from flinkglue.quantities import Parallelism
-from tasks.azure import get_token, upload_flink_jar
-from tasks.flink import submit_flink_job, wait_for_flink_job
+from flinkglue.tasks.azure import get_token, upload_flink_jar
+from flinkglue.tasks.flink import submit_flink_job, wait_for_flink_job
 
 _submitted = SubmittedBy(
     cluster_of=lambda parameters: block_of(HDInsightFlinkCluster, "cluster", parameters["cluster"]),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from prefect import flow
 
-from blocks.azure_storage import storage_of
 from flinkglue.azure.inputs import JarDirectory, JarName
 from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
 from flinkglue.azure.storage.abfs import AbfsUri
+from flinkglue.blocks.azure_storage import storage_of
 from flinkglue.form_types import FilePath, Name
-from tasks.azure import upload_flink_jar
+from flinkglue.tasks.azure import upload_flink_jar
 
 
 @flow(name="flink-jar-upload", flow_run_name="{jar_path}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import flow
 
-from blocks.aws import AwsCredentialsChoice, AwsRegion
+from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
@@ -14,8 +14,8 @@ from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.quantities import Minutes
-from tasks.glue import connect, load_credentials, read_script_output
-from tasks.glue_wait import wait_for_glue_run
+from flinkglue.tasks.glue import connect, load_credentials, read_script_output
+from flinkglue.tasks.glue_wait import wait_for_glue_run
 
 
 @flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")

@@ -21,10 +21,10 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_azure import AzureBlobStorageCredentials
 
-from blocks.azure import ClusterSignIn, HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
-from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.azure import ClusterSignIn, HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.form_types import FilePath
 from infra.argument_types import Command, of_type
 

@@ -55,8 +55,8 @@ from uuid import uuid4
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from blocks.flink import FlinkRestCluster, FlinkSignIn
-from blocks.flink_choice import block_type_of, cluster_of
+from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
+from flinkglue.blocks.flink_choice import block_type_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.lifecycle.deadline import DeadlineClock

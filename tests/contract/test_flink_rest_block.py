@@ -14,8 +14,8 @@ import pytest
 import trustme
 from azure.storage.blob import BlobServiceClient
 
-from blocks.flink import FlinkRestCluster
 from flinkglue.azure.storage.abfs_files import AbfsFiles
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import (
     AuthenticationFailed,
     BadEndpoint,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,

@@ -20,7 +20,7 @@ from prefect.testing.utilities import prefect_test_harness
 from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
 
 LEASE_SECONDS = 4.0

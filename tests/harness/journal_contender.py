@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import Conflict
 from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.claims import LeaseTerms

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
-from blocks.flink import FlinkRestCluster, FlinkSignIn
+from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.errors import Conflict, InvalidInput, JobFailed
 from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.journal.journal import Journal

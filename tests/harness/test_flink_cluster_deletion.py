@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.errors import JobFailed
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 from tests.azure_on_the_wire import TENANT, AzureOnTheWire, served

@@ -24,9 +24,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, State
 from pydantic import SecretStr
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.azure.models import AccessToken
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput, JobFailed
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow

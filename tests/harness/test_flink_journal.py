@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from prefect.settings import PREFECT_API_URL
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import CallFailed, Conflict
 from flinkglue.lifecycle.execute import execute
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore

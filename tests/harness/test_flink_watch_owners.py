@@ -18,7 +18,7 @@ from prefect.flow_engine import run_flow
 from prefect.states import Crashed, Running
 from prefect.utilities.callables import get_parameter_defaults
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.execute import execute

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flows.deploy_glue_job import deploy_glue_job_flow

@@ -21,7 +21,7 @@ from prefect.flow_engine import run_flow
 from prefect.testing.cli import invoke_and_assert
 from prefect_aws import AwsCredentials
 
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flows.deploy_glue_job import deploy_glue_job_flow
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow

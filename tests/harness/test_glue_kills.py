@@ -22,7 +22,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Scheduled
 
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.coordination.lock import job_lock_name, placement_lock_name
 from flinkglue.glue.coordination.original_order import original_order_key

@@ -17,7 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.states import Crashed, Running, Scheduled
 
-from blocks.secret_arguments import read_secret_arguments
+from flinkglue.blocks.secret_arguments import read_secret_arguments
 from flinkglue.errors import InvalidInput
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from flinkglue.tasks.glue import POLL_RUNS
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tasks.glue import POLL_RUNS
 from tests.contract.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
 

@@ -26,15 +26,15 @@ from flinkglue.prefect.store.action_owners import FLOWS as OF_FLINK
 from flinkglue.prefect.store.flow_run_signs import HEARTBEAT
 from flinkglue.prefect.store.silent_flow_runs import FOUND, SilentFlowRun
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
+from flinkglue.tasks.glue_sweep import FLOWS as OF_GLUE
+from flinkglue.tasks.glue_sweep import RENAMED_FLOWS
+from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from flows.glue_run_sweep import glue_run_sweep
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
-from tasks.glue_sweep import FLOWS as OF_GLUE
-from tasks.glue_sweep import RENAMED_FLOWS
-from tasks.silent_flow_runs import end_silent_flow_runs
 from tests.contract.aws_cloud import AwsCloud, eventually
 from tests.harness.test_flink_watch_owners import BLOCK, Job, cluster, flink, job, prefect
 from tests.harness.test_glue_run_sweep import cloud, flow_run, glue_run

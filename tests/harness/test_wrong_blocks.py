@@ -13,8 +13,8 @@ from prefect.client.schemas.actions import BlockDocumentCreate
 from prefect.client.schemas.objects import State
 from prefect_azure import AzureBlobStorageCredentials
 
-from blocks.azure_sign_in import EntraServicePrincipal
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster
 from flows.flink_watch import flink_watch
 from flows.upload_flink_jar import upload_flink_jar_flow
 from tests.harness.flow_logs import logs_of

@@ -14,12 +14,12 @@ import httpx
 from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
-from blocks.arm_backend import arm_backend
 from flinkglue.azure.arm.client import PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
 from flinkglue.azure.identity import KeptToken, fetch_token
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import AccessToken, FlinkClusterId, ServicePrincipal
 from flinkglue.azure.storage.abfs_files import AbfsFiles
+from flinkglue.blocks.arm_backend import arm_backend
 from flinkglue.clock import SystemClock
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files

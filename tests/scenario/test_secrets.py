@@ -24,7 +24,7 @@ import json, sys
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentCreate
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 
 blocks = json.load(open(sys.argv[1]))
 Secret(value=blocks.pop("secret")).save("canary-argument", overwrite=True)

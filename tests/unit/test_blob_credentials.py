@@ -9,11 +9,11 @@ import pytest
 from prefect_azure import AzureBlobStorageCredentials
 from pydantic import SecretStr
 
-from blocks.azure_storage import blob_service_client
 from flinkglue.azure.storage.abfs import AbfsUri
+from flinkglue.blocks.azure_storage import blob_service_client
 from flinkglue.errors import InvalidInput
+from flinkglue.tasks.azure import upload_flink_jar
 from flows.upload_flink_jar import upload_flink_jar_flow
-from tasks.azure import upload_flink_jar
 
 OF_ACCOUNT_B = "DefaultEndpointsProtocol=https;AccountName=accountb;AccountKey=a2V5"
 

@@ -16,8 +16,8 @@ from pydantic import SecretStr, ValidationError
 
 from benchmarks.input_doors import BLOCKS
 from benchmarks.odd_inputs import odd_value
-from blocks.azure_sign_in import EntraServicePrincipal
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.sign_in import BearerToken
 from flows.flink_watch import flink_watch

@@ -17,7 +17,7 @@ import yaml
 from prefect import Flow
 from prefect_aws import AwsCredentials
 
-from blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.glue.options import RunOptions
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -12,9 +12,9 @@ from prefect.settings import Settings
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 from pydantic import ValidationError as BlockError
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal
-from blocks.flink import FlinkRestCluster, FlinkSignIn
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
 from flows.flink_job_action import flink_job_action, request_of

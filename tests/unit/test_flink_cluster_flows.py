@@ -9,9 +9,9 @@ import pytest
 
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.errors import InvalidInput
+from flinkglue.tasks.flink_job_details import details_markdown
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
-from tasks.flink_job_details import details_markdown
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "flink-clusters.md"
 

@@ -9,8 +9,8 @@ from prefect.blocks.core import Block
 from prefect.flows import Flow
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.prefect.pages.word_counts import WordCounts
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_sign_in import EntraServicePrincipal
-from blocks.flink import FlinkRestCluster
 from flinkglue.azure.jobs.state import FlinkView, JobView
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.lifecycle.actions.inventory import Disposals
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import Action, Outcome, Savepoint
@@ -17,7 +17,7 @@ from flinkglue.prefect.pages.flink_action import change_row, outcome_markdown, s
 from flinkglue.prefect.pages.flink_job import job_markdown
 from flinkglue.prefect.pages.savepoints import JobReport
 from flinkglue.prefect.pages.word_counts import WordCounts
-from tasks.flink_job_details import details_markdown
+from flinkglue.tasks.flink_job_details import details_markdown
 
 ATTACK = (
     "a`|\n| x | y |\n\n# Heading\n[click](https://e.vil) ![i](https://e.vil/i) <script>x</script>\n"

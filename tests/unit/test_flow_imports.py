@@ -62,8 +62,8 @@ def test_flow_files_import_only_what_every_run_of_them_needs(
 def test_the_whole_of_prefect_aws_has_the_same_credentials_block() -> None:
     """Prefect imports the whole package when a block is chosen in the form."""
     probe = (
-        "import blocks.aws_credentials, warnings; warnings.simplefilter('error')",
+        "import flinkglue.blocks.aws_credentials, warnings; warnings.simplefilter('error')",
         "import prefect_aws, prefect_aws.workers",
-        "assert prefect_aws.AwsCredentials is blocks.aws_credentials.AwsCredentials",
+        "assert prefect_aws.AwsCredentials is flinkglue.blocks.aws_credentials.AwsCredentials",
     )
     assert among(imported_by(*probe), ("prefect_aws.workers",))

@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from blocks.aws import AwsRegion
+from flinkglue.blocks.aws import AwsRegion
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.console import CONSOLE_DOMAINS, Console
 from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_names

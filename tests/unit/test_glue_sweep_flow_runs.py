@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.tasks.glue_sweep import DEFAULT_CREDENTIALS, is_read_with
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
-from tasks.glue_sweep import DEFAULT_CREDENTIALS, is_read_with
 
 ID = uuid4()
 

@@ -13,7 +13,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from tasks.glue import may_run_again
+from flinkglue.tasks.glue import may_run_again
 
 
 def fault(kind: type[CallFailed]) -> CallFailed:

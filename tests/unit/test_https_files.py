@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import AuthenticationFailed, CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.flink.jars.https_files import HttpsCredentials, HttpsFiles

@@ -16,7 +16,7 @@ from prefect.blocks.core import Block
 
 from benchmarks.input_doors import BLOCKS, FLOWS
 from benchmarks.inputs import try_inputs
-from blocks.hidden_input import HiddenInput
+from flinkglue.blocks.hidden_input import HiddenInput
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -39,8 +39,8 @@ def test_no_flow_and_no_block_is_left_out() -> None:
     entrypoints = {each["entrypoint"].rpartition(":")[2] for each in deployed}
     assert entrypoints <= {door.kind.fn.__name__ for door in FLOWS}
     modules = [
-        importlib.import_module(f"blocks.{path.stem}")
-        for path in (REPOSITORY / "blocks").glob("*.py")
+        importlib.import_module(f"flinkglue.blocks.{path.stem}")
+        for path in (REPOSITORY / "src" / "flinkglue" / "blocks").glob("*.py")
     ]
     ours = {
         kind

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from blocks.flink import FlinkRestCluster
+from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import InDoubt
 from flinkglue.flink.api.failures import MainTimedOut
 from tests.gateways import GATEWAYS

@@ -50,9 +50,7 @@ FINE = re.compile(r"\blook(?:s|ed|ing)? (?:\w+ ){0,2}up\b", re.IGNORECASE)
 WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 
 CODE = sorted(
-    path
-    for folder in ("flows", "tasks", "blocks", "infra", "src")
-    for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("flows", "infra", "src") for path in (ROOT / folder).rglob("*.py")
 )
 TEXTS = [
     *sorted((ROOT / "docs").glob("*.md")),

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -112,7 +112,7 @@ class ArmClient:
         """Call this right before each call that may change anything, while the block runs."""
         return self._guard.guarded(check)
 
-    def __enter__(self) -> ArmClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

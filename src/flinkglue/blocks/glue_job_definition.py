@@ -7,7 +7,7 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.hidden_input import HiddenInput
+from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.form_types import FilePath, Name, StorageAddress
 from flinkglue.glue.inputs import AccountId
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, GetJsonSchemaHandler
 
-from blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.aws_credentials import AwsCredentials
 
 
 class _NoOtherFields:

@@ -10,12 +10,12 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
-from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.state import FlinkView, JobView, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import AccessToken, ArmFlinkJob
+from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.errors import CallFailed, JobFailed, NotFound
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus

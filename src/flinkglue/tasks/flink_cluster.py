@@ -10,21 +10,20 @@ from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from pydantic import SecretStr
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_storage import blob_service_client, storage_of
-from blocks.loading import block_of
-from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
 from flinkglue.azure.jobs.state import JobView
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_storage import blob_service_client, storage_of
+from flinkglue.blocks.loading import block_of
 from flinkglue.errors import JobFailed
 from flinkglue.prefect.pages.flink_job import show_observed
 from flinkglue.prefect.pages.progress import Progress
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
-from tasks.flink import flink_query
+from flinkglue.tasks.flink import flink_query
 
 
 @task(
@@ -129,7 +128,6 @@ def creation_of(
 ) -> Iterator[ClusterCreation]:
     """The creation of the cluster, followed on the flow run's page."""
     progress = Progress("flink-cluster-creation", f"Creation of {cluster.cluster_id}", 480)
-    arm: ArmClusterClient
     with cluster.get_cluster_client() as arm:
         yield ClusterCreation(
             arm,

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.last_job import LastJob, last_job
 from flinkglue.azure.jobs.rows import LAUNCH_KEY
 from flinkglue.azure.jobs.state import JobView
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
@@ -21,7 +21,7 @@ from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.variable_journal import variable_journal
-from tasks.flink_actions import perform_flink_action
+from flinkglue.tasks.flink_actions import perform_flink_action
 
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 

@@ -12,9 +12,9 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.flink_storage import Storages
-from blocks.hidden_input import HiddenInput
-from blocks.tls import trusting
+from flinkglue.blocks.flink_storage import Storages
+from flinkglue.blocks.hidden_input import HiddenInput
+from flinkglue.blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.flink import FlinkRestCluster
-from blocks.loading import block_of
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.flink import FlinkRestCluster
+from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.prefect.flink_cluster import FlinkCluster
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.hidden_input import HiddenInput
 from flinkglue.azure.inputs import ClientId, TenantId
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
+from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.form_types import FilePath, OptionalSecret, ServiceUrl
 
 

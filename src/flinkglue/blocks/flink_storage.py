@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blocks.loading import block_of
+from flinkglue.blocks.loading import block_of
 from flinkglue.downloads import DownloadLimits
 from flinkglue.flink.jars.https_files import HttpsCredentials, HttpsFiles
 from flinkglue.flink.jars.sources import Fetch
@@ -84,7 +84,7 @@ class Storages:
     @contextmanager
     def _s3(self) -> Iterator[S3Files]:
         # Imported here because boto3 and the Azure SDKs take long to import.
-        from blocks.aws_credentials import AwsCredentials
+        from flinkglue.blocks.aws_credentials import AwsCredentials
         from flinkglue.flink.state.s3_files import S3Files
 
         client = block_of(AwsCredentials, "s3_credentials", str(self.s3_credentials)).get_client(
@@ -97,8 +97,8 @@ class Storages:
 
     @contextmanager
     def _abfs(self) -> Iterator[AbfsFiles]:
-        from blocks.azure_storage import blob_service_client, storage_of
         from flinkglue.azure.storage.abfs_files import AbfsFiles
+        from flinkglue.blocks.azure_storage import blob_service_client, storage_of
 
         with blob_service_client(storage_of(str(self.abfs_credentials))) as service:
             yield AbfsFiles(service, self.limits)

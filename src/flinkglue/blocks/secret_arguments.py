@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import httpx
 from prefect.blocks.system import Secret
 
-from blocks.loading import block_of
+from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput, ServiceUnavailable
 from flinkglue.glue.masking import SHORTEST, can_be_masked
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from blocks.aws_credentials import AwsCredentials
-from blocks.glue_job_definition import GlueJobDefinition
-from blocks.loading import block_of
+from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_markdown
@@ -19,7 +19,7 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
-from tasks.glue import RETRIED, aws_session, connect
+from flinkglue.tasks.glue import RETRIED, aws_session, connect
 
 
 def definition_of(

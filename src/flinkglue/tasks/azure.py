@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks.azure import HDInsightFlinkCluster
-from blocks.azure_storage import blob_service_client
 from flinkglue.azure.models import AccessToken
 from flinkglue.azure.storage.abfs import AbfsUri
+from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.blocks.azure_storage import blob_service_client
 from flinkglue.errors import InvalidInput
 from flinkglue.markdown import text
 from flinkglue.prefect.retries import passing_fault
@@ -88,6 +89,7 @@ def upload_flink_jar(
 
 def _progress(jar_name: str) -> Progress:
     artifact_id = create_progress_artifact(0.0, description=text(f"Upload of {jar_name}"))
+    assert isinstance(artifact_id, UUID), "outside of async code Prefect returns the id itself"
 
     def emit(sent: int, total: int | None) -> None:
         update_progress_artifact(artifact_id, progress=100.0 * sent / (total or sent or 1))

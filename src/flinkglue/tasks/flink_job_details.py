@@ -9,9 +9,9 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from blocks.azure import HDInsightFlinkCluster
 from flinkglue.azure.jobs.rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
+from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
 from flinkglue.prefect.retries import passing_fault
@@ -53,7 +53,7 @@ def details_markdown(rows: list[dict[str, Any]]) -> str:
 
 def _markdown(row: dict[str, Any]) -> str:
     job = _job(row)
-    rows = [
+    rows: list[tuple[str, str]] = [
         ("Status", job.status or "none"),
         ("Last action", job.action or NOTHING),
         ("Its result", job.action_result or "not reported"),
@@ -62,7 +62,7 @@ def _markdown(row: dict[str, Any]) -> str:
         *failure_of(job),
     ]
     whole = json.dumps(row, indent=2, ensure_ascii=False)
-    return f"{table((job.job_name, ''), rows)}\n\n{fenced(whole, 'json')}"
+    return f"{table((job.job_name or '', ''), rows)}\n\n{fenced(whole, 'json')}"
 
 
 def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
-from blocks.hidden_input import told_in_words
 from flinkglue import addresses
+from flinkglue.blocks.hidden_input import told_in_words
 from flinkglue.errors import InvalidInput
 
 B = TypeVar("B", bound=Block)
@@ -38,7 +38,9 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
         there = ", ".join(sorted(n for n in saved if n)) or "none is saved yet"
         raise InvalidInput(field, value, f"the name of a saved {slug} block: {there}")
     try:
-        return block_type.load(name)
+        loaded = block_type.load(name)
+        assert isinstance(loaded, block_type), "Prefect returns the block itself, outside of async"
+        return loaded
     except RuntimeError as error:  # so Prefect tells of fields that are not valid, and shows them
         if not isinstance(error.__cause__, ValidationError):
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
@@ -16,7 +16,7 @@ from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.pages.glue_run import RunLink
 from flinkglue.prefect.run_log import run_log
-from tasks.glue import POLL_RUNS, RETRIED, connect
+from flinkglue.tasks.glue import POLL_RUNS, RETRIED, connect
 
 
 @task(**RETRIED)

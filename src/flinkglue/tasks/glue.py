@@ -13,9 +13,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from blocks.aws_credentials import AwsCredentials
-from blocks.loading import block_of
-from blocks.secret_arguments import read_secret_arguments
+from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.loading import block_of
+from flinkglue.blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import (
     CallFailed,

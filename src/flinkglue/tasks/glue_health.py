@@ -8,7 +8,7 @@ from datetime import timedelta
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.clock import SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
@@ -17,7 +17,7 @@ from flinkglue.prefect.pages.glue_events import emit_health
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
-from tasks.glue import RETRIED, connect
+from flinkglue.tasks.glue import RETRIED, connect
 
 
 @task(**RETRIED)

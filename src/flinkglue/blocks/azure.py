@@ -13,10 +13,6 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
-from blocks.flink_storage import Storages
-from blocks.hidden_input import HiddenInput
-from blocks.tls import trusting
 from flinkglue.azure.arm.client import (
     API_VERSION,
     PUBLIC_ENDPOINT,
@@ -28,6 +24,10 @@ from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
 from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
+from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.flink_storage import Storages
+from flinkglue.blocks.hidden_input import HiddenInput
+from flinkglue.blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
@@ -250,7 +250,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         Args:
             clock: The time to wait by.
         """
-        from blocks.arm_backend import arm_backend
+        from flinkglue.blocks.arm_backend import arm_backend
 
         with ExitStack() as opened:
             arm = opened.enter_context(self.get_client())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect import task
@@ -13,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 
-from blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.clock import SystemClock
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.monitoring.sweep import (
@@ -31,7 +32,7 @@ from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
-from tasks.glue import RETRIED, UNCACHED, connect, load_credentials
+from flinkglue.tasks.glue import RETRIED, UNCACHED, connect, load_credentials
 
 RENAMED_FLOWS = ("glue-vpc-failover",)
 """What glue-job was called; its flow runs go on while workers are upgraded."""
@@ -218,7 +219,7 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
     with get_client(sync_client=True) as client:
         for first in range(0, len(flow_run_ids), FLOW_RUNS_A_CALL):
             some = flow_run_ids[first : first + FLOW_RUNS_A_CALL]
-            by_id = FlowRunFilter(id=FlowRunFilterId(any_=some))
+            by_id = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(each) for each in some]))
             try:
                 answered = client.read_flow_runs(flow_run_filter=by_id, limit=FLOW_RUNS_A_CALL)
             except httpx.HTTPError as error:

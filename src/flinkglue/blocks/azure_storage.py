@@ -62,6 +62,6 @@ def storage_of(name: str) -> AzureBlobStorageCredentials:
     # Imported here because the integration imports every Azure SDK it could need.
     from prefect_azure import AzureBlobStorageCredentials
 
-    from blocks.loading import block_of
+    from flinkglue.blocks.loading import block_of
 
     return block_of(AzureBlobStorageCredentials, "storage_block", name)
