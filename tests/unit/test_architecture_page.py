@@ -26,7 +26,7 @@ def test_every_question_has_files_that_are_there(row: str) -> None:
 def test_no_folder_has_more_modules_than_one_can_oversee() -> None:
     modules = Counter(
         path.parent.relative_to(ROOT)
-        for top in ("src", "flows", "localcloud")
+        for top in ("src", "tasks", "blocks", "flows", "localcloud")
         for path in (ROOT / top).rglob("*.py")
         if path.name != "__init__.py"
     )
@@ -34,6 +34,6 @@ def test_no_folder_has_more_modules_than_one_can_oversee() -> None:
 
 
 def test_every_module_of_tasks_has_a_task() -> None:
-    for path in (ROOT / "src" / "flinkglue" / "tasks").glob("*.py"):
+    for path in (ROOT / "tasks").glob("*.py"):
         if path.name != "__init__.py":
             assert re.search(r"^@task\b|= task\(", path.read_text(), re.MULTILINE), path.name

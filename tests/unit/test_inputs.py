@@ -40,7 +40,7 @@ def test_no_flow_and_no_block_is_left_out() -> None:
     assert entrypoints <= {door.kind.fn.__name__ for door in FLOWS}
     modules = [
         importlib.import_module(f"flinkglue.blocks.{path.stem}")
-        for path in (REPOSITORY / "src" / "flinkglue" / "blocks").glob("*.py")
+        for path in (REPOSITORY / "blocks").glob("*.py")
     ]
     ours = {
         kind
