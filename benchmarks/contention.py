@@ -14,9 +14,9 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.glue_world import GlueWorld, Run
 from benchmarks.report import DOCS, write_section
-from benchmarks.starters import (
+from benchmarks.stands.glue_world import GlueWorld, Run
+from benchmarks.stands.starters import (
     OneAtATimeStarter,
     Parameters,
     PublishedStarter,

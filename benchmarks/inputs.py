@@ -31,8 +31,8 @@ from prefect.settings import (
 )
 from pydantic import BaseModel, ValidationError
 
-from benchmarks.input_doors import BLOCKS, COMMANDS, FLOWS, Door, use_block
-from benchmarks.odd_inputs import odd_value
+from benchmarks.doors.input_doors import BLOCKS, COMMANDS, FLOWS, Door, use_block
+from benchmarks.doors.odd_inputs import odd_value
 from flinkglue.errors import InvalidInput
 from flinkglue.texts import is_plain
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import DOCS, write_section
-from benchmarks.run_bursts import Burst, Outcome, measure
-from benchmarks.run_stand import CONNECTIONS, Stand, stand, worker_types
+from benchmarks.stands.run_bursts import Burst, Outcome, measure
+from benchmarks.stands.run_stand import CONNECTIONS, Stand, stand, worker_types
 from benchmarks.svg import bar_chart
 
 FLOOR_TIMES = 20

@@ -43,7 +43,13 @@ class Timed:
 @contextmanager
 def delayed_aws(connections: int, delay_seconds: float) -> Iterator[str]:
     """The server's address while the block runs."""
-    command = [sys.executable, "-m", "benchmarks.delayed_aws", str(connections), str(delay_seconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.stands.delayed_aws",
+        str(connections),
+        str(delay_seconds),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     try:
         assert server.stdout is not None

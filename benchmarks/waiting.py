@@ -71,7 +71,7 @@ class Waited:
 def waiting_aws(setting: Setting) -> Iterator[str]:
     """The server's address while the block runs."""
     size = [str(setting.jobs), str(setting.runs_per_job), str(DELAY_SECONDS)]
-    command = [sys.executable, "-m", "benchmarks.waiting_aws", *size]
+    command = [sys.executable, "-m", "benchmarks.stands.waiting_aws", *size]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     try:
         assert server.stdout is not None
@@ -85,7 +85,14 @@ def measure(setting: Setting) -> Waited:
     """In a process of its own."""
     with waiting_aws(setting) as endpoint_url:
         size = [str(setting.jobs), str(setting.runs_per_job)]
-        command = [sys.executable, "-m", "benchmarks.waiters", setting.design, endpoint_url, *size]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.stands.waiters",
+            setting.design,
+            endpoint_url,
+            *size,
+        ]
         ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY)
     measured: dict[str, Any] = json.loads(ran.stdout)
     return Waited(setting, **measured)

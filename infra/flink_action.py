@@ -77,8 +77,8 @@ from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
-from infra.flink_action_arguments import JOURNAL, options, parameters, parser, requested
-from infra.flink_action_deployment import Deployed, run_deployment
+from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
+from infra.flink.deployment import Deployed, run_deployment
 from infra.prefect_server import answering
 
 

@@ -28,10 +28,10 @@ from flinkglue.form_types import Name, StorageAddress, WebUrl, checked
 from flinkglue.glue.console import Console
 from flinkglue.glue.inputs import JobName, parse_connection_names
 from infra.argument_types import Command, Region, matching, of_type
-from infra.glue_features import Features
-from infra.glue_job import JobStack, NotOurs
-from infra.glue_network import NetworkStack
-from infra.glue_policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
+from infra.glue.features import Features
+from infra.glue.job import JobStack, NotOurs
+from infra.glue.network import NetworkStack
+from infra.glue.policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
 
 STACK_NAME = "flinkglue-sample"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from infra.glue_features import DEFAULT_GROUP, Features
-from infra.glue_policy import Account, caller_policy
+from infra.glue.features import DEFAULT_GROUP, Features
+from infra.glue.policy import Account, caller_policy
 from localcloud.web.request_log import Request
 
 GONE = 499  # the record of a request that was not sent to its end

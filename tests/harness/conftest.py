@@ -21,7 +21,7 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
-from tests.contract.aws_cloud import ROLE, SCRIPTS, AwsCloud
+from tests.contract.aws.aws_cloud import ROLE, SCRIPTS, AwsCloud
 
 LEASE_SECONDS = 4.0
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.scenario.conftest import Platform
-from tests.scenario.process_trees import processes_of
+from tests.scenario.local_cloud.process_trees import processes_of
 from tests.scenario.test_deployments import GLUE_JOB, PUBLISHED_GLUE, WORD_COUNT
 from tests.stored_results import searchable
 

@@ -14,7 +14,7 @@ from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.http_faults import lasting
-from tests.unit.fake_flink_jobs import Clock
+from tests.unit.lifecycle.fake_flink_jobs import Clock
 
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 NO_NAME_NOW = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")

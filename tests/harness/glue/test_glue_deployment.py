@@ -1,0 +1,232 @@
+"""The deployment glue-job in processes of its own: parameters by name, crashes, cancelling."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+from prefect.states import Cancelling, Scheduled
+from prefect_aws import AwsCredentials
+
+from localcloud.aws.glue.settings import GlueSettings
+from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
+from tests.harness.conftest import save_aws_block
+
+ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
+UNTIL_TOLD = "import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.1)"
+"""A job's script that goes on until a file is there."""
+
+PARAMETERS: dict[str, Any] = {
+    "job_name": "job",
+    "connection_names": "a,b",
+    "strategy": "capacity",
+    "retry_delay_seconds": 0,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def deployment_id(prefect_files: list[Path]) -> UUID:
+    applied = RunnerDeployment.from_entrypoint(ENTRYPOINT, name="glue-job").apply()
+    assert isinstance(applied, UUID)
+    return applied
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, go: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
+    running.two_connections()
+    running.job(script=UNTIL_TOLD.format(go=str(go)))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The file that ends the job's script."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def block_id(cloud: AwsCloud) -> UUID:
+    return save_aws_block(cloud)
+
+
+def created(deployment_id: UUID, **parameters: Any) -> UUID:
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run_from_deployment(
+            deployment_id, parameters={**PARAMETERS, **parameters}
+        ).id
+
+
+def read(flow_run_id: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run_id)
+
+
+class Execution:
+    """A process that executes one flow run, as a worker does it, in a group of its own."""
+
+    def __init__(self, flow_run_id: UUID) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "flow-run", "execute", str(flow_run_id)],
+            env={**os.environ, **get_current_settings().to_environment_variables()},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def wait(self) -> None:
+        self._process.wait(240)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@pytest.fixture
+def execute() -> Iterator[Callable[[UUID], Execution]]:
+    executions: list[Execution] = []
+
+    def start(flow_run_id: UUID) -> Execution:
+        executions.append(Execution(flow_run_id))
+        return executions[-1]
+
+    yield start
+    for execution in executions:
+        execution.kill()
+
+
+def until(look: Callable[[], Any], within_seconds: float = 120) -> Any:
+    give_up_at = time.monotonic() + within_seconds
+    while not (found := look()):
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+def glue_runs(cloud: AwsCloud) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    return runs
+
+
+def test_the_block_is_chosen_in_the_form_or_named_on_the_command_line(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    go.touch()
+    chosen = {"$ref": {"block_document_id": str(block_id)}}
+    flow_runs = [created(deployment_id, aws_credentials=each) for each in (chosen, "aws")]
+    for execution in [execute(flow_run_id) for flow_run_id in flow_runs]:
+        execution.wait()
+    for flow_run_id in flow_runs:
+        flow_run = read(flow_run_id)
+        assert flow_run.state_name == "Completed"
+        assert cloud.account["secret_access_key"] not in str(flow_run.parameters)
+    assert len(glue_runs(cloud)) == 2
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("job_name", ""), ("retries", -1), ("aws_credentials", 5), ("when_crashed", "perhaps")],
+)
+def test_the_server_refuses_bad_input_before_there_is_a_flow_run(
+    deployment_id: UUID, parameter: str, value: Any
+) -> None:
+    with pytest.raises(PrefectHTTPStatusError, match=parameter):
+        created(deployment_id, **{parameter: value})
+
+
+def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    flow_run_id = created(deployment_id)
+    first = execute(flow_run_id)
+    [before] = until(lambda: glue_runs(cloud))
+    first.kill()
+    looked = len(cloud.requests(operation="GetJobRuns"))
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Scheduled(), force=True)
+    second = execute(flow_run_id)
+    until(lambda: len(cloud.requests(operation="GetJobRuns")) > looked)
+    go.touch()
+    second.wait()
+    assert read(flow_run_id).state_name == "Completed"
+    [after] = glue_runs(cloud)
+    assert after["Id"] == before["Id"]
+
+
+def test_cancelling_the_flow_run_stops_its_glue_run(
+    cloud: AwsCloud, deployment_id: UUID, block_id: UUID, execute: Callable[[UUID], Execution]
+) -> None:
+    flow_run_id = created(deployment_id)
+    execution = execute(flow_run_id)
+    until(lambda: glue_runs(cloud) and glue_runs(cloud)[0]["JobRunState"] == "RUNNING")
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Cancelling())
+    execution.wait()
+    assert glue_runs(cloud)[0]["JobRunState"] == "STOPPED"
+    assert read(flow_run_id).state_name == "Cancelled"
+
+
+def test_the_form_may_leave_out_the_wait_for_the_end(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """The script goes on after the flow run has completed."""
+    flow_run_id = created(deployment_id, wait_for_end=False)
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
+    [run] = glue_runs(cloud)
+    assert run["JobRunState"] == "RUNNING"
+    go.touch()
+    cloud.finished(run["Id"])
+
+
+def test_the_form_may_leave_the_connections_out_and_name_a_region(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """The job's own connections are put in order; the block is for another region."""
+    go.touch()
+    definition = {"Role": ROLE, "Command": cloud.glue.get_job(JobName="job")["Job"]["Command"]}
+    named = {"Connections": {"Connections": ["a", "b"]}}
+    cloud.glue.update_job(JobName="job", JobUpdate={**definition, **named})
+    elsewhere = AwsCredentials.load("aws")
+    elsewhere.region_name = "eu-west-1"
+    elsewhere.save("elsewhere", overwrite=True)
+    with get_client(sync_client=True) as client:
+        parameters = {"job_name": "job", "aws_credentials": "elsewhere", "region": "us-east-1"}
+        flow_run_id = client.create_flow_run_from_deployment(
+            deployment_id, parameters=parameters
+        ).id
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
+    [run] = glue_runs(cloud)
+    assert run["Arguments"]["--flinkglue-connection"] in ("a", "b")

@@ -1,0 +1,297 @@
+"""One run under the job's lock: looked for, started only when there is a slot."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
+from flinkglue.glue.coordination.in_memory import (
+    InProcessCoolDowns,
+    InProcessLock,
+    InProcessReservations,
+)
+from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown
+from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run_request import RunRequest
+from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.callbacks import Callbacks
+from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
+
+LOG = logging.getLogger(__name__)
+FULL = "The specified subnet does not have enough free addresses to satisfy the request."
+AGES_SECONDS = 1e10
+REQUEST = RunRequest(
+    "nightly", "flow-run", datetime.fromtimestamp(STARTED, UTC), deadline_seconds=AGES_SECONDS
+)
+
+
+@pytest.fixture
+def wire() -> RunsOnTheWire:
+    return RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 2})
+
+
+class LocksAfter:
+    """Locks that are had only after something else has happened."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+
+    @contextmanager
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        self._happens()
+        yield InProcessLock()
+
+
+def agreed(happens: Callable[[], object]) -> Coordination:
+    return replace(coordination_in_process(), locks=LocksAfter(happens))
+
+
+def ends_at_once(wire: RunsOnTheWire, state: str = "SUCCEEDED") -> None:
+    """Each run ends so after the first look at it."""
+
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            run = next(r for r in wire.runs[given["JobName"]] if r["Id"] == given["RunId"])
+            run["JobRunState"] = state
+
+    wire.before = end
+
+
+def test_a_run_that_another_process_started_while_the_lock_was_waited_for_is_adopted(
+    wire: RunsOnTheWire,
+) -> None:
+    """A flow run that is thought dead and retried may have two processes."""
+    ends_at_once(wire)
+
+    def the_other_process_starts() -> None:
+        if not wire.runs:
+            wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+
+    adopted = []
+    attempt = run_job(
+        RunContext(
+            wire.client, LOG, coordination=agreed(the_other_process_starts), clock=HastyClock(0)
+        ),
+        REQUEST,
+        ranking("a", "b"),
+        Callbacks(adopted=adopted.append),
+    )
+    assert attempt.adopted
+    assert [run.job_run_id for run in adopted] == ["jr_nightly_0"]
+    assert len(wire.runs["nightly"]) == 1
+    assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
+def test_a_lookup_under_the_lock_that_fails_starts_nothing(wire: RunsOnTheWire) -> None:
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(503, "ServiceUnavailable")
+
+    wire.before = broken
+    with pytest.raises(ServiceUnavailable):
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a"))
+    assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
+def test_a_refused_start_moves_to_another_connection(wire: RunsOnTheWire) -> None:
+    def full(operation: str, _: object) -> None:
+        if operation == "StartJobRun":
+            raise Refused(400, "InvalidInputException", FULL)
+
+    wire.before = full
+    attempt = run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a", "b"))
+    assert attempt.run is None
+    assert attempt.connection_name == "a"
+
+
+class LockedAfterwards:
+    """Locks that a start has at once, and that another process holds from then on."""
+
+    def __init__(self) -> None:
+        self.slept_seconds = 0.0
+        self._was_held = False
+
+    @contextmanager
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        if self._was_held:
+            self.slept_seconds += 900.0 if within_seconds is None else within_seconds
+            raise ServiceUnavailable("Prefect", "take lock", name, "held by another process")
+        self._was_held = True
+        yield InProcessLock()
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_failover_does_not_wait_for_the_order_to_be_put_back(
+    wire: RunsOnTheWire, is_refused: bool
+) -> None:
+    """Others learn of the failed connection first, and the next attempt writes its own order."""
+    wire.settings["Connections"] = {"Connections": ["b", "a"]}
+
+    def fails(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun" and is_refused:
+            wire.runs.clear()
+            raise Refused(400, "InvalidInputException", FULL)
+        if operation == "GetJobRun":
+            wire.runs["nightly"][0].update(JobRunState="FAILED", ErrorMessage=FULL)
+
+    wire.before = fails
+    locks, told = LockedAfterwards(), []
+
+    class CoolDowns(InProcessCoolDowns):
+        def start(self, cool_down: CoolDown) -> None:
+            told.append((cool_down.connection_name, locks.slept_seconds))
+
+    coordination = replace(coordination_in_process(), locks=locks, cool_downs=CoolDowns())
+    attempt = run_job(
+        RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
+        replace(REQUEST, restore_order=True),
+        ranking("a", "b"),
+    )
+    assert attempt.failure
+    assert attempt.failure.failure_class is FailureClass.FAIL_OVER
+    assert 0 < locks.slept_seconds <= 10
+    [(connection_name, waited_seconds)] = told
+    assert (connection_name, waited_seconds < locks.slept_seconds) == ("a", True)
+
+
+@pytest.mark.parametrize("operation", ["GetJob", "UpdateJob", "GetJobRuns", "GetJobRun"])
+def test_no_other_call_that_fails_is_taken_for_a_refused_start(
+    wire: RunsOnTheWire, operation: str
+) -> None:
+    """Whatever it says: a run may be live, and another would be started beside it."""
+
+    def full(called: str, _: object) -> None:
+        if called == operation:
+            raise Refused(400, "InvalidInputException", FULL)
+
+    wire.before = full
+    with pytest.raises(CallFailed, match=f"{operation} failed"):
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), REQUEST, ranking("a", "b"))
+
+
+class LocksAfterSeconds:
+    """Locks that are had only after so long."""
+
+    def __init__(self, clock: HastyClock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[HeldLock]:
+        self._clock.skipped += self._seconds
+        yield InProcessLock()
+
+
+def test_after_a_long_wait_for_the_lock_the_addresses_are_promised_anew(
+    wire: RunsOnTheWire,
+) -> None:
+    """A promise lasts five minutes, and the wait for the lock may take fifteen."""
+    ends_at_once(wire)
+    clock = HastyClock(0)
+    soon, late = (
+        replace(coordination_in_process(), locks=LocksAfterSeconds(clock, seconds))
+        for seconds in (60, 600)
+    )
+    with pytest.raises(OrderStale, match="promise of addresses may have ended"):
+        run_job(RunContext(wire.client, LOG, coordination=late, clock=clock), REQUEST, ranking("a"))
+    assert "StartJobRun" not in wire.counted()
+    assert run_job(
+        RunContext(wire.client, LOG, coordination=soon, clock=clock), REQUEST, ranking("a")
+    ).succeeded
+
+
+@pytest.mark.parametrize(
+    ("refusal", "is_kept"),
+    [
+        (Refused(400, "EntityNotFoundException"), False),
+        (Refused(400, "ConcurrentRunsExceededException"), False),
+        (Refused(400, "AccessDeniedException"), False),
+        (Refused(500, "InternalServiceException"), True),
+    ],
+)
+def test_addresses_stay_promised_only_while_a_run_may_take_them(
+    wire: RunsOnTheWire, refusal: Refused, is_kept: bool
+) -> None:
+    """Or while the start is tried again; a start in doubt may be a run on its way."""
+
+    def refuses(operation: str, _: object) -> None:
+        if operation == "StartJobRun":
+            wire.runs.clear()
+            wire.before = broken
+            raise refusal
+
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(400, "AccessDeniedException")
+
+    wire.before = refuses
+    coordination = coordination_in_process()
+    coordination.reservations.reserve(
+        Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3)
+    )
+    with pytest.raises(CallFailed):
+        run_job(
+            RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
+            REQUEST,
+            ranking("a"),
+        )
+    assert [r.run_key for r in coordination.reservations.live()] == [REQUEST.key] * is_kept
+
+
+def test_after_a_person_requested_the_run_again_the_deadline_counts_from_then(
+    wire: RunsOnTheWire,
+) -> None:
+    """Or a run whose deadline has passed could never be waited for again."""
+    run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
+    crashed = replace(REQUEST, deadline_seconds=3600, requested_at=datetime.now(UTC))
+    with pytest.raises(DeadlineExceeded):
+        run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), crashed, None)
+
+    def ends(operation: str, _: object) -> None:
+        if len(wire.calls) > 5:
+            wire.turn(run, "SUCCEEDED")
+
+    wire.before = ends
+    retried = replace(crashed, requested_again=True)
+    assert run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), retried, None).succeeded
+
+
+def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
+    wire: RunsOnTheWire,
+) -> None:
+    """The fault passes, and the run must find them when it has."""
+
+    def broken(operation: str, _: object) -> None:
+        if operation == "GetJobRuns":
+            raise Refused(503, "ServiceUnavailable")
+
+    wire.before = broken
+    clock = HastyClock(0)
+    book = InProcessReservations(clock=clock)
+    book.reserve(Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3))
+    clock.skipped += 90
+    with pytest.raises(ServiceUnavailable):
+        run_job(
+            RunContext(
+                wire.client,
+                LOG,
+                coordination=replace(coordination_in_process(), reservations=book),
+                clock=clock,
+            ),
+            REQUEST,
+            ranking("a"),
+        )
+    clock.skipped += 250
+    assert [r.run_key for r in book.live()] == [REQUEST.key]

@@ -1,0 +1,240 @@
+"""Which flow runs of a pool are scheduled again because nobody has them any more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
+from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
+from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.membership import Membership
+from tests.unit.lifecycle.fake_flink_jobs import Clock
+from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
+
+LOG = logging.getLogger(__name__)
+DEAD = "d" * 32
+
+
+class Server:
+    """Flow runs and Variables on the wire.
+
+    `before_read` is called with a flow run that is about to be read alone.
+    """
+
+    def __init__(self) -> None:
+        self.runs: dict[str, FlowRun] = {}
+        self.before_read: Callable[[FlowRun], None] = lambda run: None
+        self.variables = FakeVariables(Clock())
+
+    def has(self, state: State, pid: str | None = None, **more: Any) -> UUID:
+        run = FlowRun(flow_id=uuid4(), state=state, infrastructure_pid=pid, **more)
+        self.runs[str(run.id)] = run
+        return run.id
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
+        body = json.loads(request.content) if request.content else {}
+        if parts == ["filter"]:
+            wanted = body["flow_runs"]["state"]
+            types = (wanted.get("type") or {}).get("any_")
+            names = (wanted.get("name") or {}).get("any_")
+            found = [
+                run
+                for run in self.runs.values()
+                if run.state
+                and (types is None or run.state.type.value in types)
+                and (names is None or run.state.name in names)
+            ]
+            return httpx.Response(200, json=[run.model_dump(mode="json") for run in found])
+        run = self.runs[parts[0]]
+        if request.method == "GET":
+            self.before_read(run)
+            return httpx.Response(200, json=run.model_dump(mode="json"))
+        if parts[1:] == ["set_state"]:
+            run.state = State.model_validate(body["state"])
+            accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
+            answer = {**accepted, "state": run.state.model_dump(mode="json")}
+            return httpx.Response(201, json=answer)
+        if parts[1:] == ["labels"]:
+            run.labels.update(body)
+            return httpx.Response(204)
+        run.infrastructure_pid = body.get("infrastructure_pid", run.infrastructure_pid)
+        if "empirical_policy" in body:
+            run.empirical_policy = FlowRunPolicy.model_validate(body["empirical_policy"])
+        return httpx.Response(204)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def member(server: Server) -> Membership:
+    client = cast(SyncPrefectClient, server.variables.client(at_once))
+    clock = server.variables.clock
+    joined = Membership(ServerRecords(client, clock), "pool", "a worker", 60.0, "", clock)
+    joined.join()
+    return joined
+
+
+def search(server: Server, worker: Membership, mine: set[UUID] = frozenset()) -> list[UUID]:  # type: ignore[assignment]
+    """Search once; the cancelled flow runs that are to be ended."""
+    ended: list[UUID] = []
+
+    async def once() -> None:
+        transport = httpx.MockTransport(server.answer)
+        settings = {"transport": transport}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            await Adoption(
+                client,
+                "pool",
+                worker,
+                is_mine=mine.__contains__,
+                end_cancelled=lambda run: ended.append(run.id),
+                log=LOG,
+            ).search()
+
+    asyncio.run(once())
+    return ended
+
+
+def of(worker_id: str) -> str:
+    return f"{THREAD_PREFIX}{worker_id}"
+
+
+def test_the_flow_runs_of_dead_workers_are_scheduled_again_in_every_phase(server: Server) -> None:
+    worker = member(server)
+    taken = server.has(State(type=StateType.PENDING, message=pending_message("one", DEAD)))
+    running = server.has(State(type=StateType.RUNNING), of(DEAD))
+    cancelled = server.has(State(type=StateType.CANCELLING), of(DEAD))
+    assert search(server, worker) == [cancelled]
+    for flow_run_id in (taken, running):
+        run = server.runs[str(flow_run_id)]
+        assert run.state is not None
+        assert run.state.name == "AwaitingRetry"
+    assert server.runs[str(cancelled)].infrastructure_pid == of(worker.worker_id)
+
+
+def test_a_flow_run_that_waits_in_its_thread_to_retry_is_offered_to_workers(
+    server: Server,
+) -> None:
+    """The server offers it to nobody as long as it is to retry in its process."""
+    state = State(type=StateType.SCHEDULED, name="AwaitingRetry")
+    policy = FlowRunPolicy(retry_type="in_process")
+    waiting = server.has(state, of(DEAD), empirical_policy=policy)
+    search(server, member(server))
+    assert server.runs[str(waiting)].empirical_policy.retry_type == "reschedule"
+
+
+def test_nobody_elses_flow_runs_are_touched(server: Server) -> None:
+    worker, peer = member(server), member(server)
+    message = pending_message("peer", peer.worker_id)
+    process = server.has(State(type=StateType.RUNNING), "4711")
+    no_owner = server.has(State(type=StateType.RUNNING))
+    peers = server.has(State(type=StateType.RUNNING), of(peer.worker_id))
+    taken_by_peer = server.has(State(type=StateType.PENDING, message=message), of(DEAD))
+    ended = server.has(State(type=StateType.COMPLETED, data=None), of(DEAD))
+    suspended = server.has(State(type=StateType.PAUSED, name="Suspended"), of(DEAD))
+    mine = server.has(State(type=StateType.RUNNING), of(worker.worker_id))
+    before = {run_id: run.state for run_id, run in server.runs.items()}
+    search(server, worker, {mine})
+    assert {run_id: run.state for run_id, run in server.runs.items()} == before
+    assert len({process, no_owner, peers, taken_by_peer, ended, suspended, mine}) == len(before)
+
+
+def test_an_own_flow_run_without_a_thread_is_scheduled_again(server: Server) -> None:
+    """The server did not answer when it was to begin, or to end."""
+    worker = member(server)
+    lost = server.has(State(type=StateType.RUNNING), of(worker.worker_id))
+    search(server, worker)
+    assert server.runs[str(lost)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_flow_run_that_went_on_since_it_was_listed_is_not_touched(server: Server) -> None:
+    worker = member(server)
+    running = server.has(State(type=StateType.RUNNING), of(DEAD))
+
+    def goes_on(run: FlowRun) -> None:
+        run.infrastructure_pid = of("e" * 32)  # of a worker that came since
+
+    server.before_read = goes_on
+    search(server, worker)
+    assert server.runs[str(running)].state.name == "Running"  # type: ignore[union-attr]
+
+
+def test_one_worker_at_a_time_adopts(server: Server) -> None:
+    first, second = member(server), member(server)
+    server.has(State(type=StateType.RUNNING), of(DEAD))
+    search(server, first)
+    running = server.has(State(type=StateType.RUNNING), of(DEAD))
+    search(server, second)
+    assert server.runs[str(running)].state.name == "Running"  # type: ignore[union-attr]
+    search(server, first)
+    assert server.runs[str(running)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_flow_run_that_only_waited_is_not_what_its_worker_died_of(server: Server) -> None:
+    worker, dead = member(server), member(server)
+    waited, worked = (
+        server.has(State(type=StateType.RUNNING), of(dead.worker_id), labels={ADOPTIONS_LABEL: 2})
+        for _ in range(2)
+    )
+    dead.renew([waited])
+    worker.bury_the_dead(LOG)
+    for _ in range(14):
+        server.variables.clock.sleep(5)
+        worker.renew()
+    assert worker.bury_the_dead(LOG)
+    search(server, worker)
+    counts = [server.runs[str(each)].labels[ADOPTIONS_LABEL] for each in (waited, worked)]
+    assert counts == [0, 3]
+
+
+def test_each_worker_finds_its_own_lost_flow_runs_whoever_adopts_those_of_the_dead(
+    server: Server,
+) -> None:
+    holder, other = member(server), member(server)
+    server.has(State(type=StateType.RUNNING), of(DEAD))
+    search(server, holder)
+    lost = server.has(State(type=StateType.RUNNING), of(other.worker_id))
+    search(server, other)
+    assert server.runs[str(lost)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_worker_that_stopped_in_order_is_no_death(server: Server) -> None:
+    worker, stopped = member(server), member(server)
+    left = server.has(State(type=StateType.RUNNING), of(stopped.worker_id))
+    stopped.leave()
+    search(server, worker)
+    run = server.runs[str(left)]
+    assert run.state.name == "AwaitingRetry"  # type: ignore[union-attr]
+    assert ADOPTIONS_LABEL not in run.labels
+
+
+def test_a_state_that_changes_while_a_flow_run_is_adopted_is_not_overwritten(
+    server: Server,
+) -> None:
+    worker = member(server)
+    running = server.has(State(type=StateType.RUNNING), of(DEAD))
+    reads: list[FlowRun] = []
+
+    def ends_between(run: FlowRun) -> None:
+        reads.append(run)
+        if len(reads) == 2:
+            run.state = State(type=StateType.FAILED)
+
+    server.before_read = ends_between
+    search(server, worker)
+    assert server.runs[str(running)].state.name == "Failed"  # type: ignore[union-attr]

@@ -1,0 +1,158 @@
+"""What users read is written in the terms of AWS, Azure, Flink and Prefect, short and active.
+
+Users read log lines, errors, parameter descriptions, forms, pages and the documentation. Comments
+and docstrings that only developers read are free.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+BANNED = {
+    r"tell|tells|telling|told": "say, show, report",
+    r"saw": "observed, found",
+    r"bear|bears|bearing|bore|borne|bearable": "tolerate",
+    r"asked": "requested, or name who called what",
+    r"look|looks|looked|looking|not looked at": "check, poll, read, search (look up is fine)",
+    r"hindsight": "from history",
+    r"to be had|cannot be had|can be had": "available",
+    r"surely": "name what is known",
+    r"what becomes(?: of)?|becomes? of": "happens to",
+    r"(?:left|leaves?|leaving) (?:\w+ ){0,3}alone": "on cooldown, skipped, not changed",
+    r"honest|honestly": "say what is checked",
+    r"really happened": "done",
+    r"passing reason": "temporary failure",
+    r"rights": "permissions",
+    r"mend|mends|mended|mending": "fix, correct",
+    r"beside": "next to, in addition to",
+    r"once more": "again",
+    r"anew": "again, new",
+    r"(?<!failed[- ])lately": "recently",
+    r"as published": "as in the AWS blog post, as in the Azure how-to",
+    r"want of": "without",
+    r"hindrances?": "reason, blocker",
+    r"taken for": "counts as",
+    r"way back": "rollback target, rollback",
+    r"(?:a|no|each|every) person (?:has|must|decides)": "manual step, you",
+    r"lest|hence|thereof|whereupon": "so, then",
+    r"for a while": "say how long",
+    r"(?:good|bad) spec": "last_stable_spec",
+    r"carry out|carries out|carried out|carrying out": "execute, run",
+}
+"""What is not written, as words, and what to write for it."""
+FINE = re.compile(r"\blook(?:s|ed|ing)? (?:\w+ ){0,2}up\b", re.IGNORECASE)
+WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
+
+CODE = sorted(
+    path for folder in ("flows", "infra", "src") for path in (ROOT / folder).rglob("*.py")
+)
+TEXTS = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
+]
+
+
+def banned_in(text: str) -> list[str]:
+    return WORDS.findall(FINE.sub("", text))
+
+
+def user_texts(source: str, *, shows_module: bool = False) -> Iterator[tuple[int, str]]:
+    """The sentences of a module that users may read, each with its line.
+
+    Args:
+        source: The module.
+        shows_module: Whether its docstring is the help of a command.
+    """
+    tree = ast.parse(source)
+    hidden = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            shown = shows_module if isinstance(node, ast.Module) else is_form(node)
+            docstrings = [
+                each.value
+                for each in node.body
+                if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant)
+            ]
+            hidden |= set() if shown else {id(each) for each in docstrings}
+        elif isinstance(node, ast.JoinedStr):
+            hidden |= {id(each) for each in node.values if isinstance(each, ast.Constant)}
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            parts = [str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values]
+            yield node.lineno, "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, re.sub(r"\{[^{} ]*\}", "…", node.value)
+
+
+def is_form(node: ast.ClassDef | ast.FunctionDef) -> bool:
+    """Whether Prefect shows its docstring: a flow, a block, a model of what a form takes."""
+    named = node.bases if isinstance(node, ast.ClassDef) else node.decorator_list
+    names = {ast.unparse(each).partition("(")[0] for each in named}
+    return bool(names & {"flow", "Block", "BaseModel", "RunInput"})
+
+
+def is_sentence(text: str) -> bool:
+    """Names, keys and patterns have no blank."""
+    return " " in text.strip()
+
+
+def prose(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a page without code, addresses and names in back quotes."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced:
+            yield number, re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+", "…", line)
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_texts_in_code_use_the_fields_terms(path: Path) -> None:
+    texts = user_texts(path.read_text(), shows_module=path.is_relative_to(ROOT / "infra"))
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {', '.join(banned)}: {text!r}"
+        for line, text in texts
+        if is_sentence(text) and (banned := banned_in(text))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_pages_use_the_fields_terms(path: Path) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {', '.join(banned)}: {line}"
+        for number, line in prose(path.read_text())
+        if (banned := banned_in(line))
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_check_reads_what_users_read_and_nothing_else() -> None:
+    """Errors, log lines and forms, also in pieces; no keys, no docstrings for developers."""
+    source = '''
+"""Tells developers something."""
+import logging
+
+@flow
+def run(name: str) -> None:
+    """Tell what becomes of a job."""
+    logging.info("Connection %s is left " "alone for a while", name)
+    raise LookupError(f"it {name} saw")
+
+def look() -> str:
+    """It looks."""
+    return {"asked": "{job.told}"}["asked"]
+'''
+    texts = [text for _, text in user_texts(source) if is_sentence(text)]
+    assert [banned_in(text) for text in texts] == [
+        ["Tell", "what becomes of"],
+        ["left alone", "for a while"],
+        ["saw"],
+    ]
