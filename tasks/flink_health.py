@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from flinkglue.clock import SystemClock
+from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.health.history import with_history
@@ -27,6 +27,7 @@ from flinkglue.lifecycle.health.judgement import (
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
+from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.retries import passing_fault
@@ -116,9 +117,10 @@ def judge_flink_jobs(
     Raises:
         CallFailed: The cluster did not answer, or no job could be looked at.
     """
+    steady = Pace(every_seconds, every_seconds, jitter=0)
     with variable_store(cluster.journal_name) as store, cluster.get_backend() as backend:
         watched = [_Watched(name, store, backend) for name in job_names]
-        for _ in _polls(watch_seconds, every_seconds):
+        for _ in polls_for(watch_seconds, steady, SystemClock()):
             taskmanagers = backend.taskmanagers()
             for job in watched:
                 job.poll(taskmanagers)
@@ -250,13 +252,3 @@ class _Watched:
         reach_back = limits.reach_back_seconds(last)
         known = with_history(self._store, name, same_job, reach_back)
         return Finding(name, verdict(known, limits), last)
-
-
-def _polls(watch_seconds: float, every_seconds: float) -> Iterator[None]:
-    give_up_at = time.monotonic() + watch_seconds
-    while True:
-        yield
-        left = give_up_at - time.monotonic()
-        if left <= 0:
-            return
-        SystemClock().sleep(min(every_seconds, left))

@@ -46,6 +46,11 @@ class Polling:
         self.seconds = 0.0
         """How long the wait had taken when it was last paused."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up, so that ``pause`` would raise."""
+        return self._left() <= 0
+
     def pause(self, last_seen: Callable[[], str] = lambda: "in progress") -> None:
         """Wait before the next poll; the last one is when the time is up.
 
@@ -55,11 +60,13 @@ class Polling:
         Raises:
             DeadlineExceeded: The time was up already.
         """
-        left = self._give_up_at - self._clock.monotonic()
-        if left <= 0:
+        if self.is_over:
             raise DeadlineExceeded(self._waited_for, self._within_seconds, last_seen())
-        self._clock.sleep(min(next(self._pauses), left))
+        self._clock.sleep(min(next(self._pauses), self._left()))
         self.seconds = self._clock.monotonic() - self._began
+
+    def _left(self) -> float:
+        return self._give_up_at - self._clock.monotonic()
 
 
 def wait_until(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,16 @@ from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.polling import Polling, polls_for, retry
 
+ROOT = Path(__file__).parents[2]
+FLINK = [
+    *sorted((ROOT / "tasks").glob("flink*.py")),
+    *(
+        path
+        for package in ("lifecycle", "flink", "azure")
+        for path in sorted((ROOT / "src/flinkglue" / package).rglob("*.py"))
+    ),
+]
+LOOPS = (ast.While, ast.For)
 PACE = Pace(first_seconds=1, most_seconds=8, jitter=0)
 
 
@@ -93,3 +106,24 @@ def test_a_lasting_fault_is_not_retried() -> None:
     with pytest.raises(CallFailed):
         retry(call, within_seconds=60, pace=PACE, clock=clock)
     assert clock.now == 0
+
+
+def test_a_wait_knows_when_its_time_is_up() -> None:
+    clock = SlowMotion()
+    polling = Polling("job orders", 10, PACE, clock)
+    assert not polling.is_over
+    clock.sleep(10)
+    assert polling.is_over
+
+
+@pytest.mark.parametrize("path", FLINK, ids=lambda path: str(path.relative_to(ROOT)))
+def test_waits_for_flink_are_polls(path: Path) -> None:
+    """A loop that sleeps has a deadline and growing pauses only when it is the one in polling."""
+    loops = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, LOOPS)]
+    by_hand = {
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for loop in loops
+        for call in ast.walk(loop)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(".sleep")
+    }
+    assert not by_hand

@@ -50,14 +50,14 @@ def next_intent(journal: Journal, requested_by: str, attempt: str = "") -> str:
         attempt: Which attempt of theirs this is, for example the flow run's third. What ended in
             this very attempt, well or badly, is not requested again: its outcome stands.
     """
-    for number in count(1):
-        intent = f"{requested_by}:{number}"
+
+    def may_go_on(intent: str) -> bool:
         entry = journal.entry(intent)
         if entry is None or entry.outcome is None or entry.outcome.succeeded:
-            return intent
-        if attempt and entry.ended_in == attempt:
-            return intent
-    raise AssertionError("numbers never end")
+            return True
+        return bool(attempt) and entry.ended_in == attempt
+
+    return next(filter(may_go_on, (f"{requested_by}:{number}" for number in count(1))))
 
 
 def requested_by_command(journal: Journal, intent: str, request: ActionRequest) -> str:
@@ -73,10 +73,8 @@ def requested_by_command(journal: Journal, intent: str, request: ActionRequest) 
 
 def last_intent(journal: Journal, requested_by: str) -> str:
     """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
-    for number in count(1):
-        if journal.entry(f"{requested_by}:{number + 1}") is None:
-            return f"{requested_by}:{number}"
-    raise AssertionError("numbers never end")
+    begun = (number for number in count(1) if journal.entry(f"{requested_by}:{number + 1}") is None)
+    return f"{requested_by}:{next(begun)}"
 
 
 def execute(

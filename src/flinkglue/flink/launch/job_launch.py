@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt
 from flinkglue.flink.api.failures import SERVICE, FlinkRefused, StillInMain
@@ -168,12 +170,10 @@ class JobLauncher:
         return None
 
     def _poll_for(self, job_id: str, polls: int) -> JobView | None:
-        pauses = self._timeouts.pace.pauses()
-        for _ in range(polls):
+        pace, clock = self._timeouts.pace, self._timeouts.clock
+        for _ in islice(polls_for(math.inf, pace, clock), polls):
             if view := self._view(job_id):
                 return view
-            if polls > 1:
-                self._timeouts.clock.sleep(next(pauses))
         return None
 
 

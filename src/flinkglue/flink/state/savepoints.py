@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import accumulate, islice, takewhile
 
 from flinkglue.flink.api.failures import FlinkRefused, JobNotFound
 from flinkglue.flink.api.lifecycle_rest import AsyncOperation, FlinkLifecycleClient
@@ -14,6 +15,7 @@ from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.lifecycle.backend import OnSavepoint, SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state_paths import is_same_path
+from flinkglue.polling import polls_for
 
 # Flink's StopWithSavepointStoppingException: the savepoint is good, the stop was not.
 _GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but")
@@ -115,17 +117,17 @@ class SavepointOperations:
         Flink keeps what it answered to a trigger id, so each try has one of its own, made from the
         first: a process that goes on later finds them in the same order.
         """
-        clock = self._timeouts.clock
-        give_up_at = clock.monotonic() + self._timeouts.outage_seconds
         newest = self._newest_triggered(request) if request.requested_before else 0
-        for number, pause in enumerate(self._timeouts.pace.pauses(), newest):
+        for number, _ in enumerate(self._polls(), newest):
             tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
             done = self._follow(tried, trigger, already)
-            is_late = clock.monotonic() + pause > give_up_at
-            if isinstance(done, str) or is_late or _TASKS_OPENING not in done.stack_trace:
-                return done
-            clock.sleep(pause)
-        raise AssertionError("pauses never end")
+            if isinstance(done, str) or _TASKS_OPENING not in done.stack_trace:
+                break
+        return done
+
+    def _polls(self) -> Iterator[float]:
+        timeouts = self._timeouts
+        return polls_for(timeouts.outage_seconds, timeouts.pace, timeouts.clock)
 
     def _newest_triggered(self, request: SavepointRequest) -> int:
         """The number of the last try that an earlier process made, as far as Flink knows it.
@@ -146,19 +148,11 @@ class SavepointOperations:
 
     def _most_tries(self) -> int:
         """No process makes more within the time for it, however quickly it is answered."""
-        pace, left = self._timeouts.pace, self._timeouts.outage_seconds
-        share = 1 - pace.jitter
-        shortest = replace(
-            pace,
-            first_seconds=pace.first_seconds * share,
-            most_seconds=pace.most_seconds * share,
-            jitter=0,
-        )
-        for number, pause in enumerate(shortest.pauses(), 1):
-            left -= pause
-            if left < 0 or number == _MOST_LOOKED_FOR:
-                return number
-        raise AssertionError("pauses never end")
+        pace, within_seconds = self._timeouts.pace, self._timeouts.outage_seconds
+        shortest = ((1 - pace.jitter) * pause for pause in replace(pace, jitter=0).pauses())
+        tried_at = islice(accumulate(shortest, initial=0.0), _MOST_LOOKED_FOR - 1)
+        # The last try is when the time is up.
+        return sum(1 for _ in takewhile(lambda at: at < within_seconds, tried_at)) + 1
 
     def _follow(
         self,

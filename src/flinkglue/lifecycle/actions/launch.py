@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from flinkglue.lifecycle.state.sent_launch import (
     why_kept,
 )
 from flinkglue.lifecycle.transaction import Transaction
+from flinkglue.polling import Polling
 
 # A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
 _SPENT_ID = "library BLOBs"
@@ -221,10 +223,11 @@ def _record_job_id(tx: Transaction, job_id: str) -> None:
 
 def _await_ready(tx: Transaction, view: JobView) -> JobView:
     gate = ReadyGate(tx.options.ready, tx.clock.monotonic())
-    for pause in tx.options.pace.pauses():
+    # The gate ends the wait: how long a job may take depends on its checkpoints.
+    polling = Polling(f"job {view.job_id} running", math.inf, tx.options.pace, tx.clock)
+    while True:
         observed = tx.backend.view(view.job_id)
         if gate.passes(observed, tx.clock.monotonic()) and observed is not None:
             tx.say(f"job {view.job_id} runs: {observed.in_words()}")
             return observed
-        tx.clock.sleep(pause)
-    raise AssertionError("pauses never end")
+        polling.pause()

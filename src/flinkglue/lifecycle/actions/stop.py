@@ -25,6 +25,7 @@ from flinkglue.lifecycle.savepoint_formats import (
 )
 from flinkglue.lifecycle.state.retained import Retained, newest_retained
 from flinkglue.lifecycle.transaction import Transaction
+from flinkglue.polling import polls_for
 
 Take = Callable[[SavepointRequest], str]
 
@@ -173,17 +174,15 @@ def _settled(tx: Transaction, job_id: str) -> JobView | None:
     """
     lag_seconds = tx.backend.answers_lag_seconds()
     most_seconds = lag_seconds + tx.options.ready.within_seconds
-    began_at = tx.clock.monotonic()
-    for pause in tx.options.pace.pauses():
-        waited_seconds = tx.clock.monotonic() - began_at
+    view: JobView | None = None
+    for waited_seconds in polls_for(most_seconds, tx.options.pace, tx.clock):
         view = tx.backend.view(job_id)
-        if view is None or view.is_terminal or waited_seconds > most_seconds:
-            return view
+        if view is None or view.is_terminal:
+            break
         is_observed_running = view.is_running_for_real or not view.tasks_known
         if waited_seconds >= lag_seconds and is_observed_running:
-            return view
-        tx.clock.sleep(pause)
-    raise AssertionError("pauses never end")
+            break
+    return view
 
 
 def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcome:

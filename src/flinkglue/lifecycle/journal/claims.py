@@ -24,6 +24,7 @@ from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease, Unchanged
 from flinkglue.lifecycle.journal import processes
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
+from flinkglue.polling import Polling
 
 JOURNAL = "journal"
 """What errors about an intent name as their service."""
@@ -200,10 +201,10 @@ class Job:
         Raises:
             Conflict: Another process went on holding it for longer than is waited for.
         """
-        mine = self._owner(intent)
-        give_up_at = self.clock.monotonic() + self.terms.wait_seconds
-        not_mine_at, told, unchanged = self.clock.monotonic(), "", Unchanged()
-        for pause in _POLLS.pauses():
+        mine, awaited, unchanged = self._owner(intent), "", Unchanged()
+        polling = Polling(f"job {self.name}", self.terms.wait_seconds, _POLLS, self.clock)
+        not_mine_at = self.clock.monotonic()
+        while True:
             polled_at = self.clock.monotonic()
             stored = self.store.stored("claim", self.name)
             owner = Owner.of(stored)
@@ -217,7 +218,8 @@ class Job:
             is_other = owner is not None and owner.intent != intent
             takes = owner is not None and is_other and may_take(owner)
             if owner is not None and may_act and not takes:
-                told = self._wait(owner, told, pause, give_up_at)
+                self._wait(owner, polling, is_new=owner.token != awaited)
+                awaited = owner.token
                 continue
             if owner is not None and takes:
                 give_up(owner.intent)
@@ -227,7 +229,6 @@ class Job:
             version = self.store.swap("claim", self.name, before, taking.document)
             if version is not None:
                 return self._claimed(taking, version, sent_at), owner is not None
-        raise AssertionError("pauses never end")
 
     def _owner(self, intent: str) -> Owner:
         return Owner(
@@ -248,8 +249,8 @@ class Job:
             raise
         return claim
 
-    def _wait(self, owner: Owner, told: str, pause: float, give_up_at: float) -> str:
-        if self.clock.monotonic() > give_up_at:
+    def _wait(self, owner: Owner, polling: Polling, *, is_new: bool) -> None:
+        if polling.is_over:
             raise Conflict(
                 JOURNAL,
                 "claim",
@@ -259,7 +260,6 @@ class Job:
                 advice="Check that process; when it ends, or gives no sign of life for "
                 f"{owner.lease_seconds:g} s, the same intent can go on.",
             )
-        if told != owner.token:
+        if is_new:
             self.terms.emit(f"waiting: {owner.holder} is acting on {self.name} ({owner.intent})")
-        self.clock.sleep(pause)
-        return owner.token
+        polling.pause()

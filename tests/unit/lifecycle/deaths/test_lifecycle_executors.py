@@ -55,7 +55,7 @@ def acting(
     **request: Any,
 ) -> Callable[[Process], Any]:
     def act(process: Process) -> Outcome:
-        for _ in range(20):
+        for _ in range(60):
             try:
                 return once(process)
             except ServiceUnavailable:
