@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from flinkglue import addresses
@@ -31,18 +32,25 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
         return value
     addresses.name(field, str(value))
     slug = block_type.get_block_type_slug()
-    with get_client(sync_client=True) as prefect:
-        saved = {document.name for document in prefect.read_block_documents_by_type(slug)}
     name = str(value).removeprefix(f"{slug}/")
-    if name not in saved:
-        there = ", ".join(sorted(n for n in saved if n)) or "none is saved yet"
-        raise InvalidInput(field, value, f"the name of a saved {slug} block: {there}")
     try:
         loaded = block_type.load(name)
         assert isinstance(loaded, block_type), "Prefect returns the block itself, outside of async"
         return loaded
+    except ValueError as error:
+        if not isinstance(error.__cause__, ObjectNotFound):
+            raise
+        why = None
     except RuntimeError as error:  # so Prefect tells of fields that are not valid, and shows them
         if not isinstance(error.__cause__, ValidationError):
             raise
         why = told_in_words(error.__cause__)
+    if why is None:
+        raise InvalidInput(field, value, f"the name of a saved {slug} block: {_saved(slug)}")
     raise InvalidInput(field, f"{slug}/{name}", f"a valid block; correct {why}")
+
+
+def _saved(slug: str) -> str:
+    with get_client(sync_client=True) as prefect:
+        names = {document.name for document in prefect.read_block_documents_by_type(slug)}
+    return ", ".join(sorted(name for name in names if name)) or "none is saved yet"

@@ -44,7 +44,7 @@ from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothi
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.cost import cost_of
-from flinkglue.glue.run.report import RunOutput
+from flinkglue.glue.run.report import RunOutput, followed_output
 from flinkglue.glue.run.stop import stop_live_runs as stop_runs
 from flinkglue.glue.run.stop import stopped_at_the_deadline
 from flinkglue.glue.run_request import Log, RunRequest
@@ -287,7 +287,9 @@ def glue_vpc_failover(
         ),
     )
     policy = RetryPolicy(retries, retry_delay_seconds, retry_every_failure)
-    attempts = find_recorded_attempts(credentials, first, job_definition is not None)
+    attempts = []
+    if is_another_attempt():  # nothing is older than the first
+        attempts = find_recorded_attempts(credentials, first, job_definition is not None)
     if reset_bookmark and not attempts:
         reset_job_bookmark(credentials, job_name)
     ended_before = failed_at(flow_run) if attempts else None
@@ -377,7 +379,9 @@ def _result(
     if last.live:
         output = RunOutput(note="The run goes on: this flow run was not to wait for it.")
     else:
-        output = read_script_output(credentials, request, last.run) if last.run else RunOutput()
+        output = followed_output(last) or (
+            read_script_output(credentials, request, last.run) if last.run else RunOutput()
+        )
     show_job_run(connect(credentials).console, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {last.describe()}")

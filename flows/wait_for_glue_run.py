@@ -11,6 +11,7 @@ from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
 from flinkglue.glue.inputs import JobName, check_secret_arguments
+from flinkglue.glue.run.report import followed_output
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.quantities import Minutes
@@ -62,7 +63,7 @@ def wait_for_glue_run_flow(
     check_secret_arguments(request.secret_arguments, {})
     attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
     assert attempt.run is not None, "a run that was waited for is there"
-    output = read_script_output(credentials, request, attempt.run)
+    output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
     show_job_run(connect(credentials).console, job_name, [attempt], output)
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {attempt.describe()}")

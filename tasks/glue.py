@@ -36,7 +36,7 @@ from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.run.job_run import run_job
-from flinkglue.glue.run.logs import LogFollower
+from flinkglue.glue.run.logs import LOG_LINES, LogFollower
 from flinkglue.glue.run.observer import Observers
 from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
@@ -56,7 +56,6 @@ ROLE_LASTS_SECONDS = 3600.0  # STS's default
 POLL_RUNS = Pace(first_seconds=1, most_seconds=7, growth=1.3)
 """How often a run is polled: the next attempt has to start within 10 s of a failure."""
 
-LOG_LINES = 50
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 LOGS_ARRIVE = Pace(first_seconds=0.5, most_seconds=4)
 
@@ -213,13 +212,15 @@ def run_glue_job(
     """
     client = connect(aws_credentials).masked_for(request)
     with run_context(client, run_log(), POLL_RUNS) as context:
-        logs = [LogFollower(context)] if follow_logs else []
+        follower = LogFollower(context)
+        logs = [follower] if follow_logs else []
         observers = Observers([RunLink(client.console), AdoptionEvent(request), *logs])
         try:
-            return run_job(context, request, ranking, observers)
+            attempt = run_job(context, request, ranking, observers)
         except OrderStale as stale:
             context.log.info("Nothing was started: %s", stale.reason)
             return not_started(stale)
+    return follower.with_tails(attempt)
 
 
 @task(**RETRIED)

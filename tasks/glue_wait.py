@@ -41,10 +41,11 @@ def wait_for_glue_run(
     context = RunContext(client, run_log(), pace=POLL_RUNS)
     run = JobRun(request.job_name, job_run_id, "not seen yet")
     RunLink(client.console).show(run)
-    observer = LogFollower(context) if follow_logs else RunObserver()
+    follower = LogFollower(context)
+    observer = follower if follow_logs else RunObserver()
     run = watch_run(context, request, run, observer)
     last = last_of_glues_own(context, request, run, observer)
-    return attempt_of(last, 1, None, adopted=True)
+    return follower.with_tails(attempt_of(last, 1, None, adopted=True))
 
 
 @task(**RETRIED)

@@ -6,13 +6,14 @@ the record of what was done is in Glue itself and survives whatever happens to t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flinkglue.glue.failures.classification import Failure
 from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.log_places import LogTail
 from flinkglue.glue.models import JobRun, JobRunState, Ranking
 
 
@@ -33,7 +34,9 @@ class Attempt:
 
     `connection_name` is the connection that carried the run as far as one can tell; `also_blamed`
     are others that its failure speaks against, as they lie in the same subnet or zone. `ranking` is
-    the order it was started with; a process that adopts it does not know that.
+    the order it was started with; a process that adopts it does not know that. `log_tails` are the
+    last lines of its logs, by kind, if all that it wrote was shown; `run` then has its job's
+    arguments about logs.
     """
 
     number: int
@@ -43,6 +46,7 @@ class Attempt:
     adopted: bool = False
     also_blamed: tuple[str, ...] = ()
     ranking: Ranking | None = field(default=None, compare=False, repr=False)
+    log_tails: Mapping[str, LogTail] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def succeeded(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flinkglue.errors import CallFailed, DeadlineExceeded, InvalidInput
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.start_marks import SEARCHED_FOR_SECONDS
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.run.automatic_retries import last_of_glues_own
 from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.observer import Observers, RunNotices, RunObserver
 from flinkglue.glue.run.outcome import CoolDownsOfFailure, classified, refused_for_its_subnet
 from flinkglue.glue.run.promise import Promise
-from flinkglue.glue.run.run_search import end_marks_of_listed
+from flinkglue.glue.run.run_search import end_mark, end_marks_of_listed
 from flinkglue.glue.run.start import adopted_run, start_run
 from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
@@ -64,10 +65,14 @@ def run_job(
         observers.on_ended(attempt)
         return attempt
     run, adopted = started.run, started.adopted
+    started_at = context.clock.monotonic()
     (observers.on_adopted if adopted else observers.on_started)(run)
     run = watch_run(context, request, run, observers)
     run = last_of_glues_own(context, request, run, observer)
     attempt = classified(context, request, run, ranking, adopted=adopted)
     observers.on_ended(attempt)
-    end_marks_of_listed(context, request, started.mark)
+    if started.mark and context.clock.monotonic() - started_at > SEARCHED_FOR_SECONDS:
+        end_mark(context.coordination.start_marks, started.mark, context.log)  # it is listed by now
+    else:
+        end_marks_of_listed(context, request, started.mark)
     return attempt

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict, deque
+from dataclasses import dataclass, field, replace
 
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.log_reading import LogPosition
+from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.log_places import log_kinds
+from flinkglue.glue.log_places import LogTail, log_kinds
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.observer import RunObserver
 
@@ -18,6 +20,22 @@ READS_BEGIN_WITHIN_SECONDS = 2.0
 """How long one poll of all streams goes on sending calls. A call takes up to 8 s, so a poll takes
 up to 10, for which the next attempt waits."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
+SILENT_SECONDS = 60.0
+"""A stream that grows is read about every ten seconds, one that does not ever less often, up to
+this."""
+LOG_LINES = 50
+"""So many of the last lines are shown on the flow run's page."""
+
+
+@dataclass
+class _Stream:
+    """How far one kind of log of a run was read, and when it is read again."""
+
+    pause_seconds: float
+    next_read_at: float = float("-inf")
+    read_until: LogPosition | None = None
+    is_at_its_end: bool = False
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
 
 class LogFollower(RunObserver):
@@ -30,7 +48,7 @@ class LogFollower(RunObserver):
 
     Args:
         context: The account, the log that gets the lines, and time.
-        every_seconds: The least time between two reads of a stream.
+        every_seconds: The least time between two reads of a stream that grows.
         most_lines: So many lines are shown of one read.
     """
 
@@ -46,28 +64,74 @@ class LogFollower(RunObserver):
         self._every_seconds = every_seconds
         self._most_lines = most_lines
         self._clock = context.clock
-        self._next_read_at = float("-inf")
-        self._read_until: dict[tuple[str, str], LogPosition] = {}
+        self._streams: defaultdict[tuple[str, str], _Stream] = defaultdict(
+            lambda: _Stream(every_seconds)
+        )
         self._located: dict[str, JobRun] = {}
+        self._locate_at = float("-inf")
         self._has_failed = False
+
+    def on_started(self, run: JobRun) -> None:
+        """Take it that the run begins now, with all arguments that say where its logs lie.
+
+        Its job is not read for them again, and its streams not before there can be anything.
+        """
+        self._located[run.job_run_id] = run
+        for kind in log_kinds(run):
+            stream = self._streams[run.job_run_id, kind]
+            stream.next_read_at = self._clock.monotonic() + self._every_seconds
 
     def on_observed(self, run: JobRun) -> None:
         """Show what is new, when it is time."""
         now = self._clock.monotonic()
-        if run.state in NOT_YET or (now < self._next_read_at and not run.ended):
+        if run.state in NOT_YET:
             return
-        self._next_read_at = now + self._every_seconds
+        known = self._located.get(run.job_run_id)
+        is_due = self._due(known, now) if known else now >= self._locate_at
+        if not is_due and not run.ended:
+            return
+        self._locate_at = now + self._every_seconds
         located = self._locate(run)
         if located is None:
             return
-        kinds = log_kinds(located)
-        for n, kind in enumerate(kinds, start=1):
+        due = log_kinds(located) if run.ended else self._due(located, now)
+        for n, kind in enumerate(due, start=1):
+            stream = self._streams[run.job_run_id, kind]
             try:
-                self._show(located, kind, now + READS_BEGIN_WITHIN_SECONDS * n / len(kinds))
+                grew = self._show(
+                    located, kind, stream, now + READS_BEGIN_WITHIN_SECONDS * n / len(due)
+                )
             except CallFailed as error:
+                grew, stream.is_at_its_end = False, False
                 if not self._has_failed:
                     self._log.warning("The run's logs cannot be followed now: %s", error)
                 self._has_failed = True
+            slower = max(self._every_seconds, min(2 * stream.pause_seconds, SILENT_SECONDS))
+            stream.pause_seconds = self._every_seconds if grew else slower
+            stream.next_read_at = now + stream.pause_seconds
+
+    def with_tails(self, attempt: Attempt) -> Attempt:
+        """The attempt with its run's last lines, if all that the run wrote was shown."""
+        run = attempt.run
+        located = self._located.get(run.job_run_id) if run and run.ended else None
+        if run is None or located is None:
+            return attempt
+        run = replace(run, log_arguments=located.log_arguments)
+        streams = {kind: self._streams[run.job_run_id, kind] for kind in log_kinds(run)}
+        if not all(stream.is_at_its_end for stream in streams.values()):
+            return attempt
+        tails = {
+            kind: LogTail(list(stream.last_lines), stream.read_until and stream.read_until.place)
+            for kind, stream in streams.items()
+        }
+        return replace(attempt, run=run, log_tails=tails)
+
+    def _due(self, run: JobRun, now: float) -> tuple[str, ...]:
+        return tuple(
+            kind
+            for kind in log_kinds(run)
+            if now >= self._streams[run.job_run_id, kind].next_read_at
+        )
 
     def _locate(self, run: JobRun) -> JobRun | None:
         """The run as it is now, with its job's arguments about logs, which are read once.
@@ -86,13 +150,14 @@ class LogFollower(RunObserver):
             self._located[run.job_run_id] = known
         return replace(run, log_arguments=known.log_arguments)
 
-    def _show(self, run: JobRun, kind: str, begin_until: float) -> None:
+    def _show(self, run: JobRun, kind: str, stream: _Stream, begin_until: float) -> bool:
+        """Log what is new, and return whether anything was."""
         lines: list[str] = []
         is_all, pages, empty = False, 0, 0
         while not is_all and pages < (MOST_PAGES if run.ended else 1) and empty < MOST_EMPTY_PAGES:
             if self._clock.monotonic() > begin_until:
                 break
-            page, is_all = self._next_page(run, kind)
+            page, is_all = self._next_page(run, kind, stream)
             lines += page
             pages += bool(page)
             empty += not page
@@ -103,12 +168,14 @@ class LogFollower(RunObserver):
             self._log.info("%s: %s", kind, line)
         if run.ended and not is_all:
             self._log.info("%s: what comes after this is in CloudWatch alone", kind)
+        stream.last_lines.extend(lines)
+        stream.is_at_its_end = is_all
+        return bool(lines)
 
-    def _next_page(self, run: JobRun, kind: str) -> tuple[list[str], bool]:
+    def _next_page(self, run: JobRun, kind: str, stream: _Stream) -> tuple[list[str], bool]:
         """New lines, and whether they are the last."""
-        stream = (run.job_run_id, kind)
-        read_until = self._read_until.get(stream)
-        page = self._client.new_log_lines(run, kind, read_until)
+        before = stream.read_until
+        page = self._client.new_log_lines(run, kind, before)
         if page.read_until is not None:
-            self._read_until[stream] = page.read_until
-        return page.lines, page.read_until == read_until
+            stream.read_until = page.read_until
+        return page.lines, page.read_until == before

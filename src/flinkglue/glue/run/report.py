@@ -41,6 +41,15 @@ class RunOutput:
     job: Mapping[str, Any] = field(default_factory=dict)
 
 
+def followed_output(attempt: Attempt) -> RunOutput | None:
+    """What a page shows of logs that were followed to their end; None: they have to be read."""
+    run, tails = attempt.run, attempt.log_tails
+    if run is None or not tails.get(OUTPUT, NO_LOG).lines:
+        return None  # the last lines may take a few seconds to arrive
+    shown = {kind: tail for kind, tail in tails.items() if kind != ERROR or not run.succeeded}
+    return run_output(run, shown)
+
+
 def run_output(run: JobRun, tails: Mapping[str, LogTail]) -> RunOutput:
     """What a page shows of a run's logs.
 

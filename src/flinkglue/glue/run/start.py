@@ -29,6 +29,8 @@ from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, OrderStale, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.coordination.start_marks import StartMark
+from flinkglue.glue.log_arguments import log_arguments
+from flinkglue.glue.log_places import located
 from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
     RUN_KEY_ARGUMENT,
@@ -50,7 +52,8 @@ DOUBTED_SECONDS = 300.0
 class Started:
     """The one run of a key; `adopted`: it was there already.
 
-    `mark` is that of a start that was just made: Glue may not list the run yet.
+    `mark` is that of a start that was just made: Glue may not list the run yet. The run that was
+    just started has all arguments that say where its logs lie: its own and its job's.
     """
 
     run: JobRun
@@ -245,8 +248,15 @@ class _Starting:
             raise
         self.context.log.info("Started run %s of job %s", job_run_id, request.job_name)
         own = own_arguments(arguments)
-        run = JobRun(request.job_name, job_run_id, "STARTING", arguments=own)
-        return Started(run, mark=mark)
+        run = JobRun(
+            request.job_name,
+            job_run_id,
+            "STARTING",
+            arguments=own,
+            log_arguments=log_arguments(arguments),
+            glue_version=job.get("GlueVersion"),
+        )
+        return Started(located(run, job), mark=mark)
 
     def _arguments(self) -> dict[str, str]:
         expected = self.ranking.expected

@@ -13,7 +13,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.in_memory import InProcessCoolDowns, InProcessStartMarks
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
+from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, SEARCHED_FOR_SECONDS
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
@@ -202,6 +202,25 @@ def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
 ) -> None:
     ends_at_the_first_look(wire)
     assert ran(wire, coordination, HastyClock(0)).succeeded
+    assert coordination.start_marks.live("flow-run") == []
+
+
+def test_the_mark_of_a_run_that_lasted_is_removed_without_reading_the_list(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """A start in doubt is not looked for any longer than this, either."""
+    clock = HastyClock(0)
+
+    def end(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun":
+            wire.counted()
+        if operation == "GetJobRun":
+            clock.skipped += SEARCHED_FOR_SECONDS
+            wire.runs["nightly"][0]["JobRunState"] = "SUCCEEDED"
+
+    wire.before = end
+    assert ran(wire, coordination, clock).succeeded
+    assert "GetJobRuns" not in wire.counted()
     assert coordination.start_marks.live("flow-run") == []
 
 

@@ -15,12 +15,13 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.log_places import LogPlace, LogTail, located, log_kinds, log_places
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.logs import LogFollower
-from flinkglue.glue.run.report import run_output
+from flinkglue.glue.run.report import followed_output, run_output
 from tests.unit.glue.coordination.test_glue_reservations import HandClock
 
 LOG = logging.getLogger(__name__)
@@ -151,6 +152,80 @@ def test_a_job_that_may_not_be_read_is_asked_for_once() -> None:
         streams.clock.sleep(10)
     assert streams.job_reads == 1
     assert groups(streams) == {"/aws-glue/jobs/output", "/aws-glue/jobs/error"}
+
+
+def test_a_stream_is_read_the_less_often_the_longer_it_is_silent() -> None:
+    """Within an hour of silence a stream is read once a minute, and as before when it grows."""
+    log = {"output": [f"line {n}" for n in range(3)], "error": []}
+
+    def page(kind: str, token: str) -> Page:
+        read = int(token or 0)
+        return log[kind][read:], str(len(log[kind]))
+
+    streams = Streams(page)
+    follower = streams.follower()
+
+    def reads(seconds: int) -> Counter[str]:
+        before = streams.calls.copy()
+        for _ in range(seconds):
+            follower.on_observed(RUNNING)
+            streams.clock.sleep(1)
+        return streams.calls - before
+
+    assert reads(1)["output"] == 1
+    assert reads(3600)["output"] in range(59, 66)
+    growing = []
+    for _ in range(12):
+        log["output"] += ["line after line"]
+        growing.append(reads(10)["output"])
+    assert growing[-6:] == [1] * 6
+    log["output"] += ["the last"]
+    follower.on_observed(ENDED)
+    shown = follower.with_tails(Attempt(1, ENDED, None, None)).log_tails
+    assert shown["output"].lines == log["output"]
+    assert shown["error"].lines == []
+
+
+STARTED = JobRun("job", "jr_1", "STARTING", log_arguments={"--custom-logGroup-prefix": "/team"})
+
+
+def test_what_a_start_has_read_of_the_job_is_not_read_again() -> None:
+    """Nor are its logs before the script can have written anything."""
+    streams = Streams(endless)
+    follower = streams.follower()
+    follower.on_started(STARTED)
+    for _ in range(10):
+        follower.on_observed(RUNNING)
+        streams.clock.sleep(1)
+    assert not streams.calls
+    follower.on_observed(RUNNING)
+    assert groups(streams) == {"/team/output", "/team/error"}
+    assert streams.job_reads == 0
+
+
+def test_logs_that_were_not_read_to_their_end_are_not_taken_for_the_whole() -> None:
+    streams = Streams(endless)
+    follower = streams.follower()
+    follower.on_observed(ENDED)
+    attempt = Attempt(1, ENDED, None, None)
+    assert follower.with_tails(attempt).log_tails == {}
+    assert followed_output(follower.with_tails(attempt)) is None
+
+
+def test_what_was_shown_to_its_end_is_on_the_page_without_another_call() -> None:
+    pages = {"output": ["done"], "error": ["Traceback"]}
+    streams = Streams(lambda kind, token: ([] if token else pages[kind], "end"))
+    follower = streams.follower()
+    follower.on_observed(ENDED)
+    calls = streams.calls.total()
+    shown = followed_output(follower.with_tails(Attempt(1, ENDED, None, None)))
+    assert shown is not None
+    assert (shown.output, shown.error) == (["done"], ["Traceback"])
+    assert {str(place) for place in shown.places.values()} == {
+        "/aws-glue/jobs/output jr_1",
+        "/aws-glue/jobs/error jr_1",
+    }
+    assert streams.calls.total() == calls
 
 
 def test_a_flood_is_not_read_for_ever() -> None:
