@@ -33,11 +33,13 @@ def first_started_at(flow_run: FlowRun) -> datetime:
     It may have been made, and scheduled, weeks before. The server dates the first time that a flow
     run enters Running; where that cannot be read, everything since it was made is looked at.
     """
+    if flow_run.start_time is not None:  # it never changes
+        return flow_run.start_time
     try:
         with get_client(sync_client=True) as client:
             started = client.read_flow_run(flow_run.id).start_time
     except (httpx.HTTPError, ObjectNotFound):
-        started = flow_run.start_time
+        started = None
     assert flow_run.created is not None, "the server gives every flow run its time"
     return started or flow_run.created
 

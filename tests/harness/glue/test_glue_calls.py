@@ -33,7 +33,7 @@ AWS = {
 }
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,
-    "GET /flow_runs/ID": 3,  # two of them are Prefect's own
+    "GET /flow_runs/ID": 2,  # Prefect's own
     "POST /variables/filter": 2,
     "POST /variables/": 4,  # two locks, a promise, a mark
     "DELETE /variables/ID": 4,
