@@ -13,10 +13,12 @@ import subprocess
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """Variables that say nothing of the person who is signed in; programs that run jobs get no more."""
 
+_ACCOUNT = ("user", "group", "extra_groups")
 _KEEPER = """
 groups=""
 while read -r action group; do
@@ -83,6 +85,7 @@ class ChildProcess:
         inherits: The variables of this process that it gets; None: all of them.
         directory: Its working directory.
         outlives: Let it go on when this process ends.
+        account: The user and group ids to run it by, where this process may choose them.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class ChildProcess:
         inherits: Collection[str] | None = None,
         directory: Path | None = None,
         outlives: bool = False,
+        account: tuple[int, int] | None = None,
     ) -> None:
         self.command = list(command)
         self.log_file = log_file
@@ -101,6 +105,7 @@ class ChildProcess:
         self._inherits = inherits
         self._directory = directory
         self._outlives = outlives
+        self._account = account
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -123,6 +128,7 @@ class ChildProcess:
                 env=self._whole_environment(),
                 cwd=self._directory,
                 start_new_session=True,
+                **as_account(self._account),
             )
         if not self._outlives:
             _keeper.add(self._process.pid)
@@ -184,6 +190,11 @@ class ChildProcess:
             # Where a group has only ended processes left, macOS answers EPERM and Linux ESRCH.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal_number)
+
+
+def as_account(account: tuple[int, int] | None) -> dict[str, Any]:
+    """What `subprocess` takes to run a program by another user and group, and in no other group."""
+    return {} if account is None else dict(zip(_ACCOUNT, (*account, ()), strict=True))
 
 
 def tail(log_file: Path, lines: int = 20) -> str:

@@ -1,5 +1,8 @@
 """A PostgreSQL of one's own in a directory: on loopback, with a password, without root or Docker.
 
+Started by root, which PostgreSQL refuses, it runs by an account without rights that owns its data
+and nothing else: `postgres` where a package has made it, else `nobody`.
+
 Its programs are those of the machine: `postgres` in PATH (a package such as Debian's `postgresql`,
 Homebrew's, or a wheel that has them), else the newest below /usr/lib/postgresql.
 """
@@ -7,19 +10,24 @@ Homebrew's, or a wheel that has them), else the newest below /usr/lib/postgresql
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from localcloud.config import LOOPBACK, free_port
 from localcloud.kept_file import kept, private_directory
-from localcloud.processes import ChildProcess, tail
+from localcloud.processes import ChildProcess, as_account, tail
 
 USER = "prefect"
 STARTS_WITHIN_SECONDS = 60.0
 _DEBIAN = Path("/usr/lib/postgresql")
+_ACCOUNTS_OF_ROOT = ("postgres", "nobody")
 
 
 class PostgresFailed(Exception):
@@ -38,6 +46,7 @@ class Postgres:
         self._directory = directory.resolve()
         self._port = port or free_port()
         self._data = self._directory / "data"
+        self._account = account_without_rights()
         self._process: ChildProcess | None = None
 
     @property
@@ -53,12 +62,12 @@ class Postgres:
         """Set it up if it is new, and return when it answers.
 
         Raises:
-            PostgresFailed: There are no programs, this is root, or it did not start.
+            PostgresFailed: There are no programs, its account cannot enter the directory, or it did
+                not start.
         """
-        if os.geteuid() == 0:
-            raise PostgresFailed("PostgreSQL does not run as root: start this as another user")
         programs = find_programs()
         private_directory(self._directory, own_file="password")
+        self._let_the_account_in()
         if not (self._data / "PG_VERSION").exists():
             self._set_up(programs)
         log = self._directory / "postgres.log"
@@ -68,6 +77,8 @@ class Postgres:
                 "-c", f"listen_addresses={LOOPBACK}", "-c", "unix_socket_directories=",
             ],
             log_file=log,
+            directory=self._data,
+            account=self._account,
         )  # fmt: skip
         self._process.start()
         give_up_at = time.monotonic() + STARTS_WITHIN_SECONDS
@@ -84,21 +95,73 @@ class Postgres:
             self._process.stop(grace_seconds=20)
             self._process = None
 
+    def _let_the_account_in(self) -> None:
+        """Root's account may pass through the directory to its data; it sees nothing else there."""
+        if self._account is None:
+            return
+        self._directory.chmod(0o711)
+        passes = subprocess.run(
+            ["/bin/sh", "-c", 'cd "$1"', "sh", str(self._directory)],
+            cwd="/", stderr=subprocess.DEVNULL, check=False, **as_account(self._account),
+        )  # fmt: skip
+        if passes.returncode:
+            name = pwd.getpwuid(self._account[0]).pw_name
+            raise PostgresFailed(
+                f"PostgreSQL does not run as root, and {name}, which it would run by, may not "
+                f"enter {self._directory}: choose a directory below ones that all may enter, or "
+                "start this as another user"
+            )
+
     def _set_up(self, programs: Path) -> None:
         shutil.rmtree(self._data, ignore_errors=True)  # of a set-up that was interrupted
-        self._password  # noqa: B018 - writes the file that initdb reads
-        done = subprocess.run(
-            [
-                str(programs / "initdb"), "-D", str(self._data), "-U", USER, "-E", "UTF8",
-                "--locale=C", "--auth=scram-sha-256", f"--pwfile={self._directory / 'password'}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )  # fmt: skip
+        self._data.mkdir(mode=0o700)
+        if self._account is not None:
+            os.chown(self._data, *self._account)
+        with self._password_file() as password:
+            done = subprocess.run(
+                [
+                    str(programs / "initdb"), "-D", str(self._data), "-U", USER, "-E", "UTF8",
+                    "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}",
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd=self._data,
+                **as_account(self._account),
+            )  # fmt: skip
         if done.returncode:
             shutil.rmtree(self._data, ignore_errors=True)
             raise PostgresFailed(f"initdb failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+
+    @contextmanager
+    def _password_file(self) -> Iterator[str]:
+        """A copy of the password that initdb may read, while the block runs."""
+        with NamedTemporaryFile("w") as file:
+            file.write(self._password)
+            file.flush()
+            if self._account is not None:
+                os.fchown(file.fileno(), *self._account)
+            yield file.name
+
+
+def account_without_rights() -> tuple[int, int] | None:
+    """The user and group ids that root runs PostgreSQL by; None where this is not root.
+
+    Raises:
+        PostgresFailed: This is root, and there is no such account.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in _ACCOUNTS_OF_ROOT:
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return account.pw_uid, account.pw_gid
+    raise PostgresFailed(
+        "PostgreSQL does not run as root, and there is no account "
+        f"{' or '.join(_ACCOUNTS_OF_ROOT)} to run it by: start this as another user"
+    )
 
 
 def find_programs() -> Path:
