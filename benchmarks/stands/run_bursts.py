@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import median
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
@@ -49,7 +50,7 @@ class Outcome:
     Args:
         start_seconds: From the first try to trigger a flow run to its StartJobRun.
         end_seen_seconds: From the end of the Glue run to that of its flow run.
-        refused: Triggers that the server answered with an error.
+        refused: Triggers that the server answered with an error, or not at all.
         lost: Flow runs without exactly one Glue run, or that did not end as Completed.
         wrong_orders: Glue runs that were started with another order than their flow run's.
         calls: Requests to AWS by operation.
@@ -141,16 +142,20 @@ def _trigger(stand: Stand, job: str, order: tuple[str, ...]) -> Triggered:
         "strategy": "preferred",
         "retry_delay_seconds": 1,
     }
-    body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+    body = {
+        "parameters": parameters,
+        "state": {"type": "SCHEDULED"},
+        "idempotency_key": str(uuid4()),  # a trigger whose answer was lost is not made twice
+    }
     at = time.time()
     for refused in itertools.count():
         try:
             answer = stand.prefect.api.post(
                 f"/deployments/{stand.deployment_id}/create_flow_run", json=body
             )
-        except httpx.TimeoutException:
-            continue
-        if not answer.is_server_error:
+        except httpx.TransportError:  # no answer in time, or the connection was dropped
+            answer = None
+        if answer is not None and not answer.is_server_error:
             return Triggered(answer.raise_for_status().json()["id"], at, order, refused)
         time.sleep(TRIGGER_AGAIN_SECONDS)
     raise AssertionError("the server is tried until it takes the run")
