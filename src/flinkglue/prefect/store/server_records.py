@@ -57,6 +57,10 @@ class ServerRecords:
         self._client = client
         self._clock = clock or SystemClock()
 
+    def is_of_the_client_of(self, other: ServerRecords) -> bool:
+        """Whether both make their calls with the same client."""
+        return self._client is other._client
+
     def create(self, name: str, value: Mapping[str, Any], tags: list[str]) -> str | None:
         """Create a record and return its id; None when there is one of this name.
 

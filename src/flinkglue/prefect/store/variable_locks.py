@@ -9,8 +9,9 @@ import os
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -19,12 +20,12 @@ from prefect.logging import get_logger
 from prefect.runtime import flow_run
 
 from flinkglue.clock import SystemClock, elapsed_seconds
-from flinkglue.clock.interruption import acquire
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
 from flinkglue.prefect.store.expiring_records import variable_name
 from flinkglue.prefect.store.lease_setting import lease_seconds_in
+from flinkglue.prefect.store.lock_gate import LockGate
 from flinkglue.prefect.store.server_records import ServerRecords
 
 LEASE_SECONDS = lease_seconds_in("GLUE_LOCK_LEASE_SECONDS", 30.0)
@@ -38,8 +39,10 @@ LATENCIES_PER_PAUSE = 25
 """Each contender is quiet for so many times as long as its last call took, so that however many
 there are, the server is hardly kept busy by those that wait."""
 
+_gates: defaultdict[str, LockGate[VariableLock]] = defaultdict(LockGate)
 _LIMITS = {"works_for_seconds": WORKS_FOR_SECONDS, "kept_for_seconds": KEPT_FOR_SECONDS}
-_gates: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+HANDED_ON_FOR_SECONDS = 5.0
+"""How long the threads of one process hand a lock on before other processes have their turn."""
 
 
 class VariableLocks:
@@ -76,16 +79,18 @@ class VariableLocks:
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
         give_up_at = elapsed_seconds() + wait_seconds
         gate = _gates[record_name]  # of all threads here, one at a time asks the server
-        if not acquire(gate, wait_seconds):
+        if not gate.enter(wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
         try:
-            lock = self._acquire(name, record_name, give_up_at, wait_seconds)
+            lock = gate.handed_on(lambda left: left.hand_on(self._records))
+            if lock is None:
+                lock = self._acquire(name, record_name, give_up_at, wait_seconds)
             try:
                 yield lock
             finally:
-                lock.release()
+                gate.hand_on_or_release(lock)
         finally:
-            gate.release()
+            gate.leave()
 
     def _acquire(
         self, name: str, record_name: str, give_up_at: float, wait_seconds: float
@@ -138,8 +143,28 @@ class VariableLock:
         self._record_id = record_id
         self._value = value
         self._lease = lease
+        self._first_taken_at = lease.taken_at
+        self._changing = threading.Lock()
         self._released = threading.Event()
         threading.Thread(target=self._keep, name="glue-lock", daemon=True).start()
+
+    def may_be_handed_on(self) -> bool:
+        """Whether another thread may have it without a call."""
+        now = elapsed_seconds()
+        is_others_turn = now - self._first_taken_at > HANDED_ON_FOR_SECONDS
+        return self._lease.is_surely_held(now) and not is_others_turn
+
+    def hand_on(self, records: ServerRecords) -> bool:
+        """Begin another holder's time; False: it has another client, or the lease ran out."""
+        if not self._records.is_of_the_client_of(records) or not self.may_be_handed_on():
+            return False
+        self._change(lambda lease: replace(lease, taken_at=elapsed_seconds()))
+        self._value = {**self._value, "holder": _this_process()}
+        return True
+
+    def _change(self, change: Callable[[Lease], Lease]) -> None:
+        with self._changing:
+            self._lease = change(self._lease)
 
     def check(self) -> None:
         """Return only while the lock is surely held.
@@ -174,9 +199,9 @@ class VariableLock:
                 return
             try:
                 if self._records.rewrite(self._record_id, self._value):
-                    self._lease = self._lease.renewed(sent_at, elapsed_seconds())
+                    self._change(lambda lease: lease.renewed(sent_at, elapsed_seconds()))  # noqa: B023
                 else:
-                    self._lease = self._lease.lost()
+                    self._change(Lease.lost)
             except CallFailed:
                 continue  # `check` notices when it does not get better
             except RuntimeError:

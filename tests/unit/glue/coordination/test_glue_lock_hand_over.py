@@ -1,0 +1,168 @@
+"""A lock that the threads of one process hand on, instead of taking it from the server each."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from flinkglue.clock import Pace, SystemClock
+from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
+from flinkglue.errors import ServiceUnavailable
+from flinkglue.polling import polls_for
+from flinkglue.prefect.store.expiring_records import variable_name
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_locks import VariableLocks
+from tests.unit.lifecycle.fake_flink_jobs import Clock
+from tests.unit.prefect.variables_on_the_wire import FakeVariables, WireClient
+
+NAME = "placement in eu-west-1"
+RECORD = variable_name("glue-lock", NAME)
+SECONDS = 20.0
+
+
+class Process:
+    """The threads of a process with one client, and the server."""
+
+    def __init__(self) -> None:
+        self.server = FakeVariables(Clock())
+        self.client = self.server.client()
+        self.holders: list[str] = []
+        self._threads: list[threading.Thread] = []
+
+    def locks(self, client: WireClient | None = None) -> VariableLocks:
+        return VariableLocks(ServerRecords(client or self.client))  # type: ignore[arg-type]
+
+    def begin(self, work: Callable[[], Any]) -> None:
+        thread = threading.Thread(target=work)
+        self._threads.append(thread)
+        thread.start()
+
+    def join(self) -> None:
+        for thread in self._threads:
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+
+    @property
+    def calls(self) -> Counter[str]:
+        return Counter(request.split("/")[0].strip() for request in self.server.requests)
+
+    @property
+    def is_held(self) -> bool:
+        return any(row["name"] == RECORD for row in self.server.rows.values())
+
+
+@pytest.fixture
+def process() -> Iterator[Process]:
+    process = Process()
+    yield process
+    process.join()
+    assert not process.is_held, "the lock is left to its lease"
+
+
+@contextmanager
+def others_wait(process: Process, threads: int, work: Callable[[int], None]) -> Iterator[None]:
+    """Hold the lock until so many threads wait for it."""
+    began = threading.Semaphore(0)
+
+    def wait(number: int) -> None:
+        began.release()
+        work(number)
+
+    with process.locks().hold(NAME):
+        for number in range(threads):
+            process.begin(lambda number=number: wait(number))  # type: ignore[misc]
+        for _ in range(threads):
+            assert began.acquire(timeout=SECONDS)
+        threading.Event().wait(0.2)  # they are at the lock
+        yield
+
+
+def test_threads_that_wait_have_the_lock_one_after_the_other_for_two_calls(
+    process: Process,
+) -> None:
+    inside, most = [0], [0]
+
+    def work(number: int) -> None:
+        with process.locks().hold(NAME) as lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            lock.check()
+            threading.Event().wait(0.01)
+            inside[0] -= 1
+
+    with others_wait(process, 9, work):
+        pass
+    process.join()
+    assert most == [1]
+    assert process.calls == {"POST": 1, "DELETE": 1}
+
+
+def test_a_lock_that_nobody_waits_for_any_more_is_released(process: Process) -> None:
+    """The one that it was handed on for was cancelled, or its time was over."""
+    interruption, gave_up = Interruption(), threading.Semaphore(0)
+
+    def cancelled(number: int) -> None:
+        with (
+            interrupted_by(interruption),
+            pytest.raises(Interrupted),
+            process.locks().hold(NAME),
+        ):
+            pass
+        gave_up.release()
+
+    def too_late(number: int) -> None:
+        with (
+            pytest.raises(ServiceUnavailable, match="another thread of this process"),
+            process.locks().hold(NAME, within_seconds=0.3),
+        ):
+            pass
+        gave_up.release()
+
+    with others_wait(process, 1, cancelled):
+        interruption.request(Interrupted())
+        assert gave_up.acquire(timeout=SECONDS)
+        process.begin(lambda: too_late(0))
+        assert gave_up.acquire(timeout=SECONDS)
+    process.join()
+    assert not process.is_held
+    with process.locks().hold(NAME):
+        assert process.is_held
+
+
+def test_a_thread_with_another_client_takes_the_lock_itself(process: Process) -> None:
+    """That of the thread before may be closed as soon as it has ended."""
+
+    def work(number: int) -> None:
+        with process.locks(process.server.client()).hold(NAME) as lock:
+            lock.check()
+
+    with others_wait(process, 1, work):
+        pass
+    process.join()
+    assert process.calls == {"POST": 2, "DELETE": 2}
+
+
+def test_a_lock_that_was_lost_is_not_handed_on(process: Process) -> None:
+    """Somebody deleted its record, as after a lease that ran out: the next one takes it anew."""
+    held: list[bool] = []
+
+    def work(number: int) -> None:
+        with process.locks().hold(NAME) as lock:
+            lock.check()
+            held.append(process.is_held)
+
+    locks = VariableLocks(ServerRecords(process.client), lease_seconds=0.6)  # type: ignore[arg-type]
+    with locks.hold(NAME):
+        process.begin(lambda: work(0))
+        process.server.remove(RECORD)
+        for _ in polls_for(SECONDS, Pace(first_seconds=0.1), SystemClock()):
+            if process.calls["PATCH"]:
+                break
+        threading.Event().wait(0.2)
+    process.join()
+    assert held == [True]
