@@ -12,12 +12,15 @@ from pydantic import ValidationError
 from flinkglue import addresses
 from flinkglue.blocks.hidden_input import told_in_words
 from flinkglue.errors import InvalidInput
+from flinkglue.prefect.kept_readings import kept
 
 B = TypeVar("B", bound=Block)
 
 
 def block_of(block_type: type[B], field: str, value: B | str) -> B:
     """The block that a parameter means.
+
+    Flow runs that are threads of one worker read a saved block once a minute.
 
     Args:
         block_type: The kind of block.
@@ -34,7 +37,7 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
     slug = block_type.get_block_type_slug()
     name = str(value).removeprefix(f"{slug}/")
     try:
-        loaded = block_type.load(name)
+        loaded = kept((slug, name), lambda: block_type.load(name))
         assert isinstance(loaded, block_type), "Prefect returns the block itself, outside of async"
         return loaded
     except ValueError as error:

@@ -19,9 +19,14 @@ from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNam
 
 _FLOW_RUN = "prefect.flow-run."
 _PREFIXES = [_FLOW_RUN, "prefect.work-pool.", "prefect.work-queue."]
-_FREES_A_SLOT = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
-_WAKES = {StateType.SCHEDULED.value, *(state.value for state in _FREES_A_SLOT)}
+_FREES_A_SLOT = {
+    state.value
+    for state in (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
+}
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
+FREED_SECONDS = 1.0
+"""How long the worker may take to ask what the end of a flow run made room for. Of flow runs that
+end together, one question serves all."""
 
 
 class PoolEvents:
@@ -51,6 +56,7 @@ class PoolEvents:
         self._log = log
         self.is_connected = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._freed: asyncio.TimerHandle | None = None
 
     async def listen(self) -> None:
         """Never returns."""
@@ -85,8 +91,11 @@ class PoolEvents:
             self._wake()  # a pool or queue was changed, such as no longer paused
             return
         state_type = event.resource.get("prefect.state-type")
-        if state_type in _WAKES:
+        if state_type == StateType.SCHEDULED.value:
             self._wake()
+            return
+        if state_type in _FREES_A_SLOT:
+            self._wake_later()
             return
         try:
             flow_run_id = UUID(event.resource.id.removeprefix(_FLOW_RUN))
@@ -96,6 +105,15 @@ class PoolEvents:
             self._begin(self._cancelling(flow_run_id))
         elif state_type == StateType.PAUSED and event.event == f"{_FLOW_RUN}Suspended":
             self._begin(self._suspended(flow_run_id))
+
+    def _wake_later(self) -> None:
+        if self._freed is None:
+            loop = asyncio.get_running_loop()
+            self._freed = loop.call_later(FREED_SECONDS, self._wake_after_all)
+
+    def _wake_after_all(self) -> None:
+        self._freed = None
+        self._wake()
 
     def _begin(self, handling: Coroutine[Any, Any, None]) -> None:
         """Handle an event while others are heard."""

@@ -25,6 +25,10 @@ from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 
 FIRST_POLL_SECONDS = 1.0
+QUIET_POLL_SECONDS = 8.0
+"""How long the worker asks for nothing while the server's events arrive, unless its setting is
+longer. It is shorter than the time by which flow runs are fetched ahead (10), so that none that is
+scheduled for later starts late."""
 ADOPTION_EVERY_SECONDS = 60.0
 CANCELLING_EVERY_SECONDS = 15.0
 _GROWTH = 1.5
@@ -101,7 +105,8 @@ class Service:
         pause = FIRST_POLL_SECONDS
         while True:
             with suppress(TimeoutError):
-                timeout = most if self._events.is_connected else min(pause, most)
+                quiet = max(most, QUIET_POLL_SECONDS)
+                timeout = quiet if self._events.is_connected else min(pause, most)
                 await asyncio.wait_for(self._woken.wait(), timeout)
             self._woken.clear()
             taken = await self._tried("take flow runs", self._poll) or 0

@@ -123,22 +123,13 @@ class Taking:
         )
         if variables.needs_process:
             raise NeedsProcess(variables.needs_process)
-        owner = asyncio.create_task(self._write_owner(flow_run, THREAD_PREFIX, membership))
-        try:
-            loaded = await self._prepared(flow_run, deployment, variables, taken_at)
-        except BaseException:
-            await asyncio.gather(owner, return_exceptions=True)
-            raise
-        try:
-            await owner
-        except BaseException:
-            self.release(loaded.root)
-            raise
+        loaded = await self._prepared(flow_run, deployment, variables, taken_at)
         return LiveRun(
             flow_run,
             loaded.flow,
             loaded.root,
             variables.cancel_grace_seconds,
+            f"{THREAD_PREFIX}{membership.worker_id}",
             membership.is_surely_held,
         )
 
@@ -148,7 +139,8 @@ class Taking:
 
     async def hand_to_a_process(self, flow_run: FlowRun, membership: Membership) -> None:
         """Write down that it is no thread: the death of this worker does not end it."""
-        await self._write_owner(flow_run, PROCESS_PREFIX, membership)
+        pid = f"{PROCESS_PREFIX}{membership.worker_id}"
+        await self._client.update_flow_run(flow_run.id, infrastructure_pid=pid)
 
     async def flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
         """The flow of a run that is no thread here.
@@ -228,7 +220,3 @@ class Taking:
         flow_run.state = state
         if not state.is_pending():
             raise NotTaken(f"it is {state.name}")
-
-    async def _write_owner(self, flow_run: FlowRun, prefix: str, membership: Membership) -> None:
-        pid = f"{prefix}{membership.worker_id}"
-        await self._client.update_flow_run(flow_run.id, infrastructure_pid=pid)

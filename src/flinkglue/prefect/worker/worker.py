@@ -52,6 +52,7 @@ class ThreadWorker(ProcessWorker):
         super().__init__(work_pool_name, limit=limit, **kwargs)
         self.own_settings = WorkerSettings.from_environment()
         self.is_stopping = False
+        self._polls_once = True
         self._woken = asyncio.Event()
         self._polling = asyncio.Lock()
         self._early_cancelled: set[UUID] = set()
@@ -72,6 +73,7 @@ class ThreadWorker(ProcessWorker):
         printer: Callable[..., None] = print,
     ) -> None:
         """As of every worker; SIGTERM drains it."""
+        self._polls_once = run_once
         work = super().start(run_once, with_healthcheck, printer)
         await stoppable(work, lambda: self._drain(printer))
 
@@ -173,12 +175,18 @@ class ThreadWorker(ProcessWorker):
     # -- taking flow runs ------------------------------------------------------------------------
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """As of every worker; one poll at a time."""
+        """As of every worker, but for its loop: the service asks when there is something to run."""
+        if self._service is not None and not self._polls_once:
+            return []
+        return await self._taken()
+
+    async def _taken(self) -> list[FlowRun]:
+        """One poll at a time."""
         async with self._polling:
             return [] if self.is_stopping else await super().get_and_submit_flow_runs()
 
     async def _poll(self) -> int:
-        return len(await self.get_and_submit_flow_runs())
+        return len(await self._taken())
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
@@ -203,9 +211,11 @@ class ThreadWorker(ProcessWorker):
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._early_cancelled.discard(flow_run.id)
+            waited_for = self.limiter.available_tokens < 1
             if not in_process:
                 self._release_limit_slot(flow_run.id)
-            self._woken.set()  # for a flow run that waited for a slot
+            if waited_for:  # a flow run may have
+                self._woken.set()
 
     async def _ran_in_thread(self, flow_run: FlowRun) -> bool:
         """False: it has a process now, which keeps the flow run's slot."""

@@ -16,11 +16,13 @@ from prefect._flow_run_suspension import (
     FlowRunSuspensionRequest,
     register_flow_run_suspension_request,
 )
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import FlowRunEngine, _flow_parameters
 
 from flinkglue.clock.interruption import interrupted_by
 from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+from flinkglue.prefect.worker.threads.shared_client import SharedClient
 
 
 @dataclass
@@ -47,7 +49,13 @@ class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
     def set_state(self, state: State, force: bool = False) -> State:
         """As Prefect does, unless somebody else speaks for the flow run now."""
         self.run.wait_for_right_to_speak()
+        self._write_owner()
         return super().set_state(state, force=force)
+
+    def _write_owner(self) -> None:
+        """Most of the time it was written with the engine's first update."""
+        if isinstance(self.client, SharedClient):
+            self.client.write_owner(self.run.flow_run.id)
 
     def handle_crash(self, exc: BaseException) -> None:
         """A cancellation is none, and neither is a run that goes on elsewhere."""
@@ -89,6 +97,8 @@ def run_in_engine(live: LiveRun) -> State:
         live=live,
     )
     live.heartbeat = engine.beat
+    if isinstance(client := get_client(sync_client=True), SharedClient):
+        client.owns(live.flow_run.id, live.owner)
     with interrupted_by(live.interruption), engine.start():
         live.heartbeat()
         while engine.is_running():

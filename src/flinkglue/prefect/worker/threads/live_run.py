@@ -35,6 +35,7 @@ class LiveRun:
         flow: Its flow.
         root: The directory of its code.
         cancel_grace_seconds: How long it may take to notice that it was cancelled.
+        owner: This worker, as written on the flow run.
         may_speak: Whether this worker surely owns its flow runs now.
     """
 
@@ -44,12 +45,14 @@ class LiveRun:
         flow: Flow[..., Any],
         root: str,
         cancel_grace_seconds: float,
+        owner: str,
         may_speak: Callable[[], bool],
     ) -> None:
         self.flow_run = flow_run
         self.flow = flow
         self.root = root
         self.cancel_grace_seconds = cancel_grace_seconds
+        self.owner = owner
         self.interruption = Interruption()
         self._may_speak = may_speak
         self.is_cancelled = False

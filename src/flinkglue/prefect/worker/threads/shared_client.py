@@ -7,18 +7,59 @@ many threads; Prefect's counts who entered it, which here nobody may close.
 from __future__ import annotations
 
 import contextvars
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import ServerDefaultResultStorage
 from prefect.context import FlowRunContext, SyncClientContext, TaskRunContext
 from prefect.settings import get_current_settings
 
+from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
+
 MAX_CONNECTIONS = 32
+_BESIDE = 2  # threads for what no flow run waits for
 
 
 class SharedClient(SyncPrefectClient):
-    """Stays open whoever leaves its context."""
+    """Stays open whoever leaves its context, and makes fewer calls than the engine asks for.
+
+    The engine writes the flow run's version before it starts, which says whose it is as well; the
+    flow run's new name is written while it starts; the server's default storage is read once a
+    minute, and not for each flow and task run.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._owners: dict[UUID, str] = {}
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="prefect-beside")
+
+    def owns(self, flow_run_id: UUID, owner: str) -> None:
+        """Have this written on the flow run, at the latest before it is Running."""
+        self._owners[flow_run_id] = owner
+
+    def write_owner(self, flow_run_id: UUID) -> None:
+        """Write whose the flow run is, unless that was written with something else."""
+        if flow_run_id in self._owners:
+            self.update_flow_run(flow_run_id)
+
+    def update_flow_run(self, flow_run_id: UUID, *args: Any, **changes: Any) -> httpx.Response:
+        """With the flow run's owner, the first time."""
+        if (owner := self._owners.pop(flow_run_id, None)) is not None:
+            changes["infrastructure_pid"] = owner
+        return super().update_flow_run(flow_run_id, *args, **changes)
+
+    def set_flow_run_name(self, flow_run_id: UUID, name: str) -> Any:
+        """In another thread: a name that is not written fails no flow run."""
+        written = self._beside.submit(super().set_flow_run_name, flow_run_id, name)
+        written.add_done_callback(_warn)
+
+    def read_server_default_result_storage(self) -> ServerDefaultResultStorage:
+        """As it was at most a minute ago."""
+        return kept("default result storage", super().read_server_default_result_storage)
 
     def __enter__(self) -> SyncPrefectClient:
         return self
@@ -28,7 +69,13 @@ class SharedClient(SyncPrefectClient):
 
     def close(self) -> None:
         """At the end of the worker."""
+        self._beside.shutdown()
         self._client.close()
+
+
+def _warn(written: Future[Any]) -> None:
+    if not written.cancelled() and (error := written.exception()) is not None:
+        logging.getLogger(__name__).warning("A flow run keeps its first name: %s", error)
 
 
 def shared_client() -> SharedClient:
@@ -56,4 +103,5 @@ def context_of_runs(client: SharedClient) -> contextvars.Context:
     assert context.run(TaskRunContext.get) is None
     shared = SyncClientContext.model_construct(client=client)
     context.run(SyncClientContext.__var__.set, shared)
+    context.run(keep_readings, KeptReadings())
     return context

@@ -1,0 +1,115 @@
+"""Which calls to the server the thread worker saves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import Counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import FlowRunPolicy
+from prefect.events import Event, Resource
+
+from flinkglue.prefect.kept_readings import KeptReadings, keep_readings
+from flinkglue.prefect.worker.pool_events import FREED_SECONDS, PoolEvents
+from flinkglue.prefect.worker.threads.shared_client import SharedClient
+
+
+class Server:
+    """Prefect's API, as far as the engine's first calls go."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/csrf-token":
+            return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        body = json.loads(request.content) if request.content else {}
+        self.calls.append((f"{request.method} {request.url.path}", body))
+        return httpx.Response(200, json={"default_result_storage_block_id": None})
+
+    def client(self) -> SharedClient:
+        transport = httpx.MockTransport(self.answer)
+        return SharedClient("http://prefect.test/api", httpx_settings={"transport": transport})
+
+
+def test_the_first_update_of_a_flow_run_says_whose_it_is_and_no_other_does() -> None:
+    server, flow_run_id = Server(), uuid4()
+    client = server.client()
+    client.owns(flow_run_id, "flinkglue-thread:1")
+    client.update_flow_run(uuid4(), flow_version="1")
+    client.update_flow_run(flow_run_id, flow_version="1", empirical_policy=FlowRunPolicy())
+    client.write_owner(flow_run_id)
+    client.update_flow_run(flow_run_id, tags=["later"])
+    owners = [body.get("infrastructure_pid") for _, body in server.calls]
+    assert owners == [None, "flinkglue-thread:1", None]
+
+
+def test_an_engine_that_updates_nothing_first_does_not_leave_the_owner_unwritten() -> None:
+    server, flow_run_id = Server(), uuid4()
+    client = server.client()
+    client.owns(flow_run_id, "flinkglue-thread:1")
+    client.write_owner(flow_run_id)
+    [(call, body)] = server.calls
+    assert (call, body) == (
+        f"PATCH /api/flow_runs/{flow_run_id}",
+        {"infrastructure_pid": "flinkglue-thread:1"},
+    )
+
+
+def test_the_name_of_a_flow_run_is_written_by_the_time_that_the_worker_ends() -> None:
+    server, flow_run_id = Server(), uuid4()
+    client = server.client()
+    client.set_flow_run_name(flow_run_id, "nightly by spread")
+    client.close()
+    assert server.calls == [(f"PATCH /api/flow_runs/{flow_run_id}", {"name": "nightly by spread"})]
+
+
+def test_the_default_storage_is_read_once_for_all_flow_runs() -> None:
+    server = Server()
+    client = server.client()
+    keep_readings(KeptReadings())
+    for _ in range(3):
+        assert client.read_server_default_result_storage().default_result_storage_block_id is None
+    assert len(server.calls) == 1
+
+
+def event(state_type: str) -> Event:
+    resource = Resource(
+        {
+            "prefect.resource.id": f"prefect.flow-run.{uuid4()}",
+            "prefect.state-type": state_type,
+        }
+    )
+    return Event(event=f"prefect.flow-run.{state_type.title()}", resource=resource, id=uuid4())
+
+
+@pytest.mark.parametrize("ends", [1, 30])
+def test_the_worker_asks_once_for_what_flow_runs_made_room_for_that_end_together(
+    ends: int,
+) -> None:
+    asked: Counter[str] = Counter()
+
+    async def never(_: UUID) -> None:
+        raise AssertionError("nothing is cancelled or suspended")
+
+    async def scenario() -> None:
+        wake = lambda: asked.update(["asked"])  # noqa: E731
+        log = logging.getLogger(__name__)
+        events = PoolEvents(uuid4(), wake=wake, cancelling=never, suspended=never, log=log)
+        events._heard(event("SCHEDULED"))
+        assert asked["asked"] == 1, "a flow run that is scheduled is not waited with"
+        for _ in range(ends):
+            events._heard(event("COMPLETED"))
+        assert asked["asked"] == 1
+        await asyncio.sleep(FREED_SECONDS + 0.2)
+        assert asked["asked"] == 2
+        events._heard(event("FAILED"))
+        await asyncio.sleep(FREED_SECONDS + 0.2)
+        assert asked["asked"] == 3
+
+    asyncio.run(scenario())
