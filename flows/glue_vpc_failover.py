@@ -339,23 +339,23 @@ def _new_attempt(
     """Choose and run; when the job has no slot, wait for one and choose again."""
     failed, kept = policy.failed_connections(attempts), policy.kept_order(attempts)
     request = requested.run
-    choices = Choices(requested, policy.moved_from(attempts))
     refused = 0
-    for tries in count(1):
-        try:
-            ranking = prioritize_connections(credentials, requested, failed, kept)
-        except NoPlace as no_place:
-            choices.show_refused(no_place)
-            raise
-        if ranking is None:
-            refused = 0
-        else:
-            choices.show(ranking)
-            outcome = run_glue_job(credentials, request, ranking, follow_logs)
-            if not isinstance(outcome, NotStarted):
-                return outcome
-            refused = refused + 1 if outcome.refused_although_free else 0
-        wait_for_slot(credentials, request, tries, refused)
+    with Choices(requested, policy.moved_from(attempts)) as choices:
+        for tries in count(1):
+            try:
+                ranking = prioritize_connections(credentials, requested, failed, kept)
+            except NoPlace as no_place:
+                choices.show_refused(no_place)
+                raise
+            if ranking is None:
+                refused = 0
+            else:
+                choices.show(ranking)
+                outcome = run_glue_job(credentials, request, ranking, follow_logs)
+                if not isinstance(outcome, NotStarted):
+                    return outcome
+                refused = refused + 1 if outcome.refused_although_free else 0
+            wait_for_slot(credentials, request, tries, refused)
     raise AssertionError("slots are waited for until the deadline")
 
 

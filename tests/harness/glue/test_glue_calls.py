@@ -11,13 +11,13 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL
 from starlette.responses import Response
-from tests.contract.aws_cloud import QUICK, AwsCloud
 
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.web.proxy import recording_proxy
 from localcloud.web.serving import AsgiServer
 from localcloud.web.wire import Wire
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.glue_deaths import glue_flow_process
 

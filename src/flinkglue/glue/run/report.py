@@ -42,10 +42,14 @@ class RunOutput:
 
 
 def followed_output(attempt: Attempt) -> RunOutput | None:
-    """What a page shows of logs that were followed to their end; None: they have to be read."""
+    """What a page shows of logs that were followed to their end; None: they have to be read.
+
+    The last lines may take a few seconds to arrive. Those of a run that failed may say why, and are
+    waited for.
+    """
     run, tails = attempt.run, attempt.log_tails
-    if run is None or not tails.get(OUTPUT, NO_LOG).lines:
-        return None  # the last lines may take a few seconds to arrive
+    if run is None or not tails or not (run.succeeded or tails.get(OUTPUT, NO_LOG).lines):
+        return None
     shown = {kind: tail for kind, tail in tails.items() if kind != ERROR or not run.succeeded}
     return run_output(run, shown)
 
@@ -76,7 +80,8 @@ def _nothing_to_show(run: JobRun, output: LogTail, error: LogTail) -> str:
     groups = dict.fromkeys(place.log_group_name for place in log_places(run, OUTPUT))
     return (
         f"There is no log stream of this run in {' or '.join(groups)}. The job's role may lack "
-        "logs:CreateLogStream and logs:PutLogEvents, or the run ended before its script began."
+        "logs:CreateLogStream and logs:PutLogEvents, the run ended before its script began, or its "
+        "lines have not arrived yet."
     )
 
 

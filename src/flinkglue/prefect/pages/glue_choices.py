@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -13,6 +16,9 @@ from flinkglue.prefect.pages.glue_run import show_ranking
 class Choices:
     """Shows each choice and emits its event, but not again when a refusal leads to the same.
 
+    The run does not wait for its page: that is written beside the start, and leaving the block
+    waits until it is.
+
     Args:
         requested: What is chosen for, and what was to be done when nothing fits.
         moved_from: The attempt before it, if its failure asked for another connection.
@@ -23,12 +29,21 @@ class Choices:
         self._shortage = requested.shortage
         self._moved_from = moved_from
         self._last: Ranking | None = None
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="glue-choices")
+
+    def __enter__(self) -> Choices:
+        return self
+
+    def __exit__(self, raised: type[BaseException] | None, *about: object) -> None:
+        is_interrupted = raised is not None and not issubclass(raised, Exception)
+        self._beside.shutdown(wait=not is_interrupted)
 
     def show(self, ranking: Ranking) -> None:
         """The record is written again when any of its numbers differs, the event for the order."""
         last, self._last = self._last, ranking
         if ranking != last:
-            show_ranking(ranking, self._request, self._shortage)
+            shown = copy_context()
+            self._beside.submit(shown.run, show_ranking, ranking, self._request, self._shortage)
         if last is None:
             emit_misconfigured(ranking)
         if last is None or ranking.connection_names != last.connection_names:
