@@ -137,8 +137,8 @@ def table(rows: Sequence[Measured]) -> Iterator[str]:
         )
         yield "|---|---:|---:|---:|---:|---:|---:|---:|"
         for row in (row for row in rows if row.scenario == title):
-            promises = not row.design.startswith("published")
-            at_once = f"{row.at_once:.1%}" if promises else "–"
+            reserves = not row.design.startswith("published")
+            at_once = f"{row.at_once:.1%}" if reserves else "–"
             yield (
                 f"| {row.design} | {row.all_nodes:.1%} | {row.short:.1%} | {row.failed:.1%} "
                 f"| {at_once} | {row.start_median:,.0f} s | {row.start_p95:,.0f} s "

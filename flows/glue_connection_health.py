@@ -28,7 +28,7 @@ def glue_connection_health(
 ) -> dict[str, Any]:
     """Report how many addresses the subnets of Glue connections have left, and what is wrong.
 
-    Counts what is free and not promised to a run that is starting. For every connection there is an
+    Counts what is free and not reserved for a run that is starting. Each connection gets an
     event: glue-connection.healthy, or .short-of-addresses, .zone-down, .missing, .not-ready,
     .not-readable, .misconfigured, .failed-lately, .without-subnet. Nothing is changed. The state of
     zones takes the permission ec2:DescribeAvailabilityZones, and is not shown without it.

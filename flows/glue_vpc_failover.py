@@ -156,7 +156,7 @@ def glue_vpc_failover(
     """Put a Glue job's connections in order by the free addresses of their subnets, and run it.
 
     The job needs one address per node in the subnet of the connection that Glue takes, which is the
-    first that has any. The addresses are promised to this run, so that runs starting together do
+    first that has any. The addresses are reserved for this run, so that runs starting together do
     not count on the same ones; runs of one job take turns to write its definition. A failed run is
     retried from the choice on, the failed connection last, and that connection is on cooldown for
     all flow runs for five minutes, while there are others.
@@ -189,7 +189,7 @@ def glue_vpc_failover(
             runs that ended come back after one or two minutes, so it starts again after a wait for
             a free run slot of the job.
         extra_nodes: Nodes that Glue adds to the job's workers, each with an address of its own.
-            Empty: 2, which are promised to the run; random and capacity, as in the AWS blog post,
+            Empty: 2, which are reserved for the run; random and capacity, as in the AWS blog post,
             do not check that a subnet has room for them.
         needed_addresses: How many addresses a run takes, in place of workers and extra nodes.
         allow_several_vpcs: Take connections that lie in more than one VPC.

@@ -151,14 +151,14 @@ def prioritize_connections(
     failed_connections: list[str] | None = None,
     kept: Ranking | None = None,
 ) -> Ranking | None:
-    """Order the connections by what their subnets have free now, and promise the run its addresses.
+    """Order the connections by what their subnets have free now, and reserve the run's addresses.
 
-    None: the job has as many live runs as it may, so nothing was promised.
+    None: the job has as many live runs as it may, so nothing was reserved.
 
     Args:
         aws_credentials: The account and region.
-        requested: What is to be run, the candidates and how to choose; the addresses are promised
-            to the run's key.
+        requested: What is to be run, the candidates and how to choose; the addresses are
+            reserved for the run's key.
         failed_connections: Those that failed, the earliest first; they go last.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
     """

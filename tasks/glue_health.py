@@ -44,9 +44,9 @@ def judge_glue_connections(
         CallFailed: A service refused a call, or did not answer.
     """
     with server_records() as records:
-        # Promises before counts: what is released in between is held by then, and counted.
+        # Reservations before counts: what is released in between is held by then, and counted.
         coordination = coordination_on_server(records)
-        reservations = coordination.reservations.live()
+        reservations = coordination.claims.reservations()
         cool_downs = coordination.cool_downs.recent()
     reading = connect(aws_credentials).read_health(
         connection_names, job_names, list_all=read_all_connections

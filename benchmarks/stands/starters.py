@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.stands.glue_world import GlueWorld, Run
-from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.demand import EXTRA_NODES, usual_extra_nodes
+from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.shortage import Decision, ShortagePolicy, usual_choice
 from flinkglue.glue.placement.strategies import STRATEGIES
 
 PLACEMENT_SECONDS = 0.2
-"""How long one run holds the placement lock: what is promised, DescribeSubnets, the promise."""
+"""How long one run holds the placement lock: reservations, DescribeSubnets, the reservation."""
 
 RUNNING_IS_SEEN_WITHIN_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = (5.0, 20.0)
@@ -109,9 +110,9 @@ WITHOUT_END = Parameters()
 
 
 class ReservingStarter:
-    """One run at a time reads promises and counts, orders, promises; what does not fit waits.
+    """One run at a time reads reservations and counts, orders, reserves; what does not fit waits.
 
-    The ordering, the promises and the decision are the library's own functions.
+    The ordering, the reservations and the decision are the library's own functions.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class ReservingStarter:
         self._world, self._strategy, self._parameters = world, strategy, parameters
         self._rng = random.Random(seed)
         self._lock_is_free_at = 0.0
-        self._promises: dict[int, Reservation] = {}
+        self._reservations: dict[int, Reservation] = {}
         self._failed: dict[int, list[str]] = {}
 
     def start(self, run: Run) -> None:
@@ -148,18 +149,18 @@ class ReservingStarter:
         assert taken is not None, "what starts was decided to have room somewhere"
         run.placed_at_once = first
         free = (taken.free_addresses or 0) - taken.reserved_addresses
-        self._promises[run.number] = Reservation(
+        self._reservations[run.number] = Reservation(
             str(run.number), "job", taken.connection_name, str(taken.subnet_id),
             str(taken.availability_zone), min(run.needed, free),
         )  # fmt: skip
 
         def held() -> None:
             seen = self._rng.uniform(0, RUNNING_IS_SEEN_WITHIN_SECONDS)
-            self._world.after(seen, lambda: self._promises.pop(run.number, None))
+            self._world.after(seen, lambda: self._reservations.pop(run.number, None))
 
         def ended() -> None:
             if run.failed:
-                self._promises.pop(run.number, None)
+                self._reservations.pop(run.number, None)
                 self._failed[run.number].append(taken.connection_name)
                 retries = self._parameters.retries
                 if retries is None or len(self._failed[run.number]) <= retries:
@@ -175,7 +176,7 @@ class ReservingStarter:
             self._rng.getrandbits(31),
             strategy_name=self._strategy,
             failed=self._failed[run.number],
-            knowledge=knowledge_for(str(run.number), self._promises.values()),
+            knowledge=knowledge_for(str(run.number), self._reservations.values()),
         )
 
 

@@ -169,7 +169,7 @@ class Connection:
 class RankedConnection:
     """One row of a ranking; `place` counts from 1.
 
-    `free_addresses` is EC2's count, of which `reserved_addresses` are promised to other runs;
+    `free_addresses` is EC2's count, of which `reserved_addresses` are reserved for other runs;
     `cooled_down` tells that the connection failed lately in any flow run. A `missing` connection
     does not exist, so a job cannot have it. `live_runs_in_zone` and `position`, the place in the
     person's order counted from 0, are what some strategies go by. Of an `unread` one nothing is
@@ -204,10 +204,10 @@ class Ranking:
     """The order in which a job should try its connections, and why.
 
     `needed_addresses` is what a subnet must have for all of the run, `needed_because` how that
-    number came about, and `promised_addresses` what the run may take, where that is more;
+    number came about, and `addresses_to_reserve` what the run may take, where that is more;
     `seed` repeats the order of a strategy that draws. `kept` tells that it is the order of the
-    attempt before, and not the strategy's for these numbers. `promised_at` is when the addresses
-    were promised, None when none were.
+    attempt before, and not the strategy's for these numbers. `reserved_at` is when addresses were
+    reserved for the run, and `reservation_id` names the record; None and empty when none were.
     """
 
     strategy: str
@@ -215,9 +215,10 @@ class Ranking:
     needed_addresses: int
     connections: tuple[RankedConnection, ...]
     needed_because: str = ""
-    promised_addresses: int = 0
+    addresses_to_reserve: int = 0
     kept: bool = False
-    promised_at: datetime | None = field(default=None, compare=False)
+    reserved_at: datetime | None = field(default=None, compare=False)
+    reservation_id: str = field(default="", compare=False)
 
     @property
     def connection_names(self) -> list[str]:

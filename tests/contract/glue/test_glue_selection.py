@@ -19,10 +19,10 @@ from flinkglue.clock import Pace
 from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.in_memory import InProcessLocks, InProcessReservations
+from flinkglue.glue.coordination.claims import Reservation
+from flinkglue.glue.coordination.in_memory import InProcessClaims, InProcessLocks
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
@@ -95,7 +95,7 @@ def test_runs_that_start_together_all_get_all_their_nodes(
     assert [attempt.succeeded for attempt in attempts] == [True] * 6
     nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
     assert nodes == [(4, 4)] * 6
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
 
 
 def test_without_promises_the_same_runs_come_short(cloud: AwsCloud, client: GlueClient) -> None:
@@ -157,7 +157,7 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     requested = among("a", "b", shortage=ShortagePolicy(wait_seconds=0.5))
     ranking = chosen(client, requested, coordination)
     assert [r.group for r in ranking.connections] == [Group.USABLE, Group.USABLE]
-    [promised] = coordination.reservations.live()
+    [promised] = coordination.claims.reservations()
     assert (promised.connection_name, promised.addresses) == ("b", 27)
 
 
@@ -182,7 +182,7 @@ def test_a_job_without_connections_just_runs(
     cloud.wire.requests.clear()
     requested = replace(among(), connection_names=None, list_all=list_all)
     ranking = chosen(client, requested, coordination)
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
     attempt = run_job(
         RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), ranking
     )
@@ -237,7 +237,7 @@ def test_subnets_that_are_not_there_are_told_at_once(
         chosen(client, among("a", "b"), coordination)
     assert "workers" not in str(told.value)
     assert len(told.value.ranking.connections) == 2
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_what_a_run_may_take_is_promised_whatever_the_groups_count(
     cloud.connection("a", "10.192.1.0/28")
     cloud.job()
     chosen(client, among("a", strategy=strategy, extra_nodes=given), coordination)
-    [reservation] = coordination.reservations.live()
+    [reservation] = coordination.claims.reservations()
     assert reservation.addresses == promised
 
 
@@ -294,8 +294,8 @@ class CountedLocks(InProcessLocks):
 @pytest.fixture
 def locks(coordination: Coordination) -> CountedLocks:
     counted = CountedLocks()
-    assert isinstance(coordination.reservations, InProcessReservations)
-    coordination.reservations.locks = counted
+    assert isinstance(coordination.claims, InProcessClaims)
+    coordination.claims.locks = counted
     return counted
 
 
@@ -326,7 +326,7 @@ def test_what_is_read_under_the_lock_decides(
     def own(connections: list[dict[str, Any]], rng: Random) -> list[str]:
         if not locks.is_held:
             other = Reservation("other/1", "job", "a", subnet_of["a"], "us-east-1a", 10)
-            coordination.reservations.reserve(other)
+            coordination.claims.reserve(other)
         return sorted(connection["name"] for connection in connections)
 
     subnet_of = {
@@ -451,7 +451,7 @@ def test_runs_that_have_no_slot_take_no_addresses_from_others(
     assert [attempt.succeeded for attempt in attempts] == [True] * 5
     nodes = [(r["nodes_had"], r["nodes_wanted"]) for r in cloud.fault("glue-runs")]
     assert nodes == [(10, 10)] * 5
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
 
 
 def test_who_has_no_slot_writes_nothing_and_promises_nothing(
@@ -466,7 +466,7 @@ def test_who_has_no_slot_writes_nothing_and_promises_nothing(
         run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
     with pytest.raises(NoSlot):
         chosen(client, among("a", "b"), coordination, 2)
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
     assert cloud.requests(operation="UpdateJob") == []
     assert len(cloud.requests(operation="StartJobRun")) == 1
 
@@ -482,7 +482,7 @@ def test_a_slot_that_glue_still_counts_is_refused_as_one_that_is_taken(
     ranking = chosen(client, among("a", "b"), coordination)
     with pytest.raises(NoSlot, match="job job: live runs 0"):
         run_job(RunContext(client, LOG, coordination=coordination), request(1), ranking)
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
 
 
 def test_a_job_that_queues_its_runs_needs_no_slot(
@@ -549,7 +549,7 @@ def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
     assert chosen(client, among("a", "b"), coordination, 2).connection_names == ["b", "a"]
 
 
-def test_a_run_that_is_adopted_is_not_promised_addresses_again(
+def test_a_run_that_is_adopted_is_not_addresses_to_reserve_again(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:
     cloud.two_connections()
@@ -557,4 +557,4 @@ def test_a_run_that_is_adopted_is_not_promised_addresses_again(
     first = ran(client, among("a", "b"), coordination)
     again = run_job(RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), None)
     assert again == replace(first, adopted=True)
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []

@@ -20,7 +20,7 @@ from prefect.events.schemas.events import Event
 from prefect.flow_engine import run_flow
 
 from flinkglue.errors import InvalidInput, JobFailed
-from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.models import CoolDown
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
@@ -204,7 +204,7 @@ def test_a_run_that_was_there_already_is_told_as_adopted(cloud: AwsCloud) -> Non
 def remember(reservation: Reservation, cool_down: CoolDown) -> None:
     with server_records() as records:
         coordination = coordination_on_server(records)
-        coordination.reservations.reserve(reservation)
+        coordination.claims.reserve(reservation)
         coordination.cool_downs.start(cool_down)
 
 

@@ -1,4 +1,4 @@
-"""Locks, promises and cool-downs of Glue flow runs: a Prefect server and killed processes."""
+"""Locks, reservations and cooldowns of Glue flow runs: a Prefect server and killed processes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.models import Connection, CoolDown, Group, Subnet
+from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
-from flinkglue.prefect.store.glue_coordination import VariableCoolDowns, VariableReservations
+from flinkglue.prefect.store.glue_claims import VariableClaims
+from flinkglue.prefect.store.glue_coordination import VariableCoolDowns
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 
@@ -246,49 +248,48 @@ def reservation(run_key: str, addresses: int = 5, subnet_id: str = "subnet-a") -
 
 
 @pytest.fixture
-def book(records: ServerRecords) -> Iterator[VariableReservations]:
+def claims(records: ServerRecords) -> Iterator[VariableClaims]:
     """Empty: other scenarios' runs may have been killed before they were seen running."""
-    opened = VariableReservations(records, VariableLocks(records))
+    opened = VariableClaims(records, VariableLocks(records))
     forget_all(opened)
     yield opened
     forget_all(opened)
 
 
-def forget_all(book: VariableReservations) -> None:
-    for each in book.live():
-        book.release(each.run_key)
+def forget_all(claims: VariableClaims) -> None:
+    for each in claims.reservations():
+        claims.release(each.reservation_id)
 
 
-def test_a_promise_counts_for_all_until_it_is_released(
-    book: VariableReservations, records: ServerRecords
+def test_a_reservation_counts_for_all_until_it_is_released(
+    claims: VariableClaims, records: ServerRecords
 ) -> None:
-    book.reserve(reservation("run/1"))
-    elsewhere = VariableReservations(records, VariableLocks(records))
-    assert elsewhere.live() == [reservation("run/1")]
-    elsewhere.release("run/1")
-    elsewhere.release("run/1")
-    assert book.live() == []
+    reserved = claims.reserve(reservation("run/1"))
+    elsewhere = VariableClaims(records, VariableLocks(records))
+    assert elsewhere.reservations() == [reserved]
+    elsewhere.release(reserved.reservation_id)
+    elsewhere.release(reserved.reservation_id)
+    assert claims.reservations() == []
 
 
-def test_a_run_has_one_promise_the_last(book: VariableReservations) -> None:
-    book.reserve(reservation("run/1", 5))
-    book.reserve(reservation("run/1", 7, "subnet-b"))
-    assert book.live() == [reservation("run/1", 7, "subnet-b")]
+def test_a_run_has_one_reservation_the_last(claims: VariableClaims) -> None:
+    claims.reserve(reservation("run/1", 5))
+    claims.reserve(reservation("run/1", 7, "subnet-b"))
+    assert claims.reservations() == [reservation("run/1", 7, "subnet-b")]
 
 
-def test_a_promise_that_nobody_renews_ends_by_itself(
-    book: VariableReservations, records: ServerRecords
+def test_a_reservation_that_nobody_renews_expires(
+    claims: VariableClaims, records: ServerRecords
 ) -> None:
-    book = VariableReservations(records, VariableLocks(records), reserved_for_seconds=6)
-    for key in ("kept", "left"):
-        book.reserve(reservation(key))
+    claims = VariableClaims(records, VariableLocks(records), reserved_for_seconds=6)
+    kept, left = claims.reserve(reservation("kept")), claims.reserve(reservation("left"))
     for _ in range(4):
         time.sleep(2)
-        book.renew("kept")
-    assert [each.run_key for each in book.live()] == ["kept"]
-    book.renew("left")
-    assert [each.run_key for each in book.live()] == ["kept"]
-    book.release("kept")
+        assert claims.renew(kept.reservation_id)
+    assert claims.reservations() == [kept]
+    assert not claims.renew(left.reservation_id)
+    assert claims.reservations() == [kept]
+    claims.release(kept.reservation_id)
 
 
 def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -> None:
@@ -314,15 +315,15 @@ def test_evidence_as_long_as_a_stack_trace_is_cut_to_what_the_server_takes(
     cool_downs.start(CoolDown("connection-a", "subnet-a", "Caused by: " * 2000))
 
 
-def test_runs_that_start_together_are_never_promised_more_than_a_subnet_has(
-    book: VariableReservations,
+def test_runs_that_start_together_never_reserve_more_than_a_subnet_has(
+    claims: VariableClaims,
 ) -> None:
     """Twelve runs of 5 addresses, and room for exactly twelve: each gets a subnet of its own."""
     rooms = {"subnet-a": 32, "subnet-b": 15, "subnet-c": 17}  # holds 6, 3 and 3 runs of 5
 
     def place(number: int) -> Group:
-        with book.placing("us-east-1") as lock:
-            knowledge = knowledge_for(f"run/{number}", book.live())
+        with claims.placing("us-east-1") as lock:
+            knowledge = knowledge_for(f"run/{number}", claims.reservations())
             ranking = rank(
                 [connection(subnet_id, free) for subnet_id, free in rooms.items()],
                 5,
@@ -333,16 +334,16 @@ def test_runs_that_start_together_are_never_promised_more_than_a_subnet_has(
             )
             first = ranking.connections[0]
             lock.check()
-            book.reserve(reservation(f"run/{number}", 5, str(first.subnet_id)))
+            claims.reserve(reservation(f"run/{number}", 5, str(first.subnet_id)))
         return first.group
 
     with ThreadPoolExecutor(12) as pool:
         groups = list(pool.map(place, range(12)))
     assert groups == [Group.GOOD] * 12
-    promised: Counter[str] = Counter()
-    for each in book.live():
-        promised[each.subnet_id] += each.addresses
-    assert promised == {"subnet-a": 30, "subnet-b": 15, "subnet-c": 15}
+    reserved: Counter[str] = Counter()
+    for each in claims.reservations():
+        reserved[each.subnet_id] += each.addresses
+    assert reserved == {"subnet-a": 30, "subnet-b": 15, "subnet-c": 15}
 
 
 def connection(subnet_id: str, free: int) -> Connection:

@@ -27,7 +27,7 @@ from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.coordination.lock import job_lock_name, placement_lock_name
 from flinkglue.glue.coordination.original_order import original_order_key
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.prefect.store.glue_coordination import VariableReservations
+from flinkglue.prefect.store.glue_claims import VariableClaims
 from flinkglue.prefect.store.original_orders import VariableOriginalOrders
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
@@ -183,7 +183,7 @@ def all_ended(cloud: AwsCloud) -> dict[str, list[str]]:
 
 
 def check_nothing_is_left(cloud: AwsCloud, flow_run_ids: set[str]) -> None:
-    """Each job has its order, or the next flow run puts it back; no lock or promise is held."""
+    """Each job has its order, or the next flow run puts it back; nothing is locked or reserved."""
     job_names = cloud.glue.list_jobs()["JobNames"]
     with server_records() as records:
         for job_name in job_names:
@@ -195,10 +195,9 @@ def check_nothing_is_left(cloud: AwsCloud, flow_run_ids: set[str]) -> None:
             else:  # too many calls in a row went wrong, or nobody waited for the end
                 assert remembered.connection_names == original, job_name
         locks = VariableLocks(records, wait_seconds=4 * LEASE_SECONDS)
-        promised = {
-            r.run_key.partition("/")[0] for r in VariableReservations(records, locks).live()
-        }
-        assert not promised & flow_run_ids
+        claims = VariableClaims(records, locks)
+        reserved = {r.run_key.partition("/")[0] for r in claims.reservations()}
+        assert not reserved & flow_run_ids
         names = [job_lock_name("us-east-1", job_name) for job_name in job_names]
         for name in (placement_lock_name("us-east-1"), *names):
             with locks.hold(name) as lock:

@@ -8,7 +8,7 @@ from typing import Any
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.promise import Promise
+from flinkglue.glue.run.run_claim import RunClaim
 from flinkglue.glue.run.start import Started, start_run
 from flinkglue.glue.run_request import RunRequest
 
@@ -45,6 +45,6 @@ class Callbacks(RunObserver):
 
 
 def started(context: RunContext, request: RunRequest, ranking: Ranking) -> Started:
-    """A start alone, without the wait for its run; nothing was promised to it."""
-    promise = Promise.of(context, request, None)
-    return start_run(context, request, ranking, promise, RunObserver())
+    """A start alone, without the wait for its run; nothing was reserved for it."""
+    claim = RunClaim(context, request, None)
+    return start_run(context, request, ranking, claim, RunObserver())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.claims import Claims, Reservation
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
+from flinkglue.glue.run_request import RunRequest
 
 SESSION = boto3.Session("key", "secret", region_name="eu-west-1")
 STARTED = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -149,3 +152,10 @@ def ranking(*names: str) -> Ranking:
         for n, name in enumerate(names, 1)
     )
     return Ranking("preferred", 0, 3, connections)
+
+
+def reserved(claims: Claims, request: RunRequest, order: Ranking) -> Ranking:
+    """The same order, with addresses reserved for the run."""
+    reservation = Reservation(request.key, request.job_name, "a", "subnet-a", "zone", 3)
+    reservation_id = claims.reserve(reservation).reservation_id
+    return replace(order, reserved_at=datetime.now(UTC), reservation_id=reservation_id)

@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.failures.table import (
     ANOTHER_SUBNET,
@@ -23,6 +23,7 @@ from flinkglue.glue.failures.table import (
 from flinkglue.glue.models import Connection, CoolDown, JobRun, Ranking, Subnet
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.demand import demand_of
+from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.shortage import ShortagePolicy, WhenNothingFits
 from flinkglue.glue.placement.strategies import STRATEGIES
@@ -95,7 +96,7 @@ def page(
 def test_the_record_tells_what_was_known_of_each_connection() -> None:
     rows = {row["Connection"]: row for row in ranking_rows(ranking())}
     assert [*rows] == ["a", "c", "b", "gone"]
-    assert (rows["b"]["Free addresses"], rows["b"]["Promised"], rows["b"]["Group"]) == (
+    assert (rows["b"]["Free addresses"], rows["b"]["Reserved"], rows["b"]["Group"]) == (
         8,
         4,
         "usable",
@@ -109,7 +110,7 @@ def test_the_record_tells_what_was_known_of_each_connection() -> None:
 def test_the_record_tells_what_was_asked_and_what_decided() -> None:
     told = ranking_description(ranking(), REQUEST, ShortagePolicy(WhenNothingFits.WAIT, 600))
     assert "Attempt 2 of job **nightly**: Glue should take **a**" in told
-    assert "20 addresses free and not promised (good)" in told
+    assert "20 addresses free and not reserved (good)" in told
     assert "`best_fit` with seed 7" in told
     assert "wait for 10 minutes" in told
     assert "Left out of the job, as they do not exist: gone." in told
@@ -150,10 +151,10 @@ def test_the_choice_can_be_made_again_from_its_record(strategy: str) -> None:
             "again/1",
             [
                 Reservation(
-                    "r", "j", row["Connection"], row["Subnet"], row["Zone"], row["Promised"]
+                    "r", "j", row["Connection"], row["Subnet"], row["Zone"], row["Reserved"]
                 )
                 for row in rows
-                if row["Promised"]
+                if row["Reserved"]
             ],
             [
                 CoolDown(row["Connection"], row["Subnet"], "")

@@ -12,16 +12,21 @@ from uuid import uuid4
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.clock.interruption import acquire
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
-from flinkglue.glue.coordination.original_order import OriginalOrder
-from flinkglue.glue.coordination.reservations import (
+from flinkglue.glue.coordination.claims import (
+    RESERVED_FOR_SECONDS,
+    START_KEPT_SECONDS,
+    Claim,
+    Reservation,
+    Start,
+    claims_of,
+)
+from flinkglue.glue.coordination.cool_downs import (
     COOL_DOWN_SECONDS,
     FAILURES_KEPT_SECONDS,
     MOST_FAILURES_KEPT,
-    RESERVED_FOR_SECONDS,
-    Reservation,
 )
-from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, StartMark
+from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
+from flinkglue.glue.coordination.original_order import OriginalOrder
 from flinkglue.glue.models import CoolDown
 
 
@@ -51,67 +56,71 @@ class InProcessLocks:
 
 
 @dataclass
-class InProcessReservations:
-    """The promises, by run key, each with the time when it ends."""
+class InProcessClaims:
+    """The reservations and starts, by run key, each with the time when it ends."""
 
     locks: Locks = field(default_factory=InProcessLocks)
     reserved_for_seconds: float = RESERVED_FOR_SECONDS
     clock: Clock = field(default_factory=SystemClock)
-    _promised: dict[str, tuple[Reservation, float]] = field(default_factory=dict, repr=False)
+    _reserved: dict[str, tuple[Reservation, float]] = field(default_factory=dict, repr=False)
+    _started: dict[str, tuple[Start, float]] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def placing(self, region: str) -> AbstractContextManager[HeldLock]:
         return self.locks.hold(placement_lock_name(region))
 
-    def live(self) -> list[Reservation]:
-        now = self.clock.monotonic()
-        return [promised for promised, until in [*self._promised.values()] if until > now]
+    def reservations(self) -> list[Reservation]:
+        with self._lock:
+            now = self.clock.monotonic()
+            return [reservation for reservation, until in self._reserved.values() if until > now]
 
-    def reserve(self, reservation: Reservation) -> None:
+    def reserve(self, reservation: Reservation) -> Reservation:
+        reservation = replace(reservation, reservation_id=str(uuid4()))
+        with self._lock:
+            self._keep(reservation)
+        return reservation
+
+    def renew(self, reservation_id: str) -> bool:
+        with self._lock:
+            now = self.clock.monotonic()
+            for reservation, until in self._reserved.values():
+                if reservation.reservation_id == reservation_id and until > now:
+                    self._keep(reservation)
+                    return True
+        return False
+
+    def release(self, reservation_id: str) -> None:
+        with self._lock:
+            for key, (reservation, _) in [*self._reserved.items()]:
+                if reservation.reservation_id == reservation_id:
+                    del self._reserved[key]
+
+    def start(self, run_key: str) -> Start:
+        with self._lock:
+            now = self.clock.monotonic()
+            start, until = self._started.get(run_key, (None, now))
+            if start is not None and until > now:
+                return start
+            start = Start(str(uuid4()), run_key)
+            self._started[run_key] = (start, now + START_KEPT_SECONDS)
+        return replace(start, is_new=True)
+
+    def end(self, start_id: str) -> None:
+        with self._lock:
+            for key, (start, _) in [*self._started.items()]:
+                if start.start_id == start_id:
+                    del self._started[key]
+
+    def of(self, flow_run_id: str) -> list[Claim]:
+        reservations = self.reservations()
+        with self._lock:
+            now = self.clock.monotonic()
+            starts = [start for start, until in self._started.values() if until > now]
+        return claims_of(flow_run_id, reservations, starts)
+
+    def _keep(self, reservation: Reservation) -> None:
         until = self.clock.monotonic() + self.reserved_for_seconds
-        self._promised[reservation.run_key] = (reservation, until)
-
-    def renew(self, run_key: str) -> bool:
-        reservation, until = self._promised.get(run_key, (None, 0.0))
-        if reservation is None or until <= self.clock.monotonic():
-            return False
-        self.reserve(reservation)
-        return True
-
-    def release(self, run_key: str) -> None:
-        self._promised.pop(run_key, None)
-
-
-@dataclass
-class InProcessStartMarks:
-    """The starts that are on their way, by run key, each with the time when its mark ends."""
-
-    clock: Clock = field(default_factory=SystemClock)
-    _marked: dict[str, tuple[StartMark, float]] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def begin(self, run_key: str) -> StartMark:
-        now = self.clock.monotonic()
-        with self._lock:
-            mark, until = self._marked.get(run_key, (None, now))
-            if mark is not None and until > now:
-                return mark
-            mark = StartMark(str(uuid4()), run_key)
-            self._marked[run_key] = (mark, now + MARKED_FOR_SECONDS)
-        return replace(mark, is_new=True)
-
-    def end(self, mark: StartMark) -> None:
-        with self._lock:
-            if (
-                mark.run_key in self._marked
-                and self._marked[mark.run_key][0].mark_id == mark.mark_id
-            ):
-                del self._marked[mark.run_key]
-
-    def live(self, flow_run_id: str) -> list[StartMark]:
-        now = self.clock.monotonic()
-        with self._lock:
-            marked = [mark for mark, until in self._marked.values() if until > now]
-        return [mark for mark in marked if mark.run_key.startswith(f"{flow_run_id}/")]
+        self._reserved[reservation.run_key] = (reservation, until)
 
 
 @dataclass

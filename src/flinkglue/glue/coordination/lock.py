@@ -1,4 +1,4 @@
-"""A lock that all flow runs share, whatever machine they are on. Pure: the promises only."""
+"""A lock that all flow runs share, whatever machine they are on. Pure: the protocol only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Locks(Protocol):
             within_seconds: The longest to wait for it; None: as long as is usual for these locks.
 
         Raises:
-            ServiceUnavailable: It was not to be had in time.
+            ServiceUnavailable: It was not acquired in time.
         """
 
 
@@ -51,7 +51,7 @@ def job_lock_name(region: str, job_name: str) -> str:
 
 
 def placement_lock_name(region: str) -> str:
-    """The lock over reading promises and counts, choosing, and promising, for all jobs of a region.
+    """The lock over reading reservations and counts, choosing and reserving, for a whole region.
 
     A subnet lies in one region: whoever chooses in another chooses among other addresses.
     """

@@ -1,20 +1,19 @@
-"""What flow runs agree on: locks, promises, cool-downs, orders of jobs, starts on their way."""
+"""What flow runs agree on: locks, claims, cooldowns, original orders of jobs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flinkglue.glue.coordination.claims import Claims
+from flinkglue.glue.coordination.cool_downs import CoolDowns
 from flinkglue.glue.coordination.in_memory import (
+    InProcessClaims,
     InProcessCoolDowns,
     InProcessLocks,
     InProcessOriginalOrders,
-    InProcessReservations,
-    InProcessStartMarks,
 )
 from flinkglue.glue.coordination.lock import Locks
 from flinkglue.glue.coordination.original_order import OriginalOrders
-from flinkglue.glue.coordination.reservations import CoolDowns, ReservationBook
-from flinkglue.glue.coordination.start_marks import StartMarks
 
 
 @dataclass(frozen=True)
@@ -22,19 +21,14 @@ class Coordination:
     """What flow runs agree on."""
 
     locks: Locks
-    reservations: ReservationBook
+    claims: Claims
     cool_downs: CoolDowns
     original_orders: OriginalOrders
-    start_marks: StartMarks
 
 
 def coordination_in_process() -> Coordination:
     """For runs that nobody else starts beside."""
     locks = InProcessLocks()
     return Coordination(
-        locks,
-        InProcessReservations(locks),
-        InProcessCoolDowns(),
-        InProcessOriginalOrders(),
-        InProcessStartMarks(),
+        locks, InProcessClaims(locks), InProcessCoolDowns(), InProcessOriginalOrders()
     )

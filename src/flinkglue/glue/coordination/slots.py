@@ -1,7 +1,7 @@
 """How many runs of a job may live at once, and how many do.
 
 Glue refuses a start when there are as many as the job's MaxConcurrentRuns says. By then the job's
-definition would have been written for nothing, and addresses promised that others could have had.
+definition would have been written for nothing, and addresses reserved that others could have had.
 So whoever is about to choose and start reads them first.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.api.live_runs import ListedRuns
-from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.polling import wait_until
@@ -74,21 +74,21 @@ class Slots:
     """The slots of a job.
 
     `most` is its MaxConcurrentRuns, None when Glue queues what is above; `live` runs have one, and
-    `promised` is how many others were promised addresses and are about to take one.
+    `reserved` is how many others have reserved addresses and are about to take one.
     """
 
     job_name: str
     most: int | None
     live: int
-    promised: int = 0
+    reserved: int = 0
 
     @property
     def free(self) -> bool:
-        return self.most is None or self.live + self.promised < self.most
+        return self.most is None or self.live + self.reserved < self.most
 
     def describe(self) -> str:
         """How many are taken, and which limit it is."""
-        starting = f", {self.promised} about to start" if self.promised else ""
+        starting = f", {self.reserved} about to start" if self.reserved else ""
         allowed = "any number" if self.most is None else self.most
         return (
             f"job {self.job_name}: live runs {self.live}{starting}, allowed {allowed} "
@@ -100,7 +100,7 @@ def slots_of(
     job: Mapping[str, Any],
     request: RunRequest,
     runs: ListedRuns,
-    promised: Iterable[Reservation] = (),
+    reservations: Iterable[Reservation] = (),
     subnet_ids: Collection[str] = (),
 ) -> Slots:
     """The slots that a request finds.
@@ -109,17 +109,17 @@ def slots_of(
         job: The Job structure of GetJob.
         request: What is to be run.
         runs: What GetJobRuns shows.
-        promised: All promises that are live. Those to runs of this job that are not listed yet
-            take a slot each.
-        subnet_ids: Where promises count: jobs of two accounts may have the same name, their subnets
-            differ.
+        reservations: All that count. Those of runs of this job that are not listed yet take a slot
+            each.
+        subnet_ids: Where reservations count: jobs of two accounts may have the same name, their
+            subnets differ.
     """
     name = request.job_name
     if request.options.over(job).get("JobRunQueuingEnabled"):
         return Slots(name, None, runs.live)
     starting = {
         r.run_key
-        for r in promised
+        for r in reservations
         if r.job_name == name
         and r.run_key != request.key
         and r.run_key not in runs.by_key

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.models import Connection, CoolDown, ZoneState, addresses_in
 
 
@@ -26,7 +26,7 @@ class Condition(StrEnum):
     NOT_READY = "not ready"
     """The subnet is not available, or Glue's own status of the connection is not READY."""
     SHORT_OF_ADDRESSES = "short of addresses"
-    """Fewer addresses than the threshold are free and not promised."""
+    """Fewer addresses than the threshold are free and not reserved."""
     FAILED_LATELY = "failed lately"
     """A run failed on it, and flow runs leave it alone for a while."""
     WITHOUT_SUBNET = "without subnet"
@@ -75,7 +75,7 @@ class ConnectionHealth:
         zone_state: What EC2 says of the zone; None when that could not be read.
         total_addresses: What the subnet can hold, without those that AWS keeps.
         free_addresses: What EC2 counts as free.
-        promised_addresses: Those of them that runs that are starting will take.
+        reserved_addresses: Those of them that runs that are starting will take.
         cool_down: The failure for which flow runs leave it alone.
         failures: Its failures of the requested hours.
     """
@@ -89,16 +89,16 @@ class ConnectionHealth:
     zone_state: str | None = None
     total_addresses: int | None = None
     free_addresses: int | None = None
-    promised_addresses: int = 0
+    reserved_addresses: int = 0
     cool_down: CoolDown | None = None
     failures: RecentFailures | None = None
 
     @property
     def usable_addresses(self) -> int | None:
-        """Free and not promised."""
+        """Free and not reserved."""
         if self.free_addresses is None:
             return None
-        return max(0, self.free_addresses - self.promised_addresses)
+        return max(0, self.free_addresses - self.reserved_addresses)
 
     @property
     def is_below_threshold(self) -> bool:
@@ -122,22 +122,22 @@ def judge_connections(
         connections: With their subnets.
         minimum_free_addresses: Fewer usable ones are too few.
         zones: The zones of the region by name; empty when they could not be read.
-        reservations: What is promised to runs that are starting.
+        reservations: What is reserved for runs that are starting.
         cool_downs: What failed in the last day. Those whose time is not over decide; where it is
             not known, they do.
         now: When this is.
         failed_since: Failures after this are reported; None: all that are known.
     """
-    promised: Counter[str] = Counter()
+    reserved: Counter[str] = Counter()
     for reservation in reservations:
-        promised[reservation.subnet_id] += reservation.addresses
+        reserved[reservation.subnet_id] += reservation.addresses
     failed = {(c.connection_name, c.subnet_id): c for c in cool_downs}
     return [
         _judged(
             connection,
             minimum_free_addresses,
             zones.get(connection.subnet.availability_zone) if connection.subnet else None,
-            promised[connection.subnet_id or ""],
+            reserved[connection.subnet_id or ""],
             failed.get((connection.name, connection.subnet_id or "")),
             now,
             failed_since or datetime.min.replace(tzinfo=UTC),
@@ -150,14 +150,14 @@ def _judged(
     connection: Connection,
     minimum: int,
     zone: ZoneState | None,
-    promised: int,
+    reserved: int,
     failed: CoolDown | None,
     now: datetime,
     failed_since: datetime,
 ) -> ConnectionHealth:
     subnet = connection.subnet
     cool_down = failed if failed and (failed.until is None or failed.until > now) else None
-    usable = max(0, subnet.free_addresses - promised) if subnet else None
+    usable = max(0, subnet.free_addresses - reserved) if subnet else None
     condition, reason = _condition(connection, minimum, zone, usable, cool_down)
     return ConnectionHealth(
         connection_name=connection.name,
@@ -169,7 +169,7 @@ def _judged(
         zone_state=zone.state if zone else None,
         total_addresses=addresses_in(subnet.cidr_block) if subnet and subnet.cidr_block else None,
         free_addresses=subnet.free_addresses if subnet else None,
-        promised_addresses=promised,
+        reserved_addresses=reserved,
         cool_down=cool_down,
         failures=_recent(failed, failed_since) if failed else None,
     )

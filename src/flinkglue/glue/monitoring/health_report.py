@@ -31,13 +31,13 @@ def health_markdown(
                 "Usable",
                 "",
                 "Free",
-                "Promised",
+                "Reserved",
                 "Failures",
                 "Subnet",
             ),
             [_row(each, console) for each in found],
         ),
-        f"*Usable* addresses are free and not promised to a run that is starting; fewer than "
+        f"*Usable* addresses are free and not reserved for a run that is starting; fewer than "
         f"{minimum_free_addresses} are too few. The bar is their share of the subnet.",
     ]
     reasons = [(each.connection_name, each.reason) for each in found if each.reason]
@@ -66,7 +66,7 @@ def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
         if usable is not None and total
         else NOTHING,
         _count(health.free_addresses),
-        _count(health.promised_addresses),
+        _count(health.reserved_addresses),
         _failures(health),
         link(subnet, console.subnet(subnet)) if subnet else NOTHING,
     )

@@ -27,7 +27,7 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "Connection": one_line(ranked.connection_name),
             "Group": ranked.group.value,
             "Free addresses": _or_nothing(ranked.free_addresses),
-            "Promised": ranked.reserved_addresses,
+            "Reserved": ranked.reserved_addresses,
             "Zone": ranked.availability_zone or NOTHING,
             "Subnet": ranked.subnet_id or NOTHING,
             "Note": _note(ranked),
@@ -57,7 +57,7 @@ def ranking_description(
         "the order of *Given as*.",
         f"A run takes {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
         f"When no subnet has them: {_in_words(shortage)}.",
-        "*Promised* addresses are free for EC2, and taken by runs that are starting.",
+        "*Reserved* addresses are free for EC2, and taken by runs that are starting.",
     ]
     if ranking.kept:
         lines.append(
@@ -85,7 +85,7 @@ def _choice(ranking: Ranking) -> str:
     return join(
         "Glue should take ",
         bold(expected.connection_name),
-        f", whose subnet has {usable} addresses free and not promised ({expected.group.value}).",
+        f", whose subnet has {usable} addresses free and not reserved ({expected.group.value}).",
     )
 
 

@@ -21,7 +21,7 @@ One too many leaves one address unused; one too few starves a run.
 def usual_extra_nodes(strategy_name: str) -> int:
     """None for the published strategies, whose groups count workers alone.
 
-    A run takes addresses for its extra nodes all the same, and so they are promised to it.
+    A run takes addresses for its extra nodes all the same, and so they are reserved for it.
     """
     return 0 if strategy_name in PUBLISHED_STRATEGIES else EXTRA_NODES
 
@@ -34,14 +34,14 @@ class Demand:
         workers: The job's workers, or units of capacity for a job without workers. With auto
             scaling this is the most that the run may grow to.
         extra_nodes: The nodes beside the workers that a subnet must have room for.
-        promised_extra_nodes: Those that the run may take, where that is more.
+        reserved_extra_nodes: Those that the run may take, where that is more.
         auto_scaling: Whether the run starts smaller and grows.
         because: How the number came about, in words.
     """
 
     workers: int
     extra_nodes: int
-    promised_extra_nodes: int = 0
+    reserved_extra_nodes: int = 0
     auto_scaling: bool = False
     because: str = field(default="", compare=False)
 
@@ -51,16 +51,16 @@ class Demand:
         return self.workers + self.extra_nodes
 
     @property
-    def promised_addresses(self) -> int:
+    def addresses_to_reserve(self) -> int:
         """What others must not count on, as the run may take it."""
-        return self.workers + max(self.extra_nodes, self.promised_extra_nodes)
+        return self.workers + max(self.extra_nodes, self.reserved_extra_nodes)
 
 
 def demand_of(
     job: Mapping[str, Any],
     *,
     extra_nodes: int = EXTRA_NODES,
-    promised_extra_nodes: int = 0,
+    reserved_extra_nodes: int = 0,
     arguments: Mapping[str, str] | None = None,
     needed_addresses: int | None = None,
 ) -> Demand:
@@ -69,7 +69,7 @@ def demand_of(
     Args:
         job: The Job structure of GetJob.
         extra_nodes: Nodes beside the workers; a Python shell job has none.
-        promised_extra_nodes: Nodes that the run may take beside them, where that is more.
+        reserved_extra_nodes: Nodes that the run may take beside them, where that is more.
         arguments: The run's own arguments, which win over the job's default ones.
         needed_addresses: What the person knows better; nothing else is looked at then.
 
@@ -93,7 +93,7 @@ def demand_of(
         workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
     most = ", the most that auto scaling may reach," if auto_scaling else ""
     because = f"{workers} {unit}{most} + {extra_nodes} for extra nodes"
-    if promised_extra_nodes > extra_nodes:
-        promised = workers + promised_extra_nodes
-        because += f"; {promised} are promised to it, as Glue adds one or two nodes"
-    return Demand(workers, extra_nodes, promised_extra_nodes, auto_scaling, because)
+    if reserved_extra_nodes > extra_nodes:
+        reserved = workers + reserved_extra_nodes
+        because += f"; {reserved} are reserved for it, as Glue adds one or two nodes"
+    return Demand(workers, extra_nodes, reserved_extra_nodes, auto_scaling, because)

@@ -17,13 +17,13 @@ class PlacementRequest:
     """What a person requests of the order.
 
     Args:
-        run: What is to be run; the addresses are promised to its key.
+        run: What is to be run; the addresses are reserved for its key.
         connection_names: The candidates, in the person's order; None: those that the job has.
         strategy_name: The strategy as the person wrote it.
         strategy: The function it stands for.
         seed: Makes the order repeatable.
         extra_nodes: Nodes in addition to the workers; None counts what the strategy usually does,
-            and promises as many as Glue may add.
+            and reserves as many as Glue may add.
         needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
         list_all: Read all connections of the account with one call.
@@ -62,7 +62,7 @@ class PlacementRequest:
         return demand_of(
             self.run.options.over(job),
             extra_nodes=usual if given is None else given,
-            promised_extra_nodes=EXTRA_NODES if given is None else given,
+            reserved_extra_nodes=EXTRA_NODES if given is None else given,
             arguments=self.run.arguments,
             needed_addresses=self.needed_addresses,
         )

@@ -1,6 +1,6 @@
 """Which connection first. Pure, and repeatable with a seed.
 
-Every connection is put into a group by what its subnet has free and not promised to other runs. A
+Every connection is put into a group by what its subnet has free and not reserved for other runs. A
 strategy orders those that can hold a run. Those that failed lately in any flow run come after the
 others that hold as much of the run, and those that this flow run has seen fail come last. What
 cannot hold a run follows, what could not be looked up, and what somebody has to correct first. A
@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.coordination.reservations import Knowledge
 from flinkglue.glue.models import Connection, Group, RankedConnection, Ranking
+from flinkglue.glue.placement.knowledge import Knowledge
 from flinkglue.glue.placement.strategies import PlainConnection, Strategy
 
 LEAST_ADDRESSES = 2
@@ -31,7 +31,7 @@ def group_of(connection: Connection, needed: int, reserved: int = 0) -> Group:
     Args:
         connection: The connection with its subnet.
         needed: How many addresses the run takes.
-        reserved: How many addresses of the subnet are promised to other runs.
+        reserved: How many addresses of the subnet are reserved for other runs.
     """
     if connection.subnet is None:
         return Group.UNKNOWN
@@ -82,7 +82,7 @@ def rank(
         strategy_name: The strategy as the person wrote it; kept in the ranking.
         failed: Names of connections that failed, the earliest first. They go after all others
             that can hold the run, and the one that failed last goes last of them.
-        knowledge: What was promised to other runs, and what failed lately.
+        knowledge: What is reserved for other runs, and what failed lately.
         given_order: The names as the person listed them; by name when it is left out. In it,
             connections without a subnet keep their places.
         kept: The order of the attempt before, if its connection is not to blame. It is kept as long

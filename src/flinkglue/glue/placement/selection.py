@@ -1,4 +1,4 @@
-"""Choose the order of a job's connections for one run, and promise it its addresses."""
+"""Choose the order of a job's connections for one run, and reserve its addresses."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from itertools import islice
 from flinkglue.clock import Pace
 from flinkglue.glue.api.connection_reading import Candidates, Selection
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
-from flinkglue.glue.coordination.reservations import Knowledge, Reservation, knowledge_for
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
+from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
 from flinkglue.glue.placement.shortage import (
@@ -37,13 +38,13 @@ def select(
     failed: Sequence[str] = (),
     kept: Ranking | None = None,
 ) -> Ranking:
-    """Order the connections by what their subnets have free and not promised, and promise.
+    """Order the connections by what their subnets have free and not reserved, and reserve.
 
     Waits for addresses when nothing fits and the person chose so, without holding the lock: it is
-    taken only to promise.
+    taken only to reserve.
 
     Args:
-        context: The account, what other flow runs promised and had fail, the log and time.
+        context: The account, what other flow runs reserved and had fail, the log and time.
         requested: What is requested of the order.
         failed: Connections that failed in this flow run, the earliest first.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
@@ -51,11 +52,11 @@ def select(
     Raises:
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
         CallFailed: The job, its runs, all connections or the subnets could not be read, or the
-            lock over the promises was not to be had.
+            placement lock was not acquired.
         NoPlace: Nothing fits, and the person chose not to run then; or no connection can hold a run
             before somebody corrects one.
-        NoSlot: The job may have no other run now. Nothing is promised, so that others can have it.
-        DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is promised.
+        NoSlot: The job may have no other run now. Nothing is reserved, so that others can have it.
+        DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is reserved.
     """
     began_at, deadline = context.clock.monotonic(), StartDeadline(requested.run, context.clock)
     reading = _first_reading(context, requested)
@@ -131,24 +132,25 @@ class _Placing:
 
     def _under_the_lock(self) -> tuple[Ranking, Decision]:
         context = self.context
-        with context.coordination.reservations.placing(context.client.region) as lock:
+        with context.coordination.claims.placing(context.client.region) as lock:
             ranking, decision = self._ranked()
             if decision is Decision.START:
                 lock.check()
-                ranking = _promised(context, ranking, self.requested)
+                ranking = _reserved(context, ranking, self.requested)
         return ranking, decision
 
     def _ranked(self) -> tuple[Ranking, Decision]:
-        # Promises before counts: a promise that is released in between is held by then, and the
-        # count shows it.
+        # Reservations before counts: the run of one that is released in between has its addresses
+        # by then, and the count shows it.
         context, request, reading = self.context, self.requested.run, self.reading
-        reservations, candidates = context.coordination.reservations, reading.candidates
-        promised = reservations.live()
-        slots = slots_of(candidates.job, request, reading.runs, promised, candidates.subnet_ids)
+        claims, candidates = context.coordination.claims, reading.candidates
+        reservations = claims.reservations()
+        slots = slots_of(candidates.job, request, reading.runs, reservations, candidates.subnet_ids)
         if not slots.free and request.key not in reading.runs.by_key:
-            reservations.release(request.key)
+            for own in (each for each in reservations if each.run_key == request.key):
+                claims.release(own.reservation_id)
             raise NoSlot(request.job_name, slots.describe())
-        knowledge = knowledge_for(request.key, promised, context.coordination.cool_downs.live())
+        knowledge = knowledge_for(request.key, reservations, context.coordination.cool_downs.live())
         selection = context.client.add_subnets(candidates)
         knowledge = _with_zones(knowledge, reading.live_runs, selection)
         ranking = self._ranking_of(selection, knowledge)
@@ -171,8 +173,8 @@ class _Placing:
             given_order=self.reading.candidates.connection_names,
             kept=self.kept,
         )
-        promised = demand.promised_addresses
-        return replace(ranking, needed_because=demand.because, promised_addresses=promised)
+        to_reserve = demand.addresses_to_reserve
+        return replace(ranking, needed_because=demand.because, addresses_to_reserve=to_reserve)
 
 
 def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading:
@@ -206,23 +208,23 @@ def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[lis
     return context.client.job_run_pages(requested.job_name, since)
 
 
-def _promised(context: RunContext, ranking: Ranking, requested: PlacementRequest) -> Ranking:
+def _reserved(context: RunContext, ranking: Ranking, requested: PlacementRequest) -> Ranking:
     expected = ranking.expected
     if expected is None or expected.subnet_id is None:
         return ranking  # a run without a subnet takes no addresses
-    promised_at = context.clock.now()  # before the call: it lasts no longer than is believed
+    reserved_at = context.clock.now()  # before the call: it lasts no longer than is believed
     free = (expected.free_addresses or 0) - expected.reserved_addresses
-    context.coordination.reservations.reserve(
+    reservation = context.coordination.claims.reserve(
         Reservation(
             run_key=requested.run.key,
             job_name=requested.job_name,
             connection_name=expected.connection_name,
             subnet_id=expected.subnet_id,
             availability_zone=expected.availability_zone or "",
-            addresses=min(max(ranking.needed_addresses, ranking.promised_addresses), free),
+            addresses=min(max(ranking.needed_addresses, ranking.addresses_to_reserve), free),
         )
     )
-    return replace(ranking, promised_at=promised_at)
+    return replace(ranking, reserved_at=reserved_at, reservation_id=reservation.reservation_id)
 
 
 def _running(
@@ -256,7 +258,7 @@ def _no_place(ranking: Ranking, requested: PlacementRequest) -> NoPlace:
 def _no_room(ranking: Ranking, requested: PlacementRequest) -> str:
     subnets = "; ".join(
         f"{r.connection_name} {r.free_addresses}"
-        + (f", {r.reserved_addresses} of them promised" if r.reserved_addresses else "")
+        + (f", {r.reserved_addresses} of them reserved" if r.reserved_addresses else "")
         for r in ranking.connections
         if r.free_addresses is not None
     )

@@ -51,7 +51,7 @@ CORRECT_ONE_ADVICE = (
 
 
 class NoPlace(JobFailed):
-    """No connection can hold the run; nothing was promised, written or started.
+    """No connection can hold the run; nothing was reserved, written or started.
 
     Args:
         reason: Why.

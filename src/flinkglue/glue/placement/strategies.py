@@ -3,7 +3,7 @@
 Each gets the connections by name as plain values, and a source of randomness that a seed repeats;
 it returns all the names. Those that hold the whole run (`good`) always come before those that hold
 a part of it (`usable`), except where it says otherwise. `free_addresses` is what EC2 counts minus
-what is promised to others.
+what is reserved for others.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ SLOW_SECONDS = 1.0
 class CalledOnce:
     """A person's strategy, called again only when the connections have changed.
 
-    It is called first without the lock over all promises. What it returns there it need not find
+    It is called first without the placement lock. What it returns there it need not find
     out again under the lock, where others would wait for it.
 
     Args:

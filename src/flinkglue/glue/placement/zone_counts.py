@@ -14,7 +14,7 @@ from flinkglue.glue.run_request import Log
 def running_by_connection(pages: Iterable[list[JobRun]], since: datetime, log: Log) -> Counter[str]:
     """How many running runs each connection carries, as far as this project started them.
 
-    Runs that are still starting are left out: what was promised to them counts them.
+    Runs that are still starting are left out: their reservations count them.
 
     Args:
         pages: The job's runs, newest first; no more of them are asked for than needed.

@@ -29,7 +29,7 @@ from flinkglue.glue.failures.classification import Failure, classify_call
 from flinkglue.glue.failures.table import FailureClass
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.promise import holds_or_gave_back
+from flinkglue.glue.run.run_claim import holds_or_gave_back
 from flinkglue.glue.run.start import Patience, patience_for
 from flinkglue.glue.run_request import RunRequest
 
@@ -188,7 +188,7 @@ class OrderRestoring(RunObserver):
         """Whether another run of the job is placed or started and does not hold its addresses."""
         others = [
             reservation.run_key
-            for reservation in self._coordination.reservations.live()
+            for reservation in self._coordination.claims.reservations()
             if reservation.job_name == self._request.job_name
             and attempt_number(reservation.run_key, self._request.flow_run_id) is None
         ]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from flinkglue.errors import CallFailed, DeadlineExceeded, InvalidInput
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.start_marks import SEARCHED_FOR_SECONDS
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.run.automatic_retries import last_of_glues_own
 from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.observer import Observers, RunNotices, RunObserver
 from flinkglue.glue.run.outcome import CoolDownsOfFailure, classified, refused_for_its_subnet
-from flinkglue.glue.run.promise import Promise
-from flinkglue.glue.run.run_search import end_mark, end_marks_of_listed
+from flinkglue.glue.run.run_claim import RunClaim
 from flinkglue.glue.run.start import adopted_run, start_run
 from flinkglue.glue.run.wait import watch_run
 from flinkglue.glue.run_request import RunRequest
@@ -28,8 +26,8 @@ def run_job(
 ) -> Attempt:
     """Have exactly one run for the request's key, and return how it ended, or that it goes on.
 
-    What was promised to the run stays promised until it holds its addresses, and a connection on
-    which it failed is cooled down.
+    What was reserved for the run stays reserved until it holds its addresses, and a connection on
+    which it failed is put on cooldown.
 
     Args:
         context: The account, the other flow runs, the log and time.
@@ -47,16 +45,16 @@ def run_job(
         DeadlineExceeded: The run was to be waited for and did not end in time; it is left running.
             Or it could not be started in time, and there is none.
     """
-    promise = Promise.of(context, request, ranking)
+    claim = RunClaim(context, request, ranking)
     # Others can have the addresses and learn of a failure before the order is put back.
     cool_downs, order = CoolDownsOfFailure(context), OrderRestoring(context, request)
     notices = RunNotices(context.log, request.job_name)
-    observers = Observers([notices, promise, cool_downs, order, observer])
+    observers = Observers([notices, claim, cool_downs, order, observer])
     try:
         if ranking is None:
-            started = adopted_run(context, request, promise)
+            started = adopted_run(context, request, claim)
         else:
-            started = start_run(context, request, ranking, promise, observers)
+            started = start_run(context, request, ranking, claim, observers)
     except (CallFailed, DeadlineExceeded, InvalidInput) as error:
         attempt = refused_for_its_subnet(request, ranking, error)
         if attempt is None:
@@ -65,14 +63,10 @@ def run_job(
         observers.on_ended(attempt)
         return attempt
     run, adopted = started.run, started.adopted
-    started_at = context.clock.monotonic()
     (observers.on_adopted if adopted else observers.on_started)(run)
     run = watch_run(context, request, run, observers)
     run = last_of_glues_own(context, request, run, observer)
     attempt = classified(context, request, run, ranking, adopted=adopted)
     observers.on_ended(attempt)
-    if started.mark and context.clock.monotonic() - started_at > SEARCHED_FOR_SECONDS:
-        end_mark(context.coordination.start_marks, started.mark, context.log)  # it is listed by now
-    else:
-        end_marks_of_listed(context, request, started.mark)
+    claim.end_when_listed()
     return attempt

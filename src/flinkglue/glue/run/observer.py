@@ -1,4 +1,4 @@
-"""What happens to one run, for those who act on it: its promise, its job's order, logs, pages."""
+"""What happens to one run, for those who act on it: its claim, its job's order, logs, pages."""
 
 from __future__ import annotations
 

@@ -24,11 +24,11 @@ from flinkglue.errors import (
 )
 from flinkglue.glue.api.live_runs import NO_RUNS, ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import recent
+from flinkglue.glue.coordination.claims import Start
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, OrderStale, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
-from flinkglue.glue.coordination.start_marks import StartMark
 from flinkglue.glue.log_arguments import log_arguments
 from flinkglue.glue.log_places import located
 from flinkglue.glue.models import (
@@ -40,8 +40,8 @@ from flinkglue.glue.models import (
     own_arguments,
 )
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.promise import Promise, may_be_started_again
-from flinkglue.glue.run.run_search import end_mark, runs_within_reach
+from flinkglue.glue.run.run_claim import RunClaim, may_be_started_again
+from flinkglue.glue.run.run_search import runs_within_reach
 from flinkglue.glue.run_request import RunRequest
 
 DOUBTED_SECONDS = 300.0
@@ -52,13 +52,12 @@ DOUBTED_SECONDS = 300.0
 class Started:
     """The one run of a key; `adopted`: it was there already.
 
-    `mark` is that of a start that was just made: Glue may not list the run yet. The run that was
-    just started has all arguments that say where its logs lie: its own and its job's.
+    The run that was just started has all arguments that say where its logs lie: its own and its
+    job's.
     """
 
     run: JobRun
     adopted: bool = False
-    mark: StartMark | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def patience_for(error: CallFailed) -> Patience | None:
     return None
 
 
-def adopted_run(context: RunContext, request: RunRequest, promise: Promise) -> Started:
+def adopted_run(context: RunContext, request: RunRequest, claim: RunClaim) -> Started:
     """The run that is there already, by its key.
 
     Raises:
@@ -89,7 +88,7 @@ def adopted_run(context: RunContext, request: RunRequest, promise: Promise) -> S
     try:
         run = context.client.find_run_by_key(request.job_name, request.key, request.since)
     except CallFailed as error:
-        _keep_if_started_again(promise, request, error)
+        _keep_if_started_again(claim, request, error)
         raise
     if run is None:
         raise NotFound(
@@ -106,7 +105,7 @@ def start_run(
     context: RunContext,
     request: RunRequest,
     ranking: Ranking,
-    promise: Promise,
+    claim: RunClaim,
     observer: RunObserver,
 ) -> Started:
     """Start the run with its order, unless it is there already.
@@ -114,15 +113,15 @@ def start_run(
     The job's lock is not held while waiting.
 
     Args:
-        context: The account, where locks and marks of starts are, secrets and time.
+        context: The account, where locks and claims are, secrets and time.
         request: What to run.
         ranking: The order.
-        promise: The run's addresses: renewed now and then, before a try.
+        claim: The run's; its addresses are renewed before a try.
         observer: Notified before each start of the order that is written for it.
 
     Raises:
-        OrderStale: There is no slot for the run, or its promise may have lapsed while others had
-            the lock.
+        OrderStale: There is no slot for the run, or its reservation may have lapsed while others
+            had the lock.
         CallFailed: The job could not be read or written, or the run not be started.
         InvalidInput: The job would lose something by its new order; nothing was written.
         InDoubt: A run may have been started and cannot be searched for, or Glue goes on failing.
@@ -130,30 +129,30 @@ def start_run(
     """
     deadline = StartDeadline(request, context.clock)
     try:
-        return _Starting(context, request, ranking, promise, observer, deadline).until_done()
+        return _Starting(context, request, ranking, claim, observer, deadline).until_done()
     except CallFailed as error:
-        _keep_if_started_again(promise, request, error)
+        _keep_if_started_again(claim, request, error)
         raise
 
 
-def _keep_if_started_again(promise: Promise, request: RunRequest, error: CallFailed) -> None:
-    """Have the promise last until the start is tried again.
+def _keep_if_started_again(claim: RunClaim, request: RunRequest, error: CallFailed) -> None:
+    """Have the reservation last until the start is retried.
 
     Raises:
         OrderStale: It may not last until then.
     """
     if may_be_started_again(error):
-        promise.renew()
-        if promise.may_have_lapsed:
+        claim.renew()
+        if claim.may_have_lapsed:
             raise stale(request.job_name) from error
 
 
 @dataclass(frozen=True)
 class _Doubt:
-    """A start that may have happened, and the mark that it left."""
+    """A start that may have happened, and its record."""
 
     error: InDoubt
-    mark: StartMark
+    start: Start
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ class _Starting:
     context: RunContext
     request: RunRequest
     ranking: Ranking
-    promise: Promise
+    claim: RunClaim
     observer: RunObserver
     deadline: StartDeadline
 
@@ -175,7 +174,7 @@ class _Starting:
         if found := earlier.by_key.get(self.request.key):
             return Started(found, adopted=True)
         for tries in count():
-            self.promise.keep()
+            self.claim.keep()
             try:
                 with self._job_lock() as lock:
                     outcome = self._once(lock, newer_than, earlier)
@@ -190,11 +189,11 @@ class _Starting:
             if isinstance(outcome, Started):
                 return outcome
             if run := self._search_for(outcome):
-                self._end(outcome.mark)
-                return Started(run, adopted=not outcome.mark.is_new)
+                self.claim.end(outcome.start)
+                return Started(run, adopted=not outcome.start.is_new)
             if clock.monotonic() - began_at > DOUBTED_SECONDS:
                 raise outcome.error
-            self._end(outcome.mark)
+            self.claim.end(outcome.start)
             log.warning("The start did not go through; retrying")
         raise AssertionError("tries never end")
 
@@ -226,22 +225,22 @@ class _Starting:
         slots = slots_of(job, request, runs)
         if not slots.free:
             raise NoSlot(request.job_name, slots.describe())
-        if self.promise.may_have_lapsed:
+        if self.claim.may_have_lapsed:
             raise stale(request.job_name)
         arguments = self._arguments()  # before the job is written: a secret may be refused
         self._write_order(job, lock)
-        mark = self.context.coordination.start_marks.begin(request.key)
-        if not mark.is_new:
-            return _Doubt(_began_before(request), mark)
+        start = self.claim.start()
+        if not start.is_new:
+            return _Doubt(_began_before(request), start)
         try:
             lock.check()
             job_run_id = self.context.client.start_job_run(
                 request.job_name, arguments, request.options.parameters()
             )
         except InDoubt as error:
-            return _Doubt(error, mark)
+            return _Doubt(error, start)
         except CallFailed as error:
-            self._end(mark)
+            self.claim.end(start)
             if is_refused_for_slots(error):
                 reason = f"{error.reason} ({slots.describe()})"
                 raise NoSlot(request.job_name, reason, refused_although_free=True) from error
@@ -256,7 +255,7 @@ class _Starting:
             log_arguments=log_arguments(arguments),
             glue_version=job.get("GlueVersion"),
         )
-        return Started(located(run, job), mark=mark)
+        return Started(located(run, job))
 
     def _arguments(self) -> dict[str, str]:
         expected = self.ranking.expected
@@ -310,9 +309,6 @@ class _Starting:
             raise doubt.error from None
         return next(iter(runs.get(key, ())), None)
 
-    def _end(self, mark: StartMark) -> None:
-        end_mark(self.context.coordination.start_marks, mark, self.context.log)
-
 
 def _began_before(request: RunRequest) -> InDoubt:
     return InDoubt(
@@ -325,11 +321,11 @@ def _began_before(request: RunRequest) -> InDoubt:
 
 
 def stale(job_name: str) -> OrderStale:
-    """The lock was waited for until others may count on what was promised to the run."""
+    """The lock was waited for until others may count on what was reserved for the run."""
     return OrderStale(
         "Prefect",
         "lock",
         f"job {job_name}",
-        "others started runs of the job for so long that the promise of addresses may have ended",
+        "others started runs of the job for so long that the reserved addresses may have expired",
         advice="nothing was started; the connections are chosen again",
     )

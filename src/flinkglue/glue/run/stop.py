@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded
+from flinkglue.glue.coordination.claims import Claim
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, JobRunState
-from flinkglue.glue.run.run_search import end_mark, listed_runs, runs_within_reach
+from flinkglue.glue.run.run_claim import end_start
+from flinkglue.glue.run.run_search import listed_runs, runs_within_reach
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.polling import TRANSIENT, polls_for, wait_until
 
@@ -27,8 +29,7 @@ def stop_live_runs(
     the flow run's process died is searched for until Glue lists it.
 
     Args:
-        context: The account, and what the flow run may have left with others: marks of starts,
-            promises.
+        context: The account, and where the claims are that the flow run may have left.
         request: The flow run's; its number does not matter.
         deadline_seconds: The longest to wait for the ends.
 
@@ -36,7 +37,7 @@ def stop_live_runs(
         The runs that were live, as they were seen last.
     """
     try:
-        runs = _found(context, request)
+        runs, claims = _found(context, request)
     except CallFailed as error:
         console = context.client.console.job(request.job_name) or "the console, AWS Glue, Job runs"
         context.log.error(
@@ -52,7 +53,7 @@ def stop_live_runs(
     stopping = _Stopping(context, {run.job_run_id: run for run in live})
     stopping.until_ended(deadline_seconds)
     living = {run.key or "" for run in stopping.runs.values() if not run.ended}
-    _give_back(context, request, living)
+    _release(context, (claim for claim in claims if claim.run_key not in living))
     return list(stopping.runs.values())
 
 
@@ -79,21 +80,26 @@ def _stop_in_words(run: JobRun) -> str:
     )
 
 
-def _found(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun]]:
-    """The runs there are, by run key, also those that were started an instant ago."""
+def _found(
+    context: RunContext, request: RunRequest
+) -> tuple[Mapping[str, list[JobRun]], list[Claim]]:
+    """The runs there are, by run key, also those that were started an instant ago; the claims."""
     runs = _listed_patiently(context, request)
-    start_marks, log = context.coordination.start_marks, context.log
     try:
-        marks = start_marks.live(request.flow_run_id)
+        claims = context.coordination.claims.of(request.flow_run_id)
     except CallFailed as error:
-        log.warning("Searching for starts in flight, although none is known: %s", error)
-        return runs_within_reach(context, request, None)
-    if missing := {mark.run_key for mark in marks} - runs.keys():
-        log.info("Searching for runs that may be starting: %s", ", ".join(sorted(missing)))
+        context.log.warning("Searching for starts in flight, although none is known: %s", error)
+        return runs_within_reach(context, request, None), []
+    if claims:
+        left = ", ".join(f"{claim.run_key} {claim.state}" for claim in claims)
+        context.log.info("Claims that the flow run has left: %s", left)
+    starts = [claim.start for claim in claims if claim.start]
+    if missing := {start.run_key for start in starts} - runs.keys():
+        context.log.info("Searching for runs that may be starting: %s", ", ".join(sorted(missing)))
         runs = runs_within_reach(context, request, missing)
-    for mark in marks:
-        end_mark(start_marks, mark, log)
-    return runs
+    for start in starts:
+        end_start(context, start)
+    return runs, claims
 
 
 def _listed_patiently(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun]]:
@@ -170,13 +176,11 @@ class _Stopping:
         )
 
 
-def _give_back(context: RunContext, request: RunRequest, living: Collection[str]) -> None:
-    """End the promises to runs that will not need them any more: all but those of living keys."""
-    reservations = context.coordination.reservations
+def _release(context: RunContext, claims: Iterable[Claim]) -> None:
+    """Release the addresses of runs that will not need them any more."""
     try:
-        for promised in reservations.live():
-            is_own = promised.run_key.startswith(f"{request.flow_run_id}/")
-            if is_own and promised.run_key not in living:
-                reservations.release(promised.run_key)
+        for claim in claims:
+            if claim.reservation:
+                context.coordination.claims.release(claim.reservation.reservation_id)
     except CallFailed as error:
-        context.log.warning("The promise of addresses is left to end by itself: %s", error)
+        context.log.warning("The reserved addresses expire later: %s", error)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, NotFound, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_watch import Waiter
-from flinkglue.glue.coordination.reservations import RESERVED_FOR_SECONDS
+from flinkglue.glue.coordination.claims import RESERVED_FOR_SECONDS
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import Observers, RunObserver
-from flinkglue.glue.run.promise import holds_or_gave_back
+from flinkglue.glue.run.run_claim import holds_or_gave_back
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.polling import wait_until
 
@@ -122,7 +122,7 @@ def watch_run(
 ) -> JobRun:
     """Poll a run for as long as its request is to wait for it, and return how it is then.
 
-    Without `wait_for_end` that is until it holds its addresses, so that what was promised to it and
+    Without `wait_for_end` that is until it holds its addresses, so that what was reserved and
     written for it can be given back; what keeps that from being observed fails nothing.
 
     Raises:
@@ -140,7 +140,7 @@ def watch_run(
         wait_for_run(context, run, until_held, Observers([last, observer]))
     except (CallFailed, DeadlineExceeded) as error:
         context.log.warning(
-            "Could not observe whether run %s holds its addresses: %s What was promised to it "
+            "Could not observe whether run %s holds its addresses: %s What was reserved for it "
             "expires within %g min",
             run.job_run_id,
             error,

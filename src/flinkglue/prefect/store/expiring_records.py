@@ -3,11 +3,11 @@
 How old a record is, is read from dates of two clocks: that of the database, or of the API's process
 that created it, and that of the answer, which may be a proxy's. They may be wrong by any time:
 
-- A promise of addresses, or a cool-down, that counts too long: a connection with room is taken
-  later. One that counts too short: two runs may choose the last addresses of a subnet, and Glue
-  fails one of them, which goes on with the next connection. Nothing is started twice, and nothing
-  is lost. Whoever made a promise judges by its own clock whether it lapsed (`Promise`).
-- The mark of a start must not count too short, or the start would be made twice: it is kept for
+- A reservation, or a cooldown, that counts too long: a connection with room is taken later. One
+  that counts too short: two runs may choose the last addresses of a subnet, and Glue fails one of
+  them, which goes on with the next connection. Nothing is started twice, and nothing is lost.
+  Whoever reserved judges by its own clock whether that has lapsed (`RunClaim`).
+- The record of a start must not count too short, or the start would be made twice: it is kept for
   weeks, and its age decides nothing before that.
 """
 
@@ -47,14 +47,16 @@ class ExpiringRecords:
                 found.append(record)
         return found
 
-    def put(self, key: str, about: dict[str, Any]) -> None:
-        """Write the record of this key, in place of an older one."""
+    def put(self, key: str, about: dict[str, Any]) -> str:
+        """Write the record of this key, in place of an older one, and return its id."""
         name = self._name(key)
         value = {"about": about, "lasts_seconds": self._lasts_seconds}
-        while not self._records.create(name, value, [self._kind]):
+        while True:
+            if record_id := self._records.create(name, value, [self._kind]):
+                return record_id
             if record := self._records.read(name):
                 if record.value == value and record.age_seconds < SAME_WRITE_SECONDS:
-                    return  # the answer to our own create was lost on its way
+                    return record.record_id  # the answer to our own create was lost on its way
                 self._records.delete(record.record_id)
 
     def get(self, key: str) -> Record | None:
@@ -62,7 +64,7 @@ class ExpiringRecords:
         record = self._records.read(self._name(key))
         return record if record and self._counts(record) else None
 
-    def claim(self, key: str, about: dict[str, Any]) -> tuple[str, bool]:
+    def create(self, key: str, about: dict[str, Any]) -> tuple[str, bool]:
         """Write the record of this key unless there is one, however old.
 
         Returns:
@@ -75,21 +77,14 @@ class ExpiringRecords:
             if record_id := self._records.create(name, value, [self._kind]):
                 return record_id, True
             if record := self._records.read(name):
-                if record.value.get("token") == token:
-                    return record.record_id, True  # only the answer to our own create was lost
-                return record.record_id, False
+                # With our token, only the answer to our own create was lost.
+                return record.record_id, record.value.get("token") == token
 
-    def renew(self, key: str) -> bool:
-        """Let the record of this key count as long again; False when there is none."""
-        record = self._records.read(self._name(key))
-        return record is not None and self._records.rewrite(record.record_id, record.value)
+    def renew(self, record_id: str) -> bool:
+        """Let this record count as long again; False when it is gone."""
+        return self._records.touch(record_id, [self._kind])
 
-    def remove(self, key: str) -> None:
-        """Delete the record of this key, if there is one."""
-        if record := self._records.read(self._name(key)):
-            self._records.delete(record.record_id)
-
-    def remove_record(self, record_id: str) -> None:
+    def delete(self, record_id: str) -> None:
         """Delete this very record, if it is still there."""
         self._records.delete(record_id)
 

@@ -1,4 +1,4 @@
-"""What Glue flow runs agree on through the Prefect server: locks, promises, cool-downs, orders.
+"""What Glue flow runs agree on through the Prefect server: locks, claims, cooldowns, orders.
 
 Whatever a killed process held is free again after its lease. The original orders of jobs have none:
 they are kept until somebody puts them back.
@@ -6,62 +6,23 @@ they are kept until somebody puts them back.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
-from flinkglue.glue.coordination.protocols import Coordination
-from flinkglue.glue.coordination.reservations import (
+from flinkglue.glue.coordination.cool_downs import (
     COOL_DOWN_SECONDS,
     FAILURES_KEPT_SECONDS,
     MOST_FAILURES_KEPT,
-    RESERVED_FOR_SECONDS,
-    Reservation,
 )
+from flinkglue.glue.coordination.protocols import Coordination
 from flinkglue.glue.models import CoolDown
 from flinkglue.prefect.store.expiring_records import ExpiringRecords
+from flinkglue.prefect.store.glue_claims import VariableClaims
 from flinkglue.prefect.store.original_orders import VariableOriginalOrders
 from flinkglue.prefect.store.server_records import Record, ServerRecords
-from flinkglue.prefect.store.start_marks import VariableStartMarks
 from flinkglue.prefect.store.variable_locks import VariableLocks
 
 EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
-
-
-class VariableReservations:
-    """The promises of all flow runs, each a Variable.
-
-    Args:
-        records: The server.
-        locks: Where the lock for placing comes from.
-        reserved_for_seconds: How long a promise lasts when nobody renews it.
-    """
-
-    def __init__(
-        self,
-        records: ServerRecords,
-        locks: Locks,
-        reserved_for_seconds: float = RESERVED_FOR_SECONDS,
-    ) -> None:
-        self._expiring = ExpiringRecords(records, "glue-reservation", reserved_for_seconds)
-        self._locks = locks
-
-    def placing(self, region: str) -> AbstractContextManager[HeldLock]:
-        return self._locks.hold(placement_lock_name(region))
-
-    def live(self) -> list[Reservation]:
-        return [Reservation(**record.value["about"]) for record in self._expiring.live()]
-
-    def reserve(self, reservation: Reservation) -> None:
-        self._expiring.put(reservation.run_key, asdict(reservation))
-
-    def renew(self, run_key: str) -> bool:
-        return self._expiring.renew(run_key)
-
-    def release(self, run_key: str) -> None:
-        self._expiring.remove(run_key)
 
 
 class VariableCoolDowns:
@@ -132,8 +93,7 @@ def coordination_on_server(records: ServerRecords) -> Coordination:
     locks = VariableLocks(records)
     return Coordination(
         locks,
-        VariableReservations(records, locks),
+        VariableClaims(records, locks),
         VariableCoolDowns(records),
         VariableOriginalOrders(records),
-        VariableStartMarks(records),
     )

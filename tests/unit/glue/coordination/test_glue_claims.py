@@ -1,4 +1,4 @@
-"""A mark of a start is told from another process's, also when the answer to it is lost."""
+"""A process knows its own start from another's, also when the answer to it is lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from flinkglue.prefect.store.glue_claims import VariableClaims
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.start_marks import VariableStartMarks
+from flinkglue.prefect.store.variable_locks import VariableLocks
 
 
 class Variables(httpx.BaseTransport):
@@ -43,14 +44,15 @@ class Variables(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize("answers_lost", [False, True])
-def test_who_marked_a_start_knows_it_and_nobody_else_does(answers_lost: bool) -> None:
+def test_who_recorded_a_start_knows_it_and_nobody_else_does(answers_lost: bool) -> None:
     """Or it would look for half a minute for a run that it never started."""
     server = Variables()
     server.answers_lost = answers_lost
     client = SyncPrefectClient("http://prefect.test/api", httpx_settings={"transport": server})
-    marks, others = (VariableStartMarks(ServerRecords(client)) for _ in range(2))
-    own = marks.begin("flow-run/1")
+    records = ServerRecords(client)
+    claims, others = (VariableClaims(records, VariableLocks(records)) for _ in range(2))
+    own = claims.start("flow-run/1")
     assert own.is_new
-    seen = others.begin("flow-run/1")
-    assert not seen.is_new
-    assert seen.mark_id == own.mark_id
+    found = others.start("flow-run/1")
+    assert not found.is_new
+    assert found.start_id == own.start_id

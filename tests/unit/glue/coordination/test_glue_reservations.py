@@ -1,21 +1,26 @@
-"""Promises and cool-downs as values, and how long a run's promise is kept."""
+"""Reservations and cooldowns as values, and how long a run keeps its reservation."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from flinkglue.errors import ServiceUnavailable
+from flinkglue.glue.coordination.claims import ClaimState, Reservation
 from flinkglue.glue.coordination.in_memory import (
+    InProcessClaims,
     InProcessCoolDowns,
-    InProcessLocks,
-    InProcessReservations,
 )
-from flinkglue.glue.coordination.reservations import Reservation, knowledge_for
-from flinkglue.glue.models import CoolDown, JobRun
-from flinkglue.glue.run.promise import RENEW_EVERY_SECONDS, Promise
+from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.models import CoolDown, JobRun, Ranking
+from flinkglue.glue.placement.knowledge import knowledge_for
+from flinkglue.glue.run.run_claim import RENEW_EVERY_SECONDS, RunClaim
+from flinkglue.glue.run_request import RunRequest
+from tests.unit.glue.glue_on_the_wire import RunsOnTheWire, ranking, reserved
 
 LOG = logging.getLogger(__name__)
 
@@ -42,36 +47,46 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def book(clock: HandClock) -> InProcessReservations:
-    return InProcessReservations(InProcessLocks(), 300, clock)
+def claims(clock: HandClock) -> InProcessClaims:
+    return InProcessClaims(clock=clock)
 
 
 def reservation(run_key: str, addresses: int = 5, subnet: str = "a") -> Reservation:
     return Reservation(run_key, "job", subnet, f"subnet-{subnet}", f"zone-{subnet}", addresses)
 
 
-def test_promises_to_others_are_added_up_by_subnet_and_zone() -> None:
-    promises = [reservation("x/1", 5), reservation("y/1", 7), reservation("z/1", 2, "b")]
-    known = knowledge_for("me/1", promises, live_runs={"zone-a": 1})
+REQUEST = RunRequest("job", "x", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def run_claim(claims: InProcessClaims, clock: HandClock, order: Ranking | None) -> RunClaim:
+    """The claim of the run x/1; no order: an earlier process has left it."""
+    coordination = replace(coordination_in_process(), claims=claims)
+    context = RunContext(RunsOnTheWire().client, LOG, coordination, clock)
+    return RunClaim(context, REQUEST, order)
+
+
+def test_reservations_of_others_are_added_up_by_subnet_and_zone() -> None:
+    reservations = [reservation("x/1", 5), reservation("y/1", 7), reservation("z/1", 2, "b")]
+    known = knowledge_for("me/1", reservations, live_runs={"zone-a": 1})
     assert known.reserved == {"subnet-a": 12, "subnet-b": 2}
     assert known.live_runs == {"zone-a": 3, "zone-b": 1}
 
 
-def test_a_runs_own_promise_does_not_stand_in_its_way() -> None:
-    """A flow run that is retried chooses again and finds the promise of its first try."""
+def test_a_runs_own_reservation_does_not_stand_in_its_way() -> None:
+    """A flow run that is retried chooses again and finds the reservation of its first try."""
     assert knowledge_for("me/1", [reservation("me/1")]).reserved == {}
 
 
-def test_a_promise_ends_by_itself_and_a_renewed_one_later(
-    book: InProcessReservations, clock: HandClock
+def test_a_reservation_expires_and_a_renewed_one_later(
+    claims: InProcessClaims, clock: HandClock
 ) -> None:
-    book.reserve(reservation("x/1"))
-    book.reserve(reservation("y/1"))
+    claims.reserve(reservation("x/1"))
+    renewed = claims.reserve(reservation("y/1"))
     clock.sleep(200)
-    book.renew("y/1")
-    book.renew("never made")
+    assert claims.renew(renewed.reservation_id)
+    assert not claims.renew("never made")
     clock.sleep(200)
-    assert [each.run_key for each in book.live()] == ["y/1"]
+    assert [each.run_key for each in claims.reservations()] == ["y/1"]
 
 
 def test_a_cool_down_ends_by_itself(clock: HandClock) -> None:
@@ -93,111 +108,154 @@ def test_failures_are_remembered_for_a_day_and_not_for_ever(clock: HandClock) ->
     assert cool_downs.recent() == []
 
 
+@pytest.mark.parametrize("left_by_another", [False, True])
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED", "SUCCEEDED", "STOPPING"])
-def test_a_promise_is_released_when_the_run_is_not_on_its_way_any_more(
-    book: InProcessReservations, clock: HandClock, state: str
+def test_addresses_are_released_when_the_run_is_not_on_its_way_any_more(
+    claims: InProcessClaims, clock: HandClock, state: str, left_by_another: bool
 ) -> None:
-    book.reserve(reservation("x/1"))
-    promise = Promise(book, "x/1", clock, LOG)
-    promise.on_observed(JobRun("job", "jr_1", "STARTING"))
-    assert book.live()
-    promise.on_observed(JobRun("job", "jr_1", state))
-    assert book.live() == []
+    order = reserved(claims, REQUEST, ranking("a"))
+    claim = run_claim(claims, clock, None if left_by_another else order)
+    claim.on_observed(JobRun("job", "jr_1", "STARTING"))
+    assert claims.reservations()
+    claim.on_observed(JobRun("job", "jr_1", state))
+    assert claims.reservations() == []
 
 
+@pytest.mark.parametrize("left_by_another", [False, True])
 @pytest.mark.parametrize("state", ["STARTING", "WAITING", "A_STATE_OF_TOMORROW"])
-def test_a_promise_lasts_as_long_as_its_run_takes_to_start(
-    book: InProcessReservations, clock: HandClock, state: str
+def test_addresses_stay_reserved_as_long_as_the_run_takes_to_start(
+    claims: InProcessClaims, clock: HandClock, state: str, left_by_another: bool
 ) -> None:
-    book.reserve(reservation("x/1"))
-    promise = Promise(book, "x/1", clock, LOG)
+    order = reserved(claims, REQUEST, ranking("a"))
+    claim = run_claim(claims, clock, None if left_by_another else order)
     for _ in range(200):
         clock.sleep(20)
-        promise.on_observed(JobRun("job", "jr_1", state))
-    assert book.live() == [reservation("x/1")]
+        claim.on_observed(JobRun("job", "jr_1", state))
+    assert [each.run_key for each in claims.reservations()] == ["x/1"]
     clock.sleep(301)
-    assert book.live() == []
+    assert claims.reservations() == []
 
 
-def test_a_promise_is_not_renewed_at_every_look(clock: HandClock) -> None:
-    class Counting(InProcessReservations):
+def test_a_reservation_is_not_renewed_with_every_poll(clock: HandClock) -> None:
+    class Counting(InProcessClaims):
         renewals = 0
 
-        def renew(self, run_key: str) -> bool:
+        def renew(self, reservation_id: str) -> bool:
             self.renewals += 1
-            return True
+            return super().renew(reservation_id)
 
-    book = Counting(InProcessLocks(), 300, clock)
-    promise = Promise(book, "x/1", clock, LOG)
+    claims = Counting(clock=clock)
+    claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
     for _ in range(100):
         clock.sleep(RENEW_EVERY_SECONDS / 10)
-        promise.keep()
-    assert 8 <= book.renewals <= 10
+        claim.keep()
+    assert 8 <= claims.renewals <= 10
 
 
-def test_a_promise_whose_renewals_fail_lapses_and_is_renewed_when_the_server_is_back(
+def test_a_reservation_whose_renewals_fail_lapses_and_is_renewed_when_the_server_is_back(
     clock: HandClock,
 ) -> None:
-    class DownAtFirst(InProcessReservations):
+    class DownAtFirst(InProcessClaims):
         is_down = True
 
-        def renew(self, run_key: str) -> bool:
+        def renew(self, reservation_id: str) -> bool:
             if self.is_down:
-                raise ServiceUnavailable("Prefect", "PATCH", run_key, "no answer")
-            return super().renew(run_key)
+                raise ServiceUnavailable("Prefect", "PATCH", reservation_id, "no answer")
+            return super().renew(reservation_id)
 
-    book = DownAtFirst(InProcessLocks(), 300, clock)
-    book.reserve(reservation("x/1"))
-    promise = Promise(book, "x/1", clock, LOG, datetime.now(UTC))
-    for _ in range(20):
-        assert not promise.may_have_lapsed
-        promise.keep()
-        clock.sleep(10)
+    claims = DownAtFirst(clock=clock)
+    claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
+    for _ in range(24):
+        assert not claim.may_have_lapsed
+        claim.keep()
+        clock.sleep(9.9)
     clock.sleep(10)
-    assert promise.may_have_lapsed
-    book.is_down = False
-    promise.keep()
-    assert not promise.may_have_lapsed
+    assert claim.may_have_lapsed
+    claims.is_down = False
+    claim.keep()
+    assert not claim.may_have_lapsed
     clock.sleep(290)
-    assert book.live() == [reservation("x/1")]
+    assert [each.run_key for each in claims.reservations()] == ["x/1"]
 
 
-def test_a_promise_that_is_gone_is_not_relied_on(
-    book: InProcessReservations, clock: HandClock
-) -> None:
-    """Others may have been promised the same addresses since."""
-    book.reserve(reservation("x/1"))
-    promise = Promise(book, "x/1", clock, LOG, datetime.now(UTC))
-    book.release("x/1")
-    promise.renew()
-    assert promise.may_have_lapsed
-    none_was_made = Promise(book, "no-subnet/1", clock, LOG)
-    none_was_made.renew()
-    assert not none_was_made.may_have_lapsed
-
-
-def test_a_promise_counts_from_when_it_was_made(clock: HandClock) -> None:
-    """The task that starts the run may be tried again, minutes later."""
-    made_at = datetime.now(UTC) - timedelta(seconds=210)
-    book = InProcessReservations(InProcessLocks(), 300, clock)
-    assert Promise(book, "x/1", clock, LOG, made_at).may_have_lapsed
-
-
-def test_a_promise_that_has_ended_is_not_renewed(
-    book: InProcessReservations, clock: HandClock
-) -> None:
-    book.reserve(reservation("x/1"))
+def test_a_reservation_that_was_renewed_too_late_is_not_relied_on(clock: HandClock) -> None:
+    """By the server's dates it may have expired meanwhile, and its addresses be another's."""
+    claims = InProcessClaims(clock=clock, reserved_for_seconds=1000)
+    claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
     clock.sleep(301)
-    assert not book.renew("x/1")
-    assert book.live() == []
+    claim.renew()
+    assert claim.may_have_lapsed
 
 
-def test_a_run_goes_on_when_its_promise_cannot_be_kept(
+def test_a_reservation_that_is_gone_is_not_relied_on(
+    claims: InProcessClaims, clock: HandClock
+) -> None:
+    """Others may have reserved the same addresses since."""
+    order = reserved(claims, REQUEST, ranking("a"))
+    claim = run_claim(claims, clock, order)
+    claims.release(order.reservation_id)
+    claim.renew()
+    assert claim.may_have_lapsed
+    without_subnet = run_claim(claims, clock, ranking("a"))
+    without_subnet.renew()
+    assert not without_subnet.may_have_lapsed
+
+
+def test_a_reservation_that_another_placement_of_the_run_replaced_is_left_to_it(
+    claims: InProcessClaims, clock: HandClock
+) -> None:
+    """Two processes of one flow run: the second chose again, and the first gives up."""
+    first = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
+    reserved(claims, REQUEST, ranking("b"))
+    first.renew()
+    assert first.may_have_lapsed
+    first.release()
+    assert [each.run_key for each in claims.reservations()] == ["x/1"]
+
+
+def test_a_reservation_counts_from_when_it_was_made(
+    claims: InProcessClaims, clock: HandClock
+) -> None:
+    """The task that starts the run may be tried again, minutes later."""
+    order = reserved(claims, REQUEST, ranking("a"))
+    clock.sleep(250)
+    assert run_claim(claims, clock, order).may_have_lapsed
+
+
+def test_a_reservation_that_has_expired_is_not_renewed(
+    claims: InProcessClaims, clock: HandClock
+) -> None:
+    expired = claims.reserve(reservation("x/1"))
+    clock.sleep(301)
+    assert not claims.renew(expired.reservation_id)
+    assert claims.reservations() == []
+
+
+def test_a_run_goes_on_when_its_reservation_cannot_be_released(
     clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Down(InProcessReservations):
-        def release(self, run_key: str) -> None:
-            raise ServiceUnavailable("Prefect", "DELETE", run_key, "no answer")
+    class Down(InProcessClaims):
+        def release(self, reservation_id: str) -> None:
+            raise ServiceUnavailable("Prefect", "DELETE", reservation_id, "no answer")
 
-    Promise(Down(InProcessLocks(), 300, clock), "x/1", clock, LOG).end()
-    assert "left to end by itself" in caplog.text
+    claims = Down(clock=clock)
+    run_claim(claims, clock, reserved(claims, REQUEST, ranking("a"))).release()
+    assert "The reserved addresses expire later" in caplog.text
+
+
+def test_the_state_of_a_claim_follows_from_what_is_recorded(claims: InProcessClaims) -> None:
+    """Each transition is one write, so that a process may be killed between any two."""
+
+    def state() -> list[ClaimState]:
+        return [claim.state for claim in claims.of("x")]
+
+    placed = claims.reserve(reservation("x/1"))
+    assert state() == [ClaimState.PLACED]
+    start = claims.start("x/1")
+    assert state() == [ClaimState.STARTING]
+    claims.release(placed.reservation_id)
+    assert state() == [ClaimState.RUNNING]
+    claims.end(start.start_id)
+    assert state() == []
+    claims.start("xy/1")
+    assert state() == [], "another flow run's"

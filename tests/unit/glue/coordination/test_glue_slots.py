@@ -10,7 +10,7 @@ import pytest
 
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.api.live_runs import ListedRuns, SlotReadings
-from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale, not_started, slots_of, wait_for_slot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
@@ -167,7 +167,7 @@ def promised(run_key: str, job_name: str = "nightly", subnet_id: str = "subnet-a
     return Reservation(run_key, job_name, "a", subnet_id, "zone", 3)
 
 
-def test_runs_that_were_promised_addresses_are_about_to_take_a_slot() -> None:
+def test_runs_that_were_addresses_to_reserve_are_about_to_take_a_slot() -> None:
     def free(*reservations: Reservation) -> bool:
         return slots_of(
             ONE_SLOT, REQUEST, ListedRuns(frozenset(), {}), reservations, {"subnet-a"}

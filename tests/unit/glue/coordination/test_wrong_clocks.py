@@ -1,4 +1,4 @@
-"""Records of actions, starts and promises where the Prefect server's clocks are far apart.
+"""Records of actions, starts and reservations where the Prefect server's clocks are far apart.
 
 A Variable is dated by the database or by the API's process, and its age is read by the Date of an
 answer, which may be a proxy's: any two of them may differ.
@@ -12,8 +12,7 @@ from typing import cast
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from flinkglue.glue.coordination.reservations import Reservation
-from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS
+from flinkglue.glue.coordination.claims import START_KEPT_SECONDS, ClaimState, Reservation
 from flinkglue.lifecycle.journal.claims import LEASE_SECONDS, LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
@@ -23,9 +22,8 @@ from flinkglue.prefect.store.action_owners import (
     ClaimWatch,
     abandoned,
 )
-from flinkglue.prefect.store.glue_coordination import VariableReservations
+from flinkglue.prefect.store.glue_claims import VariableClaims
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.start_marks import VariableStartMarks
 from flinkglue.prefect.store.variable_journal import VariableStore
 from flinkglue.prefect.store.variable_locks import VariableLocks
 from tests.unit.lifecycle.fake_flink_jobs import Clock
@@ -47,50 +45,74 @@ def records(request: pytest.FixtureRequest, clock: Clock) -> ServerRecords:
     return ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
 
 
+def claims_on(records: ServerRecords) -> VariableClaims:
+    return VariableClaims(records, VariableLocks(records))
+
+
 def test_a_start_that_is_on_its_way_is_not_made_again(records: ServerRecords, clock: Clock) -> None:
-    """The process that marked it was killed right after StartJobRun, and Glue lists late."""
-    marked = VariableStartMarks(records).begin(RUN_KEY)
+    """The process that recorded it was killed right after StartJobRun, and Glue lists late."""
+    started = claims_on(records).start(RUN_KEY)
     clock.sleep(5)
-    retried = VariableStartMarks(records).begin(RUN_KEY)
-    assert (retried.mark_id, retried.is_new) == (marked.mark_id, False)
+    retried = claims_on(records).start(RUN_KEY)
+    assert (retried.start_id, retried.is_new) == (started.start_id, False)
+
+
+def test_placements_of_others_and_of_the_key_itself_leave_the_start(
+    records: ServerRecords, clock: Clock
+) -> None:
+    """They read all reservations, and delete those that are old by the server's dates."""
+    claims = claims_on(records)
+    claims.reserve(reservation())
+    started = claims.start(RUN_KEY)
+    clock.sleep(400)
+    claims.reservations()
+    claims.reserve(reservation())
+    assert claims.start(RUN_KEY) == started
+    assert claims.of(FLOW_RUN)[0].start == started
 
 
 def test_a_cancellation_finds_the_start_and_others_leave_it(
     records: ServerRecords, clock: Clock
 ) -> None:
-    marked = VariableStartMarks(records).begin(RUN_KEY)
+    started = claims_on(records).start(RUN_KEY)
     clock.sleep(5)
-    assert VariableStartMarks(records).live("of-another-flow-run") == []
-    (found,) = VariableStartMarks(records).live(FLOW_RUN)
-    assert found.mark_id == marked.mark_id
+    assert claims_on(records).of("of-another-flow-run") == []
+    (found,) = claims_on(records).of(FLOW_RUN)
+    assert found.start == started
 
 
-def test_a_promise_is_renewed_by_who_made_it(records: ServerRecords, clock: Clock) -> None:
+def test_a_reservation_is_renewed_by_who_made_it(records: ServerRecords, clock: Clock) -> None:
     """Else it would choose again and again, and never start."""
-    book = VariableReservations(records, VariableLocks(records))
-    book.reserve(Reservation(RUN_KEY, "orders", "a", "subnet-a", "eu-1a", 5))
+    claims = claims_on(records)
+    reserved = claims.reserve(reservation())
     clock.sleep(100)
-    assert book.renew(RUN_KEY)
+    assert claims.renew(reserved.reservation_id)
 
 
-def test_a_mark_that_nobody_ends_is_removed_after_weeks(clock: Clock) -> None:
+def test_a_start_that_nobody_ends_is_removed_after_weeks(clock: Clock) -> None:
     variables = FakeVariables(clock)
     records = ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
-    VariableStartMarks(records).begin(RUN_KEY)
-    clock.sleep(MARKED_FOR_SECONDS + 1)
-    assert VariableStartMarks(records).live(FLOW_RUN) == []
+    claims_on(records).start(RUN_KEY)
+    clock.sleep(START_KEPT_SECONDS + 1)
+    assert claims_on(records).of(FLOW_RUN) == []
     assert not variables.rows
 
 
-def test_marks_of_the_version_before_last_as_long(clock: Clock) -> None:
+def test_starts_of_earlier_versions_last_as_long(clock: Clock) -> None:
     """They say that they count for two minutes."""
     variables = FakeVariables(clock)
     records = ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
-    mark = VariableStartMarks(records).begin(RUN_KEY)
+    started = claims_on(records).start(RUN_KEY)
     (row,) = variables.rows.values()
     row["value"] = {**row["value"], "lasts_seconds": 120.0}
     clock.sleep(HOUR)
-    assert [found.mark_id for found in VariableStartMarks(records).live(FLOW_RUN)] == [mark.mark_id]
+    assert [(c.start, c.state) for c in claims_on(records).of(FLOW_RUN)] == [
+        (started, ClaimState.RUNNING)
+    ]
+
+
+def reservation() -> Reservation:
+    return Reservation(RUN_KEY, "orders", "a", "subnet-a", "eu-1a", 5)
 
 
 class Worker:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flinkglue.glue.console import Console
-from flinkglue.glue.coordination.reservations import Reservation
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.models import Connection, CoolDown, Subnet, ZoneState
 from flinkglue.glue.monitoring.health import (
     BELOW_THRESHOLD,

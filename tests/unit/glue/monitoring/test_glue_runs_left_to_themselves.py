@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 import pytest
 
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.table import FailureClass
-from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.wait import HELD_WITHIN_SECONDS
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.definition.glue_jobs_on_the_wire import JobsOnTheWire
-from tests.unit.glue.glue_on_the_wire import STARTED, Refused, ranking
+from tests.unit.glue.glue_on_the_wire import STARTED, Refused, ranking, reserved
 
 JOB = "nightly"
 LOG = logging.getLogger(__name__)
@@ -44,11 +44,11 @@ class World:
         """What the next run is after each look at it; the last one stays."""
         self.states = [*states]
 
-    def promises(self) -> list[str]:
-        return [promised.run_key for promised in self.coordination.reservations.live()]
+    def reservations(self) -> list[str]:
+        return [reservation.run_key for reservation in self.coordination.claims.reservations()]
 
-    def promise(self, flow_run_id: str) -> None:
-        self.coordination.reservations.reserve(
+    def reserve(self, flow_run_id: str) -> None:
+        self.coordination.claims.reserve(
             Reservation(f"{flow_run_id}/1", JOB, "x", "subnet-x", "zone", 4)
         )
 
@@ -56,7 +56,6 @@ class World:
         self, flow_run_id: str, *, restore_order: bool = False, deadline_seconds: float = 1e10
     ) -> Attempt:
         """A flow run that does not wait for the end, placed on y before x."""
-        self.promise(flow_run_id)
         request = RunRequest(
             JOB,
             flow_run_id,
@@ -65,17 +64,17 @@ class World:
             wait_for_end=False,
             deadline_seconds=deadline_seconds,
         )
-        return self._run(request, adopts=False)
+        return self._run(request, reserved(self.coordination.claims, request, ranking("y", "x")))
 
     def goes_on(self, flow_run_id: str) -> Attempt:
         """Its next process, after the first was killed or the flow run retried."""
-        return self._run(RunRequest(JOB, flow_run_id, SINCE, wait_for_end=False), adopts=True)
+        return self._run(RunRequest(JOB, flow_run_id, SINCE, wait_for_end=False), None)
 
-    def _run(self, request: RunRequest, *, adopts: bool) -> Attempt:
+    def _run(self, request: RunRequest, order: Ranking | None) -> Attempt:
         return run_job(
             RunContext(self.glue.client, LOG, coordination=self.coordination, clock=self.clock),
             request,
-            None if adopts else ranking("y", "x"),
+            order,
         )
 
     def _turn_after_a_look(self, operation: str, given: dict[str, str]) -> None:
@@ -92,25 +91,25 @@ def world() -> World:
     return World()
 
 
-def test_the_promise_is_kept_until_the_run_holds_its_addresses_and_then_released(
+def test_the_addresses_are_reserved_until_the_run_holds_them_and_then_released(
     world: World,
 ) -> None:
-    """From then on EC2's count shows them: a promise beside it would count them twice."""
+    """From then on EC2's count shows them: a reservation beside it would count them twice."""
     seen: list[tuple[str, list[str]]] = []
 
     def remember(operation: str, given: dict[str, str]) -> None:
         world._turn_after_a_look(operation, given)
         if operation == "GetJobRun":
             state = world.glue._run(JOB, given["RunId"])["JobRunState"]
-            seen.append((state, world.promises()))
+            seen.append((state, world.reservations()))
 
     world.glue.before = remember
     world.goes_through(["STARTING", "STARTING", "RUNNING"])
     attempt = world.run("a")
     assert (attempt.live, attempt.failure, attempt.connection_name) == (True, None, "y")
-    assert [promised for state, promised in seen if state == "STARTING"] == [["a/1"], ["a/1"]]
-    assert world.promises() == []
-    assert world.coordination.start_marks.live("a") == [], "the list shows the run by then"
+    assert [reserved for state, reserved in seen if state == "STARTING"] == [["a/1"], ["a/1"]]
+    assert world.reservations() == []
+    assert world.coordination.claims.of("a") == [], "the list shows the run by then"
 
 
 def test_nobody_waits_for_the_end(world: World) -> None:
@@ -122,14 +121,14 @@ def test_nobody_waits_for_the_end(world: World) -> None:
     assert world.clock.skipped < 10
 
 
-def test_a_run_that_was_adopted_gives_its_promise_back_too(world: World) -> None:
+def test_a_run_that_was_adopted_releases_its_addresses_too(world: World) -> None:
     """Its first process was killed right after the start."""
-    world.promise("a")
+    world.reserve("a")
     run = world.glue.start(JOB, arguments={RUN_KEY_ARGUMENT: "a/1"})
     world.glue.turn(run, "RUNNING")
     again = world.goes_on("a")
     assert (again.live, again.adopted) == (True, True)
-    assert world.promises() == []
+    assert world.reservations() == []
     assert len(world.glue.runs[JOB]) == 1
 
 
@@ -147,7 +146,7 @@ def test_a_run_that_finds_no_addresses_is_a_failure_that_may_move_on(world: Worl
     assert attempt.failure is not None
     assert attempt.failure.failure_class is FailureClass.FAIL_OVER
     assert [c.connection_name for c in world.coordination.cool_downs.live()] == ["y"]
-    assert world.promises() == []
+    assert world.reservations() == []
 
 
 def test_a_run_that_glue_itself_repeats_is_not_run_beside(world: World) -> None:
@@ -170,13 +169,15 @@ def test_a_run_that_glue_itself_repeats_is_not_run_beside(world: World) -> None:
 
 
 @pytest.mark.parametrize("state", ["STARTING", "WAITING"])
-def test_a_run_that_does_not_come_to_run_is_left_with_its_promise(world: World, state: str) -> None:
-    """A queued one, for example: it may take its addresses later, so the promise ends by itself."""
+def test_a_run_that_does_not_come_to_run_is_left_with_its_reservation(
+    world: World, state: str
+) -> None:
+    """A queued one, for example: it may take its addresses later, so the reservation expires."""
     world.goes_through([state])
     attempt = world.run("a", restore_order=True)
     assert attempt.live
     assert HELD_WITHIN_SECONDS - 1 <= world.clock.skipped <= HELD_WITHIN_SECONDS + 60
-    assert world.promises() == ["a/1"]
+    assert world.reservations() == ["a/1"]
     assert world.glue.connections(JOB) == ["y", "x"], "Glue may read the list only later"
 
 
@@ -196,7 +197,7 @@ def test_a_run_that_cannot_be_looked_at_is_started_all_the_same(
 
     world.glue.before = refuses
     assert world.run("a").live
-    assert world.promises() == ["a/1"]
+    assert world.reservations() == ["a/1"]
     assert "Could not observe whether" in caplog.text
 
 
@@ -210,19 +211,19 @@ def test_an_order_that_another_flow_run_has_left_is_put_back_by_one_that_does_no
     world: World,
 ) -> None:
     """Whoever is the last does it: the other one saw that this one still needed its order."""
-    world.promise("b")
+    world.reserve("b")
     world.goes_through(["RUNNING"])
     world.run("a", restore_order=True)
     assert world.glue.connections(JOB) == ["y", "x"], "needed by b"
     world.run("b")
     assert world.glue.connections(JOB) == ["x", "y"]
-    assert world.promises() == []
+    assert world.reservations() == []
 
 
 def test_a_flow_run_that_waits_is_not_kept_from_it_by_one_that_does_not(world: World) -> None:
     world.goes_through(["RUNNING"])
     world.run("b")
-    world.promise("a")
+    world.reserve("a")
     request = RunRequest(JOB, "a", SINCE, restore_order=True, deadline_seconds=1e10)
     world.glue.person_sets(JOB, ["x", "y"])
     world.goes_through(["RUNNING", "SUCCEEDED"])

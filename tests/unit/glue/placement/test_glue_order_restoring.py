@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
+from flinkglue.glue.coordination.claims import Claims, Reservation
 from flinkglue.glue.coordination.in_memory import InProcessLock, InProcessOriginalOrders
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.original_order import OriginalOrder
 from flinkglue.glue.coordination.protocols import coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.connection_order import TRY_EVERY_SECONDS, OrderRestoring
@@ -52,6 +52,13 @@ class Clock:
 def glue_on_the_wire() -> JobsOnTheWire:
     """The same for all tests, as boto3 takes its time to make a client."""
     return JobsOnTheWire()
+
+
+def release(claims: Claims, run_key: str) -> None:
+    """The addresses of this run."""
+    for reservation in claims.reservations():
+        if reservation.run_key == run_key:
+            claims.release(reservation.reservation_id)
 
 
 class World:
@@ -92,7 +99,7 @@ class FlowRun:
         self.order = OrderRestoring(context, self.request)
 
     def is_placed(self) -> None:
-        self.world.coordination.reservations.reserve(
+        self.world.coordination.claims.reserve(
             Reservation(self.request.key, JOB, "a", "subnet-1", "zone", 3)
         )
 
@@ -110,7 +117,7 @@ class FlowRun:
 
     def is_seen(self, state: str) -> None:
         if state not in ("STARTING", "WAITING"):
-            self.world.coordination.reservations.release(self.request.key)
+            release(self.world.coordination.claims, self.request.key)
         self.order.on_observed(JobRun(JOB, "jr_1", state))
 
     def ends(self) -> None:
@@ -218,7 +225,7 @@ def test_a_live_run_tries_again_when_nobody_needs_an_order_any_more(
         run.is_seen("RUNNING")
         world.clock.at += TRY_EVERY_SECONDS
     assert caplog.text.count("needed by B/1") == 1
-    world.coordination.reservations.release("B/1")
+    release(world.coordination.claims, "B/1")
     run.is_seen("RUNNING")
     assert world.connections == ["x", "y", "z"]
 
@@ -236,7 +243,7 @@ def test_after_a_kill_the_next_flow_run_knows_the_true_original(
 ) -> None:
     """Whether the killed one had written the job already, or only the record."""
     world.flow_run("A").starts("z", "x", "y", is_written=is_written)
-    world.coordination.reservations.release("A/1")
+    release(world.coordination.claims, "A/1")
     world.flow_run("B").starts("y", "z", "x").ends()
     assert world.connections == ["x", "y", "z"]
     assert world.remembered == []
@@ -244,7 +251,7 @@ def test_after_a_kill_the_next_flow_run_knows_the_true_original(
 
 def test_what_a_person_sets_between_two_runs_is_the_new_original(world: World) -> None:
     world.flow_run("A").starts("z", "x", "y")
-    world.coordination.reservations.release("A/1")
+    release(world.coordination.claims, "A/1")
     world.glue.person_sets(JOB, ["y", "x"])
     world.flow_run("B").starts("x", "y").ends()
     assert world.connections == ["y", "x"]
@@ -253,7 +260,7 @@ def test_what_a_person_sets_between_two_runs_is_the_new_original(world: World) -
 def test_a_job_that_was_made_anew_is_another_job(world: World) -> None:
     """Or one of the same name in another account."""
     world.flow_run("A").starts("z", "x", "y")
-    world.coordination.reservations.release("A/1")
+    release(world.coordination.claims, "A/1")
     world.glue.job(JOB, ["z", "x", "y"], created=CREATED + 60)
     run = world.flow_run("B").starts("z", "y", "x")
     run.ends()
@@ -338,7 +345,7 @@ def test_what_was_left_to_a_run_that_never_starts_is_put_back_when_that_gives_up
     second.is_placed()
     first.ends()
     assert world.connections == ["z", "x", "y"]
-    world.coordination.reservations.release("B/1")
+    release(world.coordination.claims, "B/1")
     second.order.end()
     assert world.connections == ["x", "y", "z"]
     assert world.remembered == []
@@ -430,9 +437,9 @@ def test_whatever_happens_the_next_quiet_run_puts_back_what_people_set(
             live.pop(name).ends()
         elif what == "is killed" and name in live:
             del live[name]
-            world.coordination.reservations.release(f"{name}/1")
+            release(world.coordination.claims, f"{name}/1")
     for name in live:
-        world.coordination.reservations.release(f"{name}/1")
+        release(world.coordination.claims, f"{name}/1")
     world.flow_run("D").starts("y", "x").ends()
     assert world.connections == set_by_people
     assert world.remembered == []

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.coordination.reservations import Knowledge
 from flinkglue.glue.models import Connection, CoolDown, Group, Ranking, Subnet
+from flinkglue.glue.placement.knowledge import Knowledge
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy

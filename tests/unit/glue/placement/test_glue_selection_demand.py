@@ -40,14 +40,14 @@ def test_auto_scaling_is_planned_for_at_its_maximum_and_shown() -> None:
     assert not demand_of(job, arguments={"--enable-auto-scaling": "false"}).auto_scaling
 
 
-def test_nodes_that_glue_may_add_are_promised_also_where_published_groups_leave_them_out() -> None:
-    published = demand_of({"NumberOfWorkers": 10}, extra_nodes=0, promised_extra_nodes=2)
-    assert (published.addresses, published.promised_addresses) == (10, 12)
-    assert "12 are promised" in published.because
+def test_nodes_that_glue_may_add_are_reserved_also_where_published_groups_leave_them_out() -> None:
+    published = demand_of({"NumberOfWorkers": 10}, extra_nodes=0, reserved_extra_nodes=2)
+    assert (published.addresses, published.addresses_to_reserve) == (10, 12)
+    assert "12 are reserved" in published.because
     shell = {"Command": {"Name": "pythonshell"}}
-    assert demand_of(shell, extra_nodes=0, promised_extra_nodes=2).promised_addresses == 1
-    given = demand_of({}, needed_addresses=7, extra_nodes=0, promised_extra_nodes=2)
-    assert given.promised_addresses == 7
+    assert demand_of(shell, extra_nodes=0, reserved_extra_nodes=2).addresses_to_reserve == 1
+    given = demand_of({}, needed_addresses=7, extra_nodes=0, reserved_extra_nodes=2)
+    assert given.addresses_to_reserve == 7
 
 
 def test_a_person_who_knows_better_is_believed() -> None:

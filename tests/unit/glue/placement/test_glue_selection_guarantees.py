@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.contention import DESIGNS, SCENARIOS, just_enough, measure
 from benchmarks.stands.glue_world import GlueWorld, Run, subnet_number
 from benchmarks.stands.starters import ReservingStarter, simulate
-from flinkglue.glue.coordination.reservations import Knowledge
+from flinkglue.glue.placement.knowledge import Knowledge
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.shortage import Decision, ShortagePolicy
 from flinkglue.glue.placement.strategies import STRATEGIES

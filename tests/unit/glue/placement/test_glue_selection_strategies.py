@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import InvalidInput
-from flinkglue.glue.coordination.reservations import Knowledge, knowledge_for
 from flinkglue.glue.models import Connection, CoolDown, Group, Ranking, Subnet
+from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
 from flinkglue.glue.placement.strategies import STRATEGIES
 
@@ -91,7 +91,7 @@ def test_whatever_the_strategy_a_run_goes_where_all_of_it_fits_if_there_is_such_
     assert (first.group is Group.GOOD) == bool(fits)
 
 
-def test_promised_addresses_are_not_free_for_others() -> None:
+def test_addresses_to_reserve_are_not_free_for_others() -> None:
     connections = [connection("a", 20), connection("b", 12)]
     ranking = ordered(connections, "capacity", knowledge=Knowledge(reserved={"subnet-a": 11}))
     assert ranking.connection_names == ["b", "a"]

@@ -14,7 +14,6 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from flinkglue.errors import DeadlineExceeded
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -25,7 +24,7 @@ from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.callbacks import Callbacks
-from tests.unit.glue.glue_on_the_wire import STARTED, RunsOnTheWire, ranking
+from tests.unit.glue.glue_on_the_wire import STARTED, RunsOnTheWire, ranking, reserved
 from tests.unit.glue.run.test_glue_starting import LocksAfterSeconds
 
 LOG = logging.getLogger(__name__)
@@ -98,12 +97,12 @@ def test_addresses_that_come_free_after_the_deadline_are_not_waited_for() -> Non
 
     with pytest.raises(DeadlineExceeded, match=r"within 300 s.*No subnet.*No run was started"):
         chosen(after_eight_minutes, FIVE_MINUTES, coordination)
-    assert coordination.reservations.live() == []
+    assert coordination.claims.reservations() == []
     patient = replace(FIVE_MINUTES, deadline_seconds=3600)
     order, seconds = chosen(after_eight_minutes, patient, coordination)
     assert order.connection_names == ["a"]
     assert 480 < seconds < 520
-    assert [r.connection_name for r in coordination.reservations.live()] == ["a"]
+    assert [r.connection_name for r in coordination.claims.reservations()] == ["a"]
 
 
 def test_what_was_waited_before_for_a_slot_counts() -> None:
@@ -128,15 +127,13 @@ def test_a_run_whose_turn_at_the_jobs_lock_comes_too_late_is_not_started(
 
     wire.before = end
     coordination = replace(coordination_in_process(), locks=LocksAfterSeconds(clock, minutes * 60))
-    coordination.reservations.reserve(
-        Reservation(FIVE_MINUTES.key, "nightly", "a", "subnet-a", "zone", 3)
-    )
+    order = reserved(coordination.claims, FIVE_MINUTES, ranking("a"))
 
     def ran() -> bool:
         return run_job(
             RunContext(wire.client, LOG, coordination=coordination, clock=clock),
             FIVE_MINUTES,
-            ranking("a"),
+            order,
         ).succeeded
 
     if starts:
@@ -145,7 +142,7 @@ def test_a_run_whose_turn_at_the_jobs_lock_comes_too_late_is_not_started(
     with pytest.raises(DeadlineExceeded, match=r"within 300 s.*No run was started"):
         ran()
     assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
-    assert coordination.reservations.live() == [], "others can have the addresses"
+    assert coordination.claims.reservations() == [], "others can have the addresses"
 
 
 def test_a_run_that_is_there_already_is_adopted_however_late() -> None:

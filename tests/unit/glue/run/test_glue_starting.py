@@ -12,13 +12,12 @@ import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.coordination.in_memory import (
+    InProcessClaims,
     InProcessCoolDowns,
     InProcessLock,
-    InProcessReservations,
 )
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.failures.table import FailureClass
@@ -27,7 +26,7 @@ from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.callbacks import Callbacks
-from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
+from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking, reserved
 
 LOG = logging.getLogger(__name__)
 FULL = "The specified subnet does not have enough free addresses to satisfy the request."
@@ -194,17 +193,17 @@ class LocksAfterSeconds:
         yield InProcessLock()
 
 
-def test_after_a_long_wait_for_the_lock_the_addresses_are_promised_anew(
+def test_after_a_long_wait_for_the_lock_the_addresses_are_reserved_anew(
     wire: RunsOnTheWire,
 ) -> None:
-    """A promise lasts five minutes, and the wait for the lock may take fifteen."""
+    """A reservation lasts five minutes, and the wait for the lock may take fifteen."""
     ends_at_once(wire)
     clock = HastyClock(0)
     soon, late = (
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, seconds))
         for seconds in (60, 600)
     )
-    with pytest.raises(OrderStale, match="promise of addresses may have ended"):
+    with pytest.raises(OrderStale, match="reserved addresses may have expired"):
         run_job(RunContext(wire.client, LOG, coordination=late, clock=clock), REQUEST, ranking("a"))
     assert "StartJobRun" not in wire.counted()
     assert run_job(
@@ -221,7 +220,7 @@ def test_after_a_long_wait_for_the_lock_the_addresses_are_promised_anew(
         (Refused(500, "InternalServiceException"), True),
     ],
 )
-def test_addresses_stay_promised_only_while_a_run_may_take_them(
+def test_addresses_stay_reserved_only_while_a_run_may_take_them(
     wire: RunsOnTheWire, refusal: Refused, is_kept: bool
 ) -> None:
     """Or while the start is tried again; a start in doubt may be a run on its way."""
@@ -238,16 +237,14 @@ def test_addresses_stay_promised_only_while_a_run_may_take_them(
 
     wire.before = refuses
     coordination = coordination_in_process()
-    coordination.reservations.reserve(
-        Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3)
-    )
+    order = reserved(coordination.claims, REQUEST, ranking("a"))
     with pytest.raises(CallFailed):
         run_job(
             RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
             REQUEST,
-            ranking("a"),
+            order,
         )
-    assert [r.run_key for r in coordination.reservations.live()] == [REQUEST.key] * is_kept
+    assert [r.run_key for r in coordination.claims.reservations()] == [REQUEST.key] * is_kept
 
 
 def test_after_a_person_requested_the_run_again_the_deadline_counts_from_then(
@@ -268,7 +265,7 @@ def test_after_a_person_requested_the_run_again_the_deadline_counts_from_then(
     assert run_job(RunContext(wire.client, LOG, clock=HastyClock(0)), retried, None).succeeded
 
 
-def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
+def test_before_a_start_is_tried_again_its_addresses_are_reserved_for_longer(
     wire: RunsOnTheWire,
 ) -> None:
     """The fault passes, and the run must find them when it has."""
@@ -279,19 +276,19 @@ def test_before_a_start_is_tried_again_its_addresses_are_promised_for_longer(
 
     wire.before = broken
     clock = HastyClock(0)
-    book = InProcessReservations(clock=clock)
-    book.reserve(Reservation(REQUEST.key, "nightly", "a", "subnet-a", "zone", 3))
+    claims = InProcessClaims(clock=clock)
+    order = reserved(claims, REQUEST, ranking("a"))
     clock.skipped += 90
     with pytest.raises(ServiceUnavailable):
         run_job(
             RunContext(
                 wire.client,
                 LOG,
-                coordination=replace(coordination_in_process(), reservations=book),
+                coordination=replace(coordination_in_process(), claims=claims),
                 clock=clock,
             ),
             REQUEST,
-            ranking("a"),
+            order,
         )
     clock.skipped += 250
-    assert [r.run_key for r in book.live()] == [REQUEST.key]
+    assert [r.run_key for r in claims.reservations()] == [REQUEST.key]

@@ -9,8 +9,8 @@ import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.api.run_listing import MOST_PAGES
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
-from flinkglue.glue.coordination.reservations import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.run.outcome import recorded_attempts
@@ -87,7 +87,7 @@ def test_a_run_that_may_be_starting_is_looked_for_behind_as_many(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     """Its process was killed during StartJobRun, or which starts there were cannot be read."""
-    coordination.start_marks.begin("flow-run/2")
+    coordination.claims.start("flow-run/2")
     started(wire, 1)
     for n in range(MOST_PAGES):
         wire.turn(wire.start("nightly", at=10.0 + n), "SUCCEEDED")
@@ -134,7 +134,7 @@ def test_what_is_promised_to_a_run_that_lives_on_stays_promised(
     """It could not be stopped, and may still take its addresses."""
     protected, _ = started(wire, 1), started(wire, 2)
     for key in ("flow-run/1", "flow-run/2", "flow-run/3"):  # the third was never started
-        coordination.reservations.reserve(Reservation(key, "nightly", "a", "subnet-a", "zone", 3))
+        coordination.claims.reserve(Reservation(key, "nightly", "a", "subnet-a", "zone", 3))
 
     def refuses(operation: str, given: dict[str, list[str]]) -> None:
         if operation == "BatchStopJobRun" and given["JobRunIds"] == [protected.job_run_id]:
@@ -143,7 +143,7 @@ def test_what_is_promised_to_a_run_that_lives_on_stays_promised(
 
     wire.before = refuses
     assert sorted(stopped(wire, coordination)) == ["STARTING", "STOPPED"]
-    assert [r.run_key for r in coordination.reservations.live()] == ["flow-run/1"]
+    assert [r.run_key for r in coordination.claims.reservations()] == ["flow-run/1"]
 
 
 def test_faults_that_pass_are_waited_out(wire: RunsOnTheWire, coordination: Coordination) -> None:
@@ -215,7 +215,7 @@ def test_a_run_that_was_started_an_instant_ago_is_found_and_stopped(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     """Its process was killed during StartJobRun, and the list is late."""
-    coordination.start_marks.begin("flow-run/1")
+    coordination.claims.start("flow-run/1")
     wire.unlisted.add(started(wire, 1).job_run_id)
     looks = 0
 
@@ -227,7 +227,7 @@ def test_a_run_that_was_started_an_instant_ago_is_found_and_stopped(
 
     wire.before = listed_at_the_fifth_look
     assert stopped(wire, coordination) == ["STOPPED"]
-    assert coordination.start_marks.live("flow-run") == []
+    assert coordination.claims.of("flow-run") == []
 
 
 def test_runs_that_cannot_be_listed_are_told(
@@ -247,6 +247,6 @@ def test_what_was_promised_to_the_flow_run_is_given_back(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     for key in ("flow-run/1", "flow-run-of-another/1"):
-        coordination.reservations.reserve(Reservation(key, "nightly", "a", "subnet-a", "zone", 3))
+        coordination.claims.reserve(Reservation(key, "nightly", "a", "subnet-a", "zone", 3))
     assert stopped(wire, coordination) == []
-    assert [r.run_key for r in coordination.reservations.live()] == ["flow-run-of-another/1"]
+    assert [r.run_key for r in coordination.claims.reservations()] == ["flow-run-of-another/1"]

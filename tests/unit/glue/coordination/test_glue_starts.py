@@ -10,10 +10,14 @@ import pytest
 
 from flinkglue.errors import InDoubt
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.coordination.in_memory import InProcessCoolDowns, InProcessStartMarks
+from flinkglue.glue.coordination.claims import (
+    SEARCHED_FOR_SECONDS,
+    START_KEPT_SECONDS,
+    ClaimState,
+)
+from flinkglue.glue.coordination.in_memory import InProcessClaims, InProcessCoolDowns
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.start_marks import MARKED_FOR_SECONDS, SEARCHED_FOR_SECONDS
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
@@ -47,7 +51,7 @@ def ran(wire: RunsOnTheWire, coordination: Coordination, clock: HastyClock) -> A
 
 def started_unseen(wire: RunsOnTheWire, coordination: Coordination) -> JobRun:
     """What a process leaves that is killed during StartJobRun."""
-    coordination.start_marks.begin(REQUEST.key)
+    coordination.claims.start(REQUEST.key)
     run = wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
     wire.unlisted.add(run.job_run_id)
     return run
@@ -73,14 +77,14 @@ def test_a_run_that_is_listed_late_is_waited_for_and_adopted(
     assert attempt.run
     assert attempt.run.job_run_id == run.job_run_id
     assert "StartJobRun" not in wire.counted()
-    assert coordination.start_marks.live("flow-run") == []
+    assert coordination.claims.of("flow-run") == []
 
 
 def test_a_start_that_was_marked_and_never_made_is_made_after_half_a_minute(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     ends_at_the_first_look(wire)
-    coordination.start_marks.begin(REQUEST.key)
+    coordination.claims.start(REQUEST.key)
     clock = HastyClock(0)
     assert ran(wire, coordination, clock).succeeded
     assert clock.skipped > 25
@@ -91,7 +95,7 @@ def test_a_start_that_was_in_doubt_and_is_found_is_marked_no_longer(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     """Or whoever takes over while it runs would look for it for half a minute."""
-    marks_while_it_runs = []
+    claims_while_it_runs = []
 
     def answers_late(operation: str, given: dict[str, str]) -> None:
         if operation == "StartJobRun":
@@ -105,12 +109,12 @@ def test_a_start_that_was_in_doubt_and_is_found_is_marked_no_longer(
         REQUEST,
         ranking("a"),
         Callbacks(
-            known=lambda run: marks_while_it_runs.append(coordination.start_marks.live("flow-run"))
+            known=lambda run: claims_while_it_runs.append(coordination.claims.of("flow-run"))
         ),
     )
     assert attempt.succeeded
     assert not attempt.adopted
-    assert marks_while_it_runs == [[]]
+    assert claims_while_it_runs == [[]]
     assert wire.counted()["StartJobRun"] == 1
 
 
@@ -125,7 +129,7 @@ def ends_at_the_first_look(wire: RunsOnTheWire) -> None:
 
 def test_without_a_mark_nobody_waits(wire: RunsOnTheWire, coordination: Coordination) -> None:
     ends_at_the_first_look(wire)
-    coordination.start_marks.begin("another-flow-run/1")
+    coordination.claims.start("another-flow-run/1")
     clock = HastyClock(0)
     assert ran(wire, coordination, clock).succeeded
     assert clock.skipped < 5
@@ -179,22 +183,23 @@ def test_a_mark_stays_until_its_run_is_listed(
 
     wire.before = end
     assert ran(wire, coordination, HastyClock(0)).succeeded
-    assert [mark.run_key for mark in coordination.start_marks.live("flow-run")] == [REQUEST.key]
+    [claim] = coordination.claims.of("flow-run")
+    assert (claim.run_key, claim.state) == (REQUEST.key, ClaimState.RUNNING)
 
 
-def test_a_mark_ends_by_itself_and_only_who_sees_it_ends_it() -> None:
+def test_a_start_expires_and_only_who_found_it_ends_it() -> None:
     clock = HastyClock(0)
-    marks = InProcessStartMarks(clock)
-    first, same = marks.begin("flow-run/1"), marks.begin("flow-run/1")
+    claims = InProcessClaims(clock=clock)
+    first, same = claims.start("flow-run/1"), claims.start("flow-run/1")
     assert (first.is_new, same.is_new) == (True, False)
-    clock.skipped += MARKED_FOR_SECONDS + 1
-    assert marks.live("flow-run") == []
-    second = marks.begin("flow-run/1")
+    clock.skipped += START_KEPT_SECONDS + 1
+    assert claims.of("flow-run") == []
+    second = claims.start("flow-run/1")
     assert second.is_new
-    marks.end(first)
-    assert [mark.mark_id for mark in marks.live("flow-run")] == [second.mark_id]
-    marks.end(second)
-    assert marks.live("flow-run") == []
+    claims.end(first.start_id)
+    assert [claim.start for claim in claims.of("flow-run")] == [second]
+    claims.end(second.start_id)
+    assert claims.of("flow-run") == []
 
 
 def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
@@ -202,10 +207,10 @@ def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
 ) -> None:
     ends_at_the_first_look(wire)
     assert ran(wire, coordination, HastyClock(0)).succeeded
-    assert coordination.start_marks.live("flow-run") == []
+    assert coordination.claims.of("flow-run") == []
 
 
-def test_the_mark_of_a_run_that_lasted_is_removed_without_reading_the_list(
+def test_the_start_of_a_run_that_lasted_is_removed_without_reading_the_list(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     """A start in doubt is not looked for any longer than this, either."""
@@ -221,7 +226,7 @@ def test_the_mark_of_a_run_that_lasted_is_removed_without_reading_the_list(
     wire.before = end
     assert ran(wire, coordination, clock).succeeded
     assert "GetJobRuns" not in wire.counted()
-    assert coordination.start_marks.live("flow-run") == []
+    assert coordination.claims.of("flow-run") == []
 
 
 def test_only_as_much_of_the_list_is_read_as_shows_the_run(
@@ -239,7 +244,7 @@ def test_only_as_much_of_the_list_is_read_as_shows_the_run(
         Callbacks(known=lambda run: wire.counted()),
     )
     assert wire.counted()["GetJobRuns"] == 1
-    assert coordination.start_marks.live("flow-run") == []
+    assert coordination.claims.of("flow-run") == []
 
 
 def test_a_failure_is_told_to_others_before_the_list_is_read(

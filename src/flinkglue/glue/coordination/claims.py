@@ -1,0 +1,144 @@
+"""A run key's claim: what others must know of a run from its placement until Glue lists it. Pure.
+
+A run takes its addresses some time after StartJobRun, and GetJobRuns may list it some seconds after
+that. Until then a claim stands for the run:
+
+| state    | is recorded              | what others do about it                          |
+|----------|--------------------------|--------------------------------------------------|
+| placed   | a reservation            | subtract its addresses from EC2's counts         |
+| starting | the reservation, a start | the same, and search for the run before they     |
+|          |                          | start one of its key                             |
+| running  | the start                | search for the run, unless it is listed          |
+
+Each transition is one write of one record: *reserve* creates the reservation (placed), *start*
+creates the start right before StartJobRun (starting), *release* deletes the reservation when the
+run is RUNNING (running), *end* deletes the start when the run is listed. So a process may be killed
+between any two calls and leaves one of these states. A run without a subnet reserves nothing.
+
+The start is a record of its own because it is created: only that is refused when there is one
+already, and so tells of another start. A reservation may be replaced by another placement of its
+key and deleted by its age, which is read from the server's dates; nothing of that touches the
+start. docs/glue-selection.md has the whole argument.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from flinkglue.glue.coordination.lock import HeldLock
+
+RESERVED_FOR_SECONDS = 300.0
+"""How long a reservation lasts after its last renewal: longer than Glue takes to start a run."""
+
+START_KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long a start is kept that nobody ends. It counts all that time, however old it is by
+anybody's clock: it may be on its way, and whoever finds it searches for half a minute."""
+
+SEARCHED_FOR_SECONDS = 30.0
+"""How long a run whose start is in doubt is searched for before it is held not to be there."""
+
+
+class ClaimState(StrEnum):
+    """How far a run has come."""
+
+    PLACED = "placed"
+    STARTING = "starting"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """Addresses of a subnet reserved for the run that has, or will have, this run key."""
+
+    run_key: str
+    job_name: str
+    connection_name: str
+    subnet_id: str
+    availability_zone: str
+    addresses: int
+    reservation_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
+class Start:
+    """That a run of this key may have been started. `is_new`: by whoever got this answer."""
+
+    start_id: str
+    run_key: str
+    is_new: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """All that is recorded of one run key; at least one of the two."""
+
+    run_key: str
+    reservation: Reservation | None = None
+    start: Start | None = None
+
+    @property
+    def state(self) -> ClaimState:
+        """How far its run has come."""
+        if self.start is None:
+            return ClaimState.PLACED
+        return ClaimState.STARTING if self.reservation else ClaimState.RUNNING
+
+
+class Claims(Protocol):
+    """The claims of all flow runs. Every method raises CallFailed where it cannot know."""
+
+    def placing(self, region: str) -> AbstractContextManager[HeldLock]:
+        """Hold this to read the reservations, then the counts, choose, and reserve.
+
+        Only one holder exists for all jobs of a region, or two would reserve the same addresses.
+
+        Raises:
+            ServiceUnavailable: It could not be acquired in time.
+        """
+
+    def reservations(self) -> list[Reservation]:
+        """All that count now. Read them before EC2's counts, never after."""
+
+    def reserve(self, reservation: Reservation) -> Reservation:
+        """Record it, in place of an earlier one of its key. Only while `placing`."""
+
+    def renew(self, reservation_id: str) -> bool:
+        """Let it last as long again; False when it is gone, and others may have its addresses."""
+
+    def release(self, reservation_id: str) -> None:
+        """Delete it: the run holds its addresses, or will never need them."""
+
+    def start(self, run_key: str) -> Start:
+        """Record that the run is started now; the start that is there already, if there is one.
+
+        Raises:
+            CallFailed: It is not known whether it is recorded; nothing must be started.
+        """
+
+    def end(self, start_id: str) -> None:
+        """Delete this very start: its run is listed, or was not started for certain."""
+
+    def of(self, flow_run_id: str) -> list[Claim]:
+        """The claims of one flow run's runs."""
+
+
+def claims_of(
+    flow_run_id: str, reservations: list[Reservation], starts: list[Start]
+) -> list[Claim]:
+    """What is recorded of a flow run's runs, by run key.
+
+    Args:
+        flow_run_id: The flow run.
+        reservations: All there are.
+        starts: All there are.
+    """
+    reserved = {each.run_key: each for each in reservations}
+    started = {each.run_key: each for each in starts}
+    return [
+        Claim(key, reserved.get(key), started.get(key))
+        for key in sorted({*reserved, *started})
+        if key.startswith(f"{flow_run_id}/")
+    ]

@@ -1,0 +1,195 @@
+"""The claim of one run, as the process keeps it that starts the run or waits for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from flinkglue.errors import (
+    CallFailed,
+    Conflict,
+    FlinkGlueError,
+    InDoubt,
+    ServiceUnavailable,
+    Throttled,
+)
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.claims import (
+    RESERVED_FOR_SECONDS,
+    SEARCHED_FOR_SECONDS,
+    Claim,
+    Start,
+)
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.models import JobRun, JobRunState, Ranking
+from flinkglue.glue.run.observer import RunObserver
+from flinkglue.glue.run.run_search import listed_keys
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.lease import Lease
+
+HOLDS_OR_GAVE_BACK = (JobRunState.RUNNING, JobRunState.STOPPING)
+RENEW_EVERY_SECONDS = RESERVED_FOR_SECONDS / 3
+RETRY_SECONDS = RENEW_EVERY_SECONDS / 10
+
+
+def holds_or_gave_back(run: JobRun) -> bool:
+    """Whether EC2's counts show all that the run takes: it has its addresses, or ended."""
+    return run.ended or run.state in HOLDS_OR_GAVE_BACK
+
+
+def may_be_started_again(error: FlinkGlueError) -> bool:
+    """Whether a start that failed may be retried with the same order."""
+    is_transient = isinstance(error, Throttled | ServiceUnavailable | Conflict)
+    return is_transient and not isinstance(error, OrderStale)
+
+
+def end_start(context: RunContext, start: Start) -> None:
+    """Delete a start. A failure is left to the record, which expires."""
+    try:
+        context.coordination.claims.end(start.start_id)
+    except CallFailed as error:
+        context.log.warning("The record of the start of %s expires later: %s", start.run_key, error)
+
+
+class RunClaim(RunObserver):
+    """Renews the reservation while the run starts; moves the claim on as the run goes on.
+
+    Only `start` raises: what cannot be renewed or deleted expires, and fails no run.
+
+    Args:
+        context: The account, where claims are, the log and time.
+        request: What is run.
+        ranking: The order, with what was reserved for the run; None: the run was started before,
+            by a process that may have left its claim.
+    """
+
+    def __init__(self, context: RunContext, request: RunRequest, ranking: Ranking | None) -> None:
+        self._context = context
+        self._claims = context.coordination.claims
+        self._clock = context.clock
+        self._request = request
+        self._left_by_others: Sequence[Claim] | None = None
+        self._reservation_id = ranking.reservation_id if ranking else None
+        self._was_reserved = bool(self._reservation_id)
+        reserved_at = ranking.reserved_at if ranking else None
+        age = (self._clock.now() - reserved_at).total_seconds() if reserved_at else 0.0
+        since = self._clock.monotonic() - max(0.0, age)
+        self._lease = Lease.taken(RESERVED_FOR_SECONDS, since)
+        self._renew_at = since + RENEW_EVERY_SECONDS
+        self._is_released = False
+        self._start: Start | None = None
+        self._started_at = math.inf
+
+    def on_started(self, run: JobRun) -> None:
+        self._started_at = self._clock.monotonic()
+
+    def on_observed(self, run: JobRun) -> None:
+        """A run that is RUNNING holds its addresses, and EC2's counts show it.
+
+        One in a state that is not known may still have to take them.
+        """
+        if holds_or_gave_back(run):
+            self.release()
+        else:
+            self.keep()
+
+    def on_not_started(self, error: FlinkGlueError) -> None:
+        """A start that is retried needs its addresses, and a run in doubt may take them."""
+        if not isinstance(error, InDoubt) and not may_be_started_again(error):
+            self.release()
+
+    def on_ended(self, attempt: Attempt) -> None:
+        """A live run has released them, or may still have to take them."""
+        if not attempt.live:
+            self.release()
+
+    def keep(self) -> None:
+        """Renew the reservation now and then."""
+        if not self._is_released and self._clock.monotonic() > self._renew_at:
+            self.renew()
+
+    def renew(self) -> None:
+        """Let the reservation last as long again, counted from before the call."""
+        sent_at = self._clock.monotonic()
+        try:
+            reservation_id = self._found_reservation_id()
+            is_renewed = bool(reservation_id) and self._claims.renew(reservation_id)
+        except CallFailed as error:
+            self._renew_at = sent_at + RETRY_SECONDS
+            self._context.log.warning("The reserved addresses are not renewed yet: %s", error)
+            return
+        self._renew_at = sent_at + RENEW_EVERY_SECONDS
+        if self._was_reserved and not is_renewed:
+            self._lease = self._lease.lost()
+        else:  # without a reservation the order is as old as this says
+            self._lease = self._lease.renewed(sent_at, self._clock.monotonic())
+
+    @property
+    def may_have_lapsed(self) -> bool:
+        """Whether others may count on the reserved addresses by now."""
+        return not self._lease.is_surely_held(self._clock.monotonic())
+
+    def release(self) -> None:
+        """Delete the reservation, once."""
+        if self._is_released:
+            return
+        self._is_released = True
+        try:
+            if reservation_id := self._found_reservation_id():
+                self._claims.release(reservation_id)
+        except CallFailed as error:
+            self._context.log.warning("The reserved addresses expire later: %s", error)
+
+    def start(self) -> Start:
+        """Record that StartJobRun is about to be sent, or find that it may have been.
+
+        Raises:
+            CallFailed: It is not known whether it is recorded; nothing must be started.
+        """
+        start = self._claims.start(self._request.key)
+        self._start = start if start.is_new else None
+        return start
+
+    def end(self, start: Start) -> None:
+        """Delete a start: its run is listed, or was not started for certain."""
+        end_start(self._context, start)
+        self._start = None
+
+    def end_when_listed(self) -> None:
+        """Delete the starts whose runs the list shows; the others expire.
+
+        The list is read until it has shown them, which is most often one page; not for a run that
+        has lasted for longer than a start in doubt is searched for.
+        """
+        request = self._request
+        if self._start and self._clock.monotonic() - self._started_at > SEARCHED_FOR_SECONDS:
+            self.end(self._start)
+            return
+        try:
+            if self._start is not None:  # its run is not older than the request
+                starts, since = [self._start], request.requested_at or request.since
+            else:
+                starts = [claim.start for claim in self._found_left_by_others() if claim.start]
+                since = request.since
+            run_keys = {start.run_key for start in starts}
+            listed = listed_keys(self._context.client, request.job_name, run_keys, since)
+        except CallFailed as error:
+            self._context.log.info("The records of starts expire later: %s", error)
+            return
+        for start in starts:
+            if start.run_key in listed:
+                self.end(start)
+
+    def _found_reservation_id(self) -> str:
+        """Empty when nothing is reserved for the run."""
+        if self._reservation_id is None:
+            own = (c for c in self._found_left_by_others() if c.run_key == self._request.key)
+            reservation = next((c.reservation for c in own if c.reservation), None)
+            self._reservation_id = reservation.reservation_id if reservation else ""
+        return self._reservation_id
+
+    def _found_left_by_others(self) -> Sequence[Claim]:
+        if self._left_by_others is None:
+            self._left_by_others = self._claims.of(self._request.flow_run_id)
+        return self._left_by_others
