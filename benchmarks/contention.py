@@ -3,7 +3,7 @@
     python -m benchmarks.contention [--seeds 20]
 
 Simulated time, the library's own ordering and defaults. Writes a section of
-docs/benchmarks-glue.md and the plot in it.
+docs/contributing/benchmarks-glue.md and the plot in it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m benchmarks.flink
 
-Starts a Flink cluster and a Prefect server of its own. Writes docs/benchmarks-flink.md's sections.
+Starts a Flink cluster and a Prefect server of its own. Writes docs/contributing/benchmarks-flink.md's sections.
 """
 
 from __future__ import annotations

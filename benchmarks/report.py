@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-GLUE_PAGE = DOCS / "benchmarks-glue.md"
-FLINK_PAGE = DOCS / "benchmarks-flink.md"
+GLUE_PAGE = DOCS / "contributing" / "benchmarks-glue.md"
+FLINK_PAGE = DOCS / "contributing" / "benchmarks-flink.md"
 
 
 def write_section(name: str, text: str, page: Path = GLUE_PAGE) -> None:

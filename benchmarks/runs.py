@@ -5,7 +5,7 @@
 Starts the emulated AWS, a Prefect server and a worker of each type, one after the other, and
 triggers the deployment glue-job: one run several times, then many at once. The floor is what a
 program takes that makes the published calls and nothing else, in the same minutes. Writes a section
-of docs/benchmarks-glue.md, unless --quick; then the last line of the output is JSON.
+of docs/contributing/benchmarks-glue.md, unless --quick; then the last line of the output is JSON.
 """
 
 from __future__ import annotations

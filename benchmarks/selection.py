@@ -5,7 +5,7 @@
 Against a server in a process of its own that answers each call after a fixed delay. The floor is
 what two dependent round trips take with the same client: GetJob, then one DescribeSubnets for all
 subnets. Of all repetitions the quickest counts, for each way: what else the machine does can only
-add. Writes a section of docs/benchmarks-glue.md.
+add. Writes a section of docs/contributing/benchmarks-glue.md.
 """
 
 from __future__ import annotations

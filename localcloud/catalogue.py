@@ -13,7 +13,7 @@ from localcloud.part import Operation
 from localcloud.supervision.control import control_operations
 from localcloud.web.wire import Wire
 
-PAGE = Path(__file__).parents[1] / "docs" / "local-cloud-operations.md"
+PAGE = Path(__file__).parents[1] / "docs" / "contributing" / "local-cloud-operations.md"
 
 _HEAD = """\
 # What the local cloud serves

@@ -13,7 +13,7 @@ from flinkglue.tasks.flink_job_details import details_markdown
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "flink-clusters.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "flink-clusters.md"
 
 
 def row(**properties: Any) -> dict[str, Any]:

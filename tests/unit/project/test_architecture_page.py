@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
+PAGE = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
 TABLE = PAGE.partition("## Where to find it\n")[2].partition("\n## ")[0]
 PLACES = (ROOT / "src" / "flinkglue", ROOT)
 MOST_MODULES = 15

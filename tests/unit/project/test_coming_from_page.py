@@ -21,7 +21,7 @@ from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.glue.options import RunOptions
 
 PROJECT = Path(__file__).resolve().parents[3]
-PAGE = PROJECT / "docs" / "coming-from-airflow-and-step-functions.md"
+PAGE = PROJECT / "docs" / "reference" / "coming-from-airflow-and-step-functions.md"
 GLUE = botocore.session.get_session().get_service_model("glue")
 
 # Of the Amazon provider, operators/glue.py and sensors/glue.py with what AwsBaseOperator,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "contributing"
 PAGES = sorted(DOCS.glob("*-public-reports.md"))
 REPORT = re.compile(
     r"\]\((https://(?:github\.com/[\w.-]+/[\w.-]+/(?:issues|pull)/\d+"
     r"|issues\.apache\.org/jira/browse/\w+-\d+|lists\.apache\.org/thread/[^)]+"
     r"|stackoverflow\.com/questions/[^)]+|repost\.aws/[^)]+))\)"
 )
-TEST = re.compile(r"\[`(?P<name>test_\w+)`\]\((?P<file>\.\./tests/[\w/]+\.py)\)")
+TEST = re.compile(r"\[`(?P<name>test_\w+)`\]\((?P<file>\.\./\.\./tests/[\w/]+\.py)\)")
 HEAD = re.compile(r"\|[-|\s]+\|$|\| reported \|")
 NOT_COVERED = "**Not covered**"
 EACH = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -74,10 +74,10 @@ def test_many_reports_were_tried(page: Path) -> None:
     [
         ("| [x](https://example.com/1) | {here} | {test} |", "no public report"),
         (
-            "| {report} | {here} | [`test_none`](../tests/unit/test_polling.py) |",
+            "| {report} | {here} | [`test_none`](../../tests/unit/test_polling.py) |",
             "no such test",
         ),
-        ("| {report} | {here} | [`test_none`](../tests/unit/none.py) |", "no such test"),
+        ("| {report} | {here} | [`test_none`](../../tests/unit/none.py) |", "no such test"),
         ("| {report} | {here} | – |", "no test shows it"),
         ("| {report} | {here} **Not covered**: the rest. | – |", "no test shows it"),
         ("| {report} |  | – |", "nothing is said"),
@@ -91,7 +91,7 @@ def test_what_a_page_must_not_say_is_found(row: str, told: str | None) -> None:
     line = row.format(
         report="Lost. [a/b#1](https://github.com/a/b/issues/1)",
         here="It is found again.",
-        test="[`test_there_is_a_page_of`](../tests/unit/project/test_public_reports.py)",
+        test="[`test_there_is_a_page_of`](../../tests/unit/project/test_public_reports.py)",
     )
     found = list(faults(line))
     assert any(told in fault for fault in found) if told else found == [], found

@@ -14,7 +14,7 @@ from flinkglue.lifecycle.transaction import Refused
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 from tests.unit.lifecycle.lifecycle_world import JOB_NAME, World
 
-RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "flink-runbook.md"
+RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "flink-runbook.md"
 _EDGE = re.compile(r"^    (\S+) --> (\S+): (.+)$", re.MULTILINE)
 _NOBODY = "[*]"
 

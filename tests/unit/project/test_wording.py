@@ -53,7 +53,7 @@ CODE = sorted(
     path for folder in ("flows", "infra", "src") for path in (ROOT / folder).rglob("*.py")
 )
 TEXTS = [
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
 ]
 

@@ -18,7 +18,7 @@ between any two calls and leaves one of these states. A run without a subnet res
 The start is a record of its own because it is created: only that is refused when there is one
 already, and so tells of another start. A reservation may be replaced by another placement of its
 key and deleted by its age, which is read from the server's dates; nothing of that touches the
-start. docs/glue-selection.md has the whole argument.
+start. docs/explanation/glue-selection.md has the whole argument.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Glue flow runs tell automations, as events. docs/operations.md lists them.
+"""What Glue flow runs tell automations, as events. docs/how-to/operations.md lists them.
 
 Prefect adds the flow run, its flow and its deployment to each event, and sends it from a thread of
 its own: a run neither waits for that nor fails with it.
