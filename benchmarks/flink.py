@@ -2,7 +2,8 @@
 
     python -m benchmarks.flink
 
-Starts a Flink cluster and a Prefect server of its own. Writes docs/contributing/benchmarks-flink.md's sections.
+Starts a Flink cluster and a Prefect server of its own. Writes the sections of
+docs/contributing/benchmarks-flink.md.
 """
 
 from __future__ import annotations

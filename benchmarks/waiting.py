@@ -3,7 +3,8 @@
     python -m benchmarks.waiting
 
 Each design has a process of its own with a thread per run, as Prefect's task runner has it, against
-a Glue in another process that answers after 40 ms. Writes a section of docs/contributing/benchmarks-glue.md.
+a Glue in another process that answers after 40 ms. Writes a section of
+docs/contributing/benchmarks-glue.md.
 """
 
 from __future__ import annotations

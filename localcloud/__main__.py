@@ -81,7 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_fault(verbs, place)
     down = verbs.add_parser("down", parents=[place], help="stop the cloud and wait for its end")
     down.set_defaults(run=commands.down)
-    operations = verbs.add_parser("operations", help="write docs/contributing/local-cloud-operations.md")
+    operations = verbs.add_parser(
+        "operations", help="write docs/contributing/local-cloud-operations.md"
+    )
     operations.add_argument(
         "--check", action="store_true", help="only tell whether the page is up to date"
     )

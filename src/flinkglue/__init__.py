@@ -1,1 +1,4 @@
-"""The library: Flink and Glue jobs without Prefect. docs/contributing/architecture.md shows the floors."""
+"""The library: Flink and Glue jobs without Prefect.
+
+docs/contributing/architecture.md shows the floors.
+"""
