@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flinkglue.glue.failures.classification import Failure
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.log_places import LogTail
 from flinkglue.glue.models import JobRun, JobRunState, Ranking
 
@@ -62,7 +62,7 @@ class Attempt:
             line = f"run {self.run.job_run_id} {self.run.describe()}"
         else:
             line = f"attempt {self.number} was refused: {self.failure and self.failure.evidence}"
-        if self.failure and self.failure.advice not in line:  # a refused call may tell its own
+        if self.failure and self.failure.advice not in line:  # a refused call may have its own
             line += f" What to do: {self.failure.advice}."
         return line
 
@@ -115,7 +115,7 @@ class RetryPolicy:
 
         Args:
             earlier: The attempts on record.
-            settled: The number of the last one that a person has seen fail (`settled_number`).
+            settled: The last attempt that is over for good (`settled_number`).
         """
         last = earlier[-1].number if earlier else 0
         return last if last > settled else settled + 1
@@ -125,12 +125,12 @@ class RetryPolicy:
 
         Args:
             attempt: The last one.
-            settled: The number of the last one that a person has seen fail (`settled_number`).
+            settled: The last attempt that is over for good (`settled_number`).
         """
         return self.may_help(attempt) and attempt.number - settled <= self.retries
 
     def may_help(self, attempt: Attempt) -> bool:
-        """Whether another attempt might end better, or is wanted whatever the failure was.
+        """Whether another attempt might end better, or is requested whatever the failure was.
 
         Never after a run that Glue replaced at its maintenance: the run that follows it may live.
         """
@@ -178,7 +178,7 @@ class RetryPolicy:
 
         Args:
             attempts: All of them; the last one failed.
-            settled: The number of the last one that a person has seen fail (`settled_number`).
+            settled: The last attempt that is over for good (`settled_number`).
         """
         *before, last = attempts
         another = last.connection_name and last.connection_name not in self.failed_connections(
@@ -192,7 +192,7 @@ class RetryPolicy:
 
 
 def settled_number(attempts: Sequence[Attempt], flow_run_failed_at: datetime | None) -> int:
-    """The number of the last attempt that is over for good: a person saw it and asked for more.
+    """The number of the last attempt that is over for good: a person retried after it.
 
     A flow run that failed and runs again was retried by somebody, who gets new attempts. One that
     crashed and runs again goes on where it was.

@@ -1,4 +1,4 @@
-"""What this project asks of AWS Glue, EC2 and CloudWatch Logs."""
+"""The calls of this project to AWS Glue, EC2 and CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -63,14 +63,10 @@ class GlueClient:
     """One account and region.
 
     Args:
-        glue: The boto3 client for Glue.
-        glue_without_retries: Another one, whose calls are sent once: StartJobRun has no idempotency
-            token, so a repeated call can start a second run.
-        ec2: The boto3 client for EC2.
-        logs: The boto3 client for CloudWatch Logs.
+        glue_without_retries: Sends each call once: StartJobRun has no idempotency token, so a
+            repeated call can start a second run.
         masking: Takes the values of secret job arguments out of what is returned and raised.
         shared: What it has in common with another client of the account.
-        clock: The time to go by.
 
     Those who wait for runs in threads of one process share their polls in `run_watch`,
     those that wait for a slot of a job in `slot_readings`.
@@ -148,7 +144,6 @@ class GlueClient:
         The job's own connections take two: they are known only when the job is.
 
         Args:
-            job_name: The job.
             connection_names: The connections; None: those that the job has.
             list_all: Read all connections of the account with one call in place of one call each.
 
@@ -285,7 +280,6 @@ class GlueClient:
         https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
 
         Args:
-            job_name: The job.
             arguments: The run's own arguments.
             options: Further parameters of StartJobRun, by Glue's names.
 
@@ -335,7 +329,6 @@ class GlueClient:
         https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
 
         Args:
-            job_name: The job.
             since: When the first of them can have started; older pages are not read.
         """
         oldest = since - CLOCK_SKEW
@@ -354,7 +347,6 @@ class GlueClient:
         """The runs whose run key starts so, newest first.
 
         Args:
-            job_name: The job.
             key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
             before_a_start: Give up behind 100 pages: nobody knows in time then whether the run
@@ -377,7 +369,7 @@ class GlueClient:
         return next((run for run in runs if run.key == run_key), None)
 
     def request_stop(self, job_name: str, job_run_id: str) -> None:
-        """Ask for the end of a run, which takes a while. One that has ended or stops is left alone.
+        """Request the end of a run, which takes a while. One that has ended or stops goes on so.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
         """
@@ -400,7 +392,7 @@ class GlueClient:
             )
 
     def request_stops(self, job_name: str, job_run_ids: Sequence[str]) -> dict[str, str]:
-        """Ask for the end of up to 25 runs; for those that Glue refused, by id, its reason.
+        """Request the end of up to 25 runs; for those that Glue refused, by id, its reason.
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
         """
@@ -444,10 +436,6 @@ class GlueClient:
         self._learn_from(run)
         tail = last_log_lines(self._logs, run, kind, most, self._clock)
         return tail._replace(lines=[*map(self._masking.text, tail.lines)])
-
-    def log_lines(self, run: JobRun, kind: str, most: int) -> list[str]:
-        """The last lines alone; none when there is no such stream."""
-        return self.log_tail(run, kind, most).lines
 
 
 def _without_value(problem: str) -> str:

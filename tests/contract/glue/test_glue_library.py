@@ -24,7 +24,7 @@ from flinkglue.errors import (
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import Group, JobRun, Ranking
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.demand import demand_of
@@ -103,7 +103,7 @@ def test_the_driver_runs_in_the_subnet_that_was_ranked_first(
     assert attempt.succeeded
     assert attempt.connection_name == "large"
     assert attempt.run is not None
-    [line] = client.log_lines(attempt.run, "output", 10)
+    [line] = client.log_tail(attempt.run, "output", 10).lines
     assert line.startswith("driver 10.192.21.")
     assert attempt.run.capacity_seconds is not None
 

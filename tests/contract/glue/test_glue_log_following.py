@@ -147,4 +147,4 @@ def test_logs_under_a_security_configuration_are_found_by_the_group_that_the_run
     attempt = run_job(RunContext(client, LOG, pace=FAST), request(), ranked(client, ["a", "b"]))
     assert attempt.run is not None
     assert attempt.run.log_group_name == "/aws-glue/jobs-GlueJobRole-conf"
-    assert client.log_lines(attempt.run, "output", 50) == ["done"]
+    assert client.log_tail(attempt.run, "output", 50).lines == ["done"]

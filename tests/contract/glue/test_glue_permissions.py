@@ -68,7 +68,7 @@ def lived(cloud: AwsCloud, client: GlueClient) -> AwsCloud:
     assert not first.succeeded
     attempt = ran(client, ranked(client, ["a", "b"], failed=["a"]), number=2)
     assert attempt.run is not None
-    client.log_lines(attempt.run, "output", 1)
+    client.log_tail(attempt.run, "output", 1)
     client.request_stop("job", attempt.run.job_run_id)
     return cloud
 
@@ -123,7 +123,7 @@ def switched_on(cloud: AwsCloud, client: GlueClient, tmp_path: Path) -> AwsCloud
     client.read_health(["a"])
     attempt = ran(client, ranked(client, ["a", "b"]))
     assert attempt.run is not None
-    client.log_lines(client.locate_logs(attempt.run), "output", 1)
+    client.log_tail(client.locate_logs(attempt.run), "output", 1)
     client.request_stop("job", attempt.run.job_run_id)
     return cloud
 

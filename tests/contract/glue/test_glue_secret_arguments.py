@@ -131,7 +131,7 @@ def test_the_log_of_a_run_is_masked_by_whoever_reads_it(cloud: AwsCloud) -> None
     cloud.finished(job_run_id, job_name="printing")
     run = connected(cloud).get_job_run("printing", job_run_id)
     asked = request(job_name="printing", secret_arguments=SECRETS)
-    [line] = connected(cloud).masked_for(asked).log_lines(run, "output", 10)
+    [line] = connected(cloud).masked_for(asked).log_tail(run, "output", 10).lines
     assert "--api-key ***" in line
     [line], _ = connected(cloud).masked_for(asked).new_log_lines(run, "error", None)
     assert "--api-key ***" in line

@@ -12,13 +12,13 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.failures.classification import classify
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.failures.table import (
     ANOTHER_SUBNET,
     INTERFACE_QUOTA,
     OTHER_GROUPS,
     RULES,
     TRUST_GLUE,
-    FailureClass,
 )
 from flinkglue.glue.models import Connection, CoolDown, JobRun, Ranking, Subnet
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows

@@ -8,7 +8,7 @@ the job has others, which this project does not order.
 from __future__ import annotations
 
 from flinkglue.glue.failures.classification import Failure
-from flinkglue.glue.failures.table import Blame, FailureClass
+from flinkglue.glue.failures.rule import Blame, FailureClass
 from flinkglue.glue.models import RankedConnection, Ranking
 
 
@@ -49,9 +49,9 @@ def also_blamed(
 def carried_by(
     ranking: Ranking | None, failure: Failure | None, expected_name: str | None
 ) -> str | None:
-    """The connection that carried a run, as far as one can tell.
+    """The connection that carried a run, as far as is known.
 
-    Glue tells it nowhere, but a failure that names another subnet or zone than the expected one's.
+    Glue names it nowhere, but a failure that names another subnet or zone than the expected one's.
 
     Args:
         ranking: The order that the run was started with, where it is known.

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from flinkglue.errors import CallFailed, Conflict, InDoubt, ServiceUnavailable, Throttled
 from flinkglue.glue.failures.own_rules import FailureRule, Match, first_match
-from flinkglue.glue.failures.table import RULES, Blame, FailureClass
+from flinkglue.glue.failures.rule import Blame, FailureClass
+from flinkglue.glue.failures.table import RULES
 from flinkglue.glue.models import JobRunState
 
 
@@ -43,7 +44,7 @@ STATES: dict[str, str] = {
 """Ends that are judged by the state alone: all are STOP."""
 
 NEVER_BY_OWN_RULES = (JobRunState.STOPPED, JobRunState.EXPIRED)
-"""Ends that somebody wanted, or after which Glue's own next run may live: a rule that repeats them
+"""Ends that a person chose, or after which Glue's own next run may live: a rule that repeats them
 would start a run against a person's will, or a second one beside Glue's."""
 
 
@@ -55,7 +56,7 @@ def classify(
     Args:
         state: Glue's state of the run.
         message: The run's ErrorMessage, if it has one.
-        in_vpc: Whether the job had a connection with a subnet: another one may help then.
+        in_vpc: Whether the job has a connection with a subnet: another one may help then.
         own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced
             it.
     """
@@ -90,7 +91,7 @@ def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> F
 
 
 def advice_on(message: str) -> str | None:
-    """What the table tells about a message; None when no row matches."""
+    """What the table says about a message; None when no row matches."""
     return next((rule.advice for rule in RULES if rule.matches(message)), None)
 
 

@@ -15,7 +15,7 @@ from flinkglue.glue.failures.patterns import (
     check_pattern,
     found_in,
 )
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 
 MOST_RULES = 20
 

@@ -1,83 +1,13 @@
 """The ordered table of failures: what Glue says, and what to do then. Pure.
 
 Glue uses the same error code and service for a full subnet and for a wrong setting, so the message
-decides. A script can fail with any words, also with those of a service that it called. So a row
-matches only where the message *begins* as Glue's own messages do; whatever else stands before such
-words (an exception's name, an exit code, ``An error occurred while calling``) is a script's or a
-launch's. Only one text counts wherever it stands: Glue ends a Spark context with it, and Spark
+decides. Only one text counts wherever it stands: Glue ends a Spark context with it, and Spark
 repeats it behind whatever the script was doing.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
-
-
-class FailureClass(StrEnum):
-    """What a failure asks for."""
-
-    FAIL_OVER = "fail over"
-    """Try again at once on another connection."""
-    WAIT = "wait"
-    """Try again later; the connection is not to blame."""
-    STOP = "stop"
-    """Paying again would not help; tell a person."""
-
-
-class Blame(StrEnum):
-    """What is out of service, where another connection may help."""
-
-    CONNECTION = "connection"
-    SUBNET = "subnet"
-    """All connections with this subnet."""
-    ZONE = "zone"
-    """All connections whose subnets lie in this zone."""
-
-
-SUBMISSION = r"JobName:.{1,255}? and JobRunId:\S{1,255} failed to execute with exception "
-"""What Glue puts before the reason when it cannot submit a run: no script has begun."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One row.
-
-    Args:
-        pattern: How the message begins, ignoring case, after `SUBMISSION` if it is there.
-        failure_class: What to do.
-        advice: What to tell a person.
-        sample: A message of this row.
-        blames: What to leave alone for a while; only where the class is FAIL_OVER.
-        alert: A setting is wrong and stays so until a person mends it, also when another connection
-            carries the run meanwhile.
-        is_code: `pattern` is an error code, which Glue puts in brackets behind the reason.
-        in_vpc_only: The row does not count for a run without a subnet.
-    """
-
-    pattern: str
-    failure_class: FailureClass
-    advice: str
-    sample: str
-    blames: Blame = Blame.CONNECTION
-    alert: bool = False
-    is_code: bool = False
-    in_vpc_only: bool = False
-
-    def matches(self, message: str) -> bool:
-        return self._regex.match(message) is not None
-
-    @cached_property
-    def _regex(self) -> re.Pattern[str]:
-        pattern = f"(?:{SUBMISSION})?(?:{self.pattern})"
-        if self.is_code:  # alone, or in brackets behind the reason why a run was not submitted
-            code = rf"{self.pattern}(?:Exception)?\b"
-            alone = rf"(?:Error Code: )?{code}\s*(?:\(Service: |$)"
-            pattern = rf"{SUBMISSION}.*\(Service: [^()]*Error Code: {code}|{alone}"
-        return re.compile(pattern, re.IGNORECASE | re.DOTALL)
-
+from flinkglue.glue.failures.rule import Blame, FailureClass, Rule
 
 A, B, C = FailureClass.FAIL_OVER, FailureClass.WAIT, FailureClass.STOP
 

@@ -1,7 +1,7 @@
 """Put a job's connections back in the order that they had before the runs of this project.
 
 Glue reads the list when a run is submitted, and that of a queued run later. So it is put back when
-a run is seen RUNNING or ended, and no other run of this project is still on its way there. The
+a run is RUNNING or has ended, and no other run of this project is still on its way there. The
 record of the original order stays until then: the last run that has to do with it puts it back.
 """
 
@@ -26,11 +26,11 @@ from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.original_order import OriginalOrder, in_words, original_order_key
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.classification import Failure, classify_call
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.run_claim import holds_or_gave_back
-from flinkglue.glue.run.start import Patience, patience_for
+from flinkglue.glue.run.start_retries import Patience, patience_for
 from flinkglue.glue.run_request import RunRequest
 
 TRY_EVERY_SECONDS = 15.0
@@ -41,7 +41,7 @@ LAST_TRIES_SECONDS = 30.0
 
 SHORT_TRY_SECONDS = 2.0
 """How long the job's lock is waited for where something else waits for the try to end. Whoever has
-the lock is starting a run, sees the record, and puts the order back."""
+the lock is starting a run, finds the record, and puts the order back."""
 
 
 class OrderRestoring(RunObserver):

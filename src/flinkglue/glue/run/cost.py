@@ -16,7 +16,7 @@ class Cost:
 
     Args:
         capacity_seconds: DPU-seconds of all runs whose capacity is known.
-        is_complete: Whether that is all of them: each has ended, and Glue told its capacity.
+        is_complete: Whether that is all of them: each has ended, and Glue gave its capacity.
         price_per_dpu_hour: The price, in a currency that only the person knows.
     """
 

@@ -30,10 +30,7 @@ def run_job(
     which it failed is put on cooldown.
 
     Args:
-        context: The account, the other flow runs, the log and time.
-        request: What to run.
         ranking: The order to start it with; None only continues a run that exists.
-        observer: Acts on what happens to the run.
 
     Raises:
         CallFailed: The run could not be searched for, started or polled. Calling again with the

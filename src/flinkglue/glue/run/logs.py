@@ -47,7 +47,6 @@ class LogFollower(RunObserver):
     the last lines are shown, with a word on how many were left out.
 
     Args:
-        context: The account, the log that gets the lines, and time.
         every_seconds: The least time between two reads of a stream that grows.
         most_lines: So many lines are shown of one read.
     """

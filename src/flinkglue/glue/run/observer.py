@@ -27,7 +27,7 @@ class RunObserver:
         """The run was started now."""
 
     def on_adopted(self, run: JobRun) -> None:
-        """The run was there already: an earlier process had started it."""
+        """The run was there already: an earlier process started it."""
 
     def on_observed(self, run: JobRun) -> None:
         """The run as a poll showed it."""
@@ -71,12 +71,7 @@ class Observers(RunObserver):
 
 
 class RunNotices(RunObserver):
-    """A log line for what a person should know of the run's life.
-
-    Args:
-        log: Gets the lines.
-        job_name: The job.
-    """
+    """A log line for what a person should know of the run's life."""
 
     def __init__(self, log: Log, job_name: str) -> None:
         self._log = log

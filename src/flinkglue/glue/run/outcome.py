@@ -11,7 +11,7 @@ from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.blame import also_blamed, blamed_connections, carried_by
 from flinkglue.glue.failures.classification import classify, classify_call
 from flinkglue.glue.failures.own_rules import FailureRule
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import CONNECTION_ARGUMENT, CoolDown, JobRun, Ranking
 from flinkglue.glue.placement.from_history import ranking_from_history
 from flinkglue.glue.run.observer import RunObserver
@@ -102,11 +102,7 @@ def refused_for_its_subnet(
 
 
 class CoolDownsOfFailure(RunObserver):
-    """Cools down the connections that a failure speaks against, for all flow runs.
-
-    Args:
-        context: Where cool-downs are written down.
-    """
+    """Cools down the connections that a failure speaks against, for all flow runs."""
 
     def __init__(self, context: RunContext) -> None:
         self._cool_downs = context.coordination.cool_downs

@@ -95,10 +95,8 @@ def job_run_markdown(
     """The last run, all attempts, why those that failed did, the cost, and what the script wrote.
 
     Args:
-        job_name: The job.
         attempts: All of the flow run, the earliest first.
         output: The end of the last run's logs.
-        console: Where links lead to.
         price_per_dpu_hour: For the estimate; None leaves it out.
     """
     attempts = [_located(attempt, output) for attempt in attempts]

@@ -55,11 +55,9 @@ def end_start(context: RunContext, start: Start) -> None:
 class RunClaim(RunObserver):
     """Renews the reservation while the run starts; moves the claim on as the run goes on.
 
-    Only `start` raises: what cannot be renewed or deleted expires, and fails no run.
+    What cannot be renewed or deleted expires, and fails no run.
 
     Args:
-        context: The account, where claims are, the log and time.
-        request: What is run.
         ranking: The order, with what was reserved for the run; None: the run was started before,
             by a process that may have left its claim.
     """
@@ -129,6 +127,32 @@ class RunClaim(RunObserver):
     def may_have_lapsed(self) -> bool:
         """Whether others may count on the reserved addresses by now."""
         return not self._lease.is_surely_held(self._clock.monotonic())
+
+    def check(self) -> None:
+        """Return only while the reserved addresses are the run's.
+
+        Raises:
+            OrderStale: Others may count on them by now.
+        """
+        if self.may_have_lapsed:
+            raise OrderStale(
+                "Prefect",
+                "lock",
+                f"job {self._request.job_name}",
+                "others started runs of the job for so long that the reserved addresses may have "
+                "expired",
+                advice="nothing was started; the connections are chosen again",
+            )
+
+    def keep_if_started_again(self, error: FlinkGlueError) -> None:
+        """Have the reservation last until the start is retried, if this failure passes.
+
+        Raises:
+            OrderStale: It may not last until then.
+        """
+        if may_be_started_again(error):
+            self.renew()
+            self.check()
 
     def release(self) -> None:
         """Delete the reservation, once."""

@@ -33,7 +33,6 @@ def runs_within_reach(
     """The flow run's runs, as soon as all of these are listed, else after half a minute of polls.
 
     Args:
-        context: The account, the log and time.
         request: The flow run's; its number does not matter.
         run_keys: The keys whose starts are on their way; None: it is not known which.
 

@@ -13,21 +13,17 @@ from datetime import datetime
 from itertools import count, islice
 from typing import Any
 
-from flinkglue.clock import Pace
 from flinkglue.errors import (
     CallFailed,
-    ClockRefused,
-    Conflict,
     InDoubt,
     NotFound,
-    Throttled,
 )
 from flinkglue.glue.api.live_runs import NO_RUNS, ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import recent
 from flinkglue.glue.coordination.claims import Start
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import NoSlot, OrderStale, is_refused_for_slots, slots_of
+from flinkglue.glue.coordination.slots import NoSlot, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.log_arguments import log_arguments
 from flinkglue.glue.log_places import located
@@ -40,12 +36,10 @@ from flinkglue.glue.models import (
     own_arguments,
 )
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.run_claim import RunClaim, may_be_started_again
+from flinkglue.glue.run.run_claim import RunClaim
 from flinkglue.glue.run.run_search import runs_within_reach
+from flinkglue.glue.run.start_retries import DOUBTED_SECONDS, patience_for
 from flinkglue.glue.run_request import RunRequest
-
-DOUBTED_SECONDS = 300.0
-"""How long a start that Glue breaks on is tried again."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +54,6 @@ class Started:
     adopted: bool = False
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How often and how long a start that was refused is tried again."""
-
-    pace: Pace
-    seconds: float
-
-
-def patience_for(error: CallFailed) -> Patience | None:
-    """How to retry after a refusal that started nothing; None: it is not transient."""
-    if isinstance(error, OrderStale):
-        return None  # it takes another order
-    if isinstance(error, Conflict):  # somebody who does not take the lock
-        return Patience(Pace(first_seconds=0.5, most_seconds=5, jitter=0.5), 120.0)
-    if isinstance(error, Throttled | ClockRefused):
-        return Patience(Pace(first_seconds=2, most_seconds=20, jitter=0.5), 300.0)
-    return None
-
-
 def adopted_run(context: RunContext, request: RunRequest, claim: RunClaim) -> Started:
     """The run that is there already, by its key.
 
@@ -88,7 +63,7 @@ def adopted_run(context: RunContext, request: RunRequest, claim: RunClaim) -> St
     try:
         run = context.client.find_run_by_key(request.job_name, request.key, request.since)
     except CallFailed as error:
-        _keep_if_started_again(claim, request, error)
+        claim.keep_if_started_again(error)
         raise
     if run is None:
         raise NotFound(
@@ -113,15 +88,12 @@ def start_run(
     The job's lock is not held while waiting.
 
     Args:
-        context: The account, where locks and claims are, secrets and time.
-        request: What to run.
-        ranking: The order.
         claim: The run's; its addresses are renewed before a try.
         observer: Notified before each start of the order that is written for it.
 
     Raises:
         OrderStale: There is no slot for the run, or its reservation may have lapsed while others
-            had the lock.
+            held the lock.
         CallFailed: The job could not be read or written, or the run not be started.
         InvalidInput: The job would lose something by its new order; nothing was written.
         InDoubt: A run may have been started and cannot be searched for, or Glue goes on failing.
@@ -131,20 +103,8 @@ def start_run(
     try:
         return _Starting(context, request, ranking, claim, observer, deadline).until_done()
     except CallFailed as error:
-        _keep_if_started_again(claim, request, error)
+        claim.keep_if_started_again(error)
         raise
-
-
-def _keep_if_started_again(claim: RunClaim, request: RunRequest, error: CallFailed) -> None:
-    """Have the reservation last until the start is retried.
-
-    Raises:
-        OrderStale: It may not last until then.
-    """
-    if may_be_started_again(error):
-        claim.renew()
-        if claim.may_have_lapsed:
-            raise stale(request.job_name) from error
 
 
 @dataclass(frozen=True)
@@ -225,8 +185,7 @@ class _Starting:
         slots = slots_of(job, request, runs)
         if not slots.free:
             raise NoSlot(request.job_name, slots.describe())
-        if self.claim.may_have_lapsed:
-            raise stale(request.job_name)
+        self.claim.check()
         arguments = self._arguments()  # before the job is written: a secret may be refused
         self._write_order(job, lock)
         start = self.claim.start()
@@ -317,15 +276,4 @@ def _began_before(request: RunRequest) -> InDoubt:
         f"job {request.job_name}",
         f"another process was about to start the run with key {request.key}",
         advice="search for the run before another is started; running the flow again does that",
-    )
-
-
-def stale(job_name: str) -> OrderStale:
-    """The lock was waited for until others may count on what was reserved for the run."""
-    return OrderStale(
-        "Prefect",
-        "lock",
-        f"job {job_name}",
-        "others started runs of the job for so long that the reserved addresses may have expired",
-        advice="nothing was started; the connections are chosen again",
     )

@@ -34,7 +34,7 @@ def stop_live_runs(
         deadline_seconds: The longest to wait for the ends.
 
     Returns:
-        The runs that were live, as they were seen last.
+        The runs that were live, as they were observed last.
     """
     try:
         runs, claims = _found(context, request)
@@ -62,7 +62,7 @@ def stopped_at_the_deadline(late: DeadlineExceeded, runs: Sequence[JobRun]) -> D
 
     Args:
         late: The deadline that passed.
-        runs: Those that were live and were to be stopped, as they were seen last.
+        runs: Those that were live and were to be stopped, as they were observed last.
     """
     if not runs:
         return late

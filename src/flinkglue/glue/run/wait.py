@@ -50,10 +50,8 @@ def wait_for_run(
     Threads that wait for runs of one job with one client share their polls.
 
     Args:
-        context: The account, the log, the pace and time.
         run: The run as it was observed last.
         wait_for: What is waited for.
-        observer: Acts on each state that a poll shows.
 
     Raises:
         DeadlineExceeded: It did not end in time; it is left running.

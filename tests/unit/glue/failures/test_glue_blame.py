@@ -8,7 +8,7 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt, RetryPolicy
 from flinkglue.glue.failures.blame import blamed_connections
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
 from flinkglue.glue.run.outcome import attempt_of
 

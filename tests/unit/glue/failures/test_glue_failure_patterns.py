@@ -24,7 +24,7 @@ from flinkglue.glue.failures.patterns import (
     check_pattern,
     found_in,
 )
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 
 MOMENT = 2.0  # of processor time: a busy machine is none of the pattern's doing
 LONG = "a" * (MATCHED_CHARACTERS - 1) + "!"

@@ -15,7 +15,7 @@ from flinkglue.errors import CallFailed, InvalidInput, Throttled
 from flinkglue.glue.attempts import RetryPolicy
 from flinkglue.glue.failures.classification import classify, classify_call
 from flinkglue.glue.failures.own_rules import FailureRule
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.inputs import argument_values
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.outcome import attempt_of

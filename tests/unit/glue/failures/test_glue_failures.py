@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import CallFailed, Conflict, PermissionDenied, Throttled
 from flinkglue.glue.failures.classification import classify, classify_call, subnet_in, zone_in
-from flinkglue.glue.failures.table import NOT_SUBMITTED, RULES, Blame, FailureClass, Rule
+from flinkglue.glue.failures.rule import Blame, FailureClass, Rule
+from flinkglue.glue.failures.table import NOT_SUBMITTED, RULES
 
 REFUSED_BY_GLUE = (
     f"{NOT_SUBMITTED}{{}} (Service: AWSGlueJobExecutor; Status Code: 400; Error Code: "

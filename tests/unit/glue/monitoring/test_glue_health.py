@@ -52,7 +52,7 @@ def judged(
     ("looked_up", "known", "condition", "reason"),
     [
         (connection(10), {}, Condition.HEALTHY, ""),
-        (connection(9), {}, Condition.SHORT_OF_ADDRESSES, "9 usable addresses, 10 are wanted"),
+        (connection(9), {}, Condition.SHORT_OF_ADDRESSES, "9 usable addresses, 10 are required"),
         (connection(20), {"promised": 11}, Condition.SHORT_OF_ADDRESSES, "9 usable"),
         (connection(20), {"zones": DOWN}, Condition.ZONE_DOWN, "is unavailable; power is out"),
         (connection(20), {"zones": {}}, Condition.HEALTHY, ""),
@@ -99,7 +99,7 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     assert "| us-east-1a (available) | 9 | `███░░░░░░░` of 27 | 20 | 11 |" in told
     assert "| a | **short of addresses** |" in told
     assert "| a | healthy |" in told
-    assert "**a**: 9 usable addresses, 10 are wanted" in told
+    assert "**a**: 9 usable addresses, 10 are required" in told
 
 
 def failed(hours_ago: float, *, left_alone: bool = False) -> CoolDown:

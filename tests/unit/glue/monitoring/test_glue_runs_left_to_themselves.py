@@ -13,7 +13,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.wait import HELD_WITHIN_SECONDS

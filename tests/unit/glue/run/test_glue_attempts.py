@@ -17,7 +17,7 @@ from flinkglue.glue.attempts import (
     with_attempt,
 )
 from flinkglue.glue.failures.classification import Failure
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import JobRun, Ranking
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)

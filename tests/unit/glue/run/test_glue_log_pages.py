@@ -267,8 +267,14 @@ def test_the_follower_reads_on_over_empty_pages_in_one_look(
 def test_short_pages_are_put_together_up_to_what_is_shown() -> None:
     pages = {"": (["4", "5"], "b"), "b": (["2", "3"], "a"), "a": (["1"], "0"), "0": ([], "0")}
     streams = Streams(lambda kind, token: pages[token])
-    assert streams.client.log_lines(ENDED, "output", 4) == ["2", "3", "4", "5"]
-    assert streams.client.log_lines(ENDED, "output", 9) == ["1", "2", "3", "4", "5"]
+    assert streams.client.log_tail(ENDED, "output", 4).lines == ["2", "3", "4", "5"]
+    assert streams.client.log_tail(ENDED, "output", 9).lines == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
 
 
 PREFIXES = {"--custom-logGroup-prefix": "/team/etl/", "--custom-logStream-prefix": "nightly"}

@@ -20,7 +20,7 @@ from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale
-from flinkglue.glue.failures.table import FailureClass
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
