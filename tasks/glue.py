@@ -115,8 +115,6 @@ def run_context(client: GlueClient, log: Log, pace: Pace | None = None) -> Itera
     """What the steps of a run need, with what flow runs agree on kept on the Prefect server.
 
     Args:
-        client: The account.
-        log: Gets a line per decision.
         pace: How often to poll; None: as each step usually does.
     """
     with server_records() as records:
@@ -127,7 +125,7 @@ def run_context(client: GlueClient, log: Log, pace: Pace | None = None) -> Itera
 def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Whether nothing was started, or the run is only waited for, and the fault is transient.
 
-    A start in doubt is never sent again by itself: whoever runs the flow again has it looked for.
+    A start in doubt is never sent again by itself: running the flow again searches for it.
     """
     failure = state.result(raise_on_failure=False)
     return passing_fault(task, task_run, state) or isinstance(failure, Conflict)
@@ -156,7 +154,6 @@ def prioritize_connections(
     None: the job has as many live runs as it may, so nothing was reserved.
 
     Args:
-        aws_credentials: The account and region.
         requested: What is to be run, the candidates and how to choose; the addresses are
             reserved for the run's key.
         failed_connections: Those that failed, the earliest first; they go last.
@@ -205,8 +202,6 @@ def run_glue_job(
     A retry of this task, or of the whole flow run, finds the run instead of starting a second one.
 
     Args:
-        aws_credentials: The account and region.
-        request: What to run.
         ranking: The order to start it with; None only continues a run that exists.
         follow_logs: Whether to show what the script writes while it runs.
     """
@@ -233,9 +228,8 @@ def wait_for_slot(
     """Wait, holding nothing, until the job may have another run.
 
     Args:
-        aws_credentials: The account and region.
         request: What is to be run; its deadline counts.
-        refusals: How often the run had no slot; the more, the longer the first pause.
+        refusals: How often there was no slot; the more, the longer the first pause.
         refused_although_free: How often, without a break, Glue refused it although there seemed to
             be one: the first pause then grows to ten minutes.
     """
@@ -250,7 +244,6 @@ def find_recorded_attempts(
     """What an earlier process of the same flow run started, read from Glue.
 
     Args:
-        aws_credentials: The account and region.
         request: The job, the flow run, and when its first attempt can have started.
         job_may_be_missing: Whether the job is created when it does not exist.
     """
@@ -271,8 +264,6 @@ def read_script_output(
     That it cannot be read never fails the flow run.
 
     Args:
-        aws_credentials: The account and region.
-        request: What was requested.
         run: A run that has ended; its last lines may take a few seconds to arrive.
     """
     client = connect(aws_credentials).masked_for(request)
@@ -285,7 +276,7 @@ def read_script_output(
             if tails[OUTPUT].lines:
                 break
         for kind in log_kinds(run):
-            # Of a run that succeeded, the error log only tells whether it logs at all.
+            # Of a run that succeeded, the error log only shows whether it logs at all.
             if kind == DRIVER or (kind == ERROR and not (run.succeeded and tails[OUTPUT].lines)):
                 tails[kind] = client.log_tail(run, kind, LOG_LINES)
     except CallFailed as failed:

@@ -1,4 +1,4 @@
-"""How Glue connections are: read, judged, shown and told as events."""
+"""How Glue connections are: read, judged, shown and emitted as events."""
 
 from __future__ import annotations
 
@@ -32,12 +32,10 @@ def judge_glue_connections(
     """Read connections with their subnets and zones, and judge how each is.
 
     Args:
-        aws_credentials: The account and region.
-        connection_names: The connections.
         job_names: Jobs whose connections are judged as well.
         minimum_free_addresses: Fewer usable addresses are too few.
         read_all_connections: Read all of the account with one call.
-        failures_within_hours: How long ago failures may be to be told, up to 24.
+        failures_within_hours: How long ago reported failures may be, up to 24.
 
     Raises:
         InvalidInput: The jobs have no connections.

@@ -50,9 +50,7 @@ def find_live_glue_runs(
     """Read the live runs of jobs that flow runs of this project started.
 
     Args:
-        aws_credentials: The account and region.
-        job_names: The jobs.
-        look_back: Runs that were started earlier are not looked for.
+        look_back: Runs that were started earlier are left out.
 
     Raises:
         CallFailed: Not one of the jobs could be read.
@@ -66,10 +64,6 @@ def find_live_glue_runs(
 @task(**RETRIED)
 def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     """Read the flow runs of live Glue runs from the Prefect server, and judge which are orphans.
-
-    Args:
-        found: The live runs.
-        rules: What makes an orphan.
 
     Raises:
         CallFailed: The Prefect server refused the question, or did not answer.
@@ -93,9 +87,7 @@ def stop_orphaned_glue_runs(
     The flow runs' states are read again right before each stop.
 
     Args:
-        aws_credentials: The account and region.
         swept: Live runs as they were judged.
-        rules: What makes an orphan.
         deadline_seconds: The longest to wait for all of them.
     """
     log = run_log()
@@ -123,7 +115,6 @@ def running_glue_flow_runs(
 
     Args:
         job_names: The jobs. Those whose runs could not be read are left out.
-        found: The live Glue runs.
         aws_credentials: The block that they were read with: flow runs with another one, which may
             be of another account, are left out.
         region: In place of the block's. Flow runs in other regions are left out.
@@ -149,7 +140,6 @@ def is_read_with(
     """Whether a flow run's Glue run is among those that were read with a block in a region.
 
     Args:
-        block: The block.
         region: In place of the block's.
         flow_run_parameters: As the server has them, blocks as references.
     """
@@ -180,7 +170,7 @@ def spared_flow_runs(silent: Sequence[SilentFlowRun], found: LiveRuns) -> dict[s
 
 
 def emit_swept_runs(swept: Sequence[SweptRun]) -> None:
-    """An event for each run that somebody may have to look after, and for each that was stopped."""
+    """An event for each run that somebody may have to check, and for each that was stopped."""
     for each in swept:
         if not each.condition.is_expected:
             emit_swept_run(each)

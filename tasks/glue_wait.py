@@ -32,14 +32,12 @@ def wait_for_glue_run(
     minute.
 
     Args:
-        aws_credentials: The account and region.
         request: The job, the deadline, and which arguments are secret; of no flow run.
-        job_run_id: The run.
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
     context = RunContext(client, run_log(), pace=POLL_RUNS)
-    run = JobRun(request.job_name, job_run_id, "not seen yet")
+    run = JobRun(request.job_name, job_run_id, "not observed yet")
     RunLink(client.console).show(run)
     follower = LogFollower(context)
     observer = follower if follow_logs else RunObserver()
@@ -50,12 +48,7 @@ def wait_for_glue_run(
 
 @task(**RETRIED)
 def reset_job_bookmark(aws_credentials: AwsCredentials, job_name: str) -> None:
-    """Have the job's next run read everything again. Safe to repeat before that run has started.
-
-    Args:
-        aws_credentials: The account and region.
-        job_name: The job.
-    """
+    """Have the job's next run read everything again. Safe to repeat before that run has started."""
     if connect(aws_credentials).reset_job_bookmark(job_name):
         run_log().info("The bookmark of job %s was reset", job_name)
     else:

@@ -122,7 +122,6 @@ def translated(
     Args:
         service: The service as people name it, for example ``AWS Glue``.
         operation: The operation by the service's name.
-        resource: What is acted on.
         submits: Whether the call starts something that must not be started twice. A call whose
             outcome is unknown is then InDoubt.
         advice: What to do next, where this call knows better than the kind of error does.
@@ -176,7 +175,7 @@ def _from_answer(
 
 
 def _clocks(headers: Mapping[str, str]) -> str:
-    """How far this machine's clock is from the service's, as its answer tells."""
+    """How far this machine's clock is from the service's, by its answer."""
     try:
         service_time = parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):

@@ -86,7 +86,7 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
     """Refuse job arguments that Glue or this project would not take.
 
     Args:
-        arguments: By name; of the values is looked only whether there is one.
+        arguments: By name; their values are not checked.
         field: The parameter that they come from, for the error.
 
     Raises:

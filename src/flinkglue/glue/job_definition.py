@@ -29,7 +29,6 @@ class JobDefinition:
     """A job's settings as a person keeps them under version control.
 
     Args:
-        job_name: The job.
         settings: Members of Glue's JobUpdate structure; None removes one.
         tags: Tags of the job; None removes one, and those that are not named stay.
     """
@@ -67,7 +66,7 @@ class JobDefinition:
         return replace(self, settings=rest)
 
     def given(self) -> dict[str, Any]:
-        """What it asks for, without what it removes."""
+        """What it sets, without what it removes."""
         return {
             name: {key: inner for key, inner in value.items() if inner is not None}
             if name in STRUCTURES

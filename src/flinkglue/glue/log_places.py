@@ -29,7 +29,7 @@ OUTPUT, ERROR, DRIVER = "output", "error", "driver"
 
 @dataclass(frozen=True)
 class LogPlace:
-    """A log stream. `is_shared`: all runs of the job write to it, so times tell them apart."""
+    """A log stream. `is_shared`: all runs of the job write to it, so times distinguish them."""
 
     log_group_name: str
     log_stream_name: str
@@ -50,7 +50,6 @@ def located(run: JobRun, job: Mapping[str, Any]) -> JobRun:
     """The run with what its job says of logs, where the run itself says nothing.
 
     Args:
-        run: The run.
         job: The Job structure of GetJob, or the maps of arguments alone.
     """
     defaults = log_arguments(job.get("DefaultArguments") or {})

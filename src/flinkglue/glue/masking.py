@@ -24,7 +24,7 @@ SHORTEST = 4
 
 
 def can_be_masked(value: str) -> bool:
-    """Whether a value has a line that is long enough to be looked for."""
+    """Whether a value has a line that is long enough to be searched for."""
     return any(_lines(value))
 
 
@@ -58,7 +58,6 @@ class Masking:
         """Know from now on what a run's secrets are, if it is one of those that get them.
 
         Args:
-            run: The run.
             arguments: All its arguments, as Glue has them.
         """
         is_meant = run.key.startswith(self._flow_run_id) if run.key else not self._flow_run_id

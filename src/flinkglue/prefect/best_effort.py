@@ -10,7 +10,7 @@ from flinkglue.prefect.run_log import run_log
 
 @contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """Have whatever goes wrong inside told as a warning; usable as a decorator, too.
+    """Log whatever goes wrong inside as a warning; usable as a decorator, too.
 
     Args:
         what: What is missing then, in words.

@@ -31,7 +31,7 @@ def first_started_at(flow_run: FlowRun) -> datetime:
     """When this flow run first ran: nothing that it started is older.
 
     It may have been made, and scheduled, weeks before. The server dates the first time that a flow
-    run enters Running; where that cannot be read, everything since it was made is looked at.
+    run enters Running; where that cannot be read, everything since it was made counts.
     """
     if flow_run.start_time is not None:  # it never changes
         return flow_run.start_time
@@ -47,9 +47,9 @@ def first_started_at(flow_run: FlowRun) -> datetime:
 def failed_at(flow_run: FlowRun) -> datetime | None:
     """When this flow run, which runs again, last ended without success; None after a crash alone.
 
-    A flow run that has ended so runs again only because somebody asked for it.
+    A flow run that has ended so runs again only because somebody requested it.
     """
     with get_client(sync_client=True) as client:
         states = client.read_flow_run_states(flow_run.id)
-    asked_after = (StateType.FAILED, StateType.CANCELLED)
-    return max((state.timestamp for state in states if state.type in asked_after), default=None)
+    requested_after = (StateType.FAILED, StateType.CANCELLED)
+    return max((state.timestamp for state in states if state.type in requested_after), default=None)

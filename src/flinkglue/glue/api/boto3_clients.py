@@ -41,7 +41,6 @@ def boto3_clients(
     """Make the clients.
 
     Args:
-        session: Has the credentials and the region.
         client_parameters: What every ``session.client`` call gets, for example ``endpoint_url``; a
             ``config`` among them wins over the defaults here.
 
@@ -90,7 +89,7 @@ def s3_client(
 
 
 def account_of(session: boto3.Session, client_parameters: Mapping[str, Any] | None = None) -> str:
-    """The account that the credentials belong to, which no policy can forbid to ask.
+    """The account that the credentials belong to, which no policy can forbid to read.
 
     Raises:
         CallFailed: STS did not answer. https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html

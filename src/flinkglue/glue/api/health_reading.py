@@ -46,9 +46,6 @@ def read_health(
     """All at the same time that does not wait for something else.
 
     Args:
-        glue: The client for Glue.
-        ec2: The client for EC2.
-        connection_names: The connections.
         job_names: Jobs whose connections are read as well.
         list_all: Read all connections of the account with one call in place of one call each.
 

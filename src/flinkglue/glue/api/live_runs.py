@@ -50,8 +50,6 @@ def list_runs(client: RunReader, request: RunRequest, since: datetime | None = N
     Runs that live on behind those pages are not counted; Glue then refuses the start.
 
     Args:
-        client: The account.
-        request: What is searched for.
         since: A later moment, when what is older is known already.
 
     Raises:

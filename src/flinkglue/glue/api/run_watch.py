@@ -1,4 +1,4 @@
-"""Looking at runs that many threads wait for: one GetJobRuns page serves all that wait for a job.
+"""Polls shared by threads: one GetJobRuns page serves all that wait for runs of a job.
 
 A run that is waited for alone is polled with GetJobRun. As soon as several runs of a job are
 waited for, whoever polls first reads the job's list, and what it shows serves the others:
@@ -7,7 +7,7 @@ waited for, whoever polls first reads the job's list, and what it shows serves t
 - A reading serves each waiter once. So the list is read again only when a waiter has paused since
   the last reading, however many wait.
 - A waiter's pause counts from the reading that served it, and ends at once when a later one shows
-  that its run has changed. So nobody sees an end later than somebody who waits alone.
+  that its run has changed. So no thread observes an end later than by polling alone.
 - A reading that failed is shared as well: a service that throttles is not called again by all.
 
 Pure: the calls are those of a RunReader.
@@ -59,7 +59,7 @@ class WatchedJob:
 class Waiter:
     """One wait for one run. It is the clock of its wait: its pauses end early on a change.
 
-    `run` is the newest that is known of the run, `reading` the last one that this waiter has had,
+    `run` is the newest that is known of the run, `reading` the last one that this waiter got,
     and `age_seconds` how old that was already.
     """
 
@@ -76,7 +76,7 @@ class Waiter:
         self.age_seconds = 0.0
 
     def poll(self) -> JobRun:
-        """The run as it is now, or as a reading showed it that this waiter has not had yet.
+        """The run as it is now, or as a reading showed it that this waiter did not get yet.
 
         Raises:
             CallFailed: The run could not be read, by this thread or the one that read for it.
@@ -97,7 +97,7 @@ class Waiter:
         self._clock.sleep_unless(self._changed, max(0.0, seconds - self.age_seconds))
 
     def learn(self, run: JobRun, sent_at: float) -> None:
-        """Keep what was seen, unless later news are known; an end is never taken back."""
+        """Keep what was observed, unless something later is known; an end is final."""
         if self.run.ended or (sent_at < self._sent_at and not run.ended):
             return
         if run.describe() != self.run.describe():
@@ -109,7 +109,6 @@ class RunWatch:
     """Who waits for which runs of an account; it has no thread of its own.
 
     Args:
-        reader: Makes the calls.
         clock: Tells how old a reading is.
     """
 
@@ -124,7 +123,7 @@ class RunWatch:
         """Count among those who wait for runs of this job.
 
         Args:
-            run: The run as it was seen last.
+            run: The run as it was observed last.
             clock: The time that its waiter goes by.
         """
         with self._lock:
@@ -159,7 +158,7 @@ class RunWatch:
         self._read_alone(waiter)
 
     def _reading_for(self, waiter: Waiter) -> Reading:
-        """The last reading if the waiter has not had it, else a new one; one thread reads."""
+        """The last reading if it is new to the waiter, else another one; one thread reads."""
         job = waiter.job
         with job.being_read:
             if waiter.reading.number == job.last.number:

@@ -20,7 +20,6 @@ def renewing_session(
     Args:
         new_session: Gives a session with fresh keys. Its region is taken, too.
         lasts_seconds: How long such keys last.
-        clock: The time that they last by.
     """
     import boto3
     from botocore.credentials import (

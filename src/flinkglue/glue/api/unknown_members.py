@@ -22,7 +22,7 @@ EVENT = "before-parse.glue.GetJob"
 
 
 def keep_unknown_members(glue: Boto3GlueClient) -> None:
-    """Have each answer of GetJob tell under `UNKNOWN_MEMBERS` what of the job the SDK drops."""
+    """Add to each answer of GetJob, as `UNKNOWN_MEMBERS`, what of the job the SDK drops."""
     glue.meta.events.register(EVENT, _note_unknown_members, unique_id="flinkglue-unknown-members")
 
 

@@ -16,7 +16,7 @@ run is RUNNING (running), *end* deletes the start when the run is listed. So a p
 between any two calls and leaves one of these states. A run without a subnet reserves nothing.
 
 The start is a record of its own because it is created: only that is refused when there is one
-already, and so tells of another start. A reservation may be replaced by another placement of its
+already, and so reveals another start. A reservation may be replaced by another placement of its
 key and deleted by its age, which is read from the server's dates; nothing of that touches the
 start. docs/explanation/glue-selection.md has the whole argument.
 """
@@ -131,7 +131,6 @@ def claims_of(
     """What is recorded of a flow run's runs, by run key.
 
     Args:
-        flow_run_id: The flow run.
         reservations: All there are.
         starts: All there are.
     """

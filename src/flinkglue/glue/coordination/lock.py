@@ -17,10 +17,10 @@ class HeldLock(Protocol):
     """A lock that is held now, as far as its holder can know."""
 
     def check(self) -> None:
-        """Return only while the lock is surely held: call it before each step that must be alone.
+        """Return only while the lock is held: call it before each step that must be alone.
 
         Raises:
-            ServiceUnavailable: The lease ran out, or somebody took the lock after it had.
+            ServiceUnavailable: The lease ran out, or somebody took the lock after that.
         """
 
 

@@ -15,10 +15,7 @@ class RunContext:
     """The account, the log, the other flow runs, and time.
 
     Args:
-        client: The account.
-        log: Gets a line per decision.
         coordination: What is agreed on with other flow runs; without it nobody else starts runs.
-        clock: The time to go by.
         pace: How often to poll, in place of what each step usually does.
         read_secrets: From the request's references to its secret arguments' values. Called for each
             start, so that a secret that was changed meanwhile is the new one; what it raises is

@@ -1,7 +1,7 @@
 """How many runs of a job may live at once, and how many do.
 
 Glue refuses a start when there are as many as the job's MaxConcurrentRuns says. By then the job's
-definition would have been written for nothing, and addresses reserved that others could have had.
+definition would have been written for nothing, and addresses reserved that others could use.
 So whoever is about to choose and start reads them first.
 """
 
@@ -36,7 +36,6 @@ class NoSlot(OrderStale):
     """The job, or the account, has as many live runs as it may.
 
     Args:
-        job_name: The job.
         reason: How many live, and what Glue said.
         refused_although_free: Glue refused the start although the job seemed to have a slot.
     """
@@ -65,7 +64,7 @@ class NotStarted:
 
 
 def not_started(stale: OrderStale) -> NotStarted:
-    """What is told of an order that is worth nothing any more."""
+    """The result of an order that is worth nothing any more."""
     return NotStarted(stale.reason, isinstance(stale, NoSlot) and stale.refused_although_free)
 
 
@@ -107,7 +106,6 @@ def slots_of(
 
     Args:
         job: The Job structure of GetJob.
-        request: What is to be run.
         runs: What GetJobRuns shows.
         reservations: All that count. Those of runs of this job that are not listed yet take a slot
             each.
@@ -138,7 +136,6 @@ def wait_for_slot(
     job is read with each poll, so that a limit that is raised meanwhile is noticed.
 
     Args:
-        context: The account, the log and time.
         request: What is to be run; its deadline counts.
         refusals: How often the start was refused for slots: the first pause grows with it.
         refused_although_free: How often, without a break, Glue refused the start although the job

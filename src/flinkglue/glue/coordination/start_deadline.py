@@ -14,7 +14,6 @@ class StartDeadline:
 
     Args:
         request: What is to be run; the deadline counts from its request.
-        clock: The time to go by.
     """
 
     def __init__(self, request: RunRequest, clock: Clock) -> None:

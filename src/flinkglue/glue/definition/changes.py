@@ -19,7 +19,6 @@ def desired_settings(job: Mapping[str, Any], definition: JobDefinition) -> dict[
 
     Args:
         job: The Job structure of GetJob; empty for a job that does not exist.
-        definition: The definition.
     """
     desired = {}
     for name, value in definition.settings.items():
@@ -55,7 +54,6 @@ def changes_between(job: Mapping[str, Any], definition: JobDefinition) -> tuple[
 
     Args:
         job: The Job structure of GetJob; empty for a job that does not exist.
-        definition: The definition.
     """
     rows: list[Difference] = []
     for name, value in desired_settings(job, definition).items():
@@ -86,7 +84,6 @@ def updated_body(
     Args:
         writable: What UpdateJob takes of the job as it is.
         job: The Job structure of GetJob.
-        definition: The definition.
     """
     desired = desired_settings(job, definition)
     # Glue refuses both ways of giving a job its capacity at once.

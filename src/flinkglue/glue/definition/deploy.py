@@ -1,4 +1,4 @@
-"""Have a job in the account as its definition says: looked at first, written only where it differs.
+"""Have a job in the account as its definition says: read first, written only where it differs.
 
 It can be repeated at any moment. The job's lock is the one under which runs write the order of its
 connections, so neither undoes the other.
@@ -44,7 +44,6 @@ class JobDeployment:
     """How a deployment of a job ended.
 
     Args:
-        job_name: The job.
         deployed: What was done.
         changes: What differed before.
         script_location: Where the job's script lies.
@@ -78,10 +77,7 @@ def deploy_job(
     """Create the job, or write what differs.
 
     Args:
-        client: The account.
-        definition: What the job should be.
         locks: Where the job's lock comes from.
-        log: Gets a line per change.
         script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
         scripts: Where it is kept; needed with ``script``.
         tags: The account's tags; without them, and where the caller may not read them, those of the
@@ -216,7 +212,7 @@ def _write(
 
 
 def _create(client: GlueClient, definition: JobDefinition) -> None:
-    """Names are unique, so a call whose answer was lost shows in a look."""
+    """Names are unique, so a call whose answer was lost shows when the job is read."""
     try:
         client.create_job(definition.job_name, created_body(definition))
     except (Conflict, InDoubt, ServiceUnavailable) as error:

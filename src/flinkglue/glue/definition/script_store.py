@@ -28,10 +28,7 @@ class Script:
     """A script and where it lies, or will lie.
 
     Args:
-        name: The file's name.
-        content: Its bytes.
-        bucket: The bucket.
-        key: The key, which tells the content.
+        key: The key, which names the content.
     """
 
     name: str
@@ -49,7 +46,6 @@ class Script:
         """Read a local file and name it by its content.
 
         Args:
-            path: The file.
             prefix: Where scripts are kept: ``s3://bucket`` or ``s3://bucket/folder``.
 
         Raises:
@@ -76,10 +72,9 @@ class ScriptStore:
     """Where scripts are kept.
 
     A bucket's name that is free, or free again, can be anybody's, and the job runs what lies there
-    with its role: so S3 is told whose bucket it must be.
+    with its role: so each call says whose bucket it must be.
 
     Args:
-        s3: The boto3 client for S3.
         bucket_owner: The account that owns the bucket.
     """
 
@@ -97,12 +92,11 @@ class ScriptStore:
         """A store in the buckets of one account.
 
         Args:
-            session: Has the credentials and the region.
             client_parameters: What every ``session.client`` call gets.
             bucket_owner: That account; None: the one that the credentials belong to.
 
         Raises:
-            CallFailed: STS did not tell that account.
+            CallFailed: STS did not return that account.
         """
         owner = bucket_owner or account_of(session, client_parameters)
         return cls(s3_client(session, client_parameters), owner)

@@ -23,7 +23,6 @@ class JobTags:
     """The tags of the jobs of one account and region.
 
     Args:
-        glue: The boto3 client for Glue.
         account_id: Reads the account, for the names of its resources: a job that is created has its
             tags without it.
     """
@@ -44,7 +43,7 @@ class JobTags:
         """The job's tags. https://docs.aws.amazon.com/glue/latest/webapi/API_GetTags.html
 
         Raises:
-            CallFailed: Glue refused or did not answer, or STS did not tell the account.
+            CallFailed: Glue refused or did not answer, or STS did not return the account.
         """
         arn = self._arn(job_name)
         with translated("AWS Glue", "GetTags", f"job {job_name}"):

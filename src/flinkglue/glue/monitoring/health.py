@@ -28,7 +28,7 @@ class Condition(StrEnum):
     SHORT_OF_ADDRESSES = "short of addresses"
     """Fewer addresses than the threshold are free and not reserved."""
     FAILED_LATELY = "failed lately"
-    """A run failed on it, and flow runs leave it alone for a while."""
+    """A run failed on it, and it is on cooldown."""
     WITHOUT_SUBNET = "without subnet"
     """It names no subnet, so it takes no addresses."""
     HEALTHY = "healthy"
@@ -44,7 +44,7 @@ BELOW_THRESHOLD = frozenset(
         Condition.SHORT_OF_ADDRESSES,
     }
 )
-"""The conditions in which a run cannot count on the addresses that the threshold asks for."""
+"""The conditions in which a run cannot count on the addresses that the threshold requires."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,6 @@ class ConnectionHealth:
     """One connection. The numbers are None when its subnet is not known.
 
     Args:
-        connection_name: The connection.
         condition: How it is.
         reason: Why it is in this condition; empty when it is healthy.
         status: Glue's status of the connection, empty for most.
@@ -76,7 +75,7 @@ class ConnectionHealth:
         total_addresses: What the subnet can hold, without those that AWS keeps.
         free_addresses: What EC2 counts as free.
         reserved_addresses: Those of them that runs that are starting will take.
-        cool_down: The failure for which flow runs leave it alone.
+        cool_down: The failure for which it is on cooldown.
         failures: Its failures of the requested hours.
     """
 
@@ -125,7 +124,6 @@ def judge_connections(
         reservations: What is reserved for runs that are starting.
         cool_downs: What failed in the last day. Those whose time is not over decide; where it is
             not known, they do.
-        now: When this is.
         failed_since: Failures after this are reported; None: all that are known.
     """
     reserved: Counter[str] = Counter()
@@ -205,7 +203,7 @@ def _condition(
     if not connection.ready:
         return Condition.NOT_READY, f"the connection is {connection.status}"
     if usable < minimum:
-        return Condition.SHORT_OF_ADDRESSES, f"{usable} usable addresses, {minimum} are wanted"
+        return Condition.SHORT_OF_ADDRESSES, f"{usable} usable addresses, {minimum} are required"
     if cool_down:
         until = f" (on cooldown until {cool_down.until:%H:%M:%S} UTC)" if cool_down.until else ""
         return Condition.FAILED_LATELY, cool_down.evidence + until

@@ -17,7 +17,6 @@ def health_markdown(
     Args:
         found: How they are.
         minimum_free_addresses: The threshold they were judged by.
-        console: Where links lead to.
     """
     below = [each for each in found if each.is_below_threshold]
     outcome = f"{len(below)} of {len(found)} below the threshold" if below else "all can hold a run"

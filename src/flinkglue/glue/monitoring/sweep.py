@@ -26,7 +26,7 @@ class RunCondition(StrEnum):
 
     @property
     def is_expected(self) -> bool:
-        """Whether somebody sees to the run, so that there is nothing to tell."""
+        """Whether somebody takes care of the run, so that there is nothing to report."""
         return self in (RunCondition.WANTED, RunCondition.BEING_CANCELLED)
 
 
@@ -35,7 +35,7 @@ class FlowRunState:
     """A flow run's state: Prefect's type of it, its name, and since when.
 
     `waits`: it stays until its Glue runs have ended, so that one that outlives it is left behind;
-    for runs that do not tell it themselves (`JobRun.is_left_to_itself`).
+    for runs that do not say it themselves (`JobRun.is_left_to_itself`).
     """
 
     type: str
@@ -50,7 +50,7 @@ class SweepRules:
 
     Args:
         cancelling_for: A flow run that is Cancelling for longer has nobody who stops its run.
-        also: State types, beside CANCELLED, of flow runs whose Glue runs are not wanted any more.
+        also: State types, beside CANCELLED, of flow runs whose Glue runs are orphans.
             A run that its COMPLETED flow run was not to wait for is wanted all the same.
     """
 
@@ -77,7 +77,7 @@ class SweptRun:
         return self.condition is RunCondition.ORPHAN
 
     def describe(self) -> str:
-        """In one line, with the id to look it up by."""
+        """In one line, with the id to search for."""
         return f"run {self.run.job_run_id} of job {self.run.job_name}: {self.condition.value}" + (
             f", {self.note}" if self.note else ""
         )
@@ -118,8 +118,7 @@ def judged(
         run: The live run.
         flow_run_id: The flow run that started it.
         flow_run: Its state; None when the server does not know it.
-        rules: What makes an orphan.
-        now: The time, to tell for how long a flow run is Cancelling.
+        now: The time, to know for how long a flow run is Cancelling.
     """
     condition, note = _judgement(run, flow_run, rules, now)
     return SweptRun(run, flow_run_id, flow_run, condition, note)

@@ -22,7 +22,6 @@ def sweep_markdown(
     Args:
         swept: The runs.
         problems: Job names whose runs could not be read, and why.
-        console: Where links to runs lead to.
         flow_run_url: Where the link to a flow run leads to.
         stop: Whether orphans were to be stopped.
     """

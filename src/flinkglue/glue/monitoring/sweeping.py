@@ -35,8 +35,6 @@ def find_live_runs(client: GlueClient, job_names: Sequence[str], since: datetime
     """The live runs of jobs, with a call for 200 of a job's runs.
 
     Args:
-        client: The account.
-        job_names: The jobs.
         since: Runs that were started earlier are left out.
 
     Raises:
@@ -71,13 +69,10 @@ def stop_orphans(
     One that cannot be stopped keeps no other from it: it stays an orphan, with the reason.
 
     Args:
-        client: The account.
         swept: Live runs as they were judged.
         judge_again: Called with the orphans of each stop right before it: a person may have retried
             a flow run since, which wants its run again.
         deadline_seconds: The longest to wait for all of them.
-        log: Gets a line per decision.
-        clock: The time to go by.
         pace: How often to poll.
 
     Returns:
@@ -139,7 +134,7 @@ def _request_stops(
 
 
 def _now(client: GlueClient, runs: Sequence[JobRun], log: Log) -> dict[str, JobRun]:
-    """How runs of one job are now, as far as Glue tells."""
+    """How runs of one job are now, as far as Glue says."""
     ids = {run.job_run_id for run in runs}
     started = [run.started_on for run in runs if run.started_on]
     assert started, "Glue gives every run the time of its start"

@@ -42,12 +42,11 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
 def ranking_description(
     ranking: Ranking, request: RunRequest, shortage: ShortagePolicy, refusal: str = ""
 ) -> str:
-    """What stands beside the table: what was asked, what decided, what came out.
+    """What stands beside the table: what was requested, what decided, what came out.
 
     Args:
-        ranking: The choice.
         request: The attempt that it was made for.
-        shortage: What was to be done if nothing had fitted.
+        shortage: What to do when nothing fits.
         refusal: Why no run is started, if none is.
     """
     choice = text(f"no run is started. {refusal}.") if refusal else _choice(ranking)

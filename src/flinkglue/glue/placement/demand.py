@@ -71,7 +71,7 @@ def demand_of(
         extra_nodes: Nodes beside the workers; a Python shell job has none.
         reserved_extra_nodes: Nodes that the run may take beside them, where that is more.
         arguments: The run's own arguments, which win over the job's default ones.
-        needed_addresses: What the person knows better; nothing else is looked at then.
+        needed_addresses: What the person knows better; nothing else counts then.
 
     Raises:
         InvalidInput: A number is not one that a run can have.

@@ -1,4 +1,4 @@
-"""The order that an adopted run was started with, as far as the job still tells it."""
+"""The order that an adopted run was started with, as far as the job still has it."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 Every connection is put into a group by what its subnet has free and not reserved for other runs. A
 strategy orders those that can hold a run. Those that failed lately in any flow run come after the
-others that hold as much of the run, and those that this flow run has seen fail come last. What
-cannot hold a run follows, what could not be looked up, and what somebody has to correct first. A
+others that hold as much of the run, and those that failed in this flow run come last. What
+cannot hold a run follows, what could not be read, and what somebody has to correct first. A
 connection without a subnet stays where the person put it.
 """
 

@@ -54,9 +54,7 @@ class NoPlace(JobFailed):
     """No connection can hold the run; nothing was reserved, written or started.
 
     Args:
-        reason: Why.
         ranking: The order that was found.
-        advice: What to do next.
     """
 
     def __init__(self, reason: str, ranking: Ranking, advice: str) -> None:
@@ -86,7 +84,7 @@ class ShortagePolicy:
 
         A run that Glue would place on a subnet that holds all of it starts. Where no connection can
         hold a run before somebody corrects one, no wait would help. Otherwise the person's choice
-        decides; a run that could surely not even start is never started, and one for which every
+        decides; a run that could not even start is never started, and one for which every
         subnet is too small is not waited for when there is one to use.
 
         Args:

@@ -77,7 +77,6 @@ def load_strategy(name: str, modules: Collection[str] = ()) -> Strategy:
     makes its draws repeatable by the run's seed.
 
     Args:
-        name: The strategy.
         modules: The modules that an own function may be in. No other one is imported, because
             importing runs code.
 
@@ -127,4 +126,4 @@ def _takes_rng(function: Callable[..., Any]) -> bool:
     try:
         return "rng" in inspect.signature(function).parameters
     except ValueError:
-        return False  # some built-in functions do not tell
+        return False  # some built-in functions have no signature

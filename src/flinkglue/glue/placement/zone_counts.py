@@ -17,7 +17,7 @@ def running_by_connection(pages: Iterable[list[JobRun]], since: datetime, log: L
     Runs that are still starting are left out: their reservations count them.
 
     Args:
-        pages: The job's runs, newest first; no more of them are asked for than needed.
+        pages: The job's runs, newest first; no more of them are read than needed.
         since: When the oldest live run can have started.
         log: Told when they cannot be read, which fails nothing: zones are then compared without.
     """

@@ -28,12 +28,12 @@ def put_link(key: str, url: str, link_text: str) -> None:
 
 
 def _replaced(key: str, update: ArtifactUpdate) -> bool:
-    wanted = ArtifactFilter(
+    of_this_key = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[runtime.flow_run.id]),
         key=ArtifactFilterKey(any_=[key]),
     )
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, limit=1)
+        found = client.read_artifacts(artifact_filter=of_this_key, limit=1)
         if not found:
             return False
         client.update_artifact(found[0].id, update)

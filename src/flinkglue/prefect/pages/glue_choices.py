@@ -21,7 +21,7 @@ class Choices:
 
     Args:
         requested: What is chosen for, and what was to be done when nothing fits.
-        moved_from: The attempt before it, if its failure asked for another connection.
+        moved_from: The attempt before it, if its failure moved the run.
     """
 
     def __init__(self, requested: PlacementRequest, moved_from: Attempt | None) -> None:

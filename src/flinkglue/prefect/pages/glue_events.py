@@ -1,4 +1,4 @@
-"""What Glue flow runs tell automations, as events. docs/how-to/operations.md lists them.
+"""The events of Glue flow runs, for automations. docs/how-to/operations.md lists them.
 
 Prefect adds the flow run, its flow and its deployment to each event, and sends it from a thread of
 its own: a run neither waits for that nor fails with it.
@@ -29,9 +29,8 @@ def emit_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | Non
     """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
 
     Args:
-        ranking: The choice.
         request: The attempt that it was made for.
-        moved_from: The attempt before it, if its failure asked for another connection.
+        moved_from: The attempt before it, if its failure moved the run.
     """
     expected = ranking.expected.connection_name if ranking.expected else None
     chosen = {
@@ -75,11 +74,7 @@ def emit_misconfigured(ranking: Ranking) -> None:
 
 
 class AdoptionEvent(RunObserver):
-    """``glue-job.adopted``: a run that was there already is waited for; none is started.
-
-    Args:
-        request: The attempt.
-    """
+    """``glue-job.adopted``: a run that was there already is waited for; none is started."""
 
     def __init__(self, request: RunRequest) -> None:
         self._request = request

@@ -27,9 +27,7 @@ def show_ranking(
     """The record of one attempt's choice, as a table with what decided.
 
     Args:
-        ranking: The order.
-        request: The attempt.
-        shortage: What was to be done if nothing had fitted.
+        shortage: What to do when nothing fits.
         refusal: Why no run is started with it, if none is.
     """
     create_table_artifact(
@@ -40,11 +38,7 @@ def show_ranking(
 
 
 class RunLink(RunObserver):
-    """A link to the run in the AWS console, as soon as the run is known.
-
-    Args:
-        console: Knows the addresses.
-    """
+    """A link to the run in the AWS console, as soon as the run is known."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

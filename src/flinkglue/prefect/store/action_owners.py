@@ -39,7 +39,6 @@ class Abandoned:
 
     Args:
         intent: The intent; whoever acts under it goes on with the action.
-        action: The action.
         why: What tells that nobody goes on with it.
         is_surely_dead: Whether its process is known to be gone. Whoever goes on is held up by its
             lease all the same, should it live.
@@ -70,8 +69,6 @@ class ClaimWatch:
 
     Args:
         store: The journal's documents.
-        job_name: The job.
-        clock: The time to go by.
     """
 
     def __init__(self, store: JournalStore, job_name: str, clock: Clock | None = None) -> None:
@@ -93,7 +90,6 @@ class ClaimWatch:
         """Whether the claim was not renewed, nor taken, for longer than this.
 
         Args:
-            seconds: For how long.
             waits: Look on until that is known; else what was observed so far decides.
         """
         pauses = _LOOKS.pauses()
@@ -125,7 +121,6 @@ def abandoned(
 
     Args:
         store: The journal's documents.
-        job_name: The job.
         claim: What was observed of its claim so far.
         action: Only such an action is meant, and another is not waited for; None: any.
         most_seconds: An action that began longer ago is held to be dead whatever is known of it: a
@@ -178,7 +173,6 @@ def running_flink_flow_runs(
     Only those whose parameter *cluster* is the very same as that of the present one are meant.
 
     Args:
-        job_names: The jobs.
         default_cluster: What that parameter is when it was left out.
 
     Raises:
@@ -220,8 +214,6 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
 
     Args:
         cluster: Where the job runs.
-        job_name: The job.
-        action: The action.
     """
     with variable_store(cluster.journal_name) as store:
         left = abandoned(store, job_name, action=action)

@@ -27,7 +27,6 @@ class ExpiringRecords:
     """Records of one kind that count for a while after they were last written.
 
     Args:
-        records: The server.
         kind: The tag of the records, and how their names begin.
         lasts_seconds: How long a record counts.
     """

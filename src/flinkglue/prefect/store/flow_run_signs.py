@@ -55,8 +55,6 @@ class RunningFlowRun:
     """A flow run that the server calls Running.
 
     Args:
-        flow_run_id: The flow run.
-        name: Its name.
         state_id: The very state that it is in.
         worker_id: The worker that runs it as a thread; None: it has a process of its own.
     """

@@ -26,7 +26,6 @@ class VariableClaims:
     refuse each other's starts, and count each other's reservations.
 
     Args:
-        records: The server.
         locks: Where the lock for placing comes from.
         reserved_for_seconds: How long a reservation lasts when nobody renews it.
         start_kept_seconds: How long a start is kept that nobody ends.

@@ -28,13 +28,11 @@ EVIDENCE_CHARACTERS = 1000  # a Variable holds 5,000
 class VariableCoolDowns:
     """The connections that failed recently, each a Variable.
 
-    It is kept for a day, to be looked up; for the first minutes of it the connection is on
+    It is kept for a day for lookups; for the first minutes of it the connection is on
     cooldown.
 
     Args:
-        records: The server.
         cool_down_seconds: How long a connection is on cooldown.
-        clock: The time to go by.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ MOST_SECONDS = 3600.0
 def lease_seconds_in(
     variable: str, default: float, environment: Mapping[str, str] = os.environ
 ) -> float:
-    """The lease that an environment variable asks for.
+    """The lease that an environment variable sets.
 
     Args:
         variable: Its name.

@@ -13,11 +13,7 @@ KIND = "glue-original-order"
 
 
 class VariableOriginalOrders:
-    """Read and written under the job's lock, so that nobody else comes in between.
-
-    Args:
-        records: The server.
-    """
+    """Read and written under the job's lock, so that nobody else comes in between."""
 
     def __init__(self, records: ServerRecords) -> None:
         self._records = records

@@ -2,7 +2,7 @@
 
 A Variable has what coordination needs: creating one fails when the name is taken, every one has an
 id of its own that is never used again, and the server dates each write. So "take it if it is free"
-is one call, and "remove it, but only the one I saw" is another.
+is one call, and "remove it, but only the one that was read" is another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REPEATED = Pace(first_seconds=0.5, most_seconds=10, growth=2, jitter=0.5)
 
 @dataclass(frozen=True)
 class Record:
-    """A record as the server had it.
+    """A record as the server answered it.
 
     `age_seconds` is since its last write, by the clocks of the server: the one that answers, and
     that of its database or of the process that created the record. `dated` differs after each
@@ -50,7 +50,6 @@ class ServerRecords:
 
     Args:
         client: A client of the server. It may be used by several threads.
-        clock: The time to wait by.
     """
 
     def __init__(self, client: SyncPrefectClient, clock: Clock | None = None) -> None:
@@ -92,7 +91,7 @@ class ServerRecords:
     def delete(self, record_id: str) -> bool:
         """Delete the record with this id; False when it is gone already.
 
-        When the answer to a first try was lost, nobody can tell by whom.
+        When the answer to a first try was lost, nobody knows by whom.
         """
         answer = self._send("DELETE", f"/variables/{record_id}", record_id, {404})
         return answer.status_code != 404
@@ -102,7 +101,7 @@ class ServerRecords:
 
         The API pages by number only, and records come and go between two pages. Each page is one
         moment, sorted by name: so what lies before it was read, as long as it begins with a record
-        that the page before it had.
+        of the page before it.
 
         Raises:
             ServiceUnavailable: They changed so much that no page ever did.
@@ -168,8 +167,7 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
 
     Args:
         operation: The call's method and path.
-        resource: What was asked for.
-        error: What the client raised.
+        resource: What was requested.
     """
     if not isinstance(error, httpx.HTTPStatusError):
         reason = str(error) or type(error).__name__

@@ -42,8 +42,6 @@ class SilentFlowRun:
     """A flow run that the server calls Running, and whose process gives no sign of life.
 
     Args:
-        flow_run_id: The flow run.
-        name: Its name.
         state_id: The very state that it was observed in.
         silent_seconds: For how long it was silent; 0: it gave too few signs, and is not judged.
         mark: Of its last sign of life: while it is the same, there was none since.
@@ -106,7 +104,6 @@ def silent_flow_runs(
     One that was found earlier and gave no sign since is not observed for all that time again.
 
     Args:
-        running: The flow runs.
         silent_seconds: More than three times the time between two heartbeats. A flow run whose
             heartbeats are further apart is not judged.
         more: Further signs that their processes give.

@@ -42,7 +42,6 @@ class VariableStore:
     anew, until it is old.
 
     Args:
-        records: The server.
         cluster: Which cluster's jobs it is about: a job's name means another job on another one.
     """
 

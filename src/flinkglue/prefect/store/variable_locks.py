@@ -49,7 +49,6 @@ class VariableLocks:
     """Locks by name, each a Variable while it is held.
 
     Args:
-        records: The server.
         lease_seconds: After how long without a sign of life a holder has lost the lock.
         wait_seconds: How long to wait for a lock, unless its taker says how long.
     """
@@ -78,7 +77,7 @@ class VariableLocks:
         record_name = variable_name("glue-lock", name)
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
         give_up_at = elapsed_seconds() + wait_seconds
-        gate = _gates[record_name]  # of all threads here, one at a time asks the server
+        gate = _gates[record_name]  # of all threads here, one at a time calls the server
         if not gate.enter(wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
         try:
@@ -103,28 +102,28 @@ class VariableLocks:
             "lease_seconds": self._lease_seconds,
         }
         unchanged = Unchanged()
-        not_ours_at = elapsed_seconds()  # the last time that the lock was surely not ours
+        not_ours_at = elapsed_seconds()  # the last time that the lock was not ours for certain
         while True:
-            asked_at = elapsed_seconds()
+            sent_at = elapsed_seconds()
             if record_id := self._records.create(record_name, value, ["glue-lock"]):
-                lease = Lease.taken(self._lease_seconds, asked_at, **_LIMITS)
+                lease = Lease.taken(self._lease_seconds, sent_at, **_LIMITS)
                 return VariableLock(self._records, name, record_id, value, lease)
-            while seen := self._records.read(record_name):
+            while found := self._records.read(record_name):
                 answered_at = elapsed_seconds()
-                if seen.value["token"] == value["token"]:  # the answer to a create was lost
+                if found.value["token"] == value["token"]:  # the answer to a create was lost
                     lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)
-                    return VariableLock(self._records, name, seen.record_id, value, lease)
-                mark = (seen.record_id, seen.dated)
-                seconds = unchanged.seconds(mark, asked_at, answered_at)
-                if has_run_out(seconds, seen.value["lease_seconds"]):
-                    self._records.delete(seen.record_id)
+                    return VariableLock(self._records, name, found.record_id, value, lease)
+                version = (found.record_id, found.dated)
+                seconds = unchanged.seconds(version, sent_at, answered_at)
+                if has_run_out(seconds, found.value["lease_seconds"]):
+                    self._records.delete(found.record_id)
                     break
                 if answered_at > give_up_at:
-                    raise _too_late(name, seen.value["holder"], wait_seconds)
-                not_ours_at = asked_at
-                pause = pause_seconds(answered_at - asked_at, give_up_at - answered_at)
+                    raise _too_late(name, found.value["holder"], wait_seconds)
+                not_ours_at = sent_at
+                pause = pause_seconds(answered_at - sent_at, give_up_at - answered_at)
                 SystemClock().sleep(pause * rng.uniform(0.5, 1))
-                asked_at = elapsed_seconds()
+                sent_at = elapsed_seconds()
 
 
 class VariableLock:
@@ -167,7 +166,7 @@ class VariableLock:
             self._lease = change(self._lease)
 
     def check(self) -> None:
-        """Return only while the lock is surely held.
+        """Return only while the lock is held.
 
         Raises:
             ServiceUnavailable: The lease may have run out.
