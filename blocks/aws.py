@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, GetJsonSchemaHandler
+from pydantic import GetJsonSchemaHandler
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.form_types import Matched
 
 
 class _NoOtherFields:
@@ -28,5 +29,7 @@ class _NoOtherFields:
 AwsCredentialsChoice = Annotated[AwsCredentials, _NoOtherFields()] | str
 """A saved AWS Credentials block, or its name."""
 
-AwsRegion = Annotated[str, Field(pattern=r"^$|^[a-z]{2,}(-[a-z]+)+-[0-9]+$")]
+AwsRegion = Annotated[
+    str, Matched(r"^([a-z]{2,}(-[a-z]+)+-[0-9]+)?$", "a region by its code, for example eu-west-1")
+]
 """A region by its code, for example eu-west-1; empty, as a form may send it, is the block's."""

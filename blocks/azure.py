@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from flinkglue.azure.arm.client import (
     API_VERSION,
@@ -21,9 +21,9 @@ from flinkglue.azure.arm.client import (
     token_scope,
 )
 from flinkglue.azure.arm.clusters import ArmClusterClient
+from flinkglue.azure.inputs import ApiVersion, ResourceGroup, ResourceName
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
-from flinkglue.azure.names import RESOURCE_GROUP_PATTERN, RESOURCE_NAME_PATTERN
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.blocks.flink_storage import Storages
 from flinkglue.blocks.hidden_input import HiddenInput
@@ -52,33 +52,46 @@ class ClusterSignIn(StrEnum):
 
 
 class HDInsightFlinkCluster(HiddenInput, Block):
-    """A Flink cluster of HDInsight on AKS, and how to reach it."""
+    """A Flink cluster of HDInsight on AKS, and how to reach it.
+
+    Example:
+        ```python
+        from flinkglue.blocks.azure import HDInsightFlinkCluster
+
+        cluster = HDInsightFlinkCluster.load("hdinsight-flink")
+        with cluster.get_client() as arm:
+            print(arm.list_jobs(cluster.cluster_id))
+        ```
+    """
 
     _block_type_name = "HDInsight Flink Cluster"
     _block_type_slug = "hdinsight-flink-cluster"
+    _logo_url = HttpUrl(
+        "https://cdn.sanity.io/images/3ugk85nk/production/"
+        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
+    )
+    _documentation_url = HttpUrl(
+        "https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-orchestration"
+    )
 
-    subscription_id: str = Field(
+    subscription_id: ResourceName = Field(
         title="Subscription ID",
         description="The subscription of the cluster.",
-        pattern=RESOURCE_NAME_PATTERN,
         examples=["00000000-1111-2222-3333-444444444444"],
     )
-    resource_group: str = Field(
+    resource_group: ResourceGroup = Field(
         title="Resource group",
         description="The resource group of the cluster pool.",
-        pattern=RESOURCE_GROUP_PATTERN,
         examples=["streaming"],
     )
-    cluster_pool_name: str = Field(
+    cluster_pool_name: ResourceName = Field(
         title="Cluster pool",
         description="The name of the cluster pool.",
-        pattern=RESOURCE_NAME_PATTERN,
         examples=["pool1"],
     )
-    cluster_name: str = Field(
+    cluster_name: ResourceName = Field(
         title="Cluster",
         description="The name of the Flink cluster.",
-        pattern=RESOURCE_NAME_PATTERN,
         examples=["flink1"],
     )
     credentials: KeyVaultServicePrincipal | EntraServicePrincipal = Field(
@@ -93,11 +106,10 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         description="Azure Resource Manager's address. Sovereign clouds have their own.",
         examples=[PUBLIC_ENDPOINT, "https://management.usgovcloudapi.net"],
     )
-    api_version: str = Field(
+    api_version: ApiVersion = Field(
         default=API_VERSION,
         title="API version",
         description="The api-version of Microsoft.HDInsight.",
-        pattern=r"^\d{4}-\d{2}-\d{2}(-preview)?$",
         examples=[API_VERSION],
     )
     ca_file: FilePath | None = Field(

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
-from flinkglue.azure.inputs import ClientId, TenantId
+from flinkglue.azure.inputs import ClientId, SecretPrefix, TenantId
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
 from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.form_types import FilePath, OptionalSecret, ServiceUrl
 
 
 class EntraServicePrincipal(HiddenInput, Block):
-    """An application in Entra ID that signs in with a secret, or the platform's own identity."""
+    """An application in Entra ID that signs in with a secret, or the platform's own identity.
+
+    Example:
+        ```python
+        from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
+
+        reader = EntraServicePrincipal.load("key-vault-reader")
+        token = reader.get_token("https://vault.azure.net/.default")
+        ```
+    """
 
     _block_type_name = "Entra Service Principal"
     _block_type_slug = "entra-service-principal"
+    _logo_url = HttpUrl(
+        "https://cdn.sanity.io/images/3ugk85nk/production/"
+        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
+    )
+    _documentation_url = HttpUrl(
+        "https://learn.microsoft.com/entra/identity-platform/app-objects-and-service-principals"
+    )
 
     tenant_id: TenantId | None = Field(
         default=None,
@@ -71,21 +87,36 @@ class EntraServicePrincipal(HiddenInput, Block):
 
 
 class KeyVaultServicePrincipal(HiddenInput, Block):
-    """A service principal that is kept in Key Vault and read again for every token."""
+    """A service principal that is kept in Key Vault and read again for every token.
+
+    Example:
+        ```python
+        from flinkglue.blocks.azure_sign_in import KeyVaultServicePrincipal
+
+        principal = KeyVaultServicePrincipal.load("flink-contributor")
+        token = principal.get_token("https://management.azure.com/.default")
+        ```
+    """
 
     _block_type_name = "Key Vault Service Principal"
     _block_type_slug = "key-vault-service-principal"
+    _logo_url = HttpUrl(
+        "https://cdn.sanity.io/images/3ugk85nk/production/"
+        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
+    )
+    _documentation_url = HttpUrl(
+        "https://learn.microsoft.com/azure/key-vault/secrets/about-secrets"
+    )
 
     vault_url: ServiceUrl = Field(
         title="Vault URL",
         description="The vault that holds the three secrets.",
         examples=["https://my-vault.vault.azure.net"],
     )
-    secret_prefix: str = Field(
+    secret_prefix: SecretPrefix = Field(
         default="hdinsight-aks-variables-",
         title="Secret prefix",
         description="What stands before the names api-client-id, api-secret and tenant-id.",
-        pattern=r"^[0-9A-Za-z-]*$",
         examples=["hdinsight-aks-variables-"],
     )
     reader: EntraServicePrincipal = Field(

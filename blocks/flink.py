@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from flinkglue.blocks.flink_storage import Storages
 from flinkglue.blocks.hidden_input import HiddenInput
@@ -26,6 +26,7 @@ from flinkglue.flink.sign_in import BearerToken
 from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.form_types import (
     FilePath,
+    HeaderName,
     Name,
     OptionalHeaderSecret,
     OptionalHeaderValue,
@@ -57,10 +58,24 @@ _NEEDED = {
 
 
 class FlinkRestCluster(HiddenInput, Block):
-    """Any live Flink cluster, from 1.17 on, over its JobManager's REST API."""
+    """Any live Flink cluster, from 1.17 on, over its JobManager's REST API.
+
+    Example:
+        ```python
+        from flinkglue.blocks.flink import FlinkRestCluster
+
+        cluster = FlinkRestCluster.load("flink")
+        with cluster.get_client() as flink:
+            print(flink.overview())
+        ```
+    """
 
     _block_type_name = "Flink REST Cluster"
     _block_type_slug = "flink-rest-cluster"
+    _logo_url = HttpUrl("https://flink.apache.org/img/logo/png/200/flink_squirrel_200_color.png")
+    _documentation_url = HttpUrl(
+        "https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/rest_api/"
+    )
 
     url: WebUrl = Field(
         title="URL",
@@ -149,11 +164,10 @@ class FlinkRestCluster(HiddenInput, Block):
         "follows. They are sent there and nowhere else.",
         examples=["https://artifacts.example.com/repository/jobs"],
     )
-    jars_header_name: str = Field(
+    jars_header_name: HeaderName = Field(
         default="Authorization",
         title="Jar repository header",
         description="The name of the header that the repository wants.",
-        pattern=r"^[A-Za-z0-9-]+$",
         examples=["Authorization", "X-JFrog-Art-Api", "PRIVATE-TOKEN"],
     )
     jars_header: OptionalHeaderValue = Field(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
-
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import Step
 from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import OptionalName, OptionalWebUrl
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.flink_cluster import (
     create_flink_cluster,
     create_storage_layout,
@@ -22,10 +21,11 @@ from flinkglue.tasks.flink_cluster_record import remember_flink_application
 from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
-@flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")
+@form_flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")
 def create_flink_cluster_flow(
     wanted: FlinkApplicationCluster,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
+    create_directories: bool = True,
     storage_block: OptionalName = "flink-storage",
     storage_key_block: OptionalName = "",
     flink_rest_url: OptionalWebUrl = "",
@@ -41,8 +41,9 @@ def create_flink_cluster_flow(
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
             group and pool are used, and its credentials, which need the role of
             infra/azure_flink_cluster_role.json.
-        storage_block: The Azure Blob Storage Credentials block with which the directories for jars,
-            savepoints and logs are created. Empty: they are there.
+        create_directories: Create the directories for jars, savepoints and logs in the storage.
+            Off: they are there.
+        storage_block: The Azure Blob Storage Credentials block with which they are created.
         storage_key_block: A Secret block with the storage account's key. Empty: the managed
             identity has access.
         flink_rest_url: The new cluster's JobManager, if it can be reached from where flows run.
@@ -57,7 +58,7 @@ def create_flink_cluster_flow(
     block = block_of(HDInsightFlinkCluster, "cluster", cluster)
     there = replace(block.cluster_id, cluster_name=wanted.cluster_name)
     chosen = block.at(there, flink_rest_url=flink_rest_url or None)
-    if storage_block:
+    if create_directories and storage_block:
         create_storage_layout(storage_block, wanted)
     plan = create_flink_cluster(chosen, wanted, storage_key_block, deadline_minutes)
     try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import runtime
+from prefect.input import RunInput
+from pydantic import Field
 
 from flinkglue.azure.clusters.inputs import ClusterName
 from flinkglue.azure.inputs import DeadlineMinutes
@@ -13,6 +15,8 @@ from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import OptionalWebUrl
+from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.questions import ask
 from flinkglue.tasks.flink_cluster import delete_flink_cluster
 from flinkglue.tasks.flink_cluster_record import (
     find_flink_application,
@@ -22,14 +26,29 @@ from flinkglue.tasks.flink_cluster_record import (
 from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
-@flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")
+class ConfirmDeletion(RunInput):
+    """The answer that a cluster may be deleted."""
+
+    confirm_cluster_name: str = Field(description="Repeat the name of the cluster to delete it.")
+
+
+def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) -> str:
+    """The name as somebody repeats it on the run's page; empty when nobody does."""
+    before = "with a last savepoint" if take_last_savepoint else "without a savepoint"
+    question = f"Delete cluster {cluster_name} for good? Its job is ended {before} first."
+    answer = ask(ConfirmDeletion, question, f"delete {cluster_name}", within_minutes)
+    return answer.confirm_cluster_name if answer else ""
+
+
+@form_flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")
 def delete_flink_cluster_flow(
     cluster_name: ClusterName,
-    confirm_cluster_name: str,
+    confirm_cluster_name: str = "",
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     take_last_savepoint: bool = True,
     flink_rest_url: OptionalWebUrl = "",
     deadline_minutes: DeadlineMinutes = 30,
+    answer_within_minutes: DeadlineMinutes = 30,
 ) -> dict[str, Any]:
     """Stop the cluster's job with a last savepoint, and delete the cluster.
 
@@ -38,7 +57,8 @@ def delete_flink_cluster_flow(
 
     Args:
         cluster_name: The cluster to delete.
-        confirm_cluster_name: Repeat the name to confirm.
+        confirm_cluster_name: Repeat the name to confirm. Empty: the run pauses, and its page asks
+            for the name.
         cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
             group and pool are used, and its credentials, which need the role of
             infra/azure_flink_cluster_role.json.
@@ -46,12 +66,17 @@ def delete_flink_cluster_flow(
             and stays in the ledger under the job's name. Off: the cluster is deleted whatever runs.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
         deadline_minutes: How long to wait for the savepoint, and for the deletion.
+        answer_within_minutes: How long to wait for the name on the page. After that the run fails,
+            and nothing is deleted.
 
     Raises:
-        InvalidInput: The two names are not the same; nothing was called.
+        InvalidInput: The two names are not the same, or nobody gave the second one; nothing was
+            called.
         JobFailed: The savepoint was not taken, or it is not known whether a job runs; nothing was
             deleted.
     """
+    if not confirm_cluster_name:
+        confirm_cluster_name = _asked(cluster_name, take_last_savepoint, answer_within_minutes)
     if confirm_cluster_name != cluster_name:
         raise InvalidInput("confirm_cluster_name", confirm_cluster_name, repr(cluster_name))
     block = block_of(HDInsightFlinkCluster, "cluster", cluster)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
 from flinkglue.blocks.loading import block_of
 from flinkglue.glue.definition.report import deployment_document
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.glue import load_credentials
 from flinkglue.tasks.glue_definition import deploy_glue_job
 
 
-@flow(name="glue-job-deploy")
+@form_flow(name="glue-job-deploy")
 def deploy_glue_job_flow(
     definition: GlueJobDefinitionChoice,
     dry_run: bool = False,

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import runtime
+from prefect.input import RunInput
+from pydantic import Field
 
 from flinkglue.blocks.flink_choice import FlinkClusterChoice, cluster_of
-from flinkglue.flink.inputs import (
-    JarAddress,
-    JavaClass,
-    JobId,
-    OptionalSavepoint,
-    PythonModule,
+from flinkglue.blocks.forms.flink_job import (
+    ACTION_MOVED,
+    AdvancedOptions,
+    ProgramOptions,
+    StateOptions,
+    WaitOptions,
+    changes,
 )
+from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
 from flinkglue.lifecycle.execute import raise_for_failure
-from flinkglue.lifecycle.interrupted import OnCancel
-from flinkglue.lifecycle.models import Action, Outcome, RestoreMode
-from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
-from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
-from flinkglue.lifecycle.savepoint_formats import SavepointFormat
+from flinkglue.lifecycle.transaction import WouldDropState
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.flink_action import end_as_requested, report_what_is_left, requested_by
-from flinkglue.quantities import Minutes, Parallelism, Seconds
+from flinkglue.prefect.questions import ask
 from flinkglue.tasks.flink_actions import perform_flink_action
 
 
@@ -35,32 +38,23 @@ def request_of(parameters: dict[str, Any]) -> ActionRequest:
     Raises:
         InvalidInput: They do not fit together; names the field.
     """
-    args = parameters["args"]
-    changes = JobChanges(
-        jar=parameters["jar"],
-        entry_class=parameters["entry_class"],
-        args=None if args is None else tuple(args),
-        parallelism=parameters["parallelism"],
-        flink_configuration=parameters["flink_configuration"],
-        python_module=parameters["python_module"],
-        python_files=None if (files := parameters["python_files"]) is None else tuple(files),
-        allow_non_restored_state=parameters["allow_non_restored_state"],
-        restore_mode=parameters["restore_mode"],
-    )
+    state: StateOptions = parameters["state_options"]
+    advanced: AdvancedOptions = parameters["advanced_options"]
     return ActionRequest(
         Action(parameters["action"]),
         parameters["job_name"],
-        changes,
-        savepoint_path=parameters["savepoint"] or None,
-        job_id=parameters["job_id"],
-        drain=parameters["drain"],
-        take_over=parameters["take_over"],
-        without_state=parameters["without_state"],
+        changes(parameters["program"], state),
+        savepoint_path=state.savepoint or None,
+        job_id=advanced.job_id,
+        drain=advanced.drain,
+        take_over=advanced.take_over,
+        without_state=state.without_state,
     )
 
 
-@flow(
+@form_flow(
     name="flink-job-action",
+    moved=ACTION_MOVED,
     flow_run_name="{action} {job_name}",
     on_cancellation=[end_as_requested(request_of, cluster_of)],
     on_crashed=[report_what_is_left(request_of, cluster_of)],
@@ -68,28 +62,12 @@ def request_of(parameters: dict[str, Any]) -> ActionRequest:
 def flink_job_action(
     action: Action,
     job_name: Name,
-    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
-    jar: JarAddress | None = None,
-    entry_class: JavaClass | None = None,
-    args: list[str] | None = None,
-    parallelism: Parallelism | None = None,
-    flink_configuration: dict[str, str] | None = None,
-    python_module: PythonModule | None = None,
-    python_files: list[JarAddress] | None = None,
-    savepoint: OptionalSavepoint = "",
-    allow_non_restored_state: bool = False,
-    restore_mode: RestoreMode = "NO_CLAIM",
-    without_state: bool = False,
-    job_id: JobId = "",
-    drain: bool = False,
-    savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
-    roll_back: bool = True,
-    check_slots: bool = True,
-    stable_seconds: Seconds = 10,
-    ready_within_seconds: Seconds = 300,
-    on_cancel: OnCancel = OnCancel.LEAVE,
-    deadline_minutes: Minutes = 60,
-    take_over: bool = False,
+    cluster: FlinkClusterChoice,
+    # The groups are frozen, and the form shows their defaults.
+    program: ProgramOptions = ProgramOptions(),  # noqa: B008
+    state_options: StateOptions = StateOptions(),  # noqa: B008
+    wait_options: WaitOptions = WaitOptions(),  # noqa: B008
+    advanced_options: AdvancedOptions = AdvancedOptions(),  # noqa: B008
 ) -> dict[str, Any]:
     """Execute one of the eleven actions on a Flink job, exactly once, to its end.
 
@@ -103,47 +81,13 @@ def flink_job_action(
             starts from the newest checkpoint. SAVEPOINT, LIST_SAVEPOINT. CANCEL ends it without a
             savepoint. DELETE forgets it. RE_LAUNCH brings a failed one back.
         job_name: The name that people and Flink know the job by.
-        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name,
+        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, picked or by type and name,
             for example flink-rest-cluster/flink.
-        jar: The address of the jar, the Python program (.py or .zip) or the SQL script (.sql): a
-            path on the worker, https://, s3:// or abfs://. Left out, what was launched last; an
-            update reads it again.
-        entry_class: The full name of the class with main(). Left out, as it ran last, or what the
-            jar's manifest says.
-        args: Arguments of main(), one per item. None: as it ran last.
-        parallelism: How many tasks run side by side. None: as it ran last, or 1.
-        flink_configuration: Flink settings; the job's own code takes precedence. None: as it ran
-            last.
-        python_module: For a Python program in a .zip: the module to run, for example orders.main.
-            None: as it ran last.
-        python_files: For a Python program: the addresses of further .py and .zip files that it
-            imports. None: as it ran last.
-        savepoint: A savepoint or retained checkpoint to start from, for NEW, START,
-            LAST_STATE_UPDATE and RE_LAUNCH: its whole address, as LIST_SAVEPOINT shows it.
-        allow_non_restored_state: For this launch alone: start also when the savepoint has state
-            that the job lacks.
-        restore_mode: For this launch alone: NO_CLAIM leaves the savepoint in place, CLAIM lets
-            Flink delete it.
-        without_state: Only for NEW: start without state although the job has some: a savepoint, a
-            retained checkpoint. Off, NEW is refused then.
-        job_id: The Flink job that is meant, where the name alone is ambiguous.
-        drain: Only for STOP for good: let the sources end first.
-        savepoint_format: For SAVEPOINT, STOP and UPDATE. canonical is read by every state backend;
-            native is quicker, and is read by the same state backend alone. automatic: canonical,
-            unless the job's state backend, like ForSt, writes native ones only.
-        roll_back: Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able to
-            return to what ran before.
-        check_slots: Whether an update ends a job that runs only when the cluster has the task slots
-            that the new one needs. Off where TaskManagers are added by something that Flink does
-            not know of; on Kubernetes and YARN, and with the adaptive scheduler, Flink
-            reports it.
-        stable_seconds: How long a launched job must run without a restart before it counts.
-        ready_within_seconds: How long to wait for the job to be stable.
-        on_cancel: What happens to the job when this run is cancelled while it waits. leave: it is
-            left as it is. stop_with_savepoint or cancel: it is ended.
-        deadline_minutes: How long the action may take. The job is left as it is then, and a
-            retry of this run goes on.
-        take_over: Discard the unfinished action of a dead run on this job.
+        program: What the job runs. What is left out stays as it ran last.
+        state_options: From which state the job starts, and how its state is written.
+        wait_options: How long the action may take, and what happens to the job when this run is
+            cancelled.
+        advanced_options: What few actions need.
 
     Returns:
         How it ended: job id, state, savepoint, story.
@@ -155,13 +99,50 @@ def flink_job_action(
         JobFailed: The action failed, with both stories.
     """
     request = request_of(locals())
-    ready = ReadyLimits(within_seconds=ready_within_seconds, stable_seconds=stable_seconds)
-    options = ActionOptions(deadline_minutes * 60, ready, roll_back, savepoint_format, check_slots)
-    chosen = cluster_of("cluster", cluster)
-    outcome = perform_flink_action(
-        chosen, request, requested_by(runtime.flow_run.id, request), options
+    options = ActionOptions(
+        wait_options.deadline_minutes * 60,
+        wait_options.ready,
+        advanced_options.roll_back,
+        state_options.savepoint_format,
+        advanced_options.check_slots,
     )
+    chosen = cluster_of("cluster", cluster)
+    asked_for = advanced_options.ask_within_minutes
+    if asked_for and request.action is Action.STATELESS_UPDATE:
+        _ask(request, "The job goes on without its state.", asked_for)
+    try:
+        outcome = _performed(chosen, request, options)
+    except WouldDropState as refused:
+        if not asked_for:
+            raise
+        _ask(request, str(refused), asked_for)
+        outcome = _performed(chosen, replace(request, without_state=True), options)
     return summary(raise_for_failure(outcome))
+
+
+class DropState(RunInput):
+    """The answer that state of a job may be dropped."""
+
+    drop_state: bool = Field(default=False, description="Whether the job starts without state.")
+
+
+def _ask(request: ActionRequest, why: str, within_minutes: float) -> None:
+    """Go on when somebody agrees on the run's page.
+
+    Raises:
+        JobFailed: Nobody did, in time; nothing was changed.
+    """
+    what = f"{request.action} of {request.job_name}"
+    question = f"{what} drops state. {why} Start it without state?"
+    answer = ask(DropState, question, f"drop state by {what}", within_minutes)
+    if answer is None or not answer.drop_state:
+        why_not = "nobody answered in time" if answer is None else "the answer was no"
+        raise JobFailed(f"{what} would drop state, and {why_not}; nothing was changed")
+
+
+def _performed(cluster: FlinkCluster, request: ActionRequest, options: ActionOptions) -> Outcome:
+    by = requested_by(runtime.flow_run.id, request)
+    return perform_flink_action(cluster, request, by, options)
 
 
 def summary(outcome: Outcome) -> dict[str, Any]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
-
 from flinkglue.azure.inputs import OptionalResourceName
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import OptionalName
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
-@flow(name="flink-job-details", flow_run_name="details {cluster_name} {job_name}")
+@form_flow(name="flink-job-details", flow_run_name="details {cluster_name} {job_name}")
 def flink_job_details(
     job_name: OptionalName = "",
     cluster: HDInsightFlinkCluster | str = "hdinsight-flink",

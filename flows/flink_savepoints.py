@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow, runtime
+from prefect import runtime
 from pydantic import Field
 
 from flinkglue.blocks.flink_choice import FlinkClusterChoice, cluster_of
@@ -17,6 +17,7 @@ from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.pages.savepoints import JobReport, show_report
 from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, Days, Minutes
@@ -30,12 +31,16 @@ REMEMBER_DAYS = 30
 """So long can an action's run be retried and be known as the same."""
 
 
-@flow(name="flink-savepoints", flow_run_name="savepoints of {job_names}")
+@form_flow(
+    name="flink-savepoints",
+    moved={"most_age_days": "max_age_days"},
+    flow_run_name="savepoints of {job_names}",
+)
 def flink_savepoints(
     job_names: Annotated[list[Name], Field(min_length=1)],
-    cluster: FlinkClusterChoice = "flink-rest-cluster/flink",
+    cluster: FlinkClusterChoice,
     keep: Count | None = None,
-    most_age_days: Days | None = None,
+    max_age_days: Days | None = None,
     kept_paths: list[StorageAddress] = [],  # noqa: B006 - so that the form shows a list; nothing changes it
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
     deadline_minutes: Minutes = 30,
@@ -47,14 +52,16 @@ def flink_savepoints(
 
     Args:
         job_names: The jobs, one per item.
-        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, chosen or by type and name.
+        cluster: A Flink REST Cluster or HDInsight Flink Cluster block, picked or by type and name,
+            for example flink-rest-cluster/flink.
         keep: Newest savepoints to keep. Empty: all.
-        most_age_days: How old a savepoint may become. Empty: any age.
+        max_age_days: How old a savepoint may become. Empty: any age.
         kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
             One that is not known, to the ledger or in storage, fails the run, and nothing is
             disposed of.
-        savepoint_format: canonical, native, or automatic: canonical, unless a job's state backend
-            writes native ones only. A format that a job cannot write is refused for that job.
+        savepoint_format: How savepoints are written. canonical: read by every state backend.
+            native: quicker. automatic: canonical, unless a job's state backend writes native ones
+            only. A format that a job cannot write is refused for that job.
         deadline_minutes: How long one savepoint may take.
 
     Returns:
@@ -67,11 +74,11 @@ def flink_savepoints(
     """
     for path in kept_paths:
         savepoint_address("kept_paths", path)
-    most_age_seconds = most_age_days * 86400 if most_age_days else None
+    most_age_seconds = max_age_days * 86400 if max_age_days else None
     retention = Retention(keep, most_age_seconds, frozenset(kept_paths))
     chosen = cluster_of("cluster", cluster)
     options = ActionOptions(deadline_minutes * 60, savepoint_format=savepoint_format)
-    limited = keep is not None or most_age_days is not None
+    limited = keep is not None or max_age_days is not None
     reports = [
         _one_job(chosen, name, options, retention if limited else None)
         for name in dict.fromkeys(job_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import JarDirectory, JarName, ResourceGroup, ResourceName
@@ -14,6 +14,7 @@ from flinkglue.azure.names import job_name_for
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from flinkglue.tasks.azure import get_token
 from flinkglue.tasks.flink import read_word_counts, submit_flink_job, wait_for_flink_job
@@ -42,7 +43,7 @@ _submitted = SubmittedBy(
 )
 
 
-@flow(
+@form_flow(
     name="flink-word-count",
     flow_run_name="{jarName} on {clusterNm}",
     on_cancellation=[_submitted.end_as_requested()],
@@ -62,7 +63,8 @@ def flink_word_count(
 
     Args:
         jarName: The jar's file name, for example WordCount.jar.
-        jarDirectory: Where the jar lies: abfs://container@account.dfs.core.windows.net/directory.
+        jarDirectory: The directory that the jar lies in, as an abfs address with container and
+            account.
         subscription: The ID of the cluster's subscription.
         rg: The cluster's resource group.
         poolNm: The cluster pool's name.

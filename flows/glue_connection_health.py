@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.quantities import Count
 from flinkglue.tasks.glue import load_credentials
 from flinkglue.tasks.glue_health import emit_connections, judge_glue_connections, show_connections
 
 
-@flow(name="glue-connection-health")
+@form_flow(name="glue-connection-health")
 def glue_connection_health(
     connection_names: list[str] | str | None = None,
     job_names: list[JobName] | None = None,

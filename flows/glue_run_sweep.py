@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from prefect import flow
 from pydantic import Field
 
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
@@ -14,6 +13,7 @@ from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
 from flinkglue.glue.monitoring.sweeping import LiveRuns
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun
 from flinkglue.prefect.store.silent_flow_runs import not_ended
@@ -31,7 +31,19 @@ from flinkglue.tasks.glue_sweep import (
 from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
 
 
-@flow(name="glue-run-sweep")
+def _with_its_silent_runs(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of before: silent_minutes could be null, and end_silent_runs was a switch."""
+    adapted = dict(parameters)
+    if adapted.get("silent_minutes", ...) is None:
+        del adapted["silent_minutes"]
+        adapted.setdefault("find_silent_runs", False)
+    ends = adapted.get("end_silent_runs", "as_stop")
+    if ends is None or isinstance(ends, bool):
+        adapted["end_silent_runs"] = {None: "as_stop", True: "yes", False: "no"}[ends]
+    return adapted
+
+
+@form_flow(name="glue-run-sweep", adapt=_with_its_silent_runs)
 def glue_run_sweep(
     job_names: Annotated[list[JobName], Field(min_length=1)],
     stop: bool = False,
@@ -39,8 +51,9 @@ def glue_run_sweep(
     stop_also: list[Literal["CRASHED", "FAILED", "COMPLETED"]] | None = None,
     look_back_days: Annotated[float, Field(gt=0, le=365, allow_inf_nan=False)] = 7,
     stopped_within_minutes: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 10,
-    silent_minutes: SilentMinutes | None = 10,
-    end_silent_runs: bool | None = None,
+    find_silent_runs: bool = True,
+    silent_minutes: SilentMinutes = 10,
+    end_silent_runs: Literal["as_stop", "yes", "no"] = "as_stop",
     aws_credentials: AwsCredentialsChoice = "aws",
     region: AwsRegion | None = None,
 ) -> dict[str, Any]:
@@ -63,13 +76,14 @@ def glue_run_sweep(
         look_back_days: Runs that were started earlier are not checked. 7 days is the longest
             that a Glue job may run; take more for streaming jobs.
         stopped_within_minutes: How long to wait until what is stopped has ended.
+        find_silent_runs: Whether flow runs that have no process any more are searched for.
         silent_minutes: A flow run of glue-job or glue-run-wait that is Running, has no live Glue
             run and gives no sign of life for so long has no process any more: no heartbeat, log
             line or task run. Only flow runs with this saved aws_credentials block and this region
             are searched. Take more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is
-            3 minutes by default. Empty: such flow runs are not searched for.
-        end_silent_runs: Set such flow runs to Crashed, so that they can be retried. Off: report
-            only. Empty: as stop.
+            3 minutes by default.
+        end_silent_runs: Whether such flow runs are set to Crashed, so that they can be retried.
+            no: report only. as_stop: when stop is on.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of the runs, instead of the block's, for example eu-west-1.
 
@@ -92,8 +106,8 @@ def glue_run_sweep(
     emit_swept_runs(swept)
     failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]
     failures += [each.describe() for each in swept if stop and each.is_orphan]
-    if silent_minutes is not None:
-        ends = stop if end_silent_runs is None else end_silent_runs
+    if find_silent_runs:
+        ends = stop if end_silent_runs == "as_stop" else end_silent_runs == "yes"
         failures += _without_process(
             running_glue_flow_runs(names, found, aws_credentials, region),
             lambda: find_live_glue_runs(credentials, names, timedelta(days=look_back_days)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import runtime
 
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.inputs import (
@@ -25,6 +25,7 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from flinkglue.quantities import Parallelism
 from flinkglue.tasks.azure import get_token, upload_flink_jar
@@ -36,7 +37,7 @@ _submitted = SubmittedBy(
 )
 
 
-@flow(
+@form_flow(
     name="flink-job-submit",
     flow_run_name="{job_name}: {jar_name}",
     on_cancellation=[_submitted.end_as_requested()],
@@ -64,7 +65,8 @@ def submit_flink_job_flow(
     Args:
         job_name: The beginning of the job's name, lower case; the flow run's ID is added, so that
             a retry of this run finds its job and never submits a second one.
-        jar_directory: Where the jar lies: abfs://container@account.dfs.core.windows.net/directory.
+        jar_directory: The directory that the jar lies in, as an abfs address with container and
+            account.
         jar_name: The jar's file name.
         entry_class: The full name of the Java class with main().
         cluster: The HDInsight Flink Cluster block, chosen or by name.

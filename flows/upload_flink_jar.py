@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
-
 from flinkglue.azure.inputs import JarDirectory, JarName
 from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.blocks.azure_storage import storage_of
 from flinkglue.form_types import FilePath, Name
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.azure import upload_flink_jar
 
 
-@flow(name="flink-jar-upload", flow_run_name="{jar_path}")
+@form_flow(name="flink-jar-upload", flow_run_name="{jar_path}")
 def upload_flink_jar_flow(
     jar_path: FilePath,
     jar_directory: JarDirectory,
@@ -25,7 +24,7 @@ def upload_flink_jar_flow(
 
     Args:
         jar_path: The jar on the worker's machine.
-        jar_directory: Where to: abfs://container@account.dfs.core.windows.net/directory.
+        jar_directory: The directory to upload to, as an abfs address with container and account.
         jar_name: The name there; empty for the file's own name.
         storage_block: The Azure Blob Storage Credentials block of the account.
     """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
@@ -13,13 +11,14 @@ from flinkglue.form_types import Name
 from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run.report import followed_output
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.quantities import Minutes
 from flinkglue.tasks.glue import connect, load_credentials, read_script_output
 from flinkglue.tasks.glue_wait import wait_for_glue_run
 
 
-@flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")
+@form_flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")
 def wait_for_glue_run_flow(
     job_name: JobName,
     job_run_id: JobName,
@@ -40,7 +39,7 @@ def wait_for_glue_run_flow(
         follow_logs: Show in this flow run's log what the script writes. Takes the permission
             logs:GetLogEvents, without which the log is not shown.
         secret_arguments: Names of the run's arguments whose values must not be shown, for example
-            --api-key: they are read from the run, and shown as *** in logs and on the page.
+            --api-key. They are read from the run, and hidden in logs and on the page.
         region: The region of the job. Empty: that of the block.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
 

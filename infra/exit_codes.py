@@ -14,7 +14,7 @@ from flinkglue.errors import (
     Throttled,
 )
 from flinkglue.lifecycle.execute import RolledBack
-from flinkglue.lifecycle.transaction import Refused
+from flinkglue.lifecycle.transaction import Refused, WouldDropState
 
 CRASHED = 5
 CANCELLED = 7
@@ -24,6 +24,7 @@ _CODES: tuple[tuple[type[FlinkGlueError], int], ...] = (
     (InvalidInput, 2),
     (RolledBack, 3),
     (JobFailed, 1),
+    (WouldDropState, 4),
     (Refused, 4),
     (Conflict, 4),
     (DeadlineExceeded, 5),

@@ -15,7 +15,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
+from flinkglue.blocks.forms.glue_job import MOVED
 from flinkglue.clock import SystemClock
+from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.monitoring.sweep import (
     FlowRunState,
@@ -27,6 +29,7 @@ from flinkglue.glue.monitoring.sweep import (
 )
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
+from flinkglue.prefect.forms.moved import in_their_places
 from flinkglue.prefect.pages.glue_events import emit_swept_run
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
@@ -40,6 +43,8 @@ FLOWS = ("glue-job", "glue-run-wait", *RENAMED_FLOWS)
 """Whose flow runs wait for Glue runs."""
 DEFAULT_CREDENTIALS = "aws"
 """The block of a flow run that names none, as these flows have it."""
+UNCLEAR = "unclear"
+"""A value that is neither true nor false."""
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
 
@@ -203,6 +208,15 @@ def _judged_now(runs: Sequence[JobRun], rules: SweepRules) -> list[SweptRun]:
     ]
 
 
+def _wait_for_end(parameters: Mapping[str, Any]) -> Any:
+    """What a flow run of glue-job was given, at the place of now or of before."""
+    try:
+        options = in_their_places(parameters, MOVED).get("wait_options") or {}
+    except InvalidInput:  # given in both, so that the flow run was refused
+        return UNCLEAR
+    return options.get("wait_for_end") if isinstance(options, Mapping) else UNCLEAR
+
+
 def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
     """The states of those flow runs that the server knows, with a call for 200 of them."""
     states: dict[str, FlowRunState] = {}
@@ -221,6 +235,6 @@ def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
                         state.type.value,
                         state.name or state.type.value,
                         state.timestamp,
-                        waits=may_wait((flow_run.parameters or {}).get("wait_for_end")),
+                        waits=may_wait(_wait_for_end(flow_run.parameters or {})),
                     )
     return states

@@ -16,8 +16,11 @@ from flinkglue.azure.identity import credential
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster
+from flinkglue.blocks.forms import flink_job, glue_job
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
+from flinkglue.form_schema import FormGroup
 from flinkglue.glue.options import RunOptions
+from flinkglue.prefect.forms.form_flow import FormFlow
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 from flows.deploy_glue_job import deploy_glue_job_flow
@@ -70,7 +73,12 @@ class Door(Generic[K]):
 
 
 def _flow(door: Flow[Any, Any], **good: Any) -> Door[Flow[Any, Any]]:
-    parameters = inspect.signature(door.fn).parameters
+    moved = door.moved if isinstance(door, FormFlow) else {}
+    parameters = {
+        name: each
+        for name, each in inspect.signature(door.fn).parameters.items()
+        if name not in moved
+    }
     defaults = {
         name: each.default for name, each in parameters.items() if each.default is not each.empty
     }
@@ -79,6 +87,7 @@ def _flow(door: Flow[Any, Any], **good: Any) -> Door[Flow[Any, Any]]:
     return Door(door.name, door, {**good}, names, defaults)
 
 
+_CLUSTER = "flink-rest-cluster/flink"
 _ABFS = "abfs://jars@account.dfs.core.windows.net/jobs"
 _ANY_JAR = {"jar_directory": _ABFS, "jar_name": "a.jar", "entry_class": "com.example.Job"}
 _WANTED = {
@@ -95,9 +104,15 @@ _WANTED = {
 }
 
 FLOWS: list[Door[Flow[Any, Any]]] = [
-    _flow(flink_job_action, action="NEW", job_name="orders", jar="a.jar"),
-    _flow(flink_savepoints, job_names=["orders"]),
-    _flow(flink_watch, job_names=["orders"]),
+    _flow(
+        flink_job_action,
+        action="NEW",
+        job_name="orders",
+        cluster=_CLUSTER,
+        program={"jar": "a.jar"},
+    ),
+    _flow(flink_savepoints, job_names=["orders"], cluster=_CLUSTER),
+    _flow(flink_watch, job_names=["orders"], cluster=_CLUSTER),
     _flow(flink_job_details),
     _flow(submit_flink_job_flow, job_name="orders", **_ANY_JAR),
     _flow(upload_flink_jar_flow, jar_path="a.jar", jar_directory=_ABFS),
@@ -127,6 +142,19 @@ def _block(kind: type[BaseModel], **good: Any) -> Door[type[BaseModel]]:
     return Door(kind.__name__, kind, good, list(kind.model_fields))
 
 
+GROUPS = (
+    glue_job.ShortageOptions,
+    glue_job.RetryOptions,
+    glue_job.WaitOptions,
+    glue_job.AdvancedOptions,
+    flink_job.ProgramOptions,
+    flink_job.StateOptions,
+    flink_job.WaitOptions,
+    flink_job.AdvancedOptions,
+    flink_job.HealthOptions,
+    flink_job.RelaunchOptions,
+    flink_job.SilentRunOptions,
+)
 BLOCKS: list[Door[type[BaseModel]]] = [
     _block(EntraServicePrincipal, **_PRINCIPAL),
     _block(KeyVaultServicePrincipal, vault_url="https://v.vault.azure.net", reader=_PRINCIPAL),
@@ -147,6 +175,7 @@ BLOCKS: list[Door[type[BaseModel]]] = [
     _block(FlinkApplicationCluster, **_WANTED),
     _block(ApplicationJob, **_ANY_JAR),
     _block(RunOptions),
+    *(_block(group) for group in GROUPS),
     _block(RunOptions, worker_type="G.1X", number_of_workers="2"),
 ]
 
@@ -155,6 +184,8 @@ def use_block(block: BaseModel) -> None:
     """Everything that is made of it before a call."""
     match block:
         case GlueJobDefinition():
+            block.model_dump_json().encode()
+        case FormGroup() if isinstance(block, GROUPS):
             block.model_dump_json().encode()
         case RunOptions():
             json.dumps(block.parameters(), allow_nan=False).encode()

@@ -229,11 +229,8 @@ def options(given: argparse.Namespace) -> ActionOptions:
 
 
 def parameters(given: argparse.Namespace) -> dict[str, Any]:
-    """The same as parameters of the flow flink-job-action."""
-    return {
-        "action": given.action.value,
-        "job_name": given.job_name,
-        "cluster": given.cluster_block,
+    """The same as parameters of the flow flink-job-action; what was not given is left out."""
+    program = {
         "jar": given.jar,
         "entry_class": given.entry_class,
         "args": None if (args := _args(given)) is None else list(args),
@@ -241,17 +238,29 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
         "flink_configuration": _configuration(given),
         "python_module": given.python_module,
         "python_files": given.python_file,
-        "savepoint": given.savepoint or "",
-        "allow_non_restored_state": given.allow_non_restored_state,
-        "restore_mode": given.restore_mode,
-        "job_id": given.job_id,
-        "drain": given.drain,
-        "savepoint_format": given.savepoint_format.value,
-        "roll_back": not given.no_roll_back,
-        "check_slots": not given.no_slot_check,
-        "stable_seconds": given.stable_seconds,
-        "ready_within_seconds": given.ready_within_seconds,
-        "deadline_minutes": given.deadline_minutes,
-        "take_over": given.take_over,
-        "without_state": given.without_state,
+    }
+    return {
+        "action": given.action.value,
+        "job_name": given.job_name,
+        "cluster": given.cluster_block,
+        "program": {name: value for name, value in program.items() if value is not None},
+        "state_options": {
+            "savepoint": given.savepoint or "",
+            "allow_non_restored_state": given.allow_non_restored_state,
+            "restore_mode": given.restore_mode,
+            "without_state": given.without_state,
+            "savepoint_format": given.savepoint_format.value,
+        },
+        "wait_options": {
+            "stable_seconds": given.stable_seconds,
+            "ready_within_seconds": given.ready_within_seconds,
+            "deadline_minutes": given.deadline_minutes,
+        },
+        "advanced_options": {
+            "job_id": given.job_id,
+            "drain": given.drain,
+            "roll_back": not given.no_roll_back,
+            "check_slots": not given.no_slot_check,
+            "take_over": given.take_over,
+        },
     }

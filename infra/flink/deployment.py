@@ -13,9 +13,11 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound, PrefectException, PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Scheduled
 
+from flinkglue.blocks.forms.flink_job import ACTION_MOVED
 from flinkglue.clock import Clock, Pace
 from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
 from flinkglue.polling import wait_until
+from flinkglue.prefect.forms.moved import in_their_places
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
 from infra.prefect_server import answering
 
@@ -118,8 +120,8 @@ def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
 
 def _check_same(flow_run: FlowRun, deployed: Deployed) -> None:
     """An intent that was given before means what it meant then."""
-    before = flow_run.parameters
-    other = [name for name, value in deployed.parameters.items() if before.get(name) != value]
+    before, now = _by_field(flow_run.parameters), _by_field(deployed.parameters)
+    other = [name for name, value in now.items() if before.get(name) != value]
     if other:
         told = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
         raise InvalidInput(
@@ -127,6 +129,17 @@ def _check_same(flow_run: FlowRun, deployed: Deployed) -> None:
             deployed.intent,
             f"a new one for this request: flow run {flow_run.id} has it, and there {told}",
         )
+
+
+def _by_field(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Each field by its name, those of groups with the group before; earlier versions had none."""
+    fields: dict[str, Any] = {}
+    for name, value in in_their_places(parameters, ACTION_MOVED).items():
+        if isinstance(value, Mapping):
+            fields |= {f"{name}.{field}": each for field, each in value.items()}
+        else:
+            fields[name] = value
+    return fields
 
 
 def _retry_if_failed(

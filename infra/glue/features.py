@@ -8,8 +8,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flinkglue.blocks.forms.glue_job import MOVED
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.log_arguments import CONTINUOUS_GROUP, GROUP_PREFIX
+from flinkglue.prefect.forms.moved import in_their_places
 
 DEFAULT_GROUP = "/aws-glue/"
 
@@ -59,6 +61,7 @@ class Features:
         Raises:
             InvalidInput: A switch is neither on nor off.
         """
+        advanced = in_their_places(parameters, MOVED).get("advanced_options") or {}
         block = parameters.get("job_definition") or parameters.get("definition")
         fields = block if isinstance(block, Mapping) else {}
         defaults = (fields.get("definition") or {}).get("DefaultArguments") or {}
@@ -66,9 +69,9 @@ class Features:
         groups = {str(arguments.get(name) or "") for name in (GROUP_PREFIX, CONTINUOUS_GROUP)}
         others = {group for group in groups if group and not group.startswith(DEFAULT_GROUP)}
         return cls(
-            read_all_connections=_switch(parameters, "read_all_connections"),
-            check_security_groups=_switch(parameters, "check_security_groups"),
-            reset_bookmark=_switch(parameters, "reset_bookmark"),
+            read_all_connections=_switch(advanced, "read_all_connections"),
+            check_security_groups=_switch(advanced, "check_security_groups"),
+            reset_bookmark=_switch(advanced, "reset_bookmark"),
             deploy_job=bool(block),
             job_tags=bool((fields.get("definition") or {}).get("Tags")),
             script_prefix=fields.get("script_prefix"),

@@ -12,6 +12,8 @@ _DAYS = 366
 Days = Annotated[float, Field(gt=0, le=10 * _DAYS, allow_inf_nan=False)]
 Hours = Annotated[float, Field(gt=0, le=_DAYS * 24, allow_inf_nan=False)]
 Minutes = Annotated[float, Field(gt=0, le=_DAYS * 24 * 60, allow_inf_nan=False)]
+MinutesOrNone = Annotated[float, Field(ge=0, le=_DAYS * 24 * 60, allow_inf_nan=False)]
+"""Zero means: not at all."""
 Seconds = Annotated[float, Field(gt=0, le=_DAYS * 24 * 3600, allow_inf_nan=False)]
 SilentMinutes = Annotated[float, Field(ge=4, le=24 * 60, allow_inf_nan=False)]
 """More than the 3 minutes between two heartbeats of Prefect's flow engine."""

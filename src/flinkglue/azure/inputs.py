@@ -1,11 +1,8 @@
-"""Types of what a person fills in: forms get the pattern, people read what is allowed."""
+"""Types of what a person fills in."""
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
-
-from pydantic import AfterValidator, Field
 
 from flinkglue.azure.names import (
     ARGUMENT_PATTERN,
@@ -27,22 +24,8 @@ from flinkglue.azure.names import (
 )
 from flinkglue.azure.storage.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.azure.storage.abfs import ALLOWED as ABFS_ALLOWED
-from flinkglue.form_types import checked
+from flinkglue.form_types import Matched, checked
 from flinkglue.quantities import Minutes
-from flinkglue.texts import is_plain
-
-
-class Allowed:
-    """A pattern to match, and the same in words for who does not; the value is not repeated."""
-
-    def __init__(self, pattern: str, words: str) -> None:
-        self.pattern = pattern
-        self.words = words
-
-    def __call__(self, value: str) -> str:
-        if re.fullmatch(self.pattern, value) is None or not is_plain(value):
-            raise ValueError(f"it is not accepted. Allowed: {self.words}")
-        return value
 
 
 def _directory(field: str, value: str) -> str:
@@ -50,47 +33,43 @@ def _directory(field: str, value: str) -> str:
     return value
 
 
-TenantId = Annotated[str, AfterValidator(Allowed(rf"^$|{TENANT_ID_PATTERN}", TENANT_ID_ALLOWED))]
-ClientId = Annotated[str, AfterValidator(Allowed(rf"^$|{CLIENT_ID_PATTERN}", CLIENT_ID_ALLOWED))]
+TenantId = Annotated[str, Matched(rf"^$|{TENANT_ID_PATTERN}", TENANT_ID_ALLOWED)]
+ClientId = Annotated[str, Matched(rf"^$|{CLIENT_ID_PATTERN}", CLIENT_ID_ALLOWED)]
 ResourceName = Annotated[
     str,
-    AfterValidator(Allowed(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)),
-    Field(json_schema_extra={"pattern": RESOURCE_NAME_PATTERN}),
+    Matched(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED),
 ]
 OptionalResourceName = Annotated[
     str,
-    AfterValidator(Allowed(rf"^$|{RESOURCE_NAME_PATTERN}", f"{RESOURCE_NAME_ALLOWED}, or nothing")),
-    Field(json_schema_extra={"pattern": rf"^$|{RESOURCE_NAME_PATTERN}"}),
+    Matched(rf"^$|{RESOURCE_NAME_PATTERN}", f"{RESOURCE_NAME_ALLOWED}, or nothing"),
 ]
 ResourceGroup = Annotated[
     str,
-    AfterValidator(Allowed(RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED)),
-    Field(json_schema_extra={"pattern": RESOURCE_GROUP_PATTERN}),
+    Matched(RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED),
 ]
 JobNamePrefix = Annotated[
     str,
-    AfterValidator(Allowed(JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED)),
-    Field(json_schema_extra={"pattern": JOB_NAME_PREFIX_PATTERN}),
+    Matched(JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED),
 ]
 JarDirectory = Annotated[
     str,
-    AfterValidator(Allowed(ABFS_PATTERN, ABFS_ALLOWED)),
+    Matched(ABFS_PATTERN, ABFS_ALLOWED),
     checked(_directory),
-    Field(json_schema_extra={"pattern": ABFS_PATTERN}),
 ]
 JarName = Annotated[
     str,
-    AfterValidator(Allowed(JAR_NAME_PATTERN, JAR_NAME_ALLOWED)),
-    Field(json_schema_extra={"pattern": JAR_NAME_PATTERN}),
+    Matched(JAR_NAME_PATTERN, JAR_NAME_ALLOWED),
 ]
 EntryClass = Annotated[
     str,
-    AfterValidator(Allowed(ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)),
-    Field(json_schema_extra={"pattern": ENTRY_CLASS_PATTERN}),
+    Matched(ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED),
 ]
 Argument = Annotated[
     str,
-    AfterValidator(Allowed(ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)),
-    Field(json_schema_extra={"pattern": ARGUMENT_PATTERN}),
+    Matched(ARGUMENT_PATTERN, ARGUMENTS_ALLOWED),
 ]
 DeadlineMinutes = Minutes
+ApiVersion = Annotated[
+    str, Matched(r"^\d{4}-\d{2}-\d{2}(-preview)?$", "a date, for example 2024-05-01-preview")
+]
+SecretPrefix = Annotated[str, Matched(r"^[0-9A-Za-z-]*$", "letters, digits and -, or nothing")]

@@ -7,30 +7,37 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from flinkglue import addresses
 from flinkglue.errors import InvalidInput
-from flinkglue.form_types import checked, form
+from flinkglue.form_schema import InWords
+from flinkglue.form_types import Matched, checked
 from flinkglue.glue.models import OWN_ARGUMENTS
 from flinkglue.texts import is_plain
 
 MOST_CHARACTERS = 255
 
-AccountId = Annotated[str, Field(pattern=r"^$|^\d{12}$")]
+ACCOUNT_ALLOWED = "an AWS account's number of 12 digits"
+AccountId = Annotated[str, Matched(r"^(\d{12})?$", ACCOUNT_ALLOWED)]
 """An AWS account's number; empty, as a form may send it, is none."""
 
 JobName = Annotated[
     str,
     StringConstraints(strip_whitespace=True),
     checked(partial(addresses.name, most=MOST_CHARACTERS)),
-    form(r"\S"),
+    InWords(r"\S", "a name that is not blank"),
 ]
 """The name of a Glue job. Blanks around it came along when it was copied."""
 
-STRATEGY_PATTERN = r"^[A-Za-z][a-z_]*$|^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
-StrategyName = Annotated[str, StringConstraints(max_length=MOST_CHARACTERS), form(STRATEGY_PATTERN)]
-"""A strategy that is built in, or ``module:function``."""
+FUNCTION_PATTERN = r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?$"
+FUNCTION_ALLOWED = "module:function, for example nearest.by_region:order"
+StrategyFunction = Annotated[
+    str,
+    StringConstraints(max_length=MOST_CHARACTERS),
+    Matched(FUNCTION_PATTERN, FUNCTION_ALLOWED),
+]
+"""A strategy of a person's own, as ``module:function``; empty is none."""
 
 GLUES_OWN_ARGUMENTS = ("--debug", "--endpoint", "--JOB_NAME", "--mode")
 """Names that Glue uses itself and documents as never to be set; --conf is not among them any more.

@@ -6,63 +6,70 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from flinkglue.errors import InvalidInput
+from flinkglue.form_schema import FormGroup
+from flinkglue.form_types import Matched
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.run_limits import FLEX_WORKERS, WORKERS, check_run
 
 # Glue documents more types than its service model lists, and adds to them.
 MOST_WORKERS = 1_000_000  # Glue's quota of an account is the limit
-WorkerType = Annotated[str, Field(pattern=r"^(Standard|[GRZ]\.[0-9]+X)$")]
+WorkerType = Annotated[
+    str, Matched(r"^(Standard|[GRZ]\.[0-9]+X)$", "a worker type of Glue, for example G.1X")
+]
 
 
-class RunOptions(BaseModel):
+_SWITCHES = {True: "on", False: "off"}
+OnOrOff = Annotated[
+    Literal["on", "off"],
+    BeforeValidator(
+        lambda value: _SWITCHES.get(value, value) if isinstance(value, bool) else value
+    ),
+]
+"""A switch that may be left as it is, which a form can only show as a choice."""
+
+
+class RunOptions(FormGroup):
     """Settings of one run; what is empty is as the job has it.
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     worker_type: WorkerType | None = Field(
         default=None,
-        title="Worker type",
         description="For example G.1X, G.16X or R.2X. Takes a number of workers, too.",
     )
     number_of_workers: Annotated[int, Field(ge=2, le=MOST_WORKERS)] | None = Field(
-        default=None, title="Number of workers", description="Takes a worker type, too."
+        default=None, description="Takes a worker type, too."
     )
     max_capacity: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
         default=None,
-        title="Maximum capacity",
         description="In data processing units, for jobs without workers, such as Python shell.",
     )
     timeout_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
-        default=None, title="Timeout", description="Glue ends the run after so many minutes."
+        default=None, description="Glue ends the run after so many minutes."
     )
     execution_class: Literal["STANDARD", "FLEX"] | None = Field(
         default=None,
-        title="Execution class",
         description="FLEX is cheaper and may start late: Spark jobs on G.1X or G.2X workers only.",
     )
     security_configuration: JobName | None = Field(
-        default=None, title="Security configuration", description="The name of one of Glue's."
+        default=None, description="The name of one of Glue's."
     )
-    job_run_queuing_enabled: bool | None = Field(
+    job_run_queuing_enabled: OnOrOff | None = Field(
         default=None,
-        title="Job run queuing",
-        description="Queued runs wait in their full subnet instead of failing over.",
+        description="Glue's job run queuing: queued runs wait in their full subnet instead of "
+        "failing over.",
     )
     notify_delay_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
         default=None,
-        title="Notify delay",
         description="Glue sends an event when it runs for longer.",
     )
     execution_role_session_policy: Annotated[str, Field(min_length=2, max_length=2048)] | None = (
         Field(
             default=None,
-            title="Session policy of the job's role",
             description="IAM policy as JSON that narrows what the run may do.",
         )
     )
@@ -87,7 +94,7 @@ class RunOptions(BaseModel):
 
     def parameters(self) -> dict[str, Any]:
         """What is set, as StartJobRun takes it."""
-        delay = self.notify_delay_minutes
+        delay, queuing = self.notify_delay_minutes, self.job_run_queuing_enabled
         given = {
             "WorkerType": self.worker_type,
             "NumberOfWorkers": self.number_of_workers,
@@ -95,7 +102,7 @@ class RunOptions(BaseModel):
             "Timeout": self.timeout_minutes,
             "ExecutionClass": self.execution_class,
             "SecurityConfiguration": self.security_configuration,
-            "JobRunQueuingEnabled": self.job_run_queuing_enabled,
+            "JobRunQueuingEnabled": None if queuing is None else queuing == "on",
             "NotificationProperty": None if delay is None else {"NotifyDelayAfter": delay},
             "ExecutionRoleSessionPolicy": self.execution_role_session_policy,
         }

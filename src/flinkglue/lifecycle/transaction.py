@@ -32,6 +32,10 @@ class Refused(Conflict):
     """An action was refused before anything was changed."""
 
 
+class WouldDropState(Refused):
+    """A NEW was refused because the job has state that it would not start from."""
+
+
 @dataclass
 class Transaction:
     """One action under way.
@@ -112,9 +116,9 @@ class Transaction:
         """What was decided before anything was changed; None: nothing yet."""
         return plan_of(self.entry)
 
-    def refuse(self, reason: str, advice: str) -> Refused:
+    def refuse(self, reason: str, advice: str, kind: type[Refused] = Refused) -> Refused:
         """The error to raise when nothing was changed and nothing will be."""
-        return Refused(
+        return kind(
             self.backend.name,
             self.request.action,
             f"job {self.job_name}",

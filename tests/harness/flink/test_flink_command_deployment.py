@@ -47,7 +47,8 @@ def prefect(prefect_files: list[Path]) -> Iterator[SyncPrefectClient]:
 
 def update(intent: str, **parameters: Any) -> Deployed:
     asked = {"action": "UPDATE", "job_name": "orders", "cluster": "flink-rest-cluster/staging"}
-    return Deployed(NAME, {**asked, "parallelism": 4, **parameters}, intent, deadline_seconds=60)
+    of_before = {**asked, "parallelism": 4, **parameters}
+    return Deployed(NAME, of_before, intent, deadline_seconds=60)
 
 
 def started(asked: Deployed) -> FlowRun:
@@ -74,8 +75,16 @@ def test_an_intent_that_was_given_for_something_else_is_refused(prefect: SyncPre
     """It would be taken for done."""
     build = f"build-{uuid4()}"
     before = started(update(build))
-    with pytest.raises(InvalidInput, match=f"intent.*{before.id}.*parallelism was 4"):
+    with pytest.raises(InvalidInput, match=rf"intent.*{before.id}.*program\.parallelism was 4"):
         started(update(build, parallelism=8))
+
+
+def test_a_build_that_an_earlier_version_began_is_the_same(prefect: SyncPrefectClient) -> None:
+    """It gave the parameters without groups."""
+    build = f"build-{uuid4()}"
+    before = started(update(build))
+    now = update(build, parallelism=None, program={"parallelism": 4})
+    assert started(now).id == before.id
 
 
 def test_the_end_of_a_flow_run_is_waited_for(prefect: SyncPrefectClient) -> None:

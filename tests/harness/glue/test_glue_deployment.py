@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
-from prefect.states import Cancelling, Scheduled
+from prefect.states import AwaitingRetry, Cancelling, Scheduled, Suspended
 from prefect_aws import AwsCredentials
 
 from localcloud.aws.glue.settings import GlueSettings
@@ -33,13 +33,15 @@ PARAMETERS: dict[str, Any] = {
     "job_name": "job",
     "connection_names": "a,b",
     "strategy": "capacity",
-    "retry_delay_seconds": 0,
+    "retry_options": {"retry_delay_seconds": 0},
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def deployment_id(prefect_files: list[Path]) -> UUID:
-    applied = RunnerDeployment.from_entrypoint(ENTRYPOINT, name="glue-job").apply()
+    """As prefect.yaml has it."""
+    own = {"aws_credentials": "aws"}
+    applied = RunnerDeployment.from_entrypoint(ENTRYPOINT, name="glue-job", parameters=own).apply()
     assert isinstance(applied, UUID)
     return applied
 
@@ -144,7 +146,12 @@ def test_the_block_is_chosen_in_the_form_or_named_on_the_command_line(
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("job_name", ""), ("retries", -1), ("aws_credentials", 5), ("when_crashed", "perhaps")],
+    [
+        ("job_name", ""),
+        ("retry_options", {"retries": -1}),
+        ("aws_credentials", 5),
+        ("wait_options", {"when_crashed": "perhaps"}),
+    ],
 )
 def test_the_server_refuses_bad_input_before_there_is_a_flow_run(
     deployment_id: UUID, parameter: str, value: Any
@@ -196,7 +203,7 @@ def test_the_form_may_leave_out_the_wait_for_the_end(
     block_id: UUID,
     execute: Callable[[UUID], Execution],
 ) -> None:
-    """The script goes on after the flow run has completed."""
+    """The script goes on after the flow run has completed. Parameters may be of before groups."""
     flow_run_id = created(deployment_id, wait_for_end=False)
     execute(flow_run_id).wait()
     assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
@@ -230,3 +237,78 @@ def test_the_form_may_leave_the_connections_out_and_name_a_region(
     assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
     [run] = glue_runs(cloud)
     assert run["Arguments"]["--flinkglue-connection"] in ("a", "b")
+
+
+def suspend(flow_run_id: UUID) -> None:
+    """What the button of a flow run's page does."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Suspended(timeout_seconds=600))
+
+
+def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """Suspend ends the process at its next task, and leaves the Glue run to itself."""
+    flow_run_id = created(deployment_id)
+    first = execute(flow_run_id)
+    [before] = until(lambda: glue_runs(cloud))
+    suspend(flow_run_id)
+    go.touch()
+    first.wait()
+    assert read(flow_run_id).state_name == "Suspended"
+    with get_client(sync_client=True) as client:
+        client.resume_flow_run(flow_run_id)
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state_name == "Completed"
+    [after] = glue_runs(cloud)
+    assert (after["Id"], after["JobRunState"]) == (before["Id"], "SUCCEEDED")
+
+
+def test_a_failed_flow_run_starts_another_glue_run_when_it_is_retried(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+) -> None:
+    """The one that failed stays as it is; another flow run starts a Glue run of its own."""
+    go.touch()
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed: no data")
+    flow_run_id = created(deployment_id, retry_options={"retries": 0})
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state_name == "Failed"
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
+    execute(flow_run_id).wait()
+    assert read(flow_run_id).state_name == "Completed"
+    execute(created(deployment_id)).wait()
+    assert [run["JobRunState"] for run in glue_runs(cloud)] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
+
+
+@pytest.mark.parametrize("start_another_run", [True, False, None])
+def test_at_the_limit_of_its_cost_a_flow_run_asks_before_it_starts_another_run(
+    cloud: AwsCloud,
+    go: Path,
+    deployment_id: UUID,
+    block_id: UUID,
+    execute: Callable[[UUID], Execution],
+    start_another_run: bool | None,
+) -> None:
+    """Nobody answers in the last case, and no run is started."""
+    go.touch()
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Rate exceeded")
+    minutes = 0.1 if start_another_run is None else 10
+    options = {"retry_delay_seconds": 0, "max_dpu_hours": 1e-9, "ask_within_minutes": minutes}
+    flow_run_id = created(deployment_id, retry_options=options)
+    execution = execute(flow_run_id)
+    until(lambda: read(flow_run_id).state_name in ("Paused", "Failed"))
+    if start_another_run is not None:
+        with get_client(sync_client=True) as client:
+            client.resume_flow_run(flow_run_id, {"start_another_run": start_another_run})
+    execution.wait()
+    assert read(flow_run_id).state_name == ("Completed" if start_another_run else "Failed")
+    assert len(glue_runs(cloud)) == (2 if start_another_run else 1)

@@ -49,7 +49,9 @@ Run = Callable[..., State[Any]]
 @pytest.fixture(scope="module")
 def deployment_ids(prefect_files: list[Path]) -> dict[str, UUID]:
     applied = {
-        name: RunnerDeployment.from_entrypoint(entrypoint, name=name).apply()
+        name: RunnerDeployment.from_entrypoint(
+            entrypoint, name=name, parameters={"aws_credentials": "aws"}
+        ).apply()
         for name, entrypoint in ENTRYPOINTS.items()
     }
     return {name: UUID(str(applied_id)) for name, applied_id in applied.items()}
@@ -139,13 +141,14 @@ def test_a_job_is_deployed_and_run_by_its_own_connections_and_rules(
     elsewhere.save("elsewhere", overwrite=True)
     parameters = {
         "arguments": {"--dates": ["2026-01-01"], "--full": True, "--gone": None},
-        "failure_rules": [{"pattern": "no licence", "action": "fail_over"}],
-        "reset_bookmark": True,
-        "check_security_groups": True,
+        "retry_options": {
+            "failure_rules": [{"pattern": "no licence", "action": "fail_over"}],
+            "retry_delay_seconds": 0,
+        },
+        "advanced_options": {"reset_bookmark": True, "check_security_groups": True},
         "job_definition": orders,
         "region": "us-east-1",
         "aws_credentials": elsewhere,
-        "retry_delay_seconds": 0,
     }
     cloud.fault("fail-next-runs", job_name="orders", times=1, error_message=LICENCES)
     cloud.wire.requests.clear()
@@ -176,7 +179,8 @@ def test_a_job_and_its_script_are_deployed(
 def test_a_run_is_left_to_itself_and_waited_for(cloud: AwsCloud, run: Run) -> None:
     cloud.job()
     cloud.wire.requests.clear()
-    assert run("glue-job", job_name="job", wait_for_end=False).is_completed()
+    left_alone = {"wait_options": {"wait_for_end": False}}
+    assert run("glue-job", job_name="job", **left_alone).is_completed()
     [left] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     assert left["Arguments"]["--flinkglue-wait-for-end"] == "false"
     check_policy(cloud, "job")
@@ -194,8 +198,7 @@ def test_a_run_is_stopped_at_its_deadline(cloud: AwsCloud, run: Run) -> None:
         "glue-job",
         job_name="job",
         connection_names="a,b",
-        deadline_minutes=0.05,
-        when_deadline_passes="stop",
+        wait_options={"deadline_minutes": 0.05, "when_deadline_passes": "stop"},
     )
     assert late.is_failed()
     assert "was stopped at the deadline" in (late.message or "")
@@ -207,11 +210,13 @@ def test_a_run_is_stopped_at_its_deadline(cloud: AwsCloud, run: Run) -> None:
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
-        ("failure_rules", [{"pattern": "x", "action": "perhaps"}]),
-        ("failure_rules", [{"action": "wait"}]),
-        ("when_deadline_passes", "perhaps"),
-        ("reset_bookmark", "perhaps"),
+        ("retry_options", {"failure_rules": [{"pattern": "x", "action": "perhaps"}]}),
+        ("retry_options", {"failure_rules": [{"action": "wait"}]}),
+        ("wait_options", {"when_deadline_passes": "perhaps"}),
+        ("advanced_options", {"reset_bookmark": "perhaps"}),
         ("job_definition", 5),
+        ("strategy", "nearest"),
+        ("aws_credentials", None),
     ],
 )
 def test_the_server_refuses_what_the_form_would_not_offer(

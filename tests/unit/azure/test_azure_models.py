@@ -192,8 +192,10 @@ def test_a_cluster_is_named_by_names(bad: str) -> None:
     [(inputs.JarDirectory, ABFS_PATTERN), (inputs.JobNamePrefix, r"^[a-z0-9](?:")],
 )
 def test_the_form_gets_the_pattern_and_the_person_the_words(kind: Any, pattern: str) -> None:
-    """The server checks the pattern when a run is made; the flow says what is allowed."""
-    assert TypeAdapter(kind).json_schema()["pattern"].startswith(pattern)
+    """The server checks the pattern when a run is made; both say what is allowed."""
+    shown = TypeAdapter(kind).json_schema()
+    assert shown["if"]["pattern"].startswith(pattern)
+    assert " " in shown["else"]["const"]
     with pytest.raises(ValidationError, match=r"is not accepted\. Allowed: "):
         TypeAdapter(kind).validate_python("A")
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError as BlockError
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
+from flinkglue.blocks.forms.flink_job import SilentRunOptions
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
 from flows.flink_job_action import flink_job_action, request_of
@@ -22,8 +23,9 @@ from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 
 FLOWS = [flink_job_action, flink_savepoints, flink_watch]
-STOP = {"action": "STOP", "job_name": "orders"}
-JOBS = {"job_names": ["orders"]}
+CLUSTER = {"cluster": "flink-rest-cluster/flink"}
+STOP = {"action": "STOP", "job_name": "orders", **CLUSTER}
+JOBS = {"job_names": ["orders"], **CLUSTER}
 
 
 def check(flow: Flow[Any, Any], parameters: dict[str, Any]) -> None:
@@ -33,14 +35,16 @@ def check(flow: Flow[Any, Any], parameters: dict[str, Any]) -> None:
 
 def test_a_watch_fails_for_an_unhealthy_job_without_observing_flow_runs_first() -> None:
     """That takes minutes, so it is left to deployments that name it."""
-    assert flink_watch.parameters.properties["silent_minutes"].get("default") is None
+    assert SilentRunOptions().silent_minutes is None
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_every_parameter_is_described_in_the_form(flow: Flow[Any, Any]) -> None:
-    """Prefect takes the description from the docstring's Args."""
+    """Prefect takes the description from the docstring's Args; a group may describe itself."""
     for name, shown in flow.parameters.properties.items():
-        assert len(shown.get("description", "")) > 10, name
+        group = shown.get("$ref", "").rpartition("/")[2]
+        texts = {**flow.parameters.definitions.get(group, {}), **shown}
+        assert len(texts.get("description", "")) > 10, name
 
 
 def test_every_field_of_the_block_is_described() -> None:
@@ -78,20 +82,20 @@ def test_a_cluster_can_be_chosen_named_or_referred_to(flow: Flow[Any, Any], clus
     [
         (flink_job_action, {"action": "PAUSE"}, "action"),
         (flink_job_action, {"job_name": ""}, "job_name"),
-        (flink_job_action, {"jar": "orders.tar"}, "jar"),
-        (flink_job_action, {"entry_class": "not a class"}, "entry_class"),
-        (flink_job_action, {"parallelism": 0}, "parallelism"),
-        (flink_job_action, {"restore_mode": "KEEP"}, "restore_mode"),
-        (flink_job_action, {"job_id": "42"}, "job_id"),
-        (flink_job_action, {"on_cancel": "panic"}, "on_cancel"),
-        (flink_job_action, {"deadline_minutes": 0}, "deadline_minutes"),
+        (flink_job_action, {"program": {"jar": "orders.tar"}}, "program.jar"),
+        (flink_job_action, {"program": {"entry_class": "not a class"}}, "program.entry_class"),
+        (flink_job_action, {"program": {"parallelism": 0}}, "program.parallelism"),
+        (flink_job_action, {"state_options": {"restore_mode": "KEEP"}}, "restore_mode"),
+        (flink_job_action, {"advanced_options": {"job_id": "42"}}, "advanced_options.job_id"),
+        (flink_job_action, {"wait_options": {"on_cancel": "panic"}}, "wait_options.on_cancel"),
+        (flink_job_action, {"wait_options": {"deadline_minutes": 0}}, "deadline_minutes"),
         (flink_savepoints, {"job_names": []}, "job_names"),
         (flink_savepoints, {"keep": 0}, "keep"),
-        (flink_savepoints, {"most_age_days": 0}, "most_age_days"),
+        (flink_savepoints, {"max_age_days": 0}, "max_age_days"),
         (flink_watch, {"job_names": [""]}, "job_names"),
         (flink_watch, {"relaunch": "always"}, "relaunch"),
-        (flink_watch, {"most_relaunches": 0}, "most_relaunches"),
-        (flink_watch, {"every_seconds": 0}, "every_seconds"),
+        (flink_watch, {"relaunch_options": {"max_relaunches": 0}}, "max_relaunches"),
+        (flink_watch, {"health_options": {"every_seconds": 0}}, "every_seconds"),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
@@ -107,23 +111,12 @@ def test_bad_input_is_refused_when_the_run_is_made(
 
 def test_what_a_form_asks_for() -> None:
     """Empty fields ask for nothing; what does not go together is refused."""
-    names = ["jar", "entry_class", "args", "parallelism", "flink_configuration"]
-    left_out = dict.fromkeys([*names, "python_module", "python_files"])
-    form = left_out | STOP | {
-        "allow_non_restored_state": False,
-        "restore_mode": "NO_CLAIM",
-        "savepoint": "",
-        "job_id": "",
-        "drain": True,
-        "take_over": False,
-        "without_state": False,
-    }  # fmt: skip
-    asked = request_of(form)
+    asked = request_of(flink_job_action.whole(STOP | {"advanced_options": {"drain": True}}))
     assert asked.drain
     assert asked.changes.given() == []
     assert asked.savepoint_path is None
     with pytest.raises(InvalidInput, match=r"args.*nothing for STOP"):
-        request_of(form | {"args": ["--fast"]})
+        request_of(flink_job_action.whole(STOP | {"program": {"args": ["--fast"]}}))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prefect.blocks.core import Block
 from prefect.flows import Flow
 from prefect.utilities.schema_tools.validation import ValidationError, validate
@@ -30,12 +32,19 @@ ANY_JOB = {
     "jar_name": "Orders.jar",
     "entry_class": "com.example.Orders",
 }
+OWN = {
+    each["name"]: each.get("parameters", {})
+    for each in yaml.safe_load((Path(__file__).resolve().parents[3] / "prefect.yaml").read_text())[
+        "deployments"
+    ]
+}
 FLOWS = [flink_word_count, submit_flink_job_flow, upload_flink_jar_flow]
 BLOCKS = [EntraServicePrincipal, KeyVaultServicePrincipal, HDInsightFlinkCluster]
 
 
 def check(flow: Flow[Any, Any], parameters: dict[str, Any]) -> None:
-    """Checks parameters as Prefect's server does when a run is made."""
+    """Checks parameters as Prefect's server does when a run is made: with the deployment's own."""
+    parameters = OWN.get(flow.name, {}) | parameters
     validate(parameters, flow.parameters.model_dump(), raise_on_error=True)
 
 

@@ -136,8 +136,8 @@ def _size(size: ComputeSize) -> dict[str, Any]:
     return {"cpu": size.cpu, "memory": size.memory_mb}
 
 
-def _catalog_options(hive: HiveCatalog | None) -> dict[str, Any] | None:
-    if hive is None:
+def _catalog_options(hive: HiveCatalog) -> dict[str, Any] | None:
+    if not hive.database_url:
         return None
     by_password = hive.authentication is HiveAuthentication.SQL
     return {
@@ -150,8 +150,8 @@ def _catalog_options(hive: HiveCatalog | None) -> dict[str, Any] | None:
     }
 
 
-def _secrets_profile(hive: HiveCatalog | None) -> dict[str, Any] | None:
-    if hive is None or hive.authentication is not HiveAuthentication.SQL:
+def _secrets_profile(hive: HiveCatalog) -> dict[str, Any] | None:
+    if not hive.database_url or hive.authentication is not HiveAuthentication.SQL:
         return None
     return {
         "keyVaultResourceId": hive.key_vault_resource_id,

@@ -11,7 +11,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from flinkglue.azure.clusters.inputs import (
     ClusterName,
@@ -26,23 +26,19 @@ from flinkglue.azure.clusters.inputs import (
     VmSize,
 )
 from flinkglue.azure.inputs import (
-    Allowed,
     Argument,
     EntryClass,
     JarDirectory,
     JarName,
     ResourceName,
 )
-from flinkglue.form_types import OptionalName
+from flinkglue.form_schema import FormGroup
+from flinkglue.form_types import Matched, OptionalName
 from flinkglue.lifecycle.sensitive import check_no_secrets
 from flinkglue.quantities import Parallelism
 
 LEAST_MEMORY_MB = 1800
 _PROCESS_MEMORY = re.compile(r"(?P<megabytes>[0-9]+)mb")
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class UpgradeMode(StrEnum):
@@ -60,7 +56,7 @@ class HiveAuthentication(StrEnum):
     IDENTITY = "IdentityAuth"
 
 
-class ManagedIdentity(_Form):
+class ManagedIdentity(FormGroup):
     """The user-assigned managed identity that the cluster acts as."""
 
     resource_id: ResourceId = Field(
@@ -70,11 +66,12 @@ class ManagedIdentity(_Form):
     object_id: Guid = Field(description="Its object (principal) ID.")
 
 
-class ApplicationJob(_Form):
+class ApplicationJob(FormGroup):
     """The job that the cluster is made for."""
 
     jar_directory: JarDirectory = Field(
-        description="Where the jar lies: abfs://container@account.dfs.core.windows.net/directory."
+        description="The directory that the jar lies in, as an abfs address with container and "
+        "account."
     )
     jar_name: JarName = Field(description="The jar's file name.")
     entry_class: EntryClass = Field(description="The full name of the Java class with main().")
@@ -82,7 +79,7 @@ class ApplicationJob(_Form):
         default=(), description="Arguments of main(), one per item, without spaces."
     )
     savepoint_name: OptionalName = Field(
-        default="", description="A savepoint to start from, by name or full path; empty: none."
+        default="", description="A savepoint to start from, by name or full path. Empty: none."
     )
     upgrade_mode: UpgradeMode = Field(
         default=UpgradeMode.UPDATE,
@@ -95,7 +92,7 @@ class ApplicationJob(_Form):
     )
 
 
-class ComputeSize(_Form):
+class ComputeSize(FormGroup):
     """How much of a node one process gets."""
 
     cpu: float = Field(default=1.0, gt=0, description="Cores, more than 0.")
@@ -104,7 +101,7 @@ class ComputeSize(_Form):
     )
 
 
-class Nodes(_Form):
+class Nodes(FormGroup):
     """The virtual machines."""
 
     head_vm_size: VmSize = Field(
@@ -116,19 +113,21 @@ class Nodes(_Form):
     )
     worker_count: int = Field(default=3, ge=1, description="How many worker nodes, 1 or more.")
     availability_zones: tuple[str, ...] = Field(
-        default=(), description="Zones of the region, for example 1 and 2; none: Azure chooses."
+        default=(), description="Zones of the region, for example 1 and 2. Empty: Azure chooses."
     )
 
 
-class HiveCatalog(_Form):
+class HiveCatalog(FormGroup):
     """A Hive catalog in a SQL database. Its password stays in Key Vault and is only referred to."""
 
     database_url: Annotated[
         str,
-        AfterValidator(
-            Allowed(r"^jdbc:sqlserver://\S+$", "jdbc:sqlserver://<server>;database=<database>")
-        ),
-    ] = Field(description="jdbc:sqlserver://<server>.database.windows.net;database=<database>.")
+        Matched(r"^(jdbc:sqlserver://\S+)?$", "jdbc:sqlserver://server;database=name, or nothing"),
+    ] = Field(
+        default="",
+        description="The database as a JDBC address, which begins with jdbc:sqlserver: and ends in "
+        "database= and its name. Empty: no Hive catalog.",
+    )
     user_name: str = Field(default="", description="The database's user, for SqlAuth.")
     key_vault_resource_id: OptionalResourceId = Field(
         default="", description="The ARM resource ID of the Key Vault, for SqlAuth."
@@ -143,27 +142,36 @@ class HiveCatalog(_Form):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        if self.authentication is HiveAuthentication.SQL:
+        if not self.database_url:
+            for name in ("user_name", "key_vault_resource_id", "password_secret_name"):
+                if getattr(self, name):
+                    raise ValueError(f"{name}: is only for a Hive catalog with a database_url")
+        elif self.authentication is HiveAuthentication.SQL:
             for name in ("user_name", "key_vault_resource_id", "password_secret_name"):
                 if not getattr(self, name):
                     raise ValueError(f"{name}: is needed for SqlAuth")
         return self
 
 
-class JobLogs(_Form):
+def _none_if_left_out(given: object) -> object:
+    """A catalog could be null before the form showed its fields."""
+    return HiveCatalog() if given is None else given
+
+
+class JobLogs(FormGroup):
     """Job logs aggregated into storage."""
 
     enabled: bool = Field(default=True, description="Whether job logs are aggregated.")
     directory: Annotated[
         str,
-        AfterValidator(Allowed(r"^(abfss?://\S+)?$", "an abfs:// or abfss:// address, or nothing")),
-    ] = Field(default="", description="Where to; empty: the logs directory of the storage.")
+        Matched(r"^(abfss?://\S+)?$", "an abfs:// or abfss:// address, or nothing"),
+    ] = Field(default="", description="Where to. Empty: the logs directory of the storage.")
     every_seconds: int = Field(
         default=600, ge=1, description="How often, in seconds: a whole number, 1 or more."
     )
 
 
-class LogAnalytics(_Form):
+class LogAnalytics(FormGroup):
     """Which logs go to Azure Log Analytics."""
 
     enabled: bool = Field(default=False, description="Whether any do.")
@@ -172,7 +180,7 @@ class LogAnalytics(_Form):
     metrics: bool = Field(default=True, description="Metrics as well.")
 
 
-class StorageLayout(_Form):
+class StorageLayout(FormGroup):
     """The directories that clusters share in a storage account."""
 
     storage_uri: StorageUri
@@ -199,13 +207,13 @@ class StorageLayout(_Form):
         return (self.jars, self.savepoints, self.logs)
 
 
-class FlinkApplicationCluster(_Form):
+class FlinkApplicationCluster(FormGroup):
     """A cluster in Application Mode with its one job."""
 
     cluster_name: ClusterName = Field(description="Its name in the pool, lower case.")
     location: Location = Field(description="The pool's region, for example westus3.")
     storage_uri: StorageUri = Field(
-        description="Storage account and container: abfs://container@account.dfs.core.windows.net."
+        description="Storage account and container, as an abfs address."
     )
     managed_identity: ManagedIdentity = Field(description="What the cluster acts as.")
     job: ApplicationJob = Field(description="The job that the cluster is made for.")
@@ -214,7 +222,7 @@ class FlinkApplicationCluster(_Form):
         default="1.2.0", description="One that Azure offers with that Flink version."
     )
     pool_version: PoolVersion = Field(
-        default="", description="The version that the pool must have; empty: any."
+        default="", description="The version that the pool must have. Empty: any."
     )
     subnet_id: OptionalResourceId = Field(
         default="",
@@ -238,7 +246,9 @@ class FlinkApplicationCluster(_Form):
     task_manager_replicas: int = Field(
         default=1, ge=1, description="How many task managers, 1 or more."
     )
-    hive_catalog: HiveCatalog | None = Field(default=None, description="None: no Hive catalog.")
+    hive_catalog: Annotated[HiveCatalog, BeforeValidator(_none_if_left_out)] = Field(
+        default=HiveCatalog(), description="A Hive catalog in a SQL database, if there is one."
+    )
     job_logs: JobLogs = Field(default=JobLogs(), description="Job logs aggregated into storage.")
     log_analytics: LogAnalytics = Field(
         default=LogAnalytics(), description="Which logs go to Azure Log Analytics."

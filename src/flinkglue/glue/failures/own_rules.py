@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from flinkglue.form_schema import FormGroup
 from flinkglue.glue.failures.patterns import (
     LONGEST_PATTERN,
     MATCHED_SECONDS,
@@ -26,23 +27,19 @@ _CLASSES = {
 }
 
 
-class FailureRule(BaseModel):
+class FailureRule(FormGroup):
     """What to do with a run whose error message matches."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     pattern: Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)] = Field(
-        title="Pattern",
         description="A regular expression, searched for anywhere in the run's error message, "
         "ignoring case. For example: connection reset by peer. One that takes longer than a "
         "quarter of a second does not count, or stops when its action is stop.",
     )
     action: Literal["fail_over", "wait", "stop"] = Field(
-        title="Action",
-        description="fail_over: try another connection at once. wait: try again after the pause. "
-        "stop: make no other attempt.",
+        description="What to do then. fail_over: try another connection at once. wait: try again "
+        "after the pause. stop: make no other attempt.",
     )
-    advice: str = Field(default="", title="Advice", description="What to show with such a failure.")
+    advice: str = Field(default="", description="What to show with such a failure.")
 
     @field_validator("pattern")
     @classmethod

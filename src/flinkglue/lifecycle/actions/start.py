@@ -12,7 +12,7 @@ from flinkglue.lifecycle.state.known import known_state
 from flinkglue.lifecycle.state.named import check_named, newest_savepoint
 from flinkglue.lifecycle.state.retained import in_words, left_behind
 from flinkglue.lifecycle.state.sent_launch import state_left
-from flinkglue.lifecycle.transaction import Refused, Transaction
+from flinkglue.lifecycle.transaction import Refused, Transaction, WouldDropState
 
 
 def new(tx: Transaction) -> Outcome:
@@ -63,6 +63,7 @@ def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
             f"NEW starts without state, and the job has some: {known}",
             "START goes on from the newest savepoint, RE_LAUNCH from the newest retained state. "
             "With without_state, NEW starts it clean.",
+            WouldDropState,
         )
 
 

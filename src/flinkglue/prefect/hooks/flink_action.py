@@ -15,7 +15,6 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
-from prefect.utilities.callables import get_parameter_defaults
 
 from flinkglue.errors import FlinkGlueError
 from flinkglue.http_faults import in_words
@@ -25,8 +24,8 @@ from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
-from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
@@ -55,7 +54,7 @@ def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
-            interrupted.after_cancellation(OnCancel(parameters["on_cancel"]))
+            interrupted.after_cancellation(OnCancel(parameters["wait_options"].on_cancel))
 
         _settle(flow, flow_run, request_of, cluster_of, end)
 
@@ -90,13 +89,13 @@ def _settle(
     logger = HarmlessLog(flow_run_logger(flow_run, flow))
     try:
         # A deployment's run does not name the parameters that were left as they are.
-        given = get_parameter_defaults(flow.fn) | flow_run.parameters
-        parameters = flow.validate_parameters(given)
+        assert isinstance(flow, FormFlow)
+        parameters = flow.whole(flow_run.parameters)
         request = request_of(parameters)
         cluster = cluster_of("cluster", parameters["cluster"])
         options = ActionOptions(
-            deadline_seconds=parameters["deadline_minutes"] * 60,
-            savepoint_format=parameters.get("savepoint_format", SavepointFormat.AUTOMATIC),
+            deadline_seconds=parameters["wait_options"].deadline_minutes * 60,
+            savepoint_format=parameters["state_options"].savepoint_format,
         )
         clock = DeadlineClock(f"The end of {request.job_name}", options.deadline_seconds)
         with (

@@ -14,7 +14,6 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
-from prefect.utilities.callables import get_parameter_defaults
 
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
@@ -23,6 +22,7 @@ from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.hooks.flink_action import CANNOT_SETTLE
 from flinkglue.prefect.run_log import HarmlessLog
 
@@ -91,8 +91,8 @@ class SubmittedBy:
         logger = HarmlessLog(flow_run_logger(flow_run, flow))
         try:
             # A deployment's run does not name the parameters that were left as they are.
-            given = get_parameter_defaults(flow.fn) | flow_run.parameters
-            parameters = flow.validate_parameters(given)
+            assert isinstance(flow, FormFlow)
+            parameters = flow.whole(flow_run.parameters)
             name = job_name_for(self._job_name_of(parameters), str(flow_run.id))
             cluster = self._cluster_of(parameters)
             with cluster.get_client() as arm:

@@ -61,8 +61,15 @@ def described(name: str) -> str:
     (entry,) = [each for each in entries if each["name"] == deployment]
     path, _, flow_name = entry["entrypoint"].partition(":")
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))
-    docstring = inspect.getdoc(getattr(module, flow_name).fn) or ""
-    return parameter_docstrings(docstring)[parameter] if parameter else docstring
+    flow = getattr(module, flow_name)
+    docstring = inspect.getdoc(flow.fn) or ""
+    if not parameter:
+        return docstring
+    group, _, field = parameter.rpartition(".")
+    if not group:
+        return parameter_docstrings(docstring)[parameter]
+    definition = flow.parameters.properties[group]["$ref"].rpartition("/")[2]
+    return str(flow.parameters.definitions[definition]["properties"][field]["description"])
 
 
 def test_the_table_has_every_option_of_the_policy() -> None:

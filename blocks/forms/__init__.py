@@ -1,0 +1,1 @@
+"""What a person fills in about runs and actions, in groups, and where its fields were before."""

@@ -1,0 +1,102 @@
+"""The parameters of a flow as a form should show them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Annotated, Any, get_args
+
+from prefect.blocks.core import Block
+from pydantic import Field, GetJsonSchemaHandler
+
+from flinkglue.form_schema import without_null
+
+A_BLOCK = "a saved block: pick one, or give its name"
+
+
+class _Shown:
+    """An optional value as one that may be left out; a block that is not picked as no block.
+
+    A page that changes from the name of a block to a list of blocks, in which none is picked, sends
+    nothing, so that the deployment's own block would be taken. One of the two pages begins a list
+    with the default of its kind: with null, it sends that, which is refused. The other one checks
+    that what is required is there.
+    """
+
+    def __init__(self, *, is_needed_block: bool) -> None:
+        self._is_needed_block = is_needed_block
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        shown = without_null(handler(core_schema))
+        if not self._is_needed_block:
+            return shown
+        if "anyOf" in shown:
+            shown["anyOf"] = [
+                kind | {"default": None} if "$ref" in kind else kind for kind in shown["anyOf"]
+            ]
+        return shown | {"if": {"type": "null"}, "then": {"const": A_BLOCK}}
+
+
+def with_earlier_names(function: Callable[..., Any], names: Iterable[str]) -> inspect.Signature:
+    """The signature with parameters that the function had before, and has elsewhere now.
+
+    Prefect binds what a flow run was given to the signature before a flow sees it, and refuses what
+    is not there by listing all names. Bound and not given, they are None.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    earlier = [inspect.Parameter(name, kind, default=None, annotation=Any) for name in names]
+    return signature.replace(parameters=[*signature.parameters.values(), *earlier])
+
+
+def form_signature(
+    function: Callable[..., Any], without: Collection[str] = ()
+) -> inspect.Signature:
+    """The signature that Prefect should make a schema of.
+
+    A block is required, whatever the function takes when it is called from Python: which one a
+    deployment uses is set where it is deployed, and shown. What is None by default has no default.
+
+    Args:
+        function: The flow's.
+        without: Names that are not shown.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    parameters = signature.parameters.values()
+    shown = [_shown(parameter) for parameter in parameters if parameter.name not in without]
+    return signature.replace(parameters=shown)
+
+
+def needed_blocks(function: Callable[..., Any]) -> list[str]:
+    """The parameters that take a block and cannot be left out."""
+    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    return [each.name for each in parameters if _is_needed_block(each)]
+
+
+def _shown(parameter: inspect.Parameter) -> inspect.Parameter:
+    is_needed_block = _is_needed_block(parameter)
+    annotation: Any = Annotated[parameter.annotation, _Shown(is_needed_block=is_needed_block)]
+    default = parameter.default
+    if is_needed_block:
+        default = parameter.empty
+    elif default is None:
+        # The schema has no default of a factory.
+        annotation = Annotated[annotation, Field(default_factory=lambda: None)]
+        default = parameter.empty
+    return parameter.replace(
+        annotation=annotation, default=default, kind=inspect.Parameter.KEYWORD_ONLY
+    )
+
+
+def _is_needed_block(parameter: inspect.Parameter) -> bool:
+    kinds = list(_kinds(parameter.annotation))
+    is_block = any(isinstance(kind, type) and issubclass(kind, Block) for kind in kinds)
+    return is_block and type(None) not in kinds
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for each in get_args(annotation):
+        yield from _kinds(each)
