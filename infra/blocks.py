@@ -3,6 +3,10 @@
 python -m infra.blocks register               the block types only; fill the blocks in in the UI
 python -m infra.blocks local [CLOUD.json]     also blocks with the values of a running local cloud
                                               (default: .localcloud/cloud.json)
+python -m infra.blocks check TYPE/NAME [--glue-job JOB] [--connection-names NAME ...]
+                                              what works with a saved block: token, vault, cluster,
+                                              Flink version, Glue permissions; 1 when something
+                                              does not
 
 The flows expect these names: hdinsight-flink, hdinsight-pool, flink,
 flink-storage and aws.
@@ -21,12 +25,17 @@ from prefect_aws import AwsCredentials
 from prefect_aws.client_parameters import AwsClientParameters
 from prefect_azure import AzureBlobStorageCredentials
 
+from flinkglue.blocks.any_block import any_block_of
 from flinkglue.blocks.azure import ClusterSignIn, HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
-from flinkglue.form_types import FilePath
+from flinkglue.errors import InvalidInput
+from flinkglue.form_types import FilePath, Name
+from flinkglue.glue.inputs import JobName
+from flinkglue.tasks.block_checks import checks_of
 from infra.argument_types import Command, of_type
+from infra.prefect_server import answering
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
@@ -121,6 +130,19 @@ def save(blocks: dict[str, Block]) -> None:
         print(f"block {block.get_block_type_slug()}/{name}")
 
 
+def _check(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
+    """Prints a line for each check; 0 when all passed, 1 when not, 2 for a block that is none."""
+    try:
+        with answering():
+            block = any_block_of("block", chosen.block)
+            checks = list(checks_of(block, chosen.glue_job, chosen.connection_names))
+    except InvalidInput as error:
+        parser.error(str(error))
+    for check in checks:
+        print(f"{'ok    ' if check.passed else 'FAILED'} {check.what}: {check.answer}")
+    return 0 if all(check.passed for check in checks) else 1
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = Command(
         prog="python -m infra.blocks",
@@ -137,7 +159,13 @@ def main(arguments: list[str] | None = None) -> int:
         default=".localcloud/cloud.json",
         help="the file that the local cloud describes itself in (default: %(default)s)",
     )
+    check = commands.add_parser("check", help="say what works with a saved block")
+    check.add_argument("block", type=of_type(Name), metavar="TYPE/NAME", help="the block")
+    check.add_argument("--glue-job", type=of_type(JobName), default="", help="a Glue job to read")
+    check.add_argument("--connection-names", nargs="+", metavar="NAME", help="its connections")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "check":
+        return _check(parser, chosen)
     blocks = {}
     if chosen.command == "local":  # read before anything is called
         try:

@@ -21,6 +21,7 @@ from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.form_schema import FormGroup
 from flinkglue.glue.options import RunOptions
 from flinkglue.prefect.forms.form_flow import FormFlow
+from flows.check_block import check_block_flow
 from flows.create_flink_cluster import create_flink_cluster_flow
 from flows.delete_flink_cluster import delete_flink_cluster_flow
 from flows.deploy_glue_job import deploy_glue_job_flow
@@ -130,6 +131,7 @@ FLOWS: list[Door[Flow[Any, Any]]] = [
     _flow(glue_vpc_failover, job_name="job", connection_names=["a", "b"]),
     _flow(deploy_glue_job_flow, definition="orders"),
     _flow(wait_for_glue_run_flow, job_name="job", job_run_id="jr_1"),
+    _flow(check_block_flow, block=_CLUSTER),
     _flow(glue_run_sweep, job_names=["job"]),
     _flow(glue_connection_health, connection_names=["a"]),
 ]

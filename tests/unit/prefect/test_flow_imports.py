@@ -16,7 +16,10 @@ GLUE_FLOWS = [
     "glue_vpc_failover",
     "wait_for_glue_run",
 ]
-FLINK_FLOWS = sorted({path.stem for path in FLOWS.glob("*.py")} - {"__init__", *GLUE_FLOWS})
+OF_ALL_KINDS = ["check_block"]  # which is about any block
+FLINK_FLOWS = sorted(
+    {path.stem for path in FLOWS.glob("*.py")} - {"__init__", *GLUE_FLOWS, *OF_ALL_KINDS}
+)
 
 NO_RUN_NEEDS = (
     "moto",

@@ -1,0 +1,29 @@
+"""What the catalogue of blocks shows of each kind."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from prefect.blocks.core import Block
+
+from infra.blocks import BLOCK_TYPES
+
+OURS = [each for each in BLOCK_TYPES if each.__module__.startswith("flinkglue.")]
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_a_block_has_a_logo_a_description_a_link_and_code_that_runs(kind: type[Block]) -> None:
+    shown = kind._to_block_type()
+    assert shown.logo_url is not None
+    assert shown.documentation_url is not None
+    assert shown.description
+    assert "Example" not in shown.description
+    assert shown.code_example
+    code = shown.code_example.split("```python\n")[1].split("```")[0]
+    names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert kind.__name__ in names
+
+
+def test_all_block_types_of_the_project_are_among_them() -> None:
+    assert len(OURS) == 5
