@@ -72,6 +72,17 @@ class CloudConfig:
         return self.ports.get(part_name) or free_port()
 
 
+def free_port_or(usual: int) -> int:
+    """The usual port, where nobody listens on it; else a free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            probe.bind((LOOPBACK, usual))
+        except OSError:
+            return free_port()
+    return usual
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on at this moment.
 

@@ -20,12 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.client import CloudNotRunning, CloudRefused, LocalCloud
+from localcloud.config import free_port_or
 from localcloud.state import StateDir
 from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
+from scripts.demo_summary import summary
 from scripts.prefect_stack import REPOSITORY, PrefectStack, StackFailed
 
 GLUE_JOB = "AirflowBlogJob"
 CONNECTIONS = "MWAA-Glue-Blog-Subnet1,MWAA-Glue-Blog-Subnet2"
+PREFECT_PORT = 4210
+"""Not 4200, which a server of the person's own takes."""
 WORD_COUNT_JAR = "jobs/flink/WordCount.jar"
 
 
@@ -43,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
                 run_word_count(cloud, prefect),
                 *run_glue_jobs(cloud, prefect),
             ]
-            print_summary(cloud, prefect, pages)
+            print(summary(cloud, prefect, pages))
             if not options.once:
                 stay_up()
     except (DemoFailed, StackFailed, CloudNotRunning, CloudRefused) as failure:
@@ -61,7 +65,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--once",
         action="store_true",
-        help="end after the runs; exit 0 only when all of it really happened",
+        help="end after the runs; exit 0 only when their results were checked",
     )
     parser.add_argument(
         "--state-dir",
@@ -70,7 +74,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="where databases, logs and blobs go (default: .localcloud in the checkout)",
     )
     parser.add_argument(
-        "--prefect-port", type=int, default=0, help="port of the Prefect UI (default: a free one)"
+        "--prefect-port",
+        type=int,
+        help=f"port of the Prefect UI (default: {PREFECT_PORT} where it is free)",
     )
     options = parser.parse_args(arguments)
     options.state_dir = options.state_dir.resolve()
@@ -89,7 +95,8 @@ def step(title: str) -> Iterator[None]:
 def start(options: argparse.Namespace, running: ExitStack) -> tuple[LocalCloud, PrefectStack]:
     """Starts the local cloud and the Prefect server side by side."""
     StateDir(options.state_dir).make()
-    prefect = PrefectStack(options.state_dir / "prefect", options.prefect_port)
+    port = free_port_or(PREFECT_PORT) if options.prefect_port is None else options.prefect_port
+    prefect = PrefectStack(options.state_dir / "prefect", port)
     running.callback(prefect.stop)
     with step("Starting the local cloud and a Prefect server"), ThreadPoolExecutor() as pool:
         server = pool.submit(prefect.start_server)
@@ -191,18 +198,8 @@ def run_flow(prefect: PrefectStack, deployment: str, parameters: dict[str, Any])
     return flow_run_id
 
 
-def print_summary(cloud: LocalCloud, prefect: PrefectStack, pages: list[tuple[str, str]]) -> None:
-    """The addresses to open."""
-    print("\n\033[1mDone. Open:\033[0m")
-    for title, url in [*pages, ("Prefect", prefect.ui_url)]:
-        print(f"    {title:32} {url}")
-    print(f"    {'Prefect asks for':32} {prefect.password}")
-    print(f"    {'Flink dashboard':32} {cloud.dashboard_link()}")
-    print("    The last link is good once. Another one: python -m localcloud dashboard")
-
-
 def stay_up() -> None:
-    print("\nEverything stays up: run the deployments again from the UI. Ctrl-C ends it all.")
+    print("\nEverything stays up until you press Ctrl-C.", flush=True)
     threading.Event().wait()
 
 

@@ -32,6 +32,7 @@ class Condition(StrEnum):
     WITHOUT_SUBNET = "without subnet"
     """It names no subnet, so it takes no addresses."""
     HEALTHY = "healthy"
+    """Runs can use it."""
 
 
 BELOW_THRESHOLD = frozenset(

@@ -32,6 +32,7 @@ def show_silent_flow_runs(silent: Sequence[SilentFlowRun]) -> None:
 
 
 def _emit(silent: SilentFlowRun) -> None:
+    """A flow run is Running without a process; crashed: it was set to Crashed."""
     emit_event(
         event="silent-flow-run.crashed" if silent.ended else FOUND,
         resource={

@@ -1,0 +1,65 @@
+"""What the demo prints at its end: what to open, what a second terminal needs, what to try."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from localcloud.client import LocalCloud
+from scripts.prefect_stack import REPOSITORY, PrefectStack
+
+
+def summary(cloud: LocalCloud, prefect: PrefectStack, pages: Sequence[tuple[str, str]]) -> str:
+    """The text.
+
+    Args:
+        cloud: The local cloud.
+        prefect: The server and its worker.
+        pages: The flow runs that the demo has made: a title and an address each.
+    """
+    opened = [
+        ("Prefect", prefect.ui_url),
+        ("Password of Prefect", prefect.password),
+        *pages,
+        ("Flink dashboard (works once)", cloud.dashboard_link()),
+    ]
+    lines = [
+        "\n\033[1mDone. Open:\033[0m",
+        *(f"    {title:32} {address}" for title, address in opened),
+        "\n\033[1mIn a second terminal:\033[0m",
+        *(f"    {line}" for line in shell_lines(prefect)),
+        "\n\033[1mTry next:\033[0m",
+        *(f"    {line}" for line in next_steps(cloud, prefect)),
+        "",
+        "Links to the AWS console and the Azure portal on the pages lead to the real clouds,",
+        "which do not know these jobs.",
+    ]
+    return "\n".join(lines)
+
+
+def shell_lines(prefect: PrefectStack) -> list[str]:
+    """What makes a shell talk to this server; the password stays in its file."""
+    return [
+        f"cd {shown(REPOSITORY)} && . .venv/bin/activate",
+        f"export PREFECT_API_URL={prefect.ui_url}/api",
+        f'export PREFECT_API_AUTH_STRING="$(cat {shown(prefect.home / "ui-password")})"',
+    ]
+
+
+def next_steps(cloud: LocalCloud, prefect: PrefectStack) -> list[str]:
+    """Commands and places for somebody who has seen the runs."""
+    state = f" --state-dir {shown(cloud.state.path)}"
+    return [
+        f"{prefect.ui_url}/deployments  fill in a form and run it",
+        "prefect deployment run glue-job/glue-job --params "
+        """'{"job_name": "AirflowBlogJob", "strategy": "random"}'""",
+        f"python -m localcloud fault --help  make something go wrong; add{state}",
+        f"python -m localcloud dashboard{state}  another link to the Flink dashboard",
+        "docs/tutorial/next.md  more of it, step by step",
+    ]
+
+
+def shown(path: Path) -> str:
+    """A path as a word of a shell."""
+    return shlex.quote(str(path))

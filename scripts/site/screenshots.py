@@ -1,0 +1,97 @@
+"""Takes the pictures of the tutorial from a running local cloud.
+
+    python -m scripts.site.screenshots
+
+Starts what scripts/demo starts, runs the jobs of the tutorial, writes the pictures where the site
+shows them, and ends. It needs Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts import demo_run
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from scripts.prefect_stack import PrefectStack
+
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "images"
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+SIZE = {"width": 1400, "height": 900}
+PATIENCE_MS = 60_000
+
+
+def main() -> int:
+    if BROWSER is None:
+        print("Chromium is not installed.", file=sys.stderr)
+        return 1
+    with ExitStack() as running, tempfile.TemporaryDirectory() as directory:
+        options = argparse.Namespace(state_dir=Path(directory), prefect_port=0, once=True)
+        cloud, prefect = demo_run.start(options, running)
+        running.callback(prefect.stop_worker)
+        demo_run.prepare(cloud, prefect)
+        word_count = demo_run.run_word_count(cloud, prefect)[1]
+        (_, free), (_, full) = demo_run.run_glue_jobs(cloud, prefect)
+        page = running.enter_context(signed_in(prefect))
+        IMAGES.mkdir(exist_ok=True)
+        take(page, f"{prefect.ui_url}/deployments", "glue-job", "deployments")
+        take(page, word_count, "Completed", "word-count")
+        take_ranking(page, free, "ranking-free")
+        take_ranking(page, full, "ranking-full")
+        found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
+        form = f"{prefect.ui_url}/deployments/deployment/{found['id']}/run"
+        take(page, form, "Parameters", "glue-job-form")
+    return 0
+
+
+@contextmanager
+def signed_in(prefect: PrefectStack) -> Iterator[Page]:
+    """A page of a browser that calls nobody but this server, and knows its password."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=BROWSER,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport=SIZE)
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(prefect.ui_url)
+        page.locator("input").fill(prefect.password)
+        page.keyboard.press("Enter")
+        page.get_by_text("Flow Runs").first.wait_for()
+        yield page
+        browser.close()
+
+
+def take(page: Page, address: str, until: str, name: str) -> None:
+    """A picture of an address, when a text is on it."""
+    page.goto(address)
+    page.get_by_text(until).first.wait_for()
+    page.wait_for_timeout(2000)  # charts and icons come after the text
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(f"{name}.png")
+
+
+def take_ranking(page: Page, address: str, name: str) -> None:
+    """A picture of the ranking of a Glue run, opened from its flow run's page."""
+    page.goto(address)
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("connection-ranking", exact=False).last.click()
+    page.get_by_text("MWAA-Glue-Blog-Subnet1").first.wait_for()
+    page.wait_for_timeout(2000)
+    page.screenshot(path=IMAGES / f"{name}.png")
+    print(f"{name}.png")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
