@@ -138,6 +138,12 @@ class RunWatch:
                 if not job.waiters:
                     del self._jobs[run.job_name]
 
+    @property
+    def runs(self) -> int:
+        """How many runs are waited for."""
+        with self._lock:
+            return sum(len(job.waiters) for job in self._jobs.values())
+
     def refresh(self, waiter: Waiter) -> None:
         """Have the waiter learn how its run is.
 

@@ -23,6 +23,10 @@ NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 SILENT_SECONDS = 60.0
 """A stream that grows is read about every ten seconds, one that does not ever less often, up to
 this."""
+SECONDS_PER_RUN, SECONDS_PER_PAIR = 2.0, 1 / 40
+"""How long a stream is not read again grows with the runs that the same client waits for: up to 80
+runs make about 60 reads a minute together, 300 make 16, and a thousand 5, as polling them takes the
+rest of the 60 calls a minute that a process may make."""
 LOG_LINES = 50
 """So many of the last lines are shown on the flow run's page."""
 
@@ -78,7 +82,7 @@ class LogFollower(RunObserver):
         self._located[run.job_run_id] = run
         for kind in log_kinds(run):
             stream = self._streams[run.job_run_id, kind]
-            stream.next_read_at = self._clock.monotonic() + self._every_seconds
+            stream.next_read_at = self._clock.monotonic() + self._least_pause_seconds
 
     def on_observed(self, run: JobRun) -> None:
         """Show what is new, when it is time."""
@@ -107,7 +111,13 @@ class LogFollower(RunObserver):
                 self._has_failed = True
             slower = max(self._every_seconds, min(2 * stream.pause_seconds, SILENT_SECONDS))
             stream.pause_seconds = self._every_seconds if grew else slower
-            stream.next_read_at = now + stream.pause_seconds
+            stream.next_read_at = now + max(stream.pause_seconds, self._least_pause_seconds)
+
+    @property
+    def _least_pause_seconds(self) -> float:
+        """The least between two reads of a stream: the more runs are waited for, the longer."""
+        runs = self._client.run_watch.runs
+        return max(self._every_seconds, runs * max(SECONDS_PER_RUN, runs * SECONDS_PER_PAIR))
 
     def with_tails(self, attempt: Attempt) -> Attempt:
         """The attempt with its run's last lines, if all that the run wrote was shown."""

@@ -7,6 +7,8 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -184,6 +186,26 @@ def test_a_stream_is_read_the_less_often_the_longer_it_is_silent() -> None:
     shown = follower.with_tails(Attempt(1, ENDED, None, None)).log_tails
     assert shown["output"].lines == log["output"]
     assert shown["error"].lines == []
+
+
+@pytest.mark.parametrize(("runs", "reads_a_minute"), [(1, 12), (5, 60), (50, 60), (150, 33)])
+def test_the_logs_of_many_runs_are_read_the_less_often_the_more_there_are(
+    runs: int, reads_a_minute: int
+) -> None:
+    """All of them grow all the time; in the first pause each stream is read once at most."""
+    streams, minutes, step = Streams(endless), 60, 10
+    running = [replace(RUNNING, job_run_id=f"jr_{n}") for n in range(runs)]
+    with ExitStack() as waiting:
+        for run in running:
+            waiting.enter_context(streams.client.run_watch.waiting(run, streams.clock))
+        followers = [streams.follower() for _ in running]
+        for run, follower in zip(running, followers, strict=True):
+            follower.on_started(run)
+        for _ in range(minutes * 60 // step):
+            for run, follower in zip(running, followers, strict=True):
+                follower.on_observed(run)
+            streams.clock.sleep(step)
+    assert 0.5 * reads_a_minute <= streams.calls.total() / minutes <= reads_a_minute
 
 
 STARTED = JobRun("job", "jr_1", "STARTING", log_arguments={"--custom-logGroup-prefix": "/team"})
