@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.polling import polls_for
 from flinkglue.prefect.pages.glue_events import AdoptionEvent, emit_no_place
 from flinkglue.prefect.pages.glue_run import RunLink
-from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.retries import is_another_attempt, passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
@@ -206,6 +207,7 @@ def run_glue_job(
         follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
+    request = replace(request, may_exist=is_another_attempt())
     with run_context(client, run_log(), POLL_RUNS) as context:
         follower = LogFollower(context)
         logs = [follower] if follow_logs else []

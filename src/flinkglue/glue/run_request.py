@@ -37,7 +37,7 @@ class RunRequest:
     `restore_order` has the job's connections put back once no run needs their order any more.
     `allow_lost_settings` lets the order be written although the job loses something by it that
     cannot be read or is not known here. Without `wait_for_end` a run that holds its addresses is
-    enough.
+    enough. `may_exist` is False when nobody can have tried to start a run of this key before.
     """
 
     job_name: str
@@ -54,6 +54,7 @@ class RunRequest:
     allow_lost_settings: bool = False
     failure_rules: tuple[FailureRule, ...] = ()
     wait_for_end: bool = True
+    may_exist: bool = True
 
     @property
     def key(self) -> str:

@@ -28,16 +28,16 @@ AWS = {
     "DescribeSubnets": 1,
     "UpdateJob": 1,
     "StartJobRun": 1,
-    "GetJobRuns": 3,  # for slots, under the lock, and for the mark of a run of under half a minute
+    "GetJobRuns": 2,  # for slots, and for the claim of a run of under half a minute
     "GetLogEvents": 4,  # output to its end, and the two places where errors may lie
 }
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,
     "GET /flow_runs/ID": 2,  # Prefect's own
     "POST /variables/filter": 2,
-    "POST /variables/": 4,  # two locks, a promise, a mark
+    "POST /variables/": 4,  # two locks, a reservation, a start
     "DELETE /variables/ID": 4,
-    "GET /variables/name/NAME": 3,
+    "GET /variables/name/NAME": 2,
     "POST /artifacts/": 3,
 }
 

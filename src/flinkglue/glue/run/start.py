@@ -23,7 +23,7 @@ from flinkglue.glue.api.run_listing import recent
 from flinkglue.glue.coordination.claims import Start
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import NoSlot, is_refused_for_slots, slots_of
+from flinkglue.glue.coordination.slots import NoSlot, Slots, is_refused_for_slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.log_arguments import log_arguments
 from flinkglue.glue.log_places import located
@@ -40,6 +40,10 @@ from flinkglue.glue.run.run_claim import RunClaim
 from flinkglue.glue.run.run_search import runs_within_reach
 from flinkglue.glue.run.start_retries import DOUBTED_SECONDS, patience_for
 from flinkglue.glue.run_request import RunRequest
+
+COUNTED_WITHIN_SECONDS = 5.0
+"""How long the job's runs are as they were counted when the order was chosen: the reservations that
+are made since then tell others of those that are on their way."""
 
 
 @dataclass(frozen=True)
@@ -178,12 +182,14 @@ class _Starting:
         """Read, write, start. What was true before the lock was held may not be true any more."""
         request = self.request
         job = self.context.client.get_job(request.job_name)
-        runs = earlier.and_newer(list_runs(self.context.client, request, newer_than))
-        if found := runs.by_key.get(request.key):
-            return Started(found, adopted=True)
+        slots = None
+        if not self._is_counted:
+            runs = earlier.and_newer(list_runs(self.context.client, request, newer_than))
+            if found := runs.by_key.get(request.key):
+                return Started(found, adopted=True)
+            slots = slots_of(job, request, runs)
         self.deadline.check("the job's turn to be started has come too late")
-        slots = slots_of(job, request, runs)
-        if not slots.free:
+        if slots is not None and not slots.free:
             raise NoSlot(request.job_name, slots.describe())
         self.claim.check()
         arguments = self._arguments()  # before the job is written: a secret may be refused
@@ -201,8 +207,7 @@ class _Starting:
         except CallFailed as error:
             self.claim.end(start)
             if is_refused_for_slots(error):
-                reason = f"{error.reason} ({slots.describe()})"
-                raise NoSlot(request.job_name, reason, refused_although_free=True) from error
+                raise _no_slot(request, error, slots) from error
             raise
         self.context.log.info("Started run %s of job %s", job_run_id, request.job_name)
         own = own_arguments(arguments)
@@ -215,6 +220,15 @@ class _Starting:
             glue_version=job.get("GlueVersion"),
         )
         return Started(located(run, job))
+
+    @property
+    def _is_counted(self) -> bool:
+        """Whether the list would say nothing new: no run of this key, and slots as a moment ago."""
+        counted_at = self.ranking.reserved_at
+        if self.request.may_exist or counted_at is None:
+            return False
+        age_seconds = (self.context.clock.now() - counted_at).total_seconds()
+        return 0 <= age_seconds <= COUNTED_WITHIN_SECONDS
 
     def _arguments(self) -> dict[str, str]:
         expected = self.ranking.expected
@@ -267,6 +281,14 @@ class _Starting:
         except CallFailed:
             raise doubt.error from None
         return next(iter(runs.get(key, ())), None)
+
+
+def _no_slot(request: RunRequest, error: CallFailed, slots: Slots | None) -> NoSlot:
+    """Glue's refusal; `slots` is what the job seemed to have, None: that was not read again."""
+    if slots is None:
+        return NoSlot(request.job_name, error.reason)
+    reason = f"{error.reason} ({slots.describe()})"
+    return NoSlot(request.job_name, reason, refused_although_free=True)
 
 
 def _began_before(request: RunRequest) -> InDoubt:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,9 +19,9 @@ from flinkglue.glue.coordination.in_memory import (
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.coordination.slots import NoSlot, OrderStale
 from flinkglue.glue.failures.rule import FailureClass
-from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
@@ -91,6 +91,66 @@ def test_a_run_that_another_process_started_while_the_lock_was_waited_for_is_ado
     assert [run.job_run_id for run in adopted] == ["jr_nightly_0"]
     assert len(wire.runs["nightly"]) == 1
     assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
+def new_request(*, may_exist: bool = False) -> RunRequest:
+    """Of a flow run that has just begun."""
+    return replace(REQUEST, since=datetime.now(UTC), may_exist=may_exist)
+
+
+def chosen(coordination: Coordination, *, seconds_ago: float = 0.0) -> Ranking:
+    order = reserved(coordination.claims, REQUEST, ranking("a", "b"))
+    assert order.reserved_at is not None
+    return replace(order, reserved_at=order.reserved_at - timedelta(seconds=seconds_ago))
+
+
+@pytest.mark.parametrize(
+    ("may_exist", "seconds_ago", "lists"), [(False, 0, 0), (False, 6, 1), (True, 0, 1)]
+)
+def test_the_list_is_not_read_again_for_a_new_run_whose_order_was_chosen_a_moment_ago(
+    wire: RunsOnTheWire, may_exist: bool, seconds_ago: float, lists: int
+) -> None:
+    coordination = coordination_in_process()
+    before_start: list[int] = []
+
+    def count(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun":
+            before_start.append(wire.calls.count("GetJobRuns"))
+        if operation == "GetJobRun":
+            wire.runs["nightly"][0]["JobRunState"] = "SUCCEEDED"
+
+    wire.before = count
+    context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
+    order = chosen(coordination, seconds_ago=seconds_ago)
+    assert run_job(context, new_request(may_exist=may_exist), order).succeeded
+    assert before_start == [lists]
+
+
+def test_a_new_run_that_was_begun_all_the_same_is_not_started_again(wire: RunsOnTheWire) -> None:
+    """Whoever says that it is new may be wrong: the record of its start is what counts."""
+    ends_at_once(wire)
+    coordination, new = coordination_in_process(), new_request()
+    coordination.claims.start(new.key)
+    since_then = new.since.timestamp() - STARTED
+    wire.start("nightly", at=since_then, arguments={RUN_KEY_ARGUMENT: new.key})
+    context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
+    assert run_job(context, new, chosen(coordination)).adopted
+    assert "StartJobRun" not in wire.counted()
+
+
+def test_a_slot_that_was_taken_since_the_choice_is_waited_for_and_not_in_doubt(
+    wire: RunsOnTheWire,
+) -> None:
+    def refuse(operation: str, given: dict[str, str]) -> None:
+        if operation == "StartJobRun":
+            raise Refused(400, "ConcurrentRunsExceededException")
+
+    wire.before = refuse
+    coordination = coordination_in_process()
+    context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
+    with pytest.raises(NoSlot) as no_slot:
+        run_job(context, new_request(), chosen(coordination))
+    assert not no_slot.value.refused_although_free
 
 
 def test_a_lookup_under_the_lock_that_fails_starts_nothing(wire: RunsOnTheWire) -> None:
