@@ -95,6 +95,12 @@ class Postgres:
             self._process.stop(grace_seconds=20)
             self._process = None
 
+    def kill(self) -> None:
+        """SIGKILL its first process, as a machine that runs out of memory does; start it again."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
     def _let_the_account_in(self) -> None:
         """Root's account may pass through the directory to its data; it sees nothing else there."""
         if self._account is None:

@@ -223,6 +223,10 @@ class PrefectStack:
         """The address of a flow run's page in the UI."""
         return f"{self.ui_url}/runs/flow-run/{flow_run_id}"
 
+    def kill_server(self) -> None:
+        """SIGKILL the server; it can be started again."""
+        self._server.kill()
+
     def stop_worker(self) -> None:
         """Ends the worker and the flow runs that it started."""
         self._worker.stop()

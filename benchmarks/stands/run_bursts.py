@@ -111,12 +111,14 @@ def _add(outcome: Outcome, stand: Stand, burst: Burst, jobs: Sequence[str]) -> N
     with ThreadPoolExecutor(burst.runs) as pool:
         triggered = list(
             pool.map(
-                lambda job, order: _trigger(stand, job, order),
+                lambda job, order: trigger(stand, job, order),
                 itertools.islice([jobs[0]] * burst.runs if burst.one_job else jobs, burst.runs),
                 itertools.islice(itertools.cycle(ORDERS), burst.runs),
             )
         )
-    states = _ended(stand, [run.flow_run_id for run in triggered], since + burst.give_up_seconds)
+    states = wait_until_ended(
+        stand, [run.flow_run_id for run in triggered], since + burst.give_up_seconds
+    )
     requests = sorted(stand.cloud.requests(since=since), key=lambda request: request.at)
     outcome.calls.update(request.operation for request in requests)
     started = _started(stand, requests, orders_before)
@@ -134,7 +136,7 @@ def _add(outcome: Outcome, stand: Stand, burst: Burst, jobs: Sequence[str]) -> N
                 outcome.end_seen_seconds.append(ended - glue_run.ended_at)
 
 
-def _trigger(stand: Stand, job: str, order: tuple[str, ...]) -> Triggered:
+def trigger(stand: Stand, job: str, order: tuple[str, ...]) -> Triggered:
     """As often as it takes; the time counts from the first try."""
     parameters = {
         "job_name": job,
@@ -161,7 +163,9 @@ def _trigger(stand: Stand, job: str, order: tuple[str, ...]) -> Triggered:
     raise AssertionError("the server is tried until it takes the run")
 
 
-def _ended(stand: Stand, flow_run_ids: list[str], give_up_at: float) -> dict[str, dict[str, Any]]:
+def wait_until_ended(
+    stand: Stand, flow_run_ids: list[str], give_up_at: float
+) -> dict[str, dict[str, Any]]:
     """The flow runs as the server shows them, when all have ended or the time is over."""
     query = {"flow_runs": {"id": {"any_": flow_run_ids}}}
     while True:

@@ -51,11 +51,14 @@ class Worker:
 
 
 class Stand:
-    """Everything that runs while a benchmark measures."""
+    """Everything that runs while a benchmark measures; `postgres` is None on SQLite."""
 
-    def __init__(self, cloud: LocalCloud, prefect: PrefectStack) -> None:
+    def __init__(
+        self, cloud: LocalCloud, prefect: PrefectStack, postgres: Postgres | None = None
+    ) -> None:
         self.cloud = cloud
         self.prefect = prefect
+        self.postgres = postgres
         aws = cloud.aws
         session = boto3.Session(
             aws["access_key_id"], aws["secret_access_key"], region_name=aws["region"]
@@ -84,28 +87,32 @@ class Stand:
     @contextmanager
     def worker(self, worker_type: str) -> Iterator[Worker]:
         """Runs a worker of this type; the deployment's flow runs go to it while the block runs."""
-        pool = f"benchmark-{worker_type}"
+        process = self.worker_process(worker_type)
+        process.start()
+        try:
+            self.wait_until_ready(pool_of(worker_type))
+            assert process.pid is not None
+            yield Worker(worker_type, process.pid)
+        finally:
+            process.stop(grace_seconds=30)
+
+    def worker_process(self, worker_type: str, **environment: str) -> ChildProcess:
+        """A worker that is not started yet, with its pool, to which the deployment now belongs."""
+        pool = pool_of(worker_type)
         template = REPOSITORY / "infra" / f"{worker_type}_work_pool.json"
         chosen = ["--base-job-template", str(template)] if template.exists() else []
         self.prefect.command(
             "work-pool", "create", pool, "--type", worker_type, "--overwrite", *chosen
         )
         self.prefect.command("deploy", "-n", DEPLOYMENT.rpartition("/")[2], "--pool", pool)
-        process = ChildProcess(
+        return ChildProcess(
             [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", pool],
             log_file=self.prefect.home / f"worker-{worker_type}.log",
-            environment=self.prefect.environment,
+            environment={**self.prefect.environment, **environment},
             directory=REPOSITORY,
         )
-        process.start()
-        try:
-            self._wait_until_ready(pool)
-            assert process.pid is not None
-            yield Worker(worker_type, process.pid)
-        finally:
-            process.stop(grace_seconds=30)
 
-    def _wait_until_ready(self, pool: str) -> None:
+    def wait_until_ready(self, pool: str) -> None:
         give_up_at = time.monotonic() + WORKER_IS_READY_SECONDS
         while not self.prefect.post(f"/work_pools/{pool}/workers/filter", {}).json():
             if time.monotonic() > give_up_at:
@@ -113,16 +120,19 @@ class Stand:
             time.sleep(0.2)
 
 
+def pool_of(worker_type: str) -> str:
+    return f"benchmark-{worker_type}"
+
+
 @contextmanager
 def stand(home: Path, *, on_postgres: bool) -> Iterator[Stand]:
     """Starts AWS and Prefect on loopback, with the sample job, a block and the deployment."""
     with ExitStack() as running:
-        database_url = None
-        if on_postgres:
-            postgres = Postgres(home / "postgres")
+        postgres = Postgres(home / "postgres") if on_postgres else None
+        if postgres is not None:
             running.callback(postgres.stop)
             postgres.start()
-            database_url = postgres.url
+        database_url = postgres.url if postgres is not None else None
         prefect = PrefectStack(home / "prefect", database_url=database_url)
         running.callback(prefect.stop)
         prefect.start_server()
@@ -137,4 +147,4 @@ def stand(home: Path, *, on_postgres: bool) -> Iterator[Stand]:
         )  # fmt: skip
         prefect.create_work_pool()
         prefect.command("deploy", "-n", DEPLOYMENT.rpartition("/")[2])
-        yield Stand(cloud, prefect)
+        yield Stand(cloud, prefect, postgres)

@@ -55,14 +55,14 @@ def processes_of_this_server(prefect_files: list[Path], monkeypatch: pytest.Monk
     monkeypatch.setenv("GLUE_LOCK_LEASE_SECONDS", str(LEASE_SECONDS))
 
 
-def save_aws_block(cloud: AwsCloud) -> UUID:
-    """Save the block ``aws``, with which flows reach this cloud; its id."""
+def save_aws_block(cloud: AwsCloud, name: str = "aws") -> UUID:
+    """Save the block with which flows reach this cloud; its id."""
     block_id = AwsCredentials(
         aws_access_key_id=cloud.account["access_key_id"],
         aws_secret_access_key=cloud.account["secret_access_key"],
         region_name=cloud.account["region"],
         aws_client_parameters=AwsClientParameters(endpoint_url=cloud.account["endpoint_url"]),
-    ).save("aws", overwrite=True)
+    ).save(name, overwrite=True)
     assert isinstance(block_id, UUID)
     return block_id
 
