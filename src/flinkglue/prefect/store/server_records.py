@@ -56,6 +56,11 @@ class ServerRecords:
         self._client = client
         self._clock = clock or SystemClock()
 
+    @property
+    def is_kept_open(self) -> bool:
+        """Whether the client is that of all flow runs of this process, and not closed by one."""
+        return bool(getattr(self._client, "is_kept_open", False))
+
     def is_of_the_client_of(self, other: ServerRecords) -> bool:
         """Whether both make their calls with the same client."""
         return self._client is other._client

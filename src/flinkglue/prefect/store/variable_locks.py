@@ -148,10 +148,14 @@ class VariableLock:
         threading.Thread(target=self._keep, name="glue-lock", daemon=True).start()
 
     def may_be_handed_on(self) -> bool:
-        """Whether another thread may have it without a call."""
+        """Whether another thread may have it without a call.
+
+        It is renewed and released with the client that took it, which must stay open for that.
+        """
         now = elapsed_seconds()
         is_others_turn = now - self._first_taken_at > HANDED_ON_FOR_SECONDS
-        return self._lease.is_surely_held(now) and not is_others_turn
+        is_held = self._lease.is_surely_held(now)
+        return is_held and not is_others_turn and self._records.is_kept_open
 
     def hand_on(self, records: ServerRecords) -> bool:
         """Begin another holder's time; False: it has another client, or the lease ran out."""

@@ -30,9 +30,15 @@ class Process:
 
     def __init__(self) -> None:
         self.server = FakeVariables(Clock())
-        self.client = self.server.client()
+        self.client = self.shared_client()
         self.holders: list[str] = []
         self._threads: list[threading.Thread] = []
+
+    def shared_client(self) -> WireClient:
+        """As a thread worker has one for all its flow runs."""
+        client = self.server.client()
+        client.is_kept_open = True  # type: ignore[attr-defined]
+        return client
 
     def locks(self, client: WireClient | None = None) -> VariableLocks:
         return VariableLocks(ServerRecords(client or self.client))  # type: ignore[arg-type]
@@ -135,16 +141,46 @@ def test_a_lock_that_nobody_waits_for_any_more_is_released(process: Process) -> 
 
 
 def test_a_thread_with_another_client_takes_the_lock_itself(process: Process) -> None:
-    """That of the thread before may be closed as soon as it has ended."""
+    """That of the thread before goes on to be used."""
 
     def work(number: int) -> None:
-        with process.locks(process.server.client()).hold(NAME) as lock:
+        with process.locks(process.shared_client()).hold(NAME) as lock:
             lock.check()
 
     with others_wait(process, 1, work):
         pass
     process.join()
     assert process.calls == {"POST": 2, "DELETE": 2}
+
+
+def test_a_lock_whose_client_may_be_closed_at_any_moment_is_not_handed_on(
+    process: Process,
+) -> None:
+    """A task in a thread of its own has a client of its own, and closes it when it has ended."""
+    client = Closing()
+
+    def work(number: int) -> None:
+        with process.locks().hold(NAME) as lock:
+            lock.check()
+
+    with process.locks(process.server.client(client)).hold(NAME):
+        process.begin(lambda: work(0))
+        threading.Event().wait(0.2)
+    client.is_closed = True
+    process.join()
+    assert process.calls == {"POST": 2, "DELETE": 2}
+
+
+class Closing:
+    """A client that may be closed."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def __call__(self, what: str, call: Callable[[], Any]) -> Any:
+        if self.is_closed:
+            raise RuntimeError("Cannot send a request, as the client has been closed.")
+        return call()
 
 
 def test_a_lock_that_was_lost_is_not_handed_on(process: Process) -> None:

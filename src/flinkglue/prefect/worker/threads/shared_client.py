@@ -32,6 +32,8 @@ class SharedClient(SyncPrefectClient):
     minute, and not for each flow and task run.
     """
 
+    is_kept_open = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._owners: dict[UUID, str] = {}
