@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stands.run_bursts import ORDERS, trigger, wait_until_ended
-from benchmarks.stands.run_stand import Stand, pool_of, stand
+from benchmarks.stands.run_bursts import ORDERS
+from benchmarks.stands.run_stand import Stand, Worker, pool_of, stand
+from benchmarks.stands.systems import Ended, PrefectRuns
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from localcloud.processes import ChildProcess
 from scripts.postgres import PostgresFailed
@@ -147,12 +148,13 @@ def one_round(
 ) -> Round:
     began_at = time.time()
     running.cloud.glue_timing(run_seconds=RUN_SECONDS)
+    system = PrefectRuns(running, Worker("thread", victims.worker.pid or 0))
     triggered: list[str] = []
 
     def trigger_all() -> None:
         for n in range(options.runs):
-            found = trigger(running, jobs[n % len(jobs)], ORDERS[n % len(ORDERS)])
-            triggered.append(found.flow_run_id)
+            found = system.trigger(jobs[n % len(jobs)], ORDERS[n % len(ORDERS)])
+            triggered.append(found.run_id)
             time.sleep(TRIGGERED_WITHIN_SECONDS / options.runs)
 
     triggering = threading.Thread(target=trigger_all)
@@ -164,7 +166,7 @@ def one_round(
     triggering.join()
     cancelled, stopped_seconds = cancel_one(running, jobs, triggered)
     give_up_at = time.time() + ENDED_WITHIN_SECONDS
-    states = wait_until_ended(running, triggered, give_up_at)
+    states = system.ended(triggered, give_up_at)
     started = glue_runs(running, jobs, since=began_at)
     wrong = [*wrong_ones(states, started, triggered, cancelled)]
     seconds = time.time() - began_at
@@ -208,14 +210,14 @@ def glue_runs(running: Stand, jobs: Sequence[str], since: float) -> dict[str, li
 
 
 def wrong_ones(
-    states: dict[str, dict[str, Any]],
+    states: dict[str, Ended],
     started: dict[str, list[dict[str, Any]]],
     triggered: Sequence[str],
     cancelled: str,
 ) -> Sequence[str]:
     wrong = []
     for flow_run_id in triggered:
-        state = states[flow_run_id]["state_name"]
+        state = states[flow_run_id].state
         ends = [run["JobRunState"] for run in started.get(flow_run_id, ())]
         right = (
             ("Cancelled", ["STOPPED"]) if flow_run_id == cancelled else ("Completed", ["SUCCEEDED"])

@@ -1,11 +1,14 @@
 """From the trigger of a flow run to StartJobRun, alone and many at once, by type of worker.
 
     python -m benchmarks.runs [--quick] [--workers process,thread] [--database postgresql]
+        [--airflow DIR] [--beside FILE]
 
 Starts the emulated AWS, a Prefect server and a worker of each type, one after the other, and
 triggers the deployment glue-job: one run several times, then many at once. The floor is what a
-program takes that makes the published calls and nothing else, in the same minutes. Writes a section
-of docs/contributing/benchmarks-glue.md, unless --quick; then the last line of the output is JSON.
+program takes that makes the published calls and nothing else, in the same minutes. With --airflow,
+the published design in the Airflow of this directory (scripts/install-airflow) is measured, too.
+Writes a section of docs/contributing/benchmarks-glue.md; --quick ends with JSON instead. Systems
+may be measured one at a time: --beside keeps what was measured, and shows what it kept before.
 """
 
 from __future__ import annotations
@@ -16,24 +19,29 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from math import isfinite
 from pathlib import Path
 from statistics import median
 
 from benchmarks.report import DOCS, write_section
+from benchmarks.stands.airflow_stand import AirflowRuns, airflow
 from benchmarks.stands.run_bursts import Burst, Outcome, measure
 from benchmarks.stands.run_stand import CONNECTIONS, Stand, stand, worker_types
+from benchmarks.stands.systems import PrefectRuns, System
 from benchmarks.svg import bar_chart
 
 FLOOR_TIMES = 20
-ALONE, TEN, THIRTY = 1, 10, 30
+ALONE, TEN, THIRTY, HUNDRED = 1, 10, 30, 100
 BURSTS = (
-    Burst(ALONE, times=9),
-    Burst(TEN, run_seconds=30),
-    Burst(THIRTY, run_seconds=90),
-    Burst(THIRTY, one_job=True, run_seconds=90),
+    Burst(ALONE, times=5),
+    Burst(TEN, run_seconds=30, give_up_seconds=150),
+    Burst(THIRTY, run_seconds=60, give_up_seconds=180),
+    Burst(THIRTY, one_job=True, run_seconds=60, give_up_seconds=180),
 )
+HUNDRED_AT_ONCE = Burst(HUNDRED, run_seconds=90, give_up_seconds=300)
+"""For the worker that holds a hundred flow runs; few machines hold a hundred processes."""
 QUICK = (
     Burst(ALONE, times=3),
     Burst(TEN, run_seconds=20, give_up_seconds=90),
@@ -49,7 +57,7 @@ def main() -> int:
         "--workers",
         type=lambda text: text.split(","),
         default=worker_types(),
-        help="types of workers, comma-separated (default: %(default)s)",
+        help="types of workers, comma-separated, or none (default: %(default)s)",
     )
     parser.add_argument(
         "--database",
@@ -57,17 +65,21 @@ def main() -> int:
         default="sqlite",
         help="of the Prefect server (default: %(default)s)",
     )
+    parser.add_argument("--beside", type=Path, help="a file of outcomes, to which these are added")
+    parser.add_argument("--airflow", type=Path, help="where scripts/install-airflow put Airflow")
     options = parser.parse_args()
     on_postgres = options.database == "postgresql"
     with tempfile.TemporaryDirectory(prefix="benchmark-runs-") as home:
         Path(home).chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
         with stand(Path(home), on_postgres=on_postgres) as running:
-            floor, outcomes = measure_all(
-                running, options.workers, QUICK if options.quick else BURSTS
-            )
-    shown = "\n".join(
-        [*about(floor, options.database), "", *table(outcomes, floor), "", *calls(outcomes)]
-    )
+            systems = [prefect(running, each) for each in options.workers if each != "none"]
+            if options.airflow:
+                systems.append(lambda: airflow(options.airflow, Path(home) / "airflow", running))
+            floor, outcomes = measure_all(running, systems, QUICK if options.quick else BURSTS)
+    if options.beside:
+        floor, outcomes = kept_beside(options.beside, floor, outcomes)
+    described = about(floor, options.database, outcomes)
+    shown = "\n".join([*described, "", *table(outcomes, floor), "", *calls(outcomes)])
     print(shown)
     if options.quick:
         print(json.dumps(summary(outcomes)))
@@ -77,20 +89,35 @@ def main() -> int:
     return 0
 
 
+Running = Callable[[], AbstractContextManager[System]]
+"""Runs a system while it is measured."""
+
+
+def prefect(running: Stand, worker_type: str) -> Running:
+    @contextmanager
+    def run() -> Iterator[System]:
+        with running.worker(worker_type) as worker:
+            yield PrefectRuns(running, worker)
+
+    return run
+
+
 def measure_all(
-    running: Stand, workers: Sequence[str], bursts: Sequence[Burst]
+    running: Stand, systems: Sequence[Running], bursts: Sequence[Burst]
 ) -> tuple[float, list[Outcome]]:
     """The floor and all outcomes; scripts do not run, as thirty of them would be measured too."""
-    jobs = running.make_jobs(max(burst.runs for burst in bursts), concurrent_runs=2 * THIRTY)
+    jobs = running.make_jobs(HUNDRED, concurrent_runs=2 * THIRTY)
     running.cloud.fault("aws", "glue-scripts", run=False)
-    floors, outcomes = [], []
-    for worker_type in workers:
-        with running.worker(worker_type) as worker:
-            measure(running, worker, Burst(ALONE), jobs)  # warms up server, worker and page cache
-            for burst in bursts:
+    floors: list[float] = []
+    outcomes: list[Outcome] = []
+    for each in systems:
+        with each() as system:
+            measure(running, system, Burst(ALONE), jobs)  # warms up server, worker and page cache
+            more = (HUNDRED_AT_ONCE,) if system.name == "thread" and bursts is BURSTS else ()
+            for burst in (*bursts, *more):
                 floors += bare_calls(running, jobs[-1])
-                print(f"Measuring: {worker_type} worker, {burst.name}", file=sys.stderr, flush=True)
-                outcomes.append(measure(running, worker, burst, jobs))
+                print(f"Measuring: {system.name}, {burst.name}", file=sys.stderr, flush=True)
+                outcomes.append(measure(running, system, burst, jobs))
     return median(floors), outcomes
 
 
@@ -114,10 +141,24 @@ def bare_calls(running: Stand, job: str) -> Iterator[float]:
         yield time.perf_counter() - began
 
 
-def about(floor: float, database: str) -> list[str]:
+def kept_beside(file: Path, floor: float, outcomes: list[Outcome]) -> tuple[float, list[Outcome]]:
+    """With those that the file has of other systems; it has all of them afterwards."""
+    before = json.loads(file.read_text()) if file.exists() else {"floors": [], "outcomes": []}
+    measured = {outcome.worker for outcome in outcomes}
+    others = [Outcome.of(row) for row in before["outcomes"] if row["worker"] not in measured]
+    floors, together = [*before["floors"], floor], [*others, *outcomes]
+    file.write_text(json.dumps({"floors": floors, "outcomes": [o.row() for o in together]}))
+    return median(floors), together
+
+
+def about(floor: float, database: str, outcomes: Sequence[Outcome]) -> list[str]:
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} processors, load {load:.1f} at the end"
-    return [f"{machine}; Prefect's server on {database}; floor (the calls alone): {floor:.2f} s."]
+    has_airflow = any(o.worker == AirflowRuns.name for o in outcomes)
+    beside = "" if has_airflow else " Airflow was not installed beside it."
+    return [
+        f"{machine}; servers on {database}; floor (the calls alone): {floor:.2f} s.{beside}",
+    ]
 
 
 def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
@@ -125,7 +166,7 @@ def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
         "start: median", "beside the floor", "longest", "started", "refused", "lost",
         "wrong orders", "end seen after: median", "worker memory", "CPU per run: worker", "server",
     )  # fmt: skip
-    yield f"| worker | flow runs | {' | '.join(columns)} |"
+    yield f"| system | runs | {' | '.join(columns)} |"
     yield "|---|---|" + "---:|" * len(columns)
     for o in outcomes:
         longest = max(o.start_seconds, default=float("inf"))
@@ -154,20 +195,21 @@ def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
         if o.burst.runs == ALONE:
             each = ", ".join(f"{name} {n / o.runs:.1f}" for name, n in sorted(o.calls.items()))
             total = o.calls.total() / o.runs
-            which = f"a run of {o.burst.run_seconds:g} s, {o.worker} worker"
+            which = f"a run of {o.burst.run_seconds:g} s, {o.worker}"
             yield f"Calls to AWS, {which}: {total:.1f} ({each})."
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str | None]:
-    """Of the last type of worker, the quicker one; wrong orders of all. None: nothing started."""
-    last = [o for o in outcomes if o.worker == outcomes[-1].worker]
+    """Of the last type of worker, the quicker one; None: nothing started."""
+    ours = [o for o in outcomes if o.worker in worker_types()]
+    last = [o for o in ours if o.worker == ours[-1].worker]
     thirty = [o for o in last if o.burst.runs == THIRTY]
     return {
         "worker": last[0].worker,
         "start_s": _rounded(next(o.median_start for o in last if o.burst.runs == ALONE)),
         "start_30_s": _rounded(max(o.median_start for o in thirty)),
         "worker_mb_30": round(max(o.worker_mb for o in thirty)),
-        "wrong_orders": sum(o.wrong_orders for o in outcomes),
+        "wrong_orders": sum(o.wrong_orders for o in ours),
         "lost": sum(o.lost for o in last),
     }
 
@@ -179,7 +221,7 @@ def _rounded(seconds: float) -> float | None:
 def plot(outcomes: Sequence[Outcome]) -> str:
     panels: dict[str, dict[str, float]] = {}
     for o in outcomes:
-        panels.setdefault(o.burst.name, {})[f"{o.worker} worker"] = o.median_start
+        panels.setdefault(o.burst.name, {})[o.worker] = o.median_start
     most = max(value for bars in panels.values() for value in bars.values())
     title = "Seconds from trigger to StartJobRun, median"
     return bar_chart(title, panels, most=most, shown="{:.1f} s")

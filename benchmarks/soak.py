@@ -23,6 +23,7 @@ from statistics import median
 from benchmarks.stands.process_tree import megabytes
 from benchmarks.stands.run_bursts import Burst, measure
 from benchmarks.stands.run_stand import Stand, stand
+from benchmarks.stands.systems import PrefectRuns
 
 SETTLE_SECONDS = 3.0
 WARM_WAVES = 3
@@ -83,9 +84,10 @@ def waves(running: Stand, runs: int, seconds: float) -> tuple[int, list[Held]]:
     running.cloud.fault("aws", "glue-scripts", run=False)
     wrong, held = 0, []
     with running.worker("thread") as worker:
+        system = PrefectRuns(running, worker)
         give_up_at = time.monotonic() + seconds
         while time.monotonic() < give_up_at:
-            outcome = measure(running, worker, Burst(runs, run_seconds=4), jobs)
+            outcome = measure(running, system, Burst(runs, run_seconds=4), jobs)
             wrong += outcome.lost + outcome.wrong_orders
             time.sleep(SETTLE_SECONDS)
             held.append(Held.by(worker.pid))

@@ -8,22 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
 from statistics import median
 from typing import Any
-from uuid import uuid4
-
-import httpx
 
 from benchmarks.stands.process_tree import cpu_seconds, peak_memory
-from benchmarks.stands.run_stand import CONNECTIONS, Stand, Worker
+from benchmarks.stands.run_stand import CONNECTIONS, Stand
+from benchmarks.stands.systems import System
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from localcloud.web.wire import Request
-from scripts.prefect_stack import FINAL_STATES
 
 ORDERS = (CONNECTIONS, CONNECTIONS[::-1])
 """Each run asks for the other order than the one before it, so that a mix-up shows."""
-TRIGGER_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,15 @@ class Outcome:
     worker_cpu_seconds: float = 0.0
     server_cpu_seconds: float = 0.0
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Outcome:
+        """From the `row` of one."""
+        return cls(**{**row, "burst": Burst(**row["burst"]), "calls": Counter(row["calls"])})
+
+    def row(self) -> dict[str, Any]:
+        """Its fields for JSON."""
+        return {**vars(self), "burst": vars(self.burst), "calls": dict(self.calls)}
+
     @property
     def runs(self) -> int:
         return self.burst.runs * self.burst.times
@@ -80,102 +84,46 @@ class Outcome:
         return median(self.start_seconds) if self.start_seconds else float("inf")
 
 
-@dataclass(frozen=True)
-class Triggered:
-    """A flow run, when it was first asked for, and the order it asked for."""
-
-    flow_run_id: str
-    at: float
-    order: tuple[str, ...]
-    refused: int
-
-
-def measure(stand: Stand, worker: Worker, burst: Burst, jobs: Sequence[str]) -> Outcome:
+def measure(stand: Stand, system: System, burst: Burst, jobs: Sequence[str]) -> Outcome:
     """Trigger the flow runs, as often as the burst says, and wait until all have ended."""
-    outcome = Outcome(worker.type, burst)
+    outcome = Outcome(system.name, burst)
     stand.cloud.glue_timing(run_seconds=burst.run_seconds)
-    server = stand.prefect.server_pid
-    cpu_before = cpu_seconds(worker.pid), cpu_seconds(server)
-    with peak_memory(worker.pid) as peak:
+    worker, server = system.worker_pid, system.server_pid
+    cpu_before = cpu_seconds(worker), cpu_seconds(server)
+    with peak_memory(worker) as peak:
         for _ in range(burst.times):
-            _add(outcome, stand, burst, jobs)
+            _add(outcome, stand, system, burst, jobs)
     outcome.worker_mb = peak.megabytes
-    outcome.worker_cpu_seconds = cpu_seconds(worker.pid) - cpu_before[0]
+    outcome.worker_cpu_seconds = cpu_seconds(worker) - cpu_before[0]
     outcome.server_cpu_seconds = cpu_seconds(server) - cpu_before[1]
     return outcome
 
 
-def _add(outcome: Outcome, stand: Stand, burst: Burst, jobs: Sequence[str]) -> None:
+def _add(outcome: Outcome, stand: Stand, system: System, burst: Burst, jobs: Sequence[str]) -> None:
     orders_before = {job: _order(stand, job) for job in jobs}
     since = time.time()
     with ThreadPoolExecutor(burst.runs) as pool:
         triggered = list(
             pool.map(
-                lambda job, order: trigger(stand, job, order),
+                system.trigger,
                 itertools.islice([jobs[0]] * burst.runs if burst.one_job else jobs, burst.runs),
                 itertools.islice(itertools.cycle(ORDERS), burst.runs),
             )
         )
-    states = wait_until_ended(
-        stand, [run.flow_run_id for run in triggered], since + burst.give_up_seconds
-    )
+    states = system.ended([run.run_id for run in triggered], since + burst.give_up_seconds)
     requests = sorted(stand.cloud.requests(since=since), key=lambda request: request.at)
     outcome.calls.update(request.operation for request in requests)
     started = _started(stand, requests, orders_before)
     for run in triggered:
         outcome.refused += run.refused
-        glue_runs = started.get(run.flow_run_id, [])
-        state = states[run.flow_run_id]
-        if len(glue_runs) != 1 or state["state_type"] != "COMPLETED":
+        glue_runs, end = started.get(run.run_id, []), states[run.run_id]
+        if len(glue_runs) != 1 or not end.succeeded:
             outcome.lost += 1
         for glue_run in glue_runs:
             outcome.start_seconds.append(glue_run.at - run.at)
             outcome.wrong_orders += glue_run.order != run.order
-            if state["end_time"] and glue_run.ended_at:
-                ended = datetime.fromisoformat(state["end_time"]).timestamp()
-                outcome.end_seen_seconds.append(ended - glue_run.ended_at)
-
-
-def trigger(stand: Stand, job: str, order: tuple[str, ...]) -> Triggered:
-    """As often as it takes; the time counts from the first try."""
-    parameters = {
-        "job_name": job,
-        "connection_names": ",".join(order),
-        "strategy": "preferred",
-        "retry_delay_seconds": 1,
-    }
-    body = {
-        "parameters": parameters,
-        "state": {"type": "SCHEDULED"},
-        "idempotency_key": str(uuid4()),  # a trigger whose answer was lost is not made twice
-    }
-    at = time.time()
-    for refused in itertools.count():
-        try:
-            answer = stand.prefect.api.post(
-                f"/deployments/{stand.deployment_id}/create_flow_run", json=body
-            )
-        except httpx.TransportError:  # no answer in time, or the connection was dropped
-            answer = None
-        if answer is not None and not answer.is_server_error:
-            return Triggered(answer.raise_for_status().json()["id"], at, order, refused)
-        time.sleep(TRIGGER_AGAIN_SECONDS)
-    raise AssertionError("the server is tried until it takes the run")
-
-
-def wait_until_ended(
-    stand: Stand, flow_run_ids: list[str], give_up_at: float
-) -> dict[str, dict[str, Any]]:
-    """The flow runs as the server shows them, when all have ended or the time is over."""
-    query = {"flow_runs": {"id": {"any_": flow_run_ids}}}
-    while True:
-        answer = stand.prefect.post("/flow_runs/filter", query)
-        if answer.is_success:
-            found = {run["id"]: run for run in answer.json()}
-            over = all(run["state_type"] in FINAL_STATES for run in found.values())
-            if over or time.time() > give_up_at:
-                return found
-        time.sleep(1)
+            if end.at and glue_run.ended_at:
+                outcome.end_seen_seconds.append(end.at - glue_run.ended_at)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""What starts Glue jobs, as a benchmark drives it: Prefect with a worker, or another system."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import uuid4
+
+import httpx
+
+from benchmarks.stands.run_stand import Stand, Worker
+from scripts.prefect_stack import FINAL_STATES
+
+TRIGGER_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Triggered:
+    """A run, when it was first asked for, and the order it asked for."""
+
+    run_id: str
+    at: float
+    order: tuple[str, ...]
+    refused: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run is at the end: whether it succeeded, and when it ended."""
+
+    succeeded: bool
+    at: float | None
+    state: str = ""
+
+
+class System(Protocol):
+    """What is measured. The run key of each Glue run begins with the id of its run."""
+
+    @property
+    def name(self) -> str:
+        """As the table shows it."""
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that runs what is triggered, with all that it starts."""
+
+    @property
+    def server_pid(self) -> int:
+        """The process that is triggered."""
+
+    def trigger(self, job: str, order: tuple[str, ...]) -> Triggered:
+        """Have the job run with this order, as often as it takes to be heard."""
+
+    def ended(self, run_ids: list[str], give_up_at: float) -> dict[str, Ended]:
+        """How the runs are, when all have ended or the time is over."""
+
+
+class PrefectRuns:
+    """The deployment `glue-job`, with a worker that takes its flow runs."""
+
+    def __init__(self, stand: Stand, worker: Worker) -> None:
+        self.name = worker.type
+        self.worker_pid = worker.pid
+        self._stand = stand
+
+    @property
+    def server_pid(self) -> int:
+        return self._stand.prefect.server_pid
+
+    def trigger(self, job: str, order: tuple[str, ...]) -> Triggered:
+        """The time counts from the first try."""
+        parameters = {
+            "job_name": job,
+            "connection_names": ",".join(order),
+            "strategy": "preferred",
+            "retry_delay_seconds": 1,
+        }
+        body = {
+            "parameters": parameters,
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": str(uuid4()),  # a trigger whose answer was lost is not made twice
+        }
+        at = time.time()
+        for refused in itertools.count():
+            try:
+                answer = self._stand.prefect.api.post(
+                    f"/deployments/{self._stand.deployment_id}/create_flow_run", json=body
+                )
+            except httpx.TransportError:  # no answer in time, or the connection was dropped
+                answer = None
+            if answer is not None and not answer.is_server_error:
+                return Triggered(answer.raise_for_status().json()["id"], at, order, refused)
+            time.sleep(TRIGGER_AGAIN_SECONDS)
+        raise AssertionError("the server is tried until it takes the run")
+
+    def ended(self, run_ids: list[str], give_up_at: float) -> dict[str, Ended]:
+        query = {"flow_runs": {"id": {"any_": run_ids}}}
+        while True:
+            found = {run["id"]: run for run in self._found(query)}
+            over = len(found) == len(run_ids) and all(
+                run["state_type"] in FINAL_STATES for run in found.values()
+            )
+            if over or (found and time.time() > give_up_at):
+                return {run_id: _ended(run) for run_id, run in found.items()}
+            time.sleep(1)
+
+    def _found(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            answer = self._stand.prefect.post("/flow_runs/filter", query)
+        except httpx.TransportError:
+            return []
+        found: list[dict[str, Any]] = answer.json() if answer.is_success else []
+        return found
+
+
+def _ended(run: dict[str, Any]) -> Ended:
+    at = run["end_time"]
+    ended_at = datetime.fromisoformat(at).timestamp() if at else None
+    return Ended(run["state_type"] == "COMPLETED", ended_at, run["state_name"])

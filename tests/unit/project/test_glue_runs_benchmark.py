@@ -1,0 +1,90 @@
+"""What the benchmarks of flow runs compute from what they measured."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.deaths import wrong_ones
+from benchmarks.runs import ALONE, THIRTY, kept_beside, summary, table
+from benchmarks.soak import Held, grown
+from benchmarks.stands.run_bursts import Burst, Outcome
+from benchmarks.stands.systems import Ended
+
+
+def outcome(system: str, runs: int, start_seconds: float, *, lost: int = 0) -> Outcome:
+    return Outcome(
+        system,
+        Burst(runs),
+        [start_seconds] * (runs - lost),
+        lost=lost,
+        wrong_orders=lost,
+        calls=Counter(StartJobRun=runs),
+        worker_mb=100.0,
+    )
+
+
+OURS = [outcome("process", ALONE, 4.0), outcome("process", THIRTY, 80.0, lost=2)]
+THREADS = [outcome("thread", ALONE, 0.5), outcome("thread", THIRTY, 12.0)]
+AIRFLOW = [outcome("Airflow", ALONE, 3.0), outcome("Airflow", THIRTY, 50.0, lost=12)]
+
+
+def test_the_last_line_is_of_our_quicker_worker_whatever_was_measured_beside_it() -> None:
+    assert summary([*OURS, *THREADS, *AIRFLOW]) == {
+        "worker": "thread",
+        "start_s": 0.5,
+        "start_30_s": 12.0,
+        "worker_mb_30": 100,
+        "wrong_orders": 2,
+        "lost": 0,
+    }
+
+
+def test_nothing_that_started_is_null_and_not_a_number_that_json_does_not_know() -> None:
+    none = [outcome("thread", ALONE, 0.5), outcome("thread", THIRTY, 0.0, lost=THIRTY)]
+    assert json.loads(json.dumps(summary(none)))["start_30_s"] is None
+    assert "0 of 30" in "\n".join(table(none, floor=0.1))
+
+
+def test_systems_that_are_measured_one_at_a_time_stand_in_one_table(tmp_path: Path) -> None:
+    file = tmp_path / "outcomes.json"
+    assert kept_beside(file, 0.1, THREADS) == (0.1, THREADS)
+    floor, together = kept_beside(file, 0.2, AIRFLOW)
+    assert [each.worker for each in together] == ["thread", "thread", "Airflow", "Airflow"]
+    assert together[0] == THREADS[0]
+    assert 0.1 < floor < 0.2
+    quicker = [outcome("thread", ALONE, 0.25)]
+    _, together = kept_beside(file, 0.1, quicker)
+    assert [each.median_start for each in together] == [3.0, 50.0, 0.25]
+
+
+def test_a_flow_run_is_right_with_one_glue_run_that_ended_as_it_did() -> None:
+    states = {
+        "right": Ended(True, 1.0, "Completed"),
+        "twice": Ended(True, 1.0, "Completed"),
+        "none": Ended(True, 1.0, "Completed"),
+        "stopped": Ended(False, 1.0, "Cancelled"),
+        "goes on": Ended(False, 1.0, "Cancelled"),
+    }
+    succeeded, stopped = {"JobRunState": "SUCCEEDED"}, {"JobRunState": "STOPPED"}
+    started = {
+        "right": [succeeded],
+        "twice": [succeeded, succeeded],
+        "stopped": [stopped],
+        "goes on": [{"JobRunState": "RUNNING"}],
+    }
+    wrong = wrong_ones(states, started, [*states], cancelled="stopped")
+    assert [line.split(" is ")[0] for line in wrong] == ["twice", "none", "goes on"]
+
+
+def test_what_grows_from_wave_to_wave_is_named_and_what_fills_at_first_is_not() -> None:
+    filling = [Held(100.0 + n, 20 + n, 10, 30) for n in range(3)]
+    steady = [Held(150.0 + n % 2, 40, 12, 33) for n in range(9)]
+    assert grown([*filling, *steady]) == []
+    leaking = [Held(150.0, 40, 12 + 3 * n, 33 + 3 * n) for n in range(9)]
+    assert grown([*filling, *leaking]) == [
+        "sockets grew from 15 to 33",
+        "files grew from 36 to 54",
+    ]
+    assert grown(filling) == ["3 waves say nothing about growth"]
