@@ -11,14 +11,15 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from flinkglue.azure.arm.run_job import RunJob
-from flinkglue.azure.jobs.state import FlinkView, JobView, QueryFlink, WaitUntil
+from flinkglue.azure.jobs.state import JobProgress, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import AccessToken, ArmFlinkJob
 from flinkglue.blocks.azure import HDInsightFlinkCluster
-from flinkglue.errors import CallFailed, JobFailed, NotFound
+from flinkglue.errors import CallFailed, JobFailed
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.models import JobStatus
+from flinkglue.flink.job_view import brief_view
+from flinkglue.lifecycle.models import JobView
 from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, show_observed
 from flinkglue.prefect.pages.word_counts import WordCounts
 from flinkglue.prefect.retries import is_another_attempt, passing_fault
@@ -51,11 +52,11 @@ def submit_flink_job(
         InDoubt: It was sent, and no job was found.
         CallFailed: ARM refused.
     """
-    submission = Submission(emit=run_log().info)
     with cluster.get_client(token) as arm:
-        job = submission.submit(arm, cluster.cluster_id, request, sent_before=is_another_attempt())
+        submission = Submission(arm, cluster.cluster_id, emit=run_log().info)
+        job = submission.submit(request, sent_before=is_another_attempt())
         dashboard = dashboard_of(cluster, arm)
-    show_observed(cluster, JobView(job), dashboard)
+    show_observed(cluster, JobProgress(job), dashboard)
     return job
 
 
@@ -71,7 +72,7 @@ def wait_for_flink_job(
     until: WaitUntil,
     deadline_minutes: float,
     token: AccessToken | None = None,
-) -> JobView:
+) -> JobProgress:
     """Wait until the job is submitted, its tasks really run, or it has finished.
 
     Raises:
@@ -90,7 +91,7 @@ def wait_for_flink_job(
             show_observed(cluster, watch.observed, dashboard)
     if view.failure is not None:
         raise JobFailed(
-            f"Flink job {job.job_name} (id {view.job.job_id}) is {view.failure}. What to do: see "
+            f"Flink job {job.job_name} (id {view.row.job_id}) is {view.failure}. What to do: see "
             f"{page_of(cluster, view, dashboard)}, fix the cause, and start a new run."
         )
     if not view.queried_flink and until is not WaitUntil.SUBMITTED:
@@ -104,14 +105,14 @@ def wait_for_flink_job(
     persist_result=False,
 )
 def read_word_counts(
-    cluster: HDInsightFlinkCluster, view: JobView, output: str
+    cluster: HDInsightFlinkCluster, view: JobProgress, output: str
 ) -> WordCounts | None:
     """Read and show what the job counted; None when Flink cannot tell."""
     counts, client = None, cluster.get_flink_client()
-    if client is not None and view.job.job_id is not None:
+    if client is not None and view.row.job_id is not None:
         with client:
             try:
-                counts = WordCounts.from_accumulators(client.accumulators(view.job.job_id))
+                counts = WordCounts.from_accumulators(client.accumulators(view.row.job_id))
             except CallFailed as fault:
                 run_log().warning("The word counts could not be read: %s", fault)
     where = f"The counts are in `{output}` on the cluster's task managers."
@@ -130,26 +131,13 @@ def flink_query(
         yield None
         return
     with client:
-        yield lambda job_id: _flink_view(client, job_id, warn)
+        yield lambda job_id: _in_flink(client, job_id, warn)
 
 
-def _flink_view(
-    client: FlinkRestClient, job_id: str, warn: Callable[[str], None]
-) -> FlinkView | None:
-    """A job as Flink sees it; None when Flink does not know it or does not answer."""
+def _in_flink(client: FlinkRestClient, job_id: str, warn: Callable[[str], None]) -> JobView | None:
+    """A job as Flink shows it; None when Flink does not know it or does not answer."""
     try:
-        job = client.job(job_id)
-        failed = job.status is JobStatus.FAILED
-        failure = client.exceptions(job_id).root_cause if failed else None
-    except NotFound:
-        return None
+        return brief_view(client, job_id)
     except CallFailed as fault:
         warn(f"Flink was not queried about job {job_id}: {fault}")
         return None
-    return FlinkView(
-        job.status.value,
-        job.tasks.total,
-        job.tasks.running + job.tasks.finished,
-        job.duration_ms / 1000,
-        failure,
-    )

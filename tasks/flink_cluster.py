@@ -14,7 +14,7 @@ from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Plan, follow
-from flinkglue.azure.jobs.state import JobView
+from flinkglue.azure.jobs.state import JobProgress
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_storage import blob_service_client, storage_of
 from flinkglue.blocks.loading import block_of
@@ -76,7 +76,7 @@ def create_flink_cluster(
 @task(name="wait_for_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def wait_for_flink_application(
     cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, deadline_minutes: float
-) -> JobView:
+) -> JobProgress:
     """Wait until the cluster's job runs.
 
     Raises:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.last_job import LastJob, last_job
 from flinkglue.azure.jobs.rows import LAUNCH_KEY
-from flinkglue.azure.jobs.state import JobView
+from flinkglue.azure.jobs.state import JobProgress
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.journal.records import JobRecord
@@ -28,7 +28,11 @@ _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
 @task(name="remember_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def remember_flink_application(
-    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, view: JobView, *, is_new: bool
+    cluster: HDInsightFlinkCluster,
+    wanted: FlinkApplicationCluster,
+    view: JobProgress,
+    *,
+    is_new: bool,
 ) -> None:
     """Write down what runs, so that an UPDATE can return to it.
 
@@ -38,7 +42,7 @@ def remember_flink_application(
         view: Its job.
         is_new: Whether it was created just now. Else what the journal knows already is newer.
     """
-    job, logger = view.job, run_log()
+    job, logger = view.row, run_log()
     job_name = job.job_name or wanted.cluster_name
     uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
     if cluster.abfs_credentials is None:

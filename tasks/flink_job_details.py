@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flinkglue.azure.jobs.rows import has_failed, savepoint_of
-from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob
+from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob, plain_status
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
@@ -67,8 +67,7 @@ def _markdown(row: dict[str, Any]) -> str:
 
 def failure_of(job: ArmFlinkJob) -> list[tuple[str, str]]:
     """The exception of a failed action and the reason; nothing when it did not fail."""
-    status = (job.status or "").upper().replace("-", "_")
-    if not has_failed(job) and status not in FAILED_STATES:
+    if not has_failed(job) and plain_status(job.status) not in FAILED_STATES:
         return []
     cause = last_cause(job.job_output) or "ARM gave none"
     kind, colon, message = cause.partition(": ")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flinkglue.errors import NotFound
 from flinkglue.flink.api.failures import JobNotFound
 from flinkglue.flink.api.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
-from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails
+from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails, JobStatus
 from flinkglue.lifecycle.models import JobView
 
 
@@ -19,7 +22,19 @@ def listed_view(details: JobDetails) -> JobView:
         tasks_running=details.tasks.running,
         tasks_finished=details.tasks.finished,
         started_at=details.start_time_ms / 1000,
+        duration_seconds=details.duration_ms / 1000,
     )
+
+
+def brief_view(client: FlinkRestClient, job_id: str) -> JobView | None:
+    """What the job's details tell, and why it failed; None when Flink does not know it."""
+    try:
+        details = client.job(job_id)
+        has_failed = details.status is JobStatus.FAILED
+        exception = client.exceptions(job_id).root_cause if has_failed else None
+    except NotFound:
+        return None
+    return replace(listed_view(details), exception=exception)
 
 
 def job_view(
@@ -37,15 +52,9 @@ def job_view(
         return None
     checkpoints, config = _checkpoints(client, job_id), _config(client, job_id, configs)
     completed, savepoint = checkpoints.latest_completed, checkpoints.latest_savepoint
-    return JobView(
-        job_id=details.job_id,
-        job_name=details.name,
-        state=str(details.status),
-        tasks_total=details.tasks.total,
-        tasks_running=details.tasks.running,
-        tasks_finished=details.tasks.finished,
+    return replace(
+        listed_view(details),
         restarts=max(exceptions.failures, _restarts(client, details)),
-        started_at=details.start_time_ms / 1000,
         checkpoint_every_seconds=config.every_seconds,
         kept_on_cancel=config.kept_on_cancel,
         kept_on_failure=config.kept_on_failure,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from flinkglue.azure.jobs.state import FlinkView, JobView
+from flinkglue.azure.jobs.state import JobProgress
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.lifecycle.actions.inventory import Disposals
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.models import Action, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
 from flinkglue.prefect.pages.flink_action import change_row, outcome_markdown, savepoint_row
 from flinkglue.prefect.pages.flink_job import job_markdown
 from flinkglue.prefect.pages.savepoints import JobReport
@@ -51,8 +51,8 @@ def action_page() -> str:
 
 def job_page() -> str:
     job = ArmFlinkJob.from_row(job_row())
-    view = JobView(job, FlinkView(ATTACK, 1, 1, 1.0, ATTACK))
-    return job_markdown(AZURE, view, "https://flink.example.com")
+    flink = JobView(ATTACK, ATTACK, ATTACK, tasks_total=1, tasks_running=1, exception=ATTACK)
+    return job_markdown(AZURE, JobProgress(job, flink), "https://flink.example.com")
 
 
 def job_row() -> dict[str, object]:

@@ -12,7 +12,7 @@ from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView, check_p
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
-from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
+from flinkglue.azure.jobs.state import JobProgress, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
@@ -142,8 +142,8 @@ class ClusterCreation:
             clock=self.timeouts.clock,
         )
 
-    def await_job(self, deadline_seconds: float, query_flink: QueryFlink | None) -> JobView:
-        """Wait until the cluster's job runs, or has failed: the view says which.
+    def await_job(self, deadline_seconds: float, query_flink: QueryFlink | None) -> JobProgress:
+        """Wait until the cluster's job runs, or has failed: what is returned says which.
 
         Raises:
             DeadlineExceeded: Neither happened in time.

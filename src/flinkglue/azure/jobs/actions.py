@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flinkglue.azure.arm.answers import SERVICE
-from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
-from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
+from flinkglue.azure.jobs.submission import OperationFailed, Submission
 from flinkglue.azure.jobs.tracked_request import Observation, TrackedRequest
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
-from flinkglue.errors import CallFailed, InDoubt
+from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.errors import CallFailed
 from flinkglue.lifecycle.backend import (
     CannotList,
     OnSavepoint,
@@ -31,55 +30,27 @@ class JobActions:
     """STOP, SAVEPOINT, CANCEL, LIST_SAVEPOINT and DELETE of one cluster's jobs.
 
     Args:
-        arm: The client.
-        cluster: The cluster.
+        submission: Sends and follows.
         observe: Looks at a job by its Flink job id.
-        timeouts: How long to wait.
         newest_stored: Looks into storage, for a job that Flink has lost.
     """
 
     def __init__(
         self,
-        arm: ArmClient,
-        cluster: FlinkClusterId,
+        submission: Submission,
         observe: Observe,
-        timeouts: ArmTimeouts,
         newest_stored: NewestStored = lambda job_id: None,
     ) -> None:
-        self._arm = arm
-        self._cluster = cluster
+        self.submission = submission
+        self._timeouts = submission.timeouts
         self._observe = observe
         self._newest_stored = newest_stored
-        self.timeouts = timeouts
-
-    def send(self, request: RunJob) -> None:
-        """Send it once, and follow ARM's operation to its end.
-
-        Raises:
-            InDoubt: It may or may not have arrived.
-            CallFailed: ARM refused it, or its operation failed.
-        """
-        operation = self._arm.run_job(self._cluster, request)
-        named = f"{request.action} of job {request.job_name}"
-        try:
-            ended = self.timeouts.follow(self._arm, operation, f"ARM's operation for {named}")
-        except CallFailed as fault:
-            # ARM has taken it: whatever stands in the way of following it is no refusal.
-            raise InDoubt(
-                SERVICE,
-                f"RunJob {request.action}",
-                f"{self._cluster} job {request.job_name}",
-                f"it was taken, and its operation could not be followed: {fault}",
-                advice="check the cluster's jobs list for the job before retrying.",
-            ) from fault
-        if ended.failed:
-            raise operation_failed(self._cluster, request, ended)
 
     def stop(self, request: SavepointRequest, noted: OnSavepoint = nobody_listens) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
         tracked = self._tracked(FlinkJobAction.STOP, request)
-        polling = self.timeouts.polling(f"the stop of job {request.job_id}")
+        polling = self._timeouts.polling(f"the stop of job {request.job_id}")
         while True:
             observed = self._observe(request.job_id)
             tracked.notice(observed)
@@ -106,7 +77,7 @@ class JobActions:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
         _check(request)
         tracked = self._tracked(FlinkJobAction.SAVEPOINT, request)
-        polling = self.timeouts.polling(f"a savepoint of job {request.job_id}")
+        polling = self._timeouts.polling(f"a savepoint of job {request.job_id}")
         while True:
             observed = self._observe(request.job_id)
             tracked.notice(observed)
@@ -125,7 +96,8 @@ class JobActions:
     def _tracked(
         self, action: FlinkJobAction, request: SavepointRequest | None = None
     ) -> TrackedRequest:
-        return TrackedRequest(action, self.send, self.timeouts.appears_within_seconds, request)
+        lag_seconds = self._timeouts.appears_within_seconds
+        return TrackedRequest(action, self.submission.send, lag_seconds, request)
 
     def _ended_before(
         self, request: SavepointRequest, tracked: TrackedRequest, view: JobView | None
@@ -142,7 +114,7 @@ class JobActions:
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
         tracked = self._tracked(FlinkJobAction.CANCEL)
-        polling = self.timeouts.polling(f"the cancellation of job {job_id}")
+        polling = self._timeouts.polling(f"the cancellation of job {job_id}")
         while True:
             observed = self._observe(job_id)
             tracked.notice(observed)
@@ -168,8 +140,9 @@ class JobActions:
             raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
         tracked = self._tracked(FlinkJobAction.LIST_SAVEPOINT)
         tracked.send(Observation(row, None), 0)
-        for taken in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
-            rows = self._arm.list_jobs(self._cluster, row.job_name)
+        arm, cluster = self.submission.arm, self.submission.cluster
+        for taken in self._timeouts.polls_for(self._timeouts.appears_within_seconds):
+            rows = arm.list_jobs(cluster, row.job_name)
             observed = Observation(
                 next((other for other in rows if other.run_id == row.run_id), None), None
             )
@@ -183,7 +156,7 @@ class JobActions:
 
     def delete(self, row: ArmFlinkJob) -> None:
         """Let ARM forget a row; its Flink job must have ended."""
-        self.send(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
+        self.submission.send(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
 
     def _send_once(
         self,
@@ -198,22 +171,6 @@ class JobActions:
             raise SavepointFailed(
                 f"ARM took no savepoint of job {request.job_id}: {error.reason}"
             ) from error
-
-
-class OperationFailed(CallFailed):
-    """ARM took a request, and its operation ended badly: nothing was done."""
-
-
-def operation_failed(cluster: FlinkClusterId, request: RunJob, ended: Operation) -> OperationFailed:
-    """The error for an operation that ended badly."""
-    return OperationFailed(
-        SERVICE,
-        f"RunJob {request.action.value}",
-        f"{cluster} job {request.job_name}",
-        ended.message or ended.status or "it failed",
-        code=ended.code,
-        advice="retry; if it fails again, check the cluster in the portal.",
-    )
 
 
 def _check(request: SavepointRequest) -> None:

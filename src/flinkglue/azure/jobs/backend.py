@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
-from flinkglue.azure.jobs.actions import JobActions, OperationFailed
+from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.launch import JobLauncher, run_job_of
 from flinkglue.azure.jobs.rows import (
     is_in_progress,
@@ -23,6 +23,7 @@ from flinkglue.azure.jobs.rows import (
     row_of,
     view_of,
 )
+from flinkglue.azure.jobs.submission import OperationFailed, Submission
 from flinkglue.azure.jobs.tracked_request import Observation
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, NotFound, ServiceUnavailable
@@ -76,10 +77,9 @@ class ArmBackend:
         self._cluster = cluster
         self._holds_jar = holds_jar
         self._flink = flink
-        self._actions = JobActions(
-            arm, cluster, self._observe, timeouts or ArmTimeouts(), self._newest_stored
-        )
-        self._launcher = JobLauncher(arm, cluster, self._actions, self.view, flink=flink)
+        submission = Submission(arm, cluster, timeouts or ArmTimeouts())
+        self._actions = JobActions(submission, self._observe, self._newest_stored)
+        self._launcher = JobLauncher(self._actions, self.view, flink=flink)
 
     @contextmanager
     def guarded(self, check: Callable[[], None]) -> Iterator[None]:

@@ -7,14 +7,13 @@ asked to START, without state to STATELESS_UPDATE, whose job has ended before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from flinkglue.azure.arm.answers import SERVICE
-from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
-from flinkglue.azure.arm.timeouts import ArmTimeouts
-from flinkglue.azure.jobs.actions import JobActions, OperationFailed
+from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.rows import (
     LAUNCH_KEY,
     cause_of,
@@ -29,7 +28,8 @@ from flinkglue.azure.jobs.rows import (
     save_point_name,
     state_of,
 )
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
+from flinkglue.azure.jobs.submission import OperationFailed
+from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
@@ -74,32 +74,24 @@ class JobLauncher:
     """Launches jobs on one cluster.
 
     Args:
-        arm: The client.
-        cluster: The cluster.
-        actions: Sends and follows.
+        actions: Sends, follows and cancels.
         view: Looks at a job by its Flink job id.
         flink: The cluster's own JobManager, where it can be reached: views tell what it says.
     """
 
     def __init__(
         self,
-        arm: ArmClient,
-        cluster: FlinkClusterId,
         actions: JobActions,
         view: Callable[[str], JobView | None],
         *,
         flink: FlinkBackend | None,
     ) -> None:
-        self._arm = arm
-        self._cluster = cluster
         self._actions = actions
+        self._submission = actions.submission
+        self._timeouts = actions.submission.timeouts
         self._view = view
         self._flink = flink
         self._sees_flink = flink is not None
-
-    @property
-    def _timeouts(self) -> ArmTimeouts:
-        return self._actions.timeouts
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
@@ -107,7 +99,7 @@ class JobLauncher:
         row = self._appearing(launch, lag)
         # A failed launch of an earlier process left nothing that runs: its failure is the answer.
         if row is None:
-            rows = self._arm.list_jobs(self._cluster, launch.spec.job_name)
+            rows = self._rows(launch)
             row = _launched(launch, rows)
         before = launch.live_before
         if row is None:
@@ -156,7 +148,7 @@ class JobLauncher:
         return InDoubt(
             SERVICE,
             "RunJob",
-            f"{self._cluster} job {launch.spec.job_name}",
+            f"{self._submission.cluster} job {launch.spec.job_name}",
             f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
             advice="cancel it in Flink, unless it is somebody else's: let that one end. Then run "
             "the same action again.",
@@ -196,19 +188,16 @@ class JobLauncher:
         return Conflict(
             SERVICE,
             "RunJob",
-            f"{self._cluster} job {launch.spec.job_name}",
+            f"{self._submission.cluster} job {launch.spec.job_name}",
             reason,
             advice="another person or tool started it: let it come to its end, cancel one of "
             "them, then run again.",
         )
 
     def _send(self, launch: Launch, request: RunJob) -> ArmFlinkJob:
-        doubt: InDoubt | None = None
         launch.about_to_send()
         try:
-            self._actions.send(request)
-        except InDoubt as error:
-            doubt = error
+            doubt = self._submission.sent(request)
         except OperationFailed as error:
             if row := self._appearing(launch, 0):
                 return row
@@ -217,26 +206,21 @@ class JobLauncher:
             if type(error) is CallFailed:  # none of the kinds that are not the request's fault
                 raise LaunchRefused(f"ARM refused {launch.spec.job_name}: {error}") from error
             raise
-        row = self._appearing(launch, self._timeouts.appears_within_seconds)
-        if row is None:
-            raise doubt or self._in_doubt(launch, "taken, and not in the jobs list")
-        return row
+        return self._submission.made_by(request, partial(_launched, launch), doubt)
 
     def _appearing(self, launch: Launch, within_seconds: float) -> ArmFlinkJob | None:
         """The row of this very launch, as soon as the list has it."""
-        for _ in self._timeouts.polls_for(within_seconds):
-            if row := self._mine(launch):
-                return row
-        return None
+        pick = partial(_launched, launch)
+        return self._submission.appearing(launch.spec.job_name, pick, within_seconds)
 
-    def _mine(self, launch: Launch) -> ArmFlinkJob | None:
-        return _launched(launch, self._arm.list_jobs(self._cluster, launch.spec.job_name))
+    def _rows(self, launch: Launch) -> list[ArmFlinkJob]:
+        return self._submission.arm.list_jobs(self._submission.cluster, launch.spec.job_name)
 
     def _settled(self, launch: Launch, row: ArmFlinkJob) -> ArmFlinkJob:
         """The row when its launch has ended, for good or bad."""
         polling = self._timeouts.polling(f"the launch of job {launch.spec.job_name}")
         while True:
-            now = self._mine(launch)
+            now = _launched(launch, self._rows(launch))
             if now is not None:
                 row = now
                 if _is_settled(row, launch):
@@ -294,13 +278,13 @@ class JobLauncher:
         return InDoubt(
             SERVICE,
             "RunJob",
-            f"{self._cluster} job {launch.spec.job_name}",
+            f"{self._submission.cluster} job {launch.spec.job_name}",
             reason,
             advice="run the same action again: it searches for this launch first.",
         )
 
 
-def _launched(launch: Launch, rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
+def _launched(launch: Launch, rows: Sequence[ArmFlinkJob]) -> ArmFlinkJob | None:
     """The row that this very launch made."""
     mine = [row for row in rows if launch_of(row) == launch.job_id]
     return max(mine, key=lambda row: (row.job_id is not None, not row.is_ghost), default=None)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flinkglue.azure.jobs.row_mark import RowMark
-from flinkglue.azure.models import ArmFlinkJob, choose_row
+from flinkglue.azure.models import ArmFlinkJob, choose_row, plain_status
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.stack_trace import last_cause
@@ -44,9 +44,8 @@ _ONE_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/(?:(?!:/).)+")
 
 def state_of(row: ArmFlinkJob) -> str:
     """The job's state in Flink's words; an unknown one is kept as it is."""
-    status = (row.status or "").strip()
-    plain = status.upper().replace("-", "_")
-    return _ENDS.get(plain, status.upper() if plain.isalpha() else status) or "UNKNOWN"
+    status, plain = (row.status or "").strip(), plain_status(row.status)
+    return _ENDS.get(plain, plain if plain.isalpha() else status) or "UNKNOWN"
 
 
 def launch_of(row: ArmFlinkJob) -> str:
@@ -68,9 +67,8 @@ def launch_has_failed(row: ArmFlinkJob) -> bool:
     """Whether the row's newest launch left no job; other actions may fail while it runs."""
     if row.job_id is None and (has_failed(row) or state_of(row) == FAILED):
         return True
-    status = (row.status or "").strip().upper().replace("-", "_")
     action = (row.action or "").upper()
-    return status in _LAUNCH_FAILED or (has_failed(row) and action in _LAUNCHING)
+    return plain_status(row.status) in _LAUNCH_FAILED or (has_failed(row) and action in _LAUNCHING)
 
 
 def is_launching(row: ArmFlinkJob) -> bool:

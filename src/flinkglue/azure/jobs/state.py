@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from flinkglue.azure.jobs.rows import view_of
 from flinkglue.azure.models import (
     ENDED_BY_SOMEBODY,
     FAILED_STATES,
@@ -14,6 +15,7 @@ from flinkglue.azure.models import (
     ArmFlinkJob,
     plain_status,
 )
+from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 
 
@@ -25,54 +27,35 @@ class WaitUntil(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True)
-class FlinkView:
-    """A job as Flink itself sees it.
-
-    Args:
-        state: Flink's state.
-        tasks_total: Number of tasks, None when Flink does not say.
-        tasks_active: Number of tasks that run or have finished.
-        duration_seconds: How long the job has been running or did run.
-        failure: The last ``Caused by`` of a failed job.
-    """
-
-    state: str
-    tasks_total: int | None = None
-    tasks_active: int = 0
-    duration_seconds: float | None = None
-    failure: str | None = None
-
-    @property
-    def tasks_really_run(self) -> bool:
-        """RUNNING alone is not enough: Flink says it while tasks still wait for slots."""
-        return self.state == "RUNNING" and 0 < (self.tasks_total or 0) <= self.tasks_active
-
-
-QueryFlink = Callable[[str], FlinkView | None]
+QueryFlink = Callable[[str], JobView | None]
 """Looks a job up in Flink by its id; None when Flink does not know it or cannot be reached."""
 
 
 @dataclass(frozen=True)
-class JobView:
-    """A job as ARM and Flink tell of it together.
+class JobProgress:
+    """How far a submitted job is.
 
     Args:
-        job: ARM's row.
-        flink: Flink's own word, if it could be had.
+        row: ARM's row.
+        flink: The job as Flink itself shows it, if it does.
         seconds: How long this wait has taken so far.
-        queried_flink: Whether Flink was asked, so that ARM's word alone is not enough for RUNNING.
+        queried_flink: Whether Flink was queried, so that ARM's RUNNING alone is not enough.
     """
 
-    job: ArmFlinkJob
-    flink: FlinkView | None = None
+    row: ArmFlinkJob
+    flink: JobView | None = None
     seconds: float = 0.0
     queried_flink: bool = False
 
     @property
+    def view(self) -> JobView:
+        """The job as ARM and Flink show it together."""
+        return view_of(self.row, self.flink)
+
+    @property
     def state(self) -> str:
         """The state to show: Flink's own if known, except for what only ARM can know."""
-        arm = plain_status(self.job.status)
+        arm = plain_status(self.row.status)
         if arm in FAILED_STATES | ENDED_BY_SOMEBODY or self.flink is None:
             return arm or "UNKNOWN"
         return self.flink.state
@@ -81,7 +64,7 @@ class JobView:
     def tasks_verified(self) -> bool:
         """Whether Flink itself said that tasks run, or that the job ended."""
         return self.flink is not None and (
-            self.flink.tasks_really_run or self.flink.state == FINISHED
+            self.flink.is_running_for_real or self.flink.state == FINISHED
         )
 
     @property
@@ -92,15 +75,17 @@ class JobView:
     @property
     def duration_seconds(self) -> float:
         """How long the job ran by Flink's word, or else how long was waited."""
-        if self.flink is not None and self.flink.duration_seconds is not None:
-            return self.flink.duration_seconds
-        return self.seconds
+        ran_seconds = self.view.duration_seconds
+        return self.seconds if ran_seconds is None else ran_seconds
 
     @property
     def failure(self) -> str | None:
         """Why the job counts as failed; None when it does not."""
         if self.state in FAILED_STATES:
-            return f"{self.state}: {self._evidence() or 'no reason was given'}"
+            by_flink = self.flink.exception if self.flink else None
+            causes = filter(None, (last_cause(self.row.job_output), by_flink))
+            evidence = "; ".join(dict.fromkeys(causes))
+            return f"{self.state}: {evidence or 'no reason was given'}"
         if self.state in ENDED_BY_SOMEBODY:
             return f"{self.state} by somebody else while it was waited for"
         return None
@@ -111,37 +96,27 @@ class JobView:
             return False
         if until is WaitUntil.SUBMITTED or self.state == FINISHED:
             return True
-        if until is WaitUntil.FINISHED:
+        if until is WaitUntil.FINISHED or (self.queried_flink and self.flink is None):
             return False
-        if self.queried_flink:
-            return self.flink is not None and self.flink.tasks_really_run
-        return self.state == "RUNNING"
+        return self.view.is_running_for_real
 
     def in_words(self) -> str:
         """One line: state, tasks, last action's result."""
         words = [self.state]
-        if self.flink is not None and self.flink.tasks_total is not None:
+        if self.flink is not None:
             words.append(f"{self.flink.tasks_active} of {self.flink.tasks_total} tasks active")
         elif self.queried_flink:
             words.append("not reported by Flink yet")
-        if self.job.action_result:
-            words.append(f"{self.job.action or 'action'} {self.job.action_result}")
+        if self.row.action_result:
+            words.append(f"{self.row.action or 'action'} {self.row.action_result}")
         return ", ".join(words)
 
     def summary(self) -> dict[str, Any]:
         """The outcome as plain values."""
         return {
-            "job_name": self.job.job_name,
-            "job_id": self.job.job_id,
+            "job_name": self.row.job_name,
+            "job_id": self.row.job_id,
             "state": self.state,
             "duration_seconds": self.duration_seconds,
             "tasks_verified": self.tasks_verified,
         }
-
-    def after(self, seconds: float) -> JobView:
-        """The same view, seen so many seconds into the wait."""
-        return replace(self, seconds=seconds)
-
-    def _evidence(self) -> str:
-        told = [last_cause(self.job.job_output), self.flink.failure if self.flink else None]
-        return "; ".join(dict.fromkeys(text for text in told if text))

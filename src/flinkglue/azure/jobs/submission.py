@@ -1,152 +1,168 @@
-"""Submitting a job so that there is exactly one: look first, send once, follow, find.
+"""Submitting to ARM so that each request is sent once: look first, send once, follow, find.
 
-ARM gives no key that would make a repeated runJob harmless, so the job's name is the key.
+ARM gives no key that would make a repeated runJob harmless. What a request made is found among the
+rows of its job's name: by that name alone where it belongs to one run, and for the eleven actions
+by the setting that each launch carries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.answers import SERVICE, in_doubt
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, choose_row
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.errors import CallFailed, InDoubt
-from flinkglue.polling import TRANSIENT
 from flinkglue.stack_trace import last_cause
 
-Emit = Callable[[str], None]
+Pick = Callable[[Sequence[ArmFlinkJob]], ArmFlinkJob | None]
+"""Of the rows that have the job's name, the one that the request made."""
+
+
+class OperationFailed(CallFailed):
+    """ARM took a request, and its operation ended badly: nothing was done."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """Submits jobs.
+    """Submits to one cluster.
 
     Args:
+        arm: The client.
+        cluster: The cluster.
         timeouts: How long each part may take.
         emit: Takes one line per decision.
     """
 
+    arm: ArmClient
+    cluster: FlinkClusterId
     timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
-    emit: Emit = lambda line: None
+    emit: Callable[[str], None] = lambda line: None
 
-    def submit(
-        self,
-        arm: ArmClient,
-        cluster: FlinkClusterId,
-        request: RunJob,
-        *,
-        sent_before: bool = False,
-    ) -> ArmFlinkJob:
-        """Submit a job, or adopt the one of the same name.
+    def submit(self, request: RunJob, *, sent_before: bool = False) -> ArmFlinkJob:
+        """Submit a job under a name that belongs to this intent alone, or adopt the one there is.
 
         Args:
-            arm: The client.
-            cluster: Where.
-            request: What; a NEW with a name that belongs to this intent alone.
+            request: A NEW.
             sent_before: An earlier attempt may have sent the same request, so its job is given
                 time to show up before anything is sent.
-
-        Returns:
-            The row of the job in the cluster's list.
 
         Raises:
             InDoubt: It was sent, and no job was found in time.
             CallFailed: ARM refused, or its operation failed.
         """
-        found = self.find(arm, cluster, request.job_name)
+        name = request.job_name
+
+        def pick(rows: Sequence[ArmFlinkJob]) -> ArmFlinkJob | None:
+            return choose_row(rows, name)
+
+        found = self.appearing(name, pick, 0)
         if found is None and sent_before:
-            self.emit(
-                f"an earlier attempt may have sent {request.job_name}: waiting for it to show"
-            )
-            found = self._appearing(arm, cluster, request.job_name)
+            self.emit(f"an earlier attempt may have sent {name}: waiting for it to show")
+            found = self.appearing(name, pick)
         if found is not None:
             self.emit(f"adopted {_named(found)}, which is there already")
             return found
         try:
-            operation = arm.run_job(cluster, request)
-        except InDoubt as doubt:
-            return self._adopted_after(doubt, arm, cluster, request)
-        self.emit(f"ARM took runJob {request.action.value} for {request.job_name}")
+            doubt = self.sent(request)
+        except OperationFailed as failed:
+            raise _explained(failed, self.appearing(name, pick, 0)) from failed
         try:
-            self._follow(arm, cluster, request, operation)
-            return self._listed(arm, cluster, request)
-        except TRANSIENT as fault:
-            # Safe to repeat before ARM took it, not after.
-            raise _in_doubt(cluster, request, str(fault)) from fault
-
-    def find(self, arm: ArmClient, cluster: FlinkClusterId, job_name: str) -> ArmFlinkJob | None:
-        """The job of that name, if the list has it."""
-        return choose_row(arm.list_jobs(cluster, job_name), job_name)
-
-    def _adopted_after(
-        self, doubt: InDoubt, arm: ArmClient, cluster: FlinkClusterId, request: RunJob
-    ) -> ArmFlinkJob:
-        self.emit(
-            f"no clear answer to runJob for {request.job_name}, searching for it: {doubt.reason}"
-        )
-        try:
-            found = self._appearing(arm, cluster, request.job_name)
+            return self.made_by(request, pick, doubt)
+        except InDoubt:
+            raise
         except CallFailed as fault:
-            self.emit(f"{request.job_name} could not be searched for: {fault}")
-            raise doubt from fault
-        if found is None:
-            raise doubt
-        self.emit(f"adopted {_named(found)}: the submit had arrived")
-        return found
+            # Safe to repeat before ARM took it, not after.
+            self.emit(f"{name} could not be searched for: {fault}")
+            raise doubt or self._in_doubt(request, str(fault)) from fault
 
-    def _follow(
-        self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, operation: Operation
-    ) -> None:
-        ended = self.timeouts.follow(arm, operation, f"ARM's operation for job {request.job_name}")
+    def send(self, request: RunJob) -> None:
+        """Send it once, and follow ARM's operation to its end.
+
+        Raises:
+            InDoubt: It may or may not have arrived.
+            OperationFailed: ARM's operation failed.
+            CallFailed: ARM refused it.
+        """
+        name, action = request.job_name, request.action
+        operation = self.arm.run_job(self.cluster, request)
+        self.emit(f"ARM took runJob {action} for {name}")
+        try:
+            waited_for = f"ARM's operation for {action} of job {name}"
+            ended = self.timeouts.follow(self.arm, operation, waited_for)
+        except CallFailed as fault:
+            # ARM has taken it: whatever stands in the way of following it is no refusal.
+            reason = f"it was taken, and its operation could not be followed: {fault}"
+            raise self._in_doubt(request, reason) from fault
         if ended.failed:
-            raise self._operation_failed(arm, cluster, request, ended)
-        if not ended.succeeded:
-            self.emit(
-                f"ARM has forgotten the operation of {request.job_name}; the list will show it"
+            raise OperationFailed(
+                SERVICE,
+                *self._about(request),
+                ended.message or ended.status or "it failed",
+                code=ended.code,
+                advice="retry; if it fails again, check the cluster in the portal.",
             )
+        if not ended.succeeded:
+            self.emit(f"ARM has forgotten the operation of {name}; the list will show it")
 
-    def _operation_failed(
-        self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob, ended: Operation
-    ) -> CallFailed:
-        row = self.find(arm, cluster, request.job_name)
-        told = [ended.message or ended.status or "", last_cause(row.job_output if row else None)]
-        return CallFailed(
-            SERVICE,
-            f"RunJob {request.action.value}",
-            f"{cluster} job {request.job_name}",
-            "; ".join(text for text in told if text),
-            code=ended.code,
-            advice="the request was refused after it was taken: correct it and start a new run.",
-        )
+    def sent(self, request: RunJob) -> InDoubt | None:
+        """The same; the doubt whether it arrived is returned, because the list may remove it."""
+        try:
+            self.send(request)
+        except InDoubt as doubt:
+            self.emit(
+                f"no clear answer to runJob for {request.job_name}, searching for it: "
+                f"{doubt.reason}"
+            )
+            return doubt
+        return None
 
-    def _listed(self, arm: ArmClient, cluster: FlinkClusterId, request: RunJob) -> ArmFlinkJob:
-        row = self._appearing(arm, cluster, request.job_name)
+    def made_by(self, request: RunJob, pick: Pick, doubt: InDoubt | None) -> ArmFlinkJob:
+        """The row that a request made which was just sent.
+
+        Raises:
+            InDoubt: It is not in the list in time.
+        """
+        row = self.appearing(request.job_name, pick)
         if row is None:
             lag = self.timeouts.appears_within_seconds
             unseen = f"taken, but not in the jobs list after {lag:g} s"
-            raise _in_doubt(cluster, request, unseen)
-        self.emit(f"found {_named(row)}")
+            raise doubt or self._in_doubt(request, unseen)
+        self.emit(
+            f"adopted {_named(row)}: the submit had arrived" if doubt else f"found {_named(row)}"
+        )
         return row
 
-    def _appearing(
-        self, arm: ArmClient, cluster: FlinkClusterId, job_name: str
+    def appearing(
+        self, job_name: str, pick: Pick, within_seconds: float | None = None
     ) -> ArmFlinkJob | None:
-        for _ in self.timeouts.polls_for(self.timeouts.appears_within_seconds):
-            if row := self.find(arm, cluster, job_name):
+        """The row as soon as the list has it; None: not within this time, or the list's lag."""
+        lag = self.timeouts.appears_within_seconds
+        for _ in self.timeouts.polls_for(lag if within_seconds is None else within_seconds):
+            if row := pick(self.arm.list_jobs(self.cluster, job_name)):
                 return row
         return None
 
+    def _in_doubt(self, request: RunJob, reason: str) -> InDoubt:
+        return in_doubt(*self._about(request), reason)
 
-def _in_doubt(cluster: FlinkClusterId, request: RunJob, reason: str) -> InDoubt:
-    return InDoubt(
-        SERVICE,
-        f"RunJob {request.action.value}",
-        f"{cluster} job {request.job_name}",
-        reason,
-        advice="check the portal for the job before starting another.",
+    def _about(self, request: RunJob) -> tuple[str, str]:
+        return f"RunJob {request.action}", f"{self.cluster} job {request.job_name}"
+
+
+def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> OperationFailed:
+    """With what the job's row says of the failure."""
+    cause = last_cause(row.job_output if row else None)
+    return OperationFailed(
+        failed.service,
+        failed.operation,
+        failed.resource,
+        "; ".join(filter(None, (failed.reason, cause))),
+        code=failed.code,
+        advice="the request was refused after it was taken: correct it and start a new run.",
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.rows import view_of
+from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.tracked_request import Observation
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
+from flinkglue.azure.models import ArmFlinkJob, choose_row
 from flinkglue.lifecycle.backend import SavepointRequest
 from flinkglue.lifecycle.interrupted import OnCancel
 
@@ -20,22 +18,21 @@ class SubmittedJob:
     """The job of that name. ARM's word is taken for its state: Flink may be out of reach.
 
     Args:
-        arm: The client.
-        cluster: Where it was submitted.
+        submission: Where it was submitted, and what takes one line per decision.
         job_name: Its name, which belongs to one run alone.
-        emit: Takes one line per decision.
-        timeouts: How long ARM may take.
     """
 
-    arm: ArmClient
-    cluster: FlinkClusterId
+    submission: Submission
     job_name: str
-    emit: Callable[[str], None]
-    timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
+
+    def emit(self, line: str) -> None:
+        """Log it."""
+        self.submission.emit(line)
 
     def find(self) -> ArmFlinkJob | None:
         """Its row, if the list has it."""
-        return choose_row(self.arm.list_jobs(self.cluster, self.job_name), self.job_name)
+        rows = self.submission.arm.list_jobs(self.submission.cluster, self.job_name)
+        return choose_row(rows, self.job_name)
 
     def end(self, how: OnCancel) -> None:
         """Cancel it, or stop it with a savepoint, and wait until it has ended.
@@ -49,17 +46,17 @@ class SubmittedJob:
         """
         row = self._shown()
         if row is None:
-            waited = f"{self.timeouts.appears_within_seconds:g} s"
+            waited = f"{self.submission.timeouts.appears_within_seconds:g} s"
             self.emit(
-                f"Job {self.job_name} did not show up in the list of {self.cluster} within "
-                f"{waited}: there is nothing to end."
+                f"Job {self.job_name} did not show up in the list of {self.submission.cluster} "
+                f"within {waited}: there is nothing to end."
             )
             return
         named, view = f"Flink job {self.job_name} (id {row.job_id})", view_of(row)
         if view.is_terminal:
             self.emit(f"{named} is {view.state}: there is nothing to end.")
             return
-        actions = JobActions(self.arm, self.cluster, self._observe, self.timeouts)
+        actions = JobActions(self.submission, self._observe)
         if how is OnCancel.STOP_WITH_SAVEPOINT:
             self.emit(f"{named} is {view.state}: stopping it with a savepoint.")
             # ARM takes no trigger id: a new savepoint is known by its path.
@@ -72,8 +69,9 @@ class SubmittedJob:
 
     def _shown(self) -> ArmFlinkJob | None:
         """Its row once that tells of a Flink job or an end; what was just sent may lag."""
-        row, lag = None, self.timeouts.appears_within_seconds
-        for taken in self.timeouts.polls_for(lag):
+        row, timeouts = None, self.submission.timeouts
+        lag = timeouts.appears_within_seconds
+        for taken in timeouts.polls_for(lag):
             row = self.find()
             if row is not None and (row.job_id or view_of(row).is_terminal):
                 return row

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.jobs.state import JobView, QueryFlink, WaitUntil
+from flinkglue.azure.jobs.state import JobProgress, QueryFlink, WaitUntil
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.polling import TRANSIENT, wait_until
@@ -17,76 +17,77 @@ PACE = Pace(first_seconds=0.5, most_seconds=15)
 
 @dataclass
 class JobWatch:
-    """Looks at one job through ARM and, when it can be reached, through Flink itself.
+    """Polls one job through ARM and, when it can be reached, through Flink itself.
 
     Args:
         arm: The client.
         cluster: Where the job is.
-        job: The job as it was last seen.
-        query_flink: Asks Flink about a job id; None when Flink cannot be reached from here.
+        row: The job's row as it was observed last.
+        query_flink: Looks a job id up in Flink; None when Flink cannot be reached from here.
         emit: Takes one line per change.
         clock: The time to go by.
-        pace: How often to look.
+        pace: How often to poll.
 
     Attributes:
-        observed: What the last look of a wait saw.
+        observed: What the last poll of a wait observed.
     """
 
     arm: ArmClient
     cluster: FlinkClusterId
-    job: ArmFlinkJob
+    row: ArmFlinkJob
     query_flink: QueryFlink | None = None
     emit: Callable[[str], None] = lambda line: None
     clock: Clock = field(default_factory=SystemClock)
-    observed: JobView | None = field(default=None, init=False)
+    observed: JobProgress | None = field(default=None, init=False)
     pace: Pace = PACE
 
-    def until(self, until: WaitUntil, deadline_seconds: float) -> JobView:
-        """Wait until the job got that far, or failed: the view that is returned says which.
+    def until(self, until: WaitUntil, deadline_seconds: float) -> JobProgress:
+        """Wait until the job got that far, or failed: what is returned says which.
 
         Args:
             until: How far.
-            deadline_seconds: The longest time to wait, over all looks.
+            deadline_seconds: The longest time to wait, over all polls.
 
         Raises:
             DeadlineExceeded: Neither happened in time.
             CallFailed: ARM refused to answer.
         """
         began = self.clock.monotonic()
-        told: str | None = None
+        reported: str | None = None
 
-        def observe() -> JobView:
-            nonlocal told
-            view = self.observed = self.observe().after(self.clock.monotonic() - began)
-            if view.in_words() != told:
-                told = view.in_words()
-                self.emit(f"job {self.job.job_name} (id {view.job.job_id or 'none yet'}): {told}")
-            return view
+        def observe() -> JobProgress:
+            nonlocal reported
+            progress = replace(self.observe(), seconds=self.clock.monotonic() - began)
+            self.observed, row = progress, progress.row
+            if progress.in_words() != reported:
+                reported = progress.in_words()
+                self.emit(f"job {row.job_name} (id {row.job_id or 'none yet'}): {reported}")
+            return progress
 
         return wait_until(
             observe,
-            lambda view: view.failure is not None or view.has_reached(until),
-            waited_for=f"job {self.job.job_name} (id {self.job.job_id}) {until.value}",
+            lambda progress: progress.failure is not None or progress.has_reached(until),
+            waited_for=f"job {self.row.job_name} (id {self.row.job_id}) {until.value}",
             deadline_seconds=deadline_seconds,
-            describe=JobView.in_words,
+            describe=JobProgress.in_words,
             pace=self.pace,
             clock=self.clock,
         )
 
-    def observe(self) -> JobView:
-        """One look. A row that has vanished from ARM's list leaves the last one in place."""
-        name = self.job.job_name
+    def observe(self) -> JobProgress:
+        """One poll. A row that has vanished from ARM's list leaves the last one in place."""
+        name, job_id = self.row.job_name, self.row.job_id
         try:
             rows = self.arm.list_jobs(self.cluster, name)
         except TRANSIENT as fault:
             # The job goes on while ARM does not answer, and so does the wait.
             self.emit(f"still waiting for {name}: {fault}")
             rows = []
-        same = [row for row in rows if self.job.job_id and row.job_id == self.job.job_id]
+        same = [row for row in rows if job_id and row.job_id == job_id]
         row = choose_row(same or rows, name or "")
-        if row is not None and not (row.is_ghost and self.job.job_id):
-            self.job = row
+        if row is not None and not (row.is_ghost and job_id):
+            self.row = row
         if self.query_flink is None:
-            return JobView(self.job)
-        flink = self.query_flink(self.job.job_id) if self.job.job_id else None
-        return JobView(self.job, flink, queried_flink=True)
+            return JobProgress(self.row)
+        flink = self.query_flink(self.row.job_id) if self.row.job_id else None
+        return JobProgress(self.row, flink, queried_flink=True)

@@ -40,6 +40,7 @@ class JobView:
             answered so tells it: the service forgets it.
         mark: What the service told of its newest action on the job and of its savepoints, in words
             of its backend, which knows by it later what is new. Empty when it needs none.
+        duration_seconds: How long it has run, or ran; None: not told.
         out_of_reach: Why its cluster, which took the job's cancellation, does not answer any more;
             then nobody has seen the job end. Empty while it does.
     """
@@ -69,12 +70,18 @@ class JobView:
     tasks_known: bool = True
     main_failure: str = ""
     mark: str = ""
+    duration_seconds: float | None = None
     out_of_reach: str = ""
 
     @property
     def is_terminal(self) -> bool:
         """Whether it has ended for good. SUSPENDED has not: another JobManager may go on."""
         return self.state in TERMINAL_STATES
+
+    @property
+    def tasks_active(self) -> int:
+        """Parallel tasks that run or have finished."""
+        return self.tasks_running + self.tasks_finished
 
     @property
     def is_running_for_real(self) -> bool:
@@ -84,7 +91,7 @@ class JobView:
         return (
             self.state == "RUNNING"
             and self.tasks_total > 0
-            and self.tasks_running + self.tasks_finished == self.tasks_total
+            and self.tasks_active == self.tasks_total
         )
 
     @property
@@ -116,7 +123,7 @@ class JobView:
 
     def in_words(self) -> str:
         """One phrase for logs and errors."""
-        tasks = f"{self.tasks_running + self.tasks_finished} of {self.tasks_total} tasks"
+        tasks = f"{self.tasks_active} of {self.tasks_total} tasks"
         tasks = tasks if self.tasks_known else "tasks not reported"
         restarts = f", {self.restarts} restarts" if self.restarts else ""
         failure = f", {self.exception}" if self.exception else ""

@@ -16,6 +16,7 @@ from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.azure.links import portal_link
 from flinkglue.azure.models import FlinkClusterId
@@ -96,8 +97,8 @@ class SubmittedBy:
             name = job_name_for(self._job_name_of(parameters), str(flow_run.id))
             cluster = self._cluster_of(parameters)
             with cluster.get_client() as arm:
-                job = SubmittedJob(arm, cluster.cluster_id, name, logger.warning)
-                act(job, cluster, parameters)
+                submission = Submission(arm, cluster.cluster_id, emit=logger.warning)
+                act(SubmittedJob(submission, name), cluster, parameters)
         except CANNOT_SETTLE as fault:
             logger.error(
                 "Check whether a Flink job of flow run %s still runs; it could not be settled: %s",

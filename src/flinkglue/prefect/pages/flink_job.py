@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.jobs.state import JobView
+from flinkglue.azure.jobs.state import JobProgress
 from flinkglue.azure.links import dashboard_link, portal_link
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import CallFailed
@@ -40,18 +40,20 @@ def dashboard_of(cluster: HDInsightCluster, arm: ArmClient) -> str | None:
     return f"https://{fqdn}" if fqdn else None
 
 
-def page_of(cluster: HDInsightCluster, view: JobView, dashboard: str | None) -> str:
+def page_of(cluster: HDInsightCluster, view: JobProgress, dashboard: str | None) -> str:
     """Where a person looks at the job: its page in the dashboard, or else the cluster's."""
-    if dashboard is not None and view.job.job_id is not None:
-        return dashboard_link(dashboard, view.job.job_id, ended=view.has_ended)
+    if dashboard is not None and view.row.job_id is not None:
+        return dashboard_link(dashboard, view.row.job_id, ended=view.has_ended)
     return portal_link(cluster.cluster_id, cluster.portal_url)
 
 
-def show_observed(cluster: HDInsightCluster, view: JobView | None, dashboard: str | None) -> None:
+def show_observed(
+    cluster: HDInsightCluster, view: JobProgress | None, dashboard: str | None
+) -> None:
     """A job as it was seen last, with links to the portal and to the dashboard."""
     if view is None:
         return
-    job_id = view.job.job_id
+    job_id = view.row.job_id
     put_link(
         "azure-portal",
         portal_link(cluster.cluster_id, cluster.portal_url),
@@ -67,19 +69,19 @@ def show_observed(cluster: HDInsightCluster, view: JobView | None, dashboard: st
 
 
 def show_job(
-    cluster: HDInsightCluster, view: JobView, dashboard: str | None, more: str = ""
+    cluster: HDInsightCluster, view: JobProgress, dashboard: str | None, more: str = ""
 ) -> None:
     """The job's id, name, state, duration and links."""
     put_markdown(
         "flink-job",
         job_markdown(cluster, view, dashboard) + (f"\n\n{more}" if more else ""),
-        text(f"Flink job {view.job.job_name}: {view.state}"),
+        text(f"Flink job {view.row.job_name}: {view.state}"),
     )
 
 
-def job_markdown(cluster: HDInsightCluster, view: JobView, dashboard: str | None) -> str:
+def job_markdown(cluster: HDInsightCluster, view: JobProgress, dashboard: str | None) -> str:
     """The job as a table."""
-    job = view.job
+    job = view.row
     portal = portal_link(cluster.cluster_id, cluster.portal_url)
     rows = [
         ("Job id", code_span(job.job_id or "not reported yet")),
@@ -97,8 +99,8 @@ def job_markdown(cluster: HDInsightCluster, view: JobView, dashboard: str | None
     return f"{table(('Flink job', ''), rows)}{failure}"
 
 
-def _tasks(view: JobView) -> str:
-    if view.flink is not None and view.flink.tasks_total is not None:
+def _tasks(view: JobProgress) -> str:
+    if view.flink is not None:
         return f"{view.flink.tasks_active} of {view.flink.tasks_total} run or finished"
     if view.queried_flink:
         return "not reported by Flink yet"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.lifecycle.interrupted import OnCancel
 from tests.unit.azure.jobs.arm_world import NAME, World, running_world
@@ -20,8 +21,8 @@ def ended(world: World, how: OnCancel) -> list[str]:
     """What the run's log tells."""
     told: list[str] = []
     clock = world.clock
-    job = SubmittedJob(world.arm.client(clock), CLUSTER, NAME, told.append, patience_by(clock))
-    job.end(how)
+    arm, timeouts = world.arm.client(clock), patience_by(clock)
+    SubmittedJob(Submission(arm, CLUSTER, timeouts, told.append), NAME).end(how)
     return told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import httpx
 import pytest
@@ -15,19 +16,26 @@ from flinkglue.azure.jobs.state import (
     ENDED_BY_SOMEBODY,
     FAILED_STATES,
     FINISHED,
-    FlinkView,
-    JobView,
+    JobProgress,
     WaitUntil,
 )
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.errors import DeadlineExceeded
+from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
 JOB = ArmFlinkJob(job_name="wordcount-1", job_id=JOB_ID)
 Watch = Callable[..., JobWatch]
+
+
+def flink(state: str, tasks: int = 0, running: int = 0, **details: Any) -> JobView:
+    """The job as Flink shows it."""
+    return JobView(
+        JOB_ID, "wordcount-1", state, tasks_total=tasks, tasks_running=running, **details
+    )
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def watch(azure: AzureOnTheWire, told: list[str]) -> Watch:
-    def make(*looks: FlinkView | None) -> JobWatch:
+    def make(*looks: JobView | None) -> JobWatch:
         clock = Clock()
         tokens = TokenSource(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
         arm = ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock)
@@ -66,10 +74,10 @@ def test_running_waits_for_the_tasks(watch: Watch) -> None:
     """Flink says RUNNING while tasks still wait for slots: that does not count."""
     view = watch(
         None,
-        FlinkView("CREATED", 2, 0),
-        FlinkView("RUNNING", 2, 0),
-        FlinkView("RUNNING", 2, 1),
-        FlinkView("RUNNING", 2, 2),
+        flink("CREATED", 2, 0),
+        flink("RUNNING", 2, 0),
+        flink("RUNNING", 2, 1),
+        flink("RUNNING", 2, 2),
     ).until(WaitUntil.RUNNING, 60)
     assert view.tasks_verified
     assert view.in_words() == "RUNNING, 2 of 2 tasks active, NEW SUCCESS"
@@ -85,18 +93,18 @@ def test_without_flink_arms_word_is_taken_and_said(watch: Watch) -> None:
 
 def test_flink_that_cannot_be_asked_is_waited_for(watch: Watch) -> None:
     """With a REST URL, ARM's RUNNING alone is not enough."""
-    view = watch(None, None, None, FlinkView("RUNNING", 1, 1)).until(WaitUntil.RUNNING, 60)
+    view = watch(None, None, None, flink("RUNNING", 1, 1)).until(WaitUntil.RUNNING, 60)
     assert view.tasks_verified
 
 
 def test_finished_is_running_too(watch: Watch) -> None:
     """A short job may be over before anybody saw it run."""
-    assert watch(FlinkView("FINISHED", 2, 2)).until(WaitUntil.RUNNING, 60).state == FINISHED
+    assert watch(flink("FINISHED", 2, 2)).until(WaitUntil.RUNNING, 60).state == FINISHED
 
 
 def test_flink_is_quicker_than_arm(watch: Watch) -> None:
     """ARM's list may lag: FINISHED by Flink's word ends the wait."""
-    view = watch(FlinkView("RUNNING", 2, 2), FlinkView("FINISHED", 2, 2, 4.2)).until(
+    view = watch(flink("RUNNING", 2, 2), flink("FINISHED", 2, 2, duration_seconds=4.2)).until(
         WaitUntil.FINISHED, 60
     )
     assert view.summary() == {
@@ -123,7 +131,7 @@ def test_rows_that_vanish_or_turn_ghostly_keep_waiting(watch: Watch, azure: Azur
         azure.fail("GET", "/jobs", httpx.Response(200, json={"value": rows}))
     azure.rows = [azure.row("wordcount-1", status="FINISHED"), other]
     view = watch().until(WaitUntil.FINISHED, 60)
-    assert view.job.job_id == JOB_ID
+    assert view.row.job_id == JOB_ID
     assert len(azure.requests) == 4
 
 
@@ -139,7 +147,7 @@ def test_a_launch_that_failed_is_told_with_its_last_cause(
 
 def test_a_job_that_flink_failed_is_told_with_flinks_cause(watch: Watch) -> None:
     """ARM still says RUNNING; Flink knows better."""
-    view = watch(FlinkView("FAILED", 2, 0, 1.0, "java.io.IOException: disk is full")).until(
+    view = watch(flink("FAILED", 2, exception="java.io.IOException: disk is full")).until(
         WaitUntil.RUNNING, 60
     )
     assert view.failure is not None
@@ -176,8 +184,8 @@ def test_the_deadline_holds_over_all_looks(watch: Watch) -> None:
 
 def test_every_change_is_told_once(watch: Watch, told: list[str]) -> None:
     """One line per decision, with the id."""
-    running = FlinkView("RUNNING", 2, 2)
-    watch(running, running, running, FlinkView("FINISHED", 2, 2)).until(WaitUntil.FINISHED, 60)
+    running = flink("RUNNING", 2, 2)
+    watch(running, running, running, flink("FINISHED", 2, 2)).until(WaitUntil.FINISHED, 60)
     assert [JOB_ID in line for line in told] == [True, True]
 
 
@@ -186,10 +194,10 @@ states = st.text() | st.sampled_from(sorted(FAILED_STATES | ENDED_BY_SOMEBODY | 
 
 @given(st.none() | states, st.none() | states, st.sampled_from(WaitUntil))
 def test_a_state_is_never_both_failed_and_reached(
-    arm: str | None, flink: str | None, until: WaitUntil
+    arm: str | None, state: str | None, until: WaitUntil
 ) -> None:
     """And only known ends end a wait for the end."""
-    view = JobView(ArmFlinkJob(status=arm), FlinkView(flink) if flink else None)
+    view = JobProgress(ArmFlinkJob(status=arm), flink(state) if state else None)
     assert not (view.failure and view.has_reached(until))
     if until is WaitUntil.FINISHED and (view.failure or view.has_reached(until)):
         assert view.state in FAILED_STATES | ENDED_BY_SOMEBODY | {FINISHED}
