@@ -63,38 +63,14 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
     """
     azure, aws = status["azure"], status["aws"]
     ca_file = status["ca_file"]
-    reader = EntraServicePrincipal(
-        tenant_id=azure["tenant_id"],
-        client_id=azure["reader"]["client_id"],
-        client_secret=azure["reader"]["client_secret"],
-        authority=azure["authority"],
-        ca_file=ca_file,
-    )
+    reader = _principal(azure, "reader", ca_file)
     contributor = KeyVaultServicePrincipal(
         vault_url=azure["vault_url"],
         secret_prefix=azure["secret_prefix"],
         reader=reader,
     )
-    administrator = EntraServicePrincipal(
-        tenant_id=azure["tenant_id"],
-        client_id=azure["administrator"]["client_id"],
-        client_secret=azure["administrator"]["client_secret"],
-        authority=azure["authority"],
-        ca_file=ca_file,
-    )
-    seeded = HDInsightFlinkCluster(
-        subscription_id=azure["subscription_id"],
-        resource_group=azure["resource_group"],
-        cluster_pool_name=azure["cluster_pool_name"],
-        cluster_name=azure["cluster_name"],
-        credentials=contributor,
-        arm_endpoint=azure["arm_endpoint"],
-        ca_file=ca_file,
-        flink_rest_url=azure["cluster_web_url"],
-        flink_sign_in=ClusterSignIn.ENTRA,
-        abfs_credentials="flink-storage",
-        state_is_local=True,
-    )
+    administrator = _principal(azure, "administrator", ca_file)
+    seeded = _seeded_cluster(azure, contributor, ca_file)
     return {
         "key-vault-reader": reader,
         "flink-contributor": contributor,
@@ -121,6 +97,34 @@ def local_blocks(status: dict[str, Any]) -> dict[str, Block]:
             aws_client_parameters=AwsClientParameters(endpoint_url=aws["endpoint_url"]),
         ),
     }
+
+
+def _seeded_cluster(
+    azure: dict[str, Any], credentials: KeyVaultServicePrincipal, ca_file: str
+) -> HDInsightFlinkCluster:
+    return HDInsightFlinkCluster(
+        subscription_id=azure["subscription_id"],
+        resource_group=azure["resource_group"],
+        cluster_pool_name=azure["cluster_pool_name"],
+        cluster_name=azure["cluster_name"],
+        credentials=credentials,
+        arm_endpoint=azure["arm_endpoint"],
+        ca_file=ca_file,
+        flink_rest_url=azure["cluster_web_url"],
+        flink_sign_in=ClusterSignIn.ENTRA,
+        abfs_credentials="flink-storage",
+        state_is_local=True,
+    )
+
+
+def _principal(azure: dict[str, Any], name: str, ca_file: str) -> EntraServicePrincipal:
+    return EntraServicePrincipal(
+        tenant_id=azure["tenant_id"],
+        client_id=azure[name]["client_id"],
+        client_secret=azure[name]["client_secret"],
+        authority=azure["authority"],
+        ca_file=ca_file,
+    )
 
 
 def save(blocks: dict[str, Block]) -> None:

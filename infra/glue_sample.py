@@ -199,6 +199,12 @@ def _parser() -> argparse.ArgumentParser:
         default=list(CONNECTION_NAMES),
         metavar="NAME",
     )
+    _add_policy_options(parser)
+    parser.add_argument("--yes", action="store_true", help="for down: do not ask")
+    return parser
+
+
+def _add_policy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--account-id",
         type=of_type(AccountId),
@@ -220,8 +226,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     for feature in fields(Features):
         _add_option(parser, feature)
-    parser.add_argument("--yes", action="store_true", help="for down: do not ask")
-    return parser
 
 
 if __name__ == "__main__":

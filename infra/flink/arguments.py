@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ _WITH_URL = (
 """A saved block has its own, and with it the journal lies on the Prefect server."""
 
 
+Add = Callable[..., object]
+"""``add_argument`` of a group."""
+
+
 class _Command(Command):
     passes_dashes = frozenset({"--arg"})  # main() may want them
 
@@ -53,6 +58,15 @@ def parser(description: str) -> argparse.ArgumentParser:
     )
     command.add_argument("action", type=Action, metavar="ACTION", help=", ".join(Action))
     command.add_argument("job_name", metavar="JOB", type=of_type(Name), help="the job's name")
+    _add_cluster(command)
+    _add_job(command.add_argument_group("what is to run; left out: as it ran last").add_argument)
+    how = command.add_argument_group("how").add_argument
+    _add_action_options(how)
+    _add_intent_and_deployment(how)
+    return command
+
+
+def _add_cluster(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group(required=True)
     where.add_argument(
         "--cluster-block", metavar="TYPE/NAME", type=of_type(Name), help="a saved block"
@@ -80,66 +94,69 @@ def parser(description: str) -> argparse.ArgumentParser:
         type=of_type(FilePath),
         help=f"the directory that remembers (default: {JOURNAL})",
     )
-    job = command.add_argument_group("what is to run; left out: as it ran last")
-    job.add_argument(
+
+
+def _add_job(add: Add) -> None:
+    add(
         "--jar",
         type=of_type(JarAddress),
         help="a .jar, .py, .zip or .sql: a path, https://, s3:// or abfs://",
     )
-    job.add_argument("--entry-class", type=of_type(JavaClass))
-    job.add_argument(
+    add("--entry-class", type=of_type(JavaClass))
+    add(
         "--python-module", type=of_type(PythonModule), help="what to run of a Python program's .zip"
     )
-    job.add_argument(
+    add(
         "--python-file",
         action="append",
         type=of_type(JarAddress),
         metavar="ADDRESS",
         help="a further .py or .zip of a Python program; repeat",
     )
-    job.add_argument("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
-    job.add_argument("--no-args", action="store_true", help="main() gets no arguments")
-    job.add_argument("--parallelism", type=of_type(Parallelism))
-    job.add_argument("--conf", action="append", metavar="KEY=VALUE", help="repeat")
-    job.add_argument(
+    add("--arg", action="append", metavar="WORD", help="repeat; --arg=--flag")
+    add("--no-args", action="store_true", help="main() gets no arguments")
+    add("--parallelism", type=of_type(Parallelism))
+    add("--conf", action="append", metavar="KEY=VALUE", help="repeat")
+    add(
         "--savepoint",
         type=of_type(OptionalSavepoint),
         help="a savepoint or checkpoint to start from",
     )
-    job.add_argument("--allow-non-restored-state", action="store_true")
-    job.add_argument("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
-    job.add_argument(
-        "--without-state", action="store_true", help="NEW starts empty although the job has state"
-    )
-    how = command.add_argument_group("how")
-    how.add_argument(
+    add("--allow-non-restored-state", action="store_true")
+    add("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
+    add("--without-state", action="store_true", help="NEW starts empty although the job has state")
+
+
+def _add_action_options(add: Add) -> None:
+    add(
         "--job-id",
         type=of_type(JobId),
         default="",
         help="the Flink job, where the name is ambiguous",
     )
-    how.add_argument("--drain", action="store_true", help="STOP for good")
-    how.add_argument(
+    add("--drain", action="store_true", help="STOP for good")
+    add(
         "--savepoint-format",
         type=SavepointFormat,
         choices=list(SavepointFormat),
         default=SavepointFormat.AUTOMATIC,
         help="%(choices)s (default: by the job's state backend)",
     )
-    how.add_argument("--no-roll-back", action="store_true", help="an update may leave no job")
-    how.add_argument(
-        "--no-slot-check", action="store_true", help="an update may find too few task slots"
-    )
-    how.add_argument("--take-over", action="store_true", help="give up a dead run's action")
-    how.add_argument("--stable-seconds", type=of_type(Seconds), default=10)
-    how.add_argument("--ready-within-seconds", type=of_type(Seconds), default=300)
-    how.add_argument("--deadline-minutes", type=of_type(Minutes), default=60)
-    how.add_argument(
+    add("--no-roll-back", action="store_true", help="an update may leave no job")
+    add("--no-slot-check", action="store_true", help="an update may find too few task slots")
+    add("--take-over", action="store_true", help="give up a dead run's action")
+    add("--stable-seconds", type=of_type(Seconds), default=10)
+    add("--ready-within-seconds", type=of_type(Seconds), default=300)
+    add("--deadline-minutes", type=of_type(Minutes), default=60)
+
+
+def _add_intent_and_deployment(add: Add) -> None:
+    add(
         "--intent",
         type=of_type(Name),
         help="who asks; the same intent is done once (default: a new one)",
     )
-    how.add_argument(
+    add(
         "--deployment",
         nargs="?",
         type=of_type(Name),
@@ -147,9 +164,8 @@ def parser(description: str) -> argparse.ArgumentParser:
         metavar="FLOW/NAME",
         help="let a deployment do it (%(const)s)",
     )
-    how.add_argument("--wait", action="store_true", help="with --deployment: until it has ended")
-    how.add_argument("--dry-run", action="store_true", help="check the input and call nothing")
-    return command
+    add("--wait", action="store_true", help="with --deployment: until it has ended")
+    add("--dry-run", action="store_true", help="check the input and call nothing")
 
 
 def requested(given: argparse.Namespace) -> ActionRequest:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -79,7 +80,7 @@ def run_deployment(
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
             return 0
-        state = _ended(prefect, flow_run, deployed, say, clock)
+        state = _ended(_FlowRunWatch(prefect, flow_run.id, say, clock), deployed)
     say(f"{state.name}: {state.message or ''}")
     return exit_code_of(state)
 
@@ -152,54 +153,57 @@ def _retry_if_failed(
         prefect.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
 
 
-def _ended(
-    prefect: SyncPrefectClient,
-    flow_run: FlowRun,
-    deployed: Deployed,
-    say: Callable[[str], None],
-    clock: Clock | None,
-) -> State[Any]:
-    observed: State[Any] | None = None
-
-    def poll() -> State[Any] | None:
-        """What it is now; what it was last while the server does not answer."""
-        nonlocal observed
-        try:
-            state = prefect.read_flow_run(flow_run.id).state
-        except (httpx.HTTPError, PrefectException) as error:
-            say(f"polling again: {error}")
-            return observed
-        if state is not None and (observed is None or state.name != observed.name):
-            say(f"flow run {flow_run.id} is {state.name}")
-        observed = state
-        return state
-
-    def wait(done: Callable[[State[Any]], bool], what: str, seconds: float, advice: str) -> None:
-        try:
-            wait_until(
-                poll,
-                lambda state: state is not None and done(state),
-                waited_for=what,
-                deadline_seconds=seconds,
-                pace=_PACE,
-                clock=clock,
-            )
-        except DeadlineExceeded as late:
-            last = observed.name if observed and observed.name else "nothing"
-            raise DeadlineExceeded(what, seconds, last, advice) from late
-
+def _ended(watch: _FlowRunWatch, deployed: Deployed) -> State[Any]:
     again = "The same command with the same --intent goes on."
-    wait(
+    watch.until(
         lambda state: state.type not in _NOT_STARTED,
-        f"The start of flow run {flow_run.id}",
+        f"The start of flow run {watch.flow_run_id}",
         STARTS_WITHIN_SECONDS,
         f"Is a worker running for the work pool of {deployed.deployment}? {again}",
     )
-    wait(
+    return watch.until(
         lambda state: state.is_final(),
-        f"The end of flow run {flow_run.id}",
+        f"The end of flow run {watch.flow_run_id}",
         STARTS_WITHIN_SECONDS + deployed.deadline_seconds,
         f"It goes on: see its page. {again}",
     )
-    assert observed is not None, "it was waited for"
-    return observed
+
+
+@dataclass
+class _FlowRunWatch:
+    """Polls a flow run; while the server does not answer, the last state stays."""
+
+    prefect: SyncPrefectClient
+    flow_run_id: UUID
+    say: Callable[[str], None]
+    clock: Clock | None
+    observed: State[Any] | None = None
+
+    def poll(self) -> State[Any] | None:
+        try:
+            state = self.prefect.read_flow_run(self.flow_run_id).state
+        except (httpx.HTTPError, PrefectException) as error:
+            self.say(f"polling again: {error}")
+            return self.observed
+        if state is not None and (self.observed is None or state.name != self.observed.name):
+            self.say(f"flow run {self.flow_run_id} is {state.name}")
+        self.observed = state
+        return state
+
+    def until(
+        self, done: Callable[[State[Any]], bool], waited_for: str, seconds: float, advice: str
+    ) -> State[Any]:
+        try:
+            state = wait_until(
+                self.poll,
+                lambda state: state is not None and done(state),
+                waited_for=waited_for,
+                deadline_seconds=seconds,
+                pace=_PACE,
+                clock=self.clock,
+            )
+        except DeadlineExceeded as late:
+            last = self.observed.name if self.observed and self.observed.name else "nothing"
+            raise DeadlineExceeded(waited_for, seconds, last, advice) from late
+        assert state is not None, "no state is never done"
+        return state

@@ -92,13 +92,9 @@ def execute(
     """Execute what was requested, or go on with it where this intent was interrupted.
 
     Args:
-        request: What was requested.
         intent: Who requested it; see ``next_intent``.
         store: The journal's documents.
-        backend: Where the job runs.
         identify: Reads jars.
-        options: How to go about it.
-        clock: The time to wait by.
         show: Is shown what changes, before anything is changed.
         attempt: Which attempt of theirs this is; see ``next_intent``.
 
@@ -108,12 +104,8 @@ def execute(
         CallFailed, DeadlineExceeded: It has not ended. Call again with the same intent.
     """
     journal = Journal(store)
-    known = journal.entry(intent)
-    if (
-        known
-        and known.outcome
-        and (known.action, known.job_name) == (request.action, request.job_name)
-    ):
+    known, requested = journal.entry(intent), (request.action, request.job_name)
+    if known and known.outcome and (known.action, known.job_name) == requested:
         return known.outcome  # its jar may be gone by now
     with _request_remembered(store, intent):
         prepared = _prepared(request, intent, store, identify)

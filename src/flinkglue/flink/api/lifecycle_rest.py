@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flinkglue.errors import NotFound
-from flinkglue.flink.api.rest import FlinkRestClient, list_of
+from flinkglue.flink.api.rest import FlinkRestClient, given, list_of, program_body
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.stack_trace import NO_REASON, last_cause
 
@@ -147,14 +147,7 @@ class FlinkLifecycleClient(FlinkRestClient):
             FlinkRefused: The jar, the class or ``main()`` is at fault, with the last ``Caused by``.
             MainTimedOut: ``main()`` took too long. It may have had effects: it is not run again.
         """
-        body: dict[str, Any] = {
-            "programArgsList": list(program_args),
-            "parallelism": parallelism,
-        }
-        if entry_class is not None:
-            body["entryClass"] = entry_class
-        if flink_configuration:
-            body["flinkConfiguration"] = dict(flink_configuration)
+        body = program_body(entry_class, program_args, parallelism, flink_configuration)
         path, resource = f"/jars/{jar_id}/plan", f"jar {jar_id}"
         return self._plan("PlanJar", path, resource, _most_parallelism, body)
 
@@ -196,15 +189,17 @@ class FlinkLifecycleClient(FlinkRestClient):
         self, job_id: str, trigger_id: str, directory: str | None, format_type: str = CANONICAL
     ) -> None:
         """Ask for a savepoint. Flink answers alike for a job that it does not know."""
-        body: dict[str, Any] = {
-            "triggerId": trigger_id,
-            "cancel-job": False,
-            "formatType": format_type,
-        }
-        if directory is not None:
-            body["target-directory"] = directory
-        path = f"/jobs/{job_id}/savepoints"
-        self._call("TriggerSavepoint", "POST", path, f"job {job_id}", _trigger_id, json=body)
+        self._trigger(
+            "TriggerSavepoint",
+            f"/jobs/{job_id}/savepoints",
+            job_id,
+            {
+                "triggerId": trigger_id,
+                "cancel-job": False,
+                "formatType": format_type,
+                "target-directory": directory,
+            },
+        )
 
     def stop(
         self,
@@ -216,15 +211,20 @@ class FlinkLifecycleClient(FlinkRestClient):
         format_type: str = CANONICAL,
     ) -> None:
         """Ask to stop the job with a savepoint, under the names of this endpoint alone."""
-        body: dict[str, Any] = {
-            "triggerId": trigger_id,
-            "drain": drain,
-            "formatType": format_type,
-        }
-        if directory is not None:
-            body["targetDirectory"] = directory
-        path = f"/jobs/{job_id}/stop"
-        self._call("StopJob", "POST", path, f"job {job_id}", _trigger_id, json=body)
+        self._trigger(
+            "StopJob",
+            f"/jobs/{job_id}/stop",
+            job_id,
+            {
+                "triggerId": trigger_id,
+                "drain": drain,
+                "formatType": format_type,
+                "targetDirectory": directory,
+            },
+        )
+
+    def _trigger(self, operation: str, path: str, job_id: str, body: Mapping[str, Any]) -> None:
+        self._call(operation, "POST", path, f"job {job_id}", _trigger_id, json=given(body))
 
     def savepoint_operation(self, job_id: str, trigger_id: str) -> AsyncOperation | None:
         """A savepoint or stop; None when it was never requested or ended over 5 minutes ago."""

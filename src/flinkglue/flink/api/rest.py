@@ -77,8 +77,7 @@ class FlinkRestClient(JobManagerWire):
             job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
                 a repeated call harmless: Flink refuses the second one.
             entry_class: The class with ``main()``; without one, the jar's manifest tells.
-            program_args: The arguments of ``main()``, one by one.
-            parallelism: The default parallelism of the job; 1 or more.
+            parallelism: 1 or more.
             savepoint_path: A savepoint or retained checkpoint to start from.
             allow_non_restored_state: Start also when the savepoint has state that the job lacks.
             restore_mode: ``NO_CLAIM`` leaves that in place, ``CLAIM`` lets Flink delete it.
@@ -95,25 +94,15 @@ class FlinkRestClient(JobManagerWire):
             raise InvalidInput("job_id", job_id, "32 lower-case hexadecimal digits")
         if parallelism is not None and parallelism < 1:
             raise InvalidInput("parallelism", parallelism, "1 or more")
-        body: dict[str, Any] = {"jobId": job_id, "programArgsList": list(program_args)}
-        if entry_class is not None:
-            body["entryClass"] = entry_class
-        if parallelism is not None:
-            body["parallelism"] = parallelism
+        body = program_body(entry_class, program_args, parallelism, flink_configuration)
+        body["jobId"] = job_id
         if savepoint_path is not None:
             body["savepointPath"] = savepoint_path
             body["allowNonRestoredState"] = allow_non_restored_state
             # Not claimMode, its name from 1.20 on: 1.17 refuses that, and every version takes this.
             body["restoreMode"] = restore_mode
-        if flink_configuration:
-            body["flinkConfiguration"] = dict(flink_configuration)
-        return self._submit(
-            "RunJar",
-            f"/jars/{jar_id}/run",
-            f"job {job_id}",
-            lambda answer: str(answer["jobid"]),
-            body,
-        )
+        path = f"/jars/{jar_id}/run"
+        return self._submit("RunJar", path, f"job {job_id}", lambda it: str(it["jobid"]), body)
 
     def delete_jar(self, jar_id: str) -> None:
         """Delete an uploaded jar; safe as soon as its job has started."""
@@ -199,6 +188,27 @@ class FlinkRestClient(JobManagerWire):
         if "html" in answer.headers.get("content-type", ""):
             raise self._not_flink(operation, resource, answer)
         return answer.text
+
+
+def program_body(
+    entry_class: str | None,
+    program_args: Sequence[str],
+    parallelism: int | None,
+    flink_configuration: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """What of a jar is to be run; what is not given is left out."""
+    body = {
+        "programArgsList": list(program_args),
+        "entryClass": entry_class,
+        "parallelism": parallelism,
+        "flinkConfiguration": dict(flink_configuration or {}) or None,
+    }
+    return given(body)
+
+
+def given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body without what is None: Flink refuses a null."""
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def list_of(answer: Any) -> list[Any]:

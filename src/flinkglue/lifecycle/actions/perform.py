@@ -68,16 +68,12 @@ def perform(
     An action that came to a bad end is a value: ask its ``failure``.
 
     Args:
-        request: What is requested.
-        backend: Where the job runs.
         journal: What is remembered; the same one for every process that acts on this job.
         intent: Who requests it, for example ``<flow run id>:UPDATE:1``. The same intent is done
             once, and goes on where it was interrupted; a person's second try has another one.
         spec: What to run; None: what ran last.
-        options: How to go about it.
-        clock: The time to wait by.
         now: The time of day in seconds since the epoch.
-        attempt: In which attempt of whoever asks this is; see ``execute.next_intent``.
+        attempt: In which attempt of the requester this is; see ``execute.next_intent``.
 
     Raises:
         Refused, InvalidInput: Nothing was changed, and the intent may be used again.
@@ -85,30 +81,33 @@ def perform(
         CallFailed, DeadlineExceeded: A service was out of order for too long. The action has not
             ended: call again with the same intent.
     """
+    action, job_name = request.action, request.job_name
     _check_spec(request, spec)
-    if request.action is Action.LIST_SAVEPOINT:
-        return inventory.list_savepoints(request.job_name, backend, journal)
+    if action is Action.LIST_SAVEPOINT:
+        return inventory.list_savepoints(job_name, backend, journal)
     options, clock = options or ActionOptions(), clock or SystemClock()
     with journal.begin(
         intent,
-        request.action,
-        request.job_name,
+        action,
+        job_name,
         take_over=request.take_over,
         now=now(),
         terms=options.lease,
         clock=clock,
     ) as held:
-        if held.entry.outcome is not None:
-            return held.entry.outcome
         tx = Transaction(request, backend, journal, held, options, clock, now, spec)
-        try:
-            with backend.guarded(held.check):
-                outcome = _executed(tx)
-            # Before the outcome, which is never requested again.
-            journal.record_desired_state(outcome)
-            return held.end(outcome, attempt)
-        except LeaseLost as lost:
-            raise held.why_lost(lost) from lost
+        return held.entry.outcome or _ended(tx, attempt)
+
+
+def _ended(tx: Transaction, attempt: str) -> Outcome:
+    try:
+        with tx.backend.guarded(tx.held.check):
+            outcome = _executed(tx)
+        # Before the outcome, which is never requested again.
+        tx.journal.record_desired_state(outcome)
+        return tx.held.end(outcome, attempt)
+    except LeaseLost as lost:
+        raise tx.held.why_lost(lost) from lost
 
 
 def _check_spec(request: ActionRequest, spec: JobSpec | None) -> None:
