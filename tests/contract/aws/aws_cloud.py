@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from localcloud.aws.server import AwsPart
 from localcloud.config import CloudConfig
 from localcloud.web.wire import Request, Wire
 from tests.iam_on_the_wire import own_calls, policy_for, refused
+from tests.waiting import eventually
 
 ROLE = "arn:aws:iam::123456789012:role/GlueJobRole"
 ACCOUNT = Account(account_id="123456789012", region="us-east-1")
@@ -223,14 +223,3 @@ class AwsCloud:
         except self.logs.exceptions.ResourceNotFoundException:
             return []
         return [event["message"] for event in events["events"]]
-
-
-def eventually(look: Callable[[], Any], *, within_seconds: float = 60.0) -> Any:
-    """The first true answer; a test fails when there is none in time."""
-    give_up_at = time.monotonic() + within_seconds
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.02)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from tests.contract.aws.aws_cloud import AwsCloud, eventually
+from tests.contract.aws.aws_cloud import AwsCloud
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.contract
 

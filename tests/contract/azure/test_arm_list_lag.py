@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,6 +20,7 @@ from localcloud.azure.parts import AzureAccount
 from localcloud.azure.timings import AzureTimings
 from tests.contract.azure.azure_account import STORAGE_URI, Jars, account_in
 from tests.contract.flink.fake_flink import FakeFlink
+from tests.waiting import eventually
 
 NAME = "orders"
 QUICK = Pace(first_seconds=0.05, most_seconds=0.2)
@@ -82,15 +82,8 @@ def row(arm: ArmClient, cluster: FlinkClusterId) -> Row:
         return row
 
     arm.run_job(cluster, RunJob.new(NAME, STORAGE_URI, "orders.jar", "com.example.Orders"))
-    until(lambda: look().status == "RUNNING")
+    eventually(lambda: look().status == "RUNNING")
     return look
-
-
-def until(holds: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + 90
-    while not holds():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.02)
 
 
 def backend_of(arm: ArmClient, cluster: FlinkClusterId) -> ArmBackend:
@@ -105,7 +98,7 @@ def test_a_change_shows_after_the_lag_and_as_a_whole(
     account.arm.timing(job_change_lag_seconds=FOR_EVER)
     arm.run_job(cluster, RunJob(FlinkJobAction.STOP, NAME))
     account.arm.timing(job_change_lag_seconds=0)
-    until(lambda: row().status == "STOPPED")
+    eventually(lambda: row().status == "STOPPED")
     after = row()
     account.arm.timing(job_change_lag_seconds=FOR_EVER)
     first = row()
@@ -126,7 +119,7 @@ def test_a_failure_of_before_is_no_answer_while_the_list_lags(
         backend.stop_with_savepoint(request)
     flink.save_failure = None
     account.arm.timing(job_change_lag_seconds=1)
-    until(lambda: row().status == STOP_FAILED)
+    eventually(lambda: row().status == STOP_FAILED)
     view = backend.view(request.job_id)
     assert view is not None
     path = backend.stop_with_savepoint(SavepointRequest(request.job_id, "t", mark=view.mark))

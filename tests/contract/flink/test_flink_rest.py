@@ -1,9 +1,9 @@
 """The REST client and the local cluster: real Flink, behind the recording proxy."""
 
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from flinkglue.polling import wait_until
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
 from localcloud.web.wire import Wire
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.contract
 
@@ -203,11 +204,10 @@ def test_a_killed_jobmanager_restarts_by_itself_when_asked_to(
     client: FlinkRestClient, flink: FlinkPart
 ) -> None:
     flink.fault_commands()["kill-jobmanager"](restart_after_seconds=0.5)
-    give_up_at = time.monotonic() + 120
-    while time.monotonic() < give_up_at:
-        try:
-            if client.overview().slots_total == 2:
-                return
-        except ServiceUnavailable:
-            time.sleep(0.2)
-    pytest.fail("the cluster did not come back")
+
+    def is_back() -> bool:
+        with suppress(ServiceUnavailable):
+            return client.overview().slots_total == 2
+        return False
+
+    eventually(is_back)

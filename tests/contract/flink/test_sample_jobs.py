@@ -5,9 +5,8 @@ FLINK_LIB_DIR names the lib directory of another Flink distribution (1.17 or lat
 
 import os
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from flinkglue.errors import CallFailed
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.models import JobStatus
 from localcloud.flink.cluster import FlinkCluster
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 JOBS = ROOT / "jobs" / "flink"
@@ -47,14 +47,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
 def flink(cluster: FlinkCluster) -> Iterator[FlinkRestClient]:
     with cluster.access.connect() as client:
         yield client
-
-
-def wait_for(what: Callable[[], Any], seconds: float = 90) -> Any:
-    give_up_at = time.monotonic() + seconds
-    while not (seen := what()):
-        assert time.monotonic() < give_up_at, f"not seen within {seconds:g} s"
-        time.sleep(0.1)
-    return seen
 
 
 def submit(flink: FlinkRestClient, jar_name: str, **job: Any) -> str:
@@ -104,28 +96,28 @@ class StatefulCounts:
         return [Line.of(words) for words in rows if words[1] == job_id]
 
     def line(self, job_id: str, event: str) -> Line:
-        return wait_for(lambda: next((x for x in self.lines(job_id) if x.event == event), None))
+        return eventually(lambda: next((x for x in self.lines(job_id) if x.event == event), None))
 
     def wait_for_events(self, job_id: str, events: int) -> Line:
         def enough() -> Line | None:
             lines = self.lines(job_id)
             return lines[-1] if lines and lines[-1].total >= lines[0].total + events else None
 
-        return wait_for(enough)
+        return eventually(enough)
 
     def stop_with_savepoint(self, job_id: str) -> str:
         with self.cluster.access.http() as http:
             request = http.post(f"/jobs/{job_id}/stop", json={"drain": False}).raise_for_status()
             place = f"/jobs/{job_id}/savepoints/{request.json()['request-id']}"
-            wait_for(lambda: http.get(place).json()["status"]["id"] == "COMPLETED")
+            eventually(lambda: http.get(place).json()["status"]["id"] == "COMPLETED")
             location: str = http.get(place).json()["operation"]["location"]
-        wait_for(lambda: self.flink.job_status(job_id) is JobStatus.FINISHED)
+        eventually(lambda: self.flink.job_status(job_id) is JobStatus.FINISHED)
         return location
 
     def cancel(self, job_id: str) -> None:
         if not self.flink.job_status(job_id).is_globally_terminal:
             self.flink.cancel(job_id)
-            wait_for(lambda: self.flink.job_status(job_id) is JobStatus.CANCELED)
+            eventually(lambda: self.flink.job_status(job_id) is JobStatus.CANCELED)
 
 
 @pytest.fixture
@@ -151,7 +143,7 @@ def test_word_count_counts_every_word_of_a_real_text(
         program_args=["--input", str(ROOT / "LICENSE"), "--output", str(tmp_path / "out")],
         flink_configuration={"pipeline.name": "license-words"},
     )
-    wait_for(lambda: flink.job_status(job_id).is_globally_terminal)
+    eventually(lambda: flink.job_status(job_id).is_globally_terminal)
 
     job = flink.job(job_id)
     assert (job.name, job.status) == ("license-words", JobStatus.FINISHED)
@@ -171,7 +163,7 @@ def test_an_empty_text_has_no_words(flink: FlinkRestClient, tmp_path: Path) -> N
     empty.touch()
     arguments = ["--input", str(empty), "--output", str(tmp_path / "out")]
     job_id = submit(flink, "WordCount.jar", entry_class=WORD_COUNT, program_args=arguments)
-    wait_for(lambda: flink.job_status(job_id).is_globally_terminal)
+    eventually(lambda: flink.job_status(job_id).is_globally_terminal)
     assert flink.job_status(job_id) is JobStatus.FINISHED
     assert flink.accumulators(job_id)["word-counts"] == ""
     assert flink.accumulators(job_id)["total-words"] == "0"
@@ -230,7 +222,7 @@ def test_a_cancelled_job_restarts_from_its_retained_checkpoint(counts: StatefulC
     """What the restarted job found is what the job reported for that checkpoint."""
     job_id = counts.start()
     counts.wait_for_events(job_id, 100)
-    wait_for(lambda: counts.flink.checkpoints(job_id).completed >= 2)
+    eventually(lambda: counts.flink.checkpoints(job_id).completed >= 2)
     counts.cancel(job_id)
     retained = counts.flink.checkpoints(job_id).latest_completed
     assert retained is not None
@@ -242,7 +234,7 @@ def test_a_cancelled_job_restarts_from_its_retained_checkpoint(counts: StatefulC
 
 def test_the_total_is_a_metric_and_an_accumulator(counts: StatefulCounts) -> None:
     job_id = counts.start("StatefulCount.jar", "--rate", "50")
-    job = wait_for(lambda: (seen := counts.flink.job(job_id)).tasks_running and seen)
+    job = eventually(lambda: (seen := counts.flink.job(job_id)).tasks_running and seen)
     vertex = next(vertex for vertex in job.vertices if vertex.name == "total")
     metric = f"/jobs/{job_id}/vertices/{vertex.vertex_id}/metrics"
 
@@ -251,8 +243,8 @@ def test_the_total_is_a_metric_and_an_accumulator(counts: StatefulCounts) -> Non
             found = http.get(metric, params={"get": "0.total.total"}).json()
         return int(found[0]["value"]) if found else 0
 
-    assert 0 < wait_for(gauge) <= counts.wait_for_events(job_id, 50).total
-    wait_for(lambda: int(counts.flink.accumulators(job_id).get("total", 0)) > 0)
+    assert 0 < eventually(gauge) <= counts.wait_for_events(job_id, 50).total
+    eventually(lambda: int(counts.flink.accumulators(job_id).get("total", 0)) > 0)
     assert counts.flink.accumulators(job_id)["restored-total"] == "0"
 
 
@@ -288,7 +280,7 @@ def test_a_bad_release_that_restarts_for_ever(
     stopped = counts.line(good, "closed").total
 
     bad = counts.start(jar, "--label", "bad", savepoint_path=savepoint)
-    wait_for(lambda: counts.flink.exceptions(bad).failures >= 2)
+    eventually(lambda: counts.flink.exceptions(bad).failures >= 2)
     assert reason in (counts.flink.exceptions(bad).root_cause or "")
     assert not counts.flink.job_status(bad).is_globally_terminal
     counts.cancel(bad)

@@ -16,9 +16,10 @@ from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.wait import WaitFor, wait_for_run
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.contract.glue.test_glue_library import connected
 from tests.unit.glue.callbacks import Callbacks
+from tests.waiting import eventually
 
 LOG = logging.getLogger(__name__)
 STOPPED_AT_ONCE = 25

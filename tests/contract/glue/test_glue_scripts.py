@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.aws.aws_cloud import AwsCloud, eventually
+from tests.contract.aws.aws_cloud import AwsCloud
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.contract
 

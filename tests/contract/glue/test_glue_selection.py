@@ -33,8 +33,9 @@ from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, HastyClock, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud, HastyClock
 from tests.contract.glue.test_glue_library import connected
+from tests.waiting import eventually
 
 LOG = logging.getLogger(__name__)
 FAST = Pace(first_seconds=0.05, most_seconds=0.05)

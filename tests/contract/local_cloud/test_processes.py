@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from localcloud.processes import ChildProcess, tail
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.contract
 
@@ -27,24 +27,15 @@ def _group(pid: int) -> list[int]:
     return [int(member) for member, group in pairs if int(group) == pid and _runs(int(member))]
 
 
-def _wait_for(condition: object, seconds: float = 60) -> bool:
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        if condition():  # type: ignore[operator]
-            return True
-        time.sleep(0.02)
-    return False
-
-
 def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
     process = ChildProcess(SLEEPER, log_file=tmp_path / "log")
     process.start()
     assert process.pid is not None
-    assert _wait_for(lambda: len(_group(process.pid or 0)) == 2)
+    assert eventually(lambda: len(_group(process.pid or 0)) == 2)
     process.stop()
     process.stop()
     assert not process.is_alive()
-    assert _wait_for(lambda: _group(process.pid or 0) == [])
+    assert eventually(lambda: _group(process.pid or 0) == [])
 
 
 def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
@@ -53,7 +44,7 @@ def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
         log_file=tmp_path / "log",
     )
     process.start()
-    assert _wait_for(lambda: tail(tmp_path / "log") == "ready")
+    assert eventually(lambda: tail(tmp_path / "log") == "ready")
     process.stop(grace_seconds=0.3)
     assert process.returncode() == -signal.SIGKILL
 
@@ -105,4 +96,4 @@ def test_children_end_when_their_parent_is_killed_without_warning(tmp_path: Path
         assert len(children) == 2
         assert all(_runs(pid) for pid in children)
         parent.kill()
-    assert _wait_for(lambda: not any(_group(pid) for pid in children))
+    assert eventually(lambda: not any(_group(pid) for pid in children))

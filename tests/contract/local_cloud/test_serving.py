@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response as WsgiResponse
 from localcloud.web.proxy import recording_proxy
 from localcloud.web.serving import AsgiServer, TlsFiles, WsgiServer
 from localcloud.web.wire import AsgiWire, Wire, WsgiWire, request_detail
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.contract
 
@@ -182,10 +183,7 @@ def test_a_stopped_server_leaves_no_thread_and_no_listener(kind: str) -> None:
         server.stop()
         with pytest.raises(httpx.TransportError):
             kept_alive.get("/Again")
-    give_up_at = time.monotonic() + 60
-    while (left := set(threading.enumerate()) - before) and time.monotonic() < give_up_at:
-        time.sleep(0.01)
-    assert not left
+    eventually(lambda: not set(threading.enumerate()) - before)
 
 
 def test_a_taken_port_is_an_error_at_start() -> None:
@@ -212,9 +210,7 @@ def test_a_caller_that_is_killed_amid_its_call_has_not_asked_for_anything(
             call.sendall(
                 b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
             )
-        give_up_at = time.monotonic() + 60
-        while not wire.requests.find("front") and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        eventually(lambda: wire.requests.find("front"))
         assert httpx.post(f"{server.url}/Put", content=b"whole").status_code == 200
     finally:
         server.stop()
@@ -242,9 +238,7 @@ def test_a_client_that_goes_away_amid_its_upload_is_recorded_and_no_error(
             upload.sendall(
                 b"POST /Put HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
             )
-        give_up_at = time.monotonic() + 60
-        while not wire.requests.find("front") and time.monotonic() < give_up_at:
-            time.sleep(0.05)
+        eventually(lambda: wire.requests.find("front"))
         assert httpx.post(f"{front.url}/Put", content=b"whole").status_code == 200
     finally:
         front.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +33,7 @@ from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
+from tests.waiting import repeating
 
 BLOCK = "flink-rest-cluster/flink"
 
@@ -142,22 +142,11 @@ class Job:
     @contextmanager
     def renewed(self) -> Iterator[None]:
         """Its claim is renewed, as its process does it that lives."""
-        is_over = threading.Event()
         with variable_store(self._cluster.journal_name) as store:
             claim = store.stored("claim", self.name)
             assert claim
-
-            def renew() -> None:
-                while not is_over.wait(0.3):
-                    store.touch("claim", self.name, claim.version)
-
-            thread = threading.Thread(target=renew, daemon=True)
-            thread.start()
-            try:
+            with repeating(lambda: store.touch("claim", self.name, claim.version)):
                 yield
-            finally:
-                is_over.set()
-                thread.join()
 
     def watched(self, relaunch: str, **options: Any) -> Any:
         options |= {

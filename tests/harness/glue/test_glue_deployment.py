@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from prefect_aws import AwsCredentials
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.waiting import eventually
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
 UNTIL_TOLD = "import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.1)"
@@ -112,14 +112,6 @@ def execute() -> Iterator[Callable[[UUID], Execution]]:
         execution.kill()
 
 
-def until(look: Callable[[], Any], within_seconds: float = 120) -> Any:
-    give_up_at = time.monotonic() + within_seconds
-    while not (found := look()):
-        assert time.monotonic() < give_up_at, "it did not happen in time"
-        time.sleep(0.1)
-    return found
-
-
 def glue_runs(cloud: AwsCloud) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     return runs
@@ -169,13 +161,13 @@ def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
 ) -> None:
     flow_run_id = created(deployment_id)
     first = execute(flow_run_id)
-    [before] = until(lambda: glue_runs(cloud))
+    [before] = eventually(lambda: glue_runs(cloud))
     first.kill()
     looked = len(cloud.requests(operation="GetJobRuns"))
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id, Scheduled(), force=True)
     second = execute(flow_run_id)
-    until(lambda: len(cloud.requests(operation="GetJobRuns")) > looked)
+    eventually(lambda: len(cloud.requests(operation="GetJobRuns")) > looked)
     go.touch()
     second.wait()
     assert read(flow_run_id).state_name == "Completed"
@@ -188,7 +180,7 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
 ) -> None:
     flow_run_id = created(deployment_id)
     execution = execute(flow_run_id)
-    until(lambda: glue_runs(cloud) and glue_runs(cloud)[0]["JobRunState"] == "RUNNING")
+    eventually(lambda: glue_runs(cloud) and glue_runs(cloud)[0]["JobRunState"] == "RUNNING")
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id, Cancelling())
     execution.wait()

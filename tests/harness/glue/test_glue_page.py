@@ -27,9 +27,10 @@ from flinkglue.prefect.store.server_records import server_records
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.glue.test_glue_vpc_failover import artifacts
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
 

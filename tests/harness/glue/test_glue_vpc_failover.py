@@ -24,9 +24,10 @@ from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flinkglue.prefect.retries import first_started_at
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.flow_logs import logs_of
+from tests.waiting import eventually
 
 DRIVER = "import socket; print('driver', socket.gethostbyname(socket.gethostname()))"
 FULL = "Number of IP addresses on subnet is 0"

@@ -12,8 +12,9 @@ import pytest
 from flinkglue.tasks.glue import POLL_RUNS
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.waiting import eventually
 
 WITHIN_SECONDS = 10.0
 CHOOSING_SECONDS = 2.0

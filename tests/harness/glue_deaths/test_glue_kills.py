@@ -35,10 +35,11 @@ from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from localcloud.web.faults import FaultBook
 from localcloud.web.wire import Wire
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import LEASE_SECONDS, save_aws_block
 from tests.harness.glue_deaths.glue_disturbances import Disturbances, failing_server
 from tests.harness.glue_deaths.glue_killing import Killer
+from tests.waiting import eventually
 
 KILLS = int(os.environ.get("GLUE_KILLS", "6"))
 LIST_LAG_SECONDS = 2.0  # longer than a killed process takes to be there again

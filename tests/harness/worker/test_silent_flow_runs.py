@@ -7,9 +7,6 @@ as Prefect's flow engine does it: an event, again and again.
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,9 +32,10 @@ from flows.flink_watch import flink_watch
 from flows.glue_run_sweep import glue_run_sweep
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
-from tests.contract.aws.aws_cloud import AwsCloud, eventually
+from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.flink.test_flink_watch_owners import BLOCK, Job, cluster, flink, job, prefect
 from tests.harness.glue.test_glue_run_sweep import cloud, flow_run, glue_run
+from tests.waiting import eventually, repeating
 
 __all__ = ["cloud", "cluster", "flink", "job", "prefect"]  # fixtures
 pytestmark = pytest.mark.usefixtures("prefect_files")
@@ -63,23 +61,6 @@ def of_thread_worker(flow_run_id: UUID) -> UUID:
         pid = f"{THREAD_PREFIX}{uuid4().hex}"
         client.update_flow_run(flow_run_id, infrastructure_pid=pid)
     return flow_run_id
-
-
-@contextmanager
-def again_and_again(call: Callable[[], Any]) -> Iterator[None]:
-    is_over = threading.Event()
-
-    def run() -> None:
-        while not is_over.wait(0.3):
-            call()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def events_about(flow_run_id: UUID) -> list[str]:
@@ -125,7 +106,7 @@ def test_the_sweep_ends_what_has_no_process_and_nothing_else(cloud: AwsCloud) ->
     mute = flow_run(Running())
     threaded = of_thread_worker(once_alive(flow_run(Running())))
     elsewhere = once_alive(flow_run(Running(), region="eu-west-1"))
-    with again_and_again(lambda: beat(lives)):
+    with repeating(lambda: beat(lives)):
         swept = glue_run_sweep.with_options(validate_parameters=False)(
             ["job"], stop=True, silent_minutes=SILENT_MINUTES, return_state=True
         )

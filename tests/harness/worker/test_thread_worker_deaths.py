@@ -21,7 +21,7 @@ from prefect.states import Cancelling
 
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.worker.thread_worker import (
     REPOSITORY,
@@ -32,6 +32,7 @@ from tests.harness.worker.thread_worker import (
     read,
     state_name,
 )
+from tests.waiting import eventually
 
 RUNS = int(os.environ.get("THREAD_KILLED_RUNS", "3"))
 ROUNDS = int(os.environ.get("THREAD_KILL_ROUNDS", "0"))

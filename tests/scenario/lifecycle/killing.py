@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.models import Action, Outcome
-from tests.scenario.lifecycle.real_lifecycle import RealJob, wait_for
+from tests.scenario.lifecycle.real_lifecycle import RealJob
+from tests.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def take_turns(job: RealJob, turns: int, disturb: Callable[[random.Random], Dist
     seed = int(os.environ.get("FLINK_SEED", time.time_ns() % 1_000_000))
     print(f"FLINK_SEED={seed}")
     job_id = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
-    wait_for(lambda: job.total(job_id, "running") > 100)
+    eventually(lambda: job.total(job_id, "running") > 100)
     Sweep(job, disturb(random.Random(seed))).take(turns)
 
 

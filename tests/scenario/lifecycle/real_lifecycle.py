@@ -28,6 +28,7 @@ from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from localcloud.flink.access import FlinkAccess
+from tests.waiting import eventually
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
@@ -37,15 +38,6 @@ QUICK = Pace(first_seconds=0.2, most_seconds=0.5)
 OPTIONS = ActionOptions(
     ready=ReadyLimits(within_seconds=60, stable_seconds=2), pace=QUICK, lease=LeaseTerms(seconds=5)
 )
-
-
-def wait_for(look: Callable[[], T], seconds: float = 120) -> T:
-    """What is seen as soon as it is true."""
-    give_up_at = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < give_up_at, f"not seen within {seconds:g} s"
-        time.sleep(0.1)
-    return seen
 
 
 @dataclass(frozen=True)
@@ -175,7 +167,7 @@ class RealJob:
 
     def total(self, job_id: str, event: str) -> int:
         """The total that the job printed with its newest such event."""
-        return wait_for(lambda: self.lines(job_id, event))[-1].total
+        return eventually(lambda: self.lines(job_id, event))[-1].total
 
     def end(self) -> None:
         for job_id in self.live_job_ids():

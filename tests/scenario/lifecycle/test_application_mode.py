@@ -31,7 +31,8 @@ from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
 from tests.scenario.conftest import Platform
 from tests.scenario.lifecycle.real_arm import ArmJob, upload
-from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS, wait_for
+from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS
+from tests.waiting import eventually
 
 GUID = "11111111-2222-3333-4444-555555555555"
 
@@ -117,9 +118,9 @@ def test_a_cluster_brings_its_own_flink_and_goes_with_its_job(
         flink=FlinkAccess(own["rest_url"], certificates=Path(own["certificates"])),
     )
     try:
-        first = wait_for(job.live_job_ids)[0]
+        first = eventually(job.live_job_ids)[0]
         assert [seen.job_id for seen in job.client.jobs()] == [first]
-        wait_for(lambda: job.total(first, "running") > 50)
+        eventually(lambda: job.total(first, "running") > 50)
         job.act(Action.STOP, "stop").raise_for_failure()
         again = job.act(Action.START, "start", spec=job.spec(label="v2")).raise_for_failure()
         assert job.total(again.job_id, "restored") == job.total(first, "closed") > 50
@@ -133,7 +134,7 @@ def test_a_cluster_brings_its_own_flink_and_goes_with_its_job(
 
     delete = ClusterJob(properties=FlinkJobProperties(job_name=name, action="DELETE"))
     administrator.cluster_jobs.begin_run_job(*path, delete).result()
-    wait_for(lambda: name not in cloud.fault("arm", "applications"))
+    eventually(lambda: name not in cloud.fault("arm", "applications"))
     with pytest.raises(ResourceNotFoundError):
         administrator.clusters.get(*path)
 

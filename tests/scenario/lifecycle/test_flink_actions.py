@@ -17,7 +17,8 @@ import pytest
 from azure.storage.blob import ContainerClient
 
 from tests.scenario.conftest import Platform
-from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS, JARS, ROOT, Line, wait_for
+from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS, JARS, ROOT, Line
+from tests.waiting import eventually
 
 ACTION = "flink-job-action/flink-job-action"
 REST = "flink-rest-cluster/flink"
@@ -59,17 +60,17 @@ class StatefulJob:
     def logged(self, flow_run_id: str, text: str) -> None:
         """Wait until the run has said so."""
         logs: Callable[[], list[str]] = lambda: self.platform.prefect.logs(flow_run_id)  # noqa: E731
-        wait_for(lambda: any(text in line for line in logs()), 180)
+        eventually(lambda: any(text in line for line in logs()), within_seconds=180)
 
     def retry(self, flow_run_id: str) -> dict[str, Any]:
         """What the button of the flow run's page does, once the worker has seen the end.
 
         A worker that has run the hook of a dead process reports a run that is not final as crashed.
         """
-        wait_for(lambda: self.platform.prefect.process_has_ended(flow_run_id))
+        eventually(lambda: self.platform.prefect.process_has_ended(flow_run_id))
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         self._set_state(flow_run_id, state)
-        wait_for(lambda: self.platform.prefect.flow_run(flow_run_id)["state_type"] != "SCHEDULED")
+        eventually(lambda: self.platform.prefect.flow_run(flow_run_id)["state_type"] != "SCHEDULED")
         return self.completed(flow_run_id)
 
     def cancel(self, flow_run_id: str) -> dict[str, Any]:
@@ -97,7 +98,7 @@ class StatefulJob:
 
     def total_of(self, job_id: str, event: str) -> int:
         """The total that this launch has printed last with this event."""
-        found = wait_for(lambda: [at for at in self.lines(event) if at.job_id == job_id])
+        found = eventually(lambda: [at for at in self.lines(event) if at.job_id == job_id])
         return found[-1].total
 
 
@@ -188,9 +189,9 @@ def test_a_cancelled_run_stops_its_job_with_a_savepoint(job: StatefulJob) -> Non
         "NEW", **job.to_run | {"stable_seconds": 100, "on_cancel": "stop_with_savepoint"}
     )
     job.logged(flow_run_id, "launch ")
-    first = wait_for(job.live_job_ids)[0]
+    first = eventually(job.live_job_ids)[0]
     assert job.cancel(flow_run_id)["state_type"] == "CANCELLED"
-    wait_for(lambda: not job.live_job_ids())
+    eventually(lambda: not job.live_job_ids())
     closed = job.total_of(first, "closed")
 
     job.act("START")

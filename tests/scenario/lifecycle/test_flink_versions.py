@@ -19,7 +19,8 @@ from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.state.retention import Retention
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.lifecycle.flink_versions import NotToBeHad, flink_lib_dir
-from tests.scenario.lifecycle.real_lifecycle import RealJob, wait_for
+from tests.scenario.lifecycle.real_lifecycle import RealJob
+from tests.waiting import eventually
 
 VERSIONS = os.environ.get("FLINK_VERSIONS", "1.20.5").split(",")
 
@@ -47,7 +48,7 @@ def job(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealJob]:
 def test_a_job_keeps_its_counts_through_its_life(job: RealJob) -> None:
     """Each action once, among them a bad jar, a claimed savepoint and a disposal."""
     new = done(job, Action.NEW, spec=job.spec())
-    wait_for(lambda: job.total(new.job_id, "running") > 100)
+    eventually(lambda: job.total(new.job_id, "running") > 100)
     saved = done(job, Action.SAVEPOINT)
 
     refused = job.act(Action.UPDATE, "bad", spec=job.spec("bad/ThrowsInMain.jar"))

@@ -15,7 +15,7 @@ from localcloud.client import LocalCloud
 from tests.scenario.lifecycle.disturbing import ARM_GATEWAY_TURNS, BehindGateway
 from tests.scenario.lifecycle.killing import ARM_KILLS, kill_at_random, take_turns
 from tests.scenario.lifecycle.real_arm import ArmJob
-from tests.scenario.lifecycle.real_lifecycle import wait_for
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def job(cloud: LocalCloud, tmp_path: Path) -> Iterator[ArmJob]:
 def running(job: ArmJob) -> str:
     """The job runs and has counted; its Flink job id."""
     job_id = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
-    wait_for(lambda: job.total(job_id, "running") > 100)
+    eventually(lambda: job.total(job_id, "running") > 100)
     return job_id
 
 
@@ -92,7 +92,7 @@ def test_no_bad_jar_takes_the_place_of_the_old_job(job: ArmJob, running: str) ->
         assert cause in outcome.failure
         assert runs_only(job, outcome.job_id)
         newest = job.lines(outcome.job_id)[-1]
-        wait_for(partial(_has_counted_on, job, outcome.job_id, newest.total))
+        eventually(partial(_has_counted_on, job, outcome.job_id, newest.total))
         assert newest.label == "v1"
         if outcome.rolled_back:
             assert job.total(outcome.job_id, "restored") == job.total(before, "closed") > 100
@@ -128,7 +128,7 @@ def test_without_a_view_of_flink_arms_word_is_taken(cloud: LocalCloud, tmp_path:
     job = ArmJob(cloud, tmp_path, sees_flink=False)
     try:
         first = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
-        wait_for(lambda: job.total(first, "running") > 50)
+        eventually(lambda: job.total(first, "running") > 50)
         with pytest.raises(Refused, match="no retained state"):
             job.act(Action.LAST_STATE_UPDATE, "blind")
         outcome = job.act(Action.UPDATE, "bad", spec=job.spec("bad/ThrowsInMain.jar"))

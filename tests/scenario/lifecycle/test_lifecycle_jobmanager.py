@@ -22,7 +22,8 @@ from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.transaction import Refused
 from localcloud.client import LocalCloud
 from tests.scenario.lifecycle.real_arm import ArmJob
-from tests.scenario.lifecycle.real_lifecycle import RealJob, wait_for
+from tests.scenario.lifecycle.real_lifecycle import RealJob
+from tests.waiting import eventually
 
 ALL = os.environ.get("FLINK_JOBMANAGER_KILLS") == "all"
 BY_DEFAULT = ("REST UPDATE",)
@@ -137,7 +138,7 @@ def begin(job: RealJob, action: Action) -> set[str]:
     last = BEGINS.get(action)
     if last != "":
         first = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
-        wait_for(lambda: job.total(first, "running") > 100)
+        eventually(lambda: job.total(first, "running") > 100)
     if last:
         job.act(Action(last), "before").raise_for_failure()
     return set(job.job_ids())
@@ -212,7 +213,7 @@ def check_end(job: RealJob, action: Action, outcome: Outcome | Refused, live: li
 def check_rollback(job: RealJob, action: Action, live: list[str]) -> None:
     """Whatever the end was, the job can be had again, with its counts unless it began clean."""
     brought_back = live[0] if live else started_again(job).job_id
-    wait_for(lambda: job.lines(brought_back))
+    eventually(lambda: job.lines(brought_back))
     if action not in STATELESS:
         assert job.total(brought_back, "restored") > 0
 

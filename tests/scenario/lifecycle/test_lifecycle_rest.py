@@ -21,7 +21,8 @@ from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.lifecycle.disturbing import GATEWAY_TURNS, TWIN_TURNS, BehindGateway, Twins
 from tests.scenario.lifecycle.killing import KILLS, kill_at_random, take_turns
-from tests.scenario.lifecycle.real_lifecycle import RealJob, wait_for
+from tests.scenario.lifecycle.real_lifecycle import RealJob
+from tests.waiting import eventually
 
 _names = itertools.count(1)
 CRASHES_LATE = "bad/CrashLoop.jar"
@@ -55,7 +56,7 @@ def job(cluster: FlinkCluster, tmp_path: Path) -> Iterator[RealJob]:
 def running(job: RealJob) -> str:
     """The job runs and has counted; its Flink job id."""
     job_id = job.act(Action.NEW, "new", spec=job.spec()).raise_for_failure().job_id
-    wait_for(lambda: job.total(job_id, "running") > 100)
+    eventually(lambda: job.total(job_id, "running") > 100)
     return job_id
 
 
@@ -83,7 +84,7 @@ def test_a_job_on_forst_keeps_its_counts_by_native_savepoints(job: RealJob) -> N
     forst = {"state.backend.type": "forst"}
     spec = replace(job.spec(), flink_configuration=forst)
     job_id = job.act(Action.NEW, "new", spec=spec).raise_for_failure().job_id
-    wait_for(lambda: job.total(job_id, "running") > 100)
+    eventually(lambda: job.total(job_id, "running") > 100)
     assert job.act(Action.SAVEPOINT, "savepoint").succeeded
     view = job.backend.view(job_id)
     assert view
@@ -134,7 +135,7 @@ def test_a_bad_jar_leaves_the_old_job_running_with_its_counts(
     assert cause in outcome.failure
     assert job.live_job_ids() == [outcome.job_id]
     newest = job.lines(outcome.job_id)[-1]
-    wait_for(lambda: job.lines(outcome.job_id)[-1].total > newest.total)
+    eventually(lambda: job.lines(outcome.job_id)[-1].total > newest.total)
     assert newest.label == "v1"
     if outcome.rolled_back:
         assert job.total(outcome.job_id, "restored") == job.total(running, "closed") > 100

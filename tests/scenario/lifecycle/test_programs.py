@@ -21,7 +21,8 @@ from localcloud.flink.access import FlinkAccess
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.lifecycle.flink_versions import NotToBeHad
 from tests.scenario.lifecycle.pyflink_environment import python_with_pyflink
-from tests.scenario.lifecycle.real_lifecycle import OPTIONS, RealJob, wait_for
+from tests.scenario.lifecycle.real_lifecycle import OPTIONS, RealJob
+from tests.waiting import eventually
 
 _names = itertools.count(1)
 
@@ -74,7 +75,7 @@ class ProgramJob(RealJob):
         return [label for label, _ in itertools.groupby(label for _, label in rows)]
 
     def wait_for_release(self, label: str) -> None:
-        wait_for(lambda: any(written == label for _, written in self.rows()[-1:]))
+        eventually(lambda: any(written == label for _, written in self.rows()[-1:]))
 
 
 def sql(job: ProgramJob, label: str, number: str = "n") -> str:
@@ -123,14 +124,14 @@ def live_its_life(job: ProgramJob, releases: dict[str, str], changes: JobChanges
     assert rolled_back.rolled_back, rolled_back.failure
     assert job.live_job_ids() == [rolled_back.job_id]
     written = len(job.rows())
-    wait_for(lambda: len(job.rows()) > written)
+    eventually(lambda: len(job.rows()) > written)
 
     stop = job.ask(Action.STOP).raise_for_failure()
     assert job.live_job_ids() == []
     written = len(job.rows())
     start = job.ask(Action.START).raise_for_failure()
     assert start.savepoint_path == stop.savepoint_path
-    wait_for(lambda: len(job.rows()) > written)
+    eventually(lambda: len(job.rows()) > written)
     assert job.ask(Action.CANCEL).state == "CANCELED"
     assert job.live_job_ids() == []
     assert job.labels() == ["v1", "v2"]

@@ -12,7 +12,7 @@ from flinkglue.lifecycle.models import Action
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
 from tests.scenario.lifecycle.real_arm import ArmJob
-from tests.scenario.lifecycle.real_lifecycle import wait_for
+from tests.waiting import eventually
 
 ENTRY_CLASS = "org.apache.flink.examples.java.wordcount.WordCount"
 
@@ -34,6 +34,6 @@ def test_the_plan_of_a_job_is_made_where_its_files_are(cloud: LocalCloud, job: A
         sample, entry_class=ENTRY_CLASS, args=("--input", "/opt/flink/LICENSE", "--output", output)
     )
     outcome = job.act(Action.NEW, "new", spec=spec).raise_for_failure()
-    wait_for(lambda: job.flink_backend.view(outcome.job_id).state == "FINISHED")
+    eventually(lambda: job.flink_backend.view(outcome.job_id).state == "FINISHED")
     with cloud.flink.connect() as flink:
         assert "the=" in flink.accumulators(outcome.job_id)["word-counts"]

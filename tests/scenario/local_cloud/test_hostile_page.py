@@ -34,6 +34,7 @@ from tests.scenario.local_cloud.hostile_page import (
     shoot_from,
 )
 from tests.scenario.local_cloud.process_trees import processes_of
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -241,9 +242,7 @@ def test_the_same_requests_do_all_that_with_the_secrets(target: Target) -> None:
         jar = flink.post("/jars/upload", files={"jarfile": ("stranger.jar", b"PK")}).json()
     prefect = target.platform.prefect.api
     assert prefect.post("/variables/", json={"name": "stranger", "value": "x"}).is_success
-    give_up_at = time.monotonic() + 60
-    while not target.marker.exists() and time.monotonic() < give_up_at:
-        time.sleep(0.1)
+    eventually(target.marker.exists)
     after = target.state()
     changed = {name for name, value in after.items() if value != before[name]}
     assert changed == {"buckets", "jobs", "faults", "jars", "variables", "ran"}

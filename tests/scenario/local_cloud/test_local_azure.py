@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +17,9 @@ from azure.mgmt.hdinsightcontainers.models import ClusterJob, FlinkJobProperties
 from azure.storage.blob import BlobServiceClient
 
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.models import JobStatus
+from flinkglue.flink.models import Checkpoints, JobStatus
 from localcloud.client import LocalCloud
+from tests.waiting import eventually
 
 JARS = Path(__file__).parents[3] / "jobs" / "flink"
 ALIVE = ("INITIALIZING", "CREATED", "RUNNING", "CANCELLING")
@@ -106,27 +106,25 @@ def ended(
     cloud: LocalCloud, arm: HDInsightContainersMgmtClient, job_name: str
 ) -> FlinkJobProperties:
     """The job's row once it is neither new nor running."""
-    give_up_at = time.monotonic() + 180
-    while time.monotonic() < give_up_at:
+
+    def end() -> FlinkJobProperties | None:
         (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
-        if job.properties.status not in (None, *ALIVE):
-            return job.properties
-        time.sleep(0.2)
-    raise AssertionError(f"{job_name} did not end: {job.properties}")
+        return job.properties if job.properties.status not in (None, *ALIVE) else None
+
+    return eventually(end, within_seconds=180)
 
 
 def running(
     cloud: LocalCloud, arm: HDInsightContainersMgmtClient, job_name: str
 ) -> FlinkJobProperties:
     """The job's row once it is RUNNING."""
-    give_up_at = time.monotonic() + 180
-    while time.monotonic() < give_up_at:
+
+    def run() -> FlinkJobProperties | None:
         (job,) = arm.cluster_jobs.list(*cluster_path(cloud), filter=f"jobName eq {job_name}")
-        if job.properties.status == "RUNNING":
-            return job.properties
         assert job.properties.status in (None, *ALIVE), job.properties.job_output
-        time.sleep(0.2)
-    raise AssertionError(f"{job_name} does not run: {job.properties}")
+        return job.properties if job.properties.status == "RUNNING" else None
+
+    return eventually(run, within_seconds=180)
 
 
 def test_the_published_job_counts_the_words_of_the_licence(
@@ -217,13 +215,12 @@ def act(
         *path,
         ClusterJob(properties=FlinkJobProperties(job_name=job_name, action=action, **properties)),
     ).result()
-    give_up_at = time.monotonic() + 180
-    while time.monotonic() < give_up_at:
+
+    def end() -> FlinkJobProperties | None:
         (row,) = arm.cluster_jobs.list(*path, filter=f"jobName eq {job_name}")
-        if row.properties.action_result != "IN_PROGRESS":
-            return row.properties
-        time.sleep(0.2)
-    raise AssertionError(f"{action} did not end: {row.properties}")
+        return row.properties if row.properties.action_result != "IN_PROGRESS" else None
+
+    return eventually(end, within_seconds=180)
 
 
 def counting_job(cloud: LocalCloud, job_name: str) -> ClusterJob:
@@ -243,13 +240,13 @@ def counting_job(cloud: LocalCloud, job_name: str) -> ClusterJob:
 
 def await_checkpoint(flink: FlinkRestClient, job_id: str) -> str | None:
     """What the job was restored from, once it runs and has completed a checkpoint of its own."""
-    give_up_at = time.monotonic() + 180
-    while time.monotonic() < give_up_at:
+
+    def completed() -> Checkpoints | None:
         checkpoints = flink.checkpoints(job_id)
-        if checkpoints.latest_completed is not None:
-            return checkpoints.restored.external_path if checkpoints.restored else None
-        time.sleep(0.2)
-    raise AssertionError(f"{job_id} completed no checkpoint")
+        return checkpoints if checkpoints.latest_completed is not None else None
+
+    restored = eventually(completed, within_seconds=180).restored
+    return restored.external_path if restored else None
 
 
 def test_a_job_goes_through_all_its_actions_on_a_real_flink(

@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from localcloud.client import CloudNotRunning, LocalCloud
 from localcloud.config import free_port
 from localcloud.state import StateDir
 from tests.scenario.local_cloud.process_trees import processes_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.scenario
 
@@ -32,17 +32,8 @@ def localcloud(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 90) -> bool:
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def are_gone(pids: set[int]) -> bool:
-    return wait_for(lambda: not any(processes_of(pid) for pid in pids))
+    return eventually(lambda: not any(processes_of(pid) for pid in pids))
 
 
 @pytest.fixture
@@ -108,7 +99,7 @@ def test_a_signal_ends_everything(
     tmp_path: Path, foreground: Callable[..., subprocess.Popen[str]], number: signal.Signals
 ) -> None:
     process = foreground("--only", "flink,blob")
-    assert wait_for(lambda: is_ready(tmp_path), 180)
+    eventually(lambda: is_ready(tmp_path), within_seconds=180)
     pids = processes_of(process.pid)
     process.send_signal(number)
     output, _ = process.communicate(timeout=120)
@@ -122,7 +113,7 @@ def test_a_signal_during_the_start_ends_everything(
     tmp_path: Path, foreground: Callable[..., subprocess.Popen[str]]
 ) -> None:
     process = foreground("--only", "flink")
-    assert wait_for(lambda: len(processes_of(process.pid)) >= 3)
+    assert eventually(lambda: len(processes_of(process.pid)) >= 3)
     pids = processes_of(process.pid)
     process.terminate()
     assert process.wait(120) == 0
@@ -133,7 +124,7 @@ def test_a_killed_supervisor_takes_its_children_with_it_and_can_be_started_again
     tmp_path: Path, foreground: Callable[..., subprocess.Popen[str]]
 ) -> None:
     process = foreground("--only", "flink,blob")
-    assert wait_for(lambda: is_ready(tmp_path), 180)
+    eventually(lambda: is_ready(tmp_path), within_seconds=180)
     pids = processes_of(process.pid)
     process.kill()
     process.wait()
@@ -240,7 +231,7 @@ def test_ctrl_c_while_a_detached_cloud_starts_leaves_none_behind(tmp_path: Path)
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert wait_for(state.is_held)
+    assert eventually(state.is_held)
     started = processes_of(starting.pid)
     starting.send_signal(signal.SIGINT)
     starting.wait(120)
