@@ -220,12 +220,12 @@ class HDInsightFlinkCluster(HiddenInput, Block):
             return None
         from flinkglue.azure.identity import CLUSTER_SCOPE, KeptToken
 
-        seen = urlsplit(url)
-        host = seen.hostname or ""
-        is_clusters = seen.scheme == "https" and host.endswith(_CLUSTERS_DOMAIN)
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_clusters = parts.scheme == "https" and host.endswith(_CLUSTERS_DOMAIN)
         if not is_clusters and host not in _LOOPBACK:
             allowed = f"https:// at a host of {_CLUSTERS_DOMAIN[1:]} for the sign-in entra"
-            raise InvalidInput("flink_rest_url", f"{seen.scheme}://{host}", allowed)
+            raise InvalidInput("flink_rest_url", f"{parts.scheme}://{host}", allowed)
         kept = KeptToken(lambda: self.credentials.get_token(CLUSTER_SCOPE))
         return RenewedToken(kept.get, kept.renew)
 
@@ -246,7 +246,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
     @property
     def launch_seconds(self) -> float:
-        """How long after it was sent a launch may come to be seen."""
+        """How long after it was sent a launch may come to be parts."""
         from flinkglue.azure.arm.timeouts import ArmTimeouts
 
         return ArmTimeouts().appears_within_seconds

@@ -60,7 +60,7 @@ class HiddenInput(BaseModel):
         """
 
 
-def told_in_words(error: ValidationError) -> str:
+def faults_in_words(error: ValidationError) -> str:
     """Places and messages in one line, without what was given."""
     return "; ".join(
         ": ".join(filter(None, [".".join(map(str, each["loc"])), each["msg"]]))

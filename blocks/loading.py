@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from flinkglue import addresses
-from flinkglue.blocks.hidden_input import told_in_words
+from flinkglue.blocks.hidden_input import faults_in_words
 from flinkglue.errors import InvalidInput
 from flinkglue.prefect.kept_readings import kept
 
@@ -47,7 +47,7 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
     except RuntimeError as error:  # so Prefect tells of fields that are not valid, and shows them
         if not isinstance(error.__cause__, ValidationError):
             raise
-        why = told_in_words(error.__cause__)
+        why = faults_in_words(error.__cause__)
     if why is None:
         raise InvalidInput(field, value, f"the name of a saved {slug} block: {_saved(slug)}")
     raise InvalidInput(field, f"{slug}/{name}", f"a valid block; correct {why}")

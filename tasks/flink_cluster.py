@@ -34,19 +34,19 @@ from flinkglue.tasks.flink import flink_query
     retry_delay_seconds=[2, 10],
     retry_condition_fn=passing_fault,  # a directory that is there is left alone
 )
-def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -> list[str]:
+def create_storage_layout(storage_block: str, cluster_spec: FlinkApplicationCluster) -> list[str]:
     """Create the directories of jars, savepoints and logs that are missing."""
     from flinkglue.azure.storage.layout import create_directories
 
     with blob_service_client(storage_of(storage_block)) as service:
-        created = create_directories(service, wanted.layout.directories)
+        created = create_directories(service, cluster_spec.layout.directories)
     run_log().info("Created %s", ", ".join(created) or "no directory: all are there")
     return created
 
 
 @task(
     name="create_flink_cluster",
-    task_run_name="create_flink_cluster {wanted.cluster_name}",
+    task_run_name="create_flink_cluster {cluster_spec.cluster_name}",
     cache_policy=NO_CACHE,  # ARM is looked at each time
     persist_result=False,
     # Safe to repeat: it looks first, and the same body for the same name is the same cluster.
@@ -56,7 +56,7 @@ def create_storage_layout(storage_block: str, wanted: FlinkApplicationCluster) -
 )
 def create_flink_cluster(
     cluster: HDInsightFlinkCluster,
-    wanted: FlinkApplicationCluster,
+    cluster_spec: FlinkApplicationCluster,
     storage_key_block: str,
     deadline_minutes: float,
 ) -> Plan:
@@ -67,7 +67,7 @@ def create_flink_cluster(
         CallFailed: ARM could not make it.
         DeadlineExceeded: It was not ready in time; it goes on.
     """
-    with creation_of(cluster, wanted, storage_key_block, deadline_minutes) as creation:
+    with creation_of(cluster, cluster_spec, storage_key_block, deadline_minutes) as creation:
         plan = creation.settle()
         creation.await_ready(deadline_minutes * 60)
     return plan
@@ -75,7 +75,7 @@ def create_flink_cluster(
 
 @task(name="wait_for_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def wait_for_flink_application(
-    cluster: HDInsightFlinkCluster, wanted: FlinkApplicationCluster, deadline_minutes: float
+    cluster: HDInsightFlinkCluster, cluster_spec: FlinkApplicationCluster, deadline_minutes: float
 ) -> JobProgress:
     """Wait until the cluster's job runs.
 
@@ -85,7 +85,7 @@ def wait_for_flink_application(
     """
     logger = run_log()
     with (
-        creation_of(cluster, wanted, "", deadline_minutes) as creation,
+        creation_of(cluster, cluster_spec, "", deadline_minutes) as creation,
         flink_query(cluster, logger.warning) as query,
     ):
         view = creation.await_job(deadline_minutes * 60, query)
@@ -122,7 +122,7 @@ def delete_flink_cluster(cluster: HDInsightFlinkCluster, deadline_minutes: float
 @contextmanager
 def creation_of(
     cluster: HDInsightFlinkCluster,
-    wanted: FlinkApplicationCluster,
+    cluster_spec: FlinkApplicationCluster,
     storage_key_block: str,
     deadline_minutes: float,
 ) -> Iterator[ClusterCreation]:
@@ -132,8 +132,8 @@ def creation_of(
         yield ClusterCreation(
             arm,
             cluster.cluster_id,
-            wanted,
-            put_body(wanted, storage_key(storage_key_block)),
+            cluster_spec,
+            put_body(cluster_spec, storage_key(storage_key_block)),
             ArmTimeouts(operation_within_seconds=deadline_minutes * 60),
             run_log().info,
             progress.show,

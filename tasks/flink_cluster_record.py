@@ -29,7 +29,7 @@ _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 @task(name="remember_flink_application", cache_policy=NO_CACHE, persist_result=False)
 def remember_flink_application(
     cluster: HDInsightFlinkCluster,
-    wanted: FlinkApplicationCluster,
+    cluster_spec: FlinkApplicationCluster,
     view: JobProgress,
     *,
     is_new: bool,
@@ -38,20 +38,20 @@ def remember_flink_application(
 
     Args:
         cluster: The cluster.
-        wanted: As it was created.
+        cluster_spec: As it was created.
         view: Its job.
         is_new: Whether it was created just now. Else what the journal knows already is newer.
     """
     job, logger = view.row, run_log()
-    job_name = job.job_name or wanted.cluster_name
-    uri = f"{wanted.job.jar_directory.rstrip('/')}/{wanted.job.jar_name}"
+    job_name = job.job_name or cluster_spec.cluster_name
+    uri = f"{cluster_spec.job.jar_directory.rstrip('/')}/{cluster_spec.job.jar_name}"
     if cluster.abfs_credentials is None:
         logger.warning(
             "UPDATE has no rollback target yet: the block names no storage to read jars from"
         )
         return
     jar = cluster.get_jars().identify(uri)
-    spec = spec_of_application(wanted, job, job_name, jar)
+    spec = spec_of_application(cluster_spec, job, job_name, jar)
     with variable_journal(cluster.journal_name) as journal:
         record = journal.job_record(job_name)
         if record.spec is not None and not is_new:
@@ -64,17 +64,16 @@ def remember_flink_application(
 
 
 def spec_of_application(
-    wanted: FlinkApplicationCluster, job: ArmFlinkJob, job_name: str, jar: Jar
+    cluster_spec: FlinkApplicationCluster, job: ArmFlinkJob, job_name: str, jar: Jar
 ) -> JobSpec:
     """What runs, as the actions know it; the settings are those that ARM's row tells."""
-    told = job.flink_configuration
     return JobSpec(
         job_name,
         jar,
-        wanted.job.entry_class,
-        wanted.job.args,
-        wanted.job.parallelism,
-        {key: value for key, value in told.items() if key not in _GIVEN_BY_ARM},
+        cluster_spec.job.entry_class,
+        cluster_spec.job.args,
+        cluster_spec.job.parallelism,
+        {key: value for key, value in job.flink_configuration.items() if key not in _GIVEN_BY_ARM},
     )
 
 

@@ -79,8 +79,8 @@ class Finding:
         """Why it is in this condition, with the newest exception."""
         if not isinstance(self.verdict, Degraded):
             return self.not_judged or self.not_observed
-        told = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
-        return "; ".join(part for part in told if part)
+        reasons = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
+        return "; ".join(part for part in reasons if part)
 
     def row(self) -> dict[str, Any]:
         """As a row of a table."""
@@ -242,8 +242,8 @@ class _Watched:
             if left is None:
                 return Finding(name, not_judged=self._spared)
             is_down = last is None or last.is_terminal
-            told = Degraded(last.job_id if last else "", left.in_words(), is_down=is_down)
-            return Finding(name, told, last, is_abandoned=True)
+            degraded = Degraded(last.job_id if last else "", left.in_words(), is_down=is_down)
+            return Finding(name, degraded, last, is_abandoned=True)
         same_job = [
             sample
             for sample in self._samples

@@ -124,11 +124,11 @@ def _check_same(flow_run: FlowRun, deployed: Deployed) -> None:
     before, now = _by_field(flow_run.parameters), _by_field(deployed.parameters)
     other = [name for name, value in now.items() if before.get(name) != value]
     if other:
-        told = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
+        earlier = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
         raise InvalidInput(
             "intent",
             deployed.intent,
-            f"a new one for this request: flow run {flow_run.id} has it, and there {told}",
+            f"a new one for this request: flow run {flow_run.id} has it, and there {earlier}",
         )
 
 

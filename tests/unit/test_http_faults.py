@@ -9,7 +9,7 @@ import httpx
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.timeouts import FlinkTimeouts
@@ -125,7 +125,7 @@ def test_a_submit_whose_certificate_is_refused_is_no_doubt() -> None:
 )
 def test_microsofts_sdks_pass_it_on_as_well(cause: Exception, kind: type[CallFailed]) -> None:
     """urllib3's error is an argument of theirs, not its cause."""
-    with pytest.raises(kind) as told, told_as_ours("Key Vault", "GetSecret", "s"):
+    with pytest.raises(kind) as told, our_errors("Key Vault", "GetSecret", "s"):
         raise ServiceRequestError(
             "failed", error=ConnectionError(as_httpx(httpx.ConnectError, cause))
         )

@@ -23,7 +23,7 @@ from flinkglue.azure.names import (
     TENANT_ID_PATTERN,
     require,
 )
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 
 _MICROSOFT_HOSTS = frozenset(
     host for name, host in vars(AzureAuthorityHosts).items() if name.startswith("AZURE_")
@@ -97,7 +97,7 @@ def fetch_token(
     client_id = principal.client_id if principal else None
     who = f"client {client_id} of tenant {principal.tenant_id}" if principal else "default identity"
     with (
-        told_as_ours("Entra ID", "GetToken", who),
+        our_errors("Entra ID", "GetToken", who),
         credential(principal, authority=authority, ca_file=ca_file, **wire) as signed_in,
     ):
         token = signed_in.get_token(scope)

@@ -21,7 +21,7 @@ from flinkglue.azure.names import (
     TENANT_ID_ALLOWED,
     TENANT_ID_PATTERN,
 )
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import CallFailed, NotFound, PermissionDenied
 
 CLIENT_ID, CLIENT_SECRET, TENANT_ID = "api-client-id", "api-secret", "tenant-id"
@@ -86,7 +86,7 @@ def _id(vault: SecretClient, name: str, pattern: str, allowed: str) -> str:
 def _secret(vault: SecretClient, name: str) -> str:
     resource = _resource(vault, name)
     try:
-        with told_as_ours("Key Vault", "GetSecret", resource):
+        with our_errors("Key Vault", "GetSecret", resource):
             value = (vault.get_secret(name).value or "").strip()  # files end with a newline
     except (NotFound, PermissionDenied) as refused:
         raise _with_advice(refused) from None

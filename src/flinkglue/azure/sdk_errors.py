@@ -45,7 +45,7 @@ _ENTRA_ADVICE = {
 
 
 @contextmanager
-def told_as_ours(service: str, operation: str, resource: str) -> Iterator[None]:
+def our_errors(service: str, operation: str, resource: str) -> Iterator[None]:
     """Run a call of an SDK and raise its errors as ``CallFailed`` and below."""
     try:
         yield

@@ -41,7 +41,7 @@ from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.slots import Slots
 
 # A gateway may let through what is needed alone; a TaskManager may leave while it is looked at.
-_NOT_TOLD = (PermissionDenied, NotFound, NotOffered)
+_NOT_REPORTED = (PermissionDenied, NotFound, NotOffered)
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
 
 
@@ -225,7 +225,7 @@ class RestBackend:
             return Slots(total, free, total - free, grows)
         try:
             taken = self._timeouts.retry(self._client.slots_of_jobs)
-        except _NOT_TOLD:
+        except _NOT_REPORTED:
             taken = None
         of_job = total - free if taken is None else taken.count(job_id)
         return Slots(total, free, of_job, grows)
@@ -234,7 +234,7 @@ class RestBackend:
         """The JobManager's settings; none where a gateway keeps them to itself."""
         try:
             return self._settings()
-        except _NOT_TOLD:
+        except _NOT_REPORTED:
             return {}
 
     def is_application_cluster(self) -> bool:
@@ -249,6 +249,6 @@ class RestBackend:
         """How long the JobManager keeps what it answers about a job."""
         try:
             config = self._timeouts.retry(self._client.config)
-        except _NOT_TOLD:
+        except _NOT_REPORTED:
             config = {}
         return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1

@@ -77,8 +77,8 @@ def _how_to_run(tx: Transaction, view: JobView | None) -> str:
     start = f"START it from {path}" if path else ""
     if (view is None and record.spec is None) or ended_as == "FINISHED":
         return f"To have it running, {start or 'start it with NEW'}."
-    told = "RE_LAUNCH brings it back from its newest retained state"
-    return f"{told}; or {start}." if start else f"{told}."
+    relaunch = "RE_LAUNCH brings it back from its newest retained state"
+    return f"{relaunch}; or {start}." if start else f"{relaunch}."
 
 
 def _remembered(tx: Transaction) -> str:

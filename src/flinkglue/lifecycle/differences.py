@@ -32,15 +32,15 @@ def changed_settings(old: Mapping[str, str], new: Mapping[str, str]) -> list[Dif
     return [
         Difference(
             f"flink_configuration[{key}]",
-            _told(key, old),
-            _told(key, new),
+            _shown_value(key, old),
+            _shown_value(key, new),
         )
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
 
 
-def _told(key: str, settings: Mapping[str, str]) -> str:
+def _shown_value(key: str, settings: Mapping[str, str]) -> str:
     """A job that was launched without this project may have settings that are secrets."""
     value = settings.get(key)
     if value is None:

@@ -198,16 +198,16 @@ class Transaction:
 
     def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
         plan = self.plan if isinstance(self.plan, SavepointPlan) else None
-        told = view if view and is_same_path(view.savepoint_path, path) else None
+        observed = view if view and is_same_path(view.savepoint_path, path) else None
         record = self.record()
         spec = record.spec if record.job_id == job_id else None
         savepoint = Savepoint(
             job_name=self.job_name,
             job_id=job_id,
             path=path,
-            taken_at=(told and told.savepoint_at) or self.now(),
-            size_bytes=told.savepoint_size_bytes if told else None,
-            checkpoint_id=told.savepoint_id if told else 0,
+            taken_at=(observed and observed.savepoint_at) or self.now(),
+            size_bytes=observed.savepoint_size_bytes if observed else None,
+            checkpoint_id=observed.savepoint_id if observed else 0,
             flink_version=plan.flink_version if plan else "",
             format=plan.format if plan else CANONICAL,
             origin=self.request.action,

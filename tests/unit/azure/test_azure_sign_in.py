@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from flinkglue.azure.identity import KeptToken, credential, fetch_token
 from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.azure.models import AccessToken, ServicePrincipal
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -174,11 +174,11 @@ def test_an_id_that_is_none_is_refused_before_any_call(
     assert azure.requests == []
 
 
-def test_what_an_sdk_refuses_is_told_as_ours() -> None:
+def test_what_an_sdk_refuses_is_raised_as_ours() -> None:
     """An SDK raises a bare ValueError for a value that it does not like."""
     with (
         pytest.raises(CallFailed, match=r"client x: Invalid tenant\..*correct"),
-        told_as_ours("Entra ID", "GetToken", "client x"),
+        our_errors("Entra ID", "GetToken", "client x"),
     ):
         raise ValueError("Invalid tenant.\nSee there.")
 

@@ -49,9 +49,30 @@ BANNED = {
 FINE = re.compile(r"\blook(?:s|ed|ing)? (?:\w+ ){0,2}up\b", re.IGNORECASE)
 WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 
+BANNED_NAMES = {
+    "asked": "requested",
+    "asks": "requests",
+    "bear": "tolerate",
+    "had": "observed, kept",
+    "saw": "observed",
+    "seen": "observed",
+    "tell": "emit, report",
+    "told": "reported, recorded, observed",
+    "wanted": "desired, spec",
+}
+"""Words that no name of the code of Flink's side has, and what it has instead."""
+
+FLINK_ROOMS = ("lifecycle", "azure", "flink")
 CODE = sorted(
     path for folder in ("flows", "infra", "src") for path in (ROOT / folder).rglob("*.py")
 )
+FLINK = [
+    path
+    for path in CODE
+    if path.is_relative_to(ROOT / "infra/flink")
+    or any(path.is_relative_to(ROOT / "src/flinkglue" / name) for name in FLINK_ROOMS)
+    or (path.parent == ROOT / "tasks" and path.name.startswith(("azure", "flink")))
+]
 TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
@@ -92,6 +113,19 @@ def user_texts(source: str, *, shows_module: bool = False) -> Iterator[tuple[int
             yield node.lineno, re.sub(r"\{[^{} ]*\}", "…", node.value)
 
 
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """The names that a module gives: of functions, classes, parameters, variables, attributes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+
+
 def is_form(node: ast.ClassDef | ast.FunctionDef) -> bool:
     """Whether Prefect shows its docstring: a flow, a block, a model of what a form takes."""
     named = node.bases if isinstance(node, ast.ClassDef) else node.decorator_list
@@ -120,6 +154,17 @@ def test_texts_in_code_use_the_fields_terms(path: Path) -> None:
         f"{path.relative_to(ROOT)}:{line}: {', '.join(banned)}: {text!r}"
         for line, text in texts
         if is_sentence(text) and (banned := banned_in(text))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", FLINK, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_code_use_the_fields_terms(path: Path) -> None:
+    """Keys of stored documents keep the words of the version that wrote them first."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for line, name in names(path.read_text())
+        if BANNED_NAMES.keys() & set(name.lower().split("_"))
     ]
     assert not found, "\n".join(found)
 

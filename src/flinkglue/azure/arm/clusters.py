@@ -39,11 +39,11 @@ class InstanceView:
         services = properties.get("serviceStatuses")
         rows = [_mapping(row) for row in services] if isinstance(services, list) else []
         unready = [row for row in rows if not _is_true(row.get("ready"))]
-        told = [str(row.get("message") or row.get("kind") or "") for row in unready]
+        messages = [str(row.get("message") or row.get("kind") or "") for row in unready]
         return cls(
             _is_true(status.get("ready")) and not unready,
             str(status.get("reason") or ""),
-            str(status.get("message") or "; ".join(filter(None, told))),
+            str(status.get("message") or "; ".join(filter(None, messages))),
         )
 
 
@@ -120,9 +120,9 @@ class ArmClusterClient(ArmClient):
             "POST",
             json={"name": name, "type": _CLUSTER_TYPE},
         )
-        told = _mapping(body_of(answer))
-        if told.get("nameAvailable") is False:
-            reason = told.get("message") or told.get("reason") or "another name"
+        check = _mapping(body_of(answer))
+        if check.get("nameAvailable") is False:
+            reason = check.get("message") or check.get("reason") or "another name"
             raise InvalidInput(
                 "cluster_name", cluster.cluster_name, f"a name that is free: {reason}"
             )
@@ -135,10 +135,12 @@ class ArmClusterClient(ArmClient):
             answer = self._read("Available Cluster Versions", location, url)
             rows, url = page_of(answer, "Available Cluster Versions", location)
             for row in rows:
-                told = _mapping(_mapping(row).get("properties"))
-                if str(told.get("clusterType", "")).lower() == "flink":
+                offered = _mapping(_mapping(row).get("properties"))
+                if str(offered.get("clusterType", "")).lower() == "flink":
                     names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
-                    found.append(FlinkVersionPair(*(str(told.get(name) or "") for name in names)))
+                    found.append(
+                        FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
+                    )
         return found
 
     def instance_view(self, cluster: FlinkClusterId) -> InstanceView:
@@ -176,10 +178,10 @@ def check_versions(
     }
     if (flink_version, plain) not in pairs:
         allowed = ", ".join(f"{flink} with {cluster}" for flink, cluster in sorted(pairs)) or "none"
-        asked = f"{flink_version} with {cluster_version}"
+        requested = f"{flink_version} with {cluster_version}"
         raise InvalidInput(
             "flink_version, cluster_version",
-            asked,
+            requested,
             f"what {SERVICE} offers in {location}: {allowed}",
         )
 

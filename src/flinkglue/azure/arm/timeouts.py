@@ -47,7 +47,7 @@ class ArmTimeouts:
         arm: ArmClient,
         operation: Operation,
         waited_for: str,
-        tell: Callable[[Operation], None] = lambda seen: None,
+        emit: Callable[[Operation], None] = lambda observed: None,
     ) -> Operation:
         """An operation when it has ended, or as it was first seen when ARM has forgotten it.
 
@@ -55,7 +55,7 @@ class ArmTimeouts:
             arm: The client.
             operation: As ARM gave it.
             waited_for: What it does, for the error.
-            tell: Is shown each look.
+            emit: Is shown each look.
 
         Raises:
             DeadlineExceeded: It did not end within ``operation_within_seconds``.
@@ -64,18 +64,18 @@ class ArmTimeouts:
         if url is None:
             return operation
 
-        def look() -> Operation:
-            seen = arm.operation(url)
-            tell(seen)
-            return seen
+        def poll() -> Operation:
+            observed = arm.operation(url)
+            emit(observed)
+            return observed
 
         try:
             return wait_until(
-                look,
-                lambda seen: seen.succeeded or seen.failed,
+                poll,
+                lambda observed: observed.succeeded or observed.failed,
                 waited_for=waited_for,
                 deadline_seconds=self.operation_within_seconds,
-                describe=lambda seen: seen.status or "no status",
+                describe=lambda observed: observed.status or "no status",
                 pace=self.pace,
                 clock=self.clock,
             )

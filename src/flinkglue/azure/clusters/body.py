@@ -179,12 +179,12 @@ def _log_analytics_profile(cluster: FlinkApplicationCluster) -> dict[str, Any]:
     }
 
 
-def differences(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+def differences(desired: Mapping[str, Any], observed: Mapping[str, Any]) -> list[str]:
     """The paths of the properties that a cluster which is there has otherwise.
 
     What the body does not set, ARM may have set; the storage key is never told.
     """
-    return sorted(_differing(wanted, there, ""))
+    return sorted(_differing(desired, observed, ""))
 
 
 def fixed(paths: list[str]) -> list[str]:
@@ -192,19 +192,19 @@ def fixed(paths: list[str]) -> list[str]:
     return [path for path in paths if any(path == f or path.startswith(f"{f}.") for f in _FIXED)]
 
 
-def _differing(wanted: Any, there: Any, path: str) -> Iterator[str]:
-    if isinstance(wanted, Mapping):
-        known = there if isinstance(there, Mapping) else {}
-        for name, value in wanted.items():
+def _differing(desired: Any, observed: Any, path: str) -> Iterator[str]:
+    if isinstance(desired, Mapping):
+        known = observed if isinstance(observed, Mapping) else {}
+        for name, value in desired.items():
             if name != _SECRET:
                 yield from _differing(value, known.get(name), f"{path}.{name}".lstrip("."))
-    elif isinstance(wanted, list) and isinstance(there, list) and len(wanted) == len(there):
-        for number, (one, other) in enumerate(zip(wanted, there, strict=True)):
+    elif isinstance(desired, list) and isinstance(observed, list) and len(desired) == len(observed):
+        for number, (one, other) in enumerate(zip(desired, observed, strict=True)):
             yield from _differing(one, other, f"{path}[{number}]")
-    elif isinstance(wanted, str) and isinstance(there, str):
-        if wanted.rstrip("/") != there.rstrip("/"):
+    elif isinstance(desired, str) and isinstance(observed, str):
+        if desired.rstrip("/") != observed.rstrip("/"):
             yield path
-    elif wanted != there:
+    elif desired != observed:
         yield path
 
 

@@ -22,7 +22,7 @@ _SUCCEEDED, _BROKEN = "succeeded", ("failed", "canceled", "cancelled")
 
 
 class Step(StrEnum):
-    """What a wanted cluster needs."""
+    """What a specified cluster needs."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -45,24 +45,24 @@ class Plan:
 
 @dataclass(frozen=True)
 class ClusterCreation:
-    """One wanted cluster and how far it is.
+    """One specified cluster and how far it is.
 
     Args:
         arm: The client.
         cluster: Where.
-        wanted: What, for the checks.
+        spec: What, for the checks.
         body: The body to put.
         timeouts: How long ARM may take.
-        tell: Takes one line per decision.
+        emit: Takes one line per decision.
         progress: Takes the status of what is waited for.
     """
 
     arm: ArmClusterClient
     cluster: FlinkClusterId
-    wanted: FlinkApplicationCluster
+    spec: FlinkApplicationCluster
     body: Mapping[str, Any]
     timeouts: ArmTimeouts = field(default_factory=ArmTimeouts)
-    tell: Callable[[str], None] = lambda line: None
+    emit: Callable[[str], None] = lambda line: None
     progress: Callable[[str], None] = lambda status: None
 
     def plan(self) -> Plan:
@@ -94,10 +94,10 @@ class ClusterCreation:
         return Plan(Step.UPDATE if changes else Step.ADOPT, tuple(changes))
 
     def _check(self) -> None:
-        wanted, location = self.wanted, self.wanted.location
-        check_pool(self.arm.get_pool(self.cluster), wanted.pool_version, wanted.subnet_id)
+        spec, location = self.spec, self.spec.location
+        check_pool(self.arm.get_pool(self.cluster), spec.pool_version, spec.subnet_id)
         offered = self.arm.flink_versions(self.cluster, location)
-        check_versions(offered, wanted.flink_version, wanted.cluster_version, location)
+        check_versions(offered, spec.flink_version, spec.cluster_version, location)
         self.arm.check_name(self.cluster, location)
 
     def settle(self) -> Plan:
@@ -108,16 +108,16 @@ class ClusterCreation:
         """
         plan = self.plan()
         if plan.step is Step.AWAIT:
-            self.tell(f"{self.cluster} is being made already: waiting for that")
+            self.emit(f"{self.cluster} is being created already: waiting for it")
             self._await_deployed()
             plan = self.plan()
         if plan.step in (Step.CREATE, Step.UPDATE):
-            self.tell(f"{plan.step} {self.cluster}" + "".join(f"\n  {p}" for p in plan.changes))
+            self.emit(f"{plan.step} {self.cluster}" + "".join(f"\n  {p}" for p in plan.changes))
             operation = self.arm.put(self.cluster, self.body)
             self._follow(operation, "Clusters Create")
             self._await_deployed()
         else:
-            self.tell(f"{self.cluster} is there as it is wanted: adopted")
+            self.emit(f"{self.cluster} exists as specified: adopted")
         return plan
 
     def await_ready(self, deadline_seconds: float) -> InstanceView:
@@ -127,13 +127,13 @@ class ClusterCreation:
             DeadlineExceeded: It was not in time.
         """
 
-        def look() -> InstanceView:
+        def poll() -> InstanceView:
             view = self.arm.instance_view(self.cluster)
             self.progress("Ready" if view.is_ready else f"Not ready: {_why(view)}")
             return view
 
         return wait_until(
-            look,
+            poll,
             lambda view: view.is_ready,
             waited_for=f"readiness of {self.cluster}",
             deadline_seconds=deadline_seconds,
@@ -157,20 +157,20 @@ class ClusterCreation:
             clock=self.timeouts.clock,
         )
         watch = JobWatch(
-            self.arm, self.cluster, row or ArmFlinkJob(), query_flink, self.tell,
+            self.arm, self.cluster, row or ArmFlinkJob(), query_flink, self.emit,
             clock=self.timeouts.clock, pace=self.timeouts.pace,
         )  # fmt: skip
         return watch.until(WaitUntil.RUNNING, deadline_seconds)
 
     def _await_deployed(self) -> None:
-        def look() -> str:
+        def poll() -> str:
             state = _state(self.arm.find_resource(self.cluster) or {})
             self.progress(state)
             return state
 
         state = wait_until(
-            look,
-            lambda seen: seen == _SUCCEEDED or seen in _BROKEN,
+            poll,
+            lambda state: state == _SUCCEEDED or state in _BROKEN,
             waited_for=f"deployment of {self.cluster}",
             deadline_seconds=self.timeouts.operation_within_seconds,
             pace=self.timeouts.pace,
@@ -197,7 +197,10 @@ def follow(
         CallFailed: It failed, with ARM's code and message.
     """
     ended = timeouts.follow(
-        arm, operation, f"{name} of {cluster}", lambda seen: progress(seen.status or "no status")
+        arm,
+        operation,
+        f"{name} of {cluster}",
+        lambda polled: progress(polled.status or "no status"),
     )
     if ended.failed:
         reason = ended.message or ended.status or "it failed"
@@ -213,8 +216,8 @@ def the_job(rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
 
 def _state(resource: Mapping[str, Any]) -> str:
     properties = resource.get("properties")
-    told = properties.get("provisioningState") if isinstance(properties, Mapping) else None
-    return str(told or "unknown").lower()
+    state = properties.get("provisioningState") if isinstance(properties, Mapping) else None
+    return str(state or "unknown").lower()
 
 
 def _why(view: InstanceView) -> str:

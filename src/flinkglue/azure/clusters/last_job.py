@@ -64,16 +64,16 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
         return LastJob(row.job_name or "", doubt=f"ARM lists {len(telling)} live jobs: {named}")
     if not (row.job_id and row.job_name):
         return LastJob(row.job_name or "", doubt=f"ARM lists a job that may run: {_in_words(row)}")
-    seen = view(row.job_id)
-    if seen is None:
+    observed = view(row.job_id)
+    if observed is None:
         doubt = (
             f"ARM lists {_in_words(row)}, and Flink does not know it: the Flink REST URL may be "
             "that of another cluster, or its JobManager was restarted"
         )
         return LastJob(row.job_name, doubt=doubt)
-    if seen.is_terminal and (is_in_progress(row) or len(live) > 1):
+    if observed.is_terminal and (is_in_progress(row) or len(live) > 1):
         return LastJob(row.job_name, doubt=f"A launch may be under way besides {_in_words(row)}")
-    return LastJob(row.job_name, is_running=not seen.is_terminal)
+    return LastJob(row.job_name, is_running=not observed.is_terminal)
 
 
 def _in_words(row: ArmFlinkJob) -> str:

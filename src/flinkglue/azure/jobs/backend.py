@@ -175,8 +175,8 @@ class ArmBackend:
         stored = StoredSavepoints(not_listed=("the list is ARM's: no Flink REST URL is filled in",))
         if self._flink is not None:
             stored = self._flink.stored_savepoints(job_name, job_ids)
-        asks = bool(stored.not_listed) and not only_listed
-        return self._with_arms_list(job_name, stored) if asks else stored
+        requests_list = bool(stored.not_listed) and not only_listed
+        return self._with_arms_list(job_name, stored) if requests_list else stored
 
     def _newest_stored(self, job_id: str) -> str | None:
         if self._flink is None:
@@ -191,12 +191,12 @@ class ArmBackend:
         except (CannotList, OperationFailed) as error:
             return replace(stored, not_listed=(*stored.not_listed, str(error)))
         observed = [savepoint.path for savepoint in stored.savepoints]
-        told = [
+        further = [
             Savepoint(job_name, "", path, taken_at=0.0)
             for path in distinct(paths)
             if not is_one_of(path, observed)
         ]
-        return replace(stored, savepoints=(*stored.savepoints, *told))
+        return replace(stored, savepoints=(*stored.savepoints, *further))
 
     def dispose_savepoint(self, path: str) -> None:
         """Delete a savepoint; one that is already gone is fine."""

@@ -91,7 +91,7 @@ class JobLauncher:
         self._timeouts = actions.submission.timeouts
         self._view = view
         self._flink = flink
-        self._sees_flink = flink is not None
+        self._reaches_flink = flink is not None
 
     def submit(self, launch: Launch) -> JobView:
         """See ``FlinkBackend.submit``."""
@@ -131,17 +131,17 @@ class JobLauncher:
         Raises:
             InDoubt: Nobody wrote down what ran before, as the version before did not.
         """
-        told = ""
+        ended = ""
         live = self.live_in_flink(launch.spec.job_name)
         if before is None and live:
             raise self._may_be_its_own(launch, live)
         for job_id in sorted(live - (before or frozenset())):
             if self._flink is not None:
                 self._flink.cancel(job_id)
-                told += (
+                ended += (
                     f". main() had submitted job {job_id}, which ARM cannot act on: it was ended"
                 )
-        return told
+        return ended
 
     def _may_be_its_own(self, launch: Launch, job_ids: frozenset[str]) -> InDoubt:
         ids = ", ".join(sorted(job_ids))
@@ -160,7 +160,7 @@ class JobLauncher:
         if launch.restore_from is None:
             again = FlinkJobAction.STATELESS_UPDATE
             return replace(new, action=again, run_id=row.run_id) if row else new
-        if row is None and not self._sees_flink:
+        if row is None and not self._reaches_flink:
             raise LaunchRefused(
                 f"ARM lists no job {launch.spec.job_name} to START, and whether NEW takes the "
                 f"savepoint {launch.restore_from} cannot be verified without a Flink REST URL"
@@ -239,7 +239,7 @@ class JobLauncher:
                 f"{'; '.join(wrong)}. DELETE the job and start it with NEW"
             )
         view = self._begun(job_id)
-        if view is None and self._sees_flink:
+        if view is None and self._reaches_flink:
             raise LaunchRefused(
                 f"ARM launched {launch.spec.job_name} as job {job_id}, and Flink has not known it "
                 f"for {self._timeouts.appears_within_seconds:g} s: its JobManager was restarted "
@@ -248,7 +248,7 @@ class JobLauncher:
             )
         if view is None:
             raise self._in_doubt(launch, f"job {job_id} is no longer in the jobs list")
-        began_clean = self._sees_flink and view.checkpointing and not view.is_terminal
+        began_clean = self._reaches_flink and view.checkpointing and not view.is_terminal
         if launch.restore_from and began_clean:
             self._check_restored(launch, view)
         return view
@@ -258,7 +258,7 @@ class JobLauncher:
         view = None
         for _ in self._timeouts.polls_for(self._timeouts.appears_within_seconds):
             view = self._view(job_id)
-            if view is not None and (view.state not in _NOT_BEGUN or not self._sees_flink):
+            if view is not None and (view.state not in _NOT_BEGUN or not self._reaches_flink):
                 return view
         return view
 

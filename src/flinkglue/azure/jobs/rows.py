@@ -91,8 +91,8 @@ def savepoint_of(row: ArmFlinkJob) -> str | None:
     """The full path of the row's newest savepoint."""
     if row.last_save_point and "/" in row.last_save_point:
         return row.last_save_point
-    told = _PATH_IN_OUTPUT.search(row.job_output or "")
-    return told["path"] if told else None
+    completed = _PATH_IN_OUTPUT.search(row.job_output or "")
+    return completed["path"] if completed else None
 
 
 def listed_savepoints(row: ArmFlinkJob) -> list[str]:
@@ -187,9 +187,9 @@ def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
         "args": (row.args, " ".join(spec.args) or None),
     }
     found = [
-        f"{name} is {told!r}, not {requested!r}"
-        for name, (told, requested) in compared.items()
-        if told is not None and told.rstrip("/") != (requested or "").rstrip("/")
+        f"{name} is {observed!r}, not {requested!r}"
+        for name, (observed, requested) in compared.items()
+        if observed is not None and observed.rstrip("/") != (requested or "").rstrip("/")
     ]
     kept = row.flink_configuration.keys() - flink_configuration(spec).keys() - {LAUNCH_KEY}
     return found + [f"flinkConfiguration keeps {name}" for name in sorted(kept)]

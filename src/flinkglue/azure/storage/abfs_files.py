@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput
@@ -47,7 +47,7 @@ class AbfsFiles:
             allowed = f"an address in {self._account}, which the credentials are for"
             raise InvalidInput("jar", uri, allowed)
         blob = self._service.get_blob_client(there.container, there.path)
-        with told_as_ours(SERVICE, "Get Blob", uri), path.open("wb") as file:
+        with our_errors(SERVICE, "Get Blob", uri), path.open("wb") as file:
             began_at = self._limits.clock.monotonic()
             found = blob.download_blob()
             for chunk in self._limits.checked(uri, found.size, found.chunks(), began_at):
@@ -70,7 +70,7 @@ class AbfsFiles:
         container = self._service.get_container_client(there.container)
         prefix = f"{there.path}/" if there.path else ""
         root = AbfsUri(there.container, there.host, scheme=there.scheme)
-        with told_as_ours(SERVICE, "List Blobs", uri):
+        with our_errors(SERVICE, "List Blobs", uri):
             for blob in container.list_blobs(name_starts_with=prefix):
                 # Data Lake accounts list directories as empty blobs, without a _metadata.
                 modified_at = blob.last_modified.timestamp() if blob.last_modified else 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings
 
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import InvalidInput, NotFound
 
 Progress = Callable[[int, int | None], None]
@@ -68,7 +68,7 @@ def upload_jar(
     there = _properties(blob, resource)
     same = there is not None and there.size == size and _same(there, sha256)
     if not same:
-        with jar.open("rb") as content, told_as_ours("Blob storage", "Put Blob", resource):
+        with jar.open("rb") as content, our_errors("Blob storage", "Put Blob", resource):
             blob.upload_blob(
                 content,
                 length=size,
@@ -84,7 +84,7 @@ def upload_jar(
 
 def _properties(blob: BlobClient, resource: str) -> BlobProperties | None:
     try:
-        with told_as_ours("Blob storage", "Get Blob Properties", resource):
+        with our_errors("Blob storage", "Get Blob Properties", resource):
             return blob.get_blob_properties()
     except NotFound:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flinkglue.azure.sdk_errors import told_as_ours
+from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import Conflict
 
@@ -31,7 +31,7 @@ def create_directories(service: BlobServiceClient, uris: Iterable[str]) -> list[
         there = AbfsUri.parse(uri, "storage_uri")
         blob = service.get_blob_client(there.container, there.path)
         try:
-            with told_as_ours("Blob storage", "Put Blob", uri):
+            with our_errors("Blob storage", "Put Blob", uri):
                 blob.upload_blob(b"", metadata={"hdi_isfolder": "true"}, overwrite=False)
         except Conflict:
             continue  # it is there

@@ -55,7 +55,7 @@ class StillInMain(InDoubt):
 # A gateway that waited for Flink in vain: what was asked of Flink goes on. 524 is Cloudflare's.
 TIMED_OUT = (408, 504, 524)
 
-_LOOK_AT_THE_JOB = "check the job: it has ended, or its id is in use already."
+_CHECK_THE_JOB = "check the job: it has ended, or its id is in use already."
 _FORGOTTEN = (
     "check the id; a JobManager forgets its jobs when it restarts without high availability, and "
     "ended ones after some time."
@@ -80,13 +80,13 @@ _NO_SUCH_JOB = re.compile(
 )
 # Read top to bottom: what Flink says tells more than the status it chose.
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[CallFailed], str], ...] = (
-    (re.compile("DuplicateJobSubmissionException"), Conflict, _LOOK_AT_THE_JOB),
-    (re.compile("DuplicateApplicationSubmissionException"), Conflict, _LOOK_AT_THE_JOB),
+    (re.compile("DuplicateJobSubmissionException"), Conflict, _CHECK_THE_JOB),
+    (re.compile("DuplicateApplicationSubmissionException"), Conflict, _CHECK_THE_JOB),
     (_ROUTER, NotOffered, _NO_SUCH_CALL),
 )
 _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(404, 405), NotFound, _FORGOTTEN),
-    (range(409, 410), Conflict, _LOOK_AT_THE_JOB),
+    (range(409, 410), Conflict, _CHECK_THE_JOB),
     (range(413, 414), TooLarge, "raise rest.server.max-content-length on the JobManager."),
     (range(429, 430), Throttled, "run again later, or less often."),
     (range(408, 409), ServiceUnavailable, "run again later; see the JobManager's log."),

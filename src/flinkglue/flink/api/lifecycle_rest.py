@@ -45,8 +45,8 @@ class Features:
     def from_json(cls, answer: Mapping[str, Any]) -> Features:
         """From ``/config``; what it does not tell is offered."""
         features = answer.get("features")
-        told = features.get("web-submit") if isinstance(features, Mapping) else None
-        return cls(submits=told is not False)
+        submits = features.get("web-submit") if isinstance(features, Mapping) else None
+        return cls(submits=submits is not False)
 
 
 @dataclass(frozen=True)

@@ -237,8 +237,8 @@ def _jar_id(answer: Any) -> str:
 
 
 def _accumulators(answer: Any) -> dict[str, str]:
-    told = answer["user-task-accumulators"]
-    return {accumulator["name"]: accumulator["value"] for accumulator in told}
+    accumulators = answer["user-task-accumulators"]
+    return {accumulator["name"]: accumulator["value"] for accumulator in accumulators}
 
 
 def _of_job(job_id: str) -> Callable[[Any], JobDetails]:

@@ -29,7 +29,7 @@ from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, lasting
 from flinkglue.lease import CallGuard
 
 T = TypeVar("T")
-_LOOK_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
+_SEARCH_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
 
 
 class JobManagerWire:
@@ -214,7 +214,7 @@ def _as_of_a_submit(failure: CallFailed) -> CallFailed:
     """A submit that a gateway answered may have passed it."""
     if not isinstance(failure, GatewayAnswered):
         return failure
-    advice = f"{failure.advice} {_LOOK_FIRST}"
+    advice = f"{failure.advice} {_SEARCH_FIRST}"
     kind = StillInMain if failure.status in TIMED_OUT else InDoubt
     return _in_doubt(
         failure.operation, failure.resource, failure.reason, kind, failure.status, advice
@@ -227,7 +227,7 @@ def _in_doubt(
     reason: str,
     kind: type[InDoubt],
     status: int | None = None,
-    advice: str = _LOOK_FIRST,
+    advice: str = _SEARCH_FIRST,
 ) -> InDoubt:
     return kind(SERVICE, operation, resource, reason, status=status, advice=advice)
 

@@ -169,8 +169,8 @@ def _next(url: httpx.URL, answer: httpx.Response) -> httpx.URL:
 
 
 def _length(answer: httpx.Response) -> int | None:
-    told = answer.headers.get("content-length", "")
-    return int(told) if told.isdecimal() and "content-encoding" not in answer.headers else None
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and "content-encoding" not in answer.headers else None
 
 
 def _refused(uri: str, status: int) -> CallFailed:

@@ -84,7 +84,7 @@ class JobLauncher:
                     return self._judged(launch, refusal, sent_once=sent_once)
         if view := self._poll_for(launch.job_id, _POLLS_IN_DOUBT):
             return view
-        raise _never_seen(launch, doubt) from doubt
+        raise _never_observed(launch, doubt) from doubt
 
     def _of_an_earlier_process(self, launch: Launch) -> JobView | None:
         """The job that an earlier process sent, whose main() may not have submitted it yet.
@@ -105,7 +105,7 @@ class JobLauncher:
         )
         if view := self._poll_until(launch.job_id, give_up_at):
             return view
-        raise _never_seen(launch, doubt) from doubt
+        raise _never_observed(launch, doubt) from doubt
 
     def _send(self, launch: Launch, jar_id: str, run: ProgramRun) -> CallFailed | None:
         """Flink's refusal, where the job may be there all the same."""
@@ -177,7 +177,7 @@ class JobLauncher:
         return None
 
 
-def _never_seen(launch: Launch, doubt: CallFailed | None) -> InDoubt:
+def _never_observed(launch: Launch, doubt: CallFailed | None) -> InDoubt:
     reason = doubt.reason if doubt else "Flink took the job and does not show it"
     return _in_doubt(launch, reason)
 

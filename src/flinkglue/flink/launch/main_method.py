@@ -34,9 +34,9 @@ def in_words(error: CallFailed) -> str:
     # Flink keeps what the program printed only for a plan.
     printed = _PRINTED.search(error.evidence)
     lines = [line.strip() for line in printed["text"].splitlines()] if printed else []
-    told = [line for line in lines if line]
-    if told:
-        return f"the Python program failed: {told[-1]}"
+    printed_lines = [line for line in lines if line]
+    if printed_lines:
+        return f"the Python program failed: {printed_lines[-1]}"
     return "the Python program failed; the JobManager's log has its traceback"
 
 

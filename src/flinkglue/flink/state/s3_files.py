@@ -63,7 +63,7 @@ class S3Files:
         """
         bucket, key = _parsed(uri)
         began_at = self._limits.clock.monotonic()
-        with _told("GetObject", uri), path.open("wb") as file:
+        with _our_errors("GetObject", uri), path.open("wb") as file:
             found = self._client.get_object(Bucket=bucket, Key=key)
             with closing(found["Body"]) as body:
                 chunks = body.iter_chunks(_CHUNK_BYTES)
@@ -81,7 +81,7 @@ class S3Files:
         prefix = f"{key.rstrip('/')}/" if key else ""
         scheme = uri.partition("://")[0]
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        with _told("ListObjectsV2", uri):
+        with _our_errors("ListObjectsV2", uri):
             return [
                 StoredFile(
                     f"{scheme}://{bucket}/{found['Key']}",
@@ -101,7 +101,7 @@ def _parsed(uri: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _told(operation: str, resource: str) -> Iterator[None]:
+def _our_errors(operation: str, resource: str) -> Iterator[None]:
     from boto3.exceptions import S3TransferFailedError
     from botocore.exceptions import (
         BotoCoreError,

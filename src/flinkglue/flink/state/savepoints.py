@@ -26,7 +26,7 @@ _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
 
 # Flink's refusal while a job's tasks are deployed, restore their state or fail over.
 _TASKS_OPENING = "Not all required tasks are currently running"
-_MOST_LOOKED_FOR = 100  # a pace without pauses is one of tests
+_MOST_TRIES = 100  # a pace without pauses is one of tests
 
 Trigger = Callable[[str], None]
 """Asks for it under a trigger id."""
@@ -150,7 +150,7 @@ class SavepointOperations:
         """No process makes more within the time for it, however quickly it is answered."""
         pace, within_seconds = self._timeouts.pace, self._timeouts.outage_seconds
         shortest = ((1 - pace.jitter) * pause for pause in replace(pace, jitter=0).pauses())
-        tried_at = islice(accumulate(shortest, initial=0.0), _MOST_LOOKED_FOR - 1)
+        tried_at = islice(accumulate(shortest, initial=0.0), _MOST_TRIES - 1)
         # The last try is when the time is up.
         return sum(1 for _ in takewhile(lambda at: at < within_seconds, tried_at)) + 1
 

@@ -85,8 +85,8 @@ def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> lis
         for savepoint in listed
     ]
     in_order = with_found(by_the_storage, strangers)
-    as_told = {plain(savepoint.path): savepoint for savepoint in listed}
-    return [as_told.get(plain(savepoint.path), savepoint) for savepoint in in_order]
+    as_recorded = {plain(savepoint.path): savepoint for savepoint in listed}
+    return [as_recorded.get(plain(savepoint.path), savepoint) for savepoint in in_order]
 
 
 def _merged(
@@ -135,8 +135,10 @@ def apply_retention(
         return Disposals(skipped=f"the intent {owner} is acting on the job")
     in_use = {record.restored_from for record in journal.job_records() if record.restored_from}
     ledger = journal.savepoints(job_name)
-    told, told_now = _by_the_storage(job_name, ledger, retention, backend, now)
-    going = {plain(one.path) for one in disposable(told, retention, in_use=in_use, now=told_now)}
+    by_storage, stored_now = _by_the_storage(job_name, ledger, retention, backend, now)
+    going = {
+        plain(one.path) for one in disposable(by_storage, retention, in_use=in_use, now=stored_now)
+    }
     disposed, failed = [], []
     for savepoint in (one for one in reversed(ledger) if plain(one.path) in going):
         journal.record_savepoint(replace(savepoint, disposal_began=True))
@@ -185,8 +187,10 @@ def _by_the_storage(
     job_ids = frozenset(savepoint.job_id for savepoint in ledger) - {""}
     stored = backend.stored_savepoints(job_name, job_ids, only_listed=True).savepoints
     taken_at = {plain(savepoint.path): savepoint.taken_at for savepoint in stored}
-    told = [replace(one, taken_at=taken_at.get(plain(one.path), one.taken_at)) for one in ledger]
-    return told, taken_at.get(plain(ledger[0].path)) or now()
+    by_storage = [
+        replace(one, taken_at=taken_at.get(plain(one.path), one.taken_at)) for one in ledger
+    ]
+    return by_storage, taken_at.get(plain(ledger[0].path)) or now()
 
 
 def _check_unused(savepoint: Savepoint, journal: Journal) -> None:

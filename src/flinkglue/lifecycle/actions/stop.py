@@ -74,8 +74,8 @@ def cancel(tx: Transaction) -> Outcome:
 
 def _kept_at_end(ended: JobView | None, kept: Retained) -> KeptAtEnd | None:
     """What it left, for when its service has forgotten it; None: nobody has seen that."""
-    is_told = ended is None or (ended.tasks_known and not ended.out_of_reach)
-    return KeptAtEnd(kept.path, kept.taken_at) if is_told and not kept.hidden else None
+    is_observed = ended is None or (ended.tasks_known and not ended.out_of_reach)
+    return KeptAtEnd(kept.path, kept.taken_at) if is_observed and not kept.hidden else None
 
 
 def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception:

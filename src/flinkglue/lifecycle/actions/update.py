@@ -166,7 +166,7 @@ def _stop_failed(tx: Transaction, plan: UpdatePlan, error: SavepointFailed) -> O
             savepoint_path=error.path,
         )
     kept = tx.once(
-        "kept_state", lambda: _told(tx, newest_retained(tx, plan.job_id, view)) or error.path
+        "kept_state", lambda: _reported(tx, newest_retained(tx, plan.job_id, view)) or error.path
     )
     if error.path is None:
         return _roll_back(tx, plan, str(error), kept)
@@ -181,14 +181,14 @@ def _ended_with(tx: Transaction, plan: ReplacePlan) -> str | None:
     def end() -> str | None:
         ended = tx.backend.cancel(plan.job_id) if plan.job_id else None
         tx.note_ended_here(plan.job_id, ended)
-        return _told(tx, newest_retained(tx, plan.job_id, ended)) or plan.kept_state
+        return _reported(tx, newest_retained(tx, plan.job_id, ended)) or plan.kept_state
 
     kept = tx.once("kept_state", end)
     tx.say(f"the old job {plan.job_id} has ended; its newest retained state is {kept}")
     return kept
 
 
-def _told(tx: Transaction, kept: Retained) -> str | None:
+def _reported(tx: Transaction, kept: Retained) -> str | None:
     tx.say(f"{'newest retained state' if kept.path else 'no retained state'}: {kept.description}")
     return kept.path
 

@@ -32,7 +32,7 @@ from flinkglue.lifecycle.journal.records import (
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.state_paths import is_same_path
 
-_WANTS_NO_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
+_ENDS_THE_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
 _LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
 _SPEC = TypeAdapter(JobSpec)
 _SAVEPOINT = TypeAdapter(Savepoint)
@@ -141,8 +141,8 @@ class Journal:
     def record_desired_state(self, outcome: Outcome) -> None:
         """Remember from an action's success whether the job is meant to run from now on."""
         if outcome.succeeded and outcome.action not in _LEAVES_IT:
-            wanted = outcome.action not in _WANTS_NO_JOB
-            self._store.write("wanted", outcome.job_name, {"wanted": wanted})
+            runs = outcome.action not in _ENDS_THE_JOB
+            self._store.write("wanted", outcome.job_name, {"wanted": runs})
 
     def record_observation(self, view: JobView, job_name: str, *, ran_well: bool = False) -> None:
         """Remember of the newest launch what its service forgets; of another job, nothing."""

@@ -37,14 +37,14 @@ class Owner:
         """None when the job belongs to nobody."""
         if stored is None or stored.document is None:
             return None
-        told = stored.document
-        former = told.get("former", {})
+        document = stored.document
+        former = document.get("former", {})
         return cls(
-            told["intent"],
-            told.get("holder", ""),
-            told.get("lease_seconds", 0.0),
-            told.get("token", ""),
-            told.get("process", ""),
+            document["intent"],
+            document.get("holder", ""),
+            document.get("lease_seconds", 0.0),
+            document.get("token", ""),
+            document.get("process", ""),
             former.get("holder", ""),
             former.get("lease_seconds", 0.0),
         )

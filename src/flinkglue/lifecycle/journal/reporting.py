@@ -19,7 +19,7 @@ class ReportingStore:
     def __init__(self, store: JournalStore, emit: Callable[[str], None]) -> None:
         self._store = store
         self._emit = emit
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, or None when there is none."""
@@ -51,8 +51,8 @@ class ReportingStore:
         """Write it in the place of this version, and return the new version."""
         written = self._store.swap(kind, key, version, document)
         for line in document["story"] if kind == "intent" and document and written else ():
-            if line not in self._told:
-                self._told.add(line)
+            if line not in self._reported:
+                self._reported.add(line)
                 self._emit(line)
         return written
 

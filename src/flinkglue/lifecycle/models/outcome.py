@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.differences import Difference
@@ -98,7 +98,3 @@ class Outcome:
         if self.failure:
             raise JobFailed(f"{self.action} of {self.job_name} failed: {self.failure}")
         return self
-
-    def told(self, *lines: str) -> Outcome:
-        """The same with more lines in its story."""
-        return replace(self, story=(*self.story, *lines))

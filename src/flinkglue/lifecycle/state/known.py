@@ -68,16 +68,16 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
     found, _, unseen = _found(tx, view)
     if found:
         return f"the savepoint {found[0].path}, which was not taken here"
-    had_state = record.takes_checkpoints or record.checkpoint_path
-    unseen = f"{unseen}. If it did, name that in savepoint" if unseen and had_state else ""
+    kept_state = record.takes_checkpoints or record.checkpoint_path
+    unseen = f"{unseen}. If it did, name that in savepoint" if unseen and kept_state else ""
     job_id = view.job_id if view else record.job_id
     if (view.state if view else record.ended_as) == "FINISHED":
         return unseen  # else it came to its own end, and deleted its checkpoints
     kept = newest_retained(tx, job_id, view)
     if kept.path:
         return kept.description
-    is_seen = record.job_id == job_id and record.checkpoint_path
-    return kept.description if kept.hidden and (is_seen or kept.hidden.path) else unseen
+    is_observed = record.job_id == job_id and record.checkpoint_path
+    return kept.description if kept.hidden and (is_observed or kept.hidden.path) else unseen
 
 
 class _Found(NamedTuple):

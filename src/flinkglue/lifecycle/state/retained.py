@@ -51,9 +51,9 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
             return _as_it_ended(tx, job_id, record.kept_at_end)
         # It may be newer than all that is known here: that is for a person to name.
         unseen = f"the checkpoints of job {job_id} are not known: {error}"
-        told = _with_the_known(tx, unseen, savepoint, record)
-        hidden = _left_before(job_id, record) or LeftBehind(told)
-        return Retained(None, told, hidden=hidden, is_unseen=True)
+        known = _with_the_known(tx, unseen, savepoint, record)
+        hidden = _left_before(job_id, record) or LeftBehind(known)
+        return Retained(None, known, hidden=hidden, is_unseen=True)
     if savepoint and _is_newer(tx, savepoint, checkpoint, view):
         return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}", savepoint.taken_at)
     if checkpoint:
@@ -62,8 +62,10 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
         )
     if path := _beginning(job_id, view, record):
         if left := _left_before(job_id, record):
-            told = f"job {job_id} began with {path} and never came to run; {in_words(tx, left)}"
-            return Retained(None, told, hidden=left)
+            description = (
+                f"job {job_id} began with {path} and never came to run; {in_words(tx, left)}"
+            )
+            return Retained(None, description, hidden=left)
         return Retained(path, f"{path}, with which it began: it never came to run")
     none = f"job {job_id} retained no checkpoint"
     return Retained(None, _with_the_known(tx, none, savepoint, record))
@@ -141,14 +143,14 @@ def was_ended_here(tx: Transaction, job_id: str) -> bool:
     return bool(stopped) and record.ended_as == "FINISHED"
 
 
-def _is_as_new(tx: Transaction, path: str, newest_path: str, told_at: float) -> bool:
+def _is_as_new(tx: Transaction, path: str, newest_path: str, reported_at: float) -> bool:
     """Whether a state is known to be as new as the newest that the job left."""
-    return 0 < _taken_at(tx, newest_path, told_at) <= _taken_at(tx, path)
+    return 0 < _taken_at(tx, newest_path, reported_at) <= _taken_at(tx, path)
 
 
-def _taken_at(tx: Transaction, path: str, told_at: float = 0.0) -> float:
+def _taken_at(tx: Transaction, path: str, reported_at: float = 0.0) -> float:
     known = next(iter(tx.journal.savepoints_at(path)), None)
-    return _stored_at(tx, path, told_at or (known.taken_at if known else 0.0)) or told_at
+    return _stored_at(tx, path, reported_at or (known.taken_at if known else 0.0)) or reported_at
 
 
 def _checkpoint(
@@ -209,12 +211,12 @@ def _is_newer(
     return view is None or view.is_terminal
 
 
-def _stored_at(tx: Transaction, path: str, told_at: float) -> float | None:
+def _stored_at(tx: Transaction, path: str, reported_at: float) -> float | None:
     """By the storage's clock, which is one for savepoints and checkpoints; else as was told."""
     try:
         return tx.backend.stored_at(path)
     except CannotList:
-        return told_at
+        return reported_at
 
 
 def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | None:
