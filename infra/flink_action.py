@@ -68,7 +68,6 @@ from flinkglue.lifecycle.execute import (
 )
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -122,11 +121,12 @@ def _executed(
             return execute(
                 action,
                 next_intent(journal, requested_by_command(journal, intent, action), attempt),
-                store=ReportingStore(store, _say),
+                store=store,
                 backend=backend,
                 identify=cluster.get_jars().identify,
                 options=options_here(how, cluster, _say),
                 clock=clock,
+                emit=_say,
                 attempt=attempt,
             )
 

@@ -11,7 +11,6 @@ from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import execute, next_intent
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -47,10 +46,8 @@ def perform_flink_action(
 
     Args:
         cluster: Where the job runs.
-        request: What is requested.
         requested_by: Who requests what, for example ``<flow run id>:UPDATE``. When its last try
             failed, this is a new one; otherwise the same one goes on.
-        options: How to execute it.
 
     Raises:
         InvalidInput, Refused, Conflict: Nothing was changed.
@@ -66,12 +63,13 @@ def perform_flink_action(
         outcome = execute(
             request,
             next_intent(Journal(store), requested_by, attempt),
-            store=ReportingStore(store, logger.info),
+            store=store,
             backend=backend,
             identify=cluster.get_jars().identify,
             options=options,
             clock=clock,
             show=best_effort("The page of what changes is missing")(show_changes),
+            emit=logger.info,
             attempt=attempt,
         )
     with best_effort(f"The page of {request.action} of {request.job_name} is missing"):

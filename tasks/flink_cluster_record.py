@@ -37,7 +37,6 @@ def remember_flink_application(
     """Write down what runs, so that an UPDATE can return to it.
 
     Args:
-        cluster: The cluster.
         cluster_spec: As it was created.
         view: Its job.
         is_new: Whether it was created just now. Else what the journal knows already is newer.

@@ -42,7 +42,6 @@ class Finding:
     """What a watch found about a job.
 
     Args:
-        job_name: The job.
         verdict: How it is; None when it was not judged.
         view: The job as it was seen last.
         not_judged: Why it was left alone.

@@ -63,7 +63,6 @@ def run_deployment(
         deployed: What to run.
         wait: Whether to wait.
         say: Takes a line.
-        clock: The time to go by.
 
     Returns:
         The exit code; 0 when it is not waited for.

@@ -47,7 +47,6 @@ def call_failed(
     Args:
         service: The service.
         operation: Its operation.
-        resource: What was acted on.
         reason: What the service said.
         status: The HTTP status; None when the answer had none.
         code: The service's error code.

@@ -49,11 +49,9 @@ class RestBackend:
     """A ``FlinkBackend`` over the JobManager's REST API.
 
     Args:
-        client: The JobManager.
         jars: Where job jars are read from.
         storage: Reads the savepoint and checkpoint directories; None: nobody here can.
         savepoint_directory: Where savepoints are written besides the cluster's own directory.
-        timeouts: How long outages and operations may take.
         check_plan: Whether Flink makes a plan of a jar before anything is changed, for which it
             runs ``main()`` once more. Without, a bad jar shows only when it is launched.
     """
@@ -85,7 +83,6 @@ class RestBackend:
         self._savepoints = SavepointOperations(client, self.view, self._directories, self._timeouts)
 
     def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call this right before each call that may change anything, while the block runs."""
         return self._client.guarded(check)
 
     def _settings(self) -> dict[str, str]:
@@ -134,17 +131,14 @@ class RestBackend:
         return frozenset()
 
     def submit(self, launch: Launch) -> JobView:
-        """Start it, or adopt the job that an earlier call with the same launch started."""
         return self._launcher.submit(launch)
 
     def stop_with_savepoint(
         self, request: SavepointRequest, observed: OnSavepoint = nobody_listens
     ) -> str:
-        """Stop the job for good and return its savepoint's path, which exists then."""
         return self._savepoints.stop(request, observed)
 
     def savepoint(self, request: SavepointRequest) -> str:
-        """Take a savepoint while the job runs on, and return its path."""
         return self._savepoints.take(request)
 
     def cancel(self, job_id: str) -> JobView | None:
@@ -186,7 +180,6 @@ class RestBackend:
         return self._directories.newest_checkpoint(job_id, settings, observed_path)
 
     def stored_at(self, path: str) -> float | None:
-        """When the savepoint or checkpoint at this address was completed; None: none is there."""
         return self._directories.stored_at(path)
 
     def stored_savepoints(
@@ -196,7 +189,6 @@ class RestBackend:
         return self._directories.savepoints(job_name, job_ids)
 
     def dispose_savepoint(self, path: str) -> None:
-        """Delete a savepoint; one that is already gone is fine."""
         self._savepoints.dispose(path)
 
     def keep_jars(self, job_name: str, sha256s: frozenset[str]) -> None:
@@ -242,7 +234,6 @@ class RestBackend:
         return is_application(self.settings())
 
     def has_left(self, error: CallFailed) -> bool:
-        """Whether nobody is at the cluster's address any more, by what a call came to."""
         return nobody_is_there(error, error.status, error.evidence)
 
     def answers_lag_seconds(self) -> float:

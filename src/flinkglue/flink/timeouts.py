@@ -19,8 +19,6 @@ class FlinkTimeouts:
     Args:
         outage_seconds: The longest time without a usable answer to one call.
         operation_seconds: The longest time that a savepoint, a stop or a cancellation may take.
-        pace: How often to poll.
-        clock: The time to go by.
     """
 
     outage_seconds: float = 120

@@ -14,7 +14,6 @@ class DeadlineClock:
     Args:
         waited_for: What the time is for, for the error.
         deadline_seconds: The longest time from now on.
-        clock: The time to go by.
     """
 
     def __init__(
@@ -26,11 +25,9 @@ class DeadlineClock:
         self._give_up_at = self._clock.monotonic() + deadline_seconds
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
         return self._clock.monotonic()
 
     def now(self) -> datetime:
-        """The time of day, in UTC."""
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:

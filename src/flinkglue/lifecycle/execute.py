@@ -87,15 +87,16 @@ def execute(
     options: ActionOptions | None = None,
     clock: Clock | None = None,
     show: Show | None = None,
+    emit: Callable[[str], None] = lambda line: None,
     attempt: str = "",
 ) -> Outcome:
     """Execute what was requested, or go on with it where this intent was interrupted.
 
     Args:
         intent: Who requested it; see ``next_intent``.
-        store: The journal's documents.
         identify: Reads jars.
         show: Is shown what changes, before anything is changed.
+        emit: Takes each line of the story as soon as it is written down.
         attempt: Which attempt of theirs this is; see ``next_intent``.
 
     Raises:
@@ -103,7 +104,7 @@ def execute(
         Conflict: Another intent on this job has not ended.
         CallFailed, DeadlineExceeded: It has not ended. Call again with the same intent.
     """
-    journal = Journal(store)
+    journal = Journal(store, emit)
     known, requested = journal.entry(intent), (request.action, request.job_name)
     if known and known.outcome and (known.action, known.job_name) == requested:
         return known.outcome  # its jar may be gone by now

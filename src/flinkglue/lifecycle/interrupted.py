@@ -44,13 +44,8 @@ class Interrupted:
     """An action whose process is dead.
 
     Args:
-        request: What was requested.
         intent: Its intent; see ``last_intent``.
-        store: The journal's documents.
-        backend: Where the job runs.
-        options: How to go about it.
         emit: Takes a line for people.
-        clock: The time to wait by.
         now: The time of day in seconds since the epoch.
         settle_seconds: How long to wait for a launch that was under way to be seen running. A
             launch may take as long as its service is waited for.

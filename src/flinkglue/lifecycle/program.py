@@ -46,7 +46,6 @@ class ProgramFile:
     Args:
         uri: Where it lies, as for a jar.
         sha256: 64 hexadecimal digits of its content.
-        size_bytes: Its length.
     """
 
     uri: str

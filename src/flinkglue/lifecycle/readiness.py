@@ -48,7 +48,6 @@ class ReadyGate:
     """Judges one look after the other.
 
     Args:
-        limits: What is required.
         now: Seconds on any clock that only goes forward; the same clock is used for each look.
     """
 

@@ -38,7 +38,6 @@ def check_no_secrets(field: str, configuration: Mapping[str, str]) -> None:
 
     Args:
         field: The field that they were filled into.
-        configuration: The settings.
 
     Raises:
         InvalidInput: One is a secret; its value is not told.

@@ -41,12 +41,8 @@ class Transaction:
     """One action under way.
 
     Args:
-        request: What is requested.
-        backend: Where the job runs.
         journal: What is remembered.
         held: This intent's entry, and the lease by which this process acts.
-        options: How to go about it.
-        clock: The time to wait by.
         now: The time of day in seconds since the epoch.
         spec: What to run; None: what ran last.
     """

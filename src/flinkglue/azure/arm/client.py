@@ -72,9 +72,7 @@ class ArmClient:
         verify: Certificates to trust; None for the platform's own.
         timeout_seconds: The longest time for one call.
         reads_for_seconds: How long a read is tried while its faults are passing ones.
-        transport: The wire, for tests.
         pace: How quickly reads are repeated.
-        clock: The time to go by.
 
     Raises:
         InvalidInput: The endpoint is not https, or has user information.
@@ -140,7 +138,6 @@ class ArmClient:
         """Cluster Jobs List, every page of it.
 
         Args:
-            cluster: The cluster.
             job_name: Only jobs of exactly this name, whatever the service's filter lets through.
 
         Raises:

@@ -21,8 +21,6 @@ class ArmTimeouts:
             so long is in doubt; what may have been sent is not sent again before.
         operation_within_seconds: The longest time of one of ARM's operations.
         action_within_seconds: The longest time of an action on a job, its savepoint included.
-        pace: How often to poll.
-        clock: The time to go by.
     """
 
     appears_within_seconds: float = 120
@@ -52,7 +50,6 @@ class ArmTimeouts:
         """An operation when it has ended, or as it was first seen when ARM has forgotten it.
 
         Args:
-            arm: The client.
             operation: As ARM gave it.
             waited_for: What it does, for the error.
             emit: Is shown each look.

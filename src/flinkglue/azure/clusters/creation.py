@@ -48,11 +48,8 @@ class ClusterCreation:
     """One specified cluster and how far it is.
 
     Args:
-        arm: The client.
-        cluster: Where.
         spec: What, for the checks.
         body: The body to put.
-        timeouts: How long ARM may take.
         emit: Takes one line per decision.
         progress: Takes the status of what is waited for.
     """

@@ -52,13 +52,10 @@ class ArmBackend:
     """A ``FlinkBackend`` over ARM.
 
     Args:
-        arm: The client.
-        cluster: The cluster.
         holds_jar: Looks into the storage that job jars lie in.
         flink: The cluster's own JobManager, where it can be reached. Without it ARM's word is taken
             for a job's state, plans are not checked, checkpoints are not seen and savepoints are
             not disposed of.
-        timeouts: How long ARM may take.
     """
 
     name = "HDInsight on AKS"
@@ -83,7 +80,6 @@ class ArmBackend:
 
     @contextmanager
     def guarded(self, check: Callable[[], None]) -> Iterator[None]:
-        """Call this right before each call that may change anything, while the block runs."""
         with ExitStack() as guards:
             guards.enter_context(self._arm.guarded(check))
             if self._flink is not None:
@@ -132,22 +128,18 @@ class ArmBackend:
         return self._launcher.live_in_flink(job_name)
 
     def submit(self, launch: Launch) -> JobView:
-        """Start it, or adopt the job that an earlier call with the same launch started."""
         self._check_content(launch.spec)
         return self._launcher.submit(launch)
 
     def stop_with_savepoint(
         self, request: SavepointRequest, observed: OnSavepoint = nobody_listens
     ) -> str:
-        """Stop the job for good and return its savepoint's path, which exists then."""
         return self._actions.stop(request, observed)
 
     def savepoint(self, request: SavepointRequest) -> str:
-        """Take a savepoint while the job runs on, and return its path."""
         return self._actions.savepoint(request)
 
     def cancel(self, job_id: str) -> JobView | None:
-        """End the job without a savepoint, and return it when it has ended; None: it is gone."""
         if self._flink is not None and row_of(self._rows(), job_id) is None:
             return self._flink.cancel(job_id)  # ARM has forgotten it, Flink may still run it
         return self._actions.cancel(job_id)
@@ -163,7 +155,6 @@ class ArmBackend:
         return self._flink.newest_checkpoint(job_id, settings=settings, observed_path=observed_path)
 
     def stored_at(self, path: str) -> float | None:
-        """When the savepoint or checkpoint at this address was completed; None: none is there."""
         if self._flink is None:
             raise CannotList("ARM lists no storage: fill in the Flink REST URL in the block")
         return self._flink.stored_at(path)
@@ -199,7 +190,6 @@ class ArmBackend:
         return replace(stored, savepoints=(*stored.savepoints, *further))
 
     def dispose_savepoint(self, path: str) -> None:
-        """Delete a savepoint; one that is already gone is fine."""
         if self._flink is None:
             raise SavepointFailed(
                 f"ARM has no action that deletes {path}: fill in the cluster's Flink REST URL"
@@ -239,7 +229,6 @@ class ArmBackend:
         return self._arm.get_cluster(self._cluster).is_application
 
     def has_left(self, error: CallFailed) -> bool:
-        """Whether nobody is at the cluster's address any more, by what a call came to."""
         return nobody_is_there(error, error.status, error.evidence)
 
     def answers_lag_seconds(self) -> float:

@@ -75,7 +75,6 @@ class JobLauncher:
 
     Args:
         actions: Sends, follows and cancels.
-        view: Looks at a job by its Flink job id.
         flink: The cluster's own JobManager, where it can be reached: views tell what it says.
     """
 

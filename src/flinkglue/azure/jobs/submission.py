@@ -31,9 +31,6 @@ class Submission:
     """Submits to one cluster.
 
     Args:
-        arm: The client.
-        cluster: The cluster.
-        timeouts: How long each part may take.
         emit: Takes one line per decision.
     """
 
@@ -46,7 +43,6 @@ class Submission:
         """Submit a job under a name that belongs to this intent alone, or adopt the one there is.
 
         Args:
-            request: A NEW.
             sent_before: An earlier attempt may have sent the same request, so its job is given
                 time to show up before anything is sent.
 

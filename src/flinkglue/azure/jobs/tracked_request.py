@@ -45,7 +45,6 @@ class TrackedRequest:
     """One action that is requested once, and again only when it certainly did not arrive.
 
     Args:
-        action: The action.
         send: Sends it; raises ``InDoubt`` when it may not have arrived.
         lag_seconds: How long the list may be behind.
         request: What is requested, where it is a savepoint: what there was before, and whether an

@@ -20,13 +20,10 @@ class JobWatch:
     """Polls one job through ARM and, when it can be reached, through Flink itself.
 
     Args:
-        arm: The client.
         cluster: Where the job is.
         row: The job's row as it was observed last.
         query_flink: Looks a job id up in Flink; None when Flink cannot be reached from here.
         emit: Takes one line per change.
-        clock: The time to go by.
-        pace: How often to poll.
 
     Attributes:
         observed: What the last poll of a wait observed.

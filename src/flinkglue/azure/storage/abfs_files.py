@@ -25,7 +25,6 @@ class AbfsFiles:
     """Reads files by ``abfs[s]://container@account.dfs.core.windows.net/path``.
 
     Args:
-        service: The storage account.
         limits: How large a download may be, and how long it may take.
     """
 

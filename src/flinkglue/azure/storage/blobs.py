@@ -48,7 +48,6 @@ def upload_jar(
     """Upload a jar, unless the same content is there under that name.
 
     Args:
-        service: The storage account.
         jar: The file.
         container: An existing container.
         blob_name: The name in it.

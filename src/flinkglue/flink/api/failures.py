@@ -124,7 +124,6 @@ def flink_failed(
     Args:
         operation: The operation by Flink's own name.
         resource: What was acted on; for a job its id is in it.
-        status: The HTTP status.
         text: What Flink said, a Java stack trace most of the time.
         is_submit: Whether a job was to be started, or planned.
     """
@@ -151,8 +150,6 @@ def gateway_failed(
 
     Args:
         operation: The operation by Flink's own name.
-        resource: What was acted on.
-        status: The HTTP status.
         answered: Who answered, and what, in words.
         base_url: The JobManager's address.
     """

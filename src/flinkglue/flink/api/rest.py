@@ -73,7 +73,6 @@ class FlinkRestClient(JobManagerWire):
         """Start a job under an id of the caller's choice, and return that id.
 
         Args:
-            jar_id: From ``upload_jar``.
             job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
                 a repeated call harmless: Flink refuses the second one.
             entry_class: The class with ``main()``; without one, the jar's manifest tells.

@@ -78,7 +78,6 @@ class HttpsFiles:
         ca_file: A PEM file of certificates to trust besides the platform's own.
         limits: How large a file may be, and how long it may take.
         credentials: How the repository is signed in to; None: not at all.
-        transport: The wire, for tests.
     """
 
     def __init__(

@@ -33,11 +33,8 @@ class JobLauncher:
     """Launches jobs on one JobManager.
 
     Args:
-        client: The JobManager.
         jar_on_cluster: Uploads a job's jar unless it is there, and returns its jar id.
-        view: Looks at a job by its Flink job id.
         settings: Reads the JobManager's own settings, or raises why it cannot.
-        timeouts: How often to look.
     """
 
     def __init__(

@@ -23,7 +23,6 @@ class ProgramRun:
     Args:
         entry_class: The class with ``main()``; None: the jar's manifest tells.
         args: The arguments of ``main()``.
-        flink_configuration: The settings.
     """
 
     entry_class: str | None
@@ -32,13 +31,7 @@ class ProgramRun:
 
 
 def run_of(spec: JobSpec, jar_id: str, settings: Callable[[], Mapping[str, str]]) -> ProgramRun:
-    """How to run the spec's jar, which was uploaded.
-
-    Args:
-        spec: What is to run.
-        jar_id: The uploaded jar.
-        settings: The JobManager's own settings.
-    """
+    """How to run the spec's jar, which was uploaded."""
     configuration = {"pipeline.name": spec.job_name, **spec.flink_configuration}
     program = spec.jar.made_of
     if program is None or program.kind is not ProgramKind.PYTHON:

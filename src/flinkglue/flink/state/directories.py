@@ -20,7 +20,6 @@ class StateDirectories:
 
     Args:
         storage: How to list them.
-        settings: The JobManager's settings.
         savepoint_directory: A further one that savepoints are written to; None: the cluster's only.
     """
 
@@ -66,7 +65,6 @@ class StateDirectories:
         """The newest complete checkpoint of a job.
 
         Args:
-            job_id: The job.
             settings: Its own, before the cluster's.
             observed_path: A checkpoint of it that was seen: where it lies, all of them do, whatever
                 the settings say, because what the job's code sets wins.

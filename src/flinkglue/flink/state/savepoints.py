@@ -38,10 +38,7 @@ class SavepointOperations:
     """Follows Flink's asynchronous operations by trigger ids that the caller chose.
 
     Args:
-        client: The JobManager.
-        view: Looks at a job.
         directories: What lies in storage.
-        timeouts: How long to wait.
     """
 
     def __init__(

@@ -24,7 +24,6 @@ class StoredFile:
 
     Args:
         path: Its whole address.
-        size_bytes: Its length.
         modified_at: Seconds since the epoch.
     """
 

@@ -79,7 +79,6 @@ class FlinkBackend(Protocol):
         """Stop the job for good and return its savepoint's path, which exists then.
 
         Args:
-            request: What is requested.
             observed: Is given the path before the job's end is waited for.
 
         Raises:
@@ -102,7 +101,6 @@ class FlinkBackend(Protocol):
         """The newest retained checkpoint of a job that the service no longer knows, if any.
 
         Args:
-            job_id: The job.
             settings: Its own, which may name a directory other than the cluster's.
             observed_path: A checkpoint that it took while it was known; None: none was seen.
 
@@ -125,7 +123,6 @@ class FlinkBackend(Protocol):
         """What lies in the savepoint directories of these Flink jobs.
 
         Args:
-            job_name: The job's name.
             job_ids: Its Flink jobs.
             only_listed: Ask nobody for an action on the job where a directory cannot be listed.
         """
@@ -153,7 +150,6 @@ class FlinkBackend(Protocol):
         """The cluster's task slots, and those of a job; None when the service does not tell.
 
         Args:
-            job_id: The job.
             needed: How many are needed: where so many are free, the job's are not looked at.
         """
 

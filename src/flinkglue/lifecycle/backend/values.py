@@ -22,7 +22,6 @@ class Launch:
     """One start of a job, decided and written down before it is sent.
 
     Args:
-        spec: What is to run.
         job_id: The Flink job id to run under; a backend that chooses ids itself finds the job by
             its name instead.
         restore_from: A savepoint or retained checkpoint; None starts without state.
@@ -52,7 +51,6 @@ class SavepointRequest:
     """One savepoint, decided and written down before it is requested.
 
     Args:
-        job_id: The Flink job.
         trigger_id: 32 hexadecimal digits; requested twice, Flink does it once.
         earlier_path: The job's newest savepoint before this one was requested, by which a new one
             is known when Flink has forgotten the trigger id.

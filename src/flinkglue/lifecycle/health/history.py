@@ -21,8 +21,6 @@ def with_history(
     Earlier ones have the counters alone. The newest of all is remembered for the watches to come.
 
     Args:
-        store: Where they are remembered.
-        job_name: The job.
         samples: This watch's, the oldest first; at least one.
         keep_seconds: Older ones are forgotten.
     """

@@ -47,7 +47,6 @@ class RelaunchLimit:
     """At most so many relaunches of a job within a window of time.
 
     Args:
-        store: Where they are remembered.
         most: How many.
         within_seconds: The window.
     """
@@ -61,7 +60,6 @@ class RelaunchLimit:
         """Count one more, before it is made. False: there were as many as are allowed.
 
         Args:
-            job_name: The job.
             requested_by: Who makes it; asked again by the same, it is counted once.
             now: Seconds since the epoch.
         """

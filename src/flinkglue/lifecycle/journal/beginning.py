@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flinkglue.errors import Conflict, InvalidInput
@@ -18,20 +19,21 @@ class Beginning:
     """The beginning of an intent; see ``Journal.begin``.
 
     Args:
-        store: The journal's documents.
         fresh: The entry of an intent that has not begun before.
         take_over: Give up the unfinished intent that owns the job.
+        emit: Takes each line of the story as soon as it is written down.
     """
 
     store: JournalStore
     fresh: Entry
     take_over: bool
+    emit: Callable[[str], None]
 
     def hold(self, job: Job) -> Held:
         """Hold the job, and go on with the entry or write a new one."""
         entry = self._written()
         if entry.outcome is not None:
-            return Held(self.store, entry, None)
+            return Held(self.store, entry, None, self.emit)
         intent = entry.intent
         try:
             claim, is_after_another = job.claim(intent, self._may_take, self._give_up)
@@ -39,7 +41,7 @@ class Beginning:
             if not entry.facts:
                 self.store.swap("intent", intent, entry.version, None)
             raise
-        held = Held(self.store, entry, claim)
+        held = Held(self.store, entry, claim, self.emit)
         try:
             return self._begun(held, is_after_another=is_after_another)
         except LeaseLost as lost:

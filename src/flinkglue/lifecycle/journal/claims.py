@@ -173,10 +173,7 @@ class Job:
     """A job to be claimed.
 
     Args:
-        store: Where claims lie.
-        name: The job's name.
         terms: How to hold it.
-        clock: The time to wait by.
     """
 
     store: JournalStore
@@ -190,7 +187,6 @@ class Job:
         """Hold the job for this intent, when nobody else acts on it any more.
 
         Args:
-            intent: The intent.
             may_take: Whether the job may be taken from another intent at once; raises ``Conflict``
                 when it may not at all, and returns False while that may only be waited for.
             give_up: Ends the other intent, before the job is taken from it.

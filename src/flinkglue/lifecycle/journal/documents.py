@@ -61,8 +61,6 @@ class JournalStore(Protocol):
         between, it is done or not done.
 
         Args:
-            kind: The kind.
-            key: The key.
             version: What was read; None: there was none.
             document: What to write; None: remove it.
         """

@@ -42,35 +42,29 @@ class FileStore:
         self._first_observed: dict[Path, tuple[object, float]] = {}
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
-        """The document, or None when there is none."""
         stored = self.stored(kind, key)
         return stored.document if stored else None
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        """Write it if there is none. False: there was one, and it is as it was."""
         with _calling("create", kind, key):
             return _linked(self._path(kind, key), key, document)
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        """Write it, over the old one if there is one."""
         path = self._path(kind, key)
         with _calling("write", kind, key):
             _written_beside(path, key, document).replace(path)
 
     def delete(self, kind: str, key: str) -> None:
-        """Remove it; nothing happens when there is none."""
         with _calling("delete", kind, key):
             self._path(kind, key).unlink(missing_ok=True)
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
-        """All documents of the kind, in no order."""
         with _calling("list", kind, "documents"):
             versions = self._versions(kind)
             found = [self._newest(kind, digest, numbers) for digest, numbers in versions.items()]
         return [document for _, document in filter(None, found) if document is not None]
 
     def stored(self, kind: str, key: str) -> Stored | None:
-        """The document with its version; None when there never was one."""
         with _calling("read", kind, key):
             newest = self._newest(kind, _digest(key))
             if newest is None:
@@ -81,7 +75,6 @@ class FileStore:
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
     ) -> str | None:
-        """Write it in the place of this version, and return the new version."""
         with _calling("swap", kind, key):
             return self._swapped(kind, key, version, document)
 
@@ -106,7 +99,6 @@ class FileStore:
         return path.name
 
     def touch(self, kind: str, key: str, version: str) -> bool:
-        """Let this version count as written now. False: it is not the newest any more."""
         stored = self.stored(kind, key)
         if stored is None or stored.version != version:
             return False

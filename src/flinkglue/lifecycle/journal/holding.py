@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -21,15 +21,19 @@ class Held:
     As a context manager it lets another process of the same intent go on when the block ends.
 
     Args:
-        store: The journal's documents.
         entry: The entry as it is now.
         claim: The lease; None: the intent has ended, and there is nothing to hold.
+        emit: Takes each line of the story as soon as it is written down.
     """
 
-    def __init__(self, store: JournalStore, entry: Entry, claim: Claim | None) -> None:
+    def __init__(
+        self, store: JournalStore, entry: Entry, claim: Claim | None, emit: Callable[[str], None]
+    ) -> None:
         self.entry = entry
         self._store = store
         self._claim = claim
+        self._emit = emit
+        self._emitted: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +99,10 @@ class Held:
         if version is None:
             raise self._overtaken()
         self.entry = replace(entry, version=version)
+        for line in entry.story:
+            if line not in self._emitted:
+                self._emitted.add(line)
+                self._emit(line)
         return self.entry
 
     def _overtaken(self) -> Conflict:

@@ -7,7 +7,7 @@ what runs under a job name now, and the *ledger* which savepoints there are. All
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,11 +43,14 @@ class Journal:
     """The three memories over one store.
 
     Args:
-        store: Where the documents lie.
+        emit: Takes each line of an action's story as soon as it is written down.
     """
 
-    def __init__(self, store: JournalStore) -> None:
+    def __init__(
+        self, store: JournalStore, emit: Callable[[str], None] = lambda line: None
+    ) -> None:
         self._store = store
+        self._emit = emit
 
     def entry(self, intent: str) -> Entry | None:
         """The entry of an intent, or None when it never began."""
@@ -74,7 +77,6 @@ class Journal:
                 lives can do nothing more.
             now: Seconds since the epoch.
             terms: How to hold the job.
-            clock: The time to wait by.
 
         Raises:
             InvalidInput: The intent was used for another action or job.
@@ -82,7 +84,7 @@ class Journal:
         """
         fresh = Entry(intent, action, job_name, began_at=now)
         job = Job(self._store, job_name, terms or LeaseTerms(), clock or SystemClock())
-        return Beginning(self._store, fresh, take_over=take_over).hold(job)
+        return Beginning(self._store, fresh, take_over, self._emit).hold(job)
 
     def owner(self, job_name: str) -> str | None:
         """The unfinished intent that owns the job, if there is one."""

@@ -63,7 +63,6 @@ class ReplacePlan(JobPlan):
     """STATELESS_UPDATE, LAST_STATE_UPDATE and RE_LAUNCH: another launch takes a job's place.
 
     Args:
-        spec: What is to run.
         old_spec: What runs again when that does not; None: nothing does.
         old_in_words: The same for people.
         changes: What differs from what runs.
@@ -101,7 +100,6 @@ class StartPlan:
     """NEW and START: a job that does not run comes to run.
 
     Args:
-        spec: What is to run.
         restore_from: The state to start from; None: none.
         previous_job_id: The launch before this one; empty: there was none.
         left_behind: What that left which is newer than the state to start from.

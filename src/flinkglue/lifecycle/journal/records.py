@@ -19,8 +19,6 @@ class Entry:
     Args:
         intent: Who requested it, for example ``<flow run id>:UPDATE:1``. A second try of a person
             has another intent; a retry of the same run has the same.
-        action: What was requested.
-        job_name: Of which job.
         facts: What was decided or learned, by name.
         story: One line per decision.
         outcome: How it ended; None while it has not.
@@ -73,7 +71,6 @@ class JobRecord:
     """What is known of a job, over all its launches.
 
     Args:
-        job_name: Its name.
         job_id: The Flink job id of the newest launch; written before the launch is sent.
         generation: How many launches there were.
         spec: What the newest launch runs: what a form that is left empty asks for.

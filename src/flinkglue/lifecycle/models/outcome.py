@@ -14,7 +14,6 @@ class Savepoint:
     """A savepoint and what it was taken of.
 
     Args:
-        job_name: The job's name.
         job_id: The Flink job id that it was taken of; empty when only the directory tells of it.
         path: Its address.
         taken_at: Seconds since the epoch, by the clock of whoever told. The order of savepoints is
@@ -63,8 +62,6 @@ class Outcome:
     """How an action ended.
 
     Args:
-        action: What was requested.
-        job_name: Of which job.
         job_id: The Flink job that is the job now; empty when there is none.
         previous_job_id: The one before it; empty when there was none.
         state: The job's state at the end.

@@ -27,7 +27,6 @@ class Jar:
     Args:
         uri: Where it lies: a local path, ``https://``, ``s3://`` or ``abfs(s)://``.
         sha256: 64 hexadecimal digits of the jar's content.
-        size_bytes: Its length.
         made_of: The program that the jar is packed from, whose first file lies at ``uri``; None:
             the jar itself lies there.
     """

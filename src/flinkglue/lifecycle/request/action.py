@@ -49,8 +49,6 @@ class ActionRequest:
     """An action as a form or a command line asks for it.
 
     Args:
-        action: The action.
-        job_name: The job.
         changes: What is to run, for the actions that launch a job.
         savepoint_path: What to start from.
         job_id: The Flink job that is meant, where the name alone does not tell.

@@ -20,7 +20,6 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
     """The newest savepoint of the job; one that was not taken here is in the ledger after that.
 
     Args:
-        tx: The action.
         view: The job as its service shows it, ended; None: the service does not know it.
 
     Raises:
@@ -58,7 +57,6 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
     """What there is of the job's state, in words; empty when nothing is known of any.
 
     Args:
-        tx: The action.
         view: The job as its service shows it, ended; None: the service does not know it.
     """
     record = tx.journal.observed_job_record(tx.job_name)

@@ -37,7 +37,6 @@ def newest_savepoint(tx: Transaction, view: JobView | None) -> str | None:
     """The newest savepoint of the job, by all that tells of it; None when there is none.
 
     Args:
-        tx: The action.
         view: The job as its service shows it, ended; None: the service does not know it.
 
     Raises:

@@ -37,7 +37,6 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     """The newest state of a Flink job, alive, ended or forgotten by its service.
 
     Args:
-        job_id: The job.
         view: What the service shows of it; None: it does not know it.
     """
     if not job_id:
@@ -87,7 +86,6 @@ def left_behind(
     looks at the job again: so this is asked before, and remembered.
 
     Args:
-        tx: The action.
         job_id: The job before the launch.
         view: What the service shows of it; None: it does not know it.
         path: The state to start from; None: no state, which is what was requested.

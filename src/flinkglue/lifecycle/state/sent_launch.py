@@ -53,8 +53,6 @@ def why_kept(
     """Why a launch that was sent is left as it is; empty: nothing would be dropped.
 
     Args:
-        tx: The action.
-        label: The launch.
         job_id: Its Flink job; empty: not known.
         restore_from: What it began with.
         failure: Why it is to be given up although it may live; empty: a live one is adopted.

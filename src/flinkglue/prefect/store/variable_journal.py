@@ -50,18 +50,15 @@ class VariableStore:
         self._cluster = cluster
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
-        """The document, or None when there is none."""
         stored = self.stored(kind, key)
         return stored.document if stored else None
 
     def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        """Write it if there is none. False: there was one, and it is as it was."""
         name = self._name(kind, key)
         value = self._value(name, document)
         return self._records.create(name, value, self._tags(kind)) is not None
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
-        """Write it, over the old one if there is one."""
         name = self._name(kind, key)
         value = self._value(name, document)
         for _ in range(_MOST_TRIES):
@@ -75,18 +72,15 @@ class VariableStore:
         raise self._contended("write", kind, key)
 
     def delete(self, kind: str, key: str) -> None:
-        """Remove it; nothing happens when there is none."""
         if record := self._records.read(self._name(kind, key)):
             self._delete(record)
 
     def documents(self, kind: str) -> list[dict[str, Any]]:
-        """All documents of the kind, in no order."""
         found = _newest(self._records.tagged(self._tags(kind)[1]))
         read = (self._whole(record) or self._read_again(record) for record in found)
         return [whole["document"] for whole in read if whole and whole["document"] is not None]
 
     def stored(self, kind: str, key: str) -> Stored | None:
-        """The document with its version; None when there never was one."""
         found = self._read_named(self._name(kind, key))
         if found is None:
             return None
@@ -111,7 +105,6 @@ class VariableStore:
     def swap(
         self, kind: str, key: str, version: str | None, document: Mapping[str, Any] | None
     ) -> str | None:
-        """Write it in the place of this version, and return the new version."""
         lying = self._lying(kind, key)
         before = next(iter(_newest(lying)), None)
         if (before.record_id if before else None) != version:
@@ -129,7 +122,6 @@ class VariableStore:
         return record_id
 
     def touch(self, kind: str, key: str, version: str) -> bool:
-        """Let this version count as written now. False: it is not the newest any more."""
         return self._records.touch(version, self._tags(kind))
 
     def _created(self, name: str, value: Mapping[str, Any], tags: list[str]) -> str | None:

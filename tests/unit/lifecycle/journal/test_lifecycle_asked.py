@@ -24,7 +24,6 @@ from flinkglue.lifecycle.health.watch import (
     is_desired_to_run,
     should_relaunch,
 )
-from flinkglue.lifecycle.journal.reporting import ReportingStore
 from flinkglue.lifecycle.models import Action, JobView, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -235,15 +234,15 @@ def test_nobody_waits_past_the_deadline() -> None:
 def test_a_story_is_told_while_it_is_written(world: AskingWorld) -> None:
     """Each line once, whoever writes it."""
     told: list[str] = []
-    store = ReportingStore(world.store, told.append)
     outcome = execute(
         new(world),
         "intent",
-        store=store,
+        store=world.store,
         backend=world.backend(),
         identify=JarSource().identify,
         options=OPTIONS,
         clock=world.clock,
+        emit=told.append,
     )
     assert told == list(outcome.story)
     assert len(told) == 2
