@@ -22,6 +22,8 @@ end as failed raises it as JobFailed.
 from __future__ import annotations
 
 import re
+from inspect import signature
+from typing import Any
 
 from flinkglue.texts import printable, shortened, without_credentials
 
@@ -130,6 +132,14 @@ class CallFailed(FlinkGlueError):
         if advice:
             text += f" What to do: {advice}"
         super().__init__(text)
+
+    def with_changes(self, kind: type[CallFailed] | None = None, **changes: Any) -> CallFailed:
+        """The same failure with another reason or advice, or of another kind."""
+        parts = {name: value for name, value in vars(self).items() if name in _PARTS}
+        return (kind or type(self))(**parts | changes)
+
+
+_PARTS = frozenset(signature(CallFailed).parameters)
 
 
 class AuthenticationFailed(CallFailed):

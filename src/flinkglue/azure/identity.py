@@ -83,11 +83,7 @@ def fetch_token(
     """A new bearer token from Entra ID.
 
     Args:
-        principal: Who signs in; None for the platform's own identity.
         scope: What for, for example ``https://management.azure.com/.default``.
-        authority: Entra ID's address, https.
-        ca_file: Certificates to trust instead of the platform's own.
-        wire: Passed to the SDK's pipeline, for tests.
 
     Raises:
         InvalidInput: The authority is not https, or an id is none.

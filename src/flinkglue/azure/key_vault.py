@@ -110,13 +110,4 @@ def _with_advice(refused: NotFound | PermissionDenied) -> CallFailed:
         advice = "enable the secret, or store a new version of it."
     else:
         advice = "give the reader the role Key Vault Secrets User on the vault."
-    return type(refused)(
-        refused.service,
-        refused.operation,
-        refused.resource,
-        refused.reason,
-        status=refused.status,
-        code=refused.code,
-        request_id=refused.request_id,
-        advice=advice,
-    )
+    return refused.with_changes(advice=advice)

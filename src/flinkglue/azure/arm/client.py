@@ -6,7 +6,7 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -149,12 +149,8 @@ class ArmClient:
         if job_name is not None:
             require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
             query = {"$filter": f"jobName eq {job_name}"}
-        url: str | None = self._url(f"{cluster.resource_id}/jobs", **query)
-        jobs: list[ArmFlinkJob] = []
-        while url:
-            answer = self._read("Cluster Jobs List", str(cluster), url)
-            rows, url = page_of(answer, "Cluster Jobs List", str(cluster))
-            jobs += map(ArmFlinkJob.from_row, rows)
+        url = self._url(f"{cluster.resource_id}/jobs", **query)
+        jobs = map(ArmFlinkJob.from_row, self._items("Cluster Jobs List", str(cluster), url))
         return [job for job in jobs if job_name in (None, job.job_name)]
 
     def run_job(self, cluster: FlinkClusterId, request: RunJob) -> Operation:
@@ -198,6 +194,12 @@ class ArmClient:
         return str(
             self._endpoint.copy_with(path=path, params={"api-version": self._api_version} | query)
         )
+
+    def _items(self, operation: str, resource: str, url: str | None) -> Iterator[Any]:
+        """What a list holds, every page of it."""
+        while url:
+            items, url = page_of(self._read(operation, resource, url), operation, resource)
+            yield from items
 
     def _read(
         self, operation: str, resource: str, url: str, method: str = "GET", **content: Any

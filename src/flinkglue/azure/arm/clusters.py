@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.azure.arm.answers import SERVICE, body_of, object_of, page_of
+from flinkglue.azure.arm.answers import SERVICE, body_of, object_of
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.models import FlinkClusterId, Operation
 from flinkglue.errors import InvalidInput, NotFound
@@ -129,19 +129,14 @@ class ArmClusterClient(ArmClient):
 
     def flink_versions(self, cluster: FlinkClusterId, location: str) -> list[FlinkVersionPair]:
         """Available Cluster Versions of Flink, every page of them."""
-        url: str | None = self._url(f"{_location(cluster, location)}/availableClusterVersions")
-        found: list[FlinkVersionPair] = []
-        while url:
-            answer = self._read("Available Cluster Versions", location, url)
-            rows, url = page_of(answer, "Available Cluster Versions", location)
-            for row in rows:
-                offered = _mapping(_mapping(row).get("properties"))
-                if str(offered.get("clusterType", "")).lower() == "flink":
-                    names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
-                    found.append(
-                        FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
-                    )
-        return found
+        url = self._url(f"{_location(cluster, location)}/availableClusterVersions")
+        rows = self._items("Available Cluster Versions", location, url)
+        names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
+        return [
+            FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
+            for offered in (_mapping(_mapping(row).get("properties")) for row in rows)
+            if str(offered.get("clusterType", "")).lower() == "flink"
+        ]
 
     def instance_view(self, cluster: FlinkClusterId) -> InstanceView:
         """Clusters Get Instance View; one that is not there yet is not ready."""
@@ -155,13 +150,9 @@ class ArmClusterClient(ArmClient):
 
     def job_rows(self, cluster: FlinkClusterId) -> list[dict[str, Any]]:
         """Cluster Jobs List as JSON, for people to read."""
-        url: str | None = self._url(f"{cluster.resource_id}/jobs")
-        rows: list[dict[str, Any]] = []
-        while url:
-            answer = self._read("Cluster Jobs List", str(cluster), url)
-            items, url = page_of(answer, "Cluster Jobs List", str(cluster))
-            rows += [dict(_mapping(item)) for item in items]
-        return rows
+        url = self._url(f"{cluster.resource_id}/jobs")
+        items = self._items("Cluster Jobs List", str(cluster), url)
+        return [dict(_mapping(item)) for item in items]
 
 
 def check_versions(

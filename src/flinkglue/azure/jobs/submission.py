@@ -149,15 +149,11 @@ class Submission:
         return f"RunJob {request.action}", f"{self.cluster} job {request.job_name}"
 
 
-def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> OperationFailed:
+def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> CallFailed:
     """With what the job's row says of the failure."""
     cause = last_cause(row.job_output if row else None)
-    return OperationFailed(
-        failed.service,
-        failed.operation,
-        failed.resource,
-        "; ".join(filter(None, (failed.reason, cause))),
-        code=failed.code,
+    return failed.with_changes(
+        reason="; ".join(filter(None, (failed.reason, cause))),
         advice="the request was refused after it was taken: correct it and start a new run.",
     )
 

@@ -146,16 +146,7 @@ def _not_ended(error: CallFailed) -> CallFailed:
     kind, advice = type(error), f"{error.advice or ''} {_GOES_ON}".strip()
     if isinstance(error, Conflict):
         kind, advice = ServiceUnavailable, _GOES_ON_AFTER
-    return kind(
-        error.service,
-        error.operation,
-        error.resource,
-        error.reason,
-        status=error.status,
-        code=error.code,
-        request_id=error.request_id,
-        advice=advice,
-    )
+    return error.with_changes(kind, advice=advice)
 
 
 def _act(tx: Transaction) -> Outcome:

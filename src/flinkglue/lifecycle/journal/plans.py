@@ -54,7 +54,6 @@ class SavepointPlan(JobPlan):
 
     @property
     def paths(self) -> tuple[str | None, ...]:
-        """The states that the action may start from, or compares with."""
         return (self.earlier_path,)
 
 
@@ -81,7 +80,6 @@ class ReplacePlan(JobPlan):
 
     @property
     def paths(self) -> tuple[str | None, ...]:
-        """The states that the action may start from, or compares with."""
         return (self.savepoint_path, self.kept_state)
 
 
@@ -91,7 +89,6 @@ class UpdatePlan(ReplacePlan, SavepointPlan):
 
     @property
     def paths(self) -> tuple[str | None, ...]:
-        """The states that the action may start from, or compares with."""
         return (self.savepoint_path, self.kept_state, self.earlier_path)
 
 
@@ -112,7 +109,6 @@ class StartPlan:
 
     @property
     def paths(self) -> tuple[str | None, ...]:
-        """The states that the action may start from, or compares with."""
         return (self.restore_from,)
 
 
