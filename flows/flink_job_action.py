@@ -71,11 +71,11 @@ def flink_job_action(
 ) -> dict[str, Any]:
     """Execute one of the eleven actions on a Flink job, exactly once, to its end.
 
-    A run that crashed goes on where it was when it is retried; nothing is started twice. A run
+    A run that crashed resumes where it was when it is retried; nothing is started twice. A run
     whose action failed tries again.
 
     Args:
-        action: NEW starts a job for the first time. START goes on from the newest savepoint. STOP
+        action: NEW starts a job for the first time. START resumes from the newest savepoint. STOP
             ends it with a savepoint. UPDATE stops it with a savepoint and starts the new jar from
             it, or returns to the old one. STATELESS_UPDATE starts without state. LAST_STATE_UPDATE
             starts from the newest checkpoint. SAVEPOINT, LIST_SAVEPOINT. CANCEL ends it without a
@@ -95,7 +95,7 @@ def flink_job_action(
     Raises:
         InvalidInput: A parameter was refused before any call.
         Conflict: Refused: the job is not in a state for this, or another run acts on it.
-        RolledBack: The new job did not come to run; the old one runs again.
+        RolledBack: The new job did not reach RUNNING; the old one runs again.
         JobFailed: The action failed, with both stories.
     """
     request = request_of(locals())

@@ -75,7 +75,7 @@ def submit_flink_job_flow(
         flink_configuration: More Flink settings, for example {"restart-strategy.type": "none"}.
         savepoint_name: A savepoint to start from, by its name or full path.
         wait_until: How far to wait. A streaming job never finishes.
-        deadline_minutes: How long to wait; the job goes on after that.
+        deadline_minutes: How long to wait; the job keeps running after that.
         local_jar_path: A jar on the worker's machine to upload to the directory first.
         storage_block: The Azure Blob Storage Credentials block for that upload.
         on_cancel: What happens to the job when this run is cancelled: leave lets it run;

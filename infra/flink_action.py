@@ -29,7 +29,7 @@ exit codes:
   6  a service refused a call
   7  the flow run was cancelled
 
-The same command with the same --intent goes on where it was, tries again what failed, and does
+The same command with the same --intent resumes where it was, retries what failed, and does
 nothing when it was done: give the number of the build. Another action, job or cluster may have the
 same --intent; other options of the same action may not.
 

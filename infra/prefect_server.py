@@ -36,5 +36,5 @@ def _unavailable(error: Exception) -> ServiceUnavailable:
         "call the server",
         "PREFECT_API_URL",
         str(error) or type(error).__name__,
-        advice="see that the server runs and can be reached; the same command goes on",
+        advice="see that the server runs and can be reached; run the same command again",
     )

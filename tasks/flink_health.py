@@ -229,7 +229,7 @@ class _Watched:
         if not is_desired_to_run(self._store, self._name) and (view is None or view.is_terminal):
             return "it was ended on purpose"
         owner = self._journal.owner(self._name)
-        return f"the intent {owner} is acting on it" if owner else ""
+        return f"the intent {owner} holds it" if owner else ""
 
     def _judged(self, limits: HealthLimits) -> Finding:
         name, last = self._name, self._samples[-1].view

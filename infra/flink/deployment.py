@@ -153,7 +153,7 @@ def _retry_if_failed(
 
 
 def _ended(watch: _FlowRunWatch, deployed: Deployed) -> State[Any]:
-    again = "The same command with the same --intent goes on."
+    again = "Run the same command with the same --intent to resume."
     watch.until(
         lambda state: state.type not in _NOT_STARTED,
         f"The start of flow run {watch.flow_run_id}",
@@ -164,7 +164,7 @@ def _ended(watch: _FlowRunWatch, deployed: Deployed) -> State[Any]:
         lambda state: state.is_final(),
         f"The end of flow run {watch.flow_run_id}",
         STARTS_WITHIN_SECONDS + deployed.deadline_seconds,
-        f"It goes on: see its page. {again}",
+        f"It keeps running: see its page. {again}",
     )
 
 

@@ -39,5 +39,5 @@ class DeadlineClock:
         left = self._give_up_at - self._clock.monotonic()
         self._clock.sleep(max(0.0, min(seconds, left)))
         if seconds > left:
-            last_observed = "under way; the same intent goes on with it"
+            last_observed = "in progress; the same intent resumes it"
             raise DeadlineExceeded(self._waited_for, self._deadline_seconds, last_observed)

@@ -72,7 +72,7 @@ class Interrupted:
         if _is_open(entry):
             self.emit(
                 f"{self.request.action} of {self.request.job_name} has not ended. Retry this flow "
-                "run to go on with it; another run may act on the job only with take_over."
+                "run to resume it; another run may act on the job only with take_over."
             )
         return view
 

@@ -171,7 +171,7 @@ def test_a_killed_update_goes_on_when_it_is_retried(job: StatefulJob) -> None:
     os.kill(int(pid.rpartition(":")[2]), signal.SIGKILL)
     run = job.platform.prefect.wait_for(flow_run_id)
     assert run["state_type"] == "CRASHED"
-    job.logged(flow_run_id, "Retry this flow run to go on with it")
+    job.logged(flow_run_id, "Retry this flow run to resume it")
 
     job.retry(flow_run_id)
 

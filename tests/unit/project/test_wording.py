@@ -46,6 +46,10 @@ BANNED = {
     r"carry out|carries out|carried out|carrying out": "execute, run",
 }
 """What is not written, as words, and what to write for it."""
+BANNED_OF_FLINK = re.compile(
+    r"\b(?:go|goes|went|gone|going) on\b|\bc[ao]mes? to run\b", re.IGNORECASE
+)
+"""Write resume, continue or keep running; reach RUNNING."""
 FINE = re.compile(r"\blook(?:s|ed|ing)? (?:\w+ ){0,2}up\b", re.IGNORECASE)
 WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 
@@ -166,6 +170,25 @@ def test_names_in_code_use_the_fields_terms(path: Path) -> None:
         for line, name in names(path.read_text())
         if BANNED_NAMES.keys() & set(name.lower().split("_"))
     ]
+    assert not found, "\n".join(found)
+
+
+def test_texts_about_flink_say_what_resumes() -> None:
+    flows = [path for path in CODE if path.parent.name == "flows" and "flink" in path.name]
+    texts = [
+        (path, line, text)
+        for path in [*FLINK, *flows]
+        for line, text in user_texts(path.read_text())
+        if is_sentence(text)
+    ]
+    pages = [path for path in TEXTS if path.name.startswith("flink-") and "how-to" in path.parts]
+    texts += [(path, *line) for path in pages for line in prose(path.read_text())]
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text!r}"
+        for path, line, text in texts
+        if BANNED_OF_FLINK.search(text)
+    ]
+    assert pages
     assert not found, "\n".join(found)
 
 

@@ -132,7 +132,7 @@ def apply_retention(
     """
     _check_kept(retention, backend, journal)
     if owner := journal.owner(job_name):
-        return Disposals(skipped=f"the intent {owner} is acting on the job")
+        return Disposals(skipped=f"the intent {owner} holds the job")
     in_use = {record.restored_from for record in journal.job_records() if record.restored_from}
     ledger = journal.savepoints(job_name)
     by_storage, stored_now = _by_the_storage(job_name, ledger, retention, backend, now)

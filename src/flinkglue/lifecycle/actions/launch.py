@@ -154,7 +154,7 @@ def _submitted(
     )
     if view.main_failure:
         tx.say(
-            f"main() failed after it had submitted job {view.job_id}, which goes on: "
+            f"main() failed after it had submitted job {view.job_id}, which keeps running: "
             f"{view.main_failure}"
         )
     tx.once(f"{label}_job_id", lambda: view.job_id)

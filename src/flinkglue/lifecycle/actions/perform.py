@@ -41,8 +41,8 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
 }
 
 
-_GOES_ON_AFTER = "The action has not ended: the same one goes on when the other operation is over."
-_GOES_ON = "The action has not ended: the same one goes on after that."
+_GOES_ON_AFTER = "The action has not ended: run it again when the other operation has finished."
+_GOES_ON = "The action has not ended: run it again after that, and it resumes."
 _GONE = (
     "No job runs now: RE_LAUNCH brings it back from its newest retained state, START from its "
     "newest savepoint"

@@ -61,7 +61,7 @@ def _refuse_to_drop_state(tx: Transaction, ended: JobView | None) -> None:
     if known := known_state(tx, ended):
         raise tx.refuse(
             f"NEW starts without state, and the job has some: {known}",
-            "START goes on from the newest savepoint, RE_LAUNCH from the newest retained state. "
+            "START resumes from the newest savepoint, RE_LAUNCH from the newest retained state. "
             "With without_state, NEW starts it clean.",
             WouldDropState,
         )
@@ -75,7 +75,7 @@ def _plan_start(tx: Transaction) -> StartPlan:
     if path is None:
         raise tx.refuse(
             "no savepoint of this job is known",
-            "Name one in savepoint. RE_LAUNCH goes on from the newest retained checkpoint.",
+            "Name one in savepoint. RE_LAUNCH resumes from the newest retained checkpoint.",
         )
     left = _left_behind(tx, ended, path)
     if left and not tx.request.savepoint_path:
@@ -91,9 +91,9 @@ def _left_behind(tx: Transaction, ended: JobView | None, path: str | None) -> Le
 def _newer_is_known(tx: Transaction, path: str, left: LeftBehind) -> Refused:
     """Nobody has named a state, and the newest savepoint is not the newest state, or may not be."""
     choice = (
-        f"RE_LAUNCH with {left.path} in savepoint goes on from that"
+        f"RE_LAUNCH with {left.path} in savepoint resumes from that"
         if left.path
-        else "Name the state to go on from in savepoint"
+        else "Name the state to resume from in savepoint"
     )
     return tx.refuse(
         f"the newest savepoint is {path}, and {in_words(tx, left)}",
@@ -108,7 +108,7 @@ def _plan(
     left: LeftBehind | None,
 ) -> StartPlan:
     if left:
-        tx.say(f"it goes on from {restore_from}: {in_words(tx, left)}")
+        tx.say(f"it resumes from {restore_from}: {in_words(tx, left)}")
     return StartPlan(
         spec=spec,
         restore_from=restore_from,

@@ -189,7 +189,7 @@ def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcom
     """The job goes on, or has ended all the same; either way, with what is true now."""
     view = tx.backend.view(job_id)
     if view is not None and not view.is_terminal:
-        failure = f"{error}. The job goes on: {view.in_words()}"
+        failure = f"{error}. The job keeps running: {view.in_words()}"
         tx.say(failure)
         return tx.outcome(
             job_id=job_id, state=view.state, savepoint_path=error.path, failure=failure
@@ -197,7 +197,7 @@ def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcom
     state = view.state if view else ""
     how = f"The job has ended as {view.in_words()}" if view else "The job is gone"
     back = (
-        f"START goes on from the savepoint {error.path}"
+        f"START resumes from the savepoint {error.path}"
         if error.path
         else "RE_LAUNCH brings it back from its newest retained state"
     )

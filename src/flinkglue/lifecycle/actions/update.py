@@ -99,7 +99,7 @@ def _roll_back(
 ) -> Outcome:
     given_up = tx.once("given_up", lambda: _given_up(tx, return_to))
     end_launched(tx, "new")
-    story = f"the new job did not come to run: {new_failure}{given_up}"
+    story = f"the new job did not reach RUNNING: {new_failure}{given_up}"
     if plan.old_spec is None or return_to is None:
         what = "no known retained state" if return_to is None else "nothing that ran before"
         is_given = plan.spec.restore_mode == "CLAIM"
@@ -135,7 +135,7 @@ def _given_up(tx: Transaction, return_to: str | None) -> str:
     if newest.path is None or is_same_path(newest.path, return_to):
         return ""
     left = f"the newest state of the new job {job_id} is {newest.description}"
-    tx.say(f"{left}; the rollback does not go on from it")
+    tx.say(f"{left}; the rollback does not resume from it")
     return f". {left[0].upper()}{left[1:]}"
 
 
@@ -162,7 +162,7 @@ def _stop_failed(tx: Transaction, plan: UpdatePlan, error: SavepointFailed) -> O
         return tx.outcome(
             job_id=plan.job_id,
             state=view.state,
-            failure=f"{error}. The old job goes on: {view.in_words()}",
+            failure=f"{error}. The old job keeps running: {view.in_words()}",
             savepoint_path=error.path,
         )
     kept = tx.once(
@@ -208,16 +208,16 @@ def _plan_last_state(tx: Transaction) -> ReplacePlan:
     record = tx.journal.observed_job_record(tx.job_name)
     if (view.state if view else record.ended_as) == "FINISHED":
         raise tx.refuse(
-            f"job {view.job_id if view else record.job_id} came to its own end, or was stopped "
+            f"job {view.job_id if view else record.job_id} finished by itself, or was stopped "
             "with a savepoint",
-            "START goes on from its newest savepoint; NEW runs it again.",
+            "START resumes from its newest savepoint; NEW runs it again.",
         )
     is_there = check_named(tx)
     plan = _plan(tx, view)
     lives = view is not None and not view.is_terminal
     if lives and tx.options.roll_back and not is_there and not plan.kept_state:
         raise tx.refuse(
-            f"nobody here can see whether {plan.savepoint_path} is there, and the job has "
+            f"it cannot be checked whether {plan.savepoint_path} exists, and the job has "
             f"nothing else to return to: {plan.unseen}",
             "Give the block a way to read that storage, or ask for no rollback.",
         )
@@ -226,7 +226,7 @@ def _plan_last_state(tx: Transaction) -> ReplacePlan:
             f"no retained state of job {plan.job_id or 'this job'} is known; nothing was ended; "
             f"{plan.unseen}",
             f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
-            "directory, or name the savepoint or checkpoint to go on from in savepoint.",
+            "directory, or name the savepoint or checkpoint to resume from in savepoint.",
         )
     return plan
 

@@ -103,8 +103,8 @@ class Beginning:
             self.fresh.action,
             f"job {self.fresh.job_name}",
             f"the intent {owner.intent} has not ended",
-            advice="Let it end or run it again: it goes on where it was. If its process is "
-            "dead and it is not wanted any more, repeat this with take_over.",
+            advice="Let it end or run it again: it resumes where it was. If its process is "
+            "dead and the action is no longer needed, repeat this with take_over.",
         )
 
     def _give_up(self, intent: str) -> None:

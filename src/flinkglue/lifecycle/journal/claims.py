@@ -251,11 +251,11 @@ class Job:
                 JOURNAL,
                 "claim",
                 f"job {self.name}",
-                f"{owner.holder} is acting on it for the intent {owner.intent}, and went on for "
+                f"{owner.holder} holds it for the intent {owner.intent}, and kept it for "
                 f"longer than {self.terms.wait_seconds:g} s",
-                advice="Check that process; when it ends, or gives no sign of life for "
-                f"{owner.lease_seconds:g} s, the same intent can go on.",
+                advice="Check that process; when it ends, or does not renew its claim for "
+                f"{owner.lease_seconds:g} s, the same intent can resume.",
             )
         if is_new:
-            self.terms.emit(f"waiting: {owner.holder} is acting on {self.name} ({owner.intent})")
+            self.terms.emit(f"waiting: {owner.holder} holds {self.name} ({owner.intent})")
         polling.pause()

@@ -84,14 +84,14 @@ class Held:
         intent, job_name = self.entry.intent, self.entry.job_name
         owner = Owner.of(self._store.stored("claim", job_name))
         if owner is None or owner.intent != intent:
-            belongs = f"the intent {owner.intent}" if owner else "nobody any more"
+            belongs = f"the intent {owner.intent}" if owner else "no intent any more"
             return self._lost_to(f"the job now belongs to {belongs}")
         return ServiceUnavailable(
             JOURNAL,
             self.entry.action,
             f"job {job_name}",
             str(lost),
-            advice="The same action goes on where it was when it is run again.",
+            advice="Run the same action again: it resumes where it was.",
         )
 
     def _write(self, entry: Entry) -> Entry:
@@ -108,9 +108,9 @@ class Held:
     def _overtaken(self) -> Conflict:
         owner = Owner.of(self._store.stored("claim", self.entry.job_name))
         if owner is None:
-            return self._lost_to("the job belongs to nobody any more")
+            return self._lost_to("no intent owns the job any more")
         if owner.intent == self.entry.intent:
-            return self._lost_to(f"{owner.holder or 'another process'} goes on with this intent")
+            return self._lost_to(f"{owner.holder or 'another process'} continues this intent")
         return self._lost_to(f"the job now belongs to the intent {owner.intent}")
 
     def _lost_to(self, reason: str) -> Conflict:

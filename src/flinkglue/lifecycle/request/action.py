@@ -40,7 +40,7 @@ def check_without_state(action: Action, savepoint: str | None, *, without_state:
 NEEDED_FOR_A_ZIP = "the module to run, for example orders.main: jar is a .zip"
 _NEW_NEEDS_A_JAR = (
     "the address of the jar: NEW launches what the form names. To launch again what ran last, "
-    "leave the form empty for START, which goes on from the newest savepoint, or for RE_LAUNCH"
+    "leave the form empty for START, which resumes from the newest savepoint, or for RE_LAUNCH"
 )
 
 

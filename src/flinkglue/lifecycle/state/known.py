@@ -31,7 +31,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
     if newest and unseen:
         raise tx.refuse(
             f"the newest savepoint that is known is {newest.path}, and {unseen}",
-            "Name the one to go on from in savepoint, or let the cluster's block read that "
+            "Name the one to resume from in savepoint, or let the cluster's block read that "
             "storage.",
         )
     best = newest
@@ -41,7 +41,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
             raise tx.refuse(
                 f"two savepoints may be the newest: {best.path}, and {one.path}, which was not "
                 "taken here; when each was taken cannot be compared",
-                "Name the one to go on from in savepoint.",
+                "Name the one to resume from in savepoint.",
             )
         best = one if newer else best
     if best is not None and best is not newest:

@@ -51,7 +51,7 @@ def newest_savepoint(tx: Transaction, view: JobView | None) -> str | None:
     if why or not _may_be_stored(tx, newest.path):
         raise tx.refuse(
             f"the newest savepoint {newest.path} {why or 'is gone from storage'}",
-            "LIST_SAVEPOINT shows the older ones: name the one to go on from in savepoint.",
+            "LIST_SAVEPOINT shows the older ones: name the one to resume from in savepoint.",
         )
     return newest.path
 

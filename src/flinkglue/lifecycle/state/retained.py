@@ -62,10 +62,10 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     if path := _beginning(job_id, view, record):
         if left := _left_before(job_id, record):
             description = (
-                f"job {job_id} began with {path} and never came to run; {in_words(tx, left)}"
+                f"job {job_id} began with {path} and never reached RUNNING; {in_words(tx, left)}"
             )
             return Retained(None, description, hidden=left)
-        return Retained(path, f"{path}, with which it began: it never came to run")
+        return Retained(path, f"{path}, with which it began: it never reached RUNNING")
     none = f"job {job_id} retained no checkpoint"
     return Retained(None, _with_the_known(tx, none, savepoint, record))
 

@@ -83,16 +83,16 @@ def _in_words(
     sent = f"job {job_id} was launched {start}"
     if view is not None and not view.is_terminal:
         return (
-            f"{sent} by an earlier process. {failure}. It has gone on from there since, so it was "
+            f"{sent} by an earlier process. {failure}. It has made progress since, so it was "
             f"neither ended nor rolled back: it is {view.in_words()}. UPDATE replaces it from its "
             "state, CANCEL ends it"
         )
     end = f"has ended as {view.in_words()}" if view else "is gone"
     kept = "Its newest retained state is" if newest.path else "Whether it left newer state:"
     way = (
-        "RE_LAUNCH goes on from that state"
+        "RE_LAUNCH resumes from that state"
         if newest.path
-        else "Name the state to go on from in the savepoint of RE_LAUNCH"
+        else "Name the state to resume from in the savepoint of RE_LAUNCH"
     )
     return (
         f"{sent}, and {end}. {kept} {newest.description}. So it was neither launched again "

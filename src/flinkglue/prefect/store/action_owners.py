@@ -58,7 +58,7 @@ class Abandoned:
         """What is the matter, and what to do."""
         return (
             f"{self.action} of {self.requested_by} has not ended, and {self.why}: let the same run "
-            "or command go on with it, or act on the job with take_over"
+            "or command resume it, or act on the job with take_over"
         )
 
 

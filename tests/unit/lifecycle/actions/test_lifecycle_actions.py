@@ -118,7 +118,7 @@ def test_update_with_a_stop_that_fails_leaves_the_old_job(world: World) -> None:
     old = world.running()
     world.jobmanager.unwritable = True
     outcome = world.act(Action.UPDATE, "run-2", spec=world.spec(Behaviour.OTHER_GOOD))
-    assert "The old job goes on" in outcome.failure
+    assert "The old job keeps running" in outcome.failure
     assert world.job() is old
 
 

@@ -27,7 +27,7 @@ class TestASinkThatCannotCommit:
         outcome = world.act(Action.STOP, "stop")
         assert outcome.state == "FAILED"
         assert "ended as FAILED" in outcome.failure
-        assert f"START goes on from the savepoint {outcome.savepoint_path}" in outcome.failure
+        assert f"START resumes from the savepoint {outcome.savepoint_path}" in outcome.failure
         assert world.jobmanager.live_jobs() == []
         world.jobmanager.stop_fails_after_savepoint = False
         started = world.act(Action.START, "start").raise_for_failure()
@@ -64,7 +64,7 @@ class TestASinkThatCannotCommit:
         outcome = world.act(action, "asked", spec=spec)
         assert world.clock.seconds - began_at > 7
         assert (outcome.job_id, outcome.state) == (old.job_id, "RUNNING")
-        assert "job goes on" in outcome.failure
+        assert "job keeps running" in outcome.failure
         assert world.job() is old
 
     def test_one_that_restarts_and_then_fails_left_a_newer_checkpoint(self, world: World) -> None:

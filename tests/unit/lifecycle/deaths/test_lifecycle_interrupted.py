@@ -209,5 +209,5 @@ def test_a_crash_changes_nothing_and_tells_how_to_go_on(world: CancelledWorld) -
     before = [(job.job_id, job.state) for job in world.jobmanager.jobs.values()]
     world.interrupted(asked, "run").what_is_left()
     assert [(job.job_id, job.state) for job in world.jobmanager.jobs.values()] == before
-    assert "Retry this flow run to go on with it" in world.told[-1]
+    assert "Retry this flow run to resume it" in world.told[-1]
     assert world.ask(asked, "run").succeeded

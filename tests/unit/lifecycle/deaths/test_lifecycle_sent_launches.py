@@ -77,7 +77,7 @@ def test_a_days_state_is_neither_dropped_nor_rolled_back(
     ((_, newest),) = job.checkpoints
     outcome = world.act(action, "run", **request)
     assert newest in outcome.failure
-    assert "RE_LAUNCH goes on from that state" in outcome.failure
+    assert "RE_LAUNCH resumes from that state" in outcome.failure
     assert (outcome.savepoint_path, outcome.rolled_back) == (newest, False)
     assert world.jobmanager.live_jobs() == []
     if world.journal.savepoints(JOB_NAME):
@@ -258,7 +258,7 @@ class TestWithinOneProcess:
         assert not outcome.rolled_back
         assert outcome.savepoint_path
         assert outcome.savepoint_path in outcome.failure
-        assert "RE_LAUNCH goes on from that state" in outcome.failure
+        assert "RE_LAUNCH resumes from that state" in outcome.failure
         assert world.jobmanager.live_jobs() == []
         world.act(Action.RE_LAUNCH, "person").raise_for_failure()
         assert world.job().restored == outcome.savepoint_path
@@ -277,7 +277,7 @@ class TestWithinOneProcess:
         world.stopped()
         lost_while_it_is_waited_for(world, "good")
         outcome = world.act(Action.START, "run", options=SLOW)
-        assert "RE_LAUNCH goes on from that state" in outcome.failure
+        assert "RE_LAUNCH resumes from that state" in outcome.failure
         assert outcome.savepoint_path
         assert "chk-" in outcome.savepoint_path
 

@@ -139,7 +139,7 @@ def test_who_is_killed_in_the_wait_for_a_live_process_leaves_it_to_the_next(
     last = Executor(server, "last")
     last.begin("cmd", Action.STOP).check()
     assert last.told == [
-        "waiting: dying is acting on orders (cmd)",
+        "waiting: dying holds orders (cmd)",
         "first may still act on orders for 31 s: waiting",
     ]
 

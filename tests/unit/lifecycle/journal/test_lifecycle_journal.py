@@ -82,7 +82,7 @@ def test_the_process_of_an_intent_that_died_is_waited_for_no_longer_than_its_lea
     first.is_dead, began_at = True, first.clock.seconds
     assert second.begin("run-1", Action.STOP).entry.facts == {"plan": {}}
     assert 30 < second.clock.seconds - began_at < 40
-    assert second.told == ["waiting: run-1 is acting on orders (run-1)"]
+    assert second.told == ["waiting: run-1 holds orders (run-1)"]
 
 
 def test_a_process_that_is_seen_to_be_gone_is_not_waited_for(
@@ -114,7 +114,7 @@ def test_a_process_that_lives_is_waited_for_until_it_lets_go(
 
 def test_a_process_that_goes_on_for_too_long_is_named(processes: Callable[[], Process]) -> None:
     processes().begin("run-1", Action.STOP)
-    with pytest.raises(Conflict, match=r"run-1 is acting on it .* longer than 100 s"):
+    with pytest.raises(Conflict, match=r"run-1 holds it .* longer than 100 s"):
         processes().begin("run-1", Action.STOP)
 
 

@@ -68,7 +68,7 @@ class TestAJobThatEndedInOrder:
         outcome = world.act(Action.START, "start", spec=spec, savepoint_path=savepoint)
         assert outcome.state == "FINISHED"
         forgotten(world)
-        assert "came to its own end" in refused(world, action)
+        assert "finished by itself" in refused(world, action)
 
     @LAST_STATE
     def test_nor_one_that_finished_while_nobody_acted_on_it(
@@ -81,14 +81,14 @@ class TestAJobThatEndedInOrder:
         assert seen
         world.journal.record_observation(seen, JOB_NAME)
         forgotten(world)
-        assert "came to its own end" in refused(world, action)
+        assert "finished by itself" in refused(world, action)
 
     def test_nor_after_an_action_was_refused_for_its_end(self, world: World) -> None:
         _, job = restarted(world)
         world.jobmanager.end(job, "FINISHED")
         refused(world, Action.SAVEPOINT)
         forgotten(world)
-        assert "came to its own end" in refused(world)
+        assert "finished by itself" in refused(world)
 
     @pytest.mark.parametrize("state", ["FINISHED", "CANCELED"])
     def test_a_watch_leaves_it_alone(self, world: World, state: str) -> None:
@@ -208,7 +208,7 @@ class TestAJobThatFlinkForgot:
         forgotten(world)
         outcome = world.act(Action.RE_LAUNCH, "asked").raise_for_failure()
         assert outcome.savepoint_path == savepoint
-        assert "it never came to run" in " ".join(outcome.story)
+        assert "it never reached RUNNING" in " ".join(outcome.story)
 
     def test_a_savepoint_does_not_stand_in_for_checkpoints_that_nobody_can_list(
         self, world: World

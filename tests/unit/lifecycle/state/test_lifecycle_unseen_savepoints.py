@@ -119,7 +119,7 @@ def test_start_names_what_cannot_be_seen_when_an_older_savepoint_is_named(world:
     stopped_by_hand(world, is_watched=True)
     world.reads_storage = False
     named = world.act(Action.START, "named", savepoint_path=ours).raise_for_failure()
-    assert f"it goes on from {ours}: the checkpoints of job" in " ".join(named.story)
+    assert f"it resumes from {ours}: the checkpoints of job" in " ".join(named.story)
 
 
 @pytest.mark.parametrize("is_of_the_version_before", [True, False])
