@@ -109,7 +109,7 @@ def flink_job_action(
     chosen = cluster_of("cluster", cluster)
     asked_for = advanced_options.ask_within_minutes
     if asked_for and request.action is Action.STATELESS_UPDATE:
-        _ask(request, "The job goes on without its state.", asked_for)
+        _ask(request, "The job continues without its state.", asked_for)
     try:
         outcome = _performed(chosen, request, options)
     except WouldDropState as refused:

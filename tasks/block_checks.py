@@ -164,11 +164,11 @@ def _of_storage(s3_credentials: str | None, abfs_credentials: str | None) -> Ite
 
 
 def _first_container(block: AzureBlobStorageCredentials) -> str:
-    from flinkglue.azure.sdk_errors import told_as_ours
+    from flinkglue.azure.sdk_errors import our_errors
 
     with (
         blob_service_client(block) as service,
-        told_as_ours("Blob storage", "List Containers", "the storage account"),
+        our_errors("Blob storage", "List Containers", "the storage account"),
     ):
         names = [each.name for each in service.list_containers(results_per_page=1)]
     return f"{len(names)} containers at {service.account_name}"

@@ -35,39 +35,16 @@ def _directory(field: str, value: str) -> str:
 
 TenantId = Annotated[str, Matched(rf"^$|{TENANT_ID_PATTERN}", TENANT_ID_ALLOWED)]
 ClientId = Annotated[str, Matched(rf"^$|{CLIENT_ID_PATTERN}", CLIENT_ID_ALLOWED)]
-ResourceName = Annotated[
-    str,
-    Matched(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED),
-]
+ResourceName = Annotated[str, Matched(RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)]
 OptionalResourceName = Annotated[
-    str,
-    Matched(rf"^$|{RESOURCE_NAME_PATTERN}", f"{RESOURCE_NAME_ALLOWED}, or nothing"),
+    str, Matched(rf"^$|{RESOURCE_NAME_PATTERN}", f"{RESOURCE_NAME_ALLOWED}, or nothing")
 ]
-ResourceGroup = Annotated[
-    str,
-    Matched(RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED),
-]
-JobNamePrefix = Annotated[
-    str,
-    Matched(JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED),
-]
-JarDirectory = Annotated[
-    str,
-    Matched(ABFS_PATTERN, ABFS_ALLOWED),
-    checked(_directory),
-]
-JarName = Annotated[
-    str,
-    Matched(JAR_NAME_PATTERN, JAR_NAME_ALLOWED),
-]
-EntryClass = Annotated[
-    str,
-    Matched(ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED),
-]
-Argument = Annotated[
-    str,
-    Matched(ARGUMENT_PATTERN, ARGUMENTS_ALLOWED),
-]
+ResourceGroup = Annotated[str, Matched(RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED)]
+JobNamePrefix = Annotated[str, Matched(JOB_NAME_PREFIX_PATTERN, JOB_NAME_PREFIX_ALLOWED)]
+JarDirectory = Annotated[str, Matched(ABFS_PATTERN, ABFS_ALLOWED), checked(_directory)]
+JarName = Annotated[str, Matched(JAR_NAME_PATTERN, JAR_NAME_ALLOWED)]
+EntryClass = Annotated[str, Matched(ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)]
+Argument = Annotated[str, Matched(ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)]
 DeadlineMinutes = Minutes
 ApiVersion = Annotated[
     str, Matched(r"^\d{4}-\d{2}-\d{2}(-preview)?$", "a date, for example 2024-05-01-preview")

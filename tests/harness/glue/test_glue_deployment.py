@@ -247,7 +247,7 @@ def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
     """Suspend ends the process at its next task, and leaves the Glue run to itself."""
     flow_run_id = created(deployment_id)
     first = execute(flow_run_id)
-    [before] = until(lambda: glue_runs(cloud))
+    [before] = eventually(lambda: glue_runs(cloud))
     suspend(flow_run_id)
     go.touch()
     first.wait()
@@ -297,7 +297,7 @@ def test_at_the_limit_of_its_cost_a_flow_run_asks_before_it_starts_another_run(
     options = {"retry_delay_seconds": 0, "max_dpu_hours": 1e-9, "ask_within_minutes": minutes}
     flow_run_id = created(deployment_id, retry_options=options)
     execution = execute(flow_run_id)
-    until(lambda: read(flow_run_id).state_name in ("Paused", "Failed"))
+    eventually(lambda: read(flow_run_id).state_name in ("Paused", "Failed"))
     if start_another_run is not None:
         with get_client(sync_client=True) as client:
             client.resume_flow_run(flow_run_id, {"start_another_run": start_another_run})

@@ -10,30 +10,22 @@ from flinkglue.form_types import Matched
 CLUSTER_NAME_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$"
 
 ClusterName = Annotated[
-    str,
-    Matched(CLUSTER_NAME_PATTERN, "1 to 62 of a-z 0-9 -, lower case, - only inside"),
+    str, Matched(CLUSTER_NAME_PATTERN, "1 to 62 of a-z 0-9 -, lower case, - only inside")
 ]
 FlinkVersion = Annotated[str, Matched(r"^\d+\.\d+\.\d+$", "three numbers, for example 1.17.0")]
 ClusterVersion = Annotated[
-    str,
-    Matched(r"^\d+\.\d+\.\d+(\.\d+)?$", "three or four numbers, for example 1.2.0"),
+    str, Matched(r"^\d+\.\d+\.\d+(\.\d+)?$", "three or four numbers, for example 1.2.0")
 ]
 PoolVersion = Annotated[str, Matched(r"^(\d+\.\d+)?$", "two numbers, for example 1.2, or nothing")]
 VmSize = Annotated[
-    str,
-    Matched(r"^[A-Za-z0-9_-]{1,256}$", "a size of Azure, for example Standard_D8ds_v5"),
+    str, Matched(r"^[A-Za-z0-9_-]{1,256}$", "a size of Azure, for example Standard_D8ds_v5")
 ]
 Location = Annotated[str, Matched(r"^[a-z0-9]+$", "an Azure region, for example westus3")]
-Guid = Annotated[
-    str,
-    Matched(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "a GUID"),
-]
+Guid = Annotated[str, Matched(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "a GUID")]
 ResourceId = Annotated[
-    str,
-    Matched(r"^(/[^/\s]+/[^/\s]+)+$", "an ARM resource ID: /subscriptions/…"),
+    str, Matched(r"^(/[^/\s]+/[^/\s]+)+$", "an ARM resource ID: /subscriptions/…")
 ]
 OptionalResourceId = Annotated[
-    str,
-    Matched(r"^((/[^/\s]+/[^/\s]+)+)?$", "an ARM resource ID: /subscriptions/…, or nothing"),
+    str, Matched(r"^((/[^/\s]+/[^/\s]+)+)?$", "an ARM resource ID: /subscriptions/…, or nothing")
 ]
 StorageUri = JarDirectory
