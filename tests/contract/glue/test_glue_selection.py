@@ -1,4 +1,4 @@
-"""Selection with promises, and starts under a lock, against the local AWS."""
+"""Selection with reservations, and starts under a lock, against the local AWS."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_runs_that_start_together_all_get_all_their_nodes(
     assert coordination.claims.reservations() == []
 
 
-def test_without_promises_the_same_runs_come_short(cloud: AwsCloud, client: GlueClient) -> None:
+def test_without_reservations_the_same_runs_come_short(cloud: AwsCloud, client: GlueClient) -> None:
     """The published design on the same subnets: all see the same counts."""
     for n, name in enumerate("ab"):
         cloud.connection(name, f"10.192.{n}.0/28")
@@ -158,8 +158,8 @@ def test_nothing_fits_within_the_deadline_and_the_run_takes_what_there_is(
     requested = among("a", "b", shortage=ShortagePolicy(wait_seconds=0.5))
     ranking = chosen(client, requested, coordination)
     assert [r.group for r in ranking.connections] == [Group.USABLE, Group.USABLE]
-    [promised] = coordination.claims.reservations()
-    assert (promised.connection_name, promised.addresses) == ("b", 27)
+    [reservation] = coordination.claims.reservations()
+    assert (reservation.connection_name, reservation.addresses) == ("b", 27)
 
 
 def test_the_jobs_own_connections_are_put_in_order_when_none_are_named(
@@ -178,7 +178,7 @@ def test_the_jobs_own_connections_are_put_in_order_when_none_are_named(
 def test_a_job_without_connections_just_runs(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination, list_all: bool
 ) -> None:
-    """Nothing is looked up, written or promised for it."""
+    """Nothing is read, written or reserved for it."""
     cloud.job()
     cloud.wire.requests.clear()
     requested = replace(among(), connection_names=None, list_all=list_all)
@@ -242,23 +242,23 @@ def test_subnets_that_are_not_there_are_told_at_once(
 
 
 @pytest.mark.parametrize(
-    ("strategy", "given", "promised"),
+    ("strategy", "given", "reserved"),
     [("capacity", None, 4), ("random", None, 4), ("capacity", 0, 2), ("best_fit", None, 4)],
 )
-def test_what_a_run_may_take_is_promised_whatever_the_groups_count(
+def test_what_a_run_may_take_is_reserved_whatever_the_groups_count(
     cloud: AwsCloud,
     client: GlueClient,
     coordination: Coordination,
     strategy: str,
     given: int | None,
-    promised: int,
+    reserved: int,
 ) -> None:
     """A job of two workers: Glue adds one or two nodes, unless a person knows better."""
     cloud.connection("a", "10.192.1.0/28")
     cloud.job()
     chosen(client, among("a", strategy=strategy, extra_nodes=given), coordination)
     [reservation] = coordination.claims.reservations()
-    assert reservation.addresses == promised
+    assert reservation.addresses == reserved
 
 
 def test_a_run_waits_until_addresses_come_back(
@@ -303,7 +303,7 @@ def locks(coordination: Coordination) -> CountedLocks:
 def test_runs_that_wait_for_addresses_leave_the_lock_to_others(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination, locks: CountedLocks
 ) -> None:
-    """It is taken once to find that nothing fits, and once to promise what came back."""
+    """It is taken once to find that nothing fits, and once to reserve what came back."""
     subnet_id = cloud.connection("a", "10.192.1.0/28")
     cloud.job()
     cloud.fault("fill-subnet", subnet_id=subnet_id, leave=3)
@@ -319,7 +319,7 @@ def test_runs_that_wait_for_addresses_leave_the_lock_to_others(
 def test_what_is_read_under_the_lock_decides(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination, locks: CountedLocks
 ) -> None:
-    """Somebody is promised the addresses between the look without the lock and the one under it."""
+    """Somebody reserves the addresses between the poll without the lock and the one under it."""
     cloud.connection("a", "10.192.1.0/28")
     cloud.connection("b", "10.192.2.0/24", zone="us-east-1b")
     cloud.job()
@@ -455,7 +455,7 @@ def test_runs_that_have_no_slot_take_no_addresses_from_others(
     assert coordination.claims.reservations() == []
 
 
-def test_who_has_no_slot_writes_nothing_and_promises_nothing(
+def test_who_has_no_slot_writes_nothing_and_reserves_nothing(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:
     cloud.two_connections()
@@ -528,7 +528,7 @@ def test_an_update_that_is_never_let_through_is_an_error_after_minutes(
     assert cloud.requests(operation="StartJobRun") == []
 
 
-def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
+def test_a_connection_on_which_an_adopted_run_failed_is_on_cooldown_too(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:
     """The process that chose its order is gone."""
@@ -550,7 +550,7 @@ def test_a_connection_on_which_an_adopted_run_failed_is_left_alone_too(
     assert chosen(client, among("a", "b"), coordination, 2).connection_names == ["b", "a"]
 
 
-def test_a_run_that_is_adopted_is_not_addresses_to_reserve_again(
+def test_a_run_that_is_adopted_reserves_no_addresses_again(
     cloud: AwsCloud, client: GlueClient, coordination: Coordination
 ) -> None:
     cloud.two_connections()

@@ -128,7 +128,7 @@ def test_a_flow_run_killed_before_it_put_the_order_back_does_so_when_it_goes_on(
 
 
 def test_cancelling_puts_the_order_back(cloud: AwsCloud) -> None:
-    """Also before Glue has given the run its addresses; the promise of them ends as well."""
+    """Also before Glue has given the run its addresses; their reservation ends as well."""
     before = definition(cloud)
     cloud.fault("glue-timing", start_delay_seconds=600)
     state = run(created(deadline_minutes=0.01))
@@ -139,5 +139,5 @@ def test_cancelling_puts_the_order_back(cloud: AwsCloud) -> None:
     stop_live_runs(glue_vpc_failover, flow_run, state)
     assert definition(cloud) == before
     with server_records() as records:
-        promised = [record.value["about"] for record in records.tagged("glue-reservation")]
-    assert str(flow_run.id) not in str(promised)
+        reserved = [record.value["about"] for record in records.tagged("glue-reservation")]
+    assert str(flow_run.id) not in str(reserved)

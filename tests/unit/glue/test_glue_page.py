@@ -48,7 +48,7 @@ def connection(name: str, free: int, zone: str = "us-east-1a") -> Connection:
 
 
 def ranking(strategy: str = "best_fit", seed: int = 7) -> Ranking:
-    """Four connections: one is promised away, one failed lately, one is not there."""
+    """Four connections: one is reserved away, one failed lately, one is not there."""
     return rank(
         [
             connection("a", 20),

@@ -163,28 +163,28 @@ def test_waiters_of_one_process_share_a_look(wire: RunsOnTheWire) -> None:
     assert wire.counted() == {"GetJob": 1, "GetJobRuns": 1}
 
 
-def promised(run_key: str, job_name: str = "nightly", subnet_id: str = "subnet-a") -> Reservation:
+def reserved(run_key: str, job_name: str = "nightly", subnet_id: str = "subnet-a") -> Reservation:
     return Reservation(run_key, job_name, "a", subnet_id, "zone", 3)
 
 
-def test_runs_that_were_addresses_to_reserve_are_about_to_take_a_slot() -> None:
+def test_runs_with_reserved_addresses_are_about_to_take_a_slot() -> None:
     def free(*reservations: Reservation) -> bool:
         return slots_of(
             ONE_SLOT, REQUEST, ListedRuns(frozenset(), {}), reservations, {"subnet-a"}
         ).free
 
     assert free()
-    assert not free(promised("another/1"))
-    assert free(promised(REQUEST.key)), "its own"
-    assert free(promised("another/1", job_name="weekly"))
-    assert free(promised("another/1", subnet_id="subnet-b")), "a job of the same name elsewhere"
+    assert not free(reserved("another/1"))
+    assert free(reserved(REQUEST.key)), "its own"
+    assert free(reserved("another/1", job_name="weekly"))
+    assert free(reserved("another/1", subnet_id="subnet-b")), "a job of the same name elsewhere"
 
 
-def test_a_run_that_is_listed_and_still_has_its_promise_takes_one_slot() -> None:
+def test_a_run_that_is_listed_and_still_has_its_reservation_takes_one_slot() -> None:
     two_slots = {"Name": "nightly", "ExecutionProperty": {"MaxConcurrentRuns": 2}}
     listed = ListedRuns(frozenset({"jr_1"}), {"another/1": JobRun("nightly", "jr_1", "STARTING")})
-    assert slots_of(two_slots, REQUEST, listed, [promised("another/1")], {"subnet-a"}).free
-    assert not slots_of(two_slots, REQUEST, listed, [promised("a-third/1")], {"subnet-a"}).free
+    assert slots_of(two_slots, REQUEST, listed, [reserved("another/1")], {"subnet-a"}).free
+    assert not slots_of(two_slots, REQUEST, listed, [reserved("a-third/1")], {"subnet-a"}).free
 
 
 def test_runs_above_the_limit_are_queued_where_the_job_or_the_run_says_so() -> None:

@@ -34,14 +34,14 @@ def judged(
     looked_up: Connection,
     *,
     zones: Mapping[str, ZoneState] = UP,
-    promised: int = 0,
+    reserved: int = 0,
     failed: bool = False,
 ) -> ConnectionHealth:
     [health] = judge_connections(
         [looked_up],
         10,
         zones=zones,
-        reservations=[Reservation("x/1", "job", "a", "subnet-a", "us-east-1a", promised)],
+        reservations=[Reservation("x/1", "job", "a", "subnet-a", "us-east-1a", reserved)],
         cool_downs=[CoolDown("a", "subnet-a", "Resource unavailable")] if failed else [],
         now=datetime.now(UTC),
     )
@@ -53,7 +53,7 @@ def judged(
     [
         (connection(10), {}, Condition.HEALTHY, ""),
         (connection(9), {}, Condition.SHORT_OF_ADDRESSES, "9 usable addresses, 10 are required"),
-        (connection(20), {"promised": 11}, Condition.SHORT_OF_ADDRESSES, "9 usable"),
+        (connection(20), {"reserved": 11}, Condition.SHORT_OF_ADDRESSES, "9 usable"),
         (connection(20), {"zones": DOWN}, Condition.ZONE_DOWN, "is unavailable; power is out"),
         (connection(20), {"zones": {}}, Condition.HEALTHY, ""),
         (connection(20, state="pending"), {}, Condition.NOT_READY, "subnet subnet-a is pending"),
@@ -82,9 +82,9 @@ def test_a_run_can_count_on_what_is_healthy_or_only_left_alone_for_a_while() -> 
     }
 
 
-def test_more_promises_than_addresses_leave_none() -> None:
-    """A run that holds its addresses already is promised them a moment longer."""
-    assert judged(connection(4), promised=6).usable_addresses == 0
+def test_more_reserved_than_free_addresses_leave_none() -> None:
+    """A run that holds its addresses already reserves them a moment longer."""
+    assert judged(connection(4), reserved=6).usable_addresses == 0
 
 
 @pytest.mark.parametrize(("cidr", "usable"), [("10.0.0.0/28", 11), ("10.0.0.0/24", 251)])
@@ -93,7 +93,7 @@ def test_aws_keeps_five_addresses_of_each_subnet(cidr: str, usable: int) -> None
 
 
 def test_the_page_shows_numbers_a_bar_and_why() -> None:
-    found = [judged(connection(20), promised=11), judged(connection(27))]
+    found = [judged(connection(20), reserved=11), judged(connection(27))]
     told = health_markdown(found, 10, Console("aws", "us-east-1"))
     assert "# Glue connections: 1 of 2 below the threshold" in told
     assert "| us-east-1a (available) | 9 | `███░░░░░░░` of 27 | 20 | 11 |" in told

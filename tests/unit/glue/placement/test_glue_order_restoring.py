@@ -217,7 +217,7 @@ def test_a_run_without_the_parameter_does_what_was_left_to_it(world: World) -> N
 def test_a_live_run_tries_again_when_nobody_needs_an_order_any_more(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The other flow run was killed, for example, and its promise has ended by itself."""
+    """The other flow run was killed, for example, and its reservation has expired."""
     caplog.set_level("INFO")
     run, other = world.flow_run("A").starts("z", "x", "y"), world.flow_run("B")
     other.is_placed()

@@ -1,4 +1,4 @@
-"""What selection with promises guarantees when runs start together, and what nothing can."""
+"""What selection with reservations guarantees when runs start together, and what nothing can."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ strategies = st.sampled_from(sorted(STRATEGIES))
 
 
 def placed_at_once(capacities: list[int], demands: list[int], strategy: str, seed: int = 0) -> int:
-    """How many of the runs are promised all their nodes, one after the other, before any ends."""
+    """How many of the runs have all their nodes reserved, one after the other, before any ends."""
     world = GlueWorld(capacities)
     reserved = {f"subnet-c{n:02}": 0 for n in range(len(capacities))}
     placed = 0

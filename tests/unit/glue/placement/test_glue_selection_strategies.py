@@ -91,12 +91,12 @@ def test_whatever_the_strategy_a_run_goes_where_all_of_it_fits_if_there_is_such_
     assert (first.group is Group.GOOD) == bool(fits)
 
 
-def test_addresses_to_reserve_are_not_free_for_others() -> None:
+def test_reserved_addresses_are_not_free_for_others() -> None:
     connections = [connection("a", 20), connection("b", 12)]
     ranking = ordered(connections, "capacity", knowledge=Knowledge(reserved={"subnet-a": 11}))
     assert ranking.connection_names == ["b", "a"]
-    promised = ranking.connections[1]
-    assert (promised.group, promised.free_addresses, promised.reserved_addresses) == (
+    reserved = ranking.connections[1]
+    assert (reserved.group, reserved.free_addresses, reserved.reserved_addresses) == (
         Group.USABLE,
         20,
         11,

@@ -48,7 +48,7 @@ def test_of_a_job_whose_runs_last_an_hour_no_older_page_is_read() -> None:
     assert counted(NIGHTLY, *pages) == ({"b": 1}, 1)
 
 
-def test_runs_that_are_still_starting_are_counted_by_their_promises() -> None:
+def test_runs_that_are_still_starting_are_counted_by_their_reservations() -> None:
     assert counted(NIGHTLY, [run(0, "a", "STARTING"), run(0, "b", "WAITING")]) == ({}, 1)
 
 

@@ -128,7 +128,7 @@ def test_all_live_runs_of_one_key_are_stopped(
     assert states(wire) == ["STOPPED"] * 3
 
 
-def test_what_is_promised_to_a_run_that_lives_on_stays_promised(
+def test_what_is_reserved_for_a_run_that_lives_on_stays_reserved(
     wire: RunsOnTheWire, coordination: Coordination
 ) -> None:
     """It could not be stopped, and may still take its addresses."""

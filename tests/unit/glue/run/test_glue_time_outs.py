@@ -43,7 +43,7 @@ def longest_seconds(config: Any) -> float:
 def test_free_addresses_are_read_within_the_time_that_a_lease_is_trusted(
     configs: dict[str, Any],
 ) -> None:
-    """They are read under the lock over all promises."""
+    """They are read under the placement lock."""
     assert longest_seconds(configs["ec2"]) < TRUSTED_SHARE * LEASE_SECONDS
 
 
