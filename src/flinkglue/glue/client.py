@@ -182,9 +182,9 @@ class GlueClient:
         return replace(candidates, vpc_of_group=vpcs)
 
     def get_selection(
-        self, job_name: str, connection_names: Sequence[str], *, list_all: bool = False
+        self, job_name: str, connection_names: Sequence[str] | None, *, list_all: bool = False
     ) -> Selection:
-        """Both, in two dependent round trips."""
+        """`get_candidates` with `add_subnets`."""
         candidates = self.get_candidates(job_name, connection_names, list_all=list_all)
         return self.add_subnets(candidates)
 

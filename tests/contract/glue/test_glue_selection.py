@@ -542,9 +542,12 @@ def test_a_connection_on_which_an_adopted_run_failed_is_on_cooldown_too(
     )
     arguments = {RUN_KEY_ARGUMENT: request(1).key, CONNECTION_ARGUMENT: "a"}
     cloud.finished(cloud.start(Arguments=arguments))
+    reads = len(cloud.requests("glue", "GetJob"))
     failed = run_job(
         RunContext(client, LOG, coordination=coordination, pace=FAST), request(1), None
     )
+    # For MaxRetries, for its connections, and whether its order is to be put back.
+    assert len(cloud.requests("glue", "GetJob")) == reads + 3
     assert (failed.adopted, failed.connection_name) == (True, "a")
     assert [c.connection_name for c in coordination.cool_downs.live()] == ["a"]
     assert chosen(client, among("a", "b"), coordination, 2).connection_names == ["b", "a"]

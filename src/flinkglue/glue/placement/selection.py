@@ -150,9 +150,10 @@ class _Placing:
             for own in (each for each in reservations if each.run_key == request.key):
                 claims.release(own.reservation_id)
             raise NoSlot(request.job_name, slots.describe())
-        knowledge = knowledge_for(request.key, reservations, context.coordination.cool_downs.live())
+        cool_downs = context.coordination.cool_downs.live()
         selection = context.client.add_subnets(candidates)
-        knowledge = _with_zones(knowledge, reading.live_runs, selection)
+        zones = _by_zone(reading.live_runs, selection)
+        knowledge = knowledge_for(request.key, reservations, cool_downs, zones)
         ranking = self._ranking_of(selection, knowledge)
         waited_seconds = context.clock.monotonic() - self.began_at
         return ranking, self.requested.shortage.decide(ranking, waited_seconds)
@@ -237,12 +238,12 @@ def _running(
     return running_by_connection(pages, context.clock.now() - age, context.log)
 
 
-def _with_zones(knowledge: Knowledge, live_runs: Counter[str], selection: Selection) -> Knowledge:
-    zones = Counter(knowledge.live_runs)
+def _by_zone(live_runs: Counter[str], selection: Selection) -> Counter[str]:
+    zones: Counter[str] = Counter()
     for connection in selection.connections:
         if connection.subnet is not None:
             zones[connection.subnet.availability_zone] += live_runs[connection.name]
-    return replace(knowledge, live_runs=dict(zones))
+    return zones
 
 
 def _no_place(ranking: Ranking, requested: PlacementRequest) -> NoPlace:

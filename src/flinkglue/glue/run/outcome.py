@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flinkglue.errors import CallFailed, FlinkGlueError
+from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
@@ -13,7 +14,8 @@ from flinkglue.glue.failures.classification import classify, classify_call
 from flinkglue.glue.failures.own_rules import FailureRule
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import CONNECTION_ARGUMENT, CoolDown, JobRun, Ranking
-from flinkglue.glue.placement.from_history import ranking_from_history
+from flinkglue.glue.placement.ranking import rank
+from flinkglue.glue.placement.strategies import as_given
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run_request import RunRequest
 
@@ -73,11 +75,24 @@ def classified(
     """The run as an attempt; which connections an adopted one blames is read from the job."""
     if ranking is None and run.ended and not run.succeeded:
         try:
-            ranking = ranking_from_history(context.client, request.job_name)
+            ranking = _order_of_the_job(context.client, request.job_name)
         except CallFailed as error:
             context.log.warning("Other flow runs may not learn of the failure: %s", error)
     rules = request.failure_rules
     return attempt_of(run, request.number, ranking, adopted=adopted, own_rules=rules)
+
+
+def _order_of_the_job(client: GlueClient, job_name: str) -> Ranking:
+    """The order that an adopted run was started with, as far as the job still has it."""
+    job, connections = client.get_selection(job_name, None)
+    return rank(
+        connections,
+        1,
+        as_given,
+        seed=0,
+        strategy_name="preferred",
+        given_order=connections_of(job),
+    )
 
 
 def refused_for_its_subnet(
