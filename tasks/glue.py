@@ -69,7 +69,6 @@ def load_credentials(
     """The block itself, or the saved block of this name.
 
     Args:
-        aws_credentials: The block, or its name.
         region: In place of the block's.
 
     Raises:
@@ -204,7 +203,6 @@ def run_glue_job(
 
     Args:
         ranking: The order to start it with; None only continues a run that exists.
-        follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
     request = replace(request, may_exist=is_another_attempt())

@@ -68,7 +68,6 @@ def deploy_glue_job(
     """Create the job, or write what differs from its definition; safe to repeat.
 
     Args:
-        dry_run: Only show what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
     """

@@ -33,7 +33,6 @@ def judge_glue_connections(
 
     Args:
         job_names: Jobs whose connections are judged as well.
-        minimum_free_addresses: Fewer usable addresses are too few.
         read_all_connections: Read all of the account with one call.
         failures_within_hours: How long ago reported failures may be, up to 24.
 

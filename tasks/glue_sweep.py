@@ -90,10 +90,6 @@ def stop_orphaned_glue_runs(
     """Stop the orphans and wait until they have ended; one that cannot be stopped stays one.
 
     The flow runs' states are read again right before each stop.
-
-    Args:
-        swept: Live runs as they were judged.
-        deadline_seconds: The longest to wait for all of them.
     """
     log = run_log()
     after = stop_orphans(

@@ -33,7 +33,6 @@ def wait_for_glue_run(
 
     Args:
         request: The job, the deadline, and which arguments are secret; of no flow run.
-        follow_logs: Whether to show what the script writes while it runs.
     """
     client = connect(aws_credentials).masked_for(request)
     context = RunContext(client, run_log(), pace=POLL_RUNS)

@@ -95,7 +95,6 @@ class RetryPolicy:
     """How often and when a failed run is followed by another.
 
     Args:
-        retries: How many attempts may follow the first.
         delay_seconds: The pause after an attempt that failed for a reason that needs time; it
             doubles with each attempt, up to an hour.
         every_failure: Repeat whatever the failure was, always after the pause, as the published
@@ -114,7 +113,6 @@ class RetryPolicy:
         became of it: a crash is no reason to pay for another.
 
         Args:
-            earlier: The attempts on record.
             settled: The last attempt that is over for good (`settled_number`).
         """
         last = earlier[-1].number if earlier else 0
@@ -124,7 +122,6 @@ class RetryPolicy:
         """Whether another attempt follows this one.
 
         Args:
-            attempt: The last one.
             settled: The last attempt that is over for good (`settled_number`).
         """
         return self.may_help(attempt) and attempt.number - settled <= self.retries
@@ -198,7 +195,6 @@ def settled_number(attempts: Sequence[Attempt], flow_run_failed_at: datetime | N
     crashed and runs again goes on where it was.
 
     Args:
-        attempts: The attempts on record.
         flow_run_failed_at: When the flow run ended without success; None if it never did.
     """
     if flow_run_failed_at is None:

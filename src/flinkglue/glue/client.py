@@ -280,7 +280,6 @@ class GlueClient:
         https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
 
         Args:
-            arguments: The run's own arguments.
             options: Further parameters of StartJobRun, by Glue's names.
 
         Raises:
@@ -347,7 +346,6 @@ class GlueClient:
         """The runs whose run key starts so, newest first.
 
         Args:
-            key_prefix: The start of the run key.
             since: When the first of them can have started; older pages are not read.
             before_a_start: Give up behind 100 pages: nobody knows in time then whether the run
                 that is to be started is there.

@@ -42,7 +42,6 @@ class JobDefinition:
         """From JSON: ``Name``, optional ``Tags``, and members of JobUpdate.
 
         Args:
-            document: The JSON object.
             members: The members of the loaded service model's JobUpdate structure.
 
         Raises:

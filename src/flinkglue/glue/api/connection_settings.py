@@ -20,7 +20,6 @@ def wrong_setting(
     """Why no run can use a connection until somebody corrects it; None: nothing speaks against it.
 
     Args:
-        connection: As Glue has it.
         subnet: Its subnet as EC2 has it; None: there is none.
         vpc_of_group: The VPC of each security group that exists; None: they were not read.
     """

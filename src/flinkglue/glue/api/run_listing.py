@@ -30,7 +30,7 @@ class RunReader(Protocol):
 
 RECENT = timedelta(minutes=15)
 """What was started in so short a time is on a page or two, and may be read under a lock. It is far
-longer than GetJobRuns is late, and than the mark of a start counts."""
+longer than GetJobRuns is late."""
 
 MOST_PAGES = 100
 """Of 200 runs each. Behind so many nobody knows in time whether a run was started."""

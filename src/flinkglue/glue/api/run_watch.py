@@ -123,7 +123,6 @@ class RunWatch:
         """Count among those who wait for runs of this job.
 
         Args:
-            run: The run as it was observed last.
             clock: The time that its waiter goes by.
         """
         with self._lock:

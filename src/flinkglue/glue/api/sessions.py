@@ -19,7 +19,6 @@ def renewing_session(
 
     Args:
         new_session: Gives a session with fresh keys. Its region is taken, too.
-        lasts_seconds: How long such keys last.
     """
     import boto3
     from botocore.credentials import (

@@ -27,13 +27,7 @@ def keep_unknown_members(glue: Boto3GlueClient) -> None:
 
 
 def unknown_members(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
-    """The paths of what is in a value and not in the model; members that are null say nothing.
-
-    Args:
-        shape: What the model says of the value.
-        value: From the JSON of an answer.
-        path: Where the value lies.
-    """
+    """The paths of what is in a value and not in the model; members that are null say nothing."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         for name, member in value.items():
             where = f"{path}.{name}" if path else name

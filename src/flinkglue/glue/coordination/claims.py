@@ -128,12 +128,7 @@ class Claims(Protocol):
 def claims_of(
     flow_run_id: str, reservations: list[Reservation], starts: list[Start]
 ) -> list[Claim]:
-    """What is recorded of a flow run's runs, by run key.
-
-    Args:
-        reservations: All there are.
-        starts: All there are.
-    """
+    """What is recorded of a flow run's runs, by run key."""
     reserved = {each.run_key: each for each in reservations}
     started = {each.run_key: each for each in starts}
     return [

@@ -56,7 +56,6 @@ def original_order_key(region: str, job: Mapping[str, Any]) -> str:
     """Which job it is: one that was made anew, or is another account's, has another time.
 
     Args:
-        region: Where the job is.
         job: The Job structure of GetJob.
     """
     created = job.get("CreatedOn")

@@ -106,7 +106,6 @@ def slots_of(
 
     Args:
         job: The Job structure of GetJob.
-        runs: What GetJobRuns shows.
         reservations: All that count. Those of runs of this job that are not listed yet take a slot
             each.
         subnet_ids: Where reservations count: jobs of two accounts may have the same name, their

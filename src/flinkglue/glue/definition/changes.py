@@ -82,7 +82,6 @@ def updated_body(
     """The JobUpdate structure: the job as it is, with what the definition names.
 
     Args:
-        writable: What UpdateJob takes of the job as it is.
         job: The Job structure of GetJob.
     """
     desired = desired_settings(job, definition)

@@ -44,9 +44,6 @@ class JobDeployment:
     """How a deployment of a job ended.
 
     Args:
-        deployed: What was done.
-        changes: What differed before.
-        script_location: Where the job's script lies.
         previous: What UpdateJob would take to undo it; None when the job did not exist.
         not_taken: What Glue shows differently after it was written.
         lost: What the job has that cannot be read, and would not have any more.
@@ -77,12 +74,10 @@ def deploy_job(
     """Create the job, or write what differs.
 
     Args:
-        locks: Where the job's lock comes from.
         script: The job's script; None leaves ``Command.ScriptLocation`` to the definition.
         scripts: Where it is kept; needed with ``script``.
         tags: The account's tags; without them, and where the caller may not read them, those of the
             definition count only when the job is created.
-        dry_run: Only find out what would change.
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
 

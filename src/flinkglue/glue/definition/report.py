@@ -12,7 +12,6 @@ def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
     """What was done, and each setting before and after.
 
     Args:
-        deployment: How it ended.
         url: The job's page in the console; None where that is not known.
     """
     job = link(deployment.job_name, url)

@@ -25,11 +25,7 @@ PREFIX_ALLOWED = "s3://bucket or s3://bucket/folder, without query"
 
 @dataclass(frozen=True)
 class Script:
-    """A script and where it lies, or will lie.
-
-    Args:
-        key: The key, which names the content.
-    """
+    """A script and where it lies, or will lie."""
 
     name: str
     content: bytes
@@ -73,9 +69,6 @@ class ScriptStore:
 
     A bucket's name that is free, or free again, can be anybody's, and the job runs what lies there
     with its role: so each call says whose bucket it must be.
-
-    Args:
-        bucket_owner: The account that owns the bucket.
     """
 
     def __init__(self, s3: S3Client, bucket_owner: str) -> None:

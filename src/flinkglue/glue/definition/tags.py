@@ -69,12 +69,7 @@ class JobTags:
 
 
 def changed_tags(before: Mapping[str, str], defined: Tags) -> dict[str, str | None]:
-    """The tags to write: those that differ.
-
-    Args:
-        before: The tags of the job.
-        defined: What the definition says.
-    """
+    """The tags to write: those that differ."""
     return {name: value for name, value in defined.items() if before.get(name) != value}
 
 

@@ -18,7 +18,6 @@ def blamed_connections(
     """The connections to leave alone for a while, the one that was expected before the others.
 
     Args:
-        ranking: The order that the run was started with.
         failure: How it failed; one that another connection would not help speaks against none.
         expected_name: The connection that was expected to carry the run.
     """
@@ -55,7 +54,6 @@ def carried_by(
 
     Args:
         ranking: The order that the run was started with, where it is known.
-        failure: How it failed, if it did.
         expected_name: The connection that was expected to carry it.
 
     Returns:

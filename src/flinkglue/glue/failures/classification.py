@@ -54,7 +54,6 @@ def classify(
     """Judge a run that ended without success.
 
     Args:
-        state: Glue's state of the run.
         message: The run's ErrorMessage, if it has one.
         in_vpc: Whether the job has a connection with a subnet: another one may help then.
         own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced

@@ -61,7 +61,6 @@ def found_in(pattern: str, text: str) -> bool:
     """Whether the pattern matches anywhere in the first `MATCHED_CHARACTERS` of a text.
 
     Args:
-        pattern: One that was checked.
         text: What is searched, ignoring case; a dot matches the end of a line, too.
 
     Raises:

@@ -44,9 +44,7 @@ class Rule:
 
     Args:
         pattern: How the message begins, ignoring case, after `SUBMISSION` if it is there.
-        failure_class: What to do.
         advice: What a person should do.
-        sample: A message of this row.
         blames: What to leave alone for a while; only where the class is FAIL_OVER.
         alert: A setting is wrong and stays so until a person mends it, also when another connection
             carries the run meanwhile.

@@ -67,14 +67,10 @@ class ConnectionHealth:
     """One connection. The numbers are None when its subnet is not known.
 
     Args:
-        condition: How it is.
         reason: Why it is in this condition; empty when it is healthy.
         status: Glue's status of the connection, empty for most.
-        subnet_id: Its subnet.
-        availability_zone: The subnet's zone.
         zone_state: What EC2 says of the zone; None when that could not be read.
         total_addresses: What the subnet can hold, without those that AWS keeps.
-        free_addresses: What EC2 counts as free.
         reserved_addresses: Those of them that runs that are starting will take.
         cool_down: The failure for which it is on cooldown.
         failures: Its failures of the requested hours.
@@ -119,10 +115,7 @@ def judge_connections(
     """How each connection is.
 
     Args:
-        connections: With their subnets.
-        minimum_free_addresses: Fewer usable ones are too few.
         zones: The zones of the region by name; empty when they could not be read.
-        reservations: What is reserved for runs that are starting.
         cool_downs: What failed in the last day. Those whose time is not over decide; where it is
             not known, they do.
         failed_since: Failures after this are reported; None: all that are known.

@@ -12,12 +12,7 @@ from flinkglue.markdown import NOTHING, Markup, bar, bold, join, link, table
 def health_markdown(
     found: Sequence[ConnectionHealth], minimum_free_addresses: int, console: Console
 ) -> str:
-    """All connections as a table; the bar shows the usable share of the whole subnet.
-
-    Args:
-        found: How they are.
-        minimum_free_addresses: The threshold they were judged by.
-    """
+    """All connections as a table; the bar shows the usable share of the whole subnet."""
     below = [each for each in found if each.is_below_threshold]
     outcome = f"{len(below)} of {len(found)} below the threshold" if below else "all can hold a run"
     parts = [

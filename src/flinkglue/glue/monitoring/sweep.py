@@ -115,7 +115,6 @@ def judged(
     use the same account, and a flow run that crashed or failed can be retried by a person.
 
     Args:
-        run: The live run.
         flow_run_id: The flow run that started it.
         flow_run: Its state; None when the server does not know it.
         now: The time, to know for how long a flow run is Cancelling.

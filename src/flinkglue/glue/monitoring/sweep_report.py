@@ -20,7 +20,6 @@ def sweep_markdown(
     """All live runs as a table, with what was done about them and why.
 
     Args:
-        swept: The runs.
         problems: Job names whose runs could not be read, and why.
         flow_run_url: Where the link to a flow run leads to.
         stop: Whether orphans were to be stopped.

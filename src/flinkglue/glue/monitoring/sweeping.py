@@ -69,11 +69,8 @@ def stop_orphans(
     One that cannot be stopped keeps no other from it: it stays an orphan, with the reason.
 
     Args:
-        swept: Live runs as they were judged.
         judge_again: Called with the orphans of each stop right before it: a person may have retried
             a flow run since, which wants its run again.
-        deadline_seconds: The longest to wait for all of them.
-        pace: How often to poll.
 
     Returns:
         All of `swept`, the orphans among them as they are now.

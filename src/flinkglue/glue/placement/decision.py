@@ -45,8 +45,6 @@ def ranking_description(
     """What stands beside the table: what was requested, what decided, what came out.
 
     Args:
-        request: The attempt that it was made for.
-        shortage: What to do when nothing fits.
         refusal: Why no run is started, if none is.
     """
     choice = text(f"no run is started. {refusal}.") if refusal else _choice(ranking)

@@ -18,7 +18,6 @@ class Knowledge:
         reserved: Addresses reserved for other runs, by subnet id.
         cooled_down: The connections that failed, by name and subnet id; connections of two
             accounts may have the same name.
-        live_runs: How many runs there are, by availability zone.
     """
 
     reserved: Mapping[str, int] = field(default_factory=dict)
@@ -35,9 +34,6 @@ def knowledge_for(
     """What matters for placing one run; its own reservation does not stand in its way.
 
     Args:
-        run_key: The run to place.
-        reservations: All that count.
-        cool_downs: All that are live.
         live_runs: Runs that hold addresses, by zone; those with a reservation are added.
     """
     reserved: Counter[str] = Counter()

@@ -19,16 +19,12 @@ class PlacementRequest:
     Args:
         run: What is to be run; the addresses are reserved for its key.
         connection_names: The candidates, in the person's order; None: those that the job has.
-        strategy_name: The strategy as the person wrote it.
-        strategy: The function it stands for.
-        seed: Makes the order repeatable.
         extra_nodes: Nodes in addition to the workers; None counts what the strategy usually does,
             and reserves as many as Glue may add.
         needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
         list_all: Read all connections of the account with one call.
         check_security_groups: Read the connections' security groups as well, with a call more.
-        shortage: What to do when nothing fits.
     """
 
     run: RunRequest

@@ -26,13 +26,7 @@ NOTHING_MORE = Knowledge()
 
 
 def group_of(connection: Connection, needed: int, reserved: int = 0) -> Group:
-    """How well the connection fits a run that takes so many addresses.
-
-    Args:
-        connection: The connection with its subnet.
-        needed: How many addresses the run takes.
-        reserved: How many addresses of the subnet are reserved for other runs.
-    """
+    """How well the connection fits a run that takes so many addresses."""
     if connection.subnet is None:
         return Group.UNKNOWN
     if connection.subnet.state != "available" or not connection.ready or connection.needs_fix:
@@ -76,9 +70,7 @@ def rank(
 
     Args:
         connections: The candidates, in any order: the result does not depend on it.
-        needed: How many addresses the run takes.
         strategy: Orders the good and the usable ones.
-        seed: Makes the strategy's randomness repeatable.
         strategy_name: The strategy as the person wrote it; kept in the ranking.
         failed: Names of connections that failed, the earliest first. They go after all others
             that can hold the run, and the one that failed last goes last of them.

@@ -45,7 +45,6 @@ def select(
 
     Args:
         context: The account, what other flow runs reserved, what failed, the log and time.
-        requested: What is requested of the order.
         failed: Connections that failed in this flow run, the earliest first.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
 

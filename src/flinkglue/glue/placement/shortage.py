@@ -51,11 +51,7 @@ CORRECT_ONE_ADVICE = (
 
 
 class NoPlace(JobFailed):
-    """No connection can hold the run; nothing was reserved, written or started.
-
-    Args:
-        ranking: The order that was found.
-    """
+    """No connection can hold the run; nothing was reserved, written or started."""
 
     def __init__(self, reason: str, ranking: Ranking, advice: str) -> None:
         self.reason = reason
@@ -88,7 +84,6 @@ class ShortagePolicy:
         subnet is too small is not waited for when there is one to use.
 
         Args:
-            ranking: The order of the connections now.
             waited_seconds: How long this run has waited for addresses.
         """
         if not any(ranked.subnet_id for ranked in ranking.connections):

@@ -27,7 +27,6 @@ def last_of_glues_own(
     one before.
 
     Args:
-        request: What was started.
         ended: The run; one that is live is returned as it is.
         observer: Acts on what is observed of the runs that follow.
     """

@@ -15,7 +15,6 @@ class Cost:
     """What Glue meters, and what that costs at a price.
 
     Args:
-        capacity_seconds: DPU-seconds of all runs whose capacity is known.
         is_complete: Whether that is all of them: each has ended, and Glue gave its capacity.
         price_per_dpu_hour: The price, in a currency that only the person knows.
     """
@@ -50,7 +49,6 @@ def cost_of(attempts: Sequence[Attempt], price_per_dpu_hour: float | None = None
     """What all attempts took together; a start that was refused costs nothing.
 
     Args:
-        attempts: The attempts of one flow run.
         price_per_dpu_hour: For the region, job type and execution class.
     """
     runs = [attempt.run for attempt in attempts if attempt.run]

@@ -20,7 +20,6 @@ class RunObserver:
 
         Args:
             job: The Job structure of GetJob.
-            update: What is to be written.
         """
 
     def on_started(self, run: JobRun) -> None:

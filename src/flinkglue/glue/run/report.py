@@ -96,7 +96,6 @@ def job_run_markdown(
 
     Args:
         attempts: All of the flow run, the earliest first.
-        output: The end of the last run's logs.
         price_per_dpu_hour: For the estimate; None leaves it out.
     """
     attempts = [_located(attempt, output) for attempt in attempts]

@@ -31,7 +31,6 @@ def stop_live_runs(
     Args:
         context: The account, and where the claims are that the flow run may have left.
         request: The flow run's; its number does not matter.
-        deadline_seconds: The longest to wait for the ends.
 
     Returns:
         The runs that were live, as they were observed last.
@@ -61,7 +60,6 @@ def stopped_at_the_deadline(late: DeadlineExceeded, runs: Sequence[JobRun]) -> D
     """The same, with what became of the live runs in place of that they may still be running.
 
     Args:
-        late: The deadline that passed.
         runs: Those that were live and were to be stopped, as they were observed last.
     """
     if not runs:

@@ -27,7 +27,6 @@ class WaitFor:
     """What of a run is waited for, and for how long.
 
     Args:
-        deadline_seconds: The longest time to wait.
         waited_seconds: How much of it has passed already.
         what: What is waited for; used in the error.
         is_enough: Whether a state of the run ends the wait.
@@ -48,10 +47,6 @@ def wait_for_run(
     A run that was started just now may not be known to all of Glue yet.
 
     Threads that wait for runs of one job with one client share their polls.
-
-    Args:
-        run: The run as it was observed last.
-        wait_for: What is waited for.
 
     Raises:
         DeadlineExceeded: It did not end in time; it is left running.

@@ -29,7 +29,6 @@ def emit_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | Non
     """``glue-job.selected``, and ``glue-job.failed-over`` when a failed run moves.
 
     Args:
-        request: The attempt that it was made for.
         moved_from: The attempt before it, if its failure moved the run.
     """
     expected = ranking.expected.connection_name if ranking.expected else None

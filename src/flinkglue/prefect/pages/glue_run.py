@@ -27,7 +27,6 @@ def show_ranking(
     """The record of one attempt's choice, as a table with what decided.
 
     Args:
-        shortage: What to do when nothing fits.
         refusal: Why no run is started with it, if none is.
     """
     create_table_artifact(

@@ -66,9 +66,6 @@ class ClaimWatch:
     """Observes whether the claim on a job is renewed, by the clock of whoever observes.
 
     The dates of a storage are made by several clocks, and decide nothing here.
-
-    Args:
-        store: The journal's documents.
     """
 
     def __init__(self, store: JournalStore, job_name: str, clock: Clock | None = None) -> None:
@@ -120,7 +117,6 @@ def abandoned(
     run has not ended.
 
     Args:
-        store: The journal's documents.
         claim: What was observed of its claim so far.
         action: Only such an action is meant, and another is not waited for; None: any.
         most_seconds: An action that began longer ago is held to be dead whatever is known of it: a

@@ -28,7 +28,6 @@ class ExpiringRecords:
 
     Args:
         kind: The tag of the records, and how their names begin.
-        lasts_seconds: How long a record counts.
     """
 
     def __init__(self, records: ServerRecords, kind: str, lasts_seconds: float) -> None:

@@ -24,11 +24,6 @@ class VariableClaims:
 
     The kinds of records, and so their names, are those of earlier versions: workers of two versions
     refuse each other's starts, and count each other's reservations.
-
-    Args:
-        locks: Where the lock for placing comes from.
-        reserved_for_seconds: How long a reservation lasts when nobody renews it.
-        start_kept_seconds: How long a start is kept that nobody ends.
     """
 
     def __init__(

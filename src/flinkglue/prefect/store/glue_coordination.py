@@ -30,9 +30,6 @@ class VariableCoolDowns:
 
     It is kept for a day for lookups; for the first minutes of it the connection is on
     cooldown.
-
-    Args:
-        cool_down_seconds: How long a connection is on cooldown.
     """
 
     def __init__(

@@ -18,7 +18,6 @@ def lease_seconds_in(
     """The lease that an environment variable sets.
 
     Args:
-        variable: Its name.
         default: The lease when it is not set, or empty.
         environment: Where it is looked up.
 

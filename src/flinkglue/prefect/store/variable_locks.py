@@ -67,10 +67,6 @@ class VariableLocks:
     def hold(self, name: str, within_seconds: float | None = None) -> Iterator[VariableLock]:
         """Hold the lock of this name while the block runs.
 
-        Args:
-            name: What is locked.
-            within_seconds: The longest to wait for it.
-
         Raises:
             ServiceUnavailable: Others held it all the time.
         """
