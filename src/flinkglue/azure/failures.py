@@ -39,7 +39,6 @@ def call_failed(
     status: int | None,
     code: str | None = None,
     request_id: str | None = None,
-    advice: str | None = None,
     retry_after: str | None = None,
 ) -> CallFailed:
     """The error for an answer.
@@ -51,11 +50,10 @@ def call_failed(
         status: The HTTP status; None when the answer had none.
         code: The service's error code.
         request_id: The id to quote to the service's support.
-        advice: Replaces the general advice for the status.
         retry_after: The answer's Retry-After header; dates in it are not understood.
     """
     found = ((kind, text) for statuses, kind, text in _BY_STATUS if status in statuses)
-    error, general = next(found, _OTHERWISE)
+    error, advice = next(found, _OTHERWISE)
     return error(
         service,
         operation,
@@ -64,7 +62,7 @@ def call_failed(
         status=status,
         code=code,
         request_id=request_id,
-        advice=advice or general,
+        advice=advice,
         retry_after_seconds=_seconds(retry_after),
     )
 

@@ -132,6 +132,5 @@ class KeptToken:
         return self._kept.token
 
     def renew(self) -> SecretStr:
-        """A new token."""
         self._kept = self._fetch()
         return self._kept.token

@@ -70,7 +70,6 @@ class FlinkClusterId:
 
     @property
     def resource_id(self) -> str:
-        """The ARM resource id."""
         return (
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.HDInsight/clusterpools/{self.cluster_pool_name}"
@@ -79,6 +78,22 @@ class FlinkClusterId:
 
     def __str__(self) -> str:
         return f"{self.cluster_pool_name}/{self.cluster_name}"
+
+
+_TEXTS_OF_A_ROW = {
+    "job_name": "jobName",
+    "run_id": "runId",
+    "job_id": "jobId",
+    "action": "action",
+    "status": "status",
+    "action_result": "actionResult",
+    "job_output": "jobOutput",
+    "jar_name": "jarName",
+    "last_save_point": "lastSavePoint",
+    "job_jar_directory": "jobJarDirectory",
+    "entry_class": "entryClass",
+    "args": "args",
+}
 
 
 @dataclass(frozen=True)
@@ -105,25 +120,9 @@ class ArmFlinkJob:
         properties = row.get("properties") if isinstance(row, Mapping) else None
         if not isinstance(properties, Mapping):
             return cls()
-        return cls(
-            job_name=_text(properties.get("jobName")),
-            run_id=_text(properties.get("runId")),
-            job_id=_text(properties.get("jobId")),
-            action=_text(properties.get("action")),
-            status=_text(properties.get("status")),
-            action_result=_text(properties.get("actionResult")),
-            job_output=_text(properties.get("jobOutput")),
-            jar_name=_text(properties.get("jarName")),
-            last_save_point=_text(properties.get("lastSavePoint")),
-            job_jar_directory=_text(properties.get("jobJarDirectory")),
-            entry_class=_text(properties.get("entryClass")),
-            args=_text(properties.get("args")),
-            flink_configuration={
-                key: value
-                for key, value in _mapping(properties.get("flinkConfiguration")).items()
-                if isinstance(key, str) and isinstance(value, str)
-            },
-        )
+        texts = {name: _text(properties.get(key)) for name, key in _TEXTS_OF_A_ROW.items()}
+        settings = _mapping(properties.get("flinkConfiguration"))
+        return cls(**texts, flink_configuration=_texts(settings))
 
     @property
     def is_ghost(self) -> bool:
@@ -171,11 +170,7 @@ class ArmCluster:
             _text(profile.get("ossVersion")),
             _text(profile.get("clusterVersion")),
             _text(properties.get("deploymentId")),
-            {
-                name: value
-                for name, value in _mapping(_mapping(resource).get("tags")).items()
-                if isinstance(name, str) and isinstance(value, str)
-            },
+            _texts(_mapping(_mapping(resource).get("tags"))),
         )
 
     @property
@@ -251,6 +246,10 @@ def _telling(row: ArmFlinkJob) -> tuple[bool, bool, bool]:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _texts(values: Mapping[Any, Any]) -> dict[str, str]:
+    return {k: v for k, v in values.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def _text(value: object) -> str | None:

@@ -119,7 +119,7 @@ class RestBackend:
             )
         except FlinkRefused as error:
             raise LaunchRefused(
-                f"Flink can make no plan of {spec.jar.uri}: {in_words(error)}"
+                f"Flink could not plan {spec.jar.uri}: {in_words(error)}"
             ) from error
 
     def has_jar(self, spec: JobSpec) -> bool:

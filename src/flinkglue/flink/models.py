@@ -53,17 +53,14 @@ class TaskCounts:
 
     @property
     def total(self) -> int:
-        """All tasks."""
         return sum(self.by_state.values())
 
     @property
     def running(self) -> int:
-        """Tasks that run."""
         return self.by_state.get("RUNNING", 0)
 
     @property
     def finished(self) -> int:
-        """Tasks that finished."""
         return self.by_state.get("FINISHED", 0)
 
     @property
@@ -268,7 +265,6 @@ class ClusterOverview:
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> ClusterOverview:
-        """From ``/overview``."""
         return cls(
             flink_version=str(answer["flink-version"]),
             taskmanagers=int(answer["taskmanagers"]),

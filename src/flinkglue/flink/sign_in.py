@@ -28,7 +28,6 @@ class BearerToken(httpx.Auth):
             raise InvalidInput("token", token, str(error)) from None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """The request with the token."""
         request.headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
         yield request
 

@@ -58,7 +58,6 @@ class ProgramFile:
 
     @property
     def name(self) -> str:
-        """The file's name."""
         return self.uri.rsplit("/", 1)[-1]
 
     def in_words(self) -> str:

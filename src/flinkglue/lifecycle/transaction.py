@@ -61,7 +61,6 @@ class Transaction:
 
     @property
     def job_name(self) -> str:
-        """The job's name."""
         return self.request.job_name
 
     @property
@@ -71,7 +70,6 @@ class Transaction:
 
     @property
     def entry(self) -> Entry:
-        """This intent's entry."""
         return self.held.entry
 
     def record(self) -> JobRecord:
@@ -188,10 +186,6 @@ class Transaction:
         """Write a savepoint into the ledger with what is known of its job."""
         self._enter(job_id, path, self.backend.view(job_id))
 
-    def enter_found(self, savepoint: Savepoint) -> None:
-        """Write a savepoint that was not taken here into the ledger, as the newest of the job."""
-        self._add(savepoint)
-
     def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
         plan = self.plan if isinstance(self.plan, SavepointPlan) else None
         observed = view if view and is_same_path(view.savepoint_path, path) else None
@@ -215,9 +209,10 @@ class Transaction:
                 args=spec.args,
                 parallelism=spec.parallelism,
             )
-        self._add(savepoint)
+        self.enter(savepoint)
 
-    def _add(self, savepoint: Savepoint) -> None:
+    def enter(self, savepoint: Savepoint) -> None:
+        """Write a savepoint into the ledger, as the newest of the job unless it is there."""
         record, ledger = self.record(), self.journal.savepoints(self.job_name)
         sequence = 1 + max([record.savepoints_counted, *(one.sequence for one in ledger)])
         entry = added(ledger, savepoint, sequence)

@@ -9,12 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from flinkglue.azure.arm.client import ArmClient, TokenSource
-from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.clock import Pace
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
+from flinkglue.lifecycle.models import Action
 from localcloud.azure.arm.jobs.jobs import STOP_FAILED
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.timings import AzureTimings
@@ -96,7 +97,7 @@ def test_a_change_shows_after_the_lag_and_as_a_whole(
 ) -> None:
     before = row()
     account.arm.timing(job_change_lag_seconds=FOR_EVER)
-    arm.run_job(cluster, RunJob(FlinkJobAction.STOP, NAME))
+    arm.run_job(cluster, RunJob(Action.STOP, NAME))
     account.arm.timing(job_change_lag_seconds=0)
     eventually(lambda: row().status == "STOPPED")
     after = row()

@@ -131,8 +131,8 @@ def test_a_jar_is_read_as_it_lies_there_also_over_a_redirect(
         ("403.jar", PermissionDenied, "HTTP 403"),
         ("404.jar", NotFound, "HTTP 404"),
         ("502.jar", ServiceUnavailable, "HTTP 502"),
-        ("page.jar", CallFailed, "is no jar, but text/html"),
-        ("cut.jar", CallFailed, "is no jar"),
+        ("page.jar", CallFailed, "is not a jar, but text/html"),
+        ("cut.jar", CallFailed, "is not a jar"),
         ("plain.jar", CallFailed, "a redirect leads to an address without TLS"),
     ],
 )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from flinkglue.azure import inputs
-from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, choose_row
 from flinkglue.azure.names import JOB_NAME_PATTERN, job_name_for
 from flinkglue.azure.storage.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.models import Action
 
 DIRECTORY = "abfs://filesystem@account.dfs.core.windows.net"
 GOOD: dict[str, Any] = {
@@ -154,15 +155,15 @@ def test_a_new_job_says_what_the_service_needs() -> None:
 
 def test_the_other_actions_need_no_more_than_a_name() -> None:
     """As documented: jobType and jobName."""
-    stop = RunJob(FlinkJobAction.STOP, "wordcount")
+    stop = RunJob(Action.STOP, "wordcount")
     assert set(stop.body()["properties"]) == {"jobType", "jobName", "action"}
 
 
 def test_actions_are_those_of_the_official_sdk() -> None:
     """Compared with Microsoft's own client."""
-    from azure.mgmt.hdinsightcontainers.models import Action
+    from azure.mgmt.hdinsightcontainers.models import Action as SdkAction
 
-    assert {action.value for action in FlinkJobAction} == {action.value for action in Action}
+    assert {action.value for action in Action} == {action.value for action in SdkAction}
 
 
 @given(st.uuids(), st.from_regex(r"[a-z]([a-z0-9-]{0,24}[a-z0-9])?", fullmatch=True))

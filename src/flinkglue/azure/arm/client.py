@@ -122,7 +122,6 @@ class ArmClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.close()
 
     def get_cluster(self, cluster: FlinkClusterId) -> ArmCluster:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from flinkglue.azure.names import (
@@ -23,22 +22,7 @@ from flinkglue.azure.names import (
 )
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
-
-
-class FlinkJobAction(StrEnum):
-    """Every action that runJob takes."""
-
-    NEW = "NEW"
-    UPDATE = "UPDATE"
-    STATELESS_UPDATE = "STATELESS_UPDATE"
-    STOP = "STOP"
-    START = "START"
-    CANCEL = "CANCEL"
-    SAVEPOINT = "SAVEPOINT"
-    LIST_SAVEPOINT = "LIST_SAVEPOINT"
-    DELETE = "DELETE"
-    LAST_STATE_UPDATE = "LAST_STATE_UPDATE"
-    RE_LAUNCH = "RE_LAUNCH"
+from flinkglue.lifecycle.models import Action
 
 
 @dataclass(frozen=True)
@@ -57,7 +41,7 @@ class RunJob:
         run_id: The row of the jobs list that is meant, where names are double.
     """
 
-    action: FlinkJobAction
+    action: Action
     job_name: str
     job_jar_directory: str | None = None
     jar_name: str | None = None
@@ -101,7 +85,7 @@ class RunJob:
                 f"the same as parallelism ({parallelism}), or left out",
             )
         return cls(
-            FlinkJobAction.NEW,
+            Action.NEW,
             job_name,
             job_jar_directory,
             jar_name,

@@ -193,7 +193,6 @@ class StorageLayout(FormGroup):
 
     @property
     def savepoints(self) -> str:
-        """Savepoints of this cluster."""
         return f"{self.storage_uri.rstrip('/')}/savepoints/{self.cluster_name}"
 
     @property
@@ -203,7 +202,6 @@ class StorageLayout(FormGroup):
 
     @property
     def directories(self) -> tuple[str, ...]:
-        """All of them."""
         return (self.jars, self.savepoints, self.logs)
 
 

@@ -76,7 +76,7 @@ class ClusterCreation:
         state = _state(there)
         if state in _BROKEN:
             raise Conflict(
-                SERVICE, "Clusters Create", str(self.cluster), f"it is there as {state}",
+                SERVICE, "Clusters Create", str(self.cluster), f"it exists as {state}",
                 advice="find the reason in the portal, delete it, and run again.",
             )  # fmt: skip
         changes = differences(self.body, there)

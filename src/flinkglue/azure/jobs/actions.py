@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flinkglue.azure.arm.answers import SERVICE
-from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
 from flinkglue.azure.jobs.submission import OperationFailed, Submission
 from flinkglue.azure.jobs.tracked_request import Observation, TrackedRequest
@@ -18,7 +18,7 @@ from flinkglue.lifecycle.backend import (
     SavepointRequest,
     nobody_listens,
 )
-from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.savepoint_formats import NATIVE
 
 Observe = Callable[[str], Observation]
@@ -49,7 +49,7 @@ class JobActions:
     def stop(self, request: SavepointRequest, noted: OnSavepoint = nobody_listens) -> str:
         """Stop with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
         _check(request)
-        tracked = self._tracked(FlinkJobAction.STOP, request)
+        tracked = self._tracked(Action.STOP, request)
         polling = self._timeouts.polling(f"the stop of job {request.job_id}")
         while True:
             observed = self._observe(request.job_id)
@@ -61,7 +61,7 @@ class JobActions:
                 # Stopped, and then forgotten by a JobManager that was restarted?
                 if path := path or self._new_stored(request, tracked):
                     return path
-                raise SavepointFailed(f"job {request.job_id} is not there any more")
+                raise SavepointFailed(f"job {request.job_id} no longer exists")
             if view.is_terminal:
                 # ARM's row may be behind Flink.
                 if (observed.is_busy or not path) and tracked.may_show(polling.seconds):
@@ -76,7 +76,7 @@ class JobActions:
     def savepoint(self, request: SavepointRequest) -> str:
         """Take a savepoint; see ``FlinkBackend.savepoint``."""
         _check(request)
-        tracked = self._tracked(FlinkJobAction.SAVEPOINT, request)
+        tracked = self._tracked(Action.SAVEPOINT, request)
         polling = self._timeouts.polling(f"a savepoint of job {request.job_id}")
         while True:
             observed = self._observe(request.job_id)
@@ -93,9 +93,7 @@ class JobActions:
                 self._send_once(tracked, observed, polling.seconds, request)
             polling.pause()
 
-    def _tracked(
-        self, action: FlinkJobAction, request: SavepointRequest | None = None
-    ) -> TrackedRequest:
+    def _tracked(self, action: Action, request: SavepointRequest | None = None) -> TrackedRequest:
         lag_seconds = self._timeouts.appears_within_seconds
         return TrackedRequest(action, self.submission.send, lag_seconds, request)
 
@@ -113,7 +111,7 @@ class JobActions:
 
     def cancel(self, job_id: str) -> JobView | None:
         """Cancel; see ``FlinkBackend.cancel``."""
-        tracked = self._tracked(FlinkJobAction.CANCEL)
+        tracked = self._tracked(Action.CANCEL)
         polling = self._timeouts.polling(f"the cancellation of job {job_id}")
         while True:
             observed = self._observe(job_id)
@@ -138,7 +136,7 @@ class JobActions:
         if is_in_progress(row):
             busy = f"{row.action or 'an action'} of row {row.run_id} is in progress"
             raise CannotList(f"ARM was not queried for the savepoints of {row.job_name}: {busy}")
-        tracked = self._tracked(FlinkJobAction.LIST_SAVEPOINT)
+        tracked = self._tracked(Action.LIST_SAVEPOINT)
         tracked.send(Observation(row, None), 0)
         arm, cluster = self.submission.arm, self.submission.cluster
         for taken in self._timeouts.polls_for(self._timeouts.appears_within_seconds):
@@ -156,7 +154,7 @@ class JobActions:
 
     def delete(self, row: ArmFlinkJob) -> None:
         """Let ARM forget a row; its Flink job must have ended."""
-        self.submission.send(RunJob(FlinkJobAction.DELETE, row.job_name or "", run_id=row.run_id))
+        self.submission.send(RunJob(Action.DELETE, row.job_name or "", run_id=row.run_id))
 
     def _send_once(
         self,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from flinkglue.azure.arm.answers import SERVICE
-from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.rows import (
     LAUNCH_KEY,
@@ -32,7 +32,7 @@ from flinkglue.azure.jobs.submission import OperationFailed
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
-from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView
+from flinkglue.lifecycle.models import TERMINAL_STATES, Action, JobSpec, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 
 _NOT_BEGUN = ("INITIALIZING", "CREATED", "UNKNOWN")
@@ -149,7 +149,7 @@ class JobLauncher:
             "RunJob",
             f"{self._submission.cluster} job {launch.spec.job_name}",
             f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
-            advice="cancel it in Flink, unless it is somebody else's: let that one end. Then run "
+            advice="cancel it in Flink if this launch submitted it, else let it end. Then run "
             "the same action again.",
         )
 
@@ -157,7 +157,7 @@ class JobLauncher:
         new = run_job_of(launch.spec, launch.job_id)
         row = row_to_start(rows, launch.spec.job_name, launch.previous_job_id)
         if launch.restore_from is None:
-            again = FlinkJobAction.STATELESS_UPDATE
+            again = Action.STATELESS_UPDATE
             return replace(new, action=again, run_id=row.run_id) if row else new
         if row is None and not self._reaches_flink:
             raise LaunchRefused(
@@ -168,7 +168,7 @@ class JobLauncher:
             return replace(new, save_point_name=launch.restore_from)
         return replace(
             new,
-            action=FlinkJobAction.START,
+            action=Action.START,
             save_point_name=save_point_name(row, launch.restore_from),
             run_id=row.run_id,
         )
@@ -189,7 +189,7 @@ class JobLauncher:
             "RunJob",
             f"{self._submission.cluster} job {launch.spec.job_name}",
             reason,
-            advice="another person or tool started it: let it come to its end, cancel one of "
+            advice="another person or tool started it: wait until it has ended, or cancel one of "
             "them, then run again.",
         )
 
@@ -234,7 +234,7 @@ class JobLauncher:
         if wrong := departures(row, launch.spec):
             self._actions.cancel(job_id)
             raise LaunchRefused(
-                f"ARM started something else than requested, and it was cancelled: "
+                f"ARM started something other than requested, and it was cancelled: "
                 f"{'; '.join(wrong)}. DELETE the job and start it with NEW"
             )
         view = self._begun(job_id)

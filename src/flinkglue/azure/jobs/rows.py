@@ -196,7 +196,6 @@ def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
 
 
 def jar_directory(spec: JobSpec) -> str:
-    """The directory of the jar."""
     return spec.jar.uri.rpartition("/")[0]
 
 

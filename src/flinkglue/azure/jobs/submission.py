@@ -102,7 +102,7 @@ class Submission:
                 advice="retry; if it fails again, check the cluster in the portal.",
             )
         if not ended.succeeded:
-            self.emit(f"ARM has forgotten the operation of {name}; the list will show it")
+            self.emit(f"ARM no longer knows the operation of {name}: checking the jobs list")
 
     def sent(self, request: RunJob) -> InDoubt | None:
         """The same; the doubt whether it arrived is returned, because the list may remove it."""

@@ -26,7 +26,6 @@ class SubmittedJob:
     job_name: str
 
     def emit(self, line: str) -> None:
-        """Log it."""
         self.submission.emit(line)
 
     def find(self) -> ArmFlinkJob | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flinkglue.azure.arm.run_job import FlinkJobAction, RunJob
+from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.row_mark import RowMark
 from flinkglue.azure.jobs.rows import has_failed, is_in_progress, is_launching, savepoint_of
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.errors import InDoubt
 from flinkglue.lifecycle.backend import SavepointRequest
-from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.models import Action, JobView
 from flinkglue.lifecycle.state_paths import plain
 
 
@@ -53,7 +53,7 @@ class TrackedRequest:
 
     def __init__(
         self,
-        action: FlinkJobAction,
+        action: Action,
         send: Callable[[RunJob], None],
         lag_seconds: float,
         request: SavepointRequest | None = None,
@@ -139,7 +139,7 @@ class TrackedRequest:
         is left alone: ARM's own update of it is in progress.
         """
         is_hanging = is_launching(row) and row.job_id is None
-        if self._action is not FlinkJobAction.CANCEL or not is_hanging:
+        if self._action is not Action.CANCEL or not is_hanging:
             return False
         if self._launching != RowMark.of(row):
             self._launching, self._launching_since = RowMark.of(row), taken

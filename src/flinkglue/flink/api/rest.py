@@ -38,7 +38,6 @@ class FlinkRestClient(JobManagerWire):
         return f"{self.base_url}/#/job/{kind}/{job_id}"
 
     def overview(self) -> ClusterOverview:
-        """The cluster in numbers."""
         return self._get("GetOverview", "/overview", self.base_url, ClusterOverview.from_json)
 
     def config(self) -> Mapping[str, Any]:

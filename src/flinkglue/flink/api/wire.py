@@ -88,7 +88,6 @@ class JobManagerWire:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.close()
 
     def _get(

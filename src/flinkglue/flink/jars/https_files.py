@@ -116,7 +116,7 @@ class HttpsFiles:
             raise ServiceUnavailable(SERVICE, "GET", uri, in_words(fault)) from fault
         is_packed = uri.endswith((".jar", ".zip"))
         if "html" in kind or (is_packed and not zipfile.is_zipfile(path)):
-            raise _failed(uri, f"what lies there is no jar, but {kind}", _CHECK_ADDRESS)
+            raise _failed(uri, f"the file there is not a jar, but {kind}", _CHECK_ADDRESS)
 
     @contextmanager
     def _opened(self, client: httpx.Client, uri: str) -> Iterator[httpx.Response]:

@@ -72,7 +72,7 @@ def _python(paths: Iterable[tuple[str, Path]], module: str) -> Iterator[_Entry]:
         content = path.read_bytes()
         for member, text in _members(content, name) if name.endswith(".zip") else [(name, content)]:
             if member in found:
-                raise InvalidInput("python_files", name, f"files that bring {member} but once")
+                raise InvalidInput("python_files", name, f"files that contain {member} only once")
             found.add(member)
             yield member, text
     sources = (f"{module.replace('.', '/')}{end}" for end in (".py", "/__main__.py"))

@@ -136,7 +136,7 @@ class JobLauncher:
         if view is None and taken:
             raise LaunchRefused(
                 f"job {launch.job_id} ({launch.spec.job_name}) was started before, has ended, and "
-                "Flink has forgotten how. Ask for a new launch if it is to run again."
+                "Flink has forgotten how. Start a new launch to run it again."
             ) from error
         if view is None:
             raise self._refused(launch, error) from error

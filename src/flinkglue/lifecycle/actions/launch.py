@@ -56,7 +56,7 @@ def launch(
     if _SPENT_ID not in failure:
         return failure
     spent = _id_of(tx, label)
-    tx.say(f"the job id {spent} is spent: launching under the next one")
+    tx.say(f"the job id {spent} cannot be used again: launching under the next one")
     _end(tx, spent)  # not the launch after it, which may run already when this is done again
     label = f"{label}_again"
     return tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))

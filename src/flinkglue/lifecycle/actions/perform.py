@@ -37,7 +37,7 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
     Action.SAVEPOINT: stop.savepoint,
     Action.CANCEL: stop.cancel,
     Action.DELETE: inventory.delete,
-    Action.RE_LAUNCH: update.re_launch,
+    Action.RE_LAUNCH: update.last_state_update,
 }
 
 

@@ -52,7 +52,7 @@ def savepoint(tx: Transaction) -> Outcome:
 
 def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
-    job_id = tx.decided("plan", JOB_PLAN, lambda: _plan_cancel(tx)).job_id
+    job_id = tx.decided("plan", JOB_PLAN, lambda: JobPlan(job_id=live_job(tx).job_id)).job_id
     try:
         ended = tx.backend.cancel(job_id)
     except CallFailed as error:
@@ -221,7 +221,3 @@ def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -
         raise
     tx.add_to_ledger(job_id, path)
     return path
-
-
-def _plan_cancel(tx: Transaction) -> JobPlan:
-    return JobPlan(job_id=live_job(tx).job_id)

@@ -48,23 +48,18 @@ def update(tx: Transaction) -> Outcome:
 
 def stateless_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job without state."""
-    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan_stateless(tx))
+    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan(tx, current_job(tx)))
     kept = _ended_with(tx, plan)
     return _replace(tx, plan, restore_from=None, return_to=kept)
 
 
 def last_state_update(tx: Transaction) -> Outcome:
-    """Cancel, and start the new job from the newest retained checkpoint."""
+    """Cancel, and start from the newest retained checkpoint; RE_LAUNCH starts the same job."""
     plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan_last_state(tx))
     kept = _ended_with(tx, plan)
     named = plan.savepoint_path
     left = tx.decided("left_behind", LEFT_BEHIND, lambda: _left_behind(tx, plan.job_id, named))
     return _replace(tx, plan, restore_from=named or kept, return_to=kept or named, left=left)
-
-
-def re_launch(tx: Transaction) -> Outcome:
-    """Start the same job again from its newest retained checkpoint, whether it lives or not."""
-    return last_state_update(tx)
 
 
 def _left_behind(tx: Transaction, job_id: str, named: str | None) -> LeftBehind | None:
@@ -197,10 +192,6 @@ def _plan_update(tx: Transaction) -> UpdatePlan:
     view = live_job(tx)
     plan = _plan(tx, view)
     return UpdatePlan(**vars(plan_savepoint(tx, view)) | vars(plan))
-
-
-def _plan_stateless(tx: Transaction) -> ReplacePlan:
-    return _plan(tx, current_job(tx))
 
 
 def _plan_last_state(tx: Transaction) -> ReplacePlan:

@@ -70,7 +70,7 @@ class Beginning:
     def _begun(self, held: Held, *, is_after_another: bool) -> Held:
         """With the entry as it is now, written anew: what an earlier process sends is too late."""
         if is_after_another:
-            self._fence("job", self.fresh.job_name)
+            self._fence_record()
         while True:
             held.check()
             entry = self._written()
@@ -84,12 +84,12 @@ class Beginning:
                 held.entry = replace(entry, version=version)
                 return held
 
-    def _fence(self, kind: str, key: str) -> None:
-        """Write the same again: whoever read it before can write it no more."""
+    def _fence_record(self) -> None:
+        """Write the job's record again: whoever read it before can write it no more."""
         while True:
-            stored = self.store.stored(kind, key)
+            stored = self.store.stored("job", self.fresh.job_name)
             version, document = (stored.version, stored.document) if stored else (None, None)
-            if self.store.swap(kind, key, version, document):
+            if self.store.swap("job", self.fresh.job_name, version, document):
                 return
 
     def _may_take(self, owner: Owner) -> bool:

@@ -7,9 +7,8 @@ what runs under a job name now, and the *ledger* which savepoints there are. All
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -29,12 +28,11 @@ from flinkglue.lifecycle.journal.records import (
     document_of,
     entry_of,
 )
-from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.state_paths import is_same_path
 
 _ENDS_THE_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
 _LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
-_SPEC = TypeAdapter(JobSpec)
 _SAVEPOINT = TypeAdapter(Savepoint)
 _OBSERVATION = TypeAdapter(Observation)
 
@@ -210,16 +208,6 @@ class Journal:
     def _spellings(self, job_name: str, path: str) -> list[str]:
         """The addresses under which the job's ledger tells of one place."""
         return [one.path for one in self.savepoints_at(path) if one.job_name == job_name]
-
-
-def spec_document(spec: JobSpec) -> dict[str, Any]:
-    """The spec as a fact of an entry."""
-    return document_of(_SPEC, spec)
-
-
-def spec_of(document: Mapping[str, Any]) -> JobSpec:
-    """The spec that a fact tells of."""
-    return _SPEC.validate_python(document)
 
 
 def _savepoint_key(job_name: str, path: str) -> str:

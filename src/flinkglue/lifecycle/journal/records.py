@@ -145,6 +145,7 @@ class Observation:
 
 ENTRY = TypeAdapter(Entry)
 RECORD = TypeAdapter(JobRecord)
+SPEC = TypeAdapter(JobSpec)
 
 
 def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:

@@ -44,12 +44,10 @@ class Jar:
 
     @property
     def kind(self) -> ProgramKind:
-        """What kind of program it is."""
         return self.made_of.kind if self.made_of else ProgramKind.JAR
 
     @property
     def name(self) -> str:
-        """The file's name."""
         return self.uri.rsplit("/", 1)[-1]
 
     def in_words(self) -> str:

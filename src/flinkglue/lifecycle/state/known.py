@@ -49,7 +49,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
         tx.say(
             f"the savepoint {best.path} was not taken here{than}; it is in the ledger from now on"
         )
-        tx.enter_found(best)
+        tx.enter(best)
     return best
 
 
