@@ -1,9 +1,11 @@
-"""The architecture page names files that are there, and no folder is a drawer."""
+"""The architecture page names files that are there; folders and functions are read as a whole."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ PAGE = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
 TABLE = PAGE.partition("## Where to find it\n")[2].partition("\n## ")[0]
 PLACES = (ROOT / "src" / "flinkglue", ROOT)
 MOST_MODULES = 15
+SHORT = ("infra", "src/flinkglue/azure", "src/flinkglue/flink", "src/flinkglue/lifecycle")
+CALLED = ("infra", "tasks", "blocks", "src/flinkglue")
+MOST_LINES, MOST_PARAMETERS = 50, 12
 CODE = ("src", "tasks", "flows", "blocks", "localcloud", "infra", "benchmarks", "scripts", "tests")
 
 
@@ -38,3 +43,25 @@ def test_every_module_of_tasks_has_a_task() -> None:
     for path in (ROOT / "tasks").glob("*.py"):
         if path.name != "__init__.py":
             assert re.search(r"^@task\b|= task\(", path.read_text(), re.MULTILINE), path.name
+
+
+def functions(folders: tuple[str, ...]) -> Iterator[tuple[str, ast.FunctionDef]]:
+    paths = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    for path in sorted(paths):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.relative_to(ROOT)}:{node.name}", node
+
+
+def test_functions_are_short() -> None:
+    lines = {where: (node.end_lineno or 0) - node.lineno + 1 for where, node in functions(SHORT)}
+    assert {where: count for where, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_functions_have_few_parameters() -> None:
+    """But flows, whose parameters are what the form shows."""
+    counted = {
+        where: len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs)
+        for where, node in functions(CALLED)
+    }
+    assert {where: count for where, count in counted.items() if count > MOST_PARAMETERS} == {}
