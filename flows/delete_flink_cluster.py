@@ -36,7 +36,7 @@ def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) 
     """The name as somebody repeats it on the run's page; empty when nobody does."""
     before = "with a last savepoint" if take_last_savepoint else "without a savepoint"
     question = f"Delete cluster {cluster_name} for good? Its job is ended {before} first."
-    answer = ask(ConfirmDeletion, question, f"delete {cluster_name}", within_minutes)
+    answer = ask(ConfirmDeletion, question, "delete-cluster", within_minutes)
     return answer.confirm_cluster_name if answer else ""
 
 

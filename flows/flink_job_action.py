@@ -134,7 +134,7 @@ def _ask(request: ActionRequest, why: str, within_minutes: float) -> None:
     """
     what = f"{request.action} of {request.job_name}"
     question = f"{what} drops state. {why} Start it without state?"
-    answer = ask(DropState, question, f"drop state by {what}", within_minutes)
+    answer = ask(DropState, question, "drop-state", within_minutes)
     if answer is None or not answer.drop_state:
         why_not = "nobody answered in time" if answer is None else "the answer was no"
         raise JobFailed(f"{what} would drop state, and {why_not}; nothing was changed")

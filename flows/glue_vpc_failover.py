@@ -327,7 +327,7 @@ def _may_cost_more(job_name: str, attempts: list[Attempt], options: RetryOptions
         run_log().warning("No other run is started: %s", used)
         return False
     question = f"Glue job {job_name} failed {len(attempts)} times; {used}. Start another run?"
-    name = f"another run after {attempts[-1].number}"
+    name = f"another-run-after-{attempts[-1].number}"
     answer = ask(AnotherRun, question, name, options.ask_within_minutes)
     if answer is None:  # the server lets this flow run do nothing more
         raise JobFailed(f"Glue job {job_name}: {attempts[-1].describe()} {used}; nobody answered.")

@@ -22,6 +22,7 @@ from prefect_aws.client_parameters import AwsClientParameters
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from tests.contract.aws.aws_cloud import ROLE, SCRIPTS, AwsCloud
+from tests.harness.execution import Execute, Execution
 
 LEASE_SECONDS = 4.0
 
@@ -86,3 +87,17 @@ def orders(prefect_files: list[Path], tmp_path: Path) -> GlueJobDefinition:
     )
     block.save("orders", overwrite=True)
     return block
+
+
+@pytest.fixture
+def execute() -> Iterator[Execute]:
+    """Starts the process of a flow run; none of them outlives the test."""
+    executions: list[Execution] = []
+
+    def start(flow_run_id: UUID) -> Execution:
+        executions.append(Execution(flow_run_id))
+        return executions[-1]
+
+    yield start
+    for execution in executions:
+        execution.kill()

@@ -23,7 +23,7 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     Args:
         answer: What is to be filled in.
         question: What is asked, as Markdown; it stands above the fields.
-        name: Which question of the flow this is.
+        name: Which question of the flow this is, in letters, digits and dashes.
         within_minutes: How long to wait.
 
     Returns:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import get_current_settings
-from prefect.states import AwaitingRetry, Cancelling, Scheduled, Suspended
+from prefect.states import AwaitingRetry, Cancelling, Scheduled
 from prefect_aws import AwsCredentials
 
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.harness.execution import Execute, created, read, resume, suspend
 from tests.waiting import eventually
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
@@ -66,50 +61,8 @@ def block_id(cloud: AwsCloud) -> UUID:
     return save_aws_block(cloud)
 
 
-def created(deployment_id: UUID, **parameters: Any) -> UUID:
-    with get_client(sync_client=True) as client:
-        return client.create_flow_run_from_deployment(
-            deployment_id, parameters={**PARAMETERS, **parameters}
-        ).id
-
-
-def read(flow_run_id: UUID) -> FlowRun:
-    with get_client(sync_client=True) as client:
-        return client.read_flow_run(flow_run_id)
-
-
-class Execution:
-    """A process that executes one flow run, as a worker does it, in a group of its own."""
-
-    def __init__(self, flow_run_id: UUID) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "flow-run", "execute", str(flow_run_id)],
-            env={**os.environ, **get_current_settings().to_environment_variables()},
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def wait(self) -> None:
-        self._process.wait(240)
-
-    def kill(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-
-@pytest.fixture
-def execute() -> Iterator[Callable[[UUID], Execution]]:
-    executions: list[Execution] = []
-
-    def start(flow_run_id: UUID) -> Execution:
-        executions.append(Execution(flow_run_id))
-        return executions[-1]
-
-    yield start
-    for execution in executions:
-        execution.kill()
+def requested(deployment_id: UUID, **parameters: Any) -> UUID:
+    return created(deployment_id, **{**PARAMETERS, **parameters})
 
 
 def glue_runs(cloud: AwsCloud) -> list[dict[str, Any]]:
@@ -122,11 +75,11 @@ def test_the_block_is_chosen_in_the_form_or_named_on_the_command_line(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
     go.touch()
     chosen = {"$ref": {"block_document_id": str(block_id)}}
-    flow_runs = [created(deployment_id, aws_credentials=each) for each in (chosen, "aws")]
+    flow_runs = [requested(deployment_id, aws_credentials=each) for each in (chosen, "aws")]
     for execution in [execute(flow_run_id) for flow_run_id in flow_runs]:
         execution.wait()
     for flow_run_id in flow_runs:
@@ -149,7 +102,7 @@ def test_the_server_refuses_bad_input_before_there_is_a_flow_run(
     deployment_id: UUID, parameter: str, value: Any
 ) -> None:
     with pytest.raises(PrefectHTTPStatusError, match=parameter):
-        created(deployment_id, **{parameter: value})
+        requested(deployment_id, **{parameter: value})
 
 
 def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
@@ -157,9 +110,9 @@ def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
-    flow_run_id = created(deployment_id)
+    flow_run_id = requested(deployment_id)
     first = execute(flow_run_id)
     [before] = eventually(lambda: glue_runs(cloud))
     first.kill()
@@ -176,9 +129,9 @@ def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
 
 
 def test_cancelling_the_flow_run_stops_its_glue_run(
-    cloud: AwsCloud, deployment_id: UUID, block_id: UUID, execute: Callable[[UUID], Execution]
+    cloud: AwsCloud, deployment_id: UUID, block_id: UUID, execute: Execute
 ) -> None:
-    flow_run_id = created(deployment_id)
+    flow_run_id = requested(deployment_id)
     execution = execute(flow_run_id)
     eventually(lambda: glue_runs(cloud) and glue_runs(cloud)[0]["JobRunState"] == "RUNNING")
     with get_client(sync_client=True) as client:
@@ -193,10 +146,10 @@ def test_the_form_may_leave_out_the_wait_for_the_end(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
     """The script goes on after the flow run has completed. Parameters may be of before groups."""
-    flow_run_id = created(deployment_id, wait_for_end=False)
+    flow_run_id = requested(deployment_id, wait_for_end=False)
     execute(flow_run_id).wait()
     assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
     [run] = glue_runs(cloud)
@@ -210,7 +163,7 @@ def test_the_form_may_leave_the_connections_out_and_name_a_region(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
     """The job's own connections are put in order; the block is for another region."""
     go.touch()
@@ -231,29 +184,22 @@ def test_the_form_may_leave_the_connections_out_and_name_a_region(
     assert run["Arguments"]["--flinkglue-connection"] in ("a", "b")
 
 
-def suspend(flow_run_id: UUID) -> None:
-    """What the button of a flow run's page does."""
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, Suspended(timeout_seconds=600))
-
-
 def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
     cloud: AwsCloud,
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
     """Suspend ends the process at its next task, and leaves the Glue run to itself."""
-    flow_run_id = created(deployment_id)
+    flow_run_id = requested(deployment_id)
     first = execute(flow_run_id)
     [before] = eventually(lambda: glue_runs(cloud))
     suspend(flow_run_id)
     go.touch()
     first.wait()
     assert read(flow_run_id).state_name == "Suspended"
-    with get_client(sync_client=True) as client:
-        client.resume_flow_run(flow_run_id)
+    resume(flow_run_id)
     execute(flow_run_id).wait()
     assert read(flow_run_id).state_name == "Completed"
     [after] = glue_runs(cloud)
@@ -265,19 +211,19 @@ def test_a_failed_flow_run_starts_another_glue_run_when_it_is_retried(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
 ) -> None:
     """The one that failed stays as it is; another flow run starts a Glue run of its own."""
     go.touch()
     cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed: no data")
-    flow_run_id = created(deployment_id, retry_options={"retries": 0})
+    flow_run_id = requested(deployment_id, retry_options={"retries": 0})
     execute(flow_run_id).wait()
     assert read(flow_run_id).state_name == "Failed"
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
     execute(flow_run_id).wait()
     assert read(flow_run_id).state_name == "Completed"
-    execute(created(deployment_id)).wait()
+    execute(requested(deployment_id)).wait()
     assert [run["JobRunState"] for run in glue_runs(cloud)] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
 
 
@@ -287,7 +233,7 @@ def test_at_the_limit_of_its_cost_a_flow_run_asks_before_it_starts_another_run(
     go: Path,
     deployment_id: UUID,
     block_id: UUID,
-    execute: Callable[[UUID], Execution],
+    execute: Execute,
     start_another_run: bool | None,
 ) -> None:
     """Nobody answers in the last case, and no run is started."""
@@ -295,12 +241,11 @@ def test_at_the_limit_of_its_cost_a_flow_run_asks_before_it_starts_another_run(
     cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Rate exceeded")
     minutes = 0.1 if start_another_run is None else 10
     options = {"retry_delay_seconds": 0, "max_dpu_hours": 1e-9, "ask_within_minutes": minutes}
-    flow_run_id = created(deployment_id, retry_options=options)
+    flow_run_id = requested(deployment_id, retry_options=options)
     execution = execute(flow_run_id)
     eventually(lambda: read(flow_run_id).state_name in ("Paused", "Failed"))
     if start_another_run is not None:
-        with get_client(sync_client=True) as client:
-            client.resume_flow_run(flow_run_id, {"start_another_run": start_another_run})
+        resume(flow_run_id, start_another_run=start_another_run)
     execution.wait()
     assert read(flow_run_id).state_name == ("Completed" if start_another_run else "Failed")
     assert len(glue_runs(cloud)) == (2 if start_another_run else 1)

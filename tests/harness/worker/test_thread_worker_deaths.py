@@ -107,7 +107,11 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
     print(f"THREAD_SEED={SEED} THREAD_KILLED_RUNS={RUNS} THREAD_KILL_ROUNDS={ROUNDS}")
     make_pool("dying")
     glue_job = deployed("dying", "flows/glue_vpc_failover.py:glue_vpc_failover", REPOSITORY)
-    wanted: dict[str, Any] = {"job_name": "job", "connection_names": "a,b"}
+    wanted: dict[str, Any] = {
+        "job_name": "job",
+        "connection_names": "a,b",
+        "aws_credentials": "aws",
+    }
     current, rng = worker("dying"), random.Random(SEED)
     flow_runs = [created(glue_job, **wanted) for _ in range(RUNS)]
     for _ in range(ROUNDS):  # in whatever phase each is then

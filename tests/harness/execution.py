@@ -1,0 +1,62 @@
+"""Flow runs of deployments, each executed by a process of its own, as a worker does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import get_current_settings
+from prefect.states import Suspended
+
+
+class Execution:
+    """A process that executes one flow run, in a group of its own."""
+
+    def __init__(self, flow_run_id: UUID) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "flow-run", "execute", str(flow_run_id)],
+            env={**os.environ, **get_current_settings().to_environment_variables()},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def wait(self) -> None:
+        self._process.wait(240)
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+Execute = Callable[[UUID], Execution]
+
+
+def created(deployment_id: UUID, **parameters: Any) -> UUID:
+    with get_client(sync_client=True) as client:
+        return client.create_flow_run_from_deployment(deployment_id, parameters=parameters).id
+
+
+def read(flow_run_id: UUID) -> FlowRun:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run_id)
+
+
+def suspend(flow_run_id: UUID) -> None:
+    """What the button of a flow run's page does."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Suspended(timeout_seconds=600))
+
+
+def resume(flow_run_id: UUID, **answer: Any) -> None:
+    """What the button of its page does, with what was filled in."""
+    with get_client(sync_client=True) as client:
+        client.resume_flow_run(flow_run_id, answer or None)
