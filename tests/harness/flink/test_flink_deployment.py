@@ -16,8 +16,8 @@ from flinkglue.blocks.flink import FlinkRestCluster
 from tests.harness.execution import Execute, created, read, resume, suspend
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 from tests.harness.flow_logs import logs_of
-from tests.waiting import eventually
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
+from tests.waiting import eventually
 
 CLUSTER = "flink-rest-cluster/flink"
 QUICK = {"stable_seconds": 0.1, "deadline_minutes": 2}

@@ -17,6 +17,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.prefect.forms.form_flow import FormFlow
+from flinkglue.prefect.forms.form_signature import A_PICKER
 
 ROOT = Path(__file__).resolve().parents[3]
 DEPLOYMENTS = {
@@ -155,6 +156,7 @@ def test_a_block_that_is_not_picked_is_refused(deployment: str) -> None:
         field = schema(deployment)["properties"][name]
         kinds = field["anyOf"]
         assert all(kind["default"] is None for kind in kinds if "$ref" in kind)
+        assert all(kind["description"] == A_PICKER for kind in kinds if "$ref" in kind)
         of_one = {"definitions": schema(deployment)["definitions"], "properties": {name: field}}
         with pytest.raises(ValidationError, match="a saved block: pick one, or give its name"):
             validate({name: None}, of_one, raise_on_error=True)

@@ -12,6 +12,7 @@ from pydantic import Field, GetJsonSchemaHandler
 from flinkglue.form_schema import without_null
 
 A_BLOCK = "a saved block: pick one, or give its name"
+A_PICKER = "A saved block of this kind."
 
 
 class _Shown:
@@ -30,12 +31,15 @@ class _Shown:
         self, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         shown = without_null(handler(core_schema))
+        if "anyOf" in shown:
+            picker: dict[str, Any] = {
+                "description": A_PICKER
+            }  # in place of all that the class says of itself
+            if self._is_needed_block:
+                picker["default"] = None
+            shown["anyOf"] = [kind | picker if "$ref" in kind else kind for kind in shown["anyOf"]]
         if not self._is_needed_block:
             return shown
-        if "anyOf" in shown:
-            shown["anyOf"] = [
-                kind | {"default": None} if "$ref" in kind else kind for kind in shown["anyOf"]
-            ]
         return shown | {"if": {"type": "null"}, "then": {"const": A_BLOCK}}
 
 
