@@ -39,7 +39,7 @@ from flinkglue.glue.errors import translated
 from flinkglue.glue.job_definition import FIELD, JobDefinition
 from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.masking import Masking
-from flinkglue.glue.models import Connection, JobRun, JobRunState
+from flinkglue.glue.models import Connection, Job, JobRun, JobRunState
 from flinkglue.glue.run_request import RunRequest
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class GlueClient:
         meta = self._glue.meta
         return Console(partition=meta.partition, region=meta.region_name)
 
-    def get_job(self, job_name: str) -> Mapping[str, Any]:
+    def get_job(self, job_name: str) -> Job:
         """The Job structure. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJob.html
 
         What the loaded SDK does not know of it is listed under `UNKNOWN_MEMBERS`.
@@ -203,7 +203,7 @@ class GlueClient:
 
     def plan_update(
         self,
-        job: Mapping[str, Any],
+        job: Job,
         connection_names: Sequence[str],
         leave_out: Sequence[str] = (),
     ) -> JobUpdate:

@@ -7,9 +7,8 @@ Before: https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging-en
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flinkglue.glue.log_arguments import (
     CONTINUOUS,
@@ -19,7 +18,7 @@ from flinkglue.glue.log_arguments import (
     STREAM_PREFIX,
     log_arguments,
 )
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Job, JobRun
 
 CONTINUOUS_DEFAULT_GROUP = "/aws-glue/jobs/logs-v2"
 FIRST_VERSION_WITHOUT_CONTINUOUS = 5
@@ -46,7 +45,7 @@ class LogTail(NamedTuple):
     place: LogPlace | None
 
 
-def located(run: JobRun, job: Mapping[str, Any]) -> JobRun:
+def located(run: JobRun, job: Job) -> JobRun:
     """The run with what its job says of logs, where the run itself says nothing.
 
     Args:

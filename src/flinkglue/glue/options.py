@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -12,6 +11,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.form_schema import FormGroup
 from flinkglue.form_types import Matched
 from flinkglue.glue.inputs import JobName
+from flinkglue.glue.models import Job
 from flinkglue.glue.run_limits import FLEX_WORKERS, WORKERS, check_run
 
 # Glue documents more types than its service model lists, and adds to them.
@@ -108,7 +108,7 @@ class RunOptions(FormGroup):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def over(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    def over(self, job: Job) -> dict[str, Any]:
         """The job as this run has it: the Job structure of GetJob with what is set in its place.
 
         Raises:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from flinkglue.errors import CallFailed, NotFound
 from flinkglue.glue.api.connection_settings import wrong_setting
 from flinkglue.glue.errors import ADVICE, translated
-from flinkglue.glue.models import Connection, Subnet
+from flinkglue.glue.models import Connection, Job, Subnet
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -34,7 +34,7 @@ class Candidates:
     `vpc_of_group` has the VPC of each security group that exists; None: they were not read.
     """
 
-    job: Mapping[str, Any]
+    job: Job
     connection_names: Sequence[str]
     lookups: Sequence[Connection | CallFailed]
     vpc_of_group: Mapping[str, str] | None = None
@@ -54,7 +54,7 @@ class Candidates:
 class Selection(NamedTuple):
     """What an ordering is made from: the Job structure of GetJob, and the candidates."""
 
-    job: Mapping[str, Any]
+    job: Job
     connections: list[Connection]
 
 

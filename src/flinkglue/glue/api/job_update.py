@@ -13,6 +13,7 @@ from typing import Any
 
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.api.unwritten_fields import kept_by_glue, lost_by_update
+from flinkglue.glue.models import Job
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,13 @@ class JobUpdate:
         )
 
 
-def connections_of(job: Mapping[str, Any]) -> list[str]:
+def connections_of(job: Job) -> list[str]:
     """The names in a job's list of connections, in order."""
     return list((job.get("Connections") or {}).get("Connections") or [])
 
 
 def plan_job_update(
-    job: Mapping[str, Any],
+    job: Job,
     connection_names: Sequence[str],
     accepted_fields: Collection[str],
     leave_out: Collection[str] = (),
@@ -67,7 +68,6 @@ def plan_job_update(
     """Put these connections first, in this order; the job's others follow in theirs.
 
     Args:
-        job: The Job structure of GetJob.
         connection_names: The connections to put first.
         accepted_fields: The members of the loaded model's JobUpdate structure.
         leave_out: Connections that do not exist: Glue refuses a definition that names one.

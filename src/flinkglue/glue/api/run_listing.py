@@ -7,18 +7,18 @@ Where no start waits for it, as when runs are to be stopped, the list is read ba
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from flinkglue.errors import CallFailed
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Job, JobRun
 
 
 class RunReader(Protocol):
     """The calls of Glue that show a job and its runs."""
 
-    def get_job(self, job_name: str) -> Mapping[str, Any]:
+    def get_job(self, job_name: str) -> Job:
         """The Job structure."""
 
     def get_job_run(self, job_name: str, job_run_id: str) -> JobRun:

@@ -7,9 +7,9 @@ https://docs.aws.amazon.com/glue/latest/webapi/API_JobUpdate.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from flinkglue.glue.models import Job
 
 UNKNOWN_MEMBERS = "flinkglue:unknown-members"
 """The key under which a Job structure lists what the loaded SDK does not know of it."""
@@ -35,7 +35,7 @@ class UnwrittenField:
     with_workers_only: bool = False
     computed: bool = False
 
-    def holds_for(self, job: Mapping[str, Any]) -> bool:
+    def holds_for(self, job: Job) -> bool:
         if self.commands and (job.get("Command") or {}).get("Name") not in self.commands:
             return False
         has_workers = bool(job.get("WorkerType") or job.get("NumberOfWorkers"))
@@ -70,12 +70,12 @@ SHOWN_ONLY = frozenset({"AutoUpgradeMetadata"})
 """Members that newer models have in Job and not in JobUpdate: nobody can write them."""
 
 
-def kept_by_glue(job: Mapping[str, Any]) -> list[UnwrittenField]:
+def kept_by_glue(job: Job) -> list[UnwrittenField]:
     """The fields of this job that are not sent back, as Glue keeps them or works them out."""
     return [row for row in KEPT_BY_GLUE if row.name in job and row.holds_for(job)]
 
 
-def lost_by_update(job: Mapping[str, Any]) -> list[str]:
+def lost_by_update(job: Job) -> list[str]:
     """What an UpdateJob would remove from this job, as it cannot be read or is not known here.
 
     A personal access token of a job that is synchronized with a repository is set and not shown;

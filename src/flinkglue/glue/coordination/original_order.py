@@ -7,11 +7,13 @@ that: another one may have changed the order meanwhile, and one that was killed 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
+
+from flinkglue.glue.models import Job
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,8 @@ class OriginalOrders(Protocol):
         """It was put back, or is not to be put back any more."""
 
 
-def original_order_key(region: str, job: Mapping[str, Any]) -> str:
-    """Which job it is: one that was made anew, or is another account's, has another time.
-
-    Args:
-        job: The Job structure of GetJob.
-    """
+def original_order_key(region: str, job: Job) -> str:
+    """Which job it is: one that was made anew, or is another account's, has another time."""
     created = job.get("CreatedOn")
     since = created.astimezone(UTC).isoformat(timespec="seconds") if created else "?"
     return f"{job.get('Name')} in {region} since {since}"

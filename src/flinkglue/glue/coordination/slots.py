@@ -7,15 +7,15 @@ So whoever is about to choose and start reads them first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, Conflict, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.api.live_runs import ListedRuns
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.models import Job
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.polling import wait_until
 
@@ -96,7 +96,7 @@ class Slots:
 
 
 def slots_of(
-    job: Mapping[str, Any],
+    job: Job,
     request: RunRequest,
     runs: ListedRuns,
     reservations: Iterable[Reservation] = (),
@@ -105,7 +105,6 @@ def slots_of(
     """The slots that a request finds.
 
     Args:
-        job: The Job structure of GetJob.
         reservations: All that count. Those of runs of this job that are not listed yet take a slot
             each.
         subnet_ids: Where reservations count: jobs of two accounts may have the same name, their

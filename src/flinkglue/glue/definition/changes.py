@@ -9,12 +9,13 @@ from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.api.unwritten_fields import kept_by_glue
 from flinkglue.glue.definition.shown_values import shown_value
 from flinkglue.glue.job_definition import STRUCTURES, JobDefinition
+from flinkglue.glue.models import Job
 from flinkglue.lifecycle.differences import UNSET, Difference
 
 _BY_WORKERS = ("WorkerType", "NumberOfWorkers")
 
 
-def desired_settings(job: Mapping[str, Any], definition: JobDefinition) -> dict[str, Any]:
+def desired_settings(job: Job, definition: JobDefinition) -> dict[str, Any]:
     """The settings that the definition names, as they should be: None where one should be gone.
 
     Args:
@@ -30,7 +31,7 @@ def desired_settings(job: Mapping[str, Any], definition: JobDefinition) -> dict[
     return _writable(job, desired)
 
 
-def _writable(job: Mapping[str, Any], desired: dict[str, Any]) -> dict[str, Any]:
+def _writable(job: Job, desired: dict[str, Any]) -> dict[str, Any]:
     """Without what Glue works out or keeps by itself, and would refuse beside the rest."""
     by_workers = any(desired.get(name) for name in _BY_WORKERS)
     if desired.get("MaxCapacity") and not by_workers:
@@ -39,7 +40,7 @@ def _writable(job: Mapping[str, Any], desired: dict[str, Any]) -> dict[str, Any]
     return {name: value for name, value in desired.items() if name not in kept}
 
 
-def _keep_connections(job: Mapping[str, Any], desired: dict[str, Any]) -> None:
+def _keep_connections(job: Job, desired: dict[str, Any]) -> None:
     """The order of connections belongs to the runs, which choose it; only other names count."""
     named = (desired.get("Connections") or {}).get("Connections") or []
     current = connections_of(job)
@@ -49,7 +50,7 @@ def _keep_connections(job: Mapping[str, Any], desired: dict[str, Any]) -> None:
         desired["Connections"] = {**desired["Connections"], "Connections": current}
 
 
-def changes_between(job: Mapping[str, Any], definition: JobDefinition) -> tuple[Difference, ...]:
+def changes_between(job: Job, definition: JobDefinition) -> tuple[Difference, ...]:
     """What differs, one row per setting, values of secrets hidden.
 
     Args:
@@ -77,13 +78,9 @@ def _shown(path: str, value: Any) -> str:
 
 
 def updated_body(
-    writable: Mapping[str, Any], job: Mapping[str, Any], definition: JobDefinition
+    writable: Mapping[str, Any], job: Job, definition: JobDefinition
 ) -> dict[str, Any]:
-    """The JobUpdate structure: the job as it is, with what the definition names.
-
-    Args:
-        job: The Job structure of GetJob.
-    """
+    """The JobUpdate structure: the job as it is, with what the definition names."""
     desired = desired_settings(job, definition)
     # Glue refuses both ways of giving a job its capacity at once.
     dropped = {name for name, value in desired.items() if value is None}

@@ -26,6 +26,7 @@ from flinkglue.glue.definition.changes import changes_between, created_body, upd
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags, changed_tags, tag_differences
 from flinkglue.glue.job_definition import JobDefinition
+from flinkglue.glue.models import Job
 from flinkglue.glue.run_request import Log
 from flinkglue.lifecycle.differences import Difference
 
@@ -143,9 +144,7 @@ def _with_tags(
     return replace(deployment, changes=(*deployment.changes, *rows))
 
 
-def _compare(
-    client: GlueClient, definition: JobDefinition, job: Mapping[str, Any] | None
-) -> JobDeployment:
+def _compare(client: GlueClient, definition: JobDefinition, job: Job | None) -> JobDeployment:
     if job is None:
         definition.check_creatable()
     changes = changes_between(job or {}, definition)
@@ -216,7 +215,7 @@ def _create(client: GlueClient, definition: JobDefinition) -> None:
             raise error
 
 
-def _job(client: GlueClient, job_name: str) -> Mapping[str, Any] | None:
+def _job(client: GlueClient, job_name: str) -> Job | None:
     try:
         return client.get_job(job_name)
     except NotFound:

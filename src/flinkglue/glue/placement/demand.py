@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.models import Job
 
 PUBLISHED_STRATEGIES = ("random", "capacity")
 
@@ -57,7 +57,7 @@ class Demand:
 
 
 def demand_of(
-    job: Mapping[str, Any],
+    job: Job,
     *,
     extra_nodes: int = EXTRA_NODES,
     reserved_extra_nodes: int = 0,
@@ -67,7 +67,6 @@ def demand_of(
     """What one run of the job takes.
 
     Args:
-        job: The Job structure of GetJob.
         extra_nodes: Nodes beside the workers; a Python shell job has none.
         reserved_extra_nodes: Nodes that the run may take beside them, where that is more.
         arguments: The run's own arguments, which win over the job's default ones.

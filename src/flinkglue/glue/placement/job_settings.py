@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from flinkglue.glue.inputs import FLAGS
+from flinkglue.glue.models import Job
 
 LONGEST_TIMEOUT = timedelta(days=7)
 """Glue takes no longer time-out, and replaces a streaming run that has none after as long."""
@@ -18,12 +17,8 @@ OLDEST_LIVE_RUN = LONGEST_TIMEOUT + MAINTENANCE_WITHIN
 """No live run of any job is older."""
 
 
-def warnings_about(job: Mapping[str, Any]) -> list[str]:
-    """What a person should change in the job, in words.
-
-    Args:
-        job: The Job structure of GetJob.
-    """
+def warnings_about(job: Job) -> list[str]:
+    """What a person should change in the job, in words."""
     name, warnings = job.get("Name", ""), []
     if retries := job.get("MaxRetries"):
         warnings.append(
@@ -47,7 +42,7 @@ def warnings_about(job: Mapping[str, Any]) -> list[str]:
     return warnings
 
 
-def oldest_live_run(job: Mapping[str, Any]) -> timedelta:
+def oldest_live_run(job: Job) -> timedelta:
     """How old a live run of the job can be.
 
     A time-out counts from when the run has its resources, so a day is added for its start.

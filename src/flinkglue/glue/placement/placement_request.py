@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from flinkglue.glue.models import Job
 from flinkglue.glue.placement.demand import EXTRA_NODES, Demand, demand_of, usual_extra_nodes
 from flinkglue.glue.placement.shortage import ShortagePolicy
 from flinkglue.glue.placement.strategies import STRATEGIES, Strategy
@@ -48,12 +48,8 @@ class PlacementRequest:
         """Whether the strategy is a person's own."""
         return self.strategy_name not in STRATEGIES
 
-    def demand(self, job: Mapping[str, Any]) -> Demand:
-        """What the run takes.
-
-        Args:
-            job: The Job structure of GetJob.
-        """
+    def demand(self, job: Job) -> Demand:
+        """What the run takes."""
         usual, given = usual_extra_nodes(self.strategy_name), self.extra_nodes
         return demand_of(
             self.run.options.over(job),

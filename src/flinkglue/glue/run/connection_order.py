@@ -7,9 +7,7 @@ record of the original order stays until then: the last run that has to do with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import count, islice
-from typing import Any
 
 from flinkglue.clock import Pace
 from flinkglue.errors import (
@@ -27,7 +25,7 @@ from flinkglue.glue.coordination.original_order import OriginalOrder, in_words, 
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.classification import Failure, classify_call
 from flinkglue.glue.failures.rule import FailureClass
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Job, JobRun
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.run_claim import holds_or_gave_back
 from flinkglue.glue.run.start_retries import Patience, patience_for
@@ -69,7 +67,7 @@ class OrderRestoring(RunObserver):
         self._reported_who_needs_it = False
         self._original: OriginalOrder | None = None
 
-    def before_start(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+    def before_start(self, job: Job, update: JobUpdate) -> None:
         """Write down what the order was."""
         try:
             self._remember(job, update)
@@ -132,7 +130,7 @@ class OrderRestoring(RunObserver):
                 return
             self._clock.sleep(next(islice(patience.pace.pauses(), tries, None)))
 
-    def _remember(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+    def _remember(self, job: Job, update: JobUpdate) -> None:
         orders = self._coordination.original_orders
         key = self._key = original_order_key(self._client.region, job)
         before = update.connections_before

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from flinkglue.errors import FlinkGlueError
 from flinkglue.glue.api.job_update import JobUpdate
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Job, JobRun
 from flinkglue.glue.run_request import Log
 
 
 class RunObserver:
     """Overrides what it acts on; an observer raises nothing, as no run fails for one of them."""
 
-    def before_start(self, job: Mapping[str, Any], update: JobUpdate) -> None:
-        """Under the job's lock, before its order is written, if it changes, and the run started.
-
-        Args:
-            job: The Job structure of GetJob.
-        """
+    def before_start(self, job: Job, update: JobUpdate) -> None:
+        """Under the job's lock, before its order is written, if it changes, and the run started."""
 
     def on_started(self, run: JobRun) -> None:
         """The run was started now."""
@@ -44,7 +39,7 @@ class Observers(RunObserver):
     def __init__(self, observers: Sequence[RunObserver]) -> None:
         self._observers = observers
 
-    def before_start(self, job: Mapping[str, Any], update: JobUpdate) -> None:
+    def before_start(self, job: Job, update: JobUpdate) -> None:
         for observer in self._observers:
             observer.before_start(job, update)
 

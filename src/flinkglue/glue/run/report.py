@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
@@ -18,7 +17,7 @@ from flinkglue.glue.log_places import (
     log_kinds,
     log_places,
 )
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import Job, JobRun
 from flinkglue.glue.run.cost import capacity_in_words, cost_of
 from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text
 
@@ -38,7 +37,7 @@ class RunOutput:
     note: str = ""
     driver: Sequence[str] = ()
     places: Mapping[str, LogPlace] = field(default_factory=dict)
-    job: Mapping[str, Any] = field(default_factory=dict)
+    job: Job = field(default_factory=dict)
 
 
 def followed_output(attempt: Attempt) -> RunOutput | None:

@@ -6,12 +6,10 @@ submitted. So GetJob, UpdateJob and StartJobRun are one step, which one flow run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count, islice
-from typing import Any
 
 from flinkglue.errors import (
     CallFailed,
@@ -31,6 +29,7 @@ from flinkglue.glue.models import (
     CONNECTION_ARGUMENT,
     RUN_KEY_ARGUMENT,
     WAIT_FOR_END_ARGUMENT,
+    Job,
     JobRun,
     Ranking,
     own_arguments,
@@ -240,7 +239,7 @@ class _Starting:
             **({} if self.request.wait_for_end else {WAIT_FOR_END_ARGUMENT: "false"}),
         }
 
-    def _write_order(self, job: Mapping[str, Any], lock: HeldLock) -> None:
+    def _write_order(self, job: Job, lock: HeldLock) -> None:
         job_name, missing = self.request.job_name, self.ranking.missing_names
         client, log = self.context.client, self.context.log
         if missing:
