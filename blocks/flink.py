@@ -92,7 +92,7 @@ class FlinkRestCluster(HiddenInput, Block):
     sign_in: FlinkSignIn = Field(
         default=FlinkSignIn.NONE,
         title="Sign-in",
-        description="How the endpoint, or the gateway before it, wants to know who calls.",
+        description="How calls sign in at the endpoint, or at the gateway before it.",
         examples=["none", "bearer"],
     )
     user_name: Name | None = Field(
@@ -167,7 +167,7 @@ class FlinkRestCluster(HiddenInput, Block):
     jars_header_name: HeaderName = Field(
         default="Authorization",
         title="Jar repository header",
-        description="The name of the header that the repository wants.",
+        description="The name of the header that the repository needs.",
         examples=["Authorization", "X-JFrog-Art-Api", "PRIVATE-TOKEN"],
     )
     jars_header: OptionalHeaderValue = Field(

@@ -35,7 +35,7 @@ class ConfirmDeletion(RunInput):
 def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) -> str:
     """The name as somebody repeats it on the run's page; empty when nobody does."""
     before = "with a last savepoint" if take_last_savepoint else "without a savepoint"
-    question = f"Delete cluster {cluster_name} for good? Its job is ended {before} first."
+    question = f"Delete cluster {cluster_name} permanently? Its job is ended {before} first."
     answer = ask(ConfirmDeletion, question, "delete-cluster", within_minutes)
     return answer.confirm_cluster_name if answer else ""
 

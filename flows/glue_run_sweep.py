@@ -68,7 +68,7 @@ def glue_run_sweep(
     Args:
         job_names: The Glue jobs whose runs are checked, one per item.
         stop: Stop orphaned runs. Off: report only, which is how to begin.
-        cancelling_for_minutes: A flow run that is Cancelling for longer is held to be over. Its
+        cancelling_for_minutes: A flow run that is Cancelling for longer counts as over. Its
             own process takes up to 10 minutes to stop the Glue run.
         stop_also: Stop the live Glue runs of flow runs in these states, too. Empty: they are only
             reported, because retrying such a flow run adopts its Glue run. Never stopped: Glue

@@ -18,7 +18,7 @@ examples:
   python -m localcloud up                              all parts, until Ctrl-C
   python -m localcloud up --detach --flink-slots 8     in the background
   python -m localcloud up --only aws --port aws=5000   a part alone, at a port of your choice
-  python -m localcloud up --state-dir /tmp/second      a second cloud beside the first
+  python -m localcloud up --state-dir /tmp/second      a second cloud next to the first
   python -m localcloud status --json
   python -m localcloud logs flink -f
   python -m localcloud fault aws fill-subnet --subnet-id subnet-0a1b2c3d --leave 1
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "operations", help="write docs/contributing/local-cloud-operations.md"
     )
     operations.add_argument(
-        "--check", action="store_true", help="only tell whether the page is up to date"
+        "--check", action="store_true", help="only check whether the page is up to date"
     )
     operations.set_defaults(run=commands.operations)
     return parser

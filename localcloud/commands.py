@@ -300,5 +300,5 @@ def operations(options: argparse.Namespace) -> int:
         return 0
     if PAGE.exists() and PAGE.read_text() == page:
         return 0
-    print(f"{PAGE} is out of date. Write it anew: python -m localcloud operations")
+    print(f"{PAGE} is out of date. Write it again: python -m localcloud operations")
     return 1

@@ -3,7 +3,7 @@
     python -m scripts.serve_prefect --state-dir DIR [--port 4200]
 
 Sets both up in the directory, and finds them there again. It needs no root and no Docker, only the
-programs of a PostgreSQL (scripts/postgres.py says where they are looked for). To try things out,
+programs of a PostgreSQL (scripts/postgres.py says where they are searched for). To try things out,
 SQLite is enough: that is what scripts/demo uses.
 """
 

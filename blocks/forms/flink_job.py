@@ -138,7 +138,7 @@ class AdvancedOptions(FormGroup):
         default="", description="The Flink job that is meant, where the name alone is ambiguous."
     )
     drain: bool = Field(
-        default=False, description="Only for STOP for good: let the sources end first."
+        default=False, description="Only for STOP that is permanent: let the sources end first."
     )
     roll_back: bool = Field(
         default=True,

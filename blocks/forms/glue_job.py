@@ -29,8 +29,8 @@ class ShortageOptions(FormGroup):
     when_nothing_fits: Literal["by_strategy", "wait", "use_best", "fail"] = Field(
         default="by_strategy",
         description="What to do when no subnet has all the addresses. wait: poll for some minutes, "
-        "then run with fewer nodes where most are free. use_best: do that at once. fail: do not "
-        "run. by_strategy: use_best for random and capacity, as in the AWS blog post, else wait. "
+        "then run with fewer nodes where most are free. use_best: do that now. fail: do not run. "
+        "by_strategy: use_best for random and capacity, as in the AWS blog post, else wait. "
         "While not even two addresses are free in any subnet, use_best waits as well; after the "
         "wait the flow run fails.",
     )
@@ -48,7 +48,7 @@ class ShortageOptions(FormGroup):
     )
     needed_addresses: Count | None = Field(
         default=None,
-        description="How many addresses a run takes, in place of workers and extra nodes.",
+        description="Addresses that a run takes, instead of workers plus extra nodes.",
     )
 
     def policy(self, strategy_name: str) -> ShortagePolicy:
@@ -116,8 +116,8 @@ class WaitOptions(FormGroup):
     )
     when_deadline_passes: Literal["leave", "stop"] = Field(
         default="leave",
-        description="What happens to a live run then. leave: it goes on. stop: it is stopped, and "
-        "the flow run ends when it has ended.",
+        description="What happens to a live run at the deadline. leave: it continues. stop: it is "
+        "stopped, and the flow run ends when it has ended.",
     )
     wait_for_end: bool = Field(
         default=True,
@@ -148,7 +148,7 @@ class AdvancedOptions(FormGroup):
         default=None, description="Repeats a random order. Empty: a new one each time."
     )
     allow_several_vpcs: bool = Field(
-        default=False, description="Take connections that lie in more than one VPC."
+        default=False, description="Allow connections of more than one VPC."
     )
     read_all_connections: bool = Field(
         default=False,

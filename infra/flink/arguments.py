@@ -38,7 +38,7 @@ _WITH_URL = (
     "main_seconds",
     "no_plan",
 )
-"""A saved block has its own, and with it the journal lies on the Prefect server."""
+"""A saved block has its own, and with it the journal is on the Prefect server."""
 
 
 Add = Callable[..., object]
@@ -134,7 +134,7 @@ def _add_action_options(add: Add) -> None:
         default="",
         help="the Flink job, where the name is ambiguous",
     )
-    add("--drain", action="store_true", help="STOP for good")
+    add("--drain", action="store_true", help="STOP permanently")
     add(
         "--savepoint-format",
         type=SavepointFormat,
@@ -144,7 +144,7 @@ def _add_action_options(add: Add) -> None:
     )
     add("--no-roll-back", action="store_true", help="an update may leave no job")
     add("--no-slot-check", action="store_true", help="an update may find too few task slots")
-    add("--take-over", action="store_true", help="give up a dead run's action")
+    add("--take-over", action="store_true", help="discard the unfinished action of a dead run")
     add("--stable-seconds", type=of_type(Seconds), default=10)
     add("--ready-within-seconds", type=of_type(Seconds), default=300)
     add("--deadline-minutes", type=of_type(Minutes), default=60)

@@ -122,7 +122,7 @@ class FlinkPart:
             "The sign-in is a bearer token of the local cloud; the JobManager's own port behind "
             "the proxy speaks mutual TLS.",
             "There is no abfs file system: jobs read and write local files, and paths below "
-            "/opt/flink and /tmp lie in the image directory of the state directory.",
+            "/opt/flink and /tmp are in the image directory of the state directory.",
         ]
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "images"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 SIZE = {"width": 1400, "height": 900}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 20_000
 
 
 def main() -> int:
     if BROWSER is None:
         print("Chromium is not installed.", file=sys.stderr)
         return 1
-    with ExitStack() as running, tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as running:
         options = argparse.Namespace(state_dir=Path(directory), prefect_port=0, once=True)
         cloud, prefect = demo_run.start(options, running)
         running.callback(prefect.stop_worker)
@@ -76,10 +76,7 @@ def signed_in(prefect: PrefectStack) -> Iterator[Page]:
 def take(page: Page, address: str, until: str, name: str) -> None:
     """A picture of an address, when a text is on it."""
     page.goto(address)
-    page.get_by_text(until).first.wait_for()
-    page.wait_for_timeout(2000)  # charts and icons come after the text
-    page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"{name}.png")
+    shoot(page, until, name)
 
 
 def take_ranking(page: Page, address: str, name: str) -> None:
@@ -87,10 +84,20 @@ def take_ranking(page: Page, address: str, name: str) -> None:
     page.goto(address)
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("connection-ranking", exact=False).last.click()
-    page.get_by_text("MWAA-Glue-Blog-Subnet1").first.wait_for()
-    page.wait_for_timeout(2000)
+    shoot(page, "MWAA-Glue-Blog-Subnet1", name)
+
+
+def shoot(page: Page, until: str, name: str) -> None:
+    """A picture when a text can be seen; a page without it is shown as it is, and named."""
+    from playwright.sync_api import TimeoutError as NotShown
+
+    try:
+        page.get_by_text(until).locator("visible=true").first.wait_for()
+    except NotShown:
+        print(f"{name}.png lacks {until!r}", file=sys.stderr)
+    page.wait_for_timeout(2000)  # charts and icons come after the text
     page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"{name}.png")
+    print(f"{name}.png", flush=True)
 
 
 if __name__ == "__main__":

@@ -235,7 +235,7 @@ def test_the_settings_that_only_a_person_can_mend_raise_an_alert() -> None:
         "allow all outgoing traffic in the connection's security group": A,
         "no connection of the job passes Glue's checks: test each one in the Glue console": C,
         "give the connection the availability zone of its subnet": A,
-        "give the connection security groups of the VPC that its subnet lies in": A,
+        "give the connection security groups of the VPC of its subnet": A,
         ANOTHER_SUBNET: A,
         OTHER_GROUPS: A,
         "give the connection fewer security groups, or have the quota per interface raised": A,

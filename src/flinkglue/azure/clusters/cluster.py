@@ -60,18 +60,17 @@ class ManagedIdentity(FormGroup):
     """The user-assigned managed identity that the cluster acts as."""
 
     resource_id: ResourceId = Field(
-        description="Its ARM resource ID; it is Storage Blob Data Owner on the storage."
+        description="The identity's ARM resource ID. It is Storage Blob Data Owner on the storage."
     )
-    client_id: Guid = Field(description="Its client ID.")
-    object_id: Guid = Field(description="Its object (principal) ID.")
+    client_id: Guid = Field(description="The identity's client ID.")
+    object_id: Guid = Field(description="The identity's object (principal) ID.")
 
 
 class ApplicationJob(FormGroup):
     """The job that the cluster is made for."""
 
     jar_directory: JarDirectory = Field(
-        description="The directory that the jar lies in, as an abfs address with container and "
-        "account."
+        description="The directory of the jar, as an abfs address with container and account."
     )
     jar_name: JarName = Field(description="The jar's file name.")
     entry_class: EntryClass = Field(description="The full name of the Java class with main().")
@@ -161,23 +160,23 @@ def _none_if_left_out(given: object) -> object:
 class JobLogs(FormGroup):
     """Job logs aggregated into storage."""
 
-    enabled: bool = Field(default=True, description="Whether job logs are aggregated.")
+    enabled: bool = Field(default=True, description="Copy job logs into storage.")
     directory: Annotated[
         str,
         Matched(r"^(abfss?://\S+)?$", "an abfs:// or abfss:// address, or nothing"),
-    ] = Field(default="", description="Where to. Empty: the logs directory of the storage.")
+    ] = Field(default="", description="Directory for the logs. Empty: the storage's own.")
     every_seconds: int = Field(
-        default=600, ge=1, description="How often, in seconds: a whole number, 1 or more."
+        default=600, ge=1, description="Seconds between two uploads of logs, 1 or more."
     )
 
 
 class LogAnalytics(FormGroup):
     """Which logs go to Azure Log Analytics."""
 
-    enabled: bool = Field(default=False, description="Whether any do.")
-    standard_output: bool = Field(default=True, description="What applications print.")
-    standard_error: bool = Field(default=True, description="What applications print as errors.")
-    metrics: bool = Field(default=True, description="Metrics as well.")
+    enabled: bool = Field(default=False, description="Send logs to Log Analytics.")
+    standard_output: bool = Field(default=True, description="Standard output of applications.")
+    standard_error: bool = Field(default=True, description="Standard error of applications.")
+    metrics: bool = Field(default=True, description="Metrics of applications.")
 
 
 class StorageLayout(FormGroup):
@@ -208,12 +207,12 @@ class StorageLayout(FormGroup):
 class FlinkApplicationCluster(FormGroup):
     """A cluster in Application Mode with its one job."""
 
-    cluster_name: ClusterName = Field(description="Its name in the pool, lower case.")
+    cluster_name: ClusterName = Field(description="The cluster's name in its pool, lower case.")
     location: Location = Field(description="The pool's region, for example westus3.")
     storage_uri: StorageUri = Field(
         description="Storage account and container, as an abfs address."
     )
-    managed_identity: ManagedIdentity = Field(description="What the cluster acts as.")
+    managed_identity: ManagedIdentity = Field(description="The identity that the cluster acts as.")
     job: ApplicationJob = Field(description="The job that the cluster is made for.")
     flink_version: FlinkVersion = Field(default="1.17.0", description="One that Azure offers.")
     cluster_version: ClusterVersion = Field(

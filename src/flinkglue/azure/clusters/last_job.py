@@ -36,7 +36,7 @@ class LastJob:
             raise JobFailed(
                 f"{self.doubt}. Nothing was deleted, because it may run on without its last "
                 "savepoint. What to do: check the job in the portal and run this again when ARM "
-                "lists it as RUNNING, STOPPED or CANCELED; or, when no savepoint is wanted, run "
+                "lists it as RUNNING, STOPPED or CANCELED; or, when you need no savepoint, run "
                 "this with take_last_savepoint off."
             )
 

@@ -50,9 +50,7 @@ def run_job_of(spec: JobSpec, launch_id: str = "") -> RunJob:
         allowed = "false: ARM has no such property"
         raise InvalidInput("allow_non_restored_state", True, allowed)
     if spec.jar.made_of is not None:
-        allowed = (
-            "a .jar: ARM runs the file that lies in storage, and packs no Python or SQL into one"
-        )
+        allowed = "a .jar: ARM runs the file in storage, and packs no Python or SQL into one"
         raise InvalidInput("jar", spec.jar.uri, allowed)
     if spec.entry_class is None:
         raise InvalidInput("entry_class", None, "the class with main(): ARM reads no manifest")

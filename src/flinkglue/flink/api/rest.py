@@ -216,7 +216,7 @@ def list_of(answer: Any) -> list[Any]:
         TypeError: It is something else.
     """
     if not isinstance(answer, list):
-        raise TypeError(f"{type(answer).__name__} in place of a list")
+        raise TypeError(f"{type(answer).__name__} instead of a list")
     return answer
 
 

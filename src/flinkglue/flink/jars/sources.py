@@ -124,7 +124,7 @@ def _check_content(known: Jar | ProgramFile, path: Path, advice: str) -> None:
             "jar source",
             "read",
             known.uri,
-            f"sha256 {known.sha256[:12]}… was requested, sha256 {found[:12]}… lies there",
+            f"sha256 {known.sha256[:12]}… was requested, sha256 {found[:12]}… is there",
             advice=advice,
         )
 

@@ -102,7 +102,7 @@ def _checkpoint_directories(
     if observed_path:
         directory, _, last = observed_path.rstrip("/").rpartition("/")[0].rpartition("/")
         if last != job_id:
-            raise CannotList(f"{observed_path} does not lie in a directory of job {job_id} alone")
+            raise CannotList(f"{observed_path} is not in a directory of job {job_id} alone")
         return [directory]
     named = (_setting(settings, _CHECKPOINT_DIRECTORY) for settings in (own, clusters))
     return distinct(named)

@@ -30,7 +30,7 @@ def wrong_setting(
     zone = connection.availability_zone
     if zone and subnet.availability_zone and zone != subnet.availability_zone:
         return (
-            f"the connection names zone {zone}, but its subnet {subnet.subnet_id} lies in "
+            f"the connection names zone {zone}, but its subnet {subnet.subnet_id} is in "
             f"{subnet.availability_zone}"
         )
     if connection.status == FAILED:

@@ -36,8 +36,8 @@ class FailureRule(FormGroup):
         "quarter of a second does not count, or stops when its action is stop.",
     )
     action: Literal["fail_over", "wait", "stop"] = Field(
-        description="What to do then. fail_over: try another connection at once. wait: try again "
-        "after the pause. stop: make no other attempt.",
+        description="What to do when the pattern matches. fail_over: try another connection "
+        "immediately. wait: try again after the pause. stop: make no other attempt.",
     )
     advice: str = Field(default="", description="What to show with such a failure.")
 
@@ -80,7 +80,7 @@ class Match:
     def with_given_up(self, advice: str) -> str:
         """The advice, and which rules were given up."""
         notes = [
-            f"the rule {given_up.pattern!r} of this flow run was given up after "
+            f"the rule {given_up.pattern!r} of this flow run was stopped after "
             f"{MATCHED_SECONDS:g} s and {_consequence(given_up)}: write it without repetitions of "
             "what is repeated already"
             for given_up in self.given_up

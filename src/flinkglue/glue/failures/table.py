@@ -165,7 +165,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:You have specified two resources that|Security group \S{1,99} and subnet \S{1,99}) "
         r"belong to different networks",
         A,
-        "give the connection security groups of the VPC that its subnet lies in",
+        "give the connection security groups of the VPC of its subnet",
         f"{NOT_SUBMITTED}Security group sg-0a1b2c3d and subnet subnet-0a1b2c3d belong to different "
         f"networks. (Service: AmazonEC2; Status Code: 400; Error Code: InvalidParameter; {ANSWER}",
         alert=True,

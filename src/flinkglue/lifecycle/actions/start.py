@@ -97,7 +97,7 @@ def _newer_is_known(tx: Transaction, path: str, left: LeftBehind) -> Refused:
     )
     return tx.refuse(
         f"the newest savepoint is {path}, and {in_words(tx, left)}",
-        f"{choice}. To give up what came after the savepoint, name {path} in savepoint.",
+        f"{choice}. To discard what came after the savepoint, name {path} in savepoint.",
     )
 
 

@@ -109,7 +109,7 @@ class Beginning:
 
     def _give_up(self, intent: str) -> None:
         while (other := self._entry(intent)) is not None and other.outcome is None:
-            failure = f"given up for {self.fresh.intent}"
+            failure = f"discarded for {self.fresh.intent}"
             given_up = replace(
                 other, outcome=Outcome(other.action, other.job_name, failure=failure)
             )

@@ -263,7 +263,7 @@ class ThreadWorker(ProcessWorker):
         return flow_run_id in taken or flow_run_id in held or flow_run_id in self._ending
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
-        """Somebody wants it to be cancelled: a thread, one about to start, or one that is gone."""
+        """It is to be cancelled: a thread, one about to start, or one that is gone."""
         assert self.runs is not None
         if await self.runs.cancel(flow_run_id):
             return

@@ -149,7 +149,7 @@ def test_a_rule_that_is_given_up_does_not_count_and_is_named() -> None:
     assert judged.advice.startswith("ask the network team; the rule '(a+)+$' of this flow run was")
     alone = classify("FAILED", LONG, own_rules=rules[:1])
     assert alone.failure_class is FailureClass.STOP
-    assert "given up after 0.25 s" in alone.advice
+    assert "stopped after 0.25 s" in alone.advice
 
 
 def test_a_rule_that_stops_also_does_when_it_is_given_up() -> None:

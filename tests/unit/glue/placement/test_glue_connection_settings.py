@@ -39,7 +39,7 @@ GOOD = connection("good", availability_zone="zone-a", security_group_ids=("sg-ow
 BROKEN = {
     "zone": (
         connection("broken", availability_zone="zone-b"),
-        "the connection names zone zone-b, but its subnet s-good lies in zone-a",
+        "the connection names zone zone-b, but its subnet s-good is in zone-a",
     ),
     "subnet": (connection("broken", "s-gone"), "EC2 knows no subnet s-gone in this account"),
     "failed": (connection("broken", status=FAILED), "the connection is FAILED"),

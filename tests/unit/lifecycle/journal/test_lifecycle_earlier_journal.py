@@ -94,7 +94,7 @@ def test_another_intent_is_kept_from_the_job_or_takes_it_over(world: EarlierWorl
     given_up = world.journal.entry(INTENT)
     assert given_up
     assert given_up.outcome
-    assert given_up.outcome.failure == "given up for build-8:START:1"
+    assert given_up.outcome.failure == "discarded for build-8:START:1"
 
 
 def test_what_ended_is_not_done_again(world: EarlierWorld) -> None:

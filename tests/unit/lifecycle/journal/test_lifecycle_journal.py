@@ -181,7 +181,7 @@ def test_taking_over_ends_the_other_and_stops_it_from_doing_more(
     assert first.store.swap("intent", "run-1", other.entry.version, {"late": True}) is None
     ended = first.begin("run-1", Action.STOP).entry.outcome
     assert ended
-    assert ended.failure == "given up for run-2"
+    assert ended.failure == "discarded for run-2"
 
 
 def test_a_claim_that_is_let_go_late_is_ones_own_only(processes: Callable[[], Process]) -> None:
