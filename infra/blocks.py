@@ -35,7 +35,7 @@ from flinkglue.form_types import FilePath, Name
 from flinkglue.glue.inputs import JobName
 from flinkglue.tasks.block_checks import checks_of
 from infra.argument_types import Command, of_type
-from infra.prefect_server import answering
+from infra.prefect_server import NoServer, answering, require_server
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
@@ -168,8 +168,6 @@ def main(arguments: list[str] | None = None) -> int:
     check.add_argument("--glue-job", type=of_type(JobName), default="", help="a Glue job to read")
     check.add_argument("--connection-names", nargs="+", metavar="NAME", help="its connections")
     chosen = parser.parse_args(arguments)
-    if chosen.command == "check":
-        return _check(parser, chosen)
     blocks = {}
     if chosen.command == "local":  # read before anything is called
         try:
@@ -177,6 +175,13 @@ def main(arguments: list[str] | None = None) -> int:
         except (OSError, ValueError, LookupError, TypeError) as error:
             why = f"{type(error).__name__}: {error}"
             parser.error(f"argument cloud_json: not what a running local cloud wrote: {why}")
+    try:
+        require_server()
+    except NoServer as error:
+        print(error, file=sys.stderr)
+        return 2
+    if chosen.command == "check":
+        return _check(parser, chosen)
     register()
     save(blocks)
     return 0

@@ -78,7 +78,7 @@ from flinkglue.texts import printable
 from infra.exit_codes import exit_code_of
 from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
 from infra.flink.deployment import Deployed, run_deployment
-from infra.prefect_server import answering
+from infra.prefect_server import answering, require_server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.dry_run:
             _print({"intent": intent, **asdict(action)})
             return 0
+        if given.url is None:
+            require_server()
         _say(f"intent {intent}")
         if given.deployment is not None:
             deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)

@@ -30,10 +30,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from flinkglue.errors import FlinkGlueError, InvalidInput
-from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
+from flinkglue.form_types import FilePath, StorageAddress
 from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.in_memory import InProcessLocks
@@ -42,11 +40,11 @@ from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags
-from flinkglue.glue.errors import translated
 from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
-from infra.argument_types import Command, Region, of_type
+from infra.argument_types import Command, of_type
 from infra.exit_codes import exit_code_of
+from infra.glue.account import add_account_options, session_of
 
 WOULD_CHANGE = 3
 
@@ -64,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _apply(arguments: argparse.Namespace) -> int:
     document, script = _document(arguments.definition), _script(arguments)
-    session, endpoint = _session(arguments)
+    session, endpoint = session_of(arguments)
     client = GlueClient.connect(session, endpoint)
     definition = JobDefinition.from_document(document, client.job_members)
     log = logging.getLogger("glue_deploy")
@@ -94,7 +92,7 @@ def _warn(deployment: JobDeployment) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    session, endpoint = _session(arguments)
+    session, endpoint = session_of(arguments)
     client = GlueClient.connect(session, endpoint)
     job = client.get_job(arguments.job_name)
     body = client.plan_update(job, connections_of(job)).body
@@ -110,7 +108,9 @@ def _locks(*, alone: bool) -> Iterator[Locks]:
         return
     from flinkglue.prefect.store.server_records import server_records
     from flinkglue.prefect.store.variable_locks import VariableLocks
+    from infra.prefect_server import require_server
 
+    require_server()
     with server_records() as records:
         yield VariableLocks(records)
 
@@ -134,12 +134,6 @@ def _script(arguments: argparse.Namespace) -> Script | None:
         missing = "--script-prefix" if arguments.script else "--script"
         raise InvalidInput(missing, None, "a value: --script and --script-prefix go together")
     return Script.read(arguments.script, arguments.script_prefix) if arguments.script else None
-
-
-def _session(arguments: argparse.Namespace) -> tuple[boto3.Session, dict[str, Any]]:
-    with translated("AWS", "connect", "the AWS account"):
-        session = boto3.Session(profile_name=arguments.profile, region_name=arguments.region)
-    return session, {"endpoint_url": arguments.endpoint_url} if arguments.endpoint_url else {}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -178,13 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="print a job's definition")
     export.add_argument("job_name", type=of_type(JobName))
     for command in (apply, export):
-        command.add_argument("--region", type=of_type(Region), help="default: the profile's")
-        command.add_argument(
-            "--profile", type=of_type(Name), help="a profile of the AWS configuration files"
-        )
-        command.add_argument(
-            "--endpoint-url", type=of_type(WebUrl), help="another endpoint, such as a local cloud"
-        )
+        add_account_options(command)
     return parser
 
 

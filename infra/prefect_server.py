@@ -7,10 +7,32 @@ from contextlib import contextmanager
 
 import httpx
 from prefect.exceptions import PrefectException
+from prefect.settings import get_current_settings
 
-from flinkglue.errors import ServiceUnavailable
+from flinkglue.errors import InvalidInput, ServiceUnavailable
 
 _UNREACHABLE = "Failed to reach API"  # the client says so with a bare RuntimeError
+
+
+class NoServer(InvalidInput):
+    """No Prefect server is named."""
+
+    def __init__(self) -> None:
+        super().__init__("PREFECT_API_URL", None, "the address of a Prefect server")
+        self.args = (
+            "PREFECT_API_URL is not set: set it to the address of your Prefect server, "
+            "such as http://127.0.0.1:4200/api",
+        )
+
+
+def require_server() -> None:
+    """Refuse to go on without a server: Prefect would start one that ends with this process.
+
+    Raises:
+        NoServer: No server is named.
+    """
+    if get_current_settings().api.url is None:
+        raise NoServer
 
 
 @contextmanager

@@ -73,15 +73,23 @@ def run_deployment(
         ServiceUnavailable: The Prefect server does not answer.
         DeadlineExceeded: No worker took the flow run up, or it did not end in time.
     """
+    _, state = flow_run_of(deployed, wait=wait, say=say, clock=clock)
+    return 0 if state is None else exit_code_of(state)
+
+
+def flow_run_of(
+    deployed: Deployed, *, wait: bool, say: Callable[[str], None], clock: Clock | None = None
+) -> tuple[FlowRun, State[Any] | None]:
+    """The same, with the flow run and the state in which it ended; None: it is not waited for."""
     with answering(), get_client(sync_client=True) as prefect:
         flow_run = _created(prefect, deployed)
         say(f"flow run {flow_run.id} ({flow_run.name})")
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
-            return 0
+            return flow_run, None
         state = _ended(_FlowRunWatch(prefect, flow_run.id, say, clock), deployed)
     say(f"{state.name}: {state.message or ''}")
-    return exit_code_of(state)
+    return flow_run, state
 
 
 def exit_code_of(state: State[Any]) -> int:

@@ -82,6 +82,22 @@ def select(
         ranking, decision = placing.after_a_pause()
 
 
+def preview(context: RunContext, requested: PlacementRequest) -> Ranking:
+    """The order that a run would get now. Nothing is reserved, and nothing is waited for.
+
+    Args:
+        context: The account, and what other flow runs reserved and had fail.
+        requested: What is requested of the order.
+
+    Raises:
+        InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
+        CallFailed: The job, its runs, all connections or the subnets could not be read.
+        NoSlot: The job may have no other run now.
+    """
+    reading, began_at = _first_reading(context, requested), context.clock.monotonic()
+    return _Placing(context, requested, (), None, reading, began_at).without_reserving()
+
+
 @dataclass(frozen=True)
 class _Reading:
     """What is read outside the lock: `live_runs` counts the job's runs by connection."""
@@ -101,6 +117,10 @@ class _Placing:
     kept: Ranking | None
     reading: _Reading
     began_at: float
+
+    def without_reserving(self) -> Ranking:
+        """As things are now."""
+        return self._ranked()[0]
 
     def at_once(self) -> tuple[Ranking, Decision]:
         """Most runs can start at once: they rank only under the lock.

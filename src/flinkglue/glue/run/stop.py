@@ -56,6 +56,29 @@ def stop_live_runs(
     return list(stopping.runs.values())
 
 
+def stop_job_runs(
+    context: RunContext, job_name: str, job_run_ids: Sequence[str], deadline_seconds: float
+) -> list[JobRun]:
+    """Stop runs by their ids, whoever started them, and wait until they have ended.
+
+    Args:
+        context: The account.
+        job_name: Their job.
+        job_run_ids: The runs; one that has ended stays as it is.
+        deadline_seconds: The longest to wait for the ends.
+
+    Returns:
+        The runs as they were seen last.
+
+    Raises:
+        CallFailed: A run could not be read. None was stopped then.
+    """
+    runs = {each: context.client.get_job_run(job_name, each) for each in job_run_ids}
+    stopping = _Stopping(context, runs)
+    stopping.until_ended(deadline_seconds)
+    return list(stopping.runs.values())
+
+
 def stopped_at_the_deadline(late: DeadlineExceeded, runs: Sequence[JobRun]) -> DeadlineExceeded:
     """The same, with what became of the live runs in place of that they may still be running.
 

@@ -1,0 +1,207 @@
+"""A Glue job's runs from a command line: which connection, run, stop, and how connections are.
+
+python -m infra.glue_run rank JOB [--connection NAME ...] [--strategy NAME]
+    the order of connections that a run would get now: a dry run, which changes nothing
+python -m infra.glue_run run JOB [--connection NAME ...] [--arg NAME=VALUE ...] [--wait]
+    a run through the deployment glue-job, with its retries on other connections
+python -m infra.glue_run stop JOB RUN_ID ...
+    stops runs, whoever started them, and waits until they have ended
+python -m infra.glue_run health [--connection NAME ...] [--job JOB ...]
+    how many addresses connections have left, and what is wrong with the others
+
+examples:
+  python -m infra.glue_run rank orders --connection orders-a --connection orders-b
+  python -m infra.glue_run run orders --connection orders-a --connection orders-b \\
+      --arg=--date=2026-11-29 --intent nightly-2026-11-29 --wait
+  python -m infra.glue_run health --job orders --minimum-free-addresses 20
+
+The outcome is printed as JSON on standard output, the story on standard error.
+
+rank, stop and health call AWS from here, by the usual configuration of boto3 (--profile, --region).
+What flow runs have reserved and which connections failed is read from the Prefect server;
+--without-prefect leaves that out. run needs the server: the same command with the same --intent
+means the same flow run, continues it, or tries again what failed; give the number of the build.
+
+exit codes:
+  0  done; rank: a subnet has room for the whole run; health: all connections can be counted on
+  1  the run failed; rank: no subnet has; health: one cannot be counted on
+  2  the input was refused; nothing was called
+  4  refused: the job has as many runs as it may
+  5  not ended: a service did not answer, time ran out, or the flow run crashed
+  6  a service refused a call
+  7  the flow run was cancelled
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from random import SystemRandom
+from typing import Any
+from uuid import uuid4
+
+from flinkglue.clock import SystemClock
+from flinkglue.errors import FlinkGlueError, InvalidInput
+from flinkglue.glue.client import GlueClient
+from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.slots import NoSlot
+from flinkglue.glue.models import Group, Ranking
+from flinkglue.glue.monitoring.health import judge_connections
+from flinkglue.glue.placement.decision import ranking_rows
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import preview
+from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
+from flinkglue.glue.run.stop import stop_job_runs
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.texts import printable
+from infra.exit_codes import exit_code_of
+from infra.flink.deployment import Deployed, flow_run_of
+from infra.flink.deployment import exit_code_of as exit_code_of_state
+from infra.glue.account import session_of
+from infra.glue.run_arguments import parser, run_parameters
+from infra.prefect_server import answering, require_server
+
+FAILED, NO_SLOT = 1, 4
+LOG = logging.getLogger("glue_run")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for, and return the exit code."""
+    given = parser(__doc__ or "").parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    LOG.setLevel(logging.INFO)
+    try:
+        return _COMMANDS[given.command](given)
+    except NoSlot as no_slot:
+        _say(str(no_slot))
+        return NO_SLOT
+    except FlinkGlueError as error:
+        _say(f"{type(error).__name__}: {error}")
+        return exit_code_of(error)
+
+
+def rank(given: argparse.Namespace) -> int:
+    """Print the order that a run would get."""
+    strategy = load_strategy(given.strategy, allowed_modules())
+    run = RunRequest(given.job_name, str(uuid4()), SystemClock().now())
+    requested = PlacementRequest(
+        run=run,
+        connection_names=given.connection,
+        strategy_name=given.strategy,
+        strategy=strategy,
+        seed=SystemRandom().getrandbits(31) if given.seed is None else given.seed,
+        extra_nodes=given.extra_nodes,
+        needed_addresses=given.needed_addresses,
+        allow_several_vpcs=given.allow_several_vpcs,
+        check_security_groups=given.check_security_groups,
+    )
+    with _coordination(given) as coordination:
+        ranking = preview(RunContext(_client(given), LOG, coordination), requested)
+    fits = has_room(ranking)
+    _print(
+        {
+            "job_name": given.job_name,
+            "strategy": ranking.strategy,
+            "seed": ranking.seed,
+            "needed_addresses": ranking.needed_addresses,
+            "needed_because": ranking.needed_because,
+            "has_room": fits,
+            "connections": ranking_rows(ranking),
+        }
+    )
+    return 0 if fits else FAILED
+
+
+def has_room(ranking: Ranking) -> bool:
+    """Whether some subnet has all the addresses; a job without connections takes none."""
+    return not ranking.connections or any(each.group is Group.GOOD for each in ranking.connections)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Have one flow run of glue-job for the intent; wait for its end where that is asked for."""
+    parameters = run_parameters(given)
+    intent = given.intent or f"command-{uuid4()}"
+    if given.dry_run:
+        _print({"intent": intent, "deployment": given.deployment, "parameters": parameters})
+        return 0
+    require_server()
+    _say(f"intent {intent}")
+    deployed = Deployed(given.deployment, parameters, intent, given.deadline_minutes * 60)
+    flow_run, state = flow_run_of(deployed, wait=given.wait, say=_say)
+    ended = {} if state is None else {"state": state.name, "message": state.message}
+    _print({"intent": intent, "flow_run_id": str(flow_run.id), **ended})
+    return 0 if state is None else exit_code_of_state(state)
+
+
+def stop(given: argparse.Namespace) -> int:
+    """Stop runs by their ids."""
+    context = RunContext(_client(given), LOG)
+    runs = stop_job_runs(context, given.job_name, given.run_id, given.within_minutes * 60)
+    _print({"runs": [{"job_run_id": each.job_run_id, "state": each.state} for each in runs]})
+    return 0 if all(each.ended for each in runs) else 5
+
+
+def health(given: argparse.Namespace) -> int:
+    """Judge connections as the deployment glue-connection-health does."""
+    if not given.connection and not given.job:
+        raise InvalidInput("connection", None, "names, or --job instead")
+    with _coordination(given) as coordination:
+        reservations = coordination.claims.reservations()
+        cool_downs = coordination.cool_downs.recent()
+    reading = _client(given).read_health(given.connection or [], given.job or [])
+    if not reading.connections:
+        raise InvalidInput("job", given.job, "jobs that have connections")
+    if reading.zones_problem:
+        LOG.warning("The zones' states are not shown: %s", reading.zones_problem)
+    now = SystemClock().now()
+    found = judge_connections(
+        reading.connections,
+        given.minimum_free_addresses,
+        zones=reading.zones,
+        reservations=reservations,
+        cool_downs=cool_downs,
+        now=now,
+        failed_since=now - timedelta(hours=24),
+    )
+    _print({"connections": [asdict(each) for each in found]})
+    return FAILED if any(each.is_below_threshold for each in found) else 0
+
+
+_COMMANDS = {"rank": rank, "run": run, "stop": stop, "health": health}
+
+
+@contextmanager
+def _coordination(given: argparse.Namespace) -> Iterator[Coordination]:
+    if given.without_prefect:
+        yield coordination_in_process()
+        return
+    from flinkglue.prefect.store.glue_coordination import coordination_on_server
+    from flinkglue.prefect.store.server_records import server_records
+
+    require_server()
+    with answering(), server_records() as records:
+        yield coordination_on_server(records)
+
+
+def _client(given: argparse.Namespace) -> GlueClient:
+    session, endpoint = session_of(given)
+    return GlueClient.connect(session, endpoint)
+
+
+def _say(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _print(value: Mapping[str, Any]) -> None:
+    print(json.dumps(value, indent=2, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

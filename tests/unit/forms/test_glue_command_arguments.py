@@ -1,0 +1,87 @@
+"""python -m infra.glue_run refuses bad input by its name, before anything is called."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.glue_vpc_failover import glue_vpc_failover
+from infra.glue_run import main
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["rank", ""], "JOB"),
+        (["rank", "job", "--strategy", "fastest", "--without-prefect"], "strategy"),
+        (["rank", "job", "--seed", "one"], "--seed"),
+        (["run", "job", "--dry-run", "--arg", "date=1"], "--date"),
+        (["run", "job", "--dry-run", "--arg=--JOB_NAME=x"], "JOB_NAME"),
+        (["run", "job", "--retries", "-1"], "--retries"),
+        (["stop", "job"], "RUN_ID"),
+        (["health", "--without-prefect"], "--job"),
+        (["health", "--minimum-free-addresses", "few"], "--minimum-free-addresses"),
+        (["launch", "job"], "rank"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    words: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, err = told(capsys, *words)
+    assert code == 2
+    assert named in err
+
+
+def test_a_dry_run_shows_the_parameters_of_the_flow_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["run", "orders", "--connection", "a", "--connection", "b", "--strategy", "capacity"]
+    assert main([*words, "--arg=--date=2026-11-29", "--intent", "build-1", "--dry-run"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    glue_vpc_failover.validate_parameters(shown["parameters"])
+    assert shown == {
+        "intent": "build-1",
+        "deployment": "glue-job/glue-job",
+        "parameters": {
+            "job_name": "orders",
+            "connection_names": ["a", "b"],
+            "strategy": "capacity",
+            "arguments": {"--date": "2026-11-29"},
+            "retry_options": {"retries": 2},
+            "wait_options": {"deadline_minutes": 2880},
+        },
+    }
+
+
+@pytest.mark.parametrize("words", [["run", "orders"], ["rank", "orders"], ["health", "--job", "a"]])
+def test_without_a_server_it_says_so_in_a_sentence(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        code, err = told(capsys, *words)
+    assert code == 2
+    assert "PREFECT_API_URL is not set" in err.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", ["rank", "run", "stop", "health"])
+def test_help_says_what_each_command_is_for(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    general = capsys.readouterr().out
+    assert f"python -m infra.glue_run {command}" in general
+    assert "exit codes:" in general
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert "usage: python -m infra.glue_run" in capsys.readouterr().out
