@@ -111,12 +111,10 @@ def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
         step("Registering blocks, setting up the sample Glue job, deploying the flows"),
         ThreadPoolExecutor() as pool,
     ):
-        blocks = pool.submit(save_blocks, cloud, prefect)
         sample = pool.submit(set_up_glue_sample, cloud, prefect)
-        prefect.create_work_pool()
-        print(indented(prefect.command("deploy", "--all"), only="successfully created"))
+        print(indented(prefect.run_python("-m", "infra.setup", "up"), only="deployment"))
         prefect.start_worker()
-        blocks.result()
+        save_blocks(cloud, prefect)
         sample.result()
     # Long enough to be seen; a real run takes a minute to start.
     cloud.glue_timing(start_delay_seconds=1, run_seconds=3)

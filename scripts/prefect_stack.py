@@ -120,6 +120,12 @@ class PrefectStack:
             "--base-job-template", str(template),
         )  # fmt: skip
 
+    def move_deployment(self, name: str, pool: str) -> None:
+        """Send the flow runs of a deployment to another work pool."""
+        found = self._get(f"/deployments/name/{name}")
+        body = {"work_pool_name": pool}
+        self.api.patch(f"/deployments/{found['id']}", json=body).raise_for_status()
+
     def start_worker(self) -> None:
         """Starts a worker for the work pool, which must exist."""
         self._worker.start()

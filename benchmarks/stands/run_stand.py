@@ -104,7 +104,7 @@ class Stand:
         self.prefect.command(
             "work-pool", "create", pool, "--type", worker_type, "--overwrite", *chosen
         )
-        self.prefect.command("deploy", "-n", DEPLOYMENT.rpartition("/")[2], "--pool", pool)
+        self.prefect.move_deployment(DEPLOYMENT, pool)
         return ChildProcess(
             [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", pool],
             log_file=self.prefect.home / f"worker-{worker_type}.log",

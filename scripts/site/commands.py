@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 
 MODULES = {
+    "infra.setup": "infra.setup.__main__",
     "infra.blocks": "infra.blocks",
     "infra.flink_action": "infra.flink_action",
+    "infra.glue_run": "infra.glue_run",
     "infra.glue_deploy": "infra.glue_deploy",
     "infra.glue_sample": "infra.glue_sample",
     "infra.advisories": "infra.advisories",

@@ -206,12 +206,11 @@ def test_a_pipeline_updates_a_job(pipeline: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda path: path.name)
-def test_a_pipeline_deploys_the_flows(pipeline: Path) -> None:
-    """With what prefect.yaml has, after the block types."""
-    (deploy,) = commands(pipeline, "prefect --no-prompt deploy")
-    assert deploy[-2:] == ["deploy", "--all"]
-    (blocks,) = commands(pipeline, "infra.blocks")
-    assert blocks[-1] == "register"
+def test_a_pipeline_sets_the_server_up(pipeline: Path) -> None:
+    """From the file of an environment; `prefect deploy` would undo what people set."""
+    (up,) = commands(pipeline, "infra.setup")
+    assert up[-2:] == ["up", "$ENVIRONMENT_FILE"]
+    assert not [*commands(pipeline, "prefect --no-prompt deploy")]
 
 
 def test_what_a_pipelines_jobs_wait_for_exists() -> None:

@@ -26,7 +26,7 @@ PAGES = [
 ]
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\w+=")
-OTHERS = {"az", "cd", "export", "npm", "pip", "pre-commit", "rm"}
+OTHERS = {"az", "cd", "cp", "export", "npm", "pip", "pre-commit", "rm"}
 """Programs of others, and the shell's words."""
 SHORT = {"flink": ["-m", "infra.flink_action"]}
 """Functions that a page defines for its reader."""

@@ -216,7 +216,7 @@ def test_what_a_pipeline_calls_is_there(name: str) -> None:
         if flag in ("-m", "--requirement") and word != "pip"
     ]
     assert {
-        "infra.flink_action", "infra.blocks", "infra.advisories", "requirements-worker.lock"
+        "infra.flink_action", "infra.setup", "infra.advisories", "requirements-worker.lock"
     } == set(called)  # fmt: skip
     for word in called:
         assert find_spec(word) if not word.endswith(".lock") else (ROOT / word).is_file(), word

@@ -1,0 +1,142 @@
+"""What is set, field by field: as the file has it, as the server has it, as it was applied last.
+
+A field that the server has otherwise than it was applied last was changed by a person. Fields that
+the file does not name belong to people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Fields = Mapping[str, Any]
+"""Values by path, for example ``parameters.job_names``."""
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "not set"
+
+
+ABSENT: Final = _Absent()
+_EMPTY: tuple[Any, ...] = (ABSENT, None, "", [], {})
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field that is to become something else.
+
+    `by_a_person` says that its value was not applied from a file. A `secret` is never shown.
+    """
+
+    path: str
+    before: Any
+    after: Any
+    by_a_person: bool = False
+    secret: bool = False
+
+    def shown(self) -> tuple[str, str, str]:
+        """Path, before and after as text."""
+        return self.path, _text(self.before, self.secret), _text(self.after, self.secret)
+
+
+def differences(
+    desired: Fields,
+    observed: Fields,
+    applied: Mapping[str, str],
+    *,
+    takes_back: bool = True,
+    of_code: frozenset[str] = frozenset(),
+    secret: frozenset[str] = frozenset(),
+) -> Iterator[FieldChange]:
+    """What has to change for the server to have what the file says.
+
+    Args:
+        desired: What the file says.
+        observed: What the server has.
+        applied: Marks of what was applied last.
+        takes_back: Whether what was applied and has left the file is removed: not what another
+            file applied.
+        of_code: Fields that follow from the code; nobody sets them by hand.
+        secret: Fields that are not shown.
+    """
+    for path, after in desired.items():
+        before = observed.get(path, ABSENT)
+        if before == after or (before in _EMPTY and after in _EMPTY):
+            continue
+        if path in of_code:
+            by_a_person = False
+        elif path in applied:
+            by_a_person = not marks(applied[path], before)
+        else:
+            by_a_person = before not in _EMPTY
+        yield FieldChange(path, before, after, by_a_person, path in secret)
+    for path in sorted(applied.keys() - desired.keys() - of_code) if takes_back else ():
+        before = observed.get(path, ABSENT)
+        if before not in _EMPTY and marks(applied[path], before):
+            yield FieldChange(path, before, ABSENT, False, path in secret)
+
+
+def applied_after(
+    desired: Fields,
+    observed: Fields,
+    applied: Mapping[str, str],
+    *,
+    takes_back: bool = True,
+    of_code: frozenset[str] = frozenset(),
+    secret: frozenset[str] = frozenset(),
+) -> dict[str, str]:
+    """The marks to keep, once the server has `observed`.
+
+    What a person set and was left keeps the mark of what was applied before it, if there is one.
+    """
+    kept: dict[str, str] = {} if takes_back else dict(applied)
+    for path, value in desired.items():
+        now = observed.get(path, ABSENT)
+        if path in of_code:
+            continue
+        if now == value or (now in _EMPTY and value in _EMPTY):
+            old = applied.get(path)
+            is_same = old is not None and marks(old, value)
+            kept[path] = old if is_same else mark(value, secret=path in secret)
+        elif path in applied:
+            kept[path] = applied[path]
+    return kept
+
+
+def mark(value: Any, *, secret: bool = False) -> str:
+    """By which a value is recognized, and not learnt: each has a salt of its own."""
+    salt = ("s" if secret else "p") + secrets.token_hex(2)
+    return salt + _digest(salt, value)
+
+
+def marks(given: str, value: Any) -> bool:
+    """Whether a mark is one of this value."""
+    salt = given[:_SALT]
+    return hmac.compare_digest(given[_SALT:], _digest(salt, value))
+
+
+def _digest(salt: str, value: Any) -> str:
+    value = None if value in _EMPTY else value
+    text = json.dumps(value, sort_keys=True, default=str).encode()
+    if salt.startswith("s"):  # slow on purpose
+        return hashlib.scrypt(text, salt=salt.encode(), n=2**14, r=8, p=1, dklen=12).hex()
+    return hashlib.sha256(salt.encode() + text).hexdigest()[:12]
+
+
+def _text(value: Any, is_secret: bool) -> str:
+    if value is ABSENT:
+        return repr(value)
+    if is_secret:
+        return "********"
+    text = value if isinstance(value, str) and value else json.dumps(value, default=str)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
+
+
+_MOST_CHARACTERS = 120
+_SALT = 5

@@ -1,0 +1,173 @@
+"""Blocks. Their secrets come from the environment of this process and are shown nowhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from prefect.blocks.core import Block
+from pydantic import ValidationError
+
+from flinkglue.blocks.hidden_input import faults_in_words
+from flinkglue.errors import CallFailed, InvalidInput
+from infra.blocks import BLOCK_TYPES
+from infra.setup.fields import ABSENT, FieldChange, Fields
+from infra.setup.kinds.kind import Kind, Observed
+from infra.setup.server import Server
+
+ENVIRONMENT, BLOCK = "env", "block"
+"""A value is ``{env: NAME}``, a variable of this process, or ``{block: TYPE/NAME}``."""
+
+
+class Blocks(Kind):
+    """Blocks by TYPE/NAME, in the order of the file: one that is referred to comes first."""
+
+    noun = "block"
+
+    def __init__(self, server: Server, blocks: Mapping[str, Mapping[str, Any]]) -> None:
+        self._server = server
+        self._kinds = {name: kind_of(name) for name in blocks}
+        self._desired = {
+            name: checked(name, self._kinds[name], given) for name, given in blocks.items()
+        }
+
+    def desired(self) -> Mapping[str, Fields]:
+        return self._desired
+
+    def secret(self, name: str) -> frozenset[str]:
+        return secret_fields(self._kinds[name]) if name in self._kinds else frozenset()
+
+    def observe(self, name: str) -> Observed | None:
+        slug, _, block = name.partition("/")
+        path = "/block_types/slug/{}/block_documents/name/{}"
+        raw = self._server.get(path, slug, block, include_secrets=True)
+        return None if raw is None else Observed(dict(_flat(raw)), raw)
+
+    def create(self, name: str, fields: Fields) -> None:
+        self._save(name, fields)
+
+    def update(self, name: str, observed: Observed, changes: Sequence[FieldChange]) -> None:
+        after = {each.path: each.after for each in changes}
+        merged = {**observed.fields, **after}
+        self._save(name, {path: each for path, each in merged.items() if each is not ABSENT})
+
+    def delete(self, name: str) -> None:
+        if observed := self.observe(name):
+            self._server.delete("/block_documents/{}", observed.raw["id"])
+
+    def _save(self, name: str, fields: Fields) -> None:
+        values = {path: self._loaded(value) for path, value in fields.items()}
+        try:
+            self._kinds[name].model_validate(values).save(name.partition("/")[2], overwrite=True)
+        except ValidationError as error:
+            raise InvalidInput(f"blocks.{name}", name, faults_in_words(error)) from None
+        except (ValueError, RuntimeError) as error:
+            raise CallFailed("Prefect", "save a block", name, type(error).__name__) from None
+
+    def _loaded(self, value: Any) -> Any:
+        reference = _reference(value)
+        if reference is None:
+            return value
+        loaded = kind_of(reference).load(reference.partition("/")[2])
+        assert isinstance(loaded, Block), "Prefect returns the block itself, outside of async"
+        return loaded
+
+
+def kind_of(name: str) -> type[Block]:
+    """The class of a block, of this project or of an installed package.
+
+    Raises:
+        InvalidInput: There is none for this type.
+    """
+    slug, slash, block = name.partition("/")
+    ours = {each.get_block_type_slug(): each for each in BLOCK_TYPES}
+    if slash and block and "/" not in block:
+        try:
+            return ours.get(slug) or Block.get_block_class_from_key(slug)
+        except Exception as error:
+            raise _unknown(name, ours) from error
+    raise _unknown(name, ours)
+
+
+def _unknown(name: str, ours: Mapping[str, Any]) -> InvalidInput:
+    allowed = f"TYPE/NAME with one of the types {', '.join(sorted(ours))}, or of a package"
+    return InvalidInput(f"blocks.{name}", name, allowed)
+
+
+def checked(name: str, kind: type[Block], given: Mapping[str, Any]) -> Fields:
+    """The fields as the API stores them.
+
+    Raises:
+        InvalidInput: A field is not valid, a secret is in the file, or a variable is not set.
+    """
+    secret = secret_fields(kind)
+    plain: dict[str, Any] = {}
+    references: dict[str, Any] = {}
+    for field, value in given.items():
+        where = f"blocks.{name}.{field}"
+        if field not in kind.model_fields:
+            known = ", ".join(each for each in kind.model_fields)
+            raise InvalidInput(where, field, f"one of {known}")
+        if _reference(value) is not None:
+            kind_of(value[BLOCK])
+            references[field] = {BLOCK: value[BLOCK]}
+        elif isinstance(value, Mapping) and value.keys() == {ENVIRONMENT}:
+            plain[field] = _of_environment(where, str(value[ENVIRONMENT]))
+        elif field in secret:
+            raise InvalidInput(
+                where,
+                "(not shown)",
+                "{env: NAME} with the name of a variable: a file is no place for a secret",
+            )
+        else:
+            plain[field] = value
+    stored = dict(_stored(name, kind, plain, references))
+    return stored | references
+
+
+def _stored(
+    name: str, kind: type[Block], plain: Mapping[str, Any], references: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    try:
+        made = kind.model_validate({**plain, **dict.fromkeys(references)})
+    except ValidationError as error:
+        wrong = [
+            each
+            for each in error.errors()
+            if each["loc"][:1] != () and each["loc"][0] not in references
+        ]
+        if wrong or not references:
+            raise InvalidInput(f"blocks.{name}", name, faults_in_words(error)) from None
+        yield from plain.items()  # the block it refers to is not there yet
+        return
+    dumped = made.model_dump(mode="json", context={"include_secrets": True})
+    for field in plain:
+        yield field, dumped[field]
+
+
+def _of_environment(field: str, variable: str) -> str:
+    if not (value := os.environ.get(variable, "")):
+        raise InvalidInput(field, variable, "the name of an environment variable that is set")
+    return value
+
+
+def secret_fields(kind: type[Block]) -> frozenset[str]:
+    """The fields that hold a secret, or hold something that does."""
+    named = kind.model_json_schema().get("secret_fields", [])
+    return frozenset(str(each).partition(".")[0] for each in named)
+
+
+def _reference(value: Any) -> str | None:
+    is_one = isinstance(value, Mapping) and value.keys() == {BLOCK}
+    return str(value[BLOCK]) if is_one else None
+
+
+def _flat(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    references = raw.get("block_document_references") or {}
+    for field, value in raw["data"].items():
+        if field in references:
+            document = references[field]["block_document"]
+            yield field, {BLOCK: f"{document['block_type']['slug']}/{document['name']}"}
+        else:
+            yield field, value

@@ -1,0 +1,57 @@
+"""What is set up: objects of one kind, by name, each with its fields."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra.setup.fields import FieldChange, Fields
+
+
+@dataclass(frozen=True)
+class Observed:
+    """An object as the server has it; `raw` is its JSON."""
+
+    fields: Fields
+    raw: Any = None
+
+
+class Kind(ABC):
+    """Objects of one kind.
+
+    Names are unique on a server. All methods but `desired` call it.
+    """
+
+    noun: str
+    of_code: frozenset[str] = frozenset()
+    """Fields that nobody sets by hand."""
+
+    @abstractmethod
+    def desired(self) -> Mapping[str, Fields]:
+        """What the file names, in the order in which it is to be set up."""
+
+    @abstractmethod
+    def observe(self, name: str) -> Observed | None:
+        """What the server has."""
+
+    @abstractmethod
+    def create(self, name: str, fields: Fields) -> None:
+        """Create one that is not there."""
+
+    @abstractmethod
+    def update(self, name: str, observed: Observed, changes: Sequence[FieldChange]) -> None:
+        """Change these fields and leave the others."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Delete it; nothing, where it is gone."""
+
+    def secret(self, name: str) -> frozenset[str]:
+        """Fields that are not shown."""
+        return frozenset()
+
+    def is_in_use(self, name: str) -> str:
+        """By what else it is used, so that it must not be deleted; empty: by nothing."""
+        return ""

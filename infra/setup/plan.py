@@ -1,0 +1,116 @@
+"""What is to be done, decided before anything is: a plan is a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from infra.setup.fields import FieldChange, differences
+from infra.setup.kinds.kind import Kind, Observed
+from infra.setup.record import Applied, AppliedRecords
+
+
+class Verb(StrEnum):
+    """What becomes of an object."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    SAME = "unchanged"
+    DELETE = "delete"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object: what becomes of it, which fields change, and which a person keeps."""
+
+    kind: Kind
+    name: str
+    verb: Verb
+    observed: Observed | None = None
+    changes: Sequence[FieldChange] = ()
+    kept: Sequence[FieldChange] = ()
+    note: str = ""
+    applied: Applied | None = field(default=None, compare=False)
+
+
+def plan_of(
+    kinds: Sequence[Kind],
+    records: AppliedRecords,
+    environment: str,
+    *,
+    overwrite: bool = False,
+    prune: bool = False,
+) -> list[Step]:
+    """What a set-up does, in order.
+
+    Args:
+        kinds: What the file names.
+        records: What was applied before.
+        environment: The name of the file's environment.
+        overwrite: Take the file's values for fields that a person changed.
+        prune: Delete what was created from this file and is not in it any more.
+    """
+    steps = [
+        _step(kind, name, records.of(kind.noun, name), environment, overwrite)
+        for kind in kinds
+        for name in kind.desired()
+    ]
+    gone = [*_gone(kinds, records, environment)]
+    for kind, applied in gone:
+        if prune:
+            steps.append(_removal(kind, applied))
+        else:
+            note = "it is not in the file any more; --prune deletes it"
+            steps.append(Step(kind, applied.name, Verb.LEFT, note=note, applied=applied))
+    return steps
+
+
+def removal_of(kinds: Sequence[Kind], records: AppliedRecords, environment: str) -> list[Step]:
+    """What undoing a set-up does: the last is deleted first, and what was there before stays."""
+    nouns = [kind.noun for kind in kinds]
+    ours = sorted(records.of_environment(environment), key=lambda each: nouns.index(each.noun))
+    by_noun = {kind.noun: kind for kind in kinds}
+    return [_removal(by_noun[each.noun], each) for each in reversed(ours)]
+
+
+def _step(
+    kind: Kind, name: str, applied: Applied | None, environment: str, overwrite: bool
+) -> Step:
+    observed = kind.observe(name)
+    fields = kind.desired()[name]
+    if observed is None:
+        return Step(kind, name, Verb.CREATE, applied=applied)
+    found = [
+        *differences(
+            fields,
+            observed.fields,
+            applied.marks if applied else {},
+            takes_back=applied is not None and applied.environment == environment,
+            of_code=kind.of_code,
+            secret=kind.secret(name),
+        )
+    ]
+    changes = [each for each in found if overwrite or not each.by_a_person]
+    kept = [each for each in found if each not in changes]
+    verb = Verb.CHANGE if changes else Verb.SAME
+    return Step(kind, name, verb, observed, changes, kept, applied=applied)
+
+
+def _gone(
+    kinds: Sequence[Kind], records: AppliedRecords, environment: str
+) -> Sequence[tuple[Kind, Applied]]:
+    by_noun = {kind.noun: kind for kind in kinds}
+    return [
+        (by_noun[each.noun], each)
+        for each in reversed(records.of_environment(environment))
+        if each.created and each.name not in by_noun[each.noun].desired()
+    ]
+
+
+def _removal(kind: Kind, applied: Applied) -> Step:
+    if not applied.created:
+        note = "it was there before it was set up from this file"
+        return Step(kind, applied.name, Verb.LEFT, note=note, applied=applied)
+    return Step(kind, applied.name, Verb.DELETE, applied=applied)

@@ -1,0 +1,141 @@
+"""What `prefect.yaml` and the code say of each deployment, and what an environment adds to it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, validate
+from prefect.utilities.templating import apply_values
+
+from flinkglue.errors import InvalidInput
+from infra.setup.environment import ConcurrencyLimit, Deployment
+from infra.setup.fields import Fields
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE_FIELDS = ("entrypoint", "pull_steps", "parameter_openapi_schema", "path", "version")
+
+
+@dataclass(frozen=True)
+class DeploymentSpec:
+    """A deployment as it is to be; `name` is FLOW/DEPLOYMENT."""
+
+    name: str
+    fields: Fields
+
+
+def specs(deployments: Mapping[str, Deployment]) -> list[DeploymentSpec]:
+    """Those of `prefect.yaml`, with what an environment says of them, then its own.
+
+    Args:
+        deployments: By name, or by FLOW/DEPLOYMENT for a further deployment of a flow.
+
+    Raises:
+        InvalidInput: A name leads to no flow, or a setting is not one that it has.
+    """
+    document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    project = {each["name"]: each for each in document["deployments"]}
+    pull = apply_values(document["pull"], {"$PWD": str(ROOT)} | _environment(), remove_notset=False)
+    given = {_full(name, project): each for name, each in deployments.items()}
+    names = [f"{name}/{name}" for name in project]
+    names += [name for name in given if name not in names]
+    return [
+        DeploymentSpec(name, _fields(name, project[name.partition("/")[0]], pull, given.get(name)))
+        for name in names
+    ]
+
+
+def _environment() -> dict[str, str]:
+    """Prefect's placeholders {{ $NAME }}; PWD is the checkout, from wherever this is started."""
+    return {f"${name}": value for name, value in os.environ.items() if name != "PWD"}
+
+
+def _full(name: str, project: Mapping[str, Any]) -> str:
+    flow, slash, deployment = name.partition("/")
+    if flow not in project or (slash and (not deployment or "/" in deployment)):
+        raise InvalidInput(
+            f"deployments.{name}",
+            name,
+            f"one of {', '.join(project)}, or FLOW/NAME for a further deployment of one of them",
+        )
+    return name if slash else f"{name}/{name}"
+
+
+def _fields(
+    name: str, base: Mapping[str, Any], pull: list[Any], over: Deployment | None
+) -> dict[str, Any]:
+    over = over or Deployment()
+    schema = _schema_of(base["entrypoint"])
+    pool = base["work_pool"]
+    fields: dict[str, Any] = {
+        "entrypoint": base["entrypoint"],
+        "path": None,
+        "pull_steps": pull,
+        "parameter_openapi_schema": schema,
+        "description": over.description or base.get("description", ""),
+        "tags": sorted({*base.get("tags", ()), *(over.tags or ())}),
+        "work_pool_name": over.work_pool or pool["name"],
+    }
+    for field, value in (("work_queue_name", over.work_queue), ("paused", over.paused)):
+        if value is not None:
+            fields[field] = value
+    fields |= dict(_limit(over.concurrency_limit or base.get("concurrency_limit")))
+    variables = dict(pool.get("job_variables", {}))
+    env = variables.pop("env", {}) | over.job_variables.get("env", {})
+    variables |= {key: value for key, value in over.job_variables.items() if key != "env"}
+    fields |= {f"job_variables.{key}": value for key, value in variables.items()}
+    fields |= {f"job_variables.env.{key}": value for key, value in env.items()}
+    parameters = {**base.get("parameters", {}), **over.parameters}
+    check_parameters(f"deployments.{name}.parameters", parameters, schema)
+    fields |= {f"parameters.{key}": value for key, value in parameters.items()}
+    for slug, schedule in over.schedules.items():
+        where = f"deployments.{name}.schedules.{slug}.parameters"
+        check_parameters(where, schedule.parameters, schema)
+        fields |= {
+            f"schedules.{slug}.{key}": value
+            for key, value in {
+                **schedule.of_prefect(),
+                "active": schedule.active,
+                "parameters": schedule.parameters,
+            }.items()
+        }
+    return fields
+
+
+@functools.cache
+def _schema_of(entrypoint: str) -> dict[str, Any]:
+    flow = load_flow_from_entrypoint(str(ROOT / entrypoint))
+    return parameter_schema(flow).model_dump(mode="json", exclude_unset=True)
+
+
+def _limit(given: Any) -> Iterator[tuple[str, Any]]:
+    if given is None:
+        return
+    if isinstance(given, Mapping):
+        given = ConcurrencyLimit.model_validate(given)
+    for field, value in given.model_dump(exclude_none=True).items():
+        yield f"concurrency_limit.{field}", value
+
+
+def check_parameters(field: str, given: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Refuse parameters that the flow does not have, or not with such a value.
+
+    Raises:
+        InvalidInput: Names the parameter and what is allowed.
+    """
+    properties = schema.get("properties", {})
+    for name, value in given.items():
+        if name not in properties:
+            raise InvalidInput(f"{field}.{name}", value, f"one of {', '.join(properties)}")
+        only = {**schema, "properties": {name: properties[name]}}
+        try:
+            validate({name: value}, only, raise_on_error=True, ignore_required=True)
+        except ValidationError as error:
+            raise InvalidInput(f"{field}.{name}", value, f"what the form takes: {error}") from None

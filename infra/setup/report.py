@@ -1,0 +1,61 @@
+"""What was done, or would be, in words and as JSON; secrets are in neither."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from flinkglue.texts import printable
+from infra.setup.fields import FieldChange
+from infra.setup.plan import Step, Verb
+
+
+def print_step(step: Step) -> None:
+    """One line for an object, and one for each field; nothing for what stays as it is."""
+    if step.verb is Verb.SAME and not step.kept:
+        return
+    of_code = step.kind.of_code
+    note = f": {step.note}" if step.note else ""
+    print(printable(f"{step.verb:9} {step.kind.noun} {step.name}{note}"), flush=True)
+    for change in step.changes:
+        line = f"{change.path}: as the code has it" if change.path in of_code else _line(change)
+        print(f"            {line}", flush=True)
+    for change in step.kept:
+        print(f"          ! {_line(change)}  (a person changed it; it stays)", flush=True)
+
+
+def print_summary(steps: Sequence[Step], *, dry_run: bool) -> None:
+    """How many of what, and what to do about what stays."""
+    counts = Counter(step.verb for step in steps)
+    words = ", ".join(f"{counts[verb]} {verb}" for verb in Verb if counts[verb])
+    print(f"{'Dry run, nothing was done: ' if dry_run else ''}{words or 'nothing to do'}")
+    if any(step.kept for step in steps):
+        print("Fields marked ! differ from the file. Take them into it, or give --overwrite.")
+
+
+def as_json(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "dry_run": dry_run,
+        "steps": [
+            {
+                "verb": str(step.verb),
+                "kind": step.kind.noun,
+                "name": step.name,
+                "note": step.note,
+                "changes": [_fields(each) for each in step.changes],
+                "kept": [_fields(each) for each in step.kept],
+            }
+            for step in steps
+        ],
+    }
+
+
+def _line(change: FieldChange) -> str:
+    path, before, after = change.shown()
+    return printable(f"{path}: {before} → {after}")
+
+
+def _fields(change: FieldChange) -> dict[str, str]:
+    return dict(zip(("field", "before", "after"), change.shown(), strict=True))

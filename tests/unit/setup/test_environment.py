@@ -1,0 +1,64 @@
+"""The file of an environment is refused before any call, by the name of the field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from infra.setup.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[3]
+WRONG = {
+    "deployments: {glue-jobs: {}}": "deployments.glue-jobs",
+    "deployments: {nothing/nightly: {}}": "deployments.nothing/nightly",
+    "deployments: {glue-job: {parameters: {jobname: a}}}": "parameters.jobname",
+    "deployments: {glue-job: {parameters: {retry_options: 1}}}": "parameters.retry",
+    "deployments: {glue-job: {schedules: {a: {cron: often}}}}": "schedules.a",
+    "deployments: {glue-job: {schedules: {a: {cron: '* * * * *', timezone: Mars}}}}": "schedules.a",
+    "deployments: {glue-job: {schedules: {a: {}}}}": "exactly one of cron",
+    "deployments: {glue-job: {schedules: {a: {interval: 60, parameters: {x: 1}}}}}": "parameters.x",
+    "deployments: {glue-job: {concurrency_limit: {limit: 1, collision_strategy: WAIT}}}": "ENQUEUE",
+    "deployments: {glue-job: {shedules: {}}}": "shedules",
+    "work_pools: {flinkglue: {type: wagon}}": "work_pools.flinkglue.type",
+    "work_pools: {flinkglue: {type: process, base_job_template: none.json}}": "base_job_template",
+    "blocks: {flink-rest-cluster/a: {url: 'https://f', tocken: x}}": "tocken",
+    "blocks: {flink-rest-cluster/a: {url: 'not a web address'}}": "url",
+    "blocks: {flink-rest-cluster/a: {url: 'https://f', token: s3cr3t}}": "no place for a secret",
+    "blocks: {flink-rest-cluster/a: {url: 'https://f', token: {env: NOT_THERE}}}": "variable",
+    "blocks: {nothing-of-that-kind/a: {}}": "nothing-of-that-kind",
+    "automations: [{file: none.yaml}]": "none.yaml",
+    "automations: [{file: docs/automations/glue-job-exhausted.yaml}]": "notify",
+    "[]": "environment",
+    "a: [": "YAML",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_in_it_is_refused_by_name(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "production.yaml"
+    file.write_text(text)
+    assert main(["check", str(file)]) == 2
+    told = capsys.readouterr().err
+    assert WRONG[text] in told
+    assert "s3cr3t" not in told
+    assert "Traceback" not in told
+
+
+def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(ROOT / "deployments" / "example.yaml")]) == 0
+    assert "all valid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["up"], ["down"], ["up", "--dry-run"]])
+def test_without_a_server_it_says_so_in_a_sentence(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prefect by itself would start one, and forget all that was set up when the command ends."""
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "PREFECT_API_URL is not set" in line
