@@ -196,7 +196,7 @@ class _Watched:
     def poll(self, taskmanagers: int | None) -> None:
         try:
             if self._spared:
-                self._claim.look()
+                self._claim.poll()
                 return
             view = self._current()
             self._spared = self._why_spared(view)

@@ -29,7 +29,7 @@ FLOWS = ("flink-job-action", "flink-savepoints", "flink-watch")
 """Whose flow runs act on jobs with the journal."""
 SILENT_SECONDS = 60.0
 """How long after its lease a process is held to be dead: its server may have been out of order."""
-_LOOKS = Pace(first_seconds=0.5, most_seconds=3)
+_POLLS = Pace(first_seconds=0.5, most_seconds=3)
 _FLOW_RUN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=:)")
 
 
@@ -74,22 +74,22 @@ class ClaimWatch:
         self._unchanged, self._seconds = Unchanged(), 0.0
         self._mark: object = None
 
-    def look(self) -> Owner | None:
+    def poll(self) -> Owner | None:
         """Who holds the job now."""
-        asked_at = self._clock.monotonic()
+        sent_at = self._clock.monotonic()
         stored = self._store.stored("claim", self._job_name)
         self._mark = (stored.version, stored.mark) if stored else None
         answered_at = self._clock.monotonic()
-        self._seconds = self._unchanged.seconds(self._mark, asked_at, answered_at)
+        self._seconds = self._unchanged.seconds(self._mark, sent_at, answered_at)
         return Owner.of(stored)
 
     def stays(self, seconds: float, *, waits: bool = True) -> bool:
         """Whether the claim was not renewed, nor taken, for longer than this.
 
         Args:
-            waits: Look on until that is known; else what was observed so far decides.
+            waits: Poll until that is known; else what was observed so far decides.
         """
-        pauses = _LOOKS.pauses()
+        pauses = _POLLS.pauses()
         while True:
             if self._seconds > seconds:
                 return True
@@ -97,7 +97,7 @@ class ClaimWatch:
                 return False
             self._clock.sleep(min(next(pauses), max(seconds - self._seconds, 0.0) + 0.1))
             before = self._mark
-            self.look()
+            self.poll()
             if self._mark != before:
                 return False
 
@@ -127,7 +127,7 @@ def abandoned(
         CallFailed: The Prefect server did not answer.
     """
     journal, claim = Journal(store), claim or ClaimWatch(store, job_name)
-    owner = claim.look()
+    owner = claim.poll()
     entry = journal.entry(owner.intent) if owner else None
     if owner is None or entry is None or entry.outcome is not None:
         return None
@@ -174,7 +174,7 @@ def running_flink_flow_runs(
     Raises:
         CallFailed: The Prefect server refused a call, or did not answer.
     """
-    wanted, mine = {*job_names}, runtime.flow_run.id
+    observed, mine = {*job_names}, runtime.flow_run.id
     with get_client(sync_client=True) as client:
         try:
             cluster = client.read_flow_run(UUID(mine)).parameters.get("cluster", default_cluster)
@@ -183,7 +183,7 @@ def running_flink_flow_runs(
 
     def is_meant(parameters: Mapping[str, Any]) -> bool:
         jobs = {parameters.get("job_name"), *(parameters.get("job_names") or ())}
-        return bool(jobs & wanted) and parameters.get("cluster", default_cluster) == cluster
+        return bool(jobs & observed) and parameters.get("cluster", default_cluster) == cluster
 
     return running_flow_runs(FLOWS, is_meant)
 

@@ -141,10 +141,10 @@ class FlowRunSigns:
         return found
 
     def _same(self, client: SyncPrefectClient, ids: Collection[str]) -> list[tuple[str, FlowRun]]:
-        wanted = [UUID(one) for one in ids]
+        flow_run_ids = [UUID(one) for one in ids]
         found: list[FlowRun] = []
-        for first in range(0, len(wanted), _PAGE):
-            page = FlowRunFilter(id=FlowRunFilterId(any_=wanted[first : first + _PAGE]))
+        for first in range(0, len(flow_run_ids), _PAGE):
+            page = FlowRunFilter(id=FlowRunFilterId(any_=flow_run_ids[first : first + _PAGE]))
             found += client.read_flow_runs(flow_run_filter=page, limit=_PAGE)
         return [(str(run.id), run) for run in found if run.state_id == self._states[str(run.id)]]
 
