@@ -168,6 +168,16 @@ def test_a_block_that_is_not_picked_is_refused(deployment: str) -> None:
             assert own[name] == parameters[name].default
 
 
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_a_form_has_no_fields_of_blocks(deployment: str) -> None:
+    """The server reads all of a schema for each run; what is filled in there would be shown."""
+    for definition in schema(deployment).get("definitions", {}).values():
+        if "block_type_slug" in definition:
+            assert set(definition) <= {
+                "title", "type", "block_type_slug", "additionalProperties"
+            }  # fmt: skip
+
+
 def test_strategies_are_chosen_from_a_list() -> None:
     strategy = schema("glue-job")["properties"]["strategy"]
     assert strategy["enum"] == [*STRATEGIES, "custom"]

@@ -32,6 +32,8 @@ class _Shown:
     ) -> dict[str, Any]:
         shown = without_null(handler(core_schema))
         if "anyOf" in shown:
+            for kind in shown["anyOf"]:
+                _as_picker(handler.resolve_ref_schema(kind))
             picker: dict[str, Any] = {
                 "description": A_PICKER
             }  # in place of all that the class says of itself
@@ -41,6 +43,18 @@ class _Shown:
         if not self._is_needed_block:
             return shown
         return shown | {"if": {"type": "null"}, "then": {"const": A_BLOCK}}
+
+
+def _as_picker(definition: dict[str, Any]) -> None:
+    """Leave of a block's schema what a list of saved blocks needs.
+
+    The server reads the whole schema for each run that is created, and most of it were the fields
+    of blocks. Closed, it takes no block that is filled in there, whose secrets would be shown.
+    """
+    if "block_type_slug" in definition:
+        needed = {name: definition[name] for name in ("title", "type", "block_type_slug")}
+        definition.clear()
+        definition.update(needed, additionalProperties=False)
 
 
 def with_earlier_names(function: Callable[..., Any], names: Iterable[str]) -> inspect.Signature:
