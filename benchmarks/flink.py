@@ -75,7 +75,7 @@ def plot(model: list[Detection]) -> str:
         point = (each.lasted, each.calls_per_minute, each.mean_delay_seconds)
         series.setdefault(each.pace, []).append(point)
     return scatter(
-        "How late a job's end is seen, and what looking for it costs",
+        "How late a job's end is seen, and what polling costs",
         ("REST calls per minute", "mean delay in seconds"),
         series,
     )

@@ -80,7 +80,7 @@ def _choosing(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=of_type(Seed), help="repeats a random order")
     command.add_argument("--extra-nodes", type=of_type(ExtraNodes))
     command.add_argument(
-        "--needed-addresses", type=of_type(Count), help="in place of workers and extra nodes"
+        "--needed-addresses", type=of_type(Count), help="instead of workers plus extra nodes"
     )
     command.add_argument("--allow-several-vpcs", action="store_true")
     command.add_argument("--check-security-groups", action="store_true")

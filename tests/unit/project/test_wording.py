@@ -95,6 +95,7 @@ TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
 ]
+PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 
 
 def banned_in(text: str) -> list[str]:
@@ -215,6 +216,13 @@ def test_pages_use_the_fields_terms(path: Path) -> None:
         if (banned := banned_in(line))
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
+def test_pictures_use_the_fields_terms(path: Path) -> None:
+    texts = re.findall(r"<(?:text|title)\b[^>]*>([^<]*)", path.read_text())
+    assert texts
+    assert [text for text in texts if banned_in(text)] == []
 
 
 def test_the_check_reads_what_users_read_and_nothing_else() -> None:
