@@ -47,6 +47,7 @@ BANNED = {
     r"lie|lies|lay": "is in, is stored",
     r"wanted|wants": "required, requested, needs",
     r"for good": "permanently",
+    r"for ever": "endlessly",
     r"give up|gives up|giving up|given up|gave up": "discard, stop, end",
     r"(?:of|was) before": "earlier, previous",
     r"held to be": "counts as",
