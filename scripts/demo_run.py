@@ -112,7 +112,11 @@ def prepare(cloud: LocalCloud, prefect: PrefectStack) -> None:
         ThreadPoolExecutor() as pool,
     ):
         sample = pool.submit(set_up_glue_sample, cloud, prefect)
-        print(indented(prefect.run_python("-m", "infra.setup", "up"), only="deployment"))
+        print(
+            indented(
+                prefect.run_python("-m", "infra.setup", "up", "--overwrite"), only="deployment"
+            )
+        )
         prefect.start_worker()
         save_blocks(cloud, prefect)
         sample.result()

@@ -89,7 +89,7 @@ def kinds_of(environment: Environment, server: Server) -> list[Kind]:
         InvalidInput: Something in it is not valid. No call was made.
     """
     pools = {WORK_POOL: WorkPool(type="process")} | environment.work_pools
-    deployments = specs(environment.deployments)
+    deployments = specs(environment.deployments, environment.code_directory)
     return [
         BlockTypes(server),
         Blocks(server, environment.blocks),

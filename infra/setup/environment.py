@@ -83,13 +83,18 @@ class Deployment(_Entry):
     work_queue: str | None = None
     job_variables: dict[str, Any] = Field(default_factory=dict)
     paused: bool | None = None
+    code_directory: str | None = Field(default=None, min_length=1)
 
 
 class WorkPool(_Entry):
-    """A work pool; without a template it is the one that workers of its type have."""
+    """A work pool; without a template it is the one that workers of its type have.
+
+    `defaults` are values of the template's job variables, such as the image of containers.
+    """
 
     type: str
     base_job_template: Path | None = None
+    defaults: dict[str, Any] = Field(default_factory=dict)
     concurrency_limit: int | None = Field(default=None, ge=0)
     description: str | None = None
 
@@ -111,8 +116,12 @@ class Automation(_Entry):
 
 
 class Environment(_Entry):
-    """All of it."""
+    """All of it.
 
+    `code_directory` is where the code lies for the flow runs; left out, it is this checkout.
+    """
+
+    code_directory: str | None = Field(default=None, min_length=1)
     work_pools: dict[_Name, WorkPool] = Field(default_factory=dict)
     concurrency_limits: dict[_Name, GlobalLimit] = Field(default_factory=dict)
     blocks: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,30 +31,42 @@ class DeploymentSpec:
     fields: Fields
 
 
-def specs(deployments: Mapping[str, Deployment]) -> list[DeploymentSpec]:
+def specs(
+    deployments: Mapping[str, Deployment], code_directory: str | None = None
+) -> list[DeploymentSpec]:
     """Those of `prefect.yaml`, with what an environment says of them, then its own.
 
     Args:
         deployments: By name, or by FLOW/DEPLOYMENT for a further deployment of a flow.
+        code_directory: Where the code lies for the flow runs; None: this checkout.
 
     Raises:
         InvalidInput: A name leads to no flow, or a setting is not one that it has.
     """
     document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     project = {each["name"]: each for each in document["deployments"]}
-    pull = apply_values(document["pull"], {"$PWD": str(ROOT)} | _environment(), remove_notset=False)
+    pull = PullSteps(document["pull"], code_directory or str(ROOT))
     given = {_full(name, project): each for name, each in deployments.items()}
     names = [f"{name}/{name}" for name in project]
     names += [name for name in given if name not in names]
     return [
-        DeploymentSpec(name, _fields(name, project[name.partition("/")[0]], pull, given.get(name)))
+        DeploymentSpec(name, _fields(name, project[name.partition("/")[0]], given.get(name), pull))
         for name in names
     ]
 
 
-def _environment() -> dict[str, str]:
-    """Prefect's placeholders {{ $NAME }}; PWD is the checkout, from wherever this is started."""
-    return {f"${name}": value for name, value in os.environ.items() if name != "PWD"}
+@dataclass(frozen=True)
+class PullSteps:
+    """The pull steps of `prefect.yaml`, in which {{ $PWD }} stands for the code's directory."""
+
+    steps: list[Any]
+    code_directory: str
+
+    def at(self, code_directory: str | None) -> Any:
+        """With the directory of one deployment; None: that of all."""
+        directory = json.dumps(code_directory or self.code_directory)[1:-1]
+        steps = json.loads(json.dumps(self.steps).replace("{{ $PWD }}", directory))
+        return apply_values(steps, {}, remove_notset=False)
 
 
 def _full(name: str, project: Mapping[str, Any]) -> str:
@@ -69,7 +81,7 @@ def _full(name: str, project: Mapping[str, Any]) -> str:
 
 
 def _fields(
-    name: str, base: Mapping[str, Any], pull: list[Any], over: Deployment | None
+    name: str, base: Mapping[str, Any], over: Deployment | None, pull: PullSteps
 ) -> dict[str, Any]:
     over = over or Deployment()
     schema = _schema_of(base["entrypoint"])
@@ -77,7 +89,7 @@ def _fields(
     fields: dict[str, Any] = {
         "entrypoint": base["entrypoint"],
         "path": None,
-        "pull_steps": pull,
+        "pull_steps": pull.at(over.code_directory),
         "parameter_openapi_schema": schema,
         "description": over.description or base.get("description", ""),
         "tags": sorted({*base.get("tags", ()), *(over.tags or ())}),

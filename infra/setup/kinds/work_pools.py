@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from prefect.plugins import load_prefect_collections
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 from prefect.workers.base import BaseWorker
 
 from flinkglue.errors import InvalidInput
@@ -59,11 +61,36 @@ class WorkPools(Kind):
 
 
 def template_of(name: str, pool: WorkPool) -> dict[str, Any]:
-    """The base job template of a pool.
+    """The base job template of a pool, with its defaults.
 
     Raises:
-        InvalidInput: No worker of this type is installed, or the file is no template.
+        InvalidInput: No worker of this type is installed, the file is no template, or a default is
+            not one of its job variables.
     """
+    template = deepcopy(_template(name, pool))
+    variables = template["variables"]
+    for variable, value in pool.defaults.items():
+        check_variable(f"work_pools.{name}.defaults.{variable}", variable, value, variables)
+        variables["properties"][variable]["default"] = value
+    return template
+
+
+def check_variable(field: str, variable: str, value: Any, variables: Mapping[str, Any]) -> None:
+    """Refuse a job variable that the template does not have, or not with such a value.
+
+    Raises:
+        InvalidInput: Names it and what is allowed.
+    """
+    properties = variables["properties"]
+    if variable not in properties:
+        raise InvalidInput(field, variable, f"one of {', '.join(properties)}")
+    try:
+        validate({variable: value}, dict(variables), raise_on_error=True, ignore_required=True)
+    except ValidationError as error:
+        raise InvalidInput(field, value, f"what the template takes: {error}") from None
+
+
+def _template(name: str, pool: WorkPool) -> dict[str, Any]:
     path = pool.base_job_template
     if path is None and pool.type == "process":
         path = PROCESS_TEMPLATE
@@ -72,7 +99,8 @@ def template_of(name: str, pool: WorkPool) -> dict[str, Any]:
         worker = BaseWorker.get_worker_class_from_type(pool.type)
         if worker is None:
             known = ", ".join(sorted(BaseWorker.get_all_available_worker_types()))
-            raise InvalidInput(f"work_pools.{name}.type", pool.type, f"one of {known}")
+            allowed = f"one of {known}, or of a worker package that is installed here"
+            raise InvalidInput(f"work_pools.{name}.type", pool.type, allowed)
         return worker.get_default_base_job_template()
     try:
         template = json.loads(path.read_text(encoding="utf-8"))
