@@ -369,23 +369,19 @@ class GlueClient:
     def request_stop(self, job_name: str, job_run_id: str) -> None:
         """Request the end of a run, which takes a while. One that has ended or stops goes on so.
 
-        https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
+        Raises:
+            CallFailed: Glue refused it.
         """
-        resource = f"run {job_run_id} of job {job_name}"
-        with translated("AWS Glue", "BatchStopJobRun", resource):
-            answer = self._glue.batch_stop_job_run(JobName=job_name, JobRunIds=[job_run_id])
-        for refused in answer.get("Errors", []):
-            run = self.get_job_run(job_name, job_run_id)
-            if run.ended or run.state == JobRunState.STOPPING:
-                return
-            detail = refused.get("ErrorDetail", {})
+        refused = self.request_stops(job_name, [job_run_id]).get(job_run_id)
+        if refused is None:
+            return
+        run = self.get_job_run(job_name, job_run_id)
+        if not run.ended and run.state != JobRunState.STOPPING:
             raise CallFailed(
                 "AWS Glue",
                 "BatchStopJobRun",
-                resource,
-                detail.get("ErrorMessage", "it was refused without a message"),
-                code=detail.get("ErrorCode"),
-                request_id=answer["ResponseMetadata"]["RequestId"],
+                f"run {job_run_id} of job {job_name}",
+                refused,
                 advice=f"stop it in the console: {self.console.job(job_name) or 'Glue, Job runs'}",
             )
 
@@ -394,13 +390,17 @@ class GlueClient:
 
         https://docs.aws.amazon.com/glue/latest/webapi/API_BatchStopJobRun.html
         """
-        with translated("AWS Glue", "BatchStopJobRun", f"{len(job_run_ids)} runs of {job_name}"):
+        runs = f"run {job_run_ids[0]}" if len(job_run_ids) == 1 else f"{len(job_run_ids)} runs"
+        with translated("AWS Glue", "BatchStopJobRun", f"{runs} of job {job_name}"):
             answer = self._glue.batch_stop_job_run(JobName=job_name, JobRunIds=job_run_ids)
-        details = {each["JobRunId"]: each["ErrorDetail"] for each in answer.get("Errors", [])}
+        request_id = answer["ResponseMetadata"]["RequestId"]
+        refused = {
+            each["JobRunId"]: each.get("ErrorDetail", {}) for each in answer.get("Errors", [])
+        }
         return {
-            job_run_id: f"{detail.get('ErrorMessage')} ({detail.get('ErrorCode')}, request id "
-            f"{answer['ResponseMetadata']['RequestId']})"
-            for job_run_id, detail in details.items()
+            job_run_id: f"{detail.get('ErrorMessage', 'it was refused without a message')} "
+            f"({detail.get('ErrorCode')}, request id {request_id})"
+            for job_run_id, detail in refused.items()
         }
 
     def locate_logs(self, run: JobRun) -> JobRun:
