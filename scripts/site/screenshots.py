@@ -43,10 +43,10 @@ def main() -> int:
         (_, free), (_, full) = demo_run.run_glue_jobs(cloud, prefect)
         page = running.enter_context(signed_in(prefect))
         IMAGES.mkdir(exist_ok=True)
-        take(page, f"{prefect.ui_url}/deployments", "glue-job", "deployments")
+        take(page, f"{prefect.ui_url}/deployments", "flink-word-count", "deployments")
         take(page, word_count, "Completed", "word-count")
-        take_ranking(page, free, "ranking-free")
-        take_ranking(page, full, "ranking-full")
+        take_ranking(page, prefect, free, "ranking-free")
+        take_ranking(page, prefect, full, "ranking-full")
         found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
         form = f"{prefect.ui_url}/deployments/deployment/{found['id']}/run"
         take(page, form, "Parameters", "glue-job-form")
@@ -79,12 +79,15 @@ def take(page: Page, address: str, until: str, name: str) -> None:
     shoot(page, until, name)
 
 
-def take_ranking(page: Page, address: str, name: str) -> None:
-    """A picture of the ranking of a Glue run, opened from its flow run's page."""
-    page.goto(address)
-    page.get_by_text("Artifacts", exact=True).first.click()
-    page.get_by_text("connection-ranking", exact=False).last.click()
-    shoot(page, "MWAA-Glue-Blog-Subnet1", name)
+def take_ranking(page: Page, prefect: PrefectStack, flow_run_page: str, name: str) -> None:
+    """A picture of the ranking that a Glue run has published."""
+    query = {"artifacts": {"flow_run_id": {"any_": [flow_run_page.rpartition("/")[2]]}}}
+    found = prefect.api.post("/artifacts/filter", json=query).raise_for_status().json()
+    ranking = next(
+        each for each in found if each["type"] == "table" and "MWAA-Glue-Blog" in str(each["data"])
+    )
+    address = f"{prefect.ui_url}/artifacts/artifact/{ranking['id']}"
+    take(page, address, "MWAA-Glue-Blog-Subnet1", name)
 
 
 def shoot(page: Page, until: str, name: str) -> None:
