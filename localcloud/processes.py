@@ -52,20 +52,20 @@ class _Keeper:
                     start_new_session=True,
                     bufsize=0,
                 )
-            self._tell("add", group)
+            self._report("add", group)
 
     def drop(self, group: int) -> None:
         with self._lock:
             if group not in self._groups:
                 return
             self._groups.discard(group)
-            self._tell("drop", group)
+            self._report("drop", group)
             if not self._groups and self._shell is not None and self._shell.stdin is not None:
                 self._shell.stdin.close()
                 self._shell.wait()
                 self._shell = None
 
-    def _tell(self, action: str, group: int) -> None:
+    def _report(self, action: str, group: int) -> None:
         if self._shell is not None and self._shell.stdin is not None:
             # Somebody may have killed the shell; that must not keep anything from stopping.
             with contextlib.suppress(BrokenPipeError):

@@ -27,13 +27,13 @@ class DownloadLimits:
     clock: Clock = field(default_factory=SystemClock)
 
     def checked(
-        self, uri: str, told_bytes: int | None, chunks: Iterable[bytes], began_at: float
+        self, uri: str, declared_bytes: int | None, chunks: Iterable[bytes], began_at: float
     ) -> Iterator[bytes]:
         """The chunks of a download, as long as they are within the limits.
 
         Args:
             uri: Its address, for the errors.
-            told_bytes: Its size by the source's own word, which may be wrong; None: not told.
+            declared_bytes: Its size by the source's own word, which may be wrong; None: not told.
             chunks: What comes in.
             began_at: When it was asked for, by the clock.
 
@@ -41,13 +41,13 @@ class DownloadLimits:
             CallFailed: It is too large; by the source's word, before anything is read.
             DeadlineExceeded: It took too long.
         """
-        if told_bytes is not None:
-            self._check_size(uri, told_bytes)
+        if declared_bytes is not None:
+            self._check_size(uri, declared_bytes)
         got = 0
         for chunk in chunks:
             got += len(chunk)
             self._check_size(uri, got)
-            self._check_time(uri, got, told_bytes, began_at)
+            self._check_time(uri, got, declared_bytes, began_at)
             yield chunk
 
     def _check_size(self, uri: str, size_bytes: int) -> None:
@@ -60,9 +60,9 @@ class DownloadLimits:
                 advice="check the address, or raise max_jar_mebibytes of the cluster's block.",
             )
 
-    def _check_time(self, uri: str, got: int, told_bytes: int | None, began_at: float) -> None:
+    def _check_time(self, uri: str, got: int, declared_bytes: int | None, began_at: float) -> None:
         if self.clock.monotonic() - began_at > self.deadline_seconds:
-            of_all = f" of {told_bytes}" if told_bytes is not None else ""
+            of_all = f" of {declared_bytes}" if declared_bytes is not None else ""
             raise DeadlineExceeded(
                 f"The download of {uri}",
                 self.deadline_seconds,

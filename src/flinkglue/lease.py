@@ -74,7 +74,7 @@ class Lease:
         """The record is gone, or will be."""
         return replace(self, is_lost=True)
 
-    def is_surely_held(self, now: float) -> bool:
+    def is_known_held(self, now: float) -> bool:
         """Whether a call that is made now is made alone."""
         return (
             not self.is_lost

@@ -96,6 +96,9 @@ TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
 ]
+NAMES = re.compile(
+    r"(?:^|_)(?:way_back|good_spec|carry_out|hindsight|saw|bears?|bearable|tells?|surely)(?:_|$)"
+)
 PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 
 
@@ -224,6 +227,34 @@ def test_pictures_use_the_fields_terms(path: Path) -> None:
     texts = re.findall(r"<(?:text|title)\b[^>]*>([^<]*)", path.read_text())
     assert texts
     assert [text for text in texts if banned_in(text)] == []
+
+
+def test_names_in_code_are_those_of_the_field() -> None:
+    """What a name says is read in logs, tracebacks and results, too."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in names_of(node)
+        if NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    ]
+    assert not found, "\n".join(found)
+
+
+def names_of(node: ast.AST) -> list[str]:
+    """What a node gives a name to."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.arg):
+        return [node.arg]
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+        return [node.id if isinstance(node, ast.Name) else node.attr]
+    return []
+
+
+@pytest.mark.parametrize("name", ["way_back", "good_spec", "carry_out", "tell_it", "InHindsight"])
+def test_a_name_of_no_field_would_be_found(name: str) -> None:
+    assert NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
 
 
 def test_the_check_reads_what_users_read_and_nothing_else() -> None:

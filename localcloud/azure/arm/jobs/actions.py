@@ -106,11 +106,11 @@ class Action:
     """One action.
 
     Args:
-        carry_out: What it does.
+        execute: What it does.
         required: Properties needed besides jobType, jobName and action.
     """
 
-    carry_out: Callable[[JobActions, dict[str, Any]], ClusterJob]
+    execute: Callable[[JobActions, dict[str, Any]], ClusterJob]
     required: tuple[str, ...] = ()
 
 

@@ -35,7 +35,7 @@ def run_job(api: HdInsightApi, request: ArmRequest) -> ArmAnswer:
     if operation.failure is None:
         visible_at = api.now() + api.timings.job_listing_lag_seconds
         actions = JobActions(api.jobs, api.launcher, cluster, visible_at)
-        job = action.carry_out(actions, properties)
+        job = action.execute(actions, properties)
         request.detail["run_id"] = job.run_id
     return ArmAnswer(202, None, links(request.base_url, operation))
 

@@ -126,7 +126,7 @@ class RunClaim(RunObserver):
     @property
     def may_have_lapsed(self) -> bool:
         """Whether others may count on the reserved addresses by now."""
-        return not self._lease.is_surely_held(self._clock.monotonic())
+        return not self._lease.is_known_held(self._clock.monotonic())
 
     def check(self) -> None:
         """Return only while the reserved addresses are the run's.

@@ -104,7 +104,7 @@ class Claim:
             )
 
     def _is_held(self) -> bool:
-        return self._lease.is_surely_held(self._job.clock.monotonic())
+        return self._lease.is_known_held(self._job.clock.monotonic())
 
     def _keep(self) -> bool:
         if not self._gate.acquire(blocking=False):

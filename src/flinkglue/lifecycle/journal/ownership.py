@@ -73,7 +73,7 @@ class Owner:
         """
         if not self.token or has_run_out(unchanged_seconds, self.lease_seconds):
             return False
-        return not processes.is_surely_dead(self.process)
+        return not processes.is_known_dead(self.process)
 
     def after(self, before: Owner, *, may_act: bool) -> Owner:
         """The same, which is to take the job from another.

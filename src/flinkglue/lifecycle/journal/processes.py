@@ -27,7 +27,7 @@ def identity() -> str:
     return f"{boot}:{namespace}:{os.getpid()}"
 
 
-def is_surely_dead(other: str) -> bool:
+def is_known_dead(other: str) -> bool:
     """Whether a process, by its identity, is gone for good; False when nobody here can know."""
     place, _, pid = other.rpartition(":")
     mine, _, _ = identity().rpartition(":")

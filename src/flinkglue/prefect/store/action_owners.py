@@ -40,14 +40,14 @@ class Abandoned:
     Args:
         intent: The intent; whoever acts under it goes on with the action.
         why: What tells that nobody goes on with it.
-        is_surely_dead: Whether its process is known to be gone. Whoever goes on is held up by its
+        is_known_dead: Whether its process is known to be gone. Whoever goes on is held up by its
             lease all the same, should it live.
     """
 
     intent: str
     action: Action
     why: str
-    is_surely_dead: bool
+    is_known_dead: bool
 
     @property
     def requested_by(self) -> str:
@@ -136,10 +136,10 @@ def abandoned(
     age_seconds = now - entry.began_at
     is_late = bool(entry.began_at) and age_seconds > most_seconds
     if why := _why_over(owner, claim, waits=not is_late):
-        return Abandoned(entry.intent, entry.action, why, is_surely_dead=True)
+        return Abandoned(entry.intent, entry.action, why, is_known_dead=True)
     if is_late:
         why = f"it began {age_seconds / 60:.0f} minutes ago"
-        return Abandoned(entry.intent, entry.action, why, is_surely_dead=False)
+        return Abandoned(entry.intent, entry.action, why, is_known_dead=False)
     return None
 
 
@@ -213,7 +213,7 @@ def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | N
     """
     with variable_store(cluster.journal_name) as store:
         left = abandoned(store, job_name, action=action)
-    return left.requested_by if left and left.is_surely_dead else None
+    return left.requested_by if left and left.is_known_dead else None
 
 
 def _flow_run_of(intent: str) -> UUID | None:

@@ -150,7 +150,7 @@ class VariableLock:
         """
         now = elapsed_seconds()
         is_others_turn = now - self._first_taken_at > HANDED_ON_FOR_SECONDS
-        is_held = self._lease.is_surely_held(now)
+        is_held = self._lease.is_known_held(now)
         return is_held and not is_others_turn and self._records.is_kept_open
 
     def hand_on(self, records: ServerRecords) -> bool:
@@ -171,7 +171,7 @@ class VariableLock:
         Raises:
             ServiceUnavailable: The lease may have run out.
         """
-        if not self._lease.is_surely_held(elapsed_seconds()):
+        if not self._lease.is_known_held(elapsed_seconds()):
             raise ServiceUnavailable(
                 "Prefect",
                 "renew lock",

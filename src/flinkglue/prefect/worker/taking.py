@@ -130,7 +130,7 @@ class Taking:
             loaded.root,
             variables.cancel_grace_seconds,
             f"{THREAD_PREFIX}{membership.worker_id}",
-            membership.is_surely_held,
+            membership.is_known_held,
         )
 
     def release(self, root: str) -> None:
@@ -208,7 +208,7 @@ class Taking:
             return None
 
     async def _take(self, flow_run: FlowRun, membership: Membership) -> None:
-        if not membership.is_surely_held():
+        if not membership.is_known_held():
             raise NotTaken("this worker has to give a sign of life first")
         message = pending_message(self._worker_name, membership.worker_id)
         try:

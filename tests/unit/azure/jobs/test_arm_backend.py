@@ -250,7 +250,7 @@ def test_a_savepoint_whose_job_was_lost_before_arm_saw_it_is_not_lost(
         if expected:
             assert backend.stop_with_savepoint(request) == expected
         else:
-            with pytest.raises(SavepointFailed, match="not there any more"):
+            with pytest.raises(SavepointFailed, match="no longer exists"):
                 backend.stop_with_savepoint(request)
     assert running.actions_asked() == []
 

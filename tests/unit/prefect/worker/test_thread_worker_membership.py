@@ -65,7 +65,7 @@ def test_a_worker_that_gives_signs_of_life_is_left_alone(pool: Pool) -> None:
     for _ in range(10):
         assert not one.bury_the_dead(LOG)
         pool.passes(30, one, other)
-    assert other.is_surely_held()
+    assert other.is_known_held()
     assert one.living() == {one.worker_id, other.worker_id}
 
 
@@ -73,22 +73,22 @@ def test_a_silent_worker_is_dead_after_its_lease_and_trusts_itself_no_longer(poo
     one, silent = pool.worker("one"), pool.worker("silent")
     assert not one.bury_the_dead(LOG), "the first look tells nothing"
     pool.passes(50, one)
-    assert not silent.is_surely_held(), "before anybody else may act"
+    assert not silent.is_known_held(), "before anybody else may act"
     assert not one.bury_the_dead(LOG)
     pool.passes(15, one)
     assert one.bury_the_dead(LOG)
     assert one.living() == {one.worker_id}
     assert not silent.renew(), "it learns that it was replaced"
-    assert not silent.is_surely_held()
+    assert not silent.is_known_held()
 
 
 def test_a_worker_that_is_silent_for_less_than_its_lease_goes_on(pool: Pool) -> None:
     one, frozen = pool.worker("one"), pool.worker("frozen")
     one.bury_the_dead(LOG)
     pool.passes(55, one)
-    assert not frozen.is_surely_held()
+    assert not frozen.is_known_held()
     assert frozen.renew()
-    assert frozen.is_surely_held()
+    assert frozen.is_known_held()
     pool.passes(10, one)
     assert not one.bury_the_dead(LOG)
 
@@ -127,7 +127,7 @@ def test_a_worker_that_leaves_takes_its_records_along(pool: Pool) -> None:
     one, other = pool.worker("one"), pool.worker("other")
     assert one.hold("adoption")
     one.leave()
-    assert not one.is_surely_held()
+    assert not one.is_known_held()
     assert other.living() == {other.worker_id}
     assert other.hold("adoption")
     other.leave()
@@ -147,9 +147,9 @@ def test_a_server_that_was_away_for_longer_than_the_lease_takes_no_flow_runs_awa
     """Nobody took over: the worker goes on as the same one, and had no right to speak meanwhile."""
     worker = pool.worker("one")
     pool.clock.sleep(3 * LEASE_SECONDS)
-    assert not worker.is_surely_held()
+    assert not worker.is_known_held()
     assert worker.renew()
-    assert worker.is_surely_held()
+    assert worker.is_known_held()
     assert worker.living() == {worker.worker_id}
     assert len(pool.variables.rows) == 1
 

@@ -86,7 +86,7 @@ class Adoption:
         run = await self._client.read_flow_run(flow_run_id)
         if not _needs_a_worker(run) or owner_of(run) != owner or self._is_mine(run.id):
             return False  # it went on meanwhile
-        if not self._membership.is_surely_held():
+        if not self._membership.is_known_held():
             return False
         # Whoever goes on with this after us, should we die, finds it as ours.
         await self._client.update_flow_run(

@@ -105,9 +105,9 @@ class Membership:
         self._records.delete(record_id)
         return False
 
-    def is_surely_held(self) -> bool:
+    def is_known_held(self) -> bool:
         """Whether nobody else can have taken over this worker's flow runs. Calls nobody."""
-        return self._lease is not None and self._lease.is_surely_held(self._clock.monotonic())
+        return self._lease is not None and self._lease.is_known_held(self._clock.monotonic())
 
     def leave(self) -> None:
         """Remove the record: what is left of this worker's flow runs may be adopted at once."""
@@ -154,7 +154,7 @@ class Membership:
     def _is_dead(self, peer: Record, asked_at: float, answered_at: float) -> bool:
         silent_seconds = self._seen[peer.record_id].seconds(peer.dated, asked_at, answered_at)
         return has_run_out(silent_seconds, peer.value["lease_seconds"]) or (
-            processes.is_surely_dead(peer.value["process"])
+            processes.is_known_dead(peer.value["process"])
         )
 
     def hold(self, duty: str) -> bool:
