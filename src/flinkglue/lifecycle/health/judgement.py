@@ -60,21 +60,21 @@ class HealthLimits:
 
 @dataclass(frozen=True)
 class Healthy:
-    """The job is well."""
+    """All checks passed."""
 
     job_id: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The job came to its own good end."""
+    """The job finished by itself."""
 
     job_id: str
 
 
 @dataclass(frozen=True)
 class Degraded:
-    """The job is not well.
+    """A check failed; the reason says which.
 
     Args:
         job_id: Its Flink job id; empty when there is no job.
