@@ -10,12 +10,18 @@ from flinkglue.blocks.any_block import BlockChoice, any_block_of
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import OptionalName
 from flinkglue.glue.inputs import parse_connection_names
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import block_title, named
 from flinkglue.prefect.run_log import run_log
 from flinkglue.tasks.block_checks import check_block
 
 
-@form_flow(name="block-check")
+@form_flow(
+    name="block-check",
+    flow_run_name=named(lambda given: f"check {block_title(given['block'])}"),
+)
+@ends_in_words
 def check_block_flow(
     block: BlockChoice,
     glue_job_name: OptionalName = "",
@@ -48,7 +54,13 @@ def check_block_flow(
         {"check": each.what, "works": "yes" if each.passed else "NO", "answer": each.answer}
         for each in checks
     ]
-    create_table_artifact(rows, key="block-check", description="What works with the block")
+    create_table_artifact(
+        rows,
+        key="block-check",
+        description=f"{sum(each.passed for each in checks)} of {len(checks)} checks passed",
+    )
     if failed := [f"{each.what}: {each.answer}" for each in checks if not each.passed]:
         raise JobFailed(f"{len(failed)} of {len(checks)} checks failed. {'; '.join(failed)}")
-    return {each.what: each.answer for each in checks}
+    return completed(
+        {each.what: each.answer for each in checks}, f"All {len(checks)} checks passed"
+    )

@@ -11,6 +11,7 @@ from flinkglue.azure.inputs import DeadlineMinutes
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import OptionalName, OptionalWebUrl
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.flink_cluster import (
     create_flink_cluster,
@@ -22,6 +23,7 @@ from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
 @form_flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")
+@ends_in_words
 def create_flink_cluster_flow(
     wanted: FlinkApplicationCluster,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
@@ -66,4 +68,7 @@ def create_flink_cluster_flow(
     finally:
         show_flink_job_details(chosen)
     remember_flink_application(chosen, wanted, view, is_new=plan.step is Step.CREATE)
-    return {"cluster": there.resource_id, "step": plan.step.value, **view.summary()}
+    return completed(
+        {"cluster": there.resource_id, "step": plan.step.value, **view.summary()},
+        f"{wanted.cluster_name}: {plan.step.value}; its job {view.job.job_name} is {view.state}",
+    )

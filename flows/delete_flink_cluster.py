@@ -15,6 +15,7 @@ from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import OptionalWebUrl
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.questions import ask
 from flinkglue.tasks.flink_cluster import delete_flink_cluster
@@ -41,6 +42,7 @@ def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) 
 
 
 @form_flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")
+@ends_in_words
 def delete_flink_cluster_flow(
     cluster_name: ClusterName,
     confirm_cluster_name: str = "",
@@ -90,4 +92,9 @@ def delete_flink_cluster_flow(
     deleted = delete_flink_cluster(chosen, deadline_minutes)
     if application is not None:
         forget_flink_application(chosen, application)
-    return {"cluster": there.resource_id, "deleted": deleted, "savepoint": savepoint}
+    what = "was deleted" if deleted else "did not exist"
+    kept = f"; the last savepoint of its job is {savepoint}" if savepoint else ""
+    return completed(
+        {"cluster": there.resource_id, "deleted": deleted, "savepoint": savepoint},
+        f"{cluster_name} {what}{kept}",
+    )

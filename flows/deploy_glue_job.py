@@ -7,13 +7,19 @@ from typing import Any
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
 from flinkglue.blocks.loading import block_of
-from flinkglue.glue.definition.report import deployment_document
+from flinkglue.glue.definition.report import deployment_document, deployment_in_words
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import definition_name, named
 from flinkglue.tasks.glue import load_credentials
 from flinkglue.tasks.glue_definition import deploy_glue_job
 
 
-@form_flow(name="glue-job-deploy")
+@form_flow(
+    name="glue-job-deploy",
+    flow_run_name=named(lambda given: f"deploy {definition_name(given['definition'])}"),
+)
+@ends_in_words
 def deploy_glue_job_flow(
     definition: GlueJobDefinitionChoice,
     dry_run: bool = False,
@@ -47,4 +53,5 @@ def deploy_glue_job_flow(
     """
     credentials = load_credentials(aws_credentials, region)
     block = block_of(GlueJobDefinition, "definition", definition)
-    return deployment_document(deploy_glue_job(credentials, block, dry_run, allow_lost_settings))
+    deployment = deploy_glue_job(credentials, block, dry_run, allow_lost_settings)
+    return completed(deployment_document(deployment), deployment_in_words(deployment))

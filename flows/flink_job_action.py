@@ -20,14 +20,16 @@ from flinkglue.blocks.forms.flink_job import (
 )
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
-from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.transaction import WouldDropState
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.flink_action import end_as_requested, report_what_is_left, requested_by
+from flinkglue.prefect.names import named, requested_action
+from flinkglue.prefect.pages.flink_action import outcome_in_words
 from flinkglue.prefect.questions import ask
 from flinkglue.tasks.flink_actions import perform_flink_action
 
@@ -55,10 +57,11 @@ def request_of(parameters: dict[str, Any]) -> ActionRequest:
 @form_flow(
     name="flink-job-action",
     moved=ACTION_MOVED,
-    flow_run_name="{action} {job_name}",
+    flow_run_name=named(requested_action),
     on_cancellation=[end_as_requested(request_of, cluster_of)],
     on_crashed=[report_what_is_left(request_of, cluster_of)],
 )
+@ends_in_words
 def flink_job_action(
     action: Action,
     job_name: Name,
@@ -117,7 +120,7 @@ def flink_job_action(
             raise
         _ask(request, str(refused), asked_for)
         outcome = _performed(chosen, replace(request, without_state=True), options)
-    return summary(raise_for_failure(outcome))
+    return completed(summary(outcome), outcome_in_words(outcome))
 
 
 class DropState(RunInput):

@@ -16,8 +16,10 @@ from flinkglue.lifecycle.request.addresses import savepoint_address
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.lifecycle.state.retention import Retention
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import jobs_on_cluster, named
 from flinkglue.prefect.pages.savepoints import JobReport, show_report
 from flinkglue.prefect.store.action_owners import left_behind
 from flinkglue.quantities import Count, Days, Minutes
@@ -32,10 +34,11 @@ REMEMBER_DAYS = 30
 
 
 @form_flow(
-    name="flink-savepoints",
     moved={"most_age_days": "max_age_days"},
-    flow_run_name="savepoints of {job_names}",
+    name="flink-savepoints",
+    flow_run_name=named(lambda given: f"savepoints of {jobs_on_cluster(given)}"),
 )
+@ends_in_words
 def flink_savepoints(
     job_names: Annotated[list[Name], Field(min_length=1)],
     cluster: FlinkClusterChoice,
@@ -88,7 +91,11 @@ def flink_savepoints(
     if failed := [report for report in reports if not report.is_well]:
         told = "; ".join(f"{report.job_name}: {report.trouble}" for report in failed)
         raise JobFailed(f"{len(failed)} of {len(reports)} jobs could not be done: {told}")
-    return {report.job_name: report.summary() for report in reports}
+    disposed = sum(len(report.disposals.disposed) for report in reports if report.disposals)
+    return completed(
+        {report.job_name: report.summary() for report in reports},
+        f"{len(reports)} new savepoint{'s' if len(reports) > 1 else ''}, {disposed} disposed of",
+    )
 
 
 def _one_job(
@@ -99,7 +106,7 @@ def _one_job(
     try:
         # One that died in this very action would hold the job for ever.
         by = left_behind(cluster, job_name, request.action) or by
-        outcome = perform_flink_action(cluster, request, by, options).raise_for_failure()
+        outcome = perform_flink_action(cluster, request, by, options)
     except FlinkGlueError as error:
         return JobReport(job_name, failure=str(error))
     path = outcome.savepoint_path or ""

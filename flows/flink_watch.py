@@ -24,8 +24,10 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.transaction import Refused
 from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import jobs_on_cluster, named
 from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
 from flinkglue.prefect.store.action_owners import (
     claim_signs,
@@ -39,6 +41,7 @@ from flinkglue.tasks.flink_health import (
     judge_flink_jobs,
     report_finding,
     show_findings,
+    show_watched_jobs,
     uncount_relaunch,
 )
 from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
@@ -46,7 +49,12 @@ from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_f
 _CLUSTER = "flink-rest-cluster/flink"
 
 
-@form_flow(name="flink-watch", moved=WATCH_MOVED, flow_run_name="health of {job_names}")
+@form_flow(
+    moved=WATCH_MOVED,
+    name="flink-watch",
+    flow_run_name=named(lambda given: f"health of {jobs_on_cluster(given)}"),
+)
+@ends_in_words
 def flink_watch(
     job_names: Annotated[list[Name], Field(min_length=1)],
     cluster: FlinkClusterChoice,
@@ -105,13 +113,17 @@ def flink_watch(
             findings[place] = _relaunched(chosen, finding, options, most, window_seconds)
         report_finding(findings[place])
     show_findings(findings)
+    show_watched_jobs(chosen, findings)
     if (silent_minutes := silent_run_options.silent_minutes) is not None:
         ends = silent_run_options.end_silent_runs
         _without_process(chosen, names, silent_minutes * 60, end=ends)
     if unwell := [finding for finding in findings if finding.is_unwell]:
         told = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
         raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {told}")
-    return {finding.job_name: finding.condition for finding in findings}
+    return completed(
+        {finding.job_name: finding.condition for finding in findings},
+        "; ".join(f"{finding.job_name}: {finding.condition}" for finding in findings),
+    )
 
 
 def _without_process(
@@ -162,7 +174,7 @@ def _performed(
     cluster: FlinkCluster, request: ActionRequest, by: str, options: ActionOptions
 ) -> Outcome:
     try:
-        return perform_flink_action(cluster, request, by, options).raise_for_failure()
+        return perform_flink_action(cluster, request, by, options)
     except Refused:
         uncount_relaunch(cluster, request.job_name, by)
         raise

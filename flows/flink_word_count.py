@@ -14,6 +14,7 @@ from flinkglue.azure.names import job_name_for
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.lifecycle.interrupted import OnCancel
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
 from flinkglue.tasks.azure import get_token
@@ -49,6 +50,7 @@ _submitted = SubmittedBy(
     on_cancellation=[_submitted.end_as_requested()],
     on_crashed=[_submitted.report_what_is_left()],
 )
+@ends_in_words
 def flink_word_count(
     jarName: JarName,
     jarDirectory: JarDirectory,
@@ -89,4 +91,8 @@ def flink_word_count(
     job = submit_flink_job(cluster, request, token)
     view = wait_for_flink_job(cluster, job, WaitUntil.FINISHED, DEADLINE_MINUTES, token)
     counts = read_word_counts(cluster, view, output)
-    return view.summary() | {"total_words": counts.total_words if counts else None}
+    counted = f", {counts.in_words()}" if counts else ""
+    return completed(
+        view.summary() | {"total_words": counts.total_words if counts else None},
+        f"{view.state} on {clusterNm} after {view.duration_seconds:.0f} s{counted}",
+    )

@@ -9,13 +9,19 @@ from pydantic import Field
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import checked_connections, named
 from flinkglue.quantities import Count
 from flinkglue.tasks.glue import load_credentials
 from flinkglue.tasks.glue_health import emit_connections, judge_glue_connections, show_connections
 
 
-@form_flow(name="glue-connection-health")
+@form_flow(
+    name="glue-connection-health",
+    flow_run_name=named(lambda given: f"health of {checked_connections(given)}"),
+)
+@ends_in_words
 def glue_connection_health(
     connection_names: list[str] | str | None = None,
     job_names: list[JobName] | None = None,
@@ -73,7 +79,7 @@ def glue_connection_health(
     if below and fail_below_threshold:
         why = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)
         raise JobFailed(f"{len(below)} of {len(found)} connections cannot be counted on: {why}")
-    return {
+    result = {
         health.connection_name: {
             "condition": health.condition.value,
             "usable_addresses": health.usable_addresses,
@@ -81,3 +87,6 @@ def glue_connection_health(
         }
         for health in found
     }
+    not_well = [f"{each.connection_name}: {each.condition.value}" for each in below]
+    counted = f"{len(found) - len(below)} of {len(found)} connections can be counted on"
+    return completed(result, "; ".join([counted, *not_well]))

@@ -12,8 +12,11 @@ from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import JobFailed
 from flinkglue.glue.inputs import JobName
 from flinkglue.glue.monitoring.sweep import SweepRules
+from flinkglue.glue.monitoring.sweep_report import sweep_in_words
 from flinkglue.glue.monitoring.sweeping import LiveRuns
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import named, several
 from flinkglue.prefect.pages.silent_flow_runs import show_silent_flow_runs
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun
 from flinkglue.prefect.store.silent_flow_runs import not_ended
@@ -43,7 +46,12 @@ def _with_its_silent_runs(parameters: dict[str, Any]) -> dict[str, Any]:
     return adapted
 
 
-@form_flow(name="glue-run-sweep", adapt=_with_its_silent_runs)
+@form_flow(
+    adapt=_with_its_silent_runs,
+    name="glue-run-sweep",
+    flow_run_name=named(lambda given: f"sweep of {several(given['job_names'])}"),
+)
+@ends_in_words
 def glue_run_sweep(
     job_names: Annotated[list[JobName], Field(min_length=1)],
     stop: bool = False,
@@ -116,7 +124,8 @@ def glue_run_sweep(
         )
     if failures:
         raise JobFailed(f"The sweep is not complete. {'; '.join(failures)}")
-    return {each.run.job_run_id: each.to_dict() for each in swept}
+    result = {each.run.job_run_id: each.to_dict() for each in swept}
+    return completed(result, f"Live Glue runs: {sweep_in_words(swept)}")
 
 
 def _without_process(

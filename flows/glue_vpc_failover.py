@@ -7,8 +7,10 @@ from itertools import count
 from random import SystemRandom
 from typing import Any
 
+import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
+from prefect.exceptions import PrefectException
 from prefect.flows import Flow
 from prefect.input import RunInput
 from prefect.logging.loggers import flow_run_logger
@@ -32,6 +34,7 @@ from flinkglue.clock import SystemClock
 from flinkglue.errors import DeadlineExceeded, JobFailed
 from flinkglue.glue.attempts import (
     Attempt,
+    AttemptFailed,
     RetryPolicy,
     is_recorded,
     settled_number,
@@ -55,11 +58,14 @@ from flinkglue.glue.run.cost import SECONDS_PER_HOUR, cost_of
 from flinkglue.glue.run.report import RunOutput, followed_output
 from flinkglue.glue.run.stop import stop_live_runs as stop_runs
 from flinkglue.glue.run.stop import stopped_at_the_deadline
+from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import FormFlow, form_flow
 from flinkglue.prefect.pages.glue_choices import Choices
 from flinkglue.prefect.pages.glue_events import emit_exhausted
-from flinkglue.prefect.pages.glue_run import show_job_run
+from flinkglue.prefect.pages.glue_run import show_cancelled, show_job_run
+from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
 from flinkglue.prefect.questions import ask
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
 from flinkglue.prefect.run_log import HarmlessLog, run_log
@@ -75,6 +81,7 @@ from flinkglue.tasks.glue import (
 )
 from flinkglue.tasks.glue_definition import definition_of, deploy_glue_job
 from flinkglue.tasks.glue_wait import reset_job_bookmark
+from flinkglue.texts import sentence
 
 DEFAULT_CREDENTIALS = "aws"
 STOP_WITHIN_SECONDS = 600.0
@@ -98,7 +105,12 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
         allow_lost_settings=advanced.allow_lost_settings,
     )
     credentials = load_credentials(given["aws_credentials"], given["region"])
-    _stop_runs(credentials, request, log)
+    stopped = _stop_runs(credentials, request, log)
+    console = connect(credentials).console
+    try:
+        show_cancelled(flow_run.id, request.job_name, stopped, console, SystemClock().now())
+    except (PrefectException, httpx.HTTPError) as error:
+        log.warning("The page does not say what became of the Glue run: %s", error)
 
 
 def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> list[JobRun]:
@@ -130,10 +142,11 @@ def stop_live_runs_if_requested(flow: Flow[Any, Any], flow_run: FlowRun, state: 
     name="glue-job",
     moved=MOVED,
     adapt=with_strategy_function,
-    flow_run_name="{job_name} by {strategy}",
+    flow_run_name="{job_name}: attempt 1",
     on_cancellation=[stop_live_runs],
     on_crashed=[stop_live_runs_if_requested],
 )
+@ends_in_words
 def glue_vpc_failover(
     job_name: JobName,
     connection_names: list[str] | str | None = None,
@@ -261,10 +274,12 @@ def glue_vpc_failover(
         request = replace(first, number=number, requested_at=now, requested_again=requested_again)
         try:
             if is_recorded(attempts, number):
-                attempt = run_glue_job(credentials, request, None, follow_logs)
+                attempt = _continued(credentials, request, follow_logs)
             else:
                 requested = replace(placement, run=request)
                 attempt = _new_attempt(credentials, requested, attempts, policy, follow_logs)
+        except AttemptFailed as failed:
+            attempt = failed.attempt
         except DeadlineExceeded as late:
             if wait_options.when_deadline_passes == "leave":
                 raise
@@ -276,9 +291,17 @@ def glue_vpc_failover(
         if not _may_cost_more(job_name, attempts, retry_options):
             break
         _pause(policy.delay_after(attempts, settled))
+    attempts = [*attempts[:-1], attempts[-1].as_last()]
     if policy.may_help(attempts[-1]):
         emit_exhausted(job_name, attempts)
     return _result(credentials, first, attempts, advanced_options.price_per_dpu_hour)
+
+
+def _continued(credentials: AwsCredentials, request: RunRequest, follow_logs: bool) -> Attempt:
+    """Wait for a run that an earlier process started."""
+    attempt = run_glue_job(credentials, request, None, follow_logs)
+    assert isinstance(attempt, Attempt), "a run that is only adopted needs no slot"
+    return attempt
 
 
 def _new_attempt(
@@ -358,11 +381,14 @@ def _result(
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
     show_job_run(connect(credentials).console, job_name, attempts, output, price)
+    refresh_glue_jobs(job_name, attempts, connect(credentials).console)
+    ended = summary_in_words(attempts, price)
     if last.failure:
-        raise JobFailed(f"Glue job {job_name}: {last.describe()}")
-    return {
+        raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(last.describe())}")
+    result = {
         "job_name": job_name,
         **last.to_dict(),
         "attempts": [attempt.to_dict() for attempt in attempts],
         "cost": cost_of(attempts, price).to_dict(),
     }
+    return completed(result, ended)

@@ -25,8 +25,10 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.form_types import Name, OptionalFilePath, OptionalName
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.lifecycle.sensitive import check_no_secrets
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.hooks.submitted_job import SubmittedBy
+from flinkglue.prefect.names import cluster_title, named
 from flinkglue.quantities import Parallelism
 from flinkglue.tasks.azure import get_token, upload_flink_jar
 from flinkglue.tasks.flink import submit_flink_job, wait_for_flink_job
@@ -39,10 +41,13 @@ _submitted = SubmittedBy(
 
 @form_flow(
     name="flink-job-submit",
-    flow_run_name="{job_name}: {jar_name}",
+    flow_run_name=named(
+        lambda given: f"submit {given['job_name']} to {cluster_title(given['cluster'])}"
+    ),
     on_cancellation=[_submitted.end_as_requested()],
     on_crashed=[_submitted.report_what_is_left()],
 )
+@ends_in_words
 def submit_flink_job_flow(
     job_name: JobNamePrefix,
     jar_directory: JarDirectory,
@@ -99,4 +104,7 @@ def submit_flink_job_flow(
         upload_flink_jar(storage, Path(local_jar_path), AbfsUri.parse(jar_directory), jar_name)
     token = get_token(chosen)
     job = submit_flink_job(chosen, request, token)
-    return wait_for_flink_job(chosen, job, wait_until, deadline_minutes, token).summary()
+    view = wait_for_flink_job(chosen, job, wait_until, deadline_minutes, token)
+    return completed(
+        view.summary(), f"{request.job_name} on {chosen.cluster_name}: {view.in_words()}"
+    )

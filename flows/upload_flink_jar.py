@@ -9,11 +9,13 @@ from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.blocks.azure_storage import storage_of
 from flinkglue.form_types import FilePath, Name
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.tasks.azure import upload_flink_jar
 
 
-@form_flow(name="flink-jar-upload", flow_run_name="{jar_path}")
+@form_flow(name="flink-jar-upload", flow_run_name="upload {jar_path}")
+@ends_in_words
 def upload_flink_jar_flow(
     jar_path: FilePath,
     jar_directory: JarDirectory,
@@ -32,4 +34,5 @@ def upload_flink_jar_flow(
     directory = AbfsUri.parse(jar_directory, "jar_directory")
     if jar_name is None:  # the file's own name needs to be one that a job can ask for
         require("jar_path", jar.name, JAR_NAME_PATTERN, f"{JAR_NAME_ALLOWED}, or give a jar_name")
-    return upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)
+    uploaded = upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)
+    return completed(uploaded, f"{jar.name} is at {uploaded}")

@@ -8,17 +8,22 @@ from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
+from flinkglue.glue.attempts import AttemptFailed
 from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run.report import followed_output
+from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.quantities import Minutes
 from flinkglue.tasks.glue import connect, load_credentials, read_script_output
 from flinkglue.tasks.glue_wait import wait_for_glue_run
+from flinkglue.texts import sentence
 
 
-@form_flow(name="glue-run-wait", flow_run_name="{job_name} {job_run_id}")
+@form_flow(name="glue-run-wait", flow_run_name="wait for {job_name} {job_run_id}")
+@ends_in_words
 def wait_for_glue_run_flow(
     job_name: JobName,
     job_run_id: JobName,
@@ -60,10 +65,14 @@ def wait_for_glue_run_flow(
         secret_arguments=dict.fromkeys(secret_arguments or (), "(read from the run)"),
     )
     check_secret_arguments(request.secret_arguments, {})
-    attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
+    try:
+        attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
+    except AttemptFailed as failed:
+        attempt = failed.attempt.as_last()
     assert attempt.run is not None, "a run that was waited for is there"
     output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
     show_job_run(connect(credentials).console, job_name, [attempt], output)
+    ended = summary_in_words([attempt])
     if attempt.failure:
-        raise JobFailed(f"Glue job {job_name}: {attempt.describe()}")
-    return {"job_name": job_name, **attempt.to_dict()}
+        raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(attempt.describe())}")
+    return completed({"job_name": job_name, **attempt.to_dict()}, ended)

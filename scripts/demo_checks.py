@@ -26,7 +26,7 @@ def words_counted_by_flink(cloud: LocalCloud, prefect: PrefectStack, flow_run_id
         DemoFailed: The flow run's job is not FINISHED in Flink, or its counts differ.
     """
     image_root = cloud.status()["parts"]["flink"]["image_root"]
-    job_id = re.search(r"\b[0-9a-f]{32}\b", str(prefect.artifacts(flow_run_id)["flink-job"]))
+    job_id = re.search(r"\b[0-9a-f]{32}\b", str(prefect.artifact(flow_run_id, "flink-job")))
     if job_id is None:
         raise DemoFailed(f"The artifact flink-job of flow run {flow_run_id} names no Flink job id")
     job = flink_says(cloud, f"/jobs/{job_id.group()}")
@@ -78,9 +78,9 @@ def driver_in_first_subnet(cloud: LocalCloud, prefect: PrefectStack, flow_run_id
     Raises:
         DemoFailed: The address lies in another subnet.
     """
-    artifacts = prefect.artifacts(flow_run_id)
-    first = ranking_rows(artifacts["connection-ranking"])[0]
-    job_run_id = re.search(r"jr_[0-9a-f]{64}", str(artifacts["glue-job-run"]))
+    first = ranking_rows(prefect.artifact(flow_run_id, "connection-ranking"))[0]
+    page = prefect.artifact(flow_run_id, "glue-job-run")
+    job_run_id = re.search(r"jr_[0-9a-f]{64}", str(page))
     if job_run_id is None:
         raise DemoFailed(f"The artifact glue-job-run of flow run {flow_run_id} names no job run")
     aws = cloud.status()["aws"]

@@ -197,6 +197,12 @@ class PrefectStack:
         found = self.api.post("/artifacts/filter", json=query).raise_for_status().json()
         return {artifact["key"]: artifact["data"] for artifact in reversed(found)}
 
+    def artifact(self, flow_run_id: str, kind: str) -> Any:
+        """The data of a flow run's newest artifact of this kind, whatever job it is of."""
+        found = self.artifacts(flow_run_id)
+        keys = [key for key in found if key and key.startswith(f"{kind}-")]
+        return found[keys[-1]]
+
     def logs(self, flow_run_id: str) -> list[str]:
         """A flow run's log lines, oldest first (at most 200)."""
         query = {

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect import task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -18,6 +17,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.markdown import text
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 
 if TYPE_CHECKING:
     from prefect_azure import AzureBlobStorageCredentials
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from flinkglue.azure.storage.blobs import Progress
 
 
-@task(
+@step(
     name="get_token",
-    task_run_name="get_token for {cluster.cluster_name}",
+    task_run_name="sign in for {cluster.cluster_name}",
     cache_policy=NO_CACHE,  # a token ends, and a secret may have been rotated
     persist_result=False,  # a token is stored nowhere
     retries=2,
@@ -48,9 +48,9 @@ def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
     return token
 
 
-@task(
+@step(
     name="upload_flink_jar",
-    task_run_name="upload_flink_jar {jar_path}",
+    task_run_name="upload {jar_path.name} to {jar_directory}",
     cache_policy=NO_CACHE,  # the blob may have been changed or deleted since
     persist_result=False,
     retries=2,

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from prefect import task
 from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
 from prefect_azure import AzureBlobStorageCredentials
@@ -22,6 +21,7 @@ from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import account_of
+from flinkglue.prefect.steps import step
 from flinkglue.tasks.glue import aws_session, connect
 
 OLDEST_FLINK = (1, 17)
@@ -75,7 +75,12 @@ def checks_of(
             raise InvalidInput("block", block.get_block_type_slug(), allowed)
 
 
-@task(name="check_block", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="check_block",
+    task_run_name="check the block",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def check_block(
     block: Block, job_name: str = "", connection_names: Sequence[str] | None = None
 ) -> list[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from prefect import runtime, task
+from prefect import runtime
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
@@ -24,6 +24,7 @@ from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, s
 from flinkglue.prefect.pages.word_counts import WordCounts
 from flinkglue.prefect.retries import is_another_attempt, passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 
 
 def submission_key(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
@@ -32,9 +33,9 @@ def submission_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
     return f"flink-job-{flow_run_id}-{parameters['request'].job_name}" if flow_run_id else None
 
 
-@task(
+@step(
     name="submit_flink_job",
-    task_run_name="submit_flink_job {request.job_name}",
+    task_run_name="submit {request.job_name} to {cluster.cluster_name}",
     # A flow run that is tried again takes the job that it submitted before.
     cache_key_fn=submission_key,
     persist_result=True,
@@ -60,9 +61,9 @@ def submit_flink_job(
     return job
 
 
-@task(
+@step(
     name="wait_for_flink_job",
-    task_run_name="wait_for_flink_job {job.job_name} {until}",
+    task_run_name="wait until {job.job_name} is {until}",
     cache_policy=NO_CACHE,  # the state changes: an earlier answer says nothing
     persist_result=False,
 )
@@ -99,8 +100,9 @@ def wait_for_flink_job(
     return view
 
 
-@task(
+@step(
     name="read_word_counts",
+    task_run_name="read the word counts of {view.job.job_name}",
     cache_policy=NO_CACHE,  # it reads from Flink, which forgets finished jobs
     persist_result=False,
 )

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
-from prefect import runtime, task
+from prefect import runtime
 from prefect.cache_policies import NO_CACHE
 
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.execute import execute, next_intent
+from flinkglue.lifecycle.execute import execute, next_intent, raise_for_failure
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.state.retention import Retention
+from flinkglue.prefect.action_steps import as_task_run
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.pages.flink_action import show_changes, show_outcome
+from flinkglue.prefect.names import action_name
+from flinkglue.prefect.pages.flink_action import ActionPage, show_changes
+from flinkglue.prefect.pages.flink_events import emit_rolled_back
+from flinkglue.prefect.pages.jobs.flink import after_action, refresh_flink_jobs
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 
 
@@ -29,9 +37,9 @@ def _this_attempt() -> str:
     return f"{runtime.flow_run.id}:{runtime.flow_run.run_count}"
 
 
-@task(
+@step(
     name="perform_flink_action",
-    task_run_name="{request.action} {request.job_name}",
+    task_run_name=action_name,
     cache_policy=NO_CACHE,  # the journal knows what was done, and a job changes
     persist_result=False,
     # Safe to repeat: the same intent goes on where it was, and submits nothing twice.
@@ -52,9 +60,13 @@ def perform_flink_action(
     Raises:
         InvalidInput, Refused, Conflict: Nothing was changed.
         CallFailed, DeadlineExceeded: It has not ended; the flow run goes on when it is retried.
+        RolledBack: The new job did not come to run; the old one runs again.
+        JobFailed: The action failed.
     """
     logger, attempt = run_log(), _this_attempt()
-    options = options_here(options, cluster, logger.info)
+    page = ActionPage(cluster, request)
+    run_step = as_task_run(page.begin_step)
+    options = replace(options_here(options, cluster, logger.info), run_step=run_step)
     clock = DeadlineClock(f"{request.action} of {request.job_name}", options.deadline_seconds)
     with (
         variable_store(cluster.journal_name) as store,
@@ -68,24 +80,30 @@ def perform_flink_action(
             identify=cluster.get_jars().identify,
             options=options,
             clock=clock,
-            show=best_effort("The page of what changes is missing")(show_changes),
+            show=best_effort("The page of what changes is missing")(
+                partial(show_changes, cluster, request.job_name)
+            ),
             emit=logger.info,
             attempt=attempt,
         )
     with best_effort(f"The page of {request.action} of {request.job_name} is missing"):
-        show_outcome(cluster, outcome)
+        page.end(outcome)
+    emit_rolled_back(cluster, outcome)
+    if outcome.action is not Action.LIST_SAVEPOINT:
+        change = after_action(outcome, datetime.now(UTC))
+        refresh_flink_jobs(cluster, {outcome.job_name: change})
     if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
         for line in outcome.story:
             logger.info(line)
     (logger.error if outcome.failure else logger.info)(
         "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
     )
-    return outcome
+    return raise_for_failure(outcome)
 
 
-@task(
+@step(
     name="dispose_of_savepoints",
-    task_run_name="dispose_of_savepoints of {job_name}",
+    task_run_name="dispose of savepoints of {job_name}",
     cache_policy=NO_CACHE,  # the ledger changes
     persist_result=False,
     retries=2,
@@ -113,7 +131,12 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
     return disposals
 
 
-@task(name="forget_old_intents", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="forget_old_intents",
+    task_run_name="forget actions that ended {older_than_days} days ago",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def forget_old_intents(cluster: FlinkCluster, older_than_days: float) -> None:
     """Delete what the journal says of actions that ended long ago."""
     with variable_store(cluster.journal_name) as store:

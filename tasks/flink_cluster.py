@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prefect import task
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from pydantic import SecretStr
@@ -23,11 +22,13 @@ from flinkglue.prefect.pages.flink_job import show_observed
 from flinkglue.prefect.pages.progress import Progress
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.tasks.flink import flink_query
 
 
-@task(
+@step(
     name="create_storage_layout",
+    task_run_name="create the directories of {cluster_spec.cluster_name}",
     cache_policy=NO_CACHE,  # somebody may have deleted it
     persist_result=False,
     retries=2,
@@ -44,9 +45,9 @@ def create_storage_layout(storage_block: str, cluster_spec: FlinkApplicationClus
     return created
 
 
-@task(
+@step(
     name="create_flink_cluster",
-    task_run_name="create_flink_cluster {cluster_spec.cluster_name}",
+    task_run_name="create {cluster_spec.cluster_name}",
     cache_policy=NO_CACHE,  # ARM is looked at each time
     persist_result=False,
     # Safe to repeat: it looks first, and the same body for the same name is the same cluster.
@@ -73,7 +74,12 @@ def create_flink_cluster(
     return plan
 
 
-@task(name="wait_for_flink_application", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="wait_for_flink_application",
+    task_run_name="wait for the job of {cluster_spec.cluster_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def wait_for_flink_application(
     cluster: HDInsightFlinkCluster, cluster_spec: FlinkApplicationCluster, deadline_minutes: float
 ) -> JobProgress:
@@ -98,9 +104,9 @@ def wait_for_flink_application(
     return view
 
 
-@task(
+@step(
     name="delete_flink_cluster",
-    task_run_name="delete_flink_cluster {cluster.cluster_name}",
+    task_run_name="delete {cluster.cluster_name}",
     cache_policy=NO_CACHE,
     persist_result=False,
     retries=2,

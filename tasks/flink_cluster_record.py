@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
@@ -20,13 +19,19 @@ from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.variable_journal import variable_journal
 from flinkglue.tasks.flink_actions import perform_flink_action
 
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
 
-@task(name="remember_flink_application", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="remember_flink_application",
+    task_run_name="record the job of {cluster.cluster_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def remember_flink_application(
     cluster: HDInsightFlinkCluster,
     cluster_spec: FlinkApplicationCluster,
@@ -76,8 +81,9 @@ def spec_of_application(
     )
 
 
-@task(
+@step(
     name="find_flink_application",
+    task_run_name="find the job of {cluster.cluster_name}",
     cache_policy=NO_CACHE,
     persist_result=False,
     retries=2,
@@ -115,14 +121,15 @@ def stop_flink_application(
     request = ActionRequest(Action.STOP, application.job_name, JobChanges())
     options = ActionOptions(deadline_seconds=deadline_minutes * 60)
     requested_by = f"{flow_run_id}:{Action.STOP}"
-    return (
-        perform_flink_action(cluster, request, requested_by, options)
-        .raise_for_failure()
-        .savepoint_path
-    )
+    return perform_flink_action(cluster, request, requested_by, options).savepoint_path
 
 
-@task(name="forget_flink_application", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="forget_flink_application",
+    task_run_name="forget the job of {cluster.cluster_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def forget_flink_application(cluster: HDInsightFlinkCluster, application: LastJob) -> None:
     """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
     with variable_journal(cluster.journal_name) as journal:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
@@ -30,8 +30,11 @@ from flinkglue.lifecycle.models import JobView
 from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.names import cluster_title, several
+from flinkglue.prefect.pages.jobs.flink import after_watch, refresh_flink_jobs
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.action_owners import ClaimWatch, abandoned
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
@@ -92,8 +95,11 @@ class Finding:
         }
 
 
-@task(
+@step(
     name="judge_flink_jobs",
+    task_run_name=lambda given: (
+        f"watch {several(given['job_names'])} on {cluster_title(given['cluster'])}"
+    ),
     cache_policy=NO_CACHE,  # a job changes
     persist_result=False,
     retries=2,
@@ -155,6 +161,20 @@ def show_findings(findings: Sequence[Finding]) -> None:
         _show(findings)
 
 
+def show_watched_jobs(cluster: FlinkCluster, findings: Sequence[Finding]) -> None:
+    """How the jobs are, on the page of all Flink jobs."""
+    now = datetime.now(UTC)
+    refresh_flink_jobs(
+        cluster,
+        {
+            each.job_name: after_watch(
+                each.condition, each.reason, None if each.relaunched_as else each.view, now
+            )
+            for each in findings
+        },
+    )
+
+
 def _show(findings: Sequence[Finding]) -> None:
     create_table_artifact(
         [
@@ -166,7 +186,12 @@ def _show(findings: Sequence[Finding]) -> None:
     )
 
 
-@task(name="count_relaunch", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="count_relaunch",
+    task_run_name="count a relaunch of {job_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def count_relaunch(
     cluster: FlinkCluster, job_name: str, requested_by: str, most: int, within_seconds: float
 ) -> bool:
@@ -175,7 +200,12 @@ def count_relaunch(
         return RelaunchLimit(store, most, within_seconds).count(job_name, requested_by, time.time())
 
 
-@task(name="uncount_relaunch", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="uncount_relaunch",
+    task_run_name="take back a relaunch of {job_name}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def uncount_relaunch(cluster: FlinkCluster, job_name: str, requested_by: str) -> None:
     """Count one less: it was refused."""
     with variable_store(cluster.journal_name) as store:

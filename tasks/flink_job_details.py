@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
@@ -15,11 +14,13 @@ from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
 from flinkglue.prefect.retries import passing_fault
+from flinkglue.prefect.steps import step
 from flinkglue.stack_trace import last_cause
 
 
-@task(
+@step(
     name="show_flink_job_details",
+    task_run_name="read the jobs of {cluster.cluster_name}",
     cache_policy=NO_CACHE,  # the details change
     persist_result=False,
     retries=2,
@@ -40,7 +41,7 @@ def show_flink_job_details(
     create_markdown_artifact(
         details_markdown(chosen)
         or text(f"ARM lists no job {job_name or ''} on {cluster.cluster_id}."),
-        key="flink-job-details",
+        key="flink-cluster-jobs",
         description=f"{len(chosen)} jobs of {cluster.cluster_id}",
     )
     return chosen

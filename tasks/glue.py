@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
@@ -24,7 +23,7 @@ from flinkglue.errors import (
     NotFound,
 )
 from flinkglue.glue.api.sessions import renewing_session
-from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.attempts import Attempt, AttemptFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, not_started
@@ -32,7 +31,7 @@ from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
 from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.placement.decision import ranking_rows
+from flinkglue.glue.placement.decision import note, ranking_rows
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import NoPlace
@@ -43,10 +42,12 @@ from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.polling import polls_for
+from flinkglue.prefect.names import run_on_connection
 from flinkglue.prefect.pages.glue_events import AdoptionEvent, emit_no_place
-from flinkglue.prefect.pages.glue_run import RunLink
+from flinkglue.prefect.pages.glue_run import RunPage
 from flinkglue.prefect.retries import is_another_attempt, passing_fault
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
 
@@ -142,7 +143,7 @@ RETRIED: dict[str, Any] = {
 }
 
 
-@task(**RETRIED)
+@step(task_run_name="choose a connection for {requested.run.job_name}", **RETRIED)
 def prioritize_connections(
     aws_credentials: AwsCredentials,
     requested: PlacementRequest,
@@ -175,18 +176,18 @@ def prioritize_connections(
 
 
 def _log_ranking(ranking: Ranking, log: Log) -> None:
-    for row in ranking_rows(ranking):
-        level = log.warning if row["Note"] else log.info
-        level("%(Place)s. %(Connection)s: %(Group)s, free %(Free addresses)s, "
-              "%(Subnet)s %(Zone)s %(Note)s", row)  # fmt: skip
+    for ranked, row in zip(ranking.connections, ranking_rows(ranking), strict=True):
+        level = log.warning if note(ranked) else log.info
+        level("%(Place)s. %(Connection)s: %(Why)s, %(Subnet)s %(Zone)s", row)
 
 
-@task(
+@step(
+    task_run_name=lambda given: run_on_connection(given["request"].job_name, given["ranking"]),
     **{
         **RETRIED,
         "retry_delay_seconds": exponential_backoff(backoff_factor=5),
         "retry_condition_fn": may_run_again,
-    }
+    },
 )
 def run_glue_job(
     aws_credentials: AwsCredentials,
@@ -203,22 +204,29 @@ def run_glue_job(
 
     Args:
         ranking: The order to start it with; None only continues a run that exists.
+
+    Raises:
+        AttemptFailed: The run failed, or its start was refused for its subnet; has the attempt.
     """
     client = connect(aws_credentials).masked_for(request)
     request = replace(request, may_exist=is_another_attempt())
     with run_context(client, run_log(), POLL_RUNS) as context:
         follower = LogFollower(context)
         logs = [follower] if follow_logs else []
-        observers = Observers([RunLink(client.console), AdoptionEvent(request), *logs])
+        page = RunPage(client.console, context.clock, request.job_name, request.number)
+        observers = Observers([page, AdoptionEvent(request), *logs])
         try:
             attempt = run_job(context, request, ranking, observers)
         except OrderStale as stale:
             context.log.info("Nothing was started: %s", stale.reason)
             return not_started(stale)
-    return follower.with_tails(attempt)
+    attempt = follower.with_tails(attempt)
+    if attempt.failure:
+        raise AttemptFailed(attempt)
+    return attempt
 
 
-@task(**RETRIED)
+@step(task_run_name="wait for a free run slot of {request.job_name}", **RETRIED)
 def wait_for_slot(
     aws_credentials: AwsCredentials,
     request: RunRequest,
@@ -237,7 +245,7 @@ def wait_for_slot(
     wait_until_free(context, request, refusals, refused_although_free)
 
 
-@task(**RETRIED)
+@step(task_run_name="find earlier attempts of {request.job_name}", **RETRIED)
 def find_recorded_attempts(
     aws_credentials: AwsCredentials, request: RunRequest, job_may_be_missing: bool = False
 ) -> list[Attempt]:
@@ -255,7 +263,7 @@ def find_recorded_attempts(
         raise
 
 
-@task(**UNCACHED)
+@step(task_run_name="read the logs of {request.job_name}", **UNCACHED)
 def read_script_output(
     aws_credentials: AwsCredentials, request: RunRequest, run: JobRun
 ) -> RunOutput:

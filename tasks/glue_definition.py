@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
@@ -10,13 +9,15 @@ from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.definition.deploy import JobDeployment, deploy_job
-from flinkglue.glue.definition.report import deployment_markdown
+from flinkglue.glue.definition.report import deployment_in_words, deployment_markdown
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.keys import Kind, artifact_key
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 from flinkglue.tasks.glue import RETRIED, aws_session, connect
@@ -57,7 +58,10 @@ def script_of(block: GlueJobDefinition) -> Script | None:
     return Script.read(block.script, block.script_prefix)
 
 
-@task(**RETRIED)
+@step(
+    task_run_name=lambda given: f"deploy {given['definition'].definition.get('Name', '')}",
+    **RETRIED,
+)
 def deploy_glue_job(
     aws_credentials: AwsCredentials,
     definition: GlueJobDefinition,
@@ -99,8 +103,8 @@ def show_deployment(url: str | None, deployment: JobDeployment) -> None:
     with best_effort("The changes of the job are not shown on the flow run's page"):
         create_markdown_artifact(
             deployment_markdown(deployment, url),
-            key="glue-job-definition",
-            description=text(f"Job {deployment.job_name}: {deployment.deployed}"),
+            key=artifact_key(Kind.GLUE_DEFINITION, deployment.job_name),
+            description=text(deployment_in_words(deployment)),
         )
     for difference in deployment.not_taken:
         run_log().warning(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
@@ -15,12 +14,13 @@ from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
 from flinkglue.glue.monitoring.health_report import health_markdown
 from flinkglue.prefect.pages.glue_events import emit_health
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.tasks.glue import RETRIED, connect
 
 
-@task(**RETRIED)
+@step(task_run_name="read the free addresses of connections", **RETRIED)
 def judge_glue_connections(
     aws_credentials: AwsCredentials,
     connection_names: Sequence[str],

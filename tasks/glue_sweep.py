@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -30,8 +29,10 @@ from flinkglue.glue.monitoring.sweep import (
 from flinkglue.glue.monitoring.sweep_report import sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
 from flinkglue.prefect.forms.moved import in_their_places
+from flinkglue.prefect.names import several
 from flinkglue.prefect.pages.glue_events import emit_swept_run
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
@@ -48,7 +49,7 @@ UNCLEAR = "unclear"
 FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
 
-@task(**RETRIED)
+@step(task_run_name=lambda given: f"find live runs of {several(given['job_names'])}", **RETRIED)
 def find_live_glue_runs(
     aws_credentials: AwsCredentials, job_names: Sequence[str], look_back: timedelta
 ) -> LiveRuns:
@@ -66,7 +67,7 @@ def find_live_glue_runs(
     return found
 
 
-@task(**RETRIED)
+@step(task_run_name="find the flow runs of live Glue runs", **RETRIED)
 def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     """Read the flow runs of live Glue runs from the Prefect server, and judge which are orphans.
 
@@ -80,7 +81,7 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     return swept
 
 
-@task(**UNCACHED)
+@step(task_run_name="stop orphaned Glue runs", **UNCACHED)
 def stop_orphaned_glue_runs(
     aws_credentials: AwsCredentials,
     swept: Sequence[SweptRun],

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun
 from flinkglue.prefect.store.silent_flow_runs import (
     SilentFlowRun,
@@ -17,7 +17,12 @@ from flinkglue.prefect.store.silent_flow_runs import (
 )
 
 
-@task(name="find_silent_flow_runs", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="find_silent_flow_runs",
+    task_run_name="find flow runs without a process",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def find_silent_flow_runs(
     running: Sequence[RunningFlowRun], silent_seconds: float, more: MoreSigns | None = None
 ) -> list[SilentFlowRun]:
@@ -37,7 +42,12 @@ def find_silent_flow_runs(
     return found
 
 
-@task(name="end_silent_flow_runs", cache_policy=NO_CACHE, persist_result=False)
+@step(
+    name="end_silent_flow_runs",
+    task_run_name="end flow runs without a process",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def end_silent_flow_runs(
     silent: Sequence[SilentFlowRun], spared: Mapping[str, str], why: str
 ) -> list[SilentFlowRun]:

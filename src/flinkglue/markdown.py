@@ -14,6 +14,7 @@ from flinkglue.texts import one_line, printable
 
 NOTHING = "–"
 BAR_CELLS = 10
+_BARS = "▁▂▃▄▅▆▇█"
 MOST_CHARACTERS = 20_000
 """Of one text; a page must stay one that a browser can show."""
 
@@ -108,6 +109,16 @@ def bar(share: float, cells: int = BAR_CELLS) -> str:
     """A share between 0 and 1 as a bar of characters; what is not nothing shows at least one."""
     filled = min(cells, max(round(share * cells), 1 if share > 0 else 0))
     return "█" * filled + "░" * (cells - filled)
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Numbers as a chart of one line, the first at the left; the least one is the lowest bar."""
+    if not values:
+        return ""
+    least, most = min(values), max(values)
+    steps = len(_BARS) - 1
+    span = most - least
+    return "".join(_BARS[round((each - least) / span * steps) if span else 0] for each in values)
 
 
 def _inline(value: str) -> Markup:

@@ -56,5 +56,21 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def duration_in_words(seconds: float) -> str:
+    """With as many digits as matter: ``42 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
 def _written_out(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode()

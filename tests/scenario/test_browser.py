@@ -76,7 +76,7 @@ def test_a_word_count_is_run_from_the_form_and_read_on_its_page(
 
     page.goto(platform.prefect.page(run["id"]))
     page.get_by_text("Artifacts", exact=True).first.click()
-    page.get_by_text("flink-job", exact=True).last.click()
+    page.get_by_text("flink-job-wordcount", exact=True).last.click()
 
     page.get_by_text("FINISHED").first.wait_for()
 

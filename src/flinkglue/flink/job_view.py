@@ -69,6 +69,11 @@ def job_view(
         state_backend=config.state_backend,
         restored_path=_path(checkpoints.restored),
         exception=exceptions.root_cause,
+        recent_checkpoints=tuple(
+            (each.size_bytes, each.duration_ms / 1000)
+            for each in checkpoints.recent
+            if each.size_bytes is not None and each.duration_ms is not None
+        ),
     )
 
 

@@ -5,7 +5,7 @@ Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -193,6 +193,7 @@ class Checkpoint:
     trigger_timestamp_ms: int
     discarded: bool = False
     size_bytes: int | None = None
+    duration_ms: int | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,7 @@ class Checkpoints:
         latest_completed: The newest completed checkpoint.
         latest_savepoint: The newest completed savepoint.
         restored: What the job, or its newest restart, began with.
+        recent: Those of its history that completed, the oldest first.
     """
 
     completed: int
@@ -212,6 +214,7 @@ class Checkpoints:
     latest_completed: Checkpoint | None
     latest_savepoint: Checkpoint | None
     restored: Checkpoint | None = None
+    recent: tuple[Checkpoint, ...] = ()
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Checkpoints:
@@ -223,7 +226,13 @@ class Checkpoints:
             latest_completed=_checkpoint(latest.get("completed")),
             latest_savepoint=_checkpoint(latest.get("savepoint")),
             restored=_checkpoint(latest.get("restored")),
+            recent=_completed(answer.get("history") or ()),
         )
+
+
+def _completed(history: Sequence[Mapping[str, Any]]) -> tuple[Checkpoint, ...]:
+    found = [_checkpoint(each) for each in history if each.get("status") == "COMPLETED"]
+    return tuple(sorted(filter(None, found), key=lambda each: each.checkpoint_id))
 
 
 def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
@@ -236,6 +245,7 @@ def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
         trigger_timestamp_ms=answer.get("trigger_timestamp", 0),
         discarded=bool(answer.get("discarded")),
         size_bytes=answer.get("state_size"),
+        duration_ms=answer.get("end_to_end_duration"),
     )
 
 

@@ -7,10 +7,11 @@ the record of what was done is in Glue itself and survives whatever happens to t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from flinkglue.errors import JobFailed
 from flinkglue.glue.failures.classification import Failure
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.log_places import LogTail
@@ -66,6 +67,10 @@ class Attempt:
             line += f" What to do: {self.failure.advice}."
         return line
 
+    def as_last(self) -> Attempt:
+        """The same, with the advice that fits when no attempt follows."""
+        return replace(self, failure=self.failure.as_last()) if self.failure else self
+
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         run = self.run
@@ -82,6 +87,21 @@ class Attempt:
             "advice": self.failure.advice if self.failure else None,
             "adopted": self.adopted,
         }
+
+
+class AttemptFailed(JobFailed):
+    """The run of an attempt ended without success, or its start was refused for its subnet.
+
+    Args:
+        attempt: How it ended, and which failure it was.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.attempt = attempt
+        on = f" on {attempt.connection_name}" if attempt.connection_name else ""
+        state = attempt.run.state if attempt.run else "Refused"
+        why = f": {attempt.failure.evidence}" if attempt.failure else ""
+        super().__init__(f"{state}{on}{why}")
 
 
 MOST_DELAY_SECONDS = 3600.0

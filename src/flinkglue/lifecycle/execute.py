@@ -37,7 +37,9 @@ def raise_for_failure(outcome: Outcome) -> Outcome:
         JobFailed: It is another failure.
     """
     if outcome.rolled_back:
-        raise RolledBack(f"{outcome.action} of {outcome.job_name} failed: {outcome.failure}")
+        raise RolledBack(
+            f"{outcome.action} of {outcome.job_name} was rolled back: {outcome.failure}"
+        )
     return outcome.raise_for_failure()
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.errors import Conflict, InvalidInput, JobFailed
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal.holding import Held
@@ -34,6 +34,18 @@ class Refused(Conflict):
 
 class WouldDropState(Refused):
     """A NEW was refused because the job has state that it would not start from."""
+
+
+class _StepFailed(JobFailed):
+    """A part of an action ended badly, and the action goes on with what it returned."""
+
+    def __init__(self, why: str, done: Any) -> None:
+        self.done = done
+        super().__init__(why)
+
+
+def _no_failure(done: object) -> str:
+    return ""
 
 
 @dataclass
@@ -81,6 +93,29 @@ class Transaction:
         """Tell a decision; said again after a crash, it is told once."""
         if line not in self._story:
             self._story.append(line)
+
+    def step(
+        self, name: str, part: Callable[[], T], *, failure_of: Callable[[T], str] = _no_failure
+    ) -> T:
+        """Run a part of the action that people watch by itself.
+
+        Args:
+            name: What it does, to which job.
+            part: It.
+            failure_of: Why a part that returned has failed; empty: it has not.
+        """
+
+        def judged() -> T:
+            done = part()
+            if why := failure_of(done):
+                raise _StepFailed(why, done)
+            return done
+
+        try:
+            done: T = self.options.run_step(name, judged)
+        except _StepFailed as failed:
+            done = failed.done
+        return done
 
     def fact(self, name: str) -> Any:
         """What was written down under this name, or None."""

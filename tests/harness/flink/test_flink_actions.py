@@ -24,12 +24,14 @@ from flinkglue.errors import Conflict, InvalidInput, JobFailed
 from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
+from flinkglue.prefect.pages.keys import Kind
 from flinkglue.prefect.store.variable_journal import variable_store
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 from tests.harness.flow_logs import logs_of
+from tests.harness.task_runs import states, task_runs
 from tests.unit.lifecycle.fake_flink_jobs import DIRECTORY, Behaviour
 
 TOKEN = "token-that-nobody-may-see-d41d8cd9"
@@ -88,13 +90,13 @@ def running(job_name: str, jar: Jars) -> str:
 
 
 def artifacts_of(state: State[Any]) -> dict[str, Any]:
-    """The newest data of a flow run's artifacts by key."""
+    """The newest data of a flow run's artifacts by what they show."""
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
     )
     with get_client(sync_client=True) as prefect:
         found = prefect.read_artifacts(artifact_filter=wanted)
-    return {a.key: a.data for a in sorted(found, key=lambda a: a.created) if a.key}
+    return {Kind.of(a.key): a.data for a in sorted(found, key=lambda a: a.created) if a.key}
 
 
 def flow_run_of(state: State[Any]) -> FlowRun:
@@ -110,10 +112,15 @@ def test_a_job_is_started_and_shown(
     (job,) = flink.live_jobs()
     shown = artifacts_of(state)
     assert state.result()["job_id"] == job.job_id
+    assert state.message == f"NEW of {job_name} done: RUNNING as {job.job_id}"
+    assert flow_run_of(state).name == f"NEW {job_name} on flink"
     assert job.body["programArgsList"] == ["--topic", "orders"]
-    assert f"{flink.url}/#/job/running/{job.job_id}" in shown["flink-dashboard"]
+    assert f"{flink.url}/#/job/running/{job.job_id}" in shown["flink-action"]
     assert "**done**" in shown["flink-action"]
     assert f"1. job {job.job_id} runs: RUNNING" in shown["flink-action"]
+    [row] = [line for line in shown["flink-jobs"].splitlines() if job_name in line]
+    assert " on flink | RUNNING | – | " in row
+    assert row.endswith("| NEW done, 1 s ago |")
 
 
 def test_an_update_shows_first_what_changes(
@@ -130,13 +137,13 @@ def test_an_update_shows_first_what_changes(
         flink_configuration={"restart-strategy.type": "none"},
     )
     changes = json.loads(artifacts_of(state)["flink-changes"])
-    assert [change["what"] for change in changes] == [
+    assert [change["setting"] for change in changes] == [
         "jar",
         "args",
         "parallelism",
         "flink_configuration[restart-strategy.type]",
     ]
-    assert (changes[1]["now"], changes[1]["then"]) == ("(unset)", "--topic 'new orders'")
+    assert (changes[1]["before"], changes[1]["after"]) == ("(unset)", "--topic 'new orders'")
     result = state.result()
     assert result["previous_job_id"] == first
     (job,) = flink.live_jobs()
@@ -152,6 +159,17 @@ def test_a_bad_update_tells_both_stories(
     with pytest.raises(RolledBack, match=r"crash loop.*The old job runs again from"):
         state.result()
     assert "failed, the old job runs again" in artifacts_of(state)["flink-action"]
+    assert str(state.message).startswith(f"UPDATE of {job_name} was rolled back: the new job")
+    found = states(task_runs(state.state_details.flow_run_id, f"UPDATE {job_name} on flink"))
+    assert found == {
+        f"UPDATE {job_name} on flink": "Failed",
+        f"check the jar of {job_name}": "Completed",
+        f"stop {job_name} with a savepoint": "Completed",
+        f"start {job_name}": "Completed",
+        f"verify {job_name}": "Failed",
+        f"roll back {job_name}": "Completed",
+        f"verify the old {job_name}": "Completed",
+    }
     (job,) = flink.live_jobs()
     assert job.behaviour is Behaviour.GOOD
     with variable_store(cluster.journal_name) as store:
@@ -256,6 +274,7 @@ def test_a_cancelled_run_ends_its_job_as_asked(
     }
     for hook in flink_job_action.on_cancellation_hooks:
         hook(flink_job_action, flow_run, Cancelling())
+    assert "**the flow run was cancelled**" in artifacts_of(state)["flink-action"]
     with variable_store(cluster.journal_name) as store:
         assert Journal(store).owner(job_name) is None
         savepoints = Journal(store).savepoints(job_name)

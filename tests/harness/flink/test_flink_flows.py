@@ -28,6 +28,7 @@ from flinkglue.azure.models import AccessToken
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.errors import DeadlineExceeded, InDoubt, InvalidInput, JobFailed
+from flinkglue.prefect.pages.keys import Kind
 from flows.flink_word_count import flink_word_count
 from flows.submit_flink_job import submit_flink_job_flow
 from tests.azure_on_the_wire import JOB_ID, TENANT, AzureOnTheWire, error, flink_job, served
@@ -108,7 +109,7 @@ def artifacts_of(state: State[Any]) -> dict[str, str]:
     found = [a for a in found if a.key]  # stored results have none
     keys = [a.key for a in found]
     assert sorted(keys) == sorted(set(keys)), "a key stands twice on the page"
-    return {a.key: str(a.data) for a in found}
+    return {Kind.of(a.key or ""): str(a.data) for a in found}
 
 
 def test_the_published_json_runs_and_its_words_are_shown(account: AzureOnTheWire) -> None:

@@ -34,11 +34,12 @@ AWS = {
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,
     "GET /flow_runs/ID": 2,  # Prefect's own
-    "POST /variables/filter": 2,
-    "POST /variables/": 4,  # two locks, a reservation, a start
+    "POST /variables/filter": 3,  # one for the page of all jobs
+    "POST /variables/": 5,  # two locks, a reservation, a start, the job's row on that page
     "DELETE /variables/ID": 4,
     "GET /variables/name/NAME": 2,
-    "POST /artifacts/": 3,
+    "POST /artifacts/": 3,  # the choice, the run, all jobs
+    "PATCH /flow_runs/ID": 3,  # two by Prefect, its name when the connection is known
 }
 
 

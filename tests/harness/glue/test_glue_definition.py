@@ -41,7 +41,7 @@ def test_a_job_is_deployed_by_the_name_of_its_block_and_shown(
 
     state = deploy_glue_job_flow("orders", return_state=True)
     assert state.result()["deployed"] == "created"
-    (page,) = artifacts(state)["glue-job-definition"]
+    (page,) = artifacts(state)["glue-job-definition-orders"]
     assert "| `NumberOfWorkers` | `(unset)` | `2` |" in page
     assert deploy_glue_job_flow("orders")["deployed"] == "unchanged"
 

@@ -18,6 +18,8 @@ from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.execution import Execute, created, read, resume, suspend
+from tests.harness.task_runs import states, task_runs
+from tests.harness.worker.thread_worker import logged
 from tests.waiting import eventually
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
@@ -139,6 +141,11 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     execution.wait()
     assert glue_runs(cloud)[0]["JobRunState"] == "STOPPED"
     assert read(flow_run_id).state_name == "Cancelled"
+    connection_name = read(flow_run_id).name.rpartition(" ")[2]
+    found = states(task_runs(flow_run_id, f"run job on {connection_name}"))
+    assert found[f"run job on {connection_name}"] == "Cancelled"
+    assert "Crashed" not in found.values()
+    assert "Crash detected" not in eventually(lambda: logged(flow_run_id))
 
 
 def test_the_form_may_leave_out_the_wait_for_the_end(

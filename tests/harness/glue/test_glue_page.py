@@ -82,11 +82,11 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     state = run(price_per_dpu_hour=3600.0)
     result = state.result(raise_on_failure=False)
     page = artifacts(state)
-    first, second = (json.loads(data) for data in page["connection-ranking"])
+    first, second = (json.loads(data) for data in page["connection-ranking-job"])
     assert [row["Connection"] for row in first] == ["a", "b"]
     assert [row["Connection"] for row in second] == ["b", "a"]
-    assert "failed in this flow run; failed lately (at " in second[1]["Note"]
-    [told] = page["glue-job-run"]
+    assert "failed in this flow run; failed lately (at " in second[1]["Why"]
+    [told] = page["glue-job-run-job"]
     assert "## Failure of attempt 1 on a: fail over" in told
     assert "Manual fix needed." in told
     assert result["cost"]["estimate"] == result["cost"]["capacity_seconds"] > 0
@@ -199,7 +199,7 @@ def test_a_run_that_was_there_already_is_told_as_adopted(cloud: AwsCloud) -> Non
     )
     *_, adopted = events(state, "glue-job.adopted")  # a first attempt has chosen before it is found
     assert adopted["payload"]["job_run_id"] == job_run_id
-    assert "SUCCEEDED (adopted)" in artifacts(state)["glue-job-run"][0]
+    assert "SUCCEEDED (adopted)" in artifacts(state)["glue-job-run-job"][0]
 
 
 def remember(reservation: Reservation, cool_down: CoolDown) -> None:

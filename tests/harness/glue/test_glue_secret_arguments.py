@@ -91,7 +91,7 @@ def test_the_script_gets_the_value_and_nobody_writes_it_down(
     state = run()
     result, page = outcome(state), artifacts(state)
     assert [a["evidence"] for a in result["attempts"]] == ["Resource unavailable: ***", None]
-    assert hash_of(api_key) in page["glue-job-run"][0]
+    assert hash_of(api_key) in page["glue-job-run-job"][0]
     log = logs_of(state.state_details.flow_run_id)
     assert "output: the key is ***" in log
     assert f"output: {hash_of(api_key)}" in log
@@ -130,7 +130,7 @@ def test_a_run_is_adopted_without_its_secret_and_still_shows_none(
         glue_vpc_failover, flow_run=flow_run, parameters=parameters, return_type="state"
     )
     assert outcome(state)["attempts"][0]["adopted"]
-    [page] = artifacts(state)["glue-job-run"]
+    [page] = artifacts(state)["glue-job-run-job"]
     assert "the key is ***" in page
     assert hash_of(api_key) in page
     log = "\n".join(logs_of(flow_run.id))

@@ -79,7 +79,7 @@ def artifacts(state: State[Any]) -> dict[str, list[Any]]:
 
 
 def ranking(state: State[Any], nth: int = 0) -> list[tuple[str, str]]:
-    rows = json.loads(artifacts(state)["connection-ranking"][nth])
+    rows = json.loads(artifacts(state)["connection-ranking-job"][nth])
     return [(row["Connection"], row["Group"]) for row in rows]
 
 
@@ -90,9 +90,9 @@ def test_the_driver_lands_where_the_ranking_on_the_page_says(cloud: AwsCloud, jo
     assert result["connection_name"] == "a"
     assert ranking(state) == [("a", "good"), ("b", "good")]
     page = artifacts(state)
-    assert "driver 10.192.20." in page["glue-job-run"][0]
-    assert result["job_run_id"] in page["glue-job-run"][0]
-    assert f"#/job/job/run/{result['job_run_id']}" in str(page["glue-console"][0])
+    assert "driver 10.192.20." in page["glue-job-run-job"][0]
+    assert result["job_run_id"] in page["glue-job-run-job"][0]
+    assert f"#/job/job/run/{result['job_run_id']}" in page["glue-job-run-job"][0]
 
 
 def test_a_full_subnet_moves_the_run_to_the_other_one(cloud: AwsCloud, job: str) -> None:
@@ -102,7 +102,7 @@ def test_a_full_subnet_moves_the_run_to_the_other_one(cloud: AwsCloud, job: str)
     cloud.fault("fill-subnet", subnet_id=subnet_a)
     state = run()
     assert ranking(state) == [("b", "good"), ("a", "unfit")]
-    assert "driver 10.192.21." in artifacts(state)["glue-job-run"][0]
+    assert "driver 10.192.21." in artifacts(state)["glue-job-run-job"][0]
 
 
 def test_a_run_that_failed_on_its_subnet_is_repeated_with_that_connection_last(
@@ -123,7 +123,7 @@ def test_a_broken_script_is_paid_for_once(cloud: AwsCloud) -> None:
     assert isinstance(outcome(state), JobFailed)
     assert "Command failed with exit code" in str(outcome(state))
     assert len(cloud.glue.get_job_runs(JobName="job")["JobRuns"]) == 1
-    page = artifacts(state)["glue-job-run"][0]
+    page = artifacts(state)["glue-job-run-job"][0]
     assert "## Failure" in page
     assert "before" in page
 
@@ -141,13 +141,13 @@ def test_arguments_reach_the_job_beside_the_run_key(cloud: AwsCloud) -> None:
     cloud.two_connections()
     cloud.job(script="import sys; print(sys.argv)")
     state = run(arguments={"--date": "2026-01-01"})
-    assert "2026-01-01" in artifacts(state)["glue-job-run"][0]
+    assert "2026-01-01" in artifacts(state)["glue-job-run-job"][0]
 
 
 def test_the_log_tells_each_decision_and_no_secret(cloud: AwsCloud, job: str) -> None:
     state = run()
     log = "\n".join(logs_of(state.state_details.flow_run_id))
-    assert "1. a: good, free 251, subnet-" in log
+    assert "1. a: good: 251 addresses usable, 2 needed, subnet-" in log
     assert "Job job: connections a, b, before none" in log
     assert f"Started run {outcome(state)['job_run_id']}" in log
     assert cloud.account["secret_access_key"] not in log
@@ -247,7 +247,9 @@ def test_a_busy_job_is_waited_for_and_the_connections_chosen_when_it_is_free(
         state = run(deadline_minutes=5)
         freed.result()
     assert outcome(state)["state"] == "SUCCEEDED"
-    assert len(artifacts(state)["connection-ranking"]) == 1, "the page shows the choice that counts"
+    assert len(artifacts(state)["connection-ranking-job"]) == 1, (
+        "the page shows the choice that counts"
+    )
     log = "\n".join(logs_of(state.state_details.flow_run_id))
     assert "Waiting for a free run slot: job job: live runs 1, allowed 1 (MaxConcurrentRuns)" in log
     assert [r.status for r in cloud.requests(operation="StartJobRun")] == [200, 200]
@@ -278,7 +280,7 @@ def test_a_choice_that_is_made_again_after_a_refusal_is_shown_once(cloud: AwsClo
     assert outcome(state)["state"] == "SUCCEEDED"
     refused = [r for r in cloud.requests(operation="StartJobRun") if r.status != 200]
     assert refused
-    assert len(artifacts(state)["connection-ranking"]) == 1
+    assert len(artifacts(state)["connection-ranking-job"]) == 1
 
 
 def test_a_page_that_cannot_be_written_fails_no_run(
@@ -299,7 +301,7 @@ def test_a_page_that_cannot_be_written_fails_no_run(
     assert outcome(state)["state"] == "SUCCEEDED"
     log = "\n".join(logs_of(state.state_details.flow_run_id))
     assert "The choice is not shown on the flow run's page" in log
-    assert "The link to the Glue run is not shown on the flow run's page" in log
+    assert "The Glue run is not shown on the flow run's page" in log
     assert "The Glue run is not shown on the flow run's page" in log
 
 

@@ -117,7 +117,7 @@ def check(cloud: AwsCloud, computed: dict[str, tuple[str, ...]], runs: int) -> N
 def order_on_the_page(flow_run: FlowRun) -> tuple[str, ...]:
     only = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run.id]),
-        key=ArtifactFilterKey(any_=["connection-ranking"]),
+        key=ArtifactFilterKey(any_=["connection-ranking-job"]),
     )
     with get_client(sync_client=True) as client:
         [artifact] = client.read_artifacts(artifact_filter=only)

@@ -215,7 +215,7 @@ def test_another_block_means_another_backend(job: StatefulJob) -> None:
     requests = job.platform.cloud.requests("arm", "*RunJob")
     assert len(requests) == 2
     assert job.live_job_ids() == []
-    assert "savepoint" in job.platform.prefect.artifacts(run["id"])["flink-action"]
+    assert "savepoint" in job.platform.prefect.artifact(run["id"], "flink-action")
 
 
 def test_a_watch_brings_back_a_job_in_a_crash_loop(job: StatefulJob) -> None:

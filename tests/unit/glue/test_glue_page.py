@@ -101,10 +101,16 @@ def test_the_record_tells_what_was_known_of_each_connection() -> None:
         4,
         "usable",
     )
-    assert rows["c"]["Note"] == (
-        "failed lately (at 12:00:00 UTC, on cooldown until 12:05:00 UTC): Resource unavailable"
+    assert rows["c"]["Why"] == (
+        "good: 50 addresses usable, 6 needed; failed lately (at 12:00:00 UTC, on cooldown until "
+        "12:05:00 UTC): Resource unavailable"
     )
-    assert rows["gone"]["Note"] == "left out of the job; there is no connection of this name"
+    assert rows["b"]["Why"] == "usable: 4 addresses usable, 6 needed"
+    assert rows["gone"]["Why"] == (
+        "unknown; left out of the job; there is no connection of this name"
+    )
+    for row in rows.values():
+        assert [*row][:3] == ["Place", "Connection", "Why"], "the reason is read without scrolling"
 
 
 def test_the_record_tells_what_was_asked_and_what_decided() -> None:
@@ -159,7 +165,7 @@ def test_the_choice_can_be_made_again_from_its_record(strategy: str) -> None:
             [
                 CoolDown(row["Connection"], row["Subnet"], "")
                 for row in rows
-                if row["Note"].startswith("failed lately")
+                if "failed lately" in row["Why"]
             ],
         ),
         given_order=[r["Connection"] for r in sorted(rows, key=lambda r: r["Given as"])],

@@ -42,7 +42,7 @@ def test_no_folder_has_more_modules_than_one_can_oversee() -> None:
 def test_every_module_of_tasks_has_a_task() -> None:
     for path in (ROOT / "tasks").glob("*.py"):
         if path.name != "__init__.py":
-            assert re.search(r"^@task\b|= task\(", path.read_text(), re.MULTILINE), path.name
+            assert re.search(r"^@step\b", path.read_text(), re.MULTILINE), path.name
 
 
 def functions(folders: tuple[str, ...]) -> Iterator[tuple[str, ast.FunctionDef]]:

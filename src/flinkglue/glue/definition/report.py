@@ -27,6 +27,13 @@ def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
     return "\n".join(lines)
 
 
+def deployment_in_words(deployment: JobDeployment) -> str:
+    """``orders: changed, 3 settings``."""
+    count = len(deployment.changes)
+    settings = f", {count} setting{'s' if count > 1 else ''}" if count else ""
+    return f"{deployment.job_name}: {deployment.deployed}{settings}"
+
+
 def deployment_document(deployment: JobDeployment) -> dict[str, Any]:
     """The same as JSON, for pipelines."""
     return {

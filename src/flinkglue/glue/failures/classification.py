@@ -21,7 +21,8 @@ class Failure:
     """A classified failure; `evidence` is the text it was judged by.
 
     `blames` says what is out of service, and `subnet_id` and `availability_zone` which one, where
-    the text names it. `alert`: a person has to mend a setting.
+    the text names it. `alert`: a person has to mend a setting. `final_advice` counts when no
+    attempt follows and `advice` does not fit then.
     """
 
     failure_class: FailureClass
@@ -31,6 +32,19 @@ class Failure:
     alert: bool = False
     subnet_id: str | None = None
     availability_zone: str | None = None
+    final_advice: str = ""
+
+    def as_last(self) -> Failure:
+        """The same, with the advice that fits when no attempt follows."""
+        return replace(self, advice=self.final_advice or self.advice)
+
+    def with_given_up(self, own: Match) -> Failure:
+        """The same, and which rules of the flow run were given up."""
+        return replace(
+            self,
+            advice=own.with_given_up(self.advice),
+            final_advice=own.with_given_up(self.final_advice or self.advice),
+        )
 
 
 STATES: dict[str, str] = {
@@ -67,26 +81,35 @@ def classify(
         judged = Failure(FailureClass.STOP, evidence, STATES[state])
     else:
         judged = _by_text(evidence, in_vpc)
-    return replace(judged, advice=own.with_given_up(judged.advice))
+    return judged.with_given_up(own)
 
 
 def _by_own_rule(rule: FailureRule, evidence: str) -> Failure:
-    advice = rule.advice or f"the rule {rule.pattern!r} of this flow run says {rule.action}"
-    return Failure(rule.failure_class, evidence, advice)
+    says = f"the rule {rule.pattern!r} of this flow run says {rule.action}"
+    again = rule.failure_class is not FailureClass.STOP
+    return Failure(
+        rule.failure_class,
+        evidence,
+        rule.advice or says,
+        final_advice=rule.advice or (f"{says}, and no attempt is left" if again else says),
+    )
 
 
 def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> Failure:
     """Judge a call that failed before there was a run."""
     if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
         advice = error.advice or "it is tried again later"
-        return Failure(FailureClass.WAIT, str(error), advice)
+        final = error.advice or "run the job again later"
+        return Failure(FailureClass.WAIT, str(error), advice, final_advice=final)
     own = first_match(own_rules, error.reason)
     if own.rule is not None:
         judged = _by_own_rule(own.rule, str(error))
     else:
         judged = _by_text(error.reason, in_vpc=True)
-        judged = replace(judged, evidence=str(error), advice=error.advice or judged.advice)
-    return replace(judged, advice=own.with_given_up(judged.advice))
+        judged = replace(judged, evidence=str(error))
+        if error.advice:
+            judged = replace(judged, advice=error.advice, final_advice=error.advice)
+    return judged.with_given_up(own)
 
 
 def advice_on(message: str) -> str | None:
@@ -117,6 +140,7 @@ def _by_text(text: str, in_vpc: bool) -> Failure:
                 rule.alert,
                 subnet_in(text),
                 zone_in(text),
+                rule.final_advice,
             )
     return Failure(
         FailureClass.STOP, text, "the failure is not a known one: read the run's error log"

@@ -50,6 +50,7 @@ class Rule:
             carries the run meanwhile.
         is_code: `pattern` is an error code, which Glue puts in brackets behind the reason.
         in_vpc_only: The row does not count for a run without a subnet.
+        final_advice: What a person should do when no attempt follows; empty: `advice` fits as well.
     """
 
     pattern: str
@@ -60,6 +61,7 @@ class Rule:
     alert: bool = False
     is_code: bool = False
     in_vpc_only: bool = False
+    final_advice: str = ""
 
     def matches(self, message: str) -> bool:
         return self._regex.match(message) is not None

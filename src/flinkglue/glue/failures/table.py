@@ -19,6 +19,21 @@ REFUSED = (
 
 THE_SCRIPT = "the script failed: read its error log"
 TOO_MANY_CALLS = "the account makes too many calls; they are repeated later"
+NO_ROOM_ANYWHERE = (
+    "free addresses in the subnets of the job's connections, or add a connection whose subnet has "
+    "room, then run the job again"
+)
+ANOTHER_ZONE = (
+    "add a connection in another availability zone, or run the job again when the zone has capacity"
+)
+FEWER_CALLS = "run the job again when the account makes fewer calls, or have the quota raised"
+RUN_AGAIN = (
+    "run the job again later; if it fails the same way, give AWS Support the id of the job run"
+)
+FEWER_WORKERS = "run the job again later, or with fewer workers"
+WAIT_FOR_A_SLOT = (
+    "run the job again when its other runs have ended, or raise its maximum of concurrent runs"
+)
 TRUST_GLUE = (
     "let glue.amazonaws.com assume the job's role, in the role's trust policy; a role that was "
     "just created is known everywhere after some seconds"
@@ -49,12 +64,14 @@ RULES: tuple[Rule, ...] = (
         NO_EXECUTORS,
         "An error occurred while calling o97.getDynamicFrame. Job 0 cancelled because "
         "SparkContext was shut down caused by threshold for executors failed after launch reached",
+        final_advice=FEWER_WORKERS,
     ),
     Rule(
         rf"(?:{'|'.join(SERVICE_CODES)}): (?!An error occurred)",
         B,
         "a service is busy, or failed; it is tried again later",
         "InternalServiceException: Internal service failure",
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"(?:Error: )?VPC S3 endpoint validation failed for SubnetId: .*"
@@ -113,6 +130,7 @@ RULES: tuple[Rule, ...] = (
         "the subnet is full; another one is tried",
         f"{NOT_SUBMITTED}Number of IP addresses on subnet is 0: subnet-0a1b2c3d {REFUSED}",
         Blame.SUBNET,
+        final_advice=NO_ROOM_ANYWHERE,
     ),
     Rule(
         r"The specified subnet does not have enough free addresses to satisfy the request",
@@ -121,6 +139,7 @@ RULES: tuple[Rule, ...] = (
         "The specified subnet does not have enough free addresses to satisfy the request. "
         "(Service: AmazonEC2; Status Code: 400; Error Code: InsufficientFreeAddressesInSubnet)",
         Blame.SUBNET,
+        final_advice=NO_ROOM_ANYWHERE,
     ),
     Rule(
         r"InsufficientFreeAddressesInSubnet",
@@ -129,6 +148,7 @@ RULES: tuple[Rule, ...] = (
         "Error Code: InsufficientFreeAddressesInSubnet",
         Blame.SUBNET,
         is_code=True,
+        final_advice=NO_ROOM_ANYWHERE,
     ),
     Rule(
         r"Could not find subnet for AZ",
@@ -136,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         "the zone is out of service for Glue; another one is tried",
         "Could not find subnet for AZ us-east-1a",
         Blame.ZONE,
+        final_advice=ANOTHER_ZONE,
     ),
     Rule(
         r"Availability Zone \S{1,255} does not correspond to subnet",
@@ -233,12 +254,14 @@ RULES: tuple[Rule, ...] = (
         "Resource unavailable",
         Blame.ZONE,
         in_vpc_only=True,
+        final_advice=ANOTHER_ZONE,
     ),
     Rule(
         r"Resource unavailable\b",
         B,
         "Glue has no capacity now; the run takes no subnet, so it is tried again later",
         "Resource unavailable",
+        final_advice=FEWER_WORKERS,
     ),
     Rule(
         r"(?:The )?threshold for executors failed after launch reached",
@@ -246,6 +269,7 @@ RULES: tuple[Rule, ...] = (
         NO_EXECUTORS,
         "threshold for executors failed after launch reached. Note: This run was executed with "
         "Auto Scaling enabled.",
+        final_advice=FEWER_WORKERS,
     ),
     Rule(
         r"Exceeded maximum concurrent compute capacity",
@@ -254,14 +278,34 @@ RULES: tuple[Rule, ...] = (
         "Exceeded maximum concurrent compute capacity for your account. Please contact AWS "
         "Support.",
     ),
-    Rule(r"Max concurrent runs exceeded", B, NO_SLOT, "Max concurrent runs exceeded"),
-    Rule(r"Concurrent runs exceeded", B, NO_SLOT, "Concurrent runs exceeded for nightly"),
-    Rule(r"ConcurrentRunsExceeded", B, NO_SLOT, "ConcurrentRunsExceededException", is_code=True),
+    Rule(
+        r"Max concurrent runs exceeded",
+        B,
+        NO_SLOT,
+        "Max concurrent runs exceeded",
+        final_advice=WAIT_FOR_A_SLOT,
+    ),
+    Rule(
+        r"Concurrent runs exceeded",
+        B,
+        NO_SLOT,
+        "Concurrent runs exceeded for nightly",
+        final_advice=WAIT_FOR_A_SLOT,
+    ),
+    Rule(
+        r"ConcurrentRunsExceeded",
+        B,
+        NO_SLOT,
+        "ConcurrentRunsExceededException",
+        is_code=True,
+        final_advice=WAIT_FOR_A_SLOT,
+    ),
     Rule(
         r"Rate exceeded\b",
         B,
         TOO_MANY_CALLS,
         "Rate exceeded (Service: AWSGlue; Status Code: 400; Error Code: ThrottlingException)",
+        final_advice=FEWER_CALLS,
     ),
     Rule(
         r"Throttling",
@@ -270,6 +314,7 @@ RULES: tuple[Rule, ...] = (
         f"{NOT_SUBMITTED}Too many calls (Service: AWSGlueJobExecutor; Status Code: 400; "
         f"Error Code: ThrottlingException; {ANSWER}",
         is_code=True,
+        final_advice=FEWER_CALLS,
     ),
     Rule(
         r"InternalService",
@@ -277,6 +322,7 @@ RULES: tuple[Rule, ...] = (
         "Glue itself failed; it is tried again later",
         "Error Code: InternalServiceException",
         is_code=True,
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"OperationTimeout",
@@ -284,6 +330,7 @@ RULES: tuple[Rule, ...] = (
         "Glue itself timed out; it is tried again later",
         "Error Code: OperationTimeoutException",
         is_code=True,
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"ServiceUnavailable",
@@ -291,12 +338,14 @@ RULES: tuple[Rule, ...] = (
         "a service is unavailable; it is tried again later",
         "Error Code: ServiceUnavailableException",
         is_code=True,
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"Request has expired\b",
         B,
         "a request was late; it is tried again later",
         "Request has expired. (Service: AmazonEC2; Status Code: 400; Error Code: RequestExpired)",
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"RequestExpired",
@@ -304,6 +353,7 @@ RULES: tuple[Rule, ...] = (
         "a request was late; it is tried again later",
         "Error Code: RequestExpired",
         is_code=True,
+        final_advice=RUN_AGAIN,
     ),
     Rule(
         r"Unable to resolve any valid connection",

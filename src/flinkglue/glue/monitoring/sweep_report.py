@@ -24,7 +24,7 @@ def sweep_markdown(
         flow_run_url: Where the link to a flow run leads to.
         stop: Whether orphans were to be stopped.
     """
-    parts = [f"# Live Glue runs: {_outcome(swept)}"]
+    parts = [f"# Live Glue runs: {sweep_in_words(swept)}"]
     if swept:
         header = ("Job", "Run", "State", "Condition", "Flow run", "Its state", "Since (UTC)")
         parts.append(table(header, [_row(each, console, flow_run_url) for each in swept]))
@@ -40,7 +40,8 @@ def sweep_markdown(
     return "\n\n".join(parts)
 
 
-def _outcome(swept: Sequence[SweptRun]) -> str:
+def sweep_in_words(swept: Sequence[SweptRun]) -> str:
+    """How many runs there are in each condition."""
     counts = dict.fromkeys(RunCondition, 0)
     for each in swept:
         counts[each.condition] += 1

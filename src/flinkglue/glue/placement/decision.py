@@ -25,15 +25,15 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
         {
             "Place": ranked.place,
             "Connection": one_line(ranked.connection_name),
-            "Group": ranked.group.value,
+            "Why": why(ranked, ranking.needed_addresses),
             "Free addresses": _or_nothing(ranked.free_addresses),
             "Reserved": ranked.reserved_addresses,
             "Zone": ranked.availability_zone or NOTHING,
             "Subnet": ranked.subnet_id or NOTHING,
-            "Note": _note(ranked),
             "CIDR": ranked.cidr_block or NOTHING,
             "Live runs": ranked.live_runs_in_zone,
             "Given as": ranked.position + 1,
+            "Group": ranked.group.value,
         }
         for ranked in ranking.connections
     ]
@@ -97,7 +97,18 @@ def _in_words(shortage: ShortagePolicy) -> str:
     return "do not run"
 
 
-def _note(ranked: RankedConnection) -> str:
+def why(ranked: RankedConnection, needed_addresses: int) -> str:
+    """Why the connection has its place: what its subnet has, and what speaks against it."""
+    if ranked.free_addresses is None:
+        room = ranked.group.value
+    else:
+        usable = ranked.free_addresses - ranked.reserved_addresses
+        room = f"{ranked.group.value}: {usable} addresses usable, {needed_addresses} needed"
+    return "; ".join(part for part in (room, note(ranked)) if part)
+
+
+def note(ranked: RankedConnection) -> str:
+    """What speaks against the connection; empty: nothing."""
     notes: list[str] = []
     if ranked.missing:
         notes.append("left out of the job")

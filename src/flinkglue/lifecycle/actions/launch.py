@@ -25,6 +25,9 @@ from flinkglue.polling import Polling
 # A restarted JobManager that gets a job id back which its TaskManagers still know by other blobs.
 _SPENT_ID = "library BLOBs"
 
+_STEPS = {"new": ("start {}", "verify {}"), "rollback": ("roll back {}", "verify the old {}")}
+"""The steps of each launch as people watch them, by its label."""
+
 
 class _Start(NamedTuple):
     spec: JobSpec
@@ -104,9 +107,14 @@ def _attempt(tx: Transaction, label: str, start: _Start) -> str:
         return why
     state = f"from {restore_from}" if restore_from else "without state"
     tx.say(f"launch {plan.job_id}: {spec.jar.name}, parallelism {spec.parallelism}, {state}")
+    steps = _STEPS[label.removesuffix("_again")]
+    starts, verifies = (step.format(tx.job_name) for step in steps)
     try:
-        view = _submitted(tx, label, plan, start, sent_before=sent_before)
-        ready = _await_ready(tx, view)
+        view = tx.step(
+            starts,
+            lambda: _submitted(tx, label, plan, start, sent_before=sent_before),
+        )
+        ready = tx.step(verifies, lambda: _await_ready(tx, view))
     except (LaunchRefused, NotReady) as error:
         tx.say(f"launch {plan.job_id} failed: {error}")
         if isinstance(error, LaunchRefused) and not sent_before:

@@ -45,7 +45,13 @@ def savepoint(tx: Transaction) -> Outcome:
     plan = tx.decided("plan", SAVEPOINT_PLAN, lambda: plan_savepoint(tx))
     job_id = plan.job_id
     request = tx.savepoint_request(plan)
-    path = tx.once("savepoint_path", lambda: _kept(tx, job_id, tx.backend.savepoint, request))
+    path = tx.once(
+        "savepoint_path",
+        lambda: tx.step(
+            f"take a savepoint of {tx.job_name}",
+            lambda: _kept(tx, job_id, tx.backend.savepoint, request),
+        ),
+    )
     view = tx.backend.view(job_id)
     return tx.outcome(job_id=job_id, state=view.state if view else "", savepoint_path=path)
 
@@ -54,7 +60,7 @@ def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
     job_id = tx.decided("plan", JOB_PLAN, lambda: JobPlan(job_id=live_job(tx).job_id)).job_id
     try:
-        ended = tx.backend.cancel(job_id)
+        ended = tx.step(f"cancel {tx.job_name}", lambda: tx.backend.cancel(job_id))
     except CallFailed as error:
         raise _not_cancelled(tx, job_id, error) from error
     kept = newest_retained(tx, job_id, ended)
@@ -130,7 +136,15 @@ def stopped(tx: Transaction, plan: SavepointPlan) -> str:
         SavepointFailed: With the cause; a path that it carries is in the ledger.
     """
     job_id = plan.job_id
-    result = tx.decided("stop", STOP_RESULT, lambda: _try_to_stop(tx, plan))
+    result = tx.decided(
+        "stop",
+        STOP_RESULT,
+        lambda: tx.step(
+            f"stop {tx.job_name} with a savepoint",
+            lambda: _try_to_stop(tx, plan),
+            failure_of=lambda done: done.failure,
+        ),
+    )
     if result.failure or not result.path:
         raise SavepointFailed(result.failure, result.path)
     tx.note_ended_here(job_id, JobView(job_id, tx.job_name, "FINISHED"))

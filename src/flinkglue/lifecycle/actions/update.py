@@ -174,7 +174,9 @@ def _ended_with(tx: Transaction, plan: ReplacePlan) -> str | None:
     """End the old job, and return its newest retained state."""
 
     def end() -> str | None:
-        ended = tx.backend.cancel(plan.job_id) if plan.job_id else None
+        ended = None
+        if job_id := plan.job_id:
+            ended = tx.step(f"cancel {tx.job_name}", lambda: tx.backend.cancel(job_id))
         tx.note_ended_here(plan.job_id, ended)
         return _reported(tx, newest_retained(tx, plan.job_id, ended)) or plan.kept_state
 
@@ -247,7 +249,7 @@ def _plan(tx: Transaction, view: JobView | None) -> ReplacePlan:
     changes = running_spec.difference(new_spec) if running_spec else ()
     for change in changes:
         tx.say(f"{change.field}: {change.old} → {change.new}")
-    needed = tx.backend.check_jar(new_spec)
+    needed = tx.step(f"check the jar of {tx.job_name}", lambda: tx.backend.check_jar(new_spec))
     if view is not None and not view.is_terminal:
         _check_slots(tx, view, needed)
     back = rollback_target(tx, view, new_spec)

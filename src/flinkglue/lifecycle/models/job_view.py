@@ -43,6 +43,8 @@ class JobView:
         duration_seconds: How long it has run, or ran; None: not told.
         out_of_reach: Why its cluster, which took the job's cancellation, does not answer any more;
             then nobody has seen the job end. Empty while it does.
+        recent_checkpoints: Size in bytes and duration in seconds of those that completed lately,
+            the oldest first; empty: not told.
     """
 
     job_id: str
@@ -72,6 +74,7 @@ class JobView:
     mark: str = ""
     duration_seconds: float | None = None
     out_of_reach: str = ""
+    recent_checkpoints: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_terminal(self) -> bool:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from flinkglue.clock import Pace
 from flinkglue.lifecycle.journal.claims import LeaseTerms
 from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
+
+RunStep = Callable[[str, Callable[[], Any]], Any]
+"""Runs a part of an action, by its name, and returns what it returns."""
+
+
+def directly(name: str, part: Callable[[], Any]) -> Any:
+    """Run a part that nobody watches."""
+    return part()
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class ActionOptions:
         savepoint_directory: Where savepoints are written; None: the cluster's own directory.
         lease: How this process holds the job.
         pace: How often a launched job is polled.
+        run_step: Runs each part that people watch: stop, start, verify.
     """
 
     deadline_seconds: float = 3600
@@ -34,3 +45,4 @@ class ActionOptions:
     savepoint_directory: str | None = None
     lease: LeaseTerms = field(default_factory=LeaseTerms)
     pace: Pace = field(default_factory=lambda: Pace(first_seconds=0.5, most_seconds=10))
+    run_step: RunStep = directly

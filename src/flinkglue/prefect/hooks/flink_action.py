@@ -26,6 +26,7 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import FormFlow
+from flinkglue.prefect.pages.flink_action import show_interrupted
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
@@ -56,7 +57,7 @@ def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
         def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
             interrupted.after_cancellation(OnCancel(parameters["wait_options"].on_cancel))
 
-        _settle(flow, flow_run, request_of, cluster_of, end)
+        _settle(flow, flow_run, state, request_of, cluster_of, end)
 
     hook.__name__ = "end_as_requested"  # Prefect names hooks in its log by this
     return hook
@@ -74,6 +75,7 @@ def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
         _settle(
             flow,
             flow_run,
+            state,
             request_of,
             cluster_of,
             lambda interrupted, _: interrupted.what_is_left(),
@@ -84,7 +86,12 @@ def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
 
 
 def _settle(
-    flow: Flow[Any, Any], flow_run: FlowRun, request_of: RequestOf, cluster_of: ClusterOf, act: Act
+    flow: Flow[Any, Any],
+    flow_run: FlowRun,
+    state: State[Any],
+    request_of: RequestOf,
+    cluster_of: ClusterOf,
+    act: Act,
 ) -> None:
     logger = HarmlessLog(flow_run_logger(flow_run, flow))
     try:
@@ -103,17 +110,27 @@ def _settle(
             cluster.get_backend(clock) as backend,
         ):
             intent = last_intent(Journal(store), requested_by(flow_run.id, request))
+            lines: list[str] = []
+
+            def emit(line: str) -> None:
+                lines.append(line)
+                logger.warning("%s", line)
+
             interrupted = Interrupted(
                 request,
                 intent,
                 store,
                 backend,
-                emit=logger.warning,
+                emit=emit,
                 options=options_here(options, cluster, logger.warning),
                 clock=clock,
                 settle_seconds=cluster.launch_seconds,
             )
-            act(interrupted, parameters)
+            try:
+                act(interrupted, parameters)
+            finally:
+                ended = "crashed" if state.is_crashed() else "was cancelled"
+                show_interrupted(flow_run.id, cluster, request, ended, lines)
     except CANNOT_SETTLE as fault:
         logger.error(
             "Check the job yourself; its state could not be settled: %s",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from uuid import UUID
+
+import httpx
 from prefect import runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.client.orchestration import get_client
@@ -14,27 +19,88 @@ from prefect.client.schemas.filters import (
 
 from flinkglue.markdown import link, text
 
+_MOST_KNOWN = 2000
+
+
+class _Known:
+    """The ids of artifacts that this process made: replacing one takes a single call."""
+
+    def __init__(self) -> None:
+        self._gate = threading.Lock()
+        self._ids: OrderedDict[tuple[str, str], UUID] = OrderedDict()
+
+    def get(self, flow_run_id: str, key: str) -> UUID | None:
+        with self._gate:
+            return self._ids.get((flow_run_id, key))
+
+    def put(self, flow_run_id: str, key: str, artifact_id: UUID) -> None:
+        with self._gate:
+            self._ids[flow_run_id, key] = artifact_id
+            while len(self._ids) > _MOST_KNOWN:
+                self._ids.popitem(last=False)
+
+
+_known = _Known()
+
 
 def put_markdown(key: str, markdown: str, description: str) -> None:
     """Show a text under a key of this flow run's page."""
     if not _replaced(key, ArtifactUpdate(data=markdown, description=description)):
-        create_markdown_artifact(markdown, key=key, description=description)
+        _note(key, create_markdown_artifact(markdown, key=key, description=description))
 
 
 def put_link(key: str, url: str, link_text: str) -> None:
     """Show a link under a key of this flow run's page."""
     if not _replaced(key, ArtifactUpdate(data=link(link_text, url))):
-        create_link_artifact(url, link_text=text(link_text), key=key)
+        _note(key, create_link_artifact(url, link_text=text(link_text), key=key))
+
+
+def replace_markdown(flow_run_id: UUID, key: str, markdown: str, description: str) -> bool:
+    """Replace what stands on the page of a flow run that does not run here; False: nothing does."""
+    found = _known.get(str(flow_run_id), key) or _found(str(flow_run_id), key)
+    update = ArtifactUpdate(data=markdown, description=description)
+    return found is not None and _updated(found, update)
+
+
+def _note(key: str, made: object) -> None:
+    assert isinstance(made, UUID), "outside of async code Prefect returns the id itself"
+    if runtime.flow_run.id:
+        _known.put(str(runtime.flow_run.id), key, made)
 
 
 def _replaced(key: str, update: ArtifactUpdate) -> bool:
-    of_this_key = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[runtime.flow_run.id]),
+    flow_run_id = str(runtime.flow_run.id)
+    found = _known.get(flow_run_id, key)
+    if found is None and _may_be_there():
+        found = _found(flow_run_id, key)
+    return found is not None and _updated(found, update)
+
+
+def _may_be_there() -> bool:
+    """Whether an earlier process of this flow run may have made it."""
+    return (runtime.flow_run.run_count or 1) > 1
+
+
+def _found(flow_run_id: str, key: str) -> UUID | None:
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]),
         key=ArtifactFilterKey(any_=[key]),
     )
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=of_this_key, limit=1)
-        if not found:
+        found = client.read_artifacts(artifact_filter=wanted, limit=1)
+    if not found:
+        return None
+    _known.put(flow_run_id, key, found[0].id)
+    return found[0].id
+
+
+def _updated(artifact_id: UUID, update: ArtifactUpdate) -> bool:
+    """False: somebody deleted it."""
+    with get_client(sync_client=True) as client:
+        try:
+            client.update_artifact(artifact_id, update)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
             return False
-        client.update_artifact(found[0].id, update)
-        return True
+    return True

@@ -6,56 +6,110 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from prefect.artifacts import create_table_artifact
 
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Outcome, Savepoint
+from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.markdown import NOTHING, bold, code_span, link, numbered, quoted, table, text
+from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.names import cluster_title
+from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
+from flinkglue.prefect.pages.keys import Kind, artifact_key
 from flinkglue.texts import one_line
 
 
-def show_changes(changes: Sequence[Difference]) -> None:
+def show_changes(cluster: FlinkCluster, job_name: str, changes: Sequence[Difference]) -> None:
     """What a launch changes, shown before anything is changed."""
     if changes:
+        fields = ", ".join(change.field for change in changes)
         create_table_artifact(
             [change_row(change) for change in changes],
-            key="flink-changes",
-            description="What this action changes, against what runs or ran last",
+            key=artifact_key(Kind.FLINK_CHANGES, job_name, cluster.journal_name),
+            description=text(f"{job_name} changes: {fields}"),
         )
 
 
 def change_row(change: Difference) -> dict[str, str]:
     """A changed setting as a row of a table."""
-    told = {"what": change.field, "now": change.old, "then": change.new}
+    told = {"setting": change.field, "before": change.old, "after": change.new}
     return {title: one_line(str(value)) for title, value in told.items()}
 
 
-def show_outcome(cluster: FlinkCluster, outcome: Outcome) -> None:
-    """How an action ended, with its story and links."""
-    if outcome.job_id and (url := job_link(cluster, outcome)):
-        create_link_artifact(
-            url, link_text=f"{outcome.job_id} in the Flink dashboard", key="flink-dashboard"
-        )
-    if outcome.action is Action.LIST_SAVEPOINT:
-        show_savepoints(outcome.job_name, outcome.savepoints)
-    create_markdown_artifact(
-        outcome_markdown(cluster, outcome),
-        key="flink-action",
-        description=text(f"{outcome.action} of {outcome.job_name}: {_result(outcome)}"),
-    )
+class ActionPage:
+    """The page of an action while it is under way: which steps began, and when.
+
+    Args:
+        cluster: Where the job runs.
+        request: What is requested.
+    """
+
+    def __init__(self, cluster: FlinkCluster, request: ActionRequest) -> None:
+        self._cluster = cluster
+        self._request = request
+        self._steps: list[str] = []
+
+    def begin_step(self, name: str) -> None:
+        """A step begins now."""
+        self._steps.append(f"{datetime.now(UTC):%H:%M:%S} UTC: {name}")
+        with best_effort(f"The page does not show the step {name}"):
+            self._put(name)
+
+    def end(self, outcome: Outcome) -> None:
+        """How it ended, with its story and links."""
+        cluster = self._cluster
+        if outcome.action is Action.LIST_SAVEPOINT:
+            show_savepoints(cluster, outcome.job_name, outcome.savepoints)
+        description = text(outcome_in_words(outcome))
+        put_markdown(self._key, outcome_markdown(cluster, outcome), description)
+
+    @property
+    def _key(self) -> str:
+        return artifact_key(Kind.FLINK_ACTION, self._request.job_name, self._cluster.journal_name)
+
+    def _put(self, name: str) -> None:
+        action, job_name = self._request.action, self._request.job_name
+        rows = [
+            ("Job", code_span(job_name)),
+            ("Result", bold("under way")),
+            ("Step", name),
+            ("Cluster", link(cluster_title(self._cluster), self._cluster.dashboard_url)),
+        ]
+        page = f"{table((action, ''), rows)}\n\n{numbered(self._steps)}"
+        put_markdown(self._key, page, text(f"{action} of {job_name} is under way: {name}"))
 
 
-def show_savepoints(job_name: str, savepoints: Sequence[Savepoint]) -> None:
+def show_interrupted(
+    flow_run_id: UUID,
+    cluster: FlinkCluster,
+    request: ActionRequest,
+    ended: str,
+    lines: Sequence[str],
+) -> None:
+    """What became of a job when the flow run that acts on it was cancelled or crashed.
+
+    Args:
+        flow_run_id: The flow run, which may not run here.
+        cluster: Where the job runs.
+        request: What was requested.
+        ended: What became of the flow run: ``was cancelled`` or ``crashed``.
+        lines: What is known of the job.
+    """
+    what = f"{request.action} of {request.job_name}"
+    rows = [("Job", code_span(request.job_name)), ("Result", bold(f"the flow run {ended}"))]
+    page = f"{table((request.action, ''), rows)}\n\n{numbered(lines)}"
+    key = artifact_key(Kind.FLINK_ACTION, request.job_name, cluster.journal_name)
+    replace_markdown(flow_run_id, key, page, text(f"{what}: the flow run {ended}"))
+
+
+def show_savepoints(cluster: FlinkCluster, job_name: str, savepoints: Sequence[Savepoint]) -> None:
     """The ledger together with what lies in the directory."""
     create_table_artifact(
         [savepoint_row(savepoint) for savepoint in savepoints],
-        key="flink-savepoints",
+        key=artifact_key(Kind.FLINK_SAVEPOINTS, job_name, cluster.journal_name),
         description=text(f"{len(savepoints)} savepoints of {job_name}, newest first"),
     )
 
@@ -110,6 +164,18 @@ def job_link(cluster: FlinkCluster, outcome: Outcome) -> str | None:
 def in_words(seconds: float) -> str:
     """A time of day for people, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds")
+
+
+def outcome_in_words(outcome: Outcome) -> str:
+    """``UPDATE of orders done: RUNNING as a1b2…, savepoint s3://…``."""
+    parts = [f"{outcome.action} of {outcome.job_name} {_result(outcome)}"]
+    if outcome.state:
+        parts.append(f"{outcome.state} as {outcome.job_id}" if outcome.job_id else outcome.state)
+    if outcome.savepoint_path:
+        parts.append(f"savepoint {outcome.savepoint_path}")
+    if outcome.action is Action.LIST_SAVEPOINT:
+        parts.append(f"{len(outcome.savepoints)} savepoints")
+    return parts[0] + (f": {', '.join(parts[1:])}" if parts[1:] else "")
 
 
 def _result(outcome: Outcome) -> str:

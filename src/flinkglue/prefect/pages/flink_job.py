@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from flinkglue.azure.arm.client import ArmClient
@@ -11,6 +12,9 @@ from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import CallFailed
 from flinkglue.markdown import NOTHING, bold, code_span, link, quoted, table, text
 from flinkglue.prefect.pages.artifacts import put_link, put_markdown
+from flinkglue.prefect.pages.keys import Kind, artifact_key
+
+_FLOW_RUN = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 class HDInsightCluster(Protocol):
@@ -55,13 +59,13 @@ def show_observed(
         return
     job_id = view.row.job_id
     put_link(
-        "azure-portal",
+        artifact_key(Kind.AZURE_PORTAL, job_of(view)),
         portal_link(cluster.cluster_id, cluster.portal_url),
         f"{cluster.cluster_id} in the Azure portal",
     )
     if dashboard is not None:
         put_link(
-            "flink-dashboard",
+            artifact_key(Kind.FLINK_DASHBOARD, job_of(view)),
             dashboard_link(dashboard, job_id, ended=view.has_ended) if job_id else dashboard,
             f"{job_id or cluster.cluster_id} in the Flink dashboard",
         )
@@ -73,10 +77,15 @@ def show_job(
 ) -> None:
     """The job's id, name, state, duration and links."""
     put_markdown(
-        "flink-job",
+        artifact_key(Kind.FLINK_JOB, job_of(view)),
         job_markdown(cluster, view, dashboard) + (f"\n\n{more}" if more else ""),
-        text(f"Flink job {view.row.job_name}: {view.state}"),
+        text(f"{view.row.job_name}: {view.in_words()}"),
     )
+
+
+def job_of(view: JobProgress) -> str:
+    """The job that people know: its name without the flow run's id, which is another each time."""
+    return _FLOW_RUN.sub("", view.row.job_name or "")
 
 
 def job_markdown(cluster: HDInsightCluster, view: JobProgress, dashboard: str | None) -> str:

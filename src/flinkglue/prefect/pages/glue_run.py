@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import (
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
 
+from prefect.artifacts import create_table_artifact
+
+from flinkglue.clock import Clock
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
-from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun, Ranking
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.shortage import ShortagePolicy
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.report import RunOutput, job_run_markdown
+from flinkglue.glue.run.words.live_page import (
+    LiveRun,
+    Shown,
+    cancelled_in_words,
+    cancelled_markdown,
+    live_runs,
+)
+from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.names import attempt_name, rename_flow_run
+from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
+from flinkglue.prefect.pages.keys import Kind, artifact_key
 
 
 @best_effort("The choice is not shown on the flow run's page")
@@ -31,28 +43,69 @@ def show_ranking(
     """
     create_table_artifact(
         ranking_rows(ranking),
-        key="connection-ranking",
+        key=artifact_key(Kind.GLUE_CHOICE, request.job_name),
         description=ranking_description(ranking, request, shortage, refusal),
     )
 
 
-class RunLink(RunObserver):
-    """A link to the run in the AWS console, as soon as the run is known."""
+class RunPage(RunObserver):
+    """The page of a Glue run while it runs: its state, how long it has run, and links.
 
-    def __init__(self, console: Console) -> None:
+    It is begun after the run was started, and written again when the state differs and now and
+    then: polls cost the server nothing.
+
+    Args:
+        console: Knows the addresses.
+        clock: Says how long it has run.
+        job_name: The job.
+        number: Which attempt of the flow run it is.
+        names_flow_run: Whether the flow run is named after the attempt.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        clock: Clock,
+        job_name: str,
+        number: int = 1,
+        *,
+        names_flow_run: bool = True,
+    ) -> None:
         self._console = console
+        self._clock = clock
+        self._job_name = job_name
+        self._number = number
+        self._names_flow_run = names_flow_run
+        self._shown = Shown()
+        self._began_at: datetime | None = None
 
     def on_started(self, run: JobRun) -> None:
-        self.show(run)
+        self._begin(run)
 
     def on_adopted(self, run: JobRun) -> None:
-        self.show(run)
+        self._begin(run)
 
-    @best_effort("The link to the Glue run is not shown on the flow run's page")
-    def show(self, run: JobRun) -> None:
-        """Show it now."""
-        if url := self._console.job_run(run):
-            create_link_artifact(url, run.job_run_id, key="glue-console")
+    def on_observed(self, run: JobRun) -> None:
+        if not run.ended:  # the end has a page of its own
+            self._show(run)
+
+    def _begin(self, run: JobRun) -> None:
+        if self._names_flow_run:
+            connection_name = run.arguments.get(CONNECTION_ARGUMENT)
+            rename_flow_run(attempt_name(self._job_name, self._number, connection_name))
+        self._show(run)
+
+    def _show(self, run: JobRun) -> None:
+        now = self._clock.now()
+        self._began_at = self._began_at or now
+        live = LiveRun(run, self._number, now, self._began_at)
+        if self._shown.is_due(live):
+            self._put(live)
+
+    @best_effort("The Glue run is not shown on the flow run's page")
+    def _put(self, live: LiveRun) -> None:
+        key = artifact_key(Kind.GLUE_RUN, self._job_name)
+        put_markdown(key, live.markdown(self._console), text(live.title))
 
 
 @best_effort("The Glue run is not shown on the flow run's page")
@@ -65,4 +118,24 @@ def show_job_run(
 ) -> None:
     """The attempts, the run, what they cost and the run's output on the run's page."""
     markdown = job_run_markdown(job_name, attempts, output, console, price_per_dpu_hour)
-    create_markdown_artifact(markdown, key="glue-job-run", description=text(f"Glue job {job_name}"))
+    outcome = text(summary_in_words(attempts, price_per_dpu_hour))
+    put_markdown(artifact_key(Kind.GLUE_RUN, job_name), markdown, outcome)
+
+
+def show_cancelled(
+    flow_run_id: UUID, job_name: str, runs: Sequence[JobRun], console: Console, now: datetime
+) -> None:
+    """What became of a cancelled flow run's Glue runs, on its page. It may not run here.
+
+    Args:
+        flow_run_id: The flow run.
+        job_name: The job.
+        runs: Its runs that lived when it was cancelled, as they were observed last.
+        console: Knows the addresses.
+        now: When they were observed.
+    """
+    shown = live_runs(runs, now)
+    if shown:
+        key = artifact_key(Kind.GLUE_RUN, job_name)
+        markdown = cancelled_markdown(job_name, shown, console)
+        replace_markdown(flow_run_id, key, markdown, text(cancelled_in_words(shown)))

@@ -77,7 +77,7 @@ def test_it_comes_after_all_others_however_many_addresses_it_has(kind: str, stra
         assert ranking.connection_names == ["good", "full", "broken"]
     assert ranking.expected
     assert ranking.expected.connection_name == "good"
-    assert told in next(r["Note"] for r in ranking_rows(ranking) if r["Connection"] == "broken")
+    assert told in next(r["Why"] for r in ranking_rows(ranking) if r["Connection"] == "broken")
 
 
 def test_without_being_read_security_groups_are_not_judged() -> None:

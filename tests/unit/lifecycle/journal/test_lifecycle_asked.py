@@ -213,7 +213,7 @@ def test_a_failure_says_whether_the_old_job_runs(world: AskingWorld) -> None:
     """So that a pipeline can tell."""
     good = Outcome(Action.UPDATE, "orders")
     assert raise_for_failure(good) is good
-    with pytest.raises(RolledBack, match="UPDATE of orders failed: bad jar"):
+    with pytest.raises(RolledBack, match="UPDATE of orders was rolled back: bad jar"):
         raise_for_failure(Outcome(Action.UPDATE, "orders", failure="bad jar", rolled_back=True))
     with pytest.raises(JobFailed) as failed:
         raise_for_failure(Outcome(Action.UPDATE, "orders", failure="bad jar"))

@@ -1,0 +1,1 @@
+"""How Glue runs ended (`summary`), and what a page says of others (`live_page`)."""

@@ -1,0 +1,34 @@
+"""What actions on Flink jobs tell automations, as events. docs/how-to/operations.md lists them."""
+
+from __future__ import annotations
+
+from prefect.events import emit_event
+
+from flinkglue.lifecycle.models import Outcome
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.names import cluster_title
+
+_REASON_CHARACTERS = 1000  # an event that is too large is refused
+
+
+def emit_rolled_back(cluster: FlinkCluster, outcome: Outcome) -> None:
+    """``flink-job.rolled-back``: the new job did not come to run, and the old one runs again."""
+    if not outcome.rolled_back:
+        return
+    with best_effort(f"No event reports that {outcome.job_name} was rolled back"):
+        emit_event(
+            event="flink-job.rolled-back",
+            resource={
+                "prefect.resource.id": f"flink-job.{outcome.job_name}",
+                "prefect.resource.name": outcome.job_name,
+            },
+            payload={
+                "job_name": outcome.job_name,
+                "cluster": cluster_title(cluster),
+                "action": outcome.action.value,
+                "reason": outcome.failure[:_REASON_CHARACTERS],
+                "job_id": outcome.job_id,
+                "savepoint_path": outcome.savepoint_path,
+            },
+        )

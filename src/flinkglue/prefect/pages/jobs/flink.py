@@ -1,0 +1,200 @@
+"""All Flink jobs on one page: state, what runs, the last savepoint, health, the last action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+
+from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome
+from flinkglue.markdown import NOTHING, Markup, bold, heading, join, link, sparkline, table, text
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.flink_cluster import FlinkCluster
+from flinkglue.prefect.names import cluster_title
+from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
+from flinkglue.prefect.store.server_records import server_records
+from flinkglue.prefect.store.variable_journal import VariableStore
+from flinkglue.texts import duration_in_words, shortened
+
+KEY = "flink-jobs"
+MOST_POINTS = 20
+REASON_CHARACTERS = 300
+HEADER = (
+    "Job",
+    "State",
+    "Health",
+    "Runs",
+    "Last savepoint",
+    "Checkpoint size",
+    "Checkpoint time",
+    "Last action",
+)
+_TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.STOP, Action.UPDATE)
+
+Change = Mapping[str, Any]
+
+
+@best_effort("The page of all Flink jobs is not up to date")
+def refresh_flink_jobs(cluster: FlinkCluster, changes: Mapping[str, Change | None]) -> None:
+    """Write down what is known of jobs now, and show all jobs.
+
+    Args:
+        cluster: Where the jobs run.
+        changes: What differs in the row of each job; None: the job was forgotten.
+    """
+    with server_records() as records:
+        rows = JobRows(records, KEY)
+        known = rows.read()
+        journal = Journal(VariableStore(records, cluster.journal_name))
+        for job_name, change in changes.items():
+            key = f"{cluster.journal_name}/{job_name}"
+            if change is None:
+                rows.remove(key)
+                known.pop(key, None)
+                continue
+            spec = journal.job_record(job_name).spec
+            row = {
+                **known.get(key, {}),
+                "job": job_name,
+                "cluster": cluster_title(cluster),
+                "url": cluster.dashboard_url,
+                **spec_fields(spec),
+                **change,
+            }
+            rows.write(key, row)
+            known[key] = row
+    now = datetime.now(UTC)
+    shown = sorted_rows(known)
+    create_markdown_artifact(jobs_markdown(shown, now), key=KEY, description=text(in_words(shown)))
+
+
+def spec_fields(spec: JobSpec | None) -> dict[str, Any]:
+    """What runs, of a row."""
+    if spec is None:
+        return {}
+    return {
+        "jar": spec.jar.name,
+        "version": spec.jar.sha256[:12],
+        "parallelism": spec.parallelism,
+    }
+
+
+def after_action(outcome: Outcome, now: datetime) -> Change | None:
+    """What an action changes in the row of its job; None: it forgot the job."""
+    if outcome.action is Action.DELETE and outcome.succeeded:
+        return None
+    ended = "rolled back" if outcome.rolled_back else "failed" if outcome.failure else "done"
+    change: dict[str, Any] = {
+        "action": f"{outcome.action} {ended}",
+        "action_at": now.isoformat(timespec="seconds"),
+    }
+    if outcome.state:
+        change |= {"state": outcome.state, "job_id": outcome.job_id}
+    if outcome.action in _TAKES_SAVEPOINT and outcome.savepoint_path:
+        change |= {
+            "savepoint": outcome.savepoint_path,
+            "savepoint_at": now.isoformat(timespec="seconds"),
+        }
+    return change
+
+
+def after_watch(condition: str, reason: str, view: JobView | None, now: datetime) -> Change:
+    """What a watch changes in the row of a job.
+
+    Args:
+        condition: How the job is.
+        reason: Why.
+        view: The job as it was observed last; None: it was not.
+        now: When it was.
+    """
+    change: dict[str, Any] = {
+        "health": condition,
+        "why": shortened(reason, REASON_CHARACTERS),
+        "health_at": now.isoformat(timespec="seconds"),
+    }
+    if view is None:
+        return change
+    change |= {"state": view.state, "job_id": view.job_id}
+    if view.savepoint_path:
+        change["savepoint"] = view.savepoint_path
+    if view.savepoint_path and view.savepoint_at:
+        taken_at = datetime.fromtimestamp(view.savepoint_at, UTC)
+        change["savepoint_at"] = taken_at.isoformat(timespec="seconds")
+    if view.recent_checkpoints:
+        change["checkpoints"] = [list(each) for each in view.recent_checkpoints[-MOST_POINTS:]]
+    return change
+
+
+def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
+    """The page."""
+    parts = [heading(1, "Flink jobs"), table(HEADER, [_cells(row, now) for row in rows])]
+    why = [(row["job"], row["why"]) for row in rows if row.get("why")]
+    if why:
+        parts.append(Markup("## Why"))
+        parts += [join(bold(job), ": ", reason) for job, reason in why]
+    parts.append(
+        text(f"As of {now:%Y-%m-%d %H:%M} UTC. Checkpoints: the newest at the right; from a watch.")
+    )
+    return "\n\n".join(parts)
+
+
+def in_words(rows: Sequence[Row]) -> str:
+    """The page in one line."""
+    unwell = [row["job"] for row in rows if row.get("health") == "degraded"]
+    names = f"; degraded: {', '.join(unwell)}" if unwell else ""
+    return f"{len(rows)} jobs{names}"
+
+
+def _cells(row: Row, now: datetime) -> Sequence[str]:
+    health = row.get("health", NOTHING)
+    points: Sequence[Sequence[float]] = row.get("checkpoints", ())
+    return (
+        join(link(row["job"], _url(row)), f" on {row['cluster']}"),
+        row.get("state", NOTHING),
+        bold(health) if health == "degraded" else health,
+        _runs(row),
+        _savepoint(row, now),
+        _chart([size for size, _ in points], _bytes),
+        _chart([seconds for _, seconds in points], lambda seconds: f"{seconds:.1f} s"),
+        _at(row.get("action", NOTHING), row.get("action_at"), now),
+    )
+
+
+def _url(row: Row) -> str | None:
+    url, job_id = row.get("url"), row.get("job_id")
+    return f"{url}/#/job/running/{job_id}" if url and job_id else url
+
+
+def _runs(row: Row) -> str:
+    if "jar" not in row:
+        return NOTHING
+    return f"{row['jar']} {row['version']} × {row['parallelism']}"
+
+
+def _savepoint(row: Row, now: datetime) -> str:
+    path = row.get("savepoint")
+    if not path:
+        return NOTHING
+    return _at(str(path).rstrip("/").rpartition("/")[2], row.get("savepoint_at"), now)
+
+
+def _at(what: str, at: str | None, now: datetime) -> str:
+    if at is None:
+        return what
+    seconds = (now - datetime.fromisoformat(at)).total_seconds()
+    return f"{what}, {duration_in_words(max(0.0, seconds))} ago"
+
+
+def _chart(values: Sequence[float], shown: Callable[[float], str]) -> str:
+    return f"{sparkline(values)} {shown(values[-1])}" if values else NOTHING
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"

@@ -1,0 +1,108 @@
+"""All Glue jobs on one page: their last runs, where they ran, how long, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact
+
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
+from flinkglue.glue.run.words.summary import state_of
+from flinkglue.markdown import NOTHING, bold, heading, join, link, sparkline, table, text
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
+from flinkglue.prefect.store.server_records import server_records
+from flinkglue.texts import duration_in_words, shortened
+
+KEY = "glue-jobs"
+MOST_RUNS = 12
+REASON_CHARACTERS = 80
+HEADER = ("Job", "Last run", "Connection", "Duration", "Durations", "Failures", "Ended")
+
+
+@best_effort("The page of all Glue jobs is not up to date")
+def refresh_glue_jobs(job_name: str, attempts: Sequence[Attempt], console: Console) -> None:
+    """Write a job's last runs down, and show all jobs.
+
+    Args:
+        job_name: The job whose runs have ended.
+        attempts: Its runs, the earliest first.
+        console: Knows the job's page.
+    """
+    with server_records() as records:
+        rows = JobRows(records, KEY)
+        known = rows.read()
+        row = with_attempts(known.get(job_name), job_name, attempts, console, datetime.now(UTC))
+        rows.write(job_name, row)
+    shown = sorted_rows({**known, job_name: row})
+    create_markdown_artifact(jobs_markdown(shown), key=KEY, description=text(in_words(shown)))
+
+
+def with_attempts(
+    row: Row | None, job_name: str, attempts: Sequence[Attempt], console: Console, now: datetime
+) -> dict[str, Any]:
+    """A job's row with these runs as its newest."""
+    known = {run["id"]: run for run in (row or {}).get("runs", ())}
+    for attempt in attempts:
+        run = _run(attempt, now)
+        known.pop(run["id"], None)
+        known[run["id"]] = run
+    runs = [*known.values()][-MOST_RUNS:]
+    return {"job": job_name, "url": console.job(job_name), "runs": runs}
+
+
+def _run(attempt: Attempt, now: datetime) -> dict[str, Any]:
+    run, failure = attempt.run, attempt.failure
+    ended = (run.completed_on if run else None) or now
+    return {
+        "id": run.job_run_id[-16:] if run else f"refused at {now.isoformat()}",
+        "state": state_of(attempt),
+        "connection": attempt.connection_name,
+        "seconds": run.duration_seconds if run else None,
+        "failure": shortened(failure.evidence, REASON_CHARACTERS) if failure else "",
+        "ended": ended.isoformat(timespec="seconds"),
+    }
+
+
+def jobs_markdown(rows: Sequence[Row]) -> str:
+    """The page."""
+    parts: list[str] = [heading(1, "Glue jobs"), table(HEADER, [_cells(row) for row in rows])]
+    failed = [(row["job"], row["runs"][-1]["failure"]) for row in rows if _failed(row)]
+    if failed:
+        parts.append("## Failed last")
+        parts += [join(bold(job), ": ", why) for job, why in failed]
+    parts.append(
+        f"*Durations* are those of the last {MOST_RUNS} runs, the newest at the right, as far as "
+        "flow runs of this server made them."
+    )
+    return "\n\n".join(parts)
+
+
+def in_words(rows: Sequence[Row]) -> str:
+    """The page in one line."""
+    failed = [row["job"] for row in rows if _failed(row)]
+    names = f"; failed last: {', '.join(failed)}" if failed else ""
+    return f"{len(rows)} jobs{names}"
+
+
+def _failed(row: Row) -> bool:
+    return bool(row["runs"] and row["runs"][-1]["failure"])
+
+
+def _cells(row: Row) -> Sequence[str]:
+    runs: Sequence[Mapping[str, Any]] = row["runs"]
+    last = runs[-1]
+    failures = sum(bool(run["failure"]) for run in runs)
+    seconds = [run["seconds"] for run in runs if run["seconds"] is not None]
+    return (
+        link(row["job"], row.get("url")),
+        bold(last["state"]) if last["failure"] else last["state"],
+        last["connection"] or NOTHING,
+        NOTHING if last["seconds"] is None else duration_in_words(last["seconds"]),
+        sparkline(seconds) or NOTHING,
+        f"{failures} of {len(runs)}",
+        last["ended"].replace("T", " ")[:16],
+    )

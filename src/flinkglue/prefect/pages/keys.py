@@ -1,0 +1,50 @@
+"""Keys of artifacts: each job has its own, so that a key's history is that of one job. Pure.
+
+A key holds lowercase letters, digits and dashes only, and a job's name may hold anything. Two
+names never get the same key: one that had to be changed has digits of a hash behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from hashlib import sha256
+
+READABLE_CHARACTERS = 60
+_HASH_CHARACTERS = 12
+_ENDS_AS_A_HASH = rf"(?:.*-)?[0-9a-f]{{{_HASH_CHARACTERS}}}\Z"
+_PLAIN = re.compile(rf"(?!{_ENDS_AS_A_HASH})[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+class Kind(StrEnum):
+    """What an artifact shows of a job; none begins as another one and a dash."""
+
+    GLUE_RUN = "glue-job-run"
+    GLUE_CHOICE = "connection-ranking"
+    GLUE_DEFINITION = "glue-job-definition"
+    FLINK_ACTION = "flink-action"
+    FLINK_CHANGES = "flink-changes"
+    FLINK_SAVEPOINTS = "flink-savepoints"
+    FLINK_JOB = "flink-job"
+    FLINK_DASHBOARD = "flink-dashboard"
+    AZURE_PORTAL = "azure-portal"
+
+    @classmethod
+    def of(cls, key: str) -> str:
+        """The kind of a key; a key that is of no job stays as it is."""
+        return next((kind for kind in cls if key.startswith(f"{kind}-")), key)
+
+
+def artifact_key(kind: Kind, name: str, place: str = "") -> str:
+    """The key of what is shown of a job.
+
+    Args:
+        kind: What it shows.
+        name: The job's name.
+        place: Where the job is, when its name means another one elsewhere.
+    """
+    if not place and len(name) <= READABLE_CHARACTERS and _PLAIN.fullmatch(name):
+        return f"{kind}-{name}"
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:READABLE_CHARACTERS].strip("-")
+    digits = sha256(f"{place}\0{name}".encode(errors="surrogatepass")).hexdigest()
+    return "-".join(part for part in (kind, readable, digits[:_HASH_CHARACTERS]) if part)
