@@ -81,7 +81,7 @@ def _step(
     observed = kind.observe(name)
     fields = kind.desired()[name]
     if observed is None:
-        return Step(kind, name, Verb.CREATE, applied=applied)
+        return Step(kind, name, Verb.CREATE, note=kind.creation_note(name), applied=applied)
     found = [
         *differences(
             fields,

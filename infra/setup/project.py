@@ -25,10 +25,11 @@ CODE_FIELDS = ("entrypoint", "pull_steps", "parameter_openapi_schema", "path", "
 
 @dataclass(frozen=True)
 class DeploymentSpec:
-    """A deployment as it is to be; `name` is FLOW/DEPLOYMENT."""
+    """A deployment as it is to be; `name` is FLOW/DEPLOYMENT, `defaults` what prefect.yaml says."""
 
     name: str
     fields: Fields
+    defaults: frozenset[str] = frozenset()
 
 
 def specs(
@@ -49,10 +50,7 @@ def specs(
     given = {_full(name, project): each for name, each in deployments.items()}
     names = [f"{name}/{name}" for name in project]
     names += [name for name in given if name not in names]
-    return [
-        DeploymentSpec(name, _fields(name, project[name.partition("/")[0]], given.get(name), pull))
-        for name in names
-    ]
+    return [_spec(name, project[name.partition("/")[0]], given.get(name), pull) for name in names]
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,14 @@ def _full(name: str, project: Mapping[str, Any]) -> str:
             f"one of {', '.join(project)}, or FLOW/NAME for a further deployment of one of them",
         )
     return name if slash else f"{name}/{name}"
+
+
+def _spec(
+    name: str, base: Mapping[str, Any], over: Deployment | None, pull: PullSteps
+) -> DeploymentSpec:
+    own = over.parameters if over else {}
+    defaults = frozenset(f"parameters.{key}" for key in base.get("parameters", {}).keys() - own)
+    return DeploymentSpec(name, _fields(name, base, over, pull), defaults)
 
 
 def _fields(

@@ -10,6 +10,15 @@ from infra.setup.kinds.kind import Kind, Observed
 from infra.setup.project import CODE_FIELDS, DeploymentSpec
 from infra.setup.server import Server
 
+EARLIER_FLOWS = {
+    "flink-cluster-create": "create-flink-cluster",
+    "flink-cluster-delete": "delete-flink-cluster",
+    "flink-jar-upload": "upload-flink-jar",
+    "flink-job-submit": "submit-flink-job",
+    "glue-job": "glue-vpc-failover",
+}
+"""What flows were called before they had the names of their deployments."""
+_SETTINGS = ("parameters.", "schedules.", "concurrency_limit.", "job_variables.")
 _PLAIN = ("description", "tags", "work_pool_name", "work_queue_name", "paused")
 _OPTIONS = ("collision_strategy", "grace_period_seconds")
 
@@ -23,6 +32,7 @@ class Deployments(Kind):
     def __init__(self, server: Server, wanted: Sequence[DeploymentSpec]) -> None:
         self._server = server
         self._desired = {each.name: each.fields for each in wanted}
+        self._defaults = {each.name: each.defaults for each in wanted}
 
     def desired(self) -> Mapping[str, Fields]:
         return self._desired
@@ -31,8 +41,26 @@ class Deployments(Kind):
         raw = self._server.get("/deployments/name/{}/{}", *name.split("/"))
         return None if raw is None else Observed(dict(_flat(raw)), raw)
 
+    def creation_note(self, name: str) -> str:
+        flow, _, deployment = name.partition("/")
+        if self._earlier(name) is None:
+            return ""
+        return f"with the settings of {EARLIER_FLOWS[flow]}/{deployment}, which is paused"
+
     def create(self, name: str, fields: Fields) -> None:
         flow, _, deployment = name.partition("/")
+        unnamed: list[Any] = []
+        if earlier := self._earlier(name):
+            settings = {k: v for k, v in earlier.fields.items() if k.startswith(_SETTINGS)}
+            defaults = {path: fields[path] for path in self._defaults[name]}
+            fields = {**settings, **fields, **{k: settings.get(k, v) for k, v in defaults.items()}}
+            unnamed = [
+                {key: each[key] for key in ("schedule", "active", "parameters")}
+                for each in earlier.raw["schedules"]
+                if not each["slug"]
+            ]
+            # First, so that no schedule is there twice; it can still be run by hand.
+            self._server.patch("/deployments/{}", earlier.raw["id"], body={"paused": True})
         flow_id = self._server.post("/flows/", body={"name": flow})["id"]
         self._server.post(
             "/deployments/",
@@ -41,9 +69,8 @@ class Deployments(Kind):
                 "name": deployment,
                 "enforce_parameter_schema": True,
                 **_body({}, fields),
-                "schedules": [
-                    {"slug": slug, **_schedule_body({}, part)} for slug, part in _schedules(fields)
-                ],
+                "schedules": unnamed
+                + [{"slug": slug, **_schedule_body({}, part)} for slug, part in _schedules(fields)],
             },
         )
 
@@ -60,6 +87,12 @@ class Deployments(Kind):
     def delete(self, name: str) -> None:
         if observed := self.observe(name):
             self._server.delete("/deployments/{}", observed.raw["id"])
+
+    def _earlier(self, name: str) -> Observed | None:
+        """The deployment of the same name when its flow was called otherwise."""
+        flow, _, deployment = name.partition("/")
+        earlier = EARLIER_FLOWS.get(flow)
+        return self.observe(f"{earlier}/{deployment}") if earlier else None
 
     def _set_schedule(
         self, deployment_id: str, slug: str, known: Mapping[str, Any] | None, part: Fields

@@ -48,6 +48,10 @@ class Kind(ABC):
     def delete(self, name: str) -> None:
         """Delete it; nothing, where it is gone."""
 
+    def creation_note(self, name: str) -> str:
+        """What is worth to know before one is created."""
+        return ""
+
     def secret(self, name: str) -> frozenset[str]:
         """Fields that are not shown."""
         return frozenset()

@@ -67,6 +67,9 @@ class World:
     def patch(self, path: str, body: Any) -> None:
         self.client.request("PATCH", path, json=body)  # type: ignore[arg-type]
 
+    def delete(self, path: str) -> None:
+        self.client.request("DELETE", path)  # type: ignore[arg-type]
+
     def post(self, path: str, body: Any) -> Any:
         return self.client.request("POST", path, json=body).json()  # type: ignore[arg-type]
 
@@ -245,3 +248,27 @@ def test_down_deletes_what_up_created_and_leaves_the_rest(world: World) -> None:
     assert "warehouse" not in [each["name"] for each in there["v2/concurrency_limits"]]
     assert "orders-nightly" not in [each["name"] for each in there["deployments"]]
     assert world.run("down")[0] == 0
+    world.delete("/v2/concurrency_limits/of-others")
+
+
+def test_a_deployment_of_an_earlier_name_hands_its_settings_on(world: World) -> None:
+    flow_id = world.post("/flows/", {"name": "upload-flink-jar"})["id"]
+    schedule = {"cron": "0 5 * * *", "timezone": "UTC"}
+    body = {
+        "flow_id": flow_id,
+        "name": "flink-jar-upload",
+        "parameters": {"jar_path": "orders.jar"},
+        "schedules": [{"schedule": schedule, "active": True}],
+    }
+    world.post("/deployments/", body)
+    code, told = world.run("up", "--dry-run")
+    assert (code, "with the settings of upload-flink-jar/flink-jar-upload" in told) == (0, True)
+    assert not world.deployment("upload-flink-jar/flink-jar-upload")["paused"]
+    world.run("up")
+    now = world.deployment("flink-jar-upload/flink-jar-upload")
+    assert now["parameters"] == {"jar_path": "orders.jar"}
+    assert [each["schedule"]["cron"] for each in now["schedules"]] == ["0 5 * * *"]
+    earlier = world.deployment("upload-flink-jar/flink-jar-upload")
+    assert earlier["paused"]
+    assert world.run("up")[0] == 0
+    world.delete(f"/deployments/{earlier['id']}")
