@@ -44,8 +44,8 @@ HUNDRED_AT_ONCE = Burst(HUNDRED, run_seconds=90, give_up_seconds=300)
 """For the worker that holds a hundred flow runs; few machines hold a hundred processes."""
 QUICK = (
     Burst(ALONE, times=3),
-    Burst(TEN, run_seconds=20, give_up_seconds=90),
-    Burst(THIRTY, one_job=True, run_seconds=45, give_up_seconds=150),
+    Burst(TEN, run_seconds=15, give_up_seconds=60),
+    Burst(THIRTY, one_job=True, run_seconds=30, give_up_seconds=130),
 )
 PLOT = DOCS / "images" / "glue-runs.svg"
 
