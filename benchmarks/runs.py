@@ -221,7 +221,8 @@ def _rounded(seconds: float) -> float | None:
 def plot(outcomes: Sequence[Outcome]) -> str:
     panels: dict[str, dict[str, float]] = {}
     for o in outcomes:
-        panels.setdefault(o.burst.name, {})[o.worker] = o.median_start
+        if isfinite(o.median_start):
+            panels.setdefault(o.burst.name, {})[o.worker] = o.median_start
     most = max(value for bars in panels.values() for value in bars.values())
     title = "Seconds from trigger to StartJobRun, median"
     return bar_chart(title, panels, most=most, shown="{:.1f} s")

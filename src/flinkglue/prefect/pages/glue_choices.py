@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace
+from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.pages.glue_events import emit_choice, emit_misconfigured
 from flinkglue.prefect.pages.glue_run import show_ranking
 
@@ -29,21 +27,20 @@ class Choices:
         self._shortage = requested.shortage
         self._moved_from = moved_from
         self._last: Ranking | None = None
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="glue-choices")
+        self._beside = Beside("The page of a choice")
 
     def __enter__(self) -> Choices:
         return self
 
     def __exit__(self, raised: type[BaseException] | None, *about: object) -> None:
         is_interrupted = raised is not None and not issubclass(raised, Exception)
-        self._beside.shutdown(wait=not is_interrupted)
+        self._beside.end(within_seconds=0 if is_interrupted else None)
 
     def show(self, ranking: Ranking) -> None:
         """The record is written again when any of its numbers differs, the event for the order."""
         last, self._last = self._last, ranking
         if ranking != last:
-            shown = copy_context()
-            self._beside.submit(shown.run, show_ranking, ranking, self._request, self._shortage)
+            self._beside.begin(show_ranking, ranking, self._request, self._shortage)
         if last is None:
             emit_misconfigured(ranking)
         if last is None or ranking.connection_names != last.connection_names:

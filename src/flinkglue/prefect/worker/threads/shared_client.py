@@ -7,8 +7,6 @@ many threads; Prefect's counts who entered it, which here nobody may close.
 from __future__ import annotations
 
 import contextvars
-import logging
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +16,10 @@ from prefect.client.schemas.objects import ServerDefaultResultStorage
 from prefect.context import FlowRunContext, SyncClientContext, TaskRunContext
 from prefect.settings import get_current_settings
 
+from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
 
 MAX_CONNECTIONS = 32
-_BESIDE = 2  # threads for what no flow run waits for
 
 
 class SharedClient(SyncPrefectClient):
@@ -37,7 +35,7 @@ class SharedClient(SyncPrefectClient):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._owners: dict[UUID, str] = {}
-        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="prefect-beside")
+        self._beside = Beside("The name of a flow run")
 
     def owns(self, flow_run_id: UUID, owner: str) -> None:
         """Have this written on the flow run, at the latest before it is Running."""
@@ -56,8 +54,7 @@ class SharedClient(SyncPrefectClient):
 
     def set_flow_run_name(self, flow_run_id: UUID, name: str) -> Any:
         """In another thread: a name that is not written fails no flow run."""
-        written = self._beside.submit(super().set_flow_run_name, flow_run_id, name)
-        written.add_done_callback(_warn)
+        self._beside.begin(super().set_flow_run_name, flow_run_id, name)
 
     def read_server_default_result_storage(self) -> ServerDefaultResultStorage:
         """As it was at most a minute ago."""
@@ -71,13 +68,8 @@ class SharedClient(SyncPrefectClient):
 
     def close(self) -> None:
         """At the end of the worker."""
-        self._beside.shutdown()
+        self._beside.end(within_seconds=5)
         self._client.close()
-
-
-def _warn(written: Future[Any]) -> None:
-    if not written.cancelled() and (error := written.exception()) is not None:
-        logging.getLogger(__name__).warning("A flow run keeps its first name: %s", error)
 
 
 def shared_client() -> SharedClient:
