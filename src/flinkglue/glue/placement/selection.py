@@ -156,7 +156,8 @@ class _Placing:
             if decision is Decision.START:
                 lock.check()
                 ranking = _reserved(context, ranking, self.requested)
-        return ranking, decision
+        is_listed = self.requested.run.key in self.reading.runs.by_key
+        return replace(ranking, run_is_listed=is_listed), decision
 
     def _ranked(self) -> tuple[Ranking, Decision]:
         # Reservations before counts: the run of one that is released in between has its addresses

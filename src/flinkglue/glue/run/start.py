@@ -223,8 +223,8 @@ class _Starting:
     @property
     def _is_counted(self) -> bool:
         """Whether the list would say nothing new: no run of this key, and slots as a moment ago."""
-        counted_at = self.ranking.reserved_at
-        if self.request.may_exist or counted_at is None:
+        counted_at, may_exist = self.ranking.reserved_at, self.request.may_exist
+        if may_exist or self.ranking.run_is_listed or counted_at is None:
             return False
         age_seconds = (self.context.clock.now() - counted_at).total_seconds()
         return 0 <= age_seconds <= COUNTED_WITHIN_SECONDS

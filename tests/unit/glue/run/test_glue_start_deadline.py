@@ -158,3 +158,18 @@ def test_a_run_that_is_there_already_is_adopted_however_late() -> None:
             Callbacks(adopted=adopted.append),
         )
     assert [run.key for run in adopted] == [FIVE_MINUTES.key]
+
+
+def test_a_choice_tells_whether_the_job_has_a_run_of_this_key_already() -> None:
+    """By the list that it reads anyway: such a run is adopted, and not started again."""
+    wire = AddressesOnTheWire(lambda: 200)
+    requested = PlacementRequest(FIVE_MINUTES, ["a"], "best_fit", STRATEGIES["best_fit"], seed=0)
+
+    def is_listed() -> bool:
+        context = RunContext(wire.client, LOG, coordination_in_process(), HastyClock(0))
+        return select(context, requested).run_is_listed
+
+    wire.runs["nightly"] = []
+    assert not is_listed()
+    wire.start("nightly", arguments={RUN_KEY_ARGUMENT: FIVE_MINUTES.key})
+    assert is_listed()

@@ -138,6 +138,20 @@ def test_a_new_run_that_was_begun_all_the_same_is_not_started_again(wire: RunsOn
     assert "StartJobRun" not in wire.counted()
 
 
+def test_a_run_that_was_listed_when_its_order_was_chosen_is_adopted_whoever_started_it(
+    wire: RunsOnTheWire,
+) -> None:
+    """It has no record of its start, for example as somebody started it by hand."""
+    ends_at_once(wire)
+    coordination, new = coordination_in_process(), new_request()
+    since_then = new.since.timestamp() - STARTED
+    wire.start("nightly", at=since_then, arguments={RUN_KEY_ARGUMENT: new.key})
+    context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
+    order = replace(chosen(coordination), run_is_listed=True)
+    assert run_job(context, new, order).adopted
+    assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
+
+
 def test_a_slot_that_was_taken_since_the_choice_is_waited_for_and_not_in_doubt(
     wire: RunsOnTheWire,
 ) -> None:
