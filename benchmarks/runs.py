@@ -163,7 +163,7 @@ def about(floor: float, database: str, outcomes: Sequence[Outcome]) -> list[str]
 
 def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
     columns = (
-        "start: median", "beside the floor", "longest", "started", "refused", "lost",
+        "start: median", "compared with the floor", "longest", "started", "refused", "lost",
         "wrong orders", "end seen after: median", "worker memory", "CPU per run: worker", "server",
     )  # fmt: skip
     yield f"| system | runs | {' | '.join(columns)} |"

@@ -17,6 +17,7 @@ COLORS = {
     "default": "#6f9f2f",
     "process": "#c0603a",
     "thread": "#2f6f9f",
+    "Airflow": "#6f9f2f",
     "bare": "#6f9f2f",
 }
 

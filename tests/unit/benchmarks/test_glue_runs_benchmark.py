@@ -45,7 +45,7 @@ def test_nothing_that_started_is_null_and_not_a_number_that_json_does_not_know()
     none = [outcome("thread", ALONE, 0.5), outcome("thread", THIRTY, 0.0, lost=THIRTY)]
     assert json.loads(json.dumps(summary(none)))["start_30_s"] is None
     assert "0 of 30" in "\n".join(table(none, floor=0.1))
-    assert plot([*OURS, *none]).count("0.5 s") == 1
+    assert plot([*OURS, *none, *AIRFLOW]).count("0.5 s") == 1
 
 
 def test_systems_that_are_measured_one_at_a_time_stand_in_one_table(tmp_path: Path) -> None:
