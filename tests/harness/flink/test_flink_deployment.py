@@ -8,9 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import get_client
 from prefect.deployments.runner import RunnerDeployment
-from prefect.states import AwaitingRetry, Cancelling
 
 from flinkglue.blocks.flink import FlinkRestCluster
 from tests.harness.execution import Execute, created, read, resume, suspend
@@ -87,33 +85,6 @@ def test_a_suspended_action_is_executed_once_and_ends_when_it_is_resumed(
         execute(flow_run_id).wait()
     assert state_name(flow_run_id) == "Completed"
     assert launches(flink) == 1
-
-
-def test_cancel_and_retry_and_another_run(
-    job: Job, flink: ServedJobManager, execute: Execute
-) -> None:
-    """Cancelled by on_cancel; the same flow run retried, and another one, start it by NEW again."""
-    slow = QUICK | {"stable_seconds": 200, "on_cancel": "cancel"}
-    flow_run_id = job.request("NEW", program=job.program, wait_options=slow)
-    execution = execute(flow_run_id)
-    eventually(lambda: launches(flink))
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, Cancelling())
-    execution.wait()
-    assert state_name(flow_run_id) == "Cancelled"
-    assert flink.sent("PATCH", "") == 1
-
-    another = job.request("NEW", program=job.program)
-    execute(another).wait()
-    assert state_name(another) == "Completed"
-    again = job.request("NEW", program=job.program)
-    execute(again).wait()
-    assert state_name(again) == "Failed"
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(another, AwaitingRetry(), force=True)
-    execute(another).wait()
-    assert state_name(another) == "Completed"
-    assert launches(flink) == 2
 
 
 @pytest.mark.parametrize("drop_state", [True, False, None])
