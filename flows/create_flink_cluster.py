@@ -70,5 +70,5 @@ def create_flink_cluster_flow(
     remember_flink_application(chosen, wanted, view, is_new=plan.step is Step.CREATE)
     return completed(
         {"cluster": there.resource_id, "step": plan.step.value, **view.summary()},
-        f"{wanted.cluster_name}: {plan.step.value}; its job {view.job.job_name} is {view.state}",
+        f"{wanted.cluster_name}: {plan.step.value}; its job {view.row.job_name} is {view.state}",
     )

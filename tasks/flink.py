@@ -102,7 +102,7 @@ def wait_for_flink_job(
 
 @step(
     name="read_word_counts",
-    task_run_name="read the word counts of {view.job.job_name}",
+    task_run_name="read the word counts of {view.row.job_name}",
     cache_policy=NO_CACHE,  # it reads from Flink, which forgets finished jobs
     persist_result=False,
 )

@@ -47,7 +47,9 @@ def ends_in_words(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except FlinkGlueError as error:
-            if FlowRunContext.get() is None:
+            context = FlowRunContext.get()
+            # Prefect makes a flow's own retries for exceptions only.
+            if context is None or (context.flow is not None and context.flow.retries):
                 raise
             run_log().debug("Where it failed:", exc_info=True)
             return cast(R, failed(error))
