@@ -209,7 +209,7 @@ def run_glue_job(
         AttemptFailed: The run failed, or its start was refused for its subnet; has the attempt.
     """
     client = connect(aws_credentials).masked_for(request)
-    request = replace(request, may_exist=is_another_attempt())
+    request = replace(request, may_exist=request.may_exist or is_another_attempt())
     with run_context(client, run_log(), POLL_RUNS) as context:
         follower = LogFollower(context)
         logs = [follower] if follow_logs else []

@@ -37,7 +37,8 @@ class RunRequest:
     `restore_order` has the job's connections put back once no run needs their order any more.
     `allow_lost_settings` lets the order be written although the job loses something by it that
     cannot be read or is not known here. Without `wait_for_end` a run that holds its addresses is
-    enough. `may_exist` is False when nobody can have tried to start a run of this key before.
+    enough. `may_exist` is False when the caller knows that nobody has tried to start a run of this
+    key before, nor does now; it only saves a reading of the list of runs.
     """
 
     job_name: str

@@ -36,6 +36,7 @@ SERVER = {
     "GET /flow_runs/ID": 2,  # Prefect's own
     "POST /variables/filter": 3,  # one for the page of all jobs
     "POST /variables/": 5,  # two locks, a reservation, a start, the job's row on that page
+    "PATCH /variables/ID": 1,  # the reservation, before the start
     "DELETE /variables/ID": 4,
     "GET /variables/name/NAME": 2,
     "POST /artifacts/": 3,  # the choice, the run, all jobs

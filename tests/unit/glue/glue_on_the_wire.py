@@ -158,4 +158,5 @@ def reserved(claims: Claims, request: RunRequest, order: Ranking) -> Ranking:
     """The same order, with addresses reserved for the run."""
     reservation = Reservation(request.key, request.job_name, "a", "subnet-a", "zone", 3)
     reservation_id = claims.reserve(reservation).reservation_id
-    return replace(order, reserved_at=datetime.now(UTC), reservation_id=reservation_id)
+    now = datetime.now(UTC)
+    return replace(order, reserved_at=now, listed_at=now, reservation_id=reservation_id)

@@ -61,7 +61,8 @@ class Ranking:
     `seed` repeats the order of a strategy that draws. `kept` says that it is the order of the
     attempt before, and not the strategy's for these numbers. `reserved_at` is when addresses were
     reserved for the run, and `reservation_id` names the record; None and empty when none were.
-    `run_is_listed`: the job had a run of this key already when the order was chosen.
+    `listed_at` is a time before the job's runs were listed for it, None when that says nothing
+    about the start: no addresses were reserved, or the list has the run.
     """
 
     strategy: str
@@ -73,7 +74,7 @@ class Ranking:
     kept: bool = False
     reserved_at: datetime | None = field(default=None, compare=False)
     reservation_id: str = field(default="", compare=False)
-    run_is_listed: bool = field(default=False, compare=False)
+    listed_at: datetime | None = field(default=None, compare=False)
 
     @property
     def connection_names(self) -> list[str]:

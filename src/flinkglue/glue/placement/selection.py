@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 
 from flinkglue.clock import Pace
@@ -100,10 +101,14 @@ def preview(context: RunContext, requested: PlacementRequest) -> Ranking:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What is read outside the lock: `live_runs` counts the job's runs by connection."""
+    """What is read outside the lock: `live_runs` counts the job's runs by connection.
+
+    `listed_at` is a time before the list of runs was read.
+    """
 
     candidates: Candidates
     runs: ListedRuns
+    listed_at: datetime
     live_runs: Counter[str]
 
 
@@ -135,8 +140,9 @@ class _Placing:
 
     def after_a_pause(self) -> tuple[Ranking, Decision]:
         """The runs are read again, and nobody waits for the lock in vain."""
+        listed_at = self.context.clock.now()
         runs = list_runs(self.context.client, self.requested.run)
-        self.reading = replace(self.reading, runs=runs)
+        self.reading = replace(self.reading, runs=runs, listed_at=listed_at)
         return self._without_the_lock_first(reads_live_runs=True)
 
     def _without_the_lock_first(self, *, reads_live_runs: bool = False) -> tuple[Ranking, Decision]:
@@ -156,8 +162,9 @@ class _Placing:
             if decision is Decision.START:
                 lock.check()
                 ranking = _reserved(context, ranking, self.requested)
-        is_listed = self.requested.run.key in self.reading.runs.by_key
-        return replace(ranking, run_is_listed=is_listed), decision
+                if ranking.reserved_at and self.requested.run.key not in self.reading.runs.by_key:
+                    ranking = replace(ranking, listed_at=self.reading.listed_at)
+        return ranking, decision
 
     def _ranked(self) -> tuple[Ranking, Decision]:
         # Reservations before counts: the run of one that is released in between has its addresses
@@ -204,6 +211,7 @@ def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading
     Another is needed only for a job with more than 200 runs in the time that one of them can last.
     """
     client, pages = context.client, _run_pages(context, requested)
+    listed_at = context.clock.now()
 
     def newest_first() -> Iterator[list[JobRun]]:
         yield from newest.result()
@@ -218,7 +226,7 @@ def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading
         if requested.check_security_groups:
             candidates = client.add_security_groups(candidates)
         live_runs = _running(newest_first(), context, requested, candidates)
-        return _Reading(candidates, runs.result(), live_runs)
+        return _Reading(candidates, runs.result(), listed_at, live_runs)
 
 
 def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[list[JobRun]]:

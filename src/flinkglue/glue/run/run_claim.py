@@ -107,8 +107,19 @@ class RunClaim(RunObserver):
         if not self._is_released and self._clock.monotonic() > self._renew_at:
             self.renew()
 
-    def renew(self) -> None:
-        """Let the reservation last as long again, counted from before the call."""
+    def is_confirmed(self) -> bool:
+        """Renew the reservation; False: another process may have had the run since it was made.
+
+        True as well when nothing was reserved, as there is nothing to know it by.
+        """
+        return not self._was_reserved or self.renew()
+
+    def renew(self) -> bool:
+        """Let the reservation last as long again, counted from before the call.
+
+        Returns:
+            Whether it was there; False when that is not known.
+        """
         sent_at = self._clock.monotonic()
         try:
             reservation_id = self._found_reservation_id()
@@ -116,12 +127,13 @@ class RunClaim(RunObserver):
         except CallFailed as error:
             self._renew_at = sent_at + RETRY_SECONDS
             self._context.log.warning("The reserved addresses are not renewed yet: %s", error)
-            return
+            return False
         self._renew_at = sent_at + RENEW_EVERY_SECONDS
         if self._was_reserved and not is_renewed:
             self._lease = self._lease.lost()
         else:  # without a reservation the order is as old as this says
             self._lease = self._lease.renewed(sent_at, self._clock.monotonic())
+        return is_renewed
 
     @property
     def may_have_lapsed(self) -> bool:

@@ -41,8 +41,8 @@ from flinkglue.glue.run.start_retries import DOUBTED_SECONDS, patience_for
 from flinkglue.glue.run_request import RunRequest
 
 COUNTED_WITHIN_SECONDS = 5.0
-"""How long the job's runs are as they were counted when the order was chosen: the reservations that
-are made since then tell others of those that are on their way."""
+"""How long the job's runs are as they were listed to choose the order: the reservations that are
+made since then tell others of those that are on their way."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,10 @@ class _Starting:
         if not start.is_new:
             return _Doubt(_began_before(request), start)
         try:
+            if found := self._run_of_another_process(newer_than, earlier):
+                self.claim.end(start)
+                return Started(found, adopted=True)
+            self.claim.check()
             lock.check()
             job_run_id = self.context.client.start_job_run(
                 request.job_name, arguments, request.options.parameters()
@@ -223,11 +227,22 @@ class _Starting:
     @property
     def _is_counted(self) -> bool:
         """Whether the list would say nothing new: no run of this key, and slots as a moment ago."""
-        counted_at, may_exist = self.ranking.reserved_at, self.request.may_exist
-        if may_exist or self.ranking.run_is_listed or counted_at is None:
+        listed_at = self.ranking.listed_at
+        if self.request.may_exist or listed_at is None:
             return False
-        age_seconds = (self.context.clock.now() - counted_at).total_seconds()
+        age_seconds = (self.context.clock.now() - listed_at).total_seconds()
         return 0 <= age_seconds <= COUNTED_WITHIN_SECONDS
+
+    def _run_of_another_process(self, newer_than: datetime, earlier: ListedRuns) -> JobRun | None:
+        """The run that another process of the flow run had since the list was read for this start.
+
+        It may have ended, and its claim with it, while this process was suspended and its clocks
+        stood still. Any other process reserves in place of this one before it starts the run.
+        """
+        if self.claim.is_confirmed():
+            return None
+        runs = earlier.and_newer(list_runs(self.context.client, self.request, newer_than))
+        return runs.by_key.get(self.request.key)
 
     def _arguments(self) -> dict[str, str]:
         expected = self.ranking.expected

@@ -167,7 +167,7 @@ def test_a_choice_tells_whether_the_job_has_a_run_of_this_key_already() -> None:
 
     def is_listed() -> bool:
         context = RunContext(wire.client, LOG, coordination_in_process(), HastyClock(0))
-        return select(context, requested).run_is_listed
+        return select(context, requested).listed_at is None
 
     wire.runs["nightly"] = []
     assert not is_listed()

@@ -100,8 +100,8 @@ def new_request(*, may_exist: bool = False) -> RunRequest:
 
 def chosen(coordination: Coordination, *, seconds_ago: float = 0.0) -> Ranking:
     order = reserved(coordination.claims, REQUEST, ranking("a", "b"))
-    assert order.reserved_at is not None
-    return replace(order, reserved_at=order.reserved_at - timedelta(seconds=seconds_ago))
+    assert order.listed_at is not None
+    return replace(order, listed_at=order.listed_at - timedelta(seconds=seconds_ago))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_run_that_was_listed_when_its_order_was_chosen_is_adopted_whoever_star
     since_then = new.since.timestamp() - STARTED
     wire.start("nightly", at=since_then, arguments={RUN_KEY_ARGUMENT: new.key})
     context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
-    order = replace(chosen(coordination), run_is_listed=True)
+    order = replace(chosen(coordination), listed_at=None)
     assert run_job(context, new, order).adopted
     assert {"UpdateJob", "StartJobRun"}.isdisjoint(wire.counted())
 
