@@ -232,27 +232,3 @@ def test_a_failed_flow_run_starts_another_glue_run_when_it_is_retried(
     assert read(flow_run_id).state_name == "Completed"
     execute(requested(deployment_id)).wait()
     assert [run["JobRunState"] for run in glue_runs(cloud)] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
-
-
-@pytest.mark.parametrize("start_another_run", [True, False, None])
-def test_at_the_limit_of_its_cost_a_flow_run_asks_before_it_starts_another_run(
-    cloud: AwsCloud,
-    go: Path,
-    deployment_id: UUID,
-    block_id: UUID,
-    execute: Execute,
-    start_another_run: bool | None,
-) -> None:
-    """Nobody answers in the last case, and no run is started."""
-    go.touch()
-    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Rate exceeded")
-    minutes = 0.1 if start_another_run is None else 10
-    options = {"retry_delay_seconds": 0, "max_dpu_hours": 1e-9, "ask_within_minutes": minutes}
-    flow_run_id = requested(deployment_id, retry_options=options)
-    execution = execute(flow_run_id)
-    eventually(lambda: read(flow_run_id).state_name in ("Paused", "Failed"))
-    if start_another_run is not None:
-        resume(flow_run_id, start_another_run=start_another_run)
-    execution.wait()
-    assert read(flow_run_id).state_name == ("Completed" if start_another_run else "Failed")
-    assert len(glue_runs(cloud)) == (2 if start_another_run else 1)
