@@ -8,12 +8,14 @@ that. Until then a claim stands for the run:
 | placed   | a reservation            | subtract its addresses from EC2's counts         |
 | starting | the reservation, a start | the same, and search for the run before they     |
 |          |                          | start one of its key                             |
-| running  | the start                | search for the run, unless it is listed          |
+| started  | the start                | search for the run, unless it is listed          |
 
 Each transition is one write of one record: *reserve* creates the reservation (placed), *start*
 creates the start right before StartJobRun (starting), *release* deletes the reservation when the
-run is RUNNING (running), *end* deletes the start when the run is listed. So a process may be killed
-between any two calls and leaves one of these states. A run without a subnet reserves nothing.
+run is RUNNING (started), *end* deletes the start when the run is listed. So a process may be killed
+between any two calls and leaves one of these states. A state says what is recorded, and not how the
+run is: a run without a subnet reserves nothing and begins as started, a claim whose reservation
+expired is started, and the run of either may never have been sent.
 
 The start is a record of its own because it is created: only that is refused when there is one
 already, and so reveals another start. A reservation may be replaced by another placement of its
@@ -23,10 +25,11 @@ start. docs/explanation/glue-selection.md has the whole argument.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from flinkglue.glue.coordination.lock import HeldLock
 
@@ -42,11 +45,11 @@ SEARCHED_FOR_SECONDS = 30.0
 
 
 class ClaimState(StrEnum):
-    """How far a run has come."""
+    """What is recorded of a run."""
 
     PLACED = "placed"
     STARTING = "starting"
-    RUNNING = "running"
+    STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,9 @@ class Start:
     is_new: bool = field(default=False, compare=False)
 
 
+Recorded = TypeVar("Recorded", Reservation, Start)
+
+
 @dataclass(frozen=True)
 class Claim:
     """All that is recorded of one run key; at least one of the two."""
@@ -81,10 +87,10 @@ class Claim:
 
     @property
     def state(self) -> ClaimState:
-        """How far its run has come."""
+        """Which of the two are recorded."""
         if self.start is None:
             return ClaimState.PLACED
-        return ClaimState.STARTING if self.reservation else ClaimState.RUNNING
+        return ClaimState.STARTING if self.reservation else ClaimState.STARTED
 
 
 class Claims(Protocol):
@@ -121,6 +127,9 @@ class Claims(Protocol):
     def end(self, start_id: str) -> None:
         """Delete this very start: its run is listed, or was not started for certain."""
 
+    def starts_of(self, flow_run_id: str) -> list[Start]:
+        """The starts of one flow run's runs."""
+
     def of(self, flow_run_id: str) -> list[Claim]:
         """The claims of one flow run's runs."""
 
@@ -128,11 +137,19 @@ class Claims(Protocol):
 def claims_of(
     flow_run_id: str, reservations: list[Reservation], starts: list[Start]
 ) -> list[Claim]:
-    """What is recorded of a flow run's runs, by run key."""
-    reserved = {each.run_key: each for each in reservations}
+    """What is recorded of a flow run's runs, by run key.
+
+    Args:
+        reservations: All that count.
+        starts: The flow run's.
+    """
+    reserved = {each.run_key: each for each in of_flow_run(flow_run_id, reservations)}
     started = {each.run_key: each for each in starts}
     return [
-        Claim(key, reserved.get(key), started.get(key))
-        for key in sorted({*reserved, *started})
-        if key.startswith(f"{flow_run_id}/")
+        Claim(key, reserved.get(key), started.get(key)) for key in sorted({*reserved, *started})
     ]
+
+
+def of_flow_run(flow_run_id: str, records: Iterable[Recorded]) -> list[Recorded]:
+    """Those of this flow run's runs."""
+    return [each for each in records if each.run_key.startswith(f"{flow_run_id}/")]

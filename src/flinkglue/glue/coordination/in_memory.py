@@ -19,6 +19,7 @@ from flinkglue.glue.coordination.claims import (
     Reservation,
     Start,
     claims_of,
+    of_flow_run,
 )
 from flinkglue.glue.coordination.cool_downs import (
     COOL_DOWN_SECONDS,
@@ -111,12 +112,14 @@ class InProcessClaims:
                 if start.start_id == start_id:
                     del self._started[key]
 
-    def of(self, flow_run_id: str) -> list[Claim]:
-        reservations = self.reservations()
+    def starts_of(self, flow_run_id: str) -> list[Start]:
         with self._lock:
             now = self.clock.monotonic()
             starts = [start for start, until in self._started.values() if until > now]
-        return claims_of(flow_run_id, reservations, starts)
+        return of_flow_run(flow_run_id, starts)
+
+    def of(self, flow_run_id: str) -> list[Claim]:
+        return claims_of(flow_run_id, self.reservations(), self.starts_of(flow_run_id))
 
     def _keep(self, reservation: Reservation) -> None:
         until = self.clock.monotonic() + self.reserved_for_seconds

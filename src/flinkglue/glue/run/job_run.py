@@ -61,8 +61,12 @@ def run_job(
         return attempt
     run, adopted = started.run, started.adopted
     (observers.on_adopted if adopted else observers.on_started)(run)
-    run = watch_run(context, request, run, observers)
-    run = last_of_glues_own(context, request, run, observer)
+    try:
+        run = watch_run(context, request, run, observers)
+        run = last_of_glues_own(context, request, run, observer)
+    except (CallFailed, DeadlineExceeded):
+        claim.end_when_listed()  # the start would be kept for weeks
+        raise
     attempt = classified(context, request, run, ranking, adopted=adopted)
     observers.on_ended(attempt)
     claim.end_when_listed()

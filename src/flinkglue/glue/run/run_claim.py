@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from flinkglue.errors import (
     CallFailed,
@@ -17,7 +16,6 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import (
     RESERVED_FOR_SECONDS,
     SEARCHED_FOR_SECONDS,
-    Claim,
     Start,
 )
 from flinkglue.glue.coordination.run_context import RunContext
@@ -67,14 +65,15 @@ class RunClaim(RunObserver):
         self._claims = context.coordination.claims
         self._clock = context.clock
         self._request = request
-        self._left_by_others: Sequence[Claim] | None = None
+        self._has_order = ranking is not None
         self._reservation_id = ranking.reservation_id if ranking else None
         self._was_reserved = bool(self._reservation_id)
         reserved_at = ranking.reserved_at if ranking else None
         age = (self._clock.now() - reserved_at).total_seconds() if reserved_at else 0.0
         since = self._clock.monotonic() - max(0.0, age)
         self._lease = Lease.taken(RESERVED_FOR_SECONDS, since)
-        self._renew_at = since + RENEW_EVERY_SECONDS
+        # What another process left may be about to expire.
+        self._renew_at = since + RENEW_EVERY_SECONDS if ranking else -math.inf
         self._is_released = False
         self._start: Start | None = None
         self._started_at = math.inf
@@ -129,10 +128,12 @@ class RunClaim(RunObserver):
             self._context.log.warning("The reserved addresses are not renewed yet: %s", error)
             return False
         self._renew_at = sent_at + RENEW_EVERY_SECONDS
-        if self._was_reserved and not is_renewed:
-            self._lease = self._lease.lost()
-        else:  # without a reservation the order is as old as this says
+        if not self._was_reserved:  # the order is as old as this says
+            self._lease = Lease.taken(RESERVED_FOR_SECONDS, sent_at)
+        elif is_renewed:
             self._lease = self._lease.renewed(sent_at, self._clock.monotonic())
+        else:
+            self._lease = self._lease.lost()
         return is_renewed
 
     @property
@@ -141,18 +142,20 @@ class RunClaim(RunObserver):
         return not self._lease.is_known_held(self._clock.monotonic())
 
     def check(self) -> None:
-        """Return only while the reserved addresses are the run's.
+        """Return only while the reserved addresses are the run's, or no order depends on them.
 
         Raises:
             OrderStale: Others may count on them by now.
         """
-        if self.may_have_lapsed:
+        if self._has_order and self.may_have_lapsed:
             raise OrderStale(
                 "Prefect",
-                "lock",
-                f"job {self._request.job_name}",
-                "others started runs of the job for so long that the reserved addresses may have "
-                "expired",
+                "renew reservation",
+                f"run {self._request.key} of job {self._request.job_name}",
+                "the reservation of its addresses could not be renewed in time, or another process "
+                "replaced it"
+                if self._was_reserved
+                else "its order is too old: others started runs of the job meanwhile",
                 advice="nothing was started; the connections are chosen again",
             )
 
@@ -206,7 +209,7 @@ class RunClaim(RunObserver):
             if self._start is not None:  # its run is not older than the request
                 starts, since = [self._start], request.requested_at or request.since
             else:
-                starts = [claim.start for claim in self._found_left_by_others() if claim.start]
+                starts = self._claims.starts_of(request.flow_run_id)
                 since = request.since
             run_keys = {start.run_key for start in starts}
             listed = listed_keys(self._context.client, request.job_name, run_keys, since)
@@ -220,12 +223,6 @@ class RunClaim(RunObserver):
     def _found_reservation_id(self) -> str:
         """Empty when nothing is reserved for the run."""
         if self._reservation_id is None:
-            own = (c for c in self._found_left_by_others() if c.run_key == self._request.key)
-            reservation = next((c.reservation for c in own if c.reservation), None)
-            self._reservation_id = reservation.reservation_id if reservation else ""
+            own = (r for r in self._claims.reservations() if r.run_key == self._request.key)
+            self._reservation_id = next((r.reservation_id for r in own), "")
         return self._reservation_id
-
-    def _found_left_by_others(self) -> Sequence[Claim]:
-        if self._left_by_others is None:
-            self._left_by_others = self._claims.of(self._request.flow_run_id)
-        return self._left_by_others

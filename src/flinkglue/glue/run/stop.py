@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded
-from flinkglue.glue.coordination.claims import Claim
+from flinkglue.glue.coordination.claims import of_flow_run
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.run_claim import end_start
@@ -36,7 +36,7 @@ def stop_live_runs(
         The runs that were live, as they were observed last.
     """
     try:
-        runs, claims = _found(context, request)
+        runs = _found(context, request)
     except CallFailed as error:
         console = context.client.console.job(request.job_name) or "the console, AWS Glue, Job runs"
         context.log.error(
@@ -52,7 +52,7 @@ def stop_live_runs(
     stopping = _Stopping(context, {run.job_run_id: run for run in live})
     stopping.until_ended(deadline_seconds)
     living = {run.key or "" for run in stopping.runs.values() if not run.ended}
-    _release(context, (claim for claim in claims if claim.run_key not in living))
+    _release(context, request, living)
     return list(stopping.runs.values())
 
 
@@ -101,26 +101,20 @@ def _stop_in_words(run: JobRun) -> str:
     )
 
 
-def _found(
-    context: RunContext, request: RunRequest
-) -> tuple[Mapping[str, list[JobRun]], list[Claim]]:
-    """The runs there are, by run key, also those that were started an instant ago; the claims."""
+def _found(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun]]:
+    """The runs there are, by run key, also those that were started an instant ago."""
     runs = _listed_patiently(context, request)
     try:
-        claims = context.coordination.claims.of(request.flow_run_id)
+        starts = context.coordination.claims.starts_of(request.flow_run_id)
     except CallFailed as error:
         context.log.warning("Searching for starts in flight, although none is known: %s", error)
-        return runs_within_reach(context, request, None), []
-    if claims:
-        left = ", ".join(f"{claim.run_key} {claim.state}" for claim in claims)
-        context.log.info("Claims that the flow run has left: %s", left)
-    starts = [claim.start for claim in claims if claim.start]
+        return runs_within_reach(context, request, None)
     if missing := {start.run_key for start in starts} - runs.keys():
         context.log.info("Searching for runs that may be starting: %s", ", ".join(sorted(missing)))
         runs = runs_within_reach(context, request, missing)
     for start in starts:
         end_start(context, start)
-    return runs, claims
+    return runs
 
 
 def _listed_patiently(context: RunContext, request: RunRequest) -> Mapping[str, list[JobRun]]:
@@ -197,11 +191,13 @@ class _Stopping:
         )
 
 
-def _release(context: RunContext, claims: Iterable[Claim]) -> None:
-    """Release the addresses of runs that will not need them any more."""
+def _release(context: RunContext, request: RunRequest, living: Collection[str]) -> None:
+    """Release the addresses of the flow run's runs, except for those that may still need them."""
+    claims = context.coordination.claims
     try:
-        for claim in claims:
-            if claim.reservation:
-                context.coordination.claims.release(claim.reservation.reservation_id)
+        for reservation in of_flow_run(request.flow_run_id, claims.reservations()):
+            if reservation.run_key not in living:
+                context.log.info("Releasing the addresses reserved for %s", reservation.run_key)
+                claims.release(reservation.reservation_id)
     except CallFailed as error:
         context.log.warning("The reserved addresses expire later: %s", error)

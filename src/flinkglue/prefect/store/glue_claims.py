@@ -13,6 +13,7 @@ from flinkglue.glue.coordination.claims import (
     Reservation,
     Start,
     claims_of,
+    of_flow_run,
 )
 from flinkglue.glue.coordination.lock import HeldLock, Locks, placement_lock_name
 from flinkglue.prefect.store.expiring_records import ExpiringRecords
@@ -65,9 +66,12 @@ class VariableClaims:
     def end(self, start_id: str) -> None:
         self._starts.delete(start_id)
 
-    def of(self, flow_run_id: str) -> list[Claim]:
-        starts = [
+    def starts_of(self, flow_run_id: str) -> list[Start]:
+        starts = (
             Start(record.record_id, record.value["about"]["run_key"])
             for record in self._starts.live()
-        ]
-        return claims_of(flow_run_id, self.reservations(), starts)
+        )
+        return of_flow_run(flow_run_id, starts)
+
+    def of(self, flow_run_id: str) -> list[Claim]:
+        return claims_of(flow_run_id, self.reservations(), self.starts_of(flow_run_id))

@@ -254,7 +254,7 @@ def test_the_state_of_a_claim_follows_from_what_is_recorded(claims: InProcessCla
     start = claims.start("x/1")
     assert state() == [ClaimState.STARTING]
     claims.release(placed.reservation_id)
-    assert state() == [ClaimState.RUNNING]
+    assert state() == [ClaimState.STARTED]
     claims.end(start.start_id)
     assert state() == []
     claims.start("xy/1")

@@ -184,7 +184,7 @@ def test_a_mark_stays_until_its_run_is_listed(
     wire.before = end
     assert ran(wire, coordination, HastyClock(0)).succeeded
     [claim] = coordination.claims.of("flow-run")
-    assert (claim.run_key, claim.state) == (REQUEST.key, ClaimState.RUNNING)
+    assert (claim.run_key, claim.state) == (REQUEST.key, ClaimState.STARTED)
 
 
 def test_a_start_expires_and_only_who_found_it_ends_it() -> None:

@@ -92,7 +92,7 @@ def test_a_stored_claim_is_read_and_moved_on(
     assert (claim.state, claim.reservation) == (ClaimState.STARTING, RESERVATION)
     assert claims.renew(reservation_id)
     claims.release(reservation_id)
-    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.RUNNING]
+    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.STARTED]
     claims.end(start_id)
     assert not variables.rows
 
@@ -103,7 +103,7 @@ def test_a_stored_claim_expires_when_it_would_have_then(
     variables.put(**STORED_RESERVATION)
     variables.put(**STORED_START)
     clock.sleep(301)
-    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.RUNNING]
+    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.STARTED]
     clock.sleep(30 * 24 * 3600)
     assert claims.of(FLOW_RUN) == []
     assert not variables.rows
@@ -161,4 +161,4 @@ def test_what_a_process_leaves_that_is_killed_between_two_calls_is_a_state(
     for step in steps:
         step()
         states += [claim.state for claim in claims.of(FLOW_RUN)] or [None]
-    assert states == [ClaimState.PLACED, ClaimState.STARTING, ClaimState.RUNNING, None]
+    assert states == [ClaimState.PLACED, ClaimState.STARTING, ClaimState.STARTED, None]

@@ -277,7 +277,7 @@ def test_after_a_long_wait_for_the_lock_the_addresses_are_reserved_anew(
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, seconds))
         for seconds in (60, 600)
     )
-    with pytest.raises(OrderStale, match="reserved addresses may have expired"):
+    with pytest.raises(OrderStale, match="its order is too old"):
         run_job(RunContext(wire.client, LOG, coordination=late, clock=clock), REQUEST, ranking("a"))
     assert "StartJobRun" not in wire.counted()
     assert run_job(
