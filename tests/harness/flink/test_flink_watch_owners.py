@@ -18,6 +18,7 @@ from prefect.states import Crashed, Running
 from prefect.utilities.callables import get_parameter_defaults
 
 from flinkglue.blocks.flink import FlinkRestCluster
+from flinkglue.blocks.forms.flink_job import HealthOptions, RelaunchOptions, SilentRunOptions
 from flinkglue.clock import SystemClock
 from flinkglue.errors import JobFailed
 from flinkglue.lifecycle.execute import execute
@@ -149,13 +150,8 @@ class Job:
                 yield
 
     def watched(self, relaunch: str, **options: Any) -> Any:
-        options |= {
-            "silent_minutes": None,
-            "watch_seconds": 0,
-            "stable_seconds": 0.1,
-            "relaunch": relaunch,
-        }
-        return flink_watch([self.name], BLOCK, **options, return_state=True).result()
+        parameters = {"relaunch": relaunch, **watch_options(**options)}
+        return flink_watch([self.name], BLOCK, **parameters, return_state=True).result()
 
     def watched_by(self, run: FlowRun) -> Any:
         """The flow run itself, once more."""
@@ -165,12 +161,19 @@ class Job:
             parameters={
                 **get_parameter_defaults(flink_watch.fn),
                 "job_names": [self.name],
-                "watch_seconds": 0,
-                "silent_minutes": None,
-                "stable_seconds": 0.1,
                 "relaunch": "when_down",
+                **watch_options(),
             },
         )
+
+
+def watch_options(**health: Any) -> dict[str, Any]:
+    """One observation, a quick relaunch, and no search for silent flow runs."""
+    return {
+        "health_options": HealthOptions(watch_seconds=0, **health),
+        "relaunch_options": RelaunchOptions(stable_seconds=0.1),
+        "silent_run_options": SilentRunOptions(silent_minutes=None),
+    }
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.events import emit_event
 from prefect.states import Cancelled, Completed, Crashed, Running
 
+from flinkglue.blocks.forms.flink_job import HealthOptions, SilentRunOptions
 from flinkglue.lifecycle.models import Action
 from flinkglue.prefect.store.action_owners import FLOWS as OF_FLINK
 from flinkglue.prefect.store.flow_run_signs import HEARTBEAT
@@ -137,8 +138,8 @@ def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(
         state = flink_watch.with_options(validate_parameters=False)(
             [job.name, other.name],
             BLOCK,
-            watch_seconds=0,
-            silent_minutes=SILENT_MINUTES,
+            health_options=HealthOptions(watch_seconds=0),
+            silent_run_options=SilentRunOptions.model_construct(silent_minutes=SILENT_MINUTES),
             return_state=True,
         )
     assert shown(state) == {str(dead.id): "no process"}
@@ -147,9 +148,10 @@ def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(
     again = flink_watch.with_options(validate_parameters=False)(
         [job.name],
         BLOCK,
-        watch_seconds=0,
-        silent_minutes=SILENT_MINUTES,
-        end_silent_runs=True,
+        health_options=HealthOptions(watch_seconds=0),
+        silent_run_options=SilentRunOptions.model_construct(
+            silent_minutes=SILENT_MINUTES, end_silent_runs=True
+        ),
         return_state=True,
     )
     assert shown(again) == {str(dead.id): "set to Crashed"}
