@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.states import AwaitingRetry, Running
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.errors import InvalidInput
@@ -63,6 +64,9 @@ def test_a_run_that_is_there_is_adopted_without_deploying_its_job(
         flow_run = client.create_flow_run(glue_vpc_failover, parameters=parameters)
     job_run_id = cloud.start("orders", Arguments={RUN_KEY_ARGUMENT: f"{flow_run.id}/1"})
     Path(str(orders.script)).unlink()
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run.id, Running())
+        client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
     process = glue_flow_process.started(flow_run.id, tmp_path / "process.log")
     process.join(300)
     process.close()
