@@ -234,7 +234,7 @@ def glue_vpc_failover(
         allow_lost_settings=advanced_options.allow_lost_settings,
         failure_rules=tuple(retry_options.failure_rules),
         wait_for_end=wait_options.wait_for_end,
-        may_exist=is_another_attempt(),
+        may_exist=False,  # the task that starts it knows of another attempt
     )
     seed = advanced_options.seed
     placement = PlacementRequest(

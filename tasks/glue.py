@@ -40,6 +40,7 @@ from flinkglue.glue.run.logs import LOG_LINES, LogFollower
 from flinkglue.glue.run.observer import Observers
 from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, run_output
+from flinkglue.glue.run.run_search import search_for_starts
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.polling import polls_for
 from flinkglue.prefect.names import run_on_connection
@@ -162,6 +163,8 @@ def prioritize_connections(
     """
     log = run_log()
     with run_context(connect(aws_credentials), log) as context:
+        if requested.run.may_exist:
+            search_for_starts(context, requested.run)
         try:
             ranking = select(context, requested, failed_connections or [], kept)
         except NoSlot as no_slot:
@@ -251,12 +254,17 @@ def find_recorded_attempts(
 ) -> list[Attempt]:
     """What an earlier process of the same flow run started, read from Glue.
 
+    A run that was being started when that process was killed is searched for until Glue lists it.
+
     Args:
         request: The job, the flow run, and when its first attempt can have started.
         job_may_be_missing: Whether the job is created when it does not exist.
     """
+    client = connect(aws_credentials).masked_for(request)
     try:
-        return recorded_attempts(connect(aws_credentials).masked_for(request), request)
+        with run_context(client, run_log()) as context:
+            search_for_starts(context, request)
+        return recorded_attempts(client, request)
     except NotFound:
         if job_may_be_missing:
             return []

@@ -46,6 +46,8 @@ def select(
 
     Args:
         context: The account, what other flow runs reserved, what failed, the log and time.
+        requested: What is to be run. Of a run that may have been started before,
+            `search_for_starts` comes first: a new choice replaces what is reserved for it.
         failed: Connections that failed in this flow run, the earliest first.
         kept: The order of the attempt before, to be kept as long as nothing speaks against it.
 
@@ -132,8 +134,10 @@ class _Placing:
 
         Ranking in advance would cost them a round trip, and all that start together would call EC2
         at the same moment. A person's own strategy may be slow, and is called without the lock
-        first.
+        first. A run that is there already is adopted, and keeps what its process reserved for it.
         """
+        if self._is_listed:
+            return self.without_reserving(), Decision.START
         if self.requested.has_own_strategy:
             return self._without_the_lock_first()
         return self._under_the_lock()
@@ -143,7 +147,13 @@ class _Placing:
         listed_at = self.context.clock.now()
         runs = list_runs(self.context.client, self.requested.run)
         self.reading = replace(self.reading, runs=runs, listed_at=listed_at)
+        if self._is_listed:
+            return self.without_reserving(), Decision.START
         return self._without_the_lock_first(reads_live_runs=True)
+
+    @property
+    def _is_listed(self) -> bool:
+        return self.requested.run.key in self.reading.runs.by_key
 
     def _without_the_lock_first(self, *, reads_live_runs: bool = False) -> tuple[Ranking, Decision]:
         ranking, decision = self._ranked()
@@ -162,7 +172,7 @@ class _Placing:
             if decision is Decision.START:
                 lock.check()
                 ranking = _reserved(context, ranking, self.requested)
-                if ranking.reserved_at and self.requested.run.key not in self.reading.runs.by_key:
+                if ranking.reserved_at:
                     ranking = replace(ranking, listed_at=self.reading.listed_at)
         return ranking, decision
 
@@ -173,7 +183,7 @@ class _Placing:
         claims, candidates = context.coordination.claims, reading.candidates
         reservations = claims.reservations()
         slots = slots_of(candidates.job, request, reading.runs, reservations, candidates.subnet_ids)
-        if not slots.free and request.key not in reading.runs.by_key:
+        if not slots.free and not self._is_listed:
             for own in (each for each in reservations if each.run_key == request.key):
                 claims.release(own.reservation_id)
             raise NoSlot(request.job_name, slots.describe())

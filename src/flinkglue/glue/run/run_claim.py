@@ -78,6 +78,11 @@ class RunClaim(RunObserver):
         self._start: Start | None = None
         self._started_at = math.inf
 
+    def on_adopted(self, run: JobRun) -> None:
+        """What its process reserved for it may still be there, and be about to expire."""
+        if not self._was_reserved:
+            self._reservation_id, self._renew_at = None, -math.inf
+
     def on_started(self, run: JobRun) -> None:
         self._started_at = self._clock.monotonic()
 

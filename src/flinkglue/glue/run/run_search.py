@@ -55,6 +55,25 @@ def runs_within_reach(
     return runs
 
 
+def search_for_starts(context: RunContext, request: RunRequest) -> None:
+    """Return when the flow run's runs are listed whose starts are recorded, or are not there.
+
+    Their process was killed or still lives. Search before the next choice: it would replace what
+    is reserved for a run that is about to take its addresses.
+
+    Args:
+        request: The flow run's; its number does not matter.
+
+    Raises:
+        CallFailed: The starts or the runs cannot be read.
+    """
+    starts = context.coordination.claims.starts_of(request.flow_run_id)
+    if starts:
+        run_keys = {start.run_key for start in starts}
+        context.log.info("Searching for runs that may be starting: %s", ", ".join(sorted(run_keys)))
+        runs_within_reach(context, request, run_keys)
+
+
 def listed_keys(client: GlueClient, job_name: str, run_keys: set[str], since: datetime) -> set[str]:
     """Those of the keys whose runs are listed.
 

@@ -13,19 +13,21 @@ import pytest
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.in_memory import InProcessClaims
 from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale
-from flinkglue.glue.models import Ranking
+from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run.run_search import search_for_starts
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
-from tests.unit.glue.glue_on_the_wire import RunsOnTheWire, ranking, reserved
+from tests.unit.glue.glue_on_the_wire import STARTED, RunsOnTheWire, ranking, reserved
 from tests.unit.glue.run.test_glue_start_deadline import AddressesOnTheWire
 from tests.unit.glue.run.test_glue_starting import LocksAfterSeconds
 
@@ -189,3 +191,49 @@ def test_addresses_that_cannot_be_renewed_any_more_are_not_relied_on() -> None:
         processes.first(processes.chosen())
     assert "StartJobRun" not in wire.counted()
     assert [claim.start for claim in claims.of("flow-run")] == []
+
+
+def test_a_run_that_is_starting_keeps_its_addresses_when_its_flow_run_is_taken_over() -> None:
+    """Its process was killed right after StartJobRun, and the list is late: it is on its way."""
+    wire, claims = AddressesOnTheWire(lambda: 200), InProcessClaims()
+    processes = TwoProcesses(wire, replace(coordination_in_process(), claims=claims))
+    taken_over = replace(processes.request, may_exist=True)
+    placed = claims.reserve(Reservation(taken_over.key, "nightly", "b", "subnet-b", "zone", 3))
+    claims.start(taken_over.key)
+    run = wire.start("nightly", at=STARTED, arguments={RUN_KEY_ARGUMENT: taken_over.key})
+    wire.runs["nightly"][0]["StartedOn"] = taken_over.since.timestamp()
+    wire.unlisted.add(run.job_run_id)
+    reserved_while_it_starts: list[list[str]] = []
+
+    def listed_late(operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRuns" and wire.calls.count("GetJobRuns") > 3:
+            wire.unlisted.clear()
+        if operation == "GetJobRun":
+            reserved_while_it_starts.append([r.reservation_id for r in claims.reservations()])
+            if len(reserved_while_it_starts) == 3:
+                wire.turn(run, "RUNNING")
+            if len(reserved_while_it_starts) == 5:
+                wire.turn(run, "SUCCEEDED")
+
+    wire.before = listed_late
+    requested = PlacementRequest(taken_over, ["a"], "best_fit", STRATEGIES["best_fit"], seed=0)
+    search_for_starts(processes.context(), taken_over)
+    order = select(processes.context(), requested)
+    assert [r.reservation_id for r in claims.reservations()] == [placed.reservation_id]
+    assert run_job(processes.context(), taken_over, order).adopted
+    assert reserved_while_it_starts[:3] == [[placed.reservation_id]] * 3
+    assert reserved_while_it_starts[-1] == [], "it holds its addresses by then"
+    assert "StartJobRun" not in wire.counted()
+
+
+def test_a_start_that_was_never_sent_is_searched_for_half_a_minute_and_no_longer() -> None:
+    """Its record stays: whoever starts the run searches again, under the job's lock."""
+    processes = TwoProcesses(RunsOnTheWire())
+    claims = processes.coordination.claims
+    search_for_starts(processes.context(), processes.request)
+    assert processes.wire.counted() == {}, "there is no start to search for"
+    claims.start("another-flow-run/1")
+    start = claims.start(processes.request.key)
+    search_for_starts(processes.context(), processes.request)
+    assert 25 < processes.clock.skipped < 40
+    assert [each.start_id for each in claims.starts_of("flow-run")] == [start.start_id]
