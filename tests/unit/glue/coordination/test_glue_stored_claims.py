@@ -146,19 +146,3 @@ def test_each_transition_of_a_claim_is_one_call(
         "DELETE",
         "DELETE",
     ]
-
-
-def test_what_a_process_leaves_that_is_killed_between_two_calls_is_a_state(
-    variables: FakeVariables, claims: VariableClaims
-) -> None:
-    steps = [
-        lambda: claims.reserve(RESERVATION),
-        lambda: claims.start(RUN_KEY),
-        lambda: claims.release(claims.reservations()[0].reservation_id),
-        lambda: claims.end(claims.start(RUN_KEY).start_id),
-    ]
-    states = []
-    for step in steps:
-        step()
-        states += [claim.state for claim in claims.of(FLOW_RUN)] or [None]
-    assert states == [ClaimState.PLACED, ClaimState.STARTING, ClaimState.STARTED, None]
