@@ -20,8 +20,6 @@ from uuid import uuid4
 
 from flinkglue.prefect.store.server_records import Record, ServerRecords
 
-SAME_WRITE_SECONDS = 30.0
-
 
 class ExpiringRecords:
     """Records of one kind that count for a while after they were last written.
@@ -48,12 +46,13 @@ class ExpiringRecords:
     def put(self, key: str, about: dict[str, Any]) -> str:
         """Write the record of this key, in place of an older one, and return its id."""
         name = self._name(key)
-        value = {"about": about, "lasts_seconds": self._lasts_seconds}
+        token = str(uuid4())
+        value = self._value(about, token)
         while True:
             if record_id := self._records.create(name, value, [self._kind]):
                 return record_id
             if record := self._records.read(name):
-                if record.value == value and record.age_seconds < SAME_WRITE_SECONDS:
+                if record.value.get("token") == token:
                     return record.record_id  # the answer to our own create was lost on its way
                 self._records.delete(record.record_id)
 
@@ -70,7 +69,7 @@ class ExpiringRecords:
         """
         name = self._name(key)
         token = str(uuid4())
-        value = {"about": about, "token": token, "lasts_seconds": self._lasts_seconds}
+        value = self._value(about, token)
         while True:
             if record_id := self._records.create(name, value, [self._kind]):
                 return record_id, True
@@ -90,6 +89,9 @@ class ExpiringRecords:
         """A version before may have written that it lasts for less."""
         lasts_seconds = max(self._lasts_seconds, float(record.value["lasts_seconds"]))
         return record.age_seconds <= lasts_seconds
+
+    def _value(self, about: dict[str, Any], token: str) -> dict[str, Any]:
+        return {"about": about, "token": token, "lasts_seconds": self._lasts_seconds}
 
     def _name(self, key: str) -> str:
         return variable_name(self._kind, key)
