@@ -17,15 +17,18 @@ from flinkglue.prefect.kept_readings import kept
 B = TypeVar("B", bound=Block)
 
 
-def block_of(block_type: type[B], field: str, value: B | str) -> B:
-    """The block that a parameter means.
-
-    Flow runs that are threads of one worker read a saved block once a minute.
+def block_of(
+    block_type: type[B], field: str, value: B | str, *, shared_for_a_minute: bool = False
+) -> B:
+    """The block that a parameter means, as it is saved now.
 
     Args:
         block_type: The kind of block.
         field: The parameter's name, for the error.
         value: A block, or the name of a saved one.
+        shared_for_a_minute: Whether flow runs that are threads of one worker read it once a minute.
+            For the credentials of a service only: a change of what is run, or of a secret that a
+            run gets, counts at once, and no worker keeps its value.
 
     Raises:
         InvalidInput: There is no block of that kind and name; the error lists those that exist. Or
@@ -36,8 +39,9 @@ def block_of(block_type: type[B], field: str, value: B | str) -> B:
     addresses.name(field, str(value))
     slug = block_type.get_block_type_slug()
     name = str(value).removeprefix(f"{slug}/")
+    load = lambda: block_type.load(name)  # noqa: E731
     try:
-        loaded = kept((slug, name), lambda: block_type.load(name))
+        loaded = kept((slug, name), load) if shared_for_a_minute else load()
         assert isinstance(loaded, block_type), "Prefect returns the block itself, outside of async"
         return loaded
     except ValueError as error:

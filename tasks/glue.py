@@ -76,7 +76,7 @@ def load_credentials(
     Raises:
         InvalidInput: There is no block of this name.
     """
-    block = block_of(AwsCredentials, "aws_credentials", aws_credentials)
+    block = block_of(AwsCredentials, "aws_credentials", aws_credentials, shared_for_a_minute=True)
     return block.model_copy(update={"region_name": region}) if region else block
 
 

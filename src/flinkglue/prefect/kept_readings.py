@@ -41,15 +41,21 @@ class KeptReadings:
         lock = self._being_read[key]
         is_first = acquire(lock, _WAITS_SECONDS)  # else the server hangs for the one that reads
         try:
-            read_at, value = self._kept.get(key, (float("-inf"), None))
-            if self._monotonic() - read_at > self._seconds:
-                now, value = self._monotonic(), read()
-                self._kept[key] = (now, value)
-            found: T = value
+            self._drop_expired()
+            if (reading := self._kept.get(key)) is None:
+                reading = self._kept[key] = (self._monotonic(), read())
+            found: T = reading[1]
             return found
         finally:
             if is_first:
                 lock.release()
+
+    def _drop_expired(self) -> None:
+        """A credentials block that no flow run needs any more does not stay in memory."""
+        oldest = self._monotonic() - self._seconds
+        for key, (read_at, _) in [*self._kept.items()]:
+            if read_at < oldest:
+                self._kept.pop(key, None)
 
 
 _of_this_worker: ContextVar[KeptReadings | None] = ContextVar("kept_readings", default=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
@@ -75,3 +77,20 @@ def test_of_threads_that_need_the_same_one_reads() -> None:
         needed = [threads.submit(context.copy().run, need) for _ in range(8)]
         assert {each.result(10) for each in needed} == {"first"}
     assert server.reads == 1
+
+
+def test_a_reading_that_serves_no_more_does_not_stay_in_memory() -> None:
+    """It may be a credentials block of which no flow run is left."""
+
+    class Block:
+        pass
+
+    clock = Hand()
+    readings = KeptReadings(monotonic=clock.monotonic)
+    left = weakref.ref(readings.get("aws", Block))
+    gc.collect()
+    assert left() is not None
+    clock.seconds = KEPT_SECONDS + 1
+    readings.get("another key", Block)
+    gc.collect()
+    assert left() is None
