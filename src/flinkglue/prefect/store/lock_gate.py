@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from flinkglue.clock import elapsed_seconds
 from flinkglue.clock.interruption import acquire
 
 
@@ -14,6 +15,9 @@ class Held(Protocol):
 
     def may_be_handed_on(self) -> bool:
         """Whether another thread may have it."""
+
+    def yields_for_seconds(self) -> float:
+        """How long this process leaves the lock to others; 0: its turn is not over."""
 
     def release(self) -> None:
         """Let another process have it."""
@@ -26,6 +30,9 @@ class LockGate(Generic[L]):
     """Lets one thread in at a time.
 
     A lock is handed on while others wait here: none of them has to take it from the server anew.
+    When the turn of this process is over, it leaves the lock alone for longer than others are quiet
+    between two of their tries: else the next thread here, which knows of the release, always
+    creates it before them.
     """
 
     def __init__(self) -> None:
@@ -33,6 +40,7 @@ class LockGate(Generic[L]):
         self._counting = threading.Lock()
         self._waiting = 0
         self._left: L | None = None
+        self._others_turn_until = 0.0
 
     def enter(self, wait_seconds: float) -> bool:
         """Be the only thread inside; False: not within this time."""
@@ -53,8 +61,12 @@ class LockGate(Generic[L]):
         left, self._left = self._left, None
         if left is None or accept(left):
             return left
-        left.release()
+        self._release(left)
         return None
+
+    def others_turn_seconds(self) -> float:
+        """How long the thread that is inside leaves the lock to other processes from now on."""
+        return max(0.0, self._others_turn_until - elapsed_seconds())
 
     def hand_on_or_release(self, lock: L) -> None:
         """Be done with the lock."""
@@ -63,7 +75,7 @@ class LockGate(Generic[L]):
             if is_handed_on:
                 self._left = lock
         if not is_handed_on:
-            lock.release()
+            self._release(lock)
 
     def leave(self) -> None:
         """Let the next thread in."""
@@ -79,6 +91,12 @@ class LockGate(Generic[L]):
         try:
             left, self._left = self._left, None
             if left is not None:
-                left.release()
+                self._release(left)
         finally:
             self._entered.release()
+
+    def _release(self, lock: L) -> None:
+        """By the thread that is inside."""
+        yields_for_seconds = lock.yields_for_seconds()
+        lock.release()
+        self._others_turn_until = elapsed_seconds() + yields_for_seconds

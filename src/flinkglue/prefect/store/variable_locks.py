@@ -5,13 +5,14 @@ No lock outlives its lease: what a killed process held is free again after it.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from uuid import uuid4
@@ -39,10 +40,14 @@ LATENCIES_PER_PAUSE = 25
 """Each contender is quiet for so many times as long as its last call took, so that however many
 there are, the server is hardly kept busy by those that wait."""
 
-_gates: defaultdict[str, LockGate[VariableLock]] = defaultdict(LockGate)
+Gates = defaultdict[str, LockGate["VariableLock"]]
+_gates: Gates = defaultdict(LockGate)
 _LIMITS = {"works_for_seconds": WORKS_FOR_SECONDS, "kept_for_seconds": KEPT_FOR_SECONDS}
 HANDED_ON_FOR_SECONDS = 5.0
 """How long the threads of one process hand a lock on before other processes have their turn."""
+TRIES_LEFT = 2
+"""The turn of others lasts for so many of their longest pauses, if their calls take as long as the
+last one here."""
 
 
 class VariableLocks:
@@ -51,6 +56,8 @@ class VariableLocks:
     Args:
         lease_seconds: After how long without a sign of life a holder has lost the lock.
         wait_seconds: How long to wait for a lock, unless its taker says how long.
+        handed_on_for_seconds: How long the threads of this process hand a lock on.
+        gates: Where the threads of this process queue.
     """
 
     def __init__(
@@ -58,8 +65,12 @@ class VariableLocks:
         records: ServerRecords,
         lease_seconds: float = LEASE_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
+        handed_on_for_seconds: float = HANDED_ON_FOR_SECONDS,
+        gates: Gates = _gates,
     ) -> None:
         self._records = records
+        self._handed_on_for_seconds = handed_on_for_seconds
+        self._gates = gates
         self._lease_seconds = lease_seconds
         self._wait_seconds = wait_seconds
 
@@ -73,12 +84,14 @@ class VariableLocks:
         record_name = variable_name("glue-lock", name)
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
         give_up_at = elapsed_seconds() + wait_seconds
-        gate = _gates[record_name]  # of all threads here, one at a time calls the server
+        gate = self._gates[record_name]  # of all threads here, one at a time calls the server
         if not gate.enter(wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
         try:
             lock = gate.handed_on(lambda left: left.hand_on(self._records))
             if lock is None:
+                left_seconds = max(0.0, give_up_at - elapsed_seconds())
+                SystemClock().sleep(min(gate.others_turn_seconds(), left_seconds))
                 lock = self._acquire(name, record_name, give_up_at, wait_seconds)
             try:
                 yield lock
@@ -103,12 +116,14 @@ class VariableLocks:
             sent_at = elapsed_seconds()
             if record_id := self._records.create(record_name, value, ["glue-lock"]):
                 lease = Lease.taken(self._lease_seconds, sent_at, **_LIMITS)
-                return VariableLock(self._records, name, record_id, value, lease)
+                call_seconds = elapsed_seconds() - sent_at
+                return self._taken(name, record_id, value, lease, call_seconds)
             while found := self._records.read(record_name):
                 answered_at = elapsed_seconds()
                 if found.value["token"] == value["token"]:  # the answer to a create was lost
                     lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)
-                    return VariableLock(self._records, name, found.record_id, value, lease)
+                    call_seconds = answered_at - sent_at
+                    return self._taken(name, found.record_id, value, lease, call_seconds)
                 version = (found.record_id, found.dated)
                 seconds = unchanged.seconds(version, sent_at, answered_at)
                 if has_run_out(seconds, found.value["lease_seconds"]):
@@ -121,6 +136,25 @@ class VariableLocks:
                 SystemClock().sleep(pause * rng.uniform(0.5, 1))
                 sent_at = elapsed_seconds()
 
+    def _taken(
+        self, name: str, record_id: str, value: dict[str, Any], lease: Lease, call_seconds: float
+    ) -> VariableLock:
+        turn = Turn(self._handed_on_for_seconds, TRIES_LEFT * pause_seconds(call_seconds))
+        return VariableLock(self._records, name, record_id, value, lease, turn)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """That of one process at a lock.
+
+    Args:
+        lasts_seconds: How long its threads hand the lock on.
+        yields_for_seconds: How long they leave it to others when it lasted that long.
+    """
+
+    lasts_seconds: float = HANDED_ON_FOR_SECONDS
+    yields_for_seconds: float = 0.0
+
 
 class VariableLock:
     """A lock that is held; a thread renews it until it is released or the process ends."""
@@ -132,12 +166,14 @@ class VariableLock:
         record_id: str,
         value: dict[str, Any],
         lease: Lease,
+        turn: Turn = Turn(),
     ) -> None:
         self._records = records
         self._name = name
         self._record_id = record_id
         self._value = value
         self._lease = lease
+        self._turn = turn
         self._first_taken_at = lease.taken_at
         self._changing = threading.Lock()
         self._released = threading.Event()
@@ -149,9 +185,15 @@ class VariableLock:
         It is renewed and released with the client that took it, which must stay open for that.
         """
         now = elapsed_seconds()
-        is_others_turn = now - self._first_taken_at > HANDED_ON_FOR_SECONDS
         is_held = self._lease.is_known_held(now)
-        return is_held and not is_others_turn and self._records.is_kept_open
+        return is_held and not self._is_others_turn(now) and self._records.is_kept_open
+
+    def yields_for_seconds(self) -> float:
+        """How long this process leaves the lock to others; 0: its turn is not over."""
+        return self._turn.yields_for_seconds if self._is_others_turn(elapsed_seconds()) else 0.0
+
+    def _is_others_turn(self, now: float) -> bool:
+        return now - self._first_taken_at > self._turn.lasts_seconds
 
     def hand_on(self, records: ServerRecords) -> bool:
         """Begin another holder's time; False: it has another client, or the lease ran out."""
@@ -209,7 +251,7 @@ class VariableLock:
                 raise
 
 
-def pause_seconds(call_seconds: float, left_seconds: float) -> float:
+def pause_seconds(call_seconds: float, left_seconds: float = math.inf) -> float:
     """The longest to be quiet while another holds the lock.
 
     Args:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from flinkglue.clock import Pace, SystemClock
+from flinkglue.clock import Pace, SystemClock, elapsed_seconds
 from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
 from flinkglue.errors import ServiceUnavailable
+from flinkglue.lease import Lease
 from flinkglue.polling import polls_for
 from flinkglue.prefect.store.expiring_records import variable_name
+from flinkglue.prefect.store.lock_gate import LockGate
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.variable_locks import VariableLocks
+from flinkglue.prefect.store.variable_locks import (
+    HANDED_ON_FOR_SECONDS,
+    TRIES_LEFT,
+    VariableLock,
+    VariableLocks,
+    pause_seconds,
+)
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, WireClient
 
@@ -30,18 +38,32 @@ class Process:
 
     def __init__(self) -> None:
         self.server = FakeVariables(Clock())
+        self._answering = threading.Lock()
         self.client = self.shared_client()
         self.holders: list[str] = []
         self._threads: list[threading.Thread] = []
 
     def shared_client(self) -> WireClient:
         """As a thread worker has one for all its flow runs."""
-        client = self.server.client()
+        client = self.server.client(self._one_call_at_a_time)
         client.is_kept_open = True  # type: ignore[attr-defined]
         return client
 
-    def locks(self, client: WireClient | None = None) -> VariableLocks:
-        return VariableLocks(ServerRecords(client or self.client))  # type: ignore[arg-type]
+    def locks(
+        self, client: WireClient | None = None, turn_seconds: float = HANDED_ON_FOR_SECONDS
+    ) -> VariableLocks:
+        records = ServerRecords(client or self.client)  # type: ignore[arg-type]
+        return VariableLocks(records, handed_on_for_seconds=turn_seconds)
+
+    def elsewhere(self) -> VariableLocks:
+        """Those of another process, whose threads queue apart."""
+        records = ServerRecords(self.shared_client())  # type: ignore[arg-type]
+        return VariableLocks(records, gates=defaultdict(LockGate))
+
+    def _one_call_at_a_time(self, what: str, call: Callable[[], Any]) -> Any:
+        """As the server's database handles them."""
+        with self._answering:
+            return call()
 
     def begin(self, work: Callable[[], Any]) -> None:
         thread = threading.Thread(target=work)
@@ -202,3 +224,57 @@ def test_a_lock_that_was_lost_is_not_handed_on(process: Process) -> None:
         threading.Event().wait(0.2)
     process.join()
     assert held == [True]
+
+
+def test_a_busy_process_leaves_the_lock_to_others_when_its_turn_is_over(process: Process) -> None:
+    """All its threads place runs without a break, and one of another process waits."""
+    served, is_over = Counter[str](), threading.Event()
+
+    def busy() -> None:
+        locks = process.locks(turn_seconds=0.3)
+        while not is_over.is_set():
+            with locks.hold(NAME):
+                served["busy"] += 1
+                threading.Event().wait(0.02)
+
+    def other() -> None:
+        try:
+            for _ in range(5):
+                with process.elsewhere().hold(NAME, within_seconds=2):
+                    served["other"] += 1
+                threading.Event().wait(0.05)
+        finally:
+            is_over.set()
+
+    for _ in range(4):
+        process.begin(busy)
+    assert eventually(lambda: served["busy"] > 0)
+    process.begin(other)
+    process.join()
+    assert served["other"] == 5, "the other process had no turn"
+    assert served["busy"] >= 10, "the threads hand the lock on meanwhile"
+
+
+def test_a_process_that_nobody_disturbs_is_quiet_for_a_small_part_of_its_time() -> None:
+    """It cannot know whether others wait; with an answer after 10 ms a turn of 5 s costs 0.7 s."""
+    assert HANDED_ON_FOR_SECONDS <= 5, "docs/how-to/warm-worker.md says so"
+    assert TRIES_LEFT * pause_seconds(0.01) <= 0.15 * HANDED_ON_FOR_SECONDS
+
+
+def test_whoever_is_handed_a_lock_may_work_as_long_as_the_one_before(process: Process) -> None:
+    """The time of its work begins when it has the lock."""
+    records = ServerRecords(process.client)  # type: ignore[arg-type]
+    value = {"lock": NAME, "holder": "a thread", "token": "t", "lease_seconds": 30.0}
+    record_id = records.create(RECORD, value, ["glue-lock"])
+    assert record_id
+    taken_at = elapsed_seconds() - 3
+    lease = Lease.taken(30.0, taken_at, works_for_seconds=4, kept_for_seconds=60)
+    lock = VariableLock(records, NAME, record_id, value, lease)
+    assert lock.hand_on(records)
+    threading.Event().wait(1.2)
+    lock.check()
+    lock.release()
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    return any(happened() or threading.Event().wait(0.01) for _ in range(1000))
