@@ -174,7 +174,7 @@ def test_the_secret_is_in_nothing_that_prefect_writes(
         ({"connection_names": "a,,b"}, InvalidInput, "connection_names.*no blank names"),
         ({"region": "Frankfurt"}, ParameterTypeError, "region"),
         ({"connection_names": ["a", "a"]}, InvalidInput, "connection_names.*each name once"),
-        ({"strategy": "cheapest"}, InvalidInput, "strategy.*random, capacity"),
+        ({"strategy": "cheapest"}, ParameterTypeError, "strategy.*random.*capacity"),
         ({"retries": -1}, ParameterTypeError, "retries"),
         ({"deadline_minutes": 0}, ParameterTypeError, "deadline_minutes"),
         ({"arguments": {"date": "x"}}, InvalidInput, "arguments.*start with --"),
