@@ -39,7 +39,10 @@ def block_of(
     addresses.name(field, str(value))
     slug = block_type.get_block_type_slug()
     name = str(value).removeprefix(f"{slug}/")
-    load = lambda: block_type.load(name)  # noqa: E731
+
+    def load() -> object:
+        return block_type.load(name)
+
     try:
         loaded = kept((slug, name), load) if shared_for_a_minute else load()
         assert isinstance(loaded, block_type), "Prefect returns the block itself, outside of async"
