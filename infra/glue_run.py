@@ -3,7 +3,8 @@
 python -m infra.glue_run rank JOB [--connection NAME ...] [--strategy NAME]
     the order of connections that a run would get now: a dry run, which changes nothing
 python -m infra.glue_run run JOB [--connection NAME ...] [--arg NAME=VALUE ...] [--wait]
-    a run through the deployment glue-job, with its retries on other connections
+    a run through the deployment glue-job, or another one of --deployment, with its retries on other
+    connections; what is not given here is as the deployment has it saved
 python -m infra.glue_run stop JOB RUN_ID ...
     stops runs, whoever started them, and waits until they have ended
 python -m infra.glue_run health [--connection NAME ...] [--job JOB ...]
@@ -66,6 +67,7 @@ from infra.flink.deployment import Deployed, flow_run_of
 from infra.flink.deployment import exit_code_of as exit_code_of_state
 from infra.glue.account import session_of
 from infra.glue.run_arguments import parser, run_parameters
+from infra.glue.saved_parameters import deadline_seconds, over_saved
 from infra.prefect_server import answering, require_server
 
 FAILED, NO_SLOT = 1, 4
@@ -133,7 +135,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     require_server()
     _say(f"intent {intent}")
-    deployed = Deployed(given.deployment, parameters, intent, given.deadline_minutes * 60)
+    deployed = Deployed(given.deployment, parameters, intent, deadline_seconds, over_saved)
     flow_run, state = flow_run_of(deployed, wait=given.wait, say=_say)
     ended = {} if state is None else {"state": state.name, "message": state.message}
     _print({"intent": intent, "flow_run_id": str(flow_run.id), **ended})

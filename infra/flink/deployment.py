@@ -30,6 +30,10 @@ _EXCEPTION = re.compile(r"exception: (?P<name>\w+):")
 _NOT_STARTED = (StateType.SCHEDULED, StateType.PENDING)
 
 
+def _as_given(given: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:
+    return given
+
+
 @dataclass(frozen=True)
 class Deployed:
     """What to run.
@@ -39,13 +43,17 @@ class Deployed:
         parameters: Its parameters.
         intent: The same intent, for the same action on the same job of the same cluster, always
             means the same flow run; one that failed is retried.
-        deadline_seconds: The longest time that the flow run itself takes.
+        deadline_seconds: The longest time that the flow run itself takes, or how it follows from
+            the parameters of the flow run.
+        over: What to send of the parameters to a deployment that has these saved; Prefect puts what
+            is sent over them.
     """
 
     deployment: str
     parameters: Mapping[str, Any]
     intent: str
-    deadline_seconds: float
+    deadline_seconds: float | Callable[[Mapping[str, Any]], float]
+    over: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = _as_given
 
     @property
     def key(self) -> str:
@@ -87,7 +95,10 @@ def flow_run_of(
         _retry_if_failed(prefect, flow_run, say)
         if not wait:
             return flow_run, None
-        state = _ended(_FlowRunWatch(prefect, flow_run.id, say, clock), deployed)
+        limit = deployed.deadline_seconds
+        seconds = limit(flow_run.parameters) if callable(limit) else limit
+        watch = _FlowRunWatch(prefect, flow_run.id, say, clock)
+        state = _ended(watch, deployed.deployment, seconds)
     say(f"{state.name}: {state.message or ''}")
     return flow_run, state
 
@@ -110,7 +121,7 @@ def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
         deployment = prefect.read_deployment_by_name(name)
         flow_run = prefect.create_flow_run_from_deployment(
             deployment.id,
-            parameters=dict(deployed.parameters),
+            parameters=dict(deployed.over(deployed.parameters, deployment.parameters or {})),
             state=Scheduled(),
             idempotency_key=deployed.key,
         )
@@ -160,18 +171,18 @@ def _retry_if_failed(
         prefect.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
 
 
-def _ended(watch: _FlowRunWatch, deployed: Deployed) -> State[Any]:
+def _ended(watch: _FlowRunWatch, deployment: str, deadline_seconds: float) -> State[Any]:
     again = "Run the same command with the same --intent to resume."
     watch.until(
         lambda state: state.type not in _NOT_STARTED,
         f"The start of flow run {watch.flow_run_id}",
         STARTS_WITHIN_SECONDS,
-        f"Is a worker running for the work pool of {deployed.deployment}? {again}",
+        f"Is a worker running for the work pool of {deployment}? {again}",
     )
     return watch.until(
         lambda state: state.is_final(),
         f"The end of flow run {watch.flow_run_id}",
-        STARTS_WITHIN_SECONDS + deployed.deadline_seconds,
+        STARTS_WITHIN_SECONDS + deadline_seconds,
         f"It keeps running: see its page. {again}",
     )
 

@@ -36,8 +36,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     health = commands.add_parser("health", help="how the connections are")
     for each in (rank, run, stop):
         each.add_argument("job_name", metavar="JOB", type=of_type(JobName), help="the Glue job")
-    for each in (rank, run):
-        _choosing(each)
+    _choosing(rank, "random")
+    _choosing(run, None)
     for each in (rank, stop, health):
         add_account_options(each)
     for each in (rank, health):
@@ -64,7 +64,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     return command
 
 
-def _choosing(command: argparse.ArgumentParser) -> None:
+def _choosing(command: argparse.ArgumentParser, strategy: str | None) -> None:
+    others = "%(default)s" if strategy else "the deployment's"
     command.add_argument(
         "--connection",
         action="append",
@@ -74,8 +75,8 @@ def _choosing(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--strategy",
         type=of_type(Name),
-        default="random",
-        help=f"{', '.join(STRATEGIES)}, or your own module:function (default: %(default)s)",
+        default=strategy,
+        help=f"{', '.join(STRATEGIES)}, or your own module:function (default: {others})",
     )
     command.add_argument("--seed", type=of_type(Seed), help="repeats a random order")
     command.add_argument("--extra-nodes", type=of_type(ExtraNodes))
@@ -91,15 +92,13 @@ def _running(command: argparse.ArgumentParser) -> None:
         "--arg",
         action="append",
         metavar="NAME=VALUE",
-        help="an argument of the job, such as --arg=--date=2026-11-29; repeat",
+        help="an argument of the job, such as --arg=--date=2026-11-29; repeat (default: the "
+        "deployment's, which are left out if any is given)",
     )
-    command.add_argument("--retries", type=of_type(Retries), default=2, help="default: %(default)s")
-    command.add_argument(
-        "--deadline-minutes", type=of_type(Minutes), default=2880, help="default: %(default)s"
-    )
-    command.add_argument(
-        "--aws-credentials", type=of_type(Name), metavar="BLOCK", help="default: aws"
-    )
+    saved = "default: the deployment's"
+    command.add_argument("--retries", type=of_type(Retries), help=saved)
+    command.add_argument("--deadline-minutes", type=of_type(Minutes), help=saved)
+    command.add_argument("--aws-credentials", type=of_type(Name), metavar="BLOCK", help=saved)
     command.add_argument(
         "--intent", type=of_type(Name), help="the same intent is run once (default: a new one)"
     )
@@ -115,18 +114,19 @@ def _running(command: argparse.ArgumentParser) -> None:
 
 
 def run_parameters(given: argparse.Namespace) -> dict[str, Any]:
-    """The parameters of the flow run: what was given, and nothing else.
+    """The parameters of the flow run that were given, and nothing else.
 
     Raises:
         InvalidInput: A value is not accepted; names the option.
     """
-    load_strategy(given.strategy, allowed_modules())
+    if given.strategy is not None:
+        load_strategy(given.strategy, allowed_modules())
     arguments = dict(_pair(each) for each in given.arg or ())
     check_arguments(arguments)
-    is_built_in = given.strategy in STRATEGIES
+    is_built_in = given.strategy is None or given.strategy in STRATEGIES
     chosen: dict[str, Any] = {
         "job_name": given.job_name,
-        "connection_names": parse_connection_names(given.connection, given.strategy),
+        "connection_names": parse_connection_names(given.connection, given.strategy or ""),
         "strategy": given.strategy if is_built_in else CUSTOM,
         "arguments": arguments or None,
         "aws_credentials": given.aws_credentials,

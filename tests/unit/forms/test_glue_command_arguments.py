@@ -57,8 +57,6 @@ def test_a_dry_run_shows_the_parameters_of_the_flow_run(
             "connection_names": ["a", "b"],
             "strategy": "capacity",
             "arguments": {"--date": "2026-11-29"},
-            "retry_options": {"retries": 2},
-            "wait_options": {"deadline_minutes": 2880},
         },
     }
 
