@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from flinkglue.blocks.forms.flink_job import ACTION_MOVED
 from flinkglue.clock import Clock, Pace
 from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
 from flinkglue.polling import wait_until
+from flinkglue.prefect.endings import error_name_of
 from flinkglue.prefect.forms.moved import in_their_places
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
 from infra.prefect_server import answering
@@ -26,7 +26,6 @@ STARTS_WITHIN_SECONDS = 600.0
 """How long a worker may take to take a flow run up, and its process to start and to end."""
 
 _PACE = Pace(first_seconds=1, most_seconds=10)
-_EXCEPTION = re.compile(r"exception: (?P<name>\w+):")
 _NOT_STARTED = (StateType.SCHEDULED, StateType.PENDING)
 
 
@@ -111,8 +110,7 @@ def exit_code_of(state: State[Any]) -> int:
         return CANCELLED
     if state.type is StateType.CRASHED:
         return CRASHED
-    found = _EXCEPTION.search(state.message or "")
-    return exit_code_of_name(found["name"] if found else "")
+    return exit_code_of_name(error_name_of(state))
 
 
 def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
