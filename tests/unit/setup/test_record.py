@@ -1,0 +1,79 @@
+"""What was applied is kept on the server, however much it is."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prefect.client.orchestration import SyncPrefectClient
+
+from flinkglue.prefect.store.server_records import ServerRecords
+from infra.setup.record import TAG, Applied, AppliedRecords
+from tests.unit.lifecycle.fake_flink_jobs import Clock
+from tests.unit.prefect.variables_on_the_wire import FakeVariables
+
+NIGHTLY = ("deployment", "glue-job/orders-nightly")
+
+
+def applied(marks: dict[str, str]) -> Applied:
+    return Applied(*NIGHTLY, "production", created=True, marks=marks)
+
+
+class World:
+    """A server; each `records` is another process."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.variables = FakeVariables(self.clock)
+
+    def records(self) -> AppliedRecords:
+        client = cast(SyncPrefectClient, self.variables.client())
+        return AppliedRecords(ServerRecords(client, self.clock))
+
+
+def of_schedules(number: int, text: str = "m" * 66) -> dict[str, str]:
+    fields = ("cron", "timezone", "active", "parameters")
+    return {f"schedules.every-{n}.{field}": text for n in range(number) for field in fields}
+
+
+@pytest.mark.parametrize("number", [0, 1, 19, 100])
+def test_a_deployment_of_many_schedules_is_read_as_it_was_kept(number: int) -> None:
+    world = World()
+    world.records().keep(applied(of_schedules(number)))
+    assert world.records().of(*NIGHTLY) == applied(of_schedules(number))
+
+
+def test_what_was_kept_before_is_replaced_and_nothing_of_it_is_left() -> None:
+    world = World()
+    world.records().keep(applied(of_schedules(100)))
+    world.records().keep(applied(of_schedules(50, "n" * 66)))
+    assert world.records().of(*NIGHTLY) == applied(of_schedules(50, "n" * 66))
+    world.records().keep(applied(of_schedules(1)))
+    assert len(world.variables.rows) == 1
+    world.records().keep(applied(of_schedules(50)))
+    records = world.records()
+    records.forget(applied(of_schedules(50)))
+    assert world.variables.rows == {}
+
+
+def test_a_record_of_the_version_before_is_read() -> None:
+    world = World()
+    written = {
+        "noun": NIGHTLY[0],
+        "name": NIGHTLY[1],
+        "environment": "production",
+        "created": True,
+        "marks": of_schedules(2),
+    }
+    world.variables.put(f"{TAG}-of-before", written, [TAG])
+    assert world.records().of_environment("production") == [applied(of_schedules(2))]
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=200), st.text(max_size=80), max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_any_marks_are_read_as_they_were_kept(marks: dict[str, str]) -> None:
+    world = World()
+    world.records().keep(applied(marks))
+    assert world.records().of(*NIGHTLY) == applied(marks)
