@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,8 @@ from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS
 
 TAG = "flinkglue-setup"
 PART_TAG = "flinkglue-setup-marks"
+_PART_CHARACTERS = 2400
+"""As JSON, a text of JSON is twice as long at most."""
 WITHOUT_FILE = "default"
 """The environment of a set-up without a file."""
 
@@ -48,8 +50,11 @@ class AppliedRecords:
         is_split = any(each.value.get("parts") for each in found)
         parts = {each.name: each for each in (records.tagged(PART_TAG) if is_split else ())}
         self._ids = {each.name: each.record_id for each in found}
-        self._parts = {each.name: [*_parts_of(each, parts)] for each in found}
-        self._values = {each.name: _read(each.value, self._parts[each.name]) for each in found}
+        self._parts = {
+            each.name: [parts[name] for name in each.value.get("parts", ()) if name in parts]
+            for each in found
+        }
+        self._values = {each.name: _read(_whole(each.value, parts)) for each in found}
 
     def of(self, noun: str, name: str) -> Applied | None:
         """What was applied of this object, if it was ever set up."""
@@ -67,9 +72,10 @@ class AppliedRecords:
             return
         if before is not None and before.created:
             applied = replace(applied, created=True)
-        first, *rest = _split(_written(applied))
-        parts = [self._part(key, marks) for marks in rest]
-        value = first | ({"parts": [each.name for each in parts]} if parts else {})
+        value = _written(applied)
+        parts = [self._part(key, text) for text in _texts(value)]
+        if parts:
+            value |= {"marks": {}, "parts": [each.name for each in parts]}
         if key not in self._ids or not self._records.rewrite(self._ids[key], value):
             record_id = self._records.create(key, value, [TAG])
             if record_id is not None:
@@ -85,14 +91,14 @@ class AppliedRecords:
         self._values.pop(key, None)
         self._replace_parts(key, [])
 
-    def _part(self, key: str, marks: Mapping[str, Any]) -> Record:
-        name = f"{key}-{uuid4().hex}"
-        record_id = self._records.create(name, marks, [PART_TAG])
+    def _part(self, key: str, text: str) -> Record:
+        name, value = f"{key}-{uuid4().hex}", {"text": text}
+        record_id = self._records.create(name, value, [PART_TAG])
         if record_id is None:  # the answer to a first try was lost: no other has this name
             found = self._records.read(name)
             assert found is not None, "it was created"
             return found
-        return Record(record_id, name, marks, 0)
+        return Record(record_id, name, value, 0)
 
     def _replace_parts(self, key: str, parts: list[Record]) -> None:
         for each in self._parts.get(key, ()):
@@ -115,49 +121,27 @@ def _written(applied: Applied) -> dict[str, Any]:
     }
 
 
-def _split(written: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The record with the marks that it can hold, then the marks of each part."""
-    marks = dict(written.pop("marks"))
-    taken: dict[str, str] = {}
-    room = _ROOM - _length(written) - _LENGTH_OF_NAME * (_length(marks) // _ROOM + 1)
-    head: dict[str, Any] | None = written
-    for path, each in marks.items():
-        needed = _length({path: each})
-        if room < needed:
-            yield _with(head, taken)
-            head, taken, room = None, {}, _ROOM
-        taken[path] = each
-        room -= needed
-    yield _with(head, taken)
+def _texts(written: Mapping[str, Any]) -> list[str]:
+    """The marks of a record that is too long, as texts that a Variable holds each."""
+    if len(json.dumps(written)) <= VALUE_CHARACTERS:
+        return []
+    text = json.dumps(written["marks"])
+    return [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
 
 
-def _with(head: dict[str, Any] | None, marks: dict[str, str]) -> dict[str, Any]:
-    return dict(marks) if head is None else {**head, "marks": marks}
+def _whole(value: Mapping[str, Any], parts: Mapping[str, Record]) -> Mapping[str, Any]:
+    """The record with its marks; if one of its parts is gone, it was being written anew."""
+    names = value.get("parts", ())
+    if not names or not parts.keys() >= {*names}:
+        return value
+    return {**value, "marks": json.loads("".join(parts[name].value["text"] for name in names))}
 
 
-def _length(value: Any) -> int:
-    return len(json.dumps(value))
-
-
-def _parts_of(record: Record, parts: Mapping[str, Record]) -> Iterator[Record]:
-    """Those that are there: fields whose marks are missing count as changed by people."""
-    for name in record.value.get("parts") or ():
-        if name in parts:
-            yield parts[name]
-
-
-def _read(value: Mapping[str, Any], parts: list[Record]) -> Applied:
-    marks = dict(value["marks"])
-    for each in parts:
-        marks |= each.value
+def _read(value: Mapping[str, Any]) -> Applied:
     return Applied(
         str(value["noun"]),
         str(value["name"]),
         str(value["environment"]),
         bool(value["created"]),
-        marks,
+        dict(value["marks"]),
     )
-
-
-_ROOM = VALUE_CHARACTERS - 100
-_LENGTH_OF_NAME = 100
