@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextvars import ContextVar
 
 import pytest
 
+from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
 from flinkglue.prefect.beside import Beside
 
 WHOSE: ContextVar[str] = ContextVar("whose", default="nobody's")
@@ -21,7 +23,7 @@ def test_calls_are_made_in_their_order_and_in_the_context_of_whoever_gave_them()
     assert made == []
     WHOSE.set("the next one's")
     may_begin.set()
-    beside.end()
+    beside.end(within_seconds=10)
     assert made == [("the first flow run's", number) for number in range(3)]
 
 
@@ -35,7 +37,7 @@ def test_a_call_that_fails_is_told_and_keeps_no_other_from_being_made(
 
     beside.begin(fail)
     beside.begin(made.append, "next")
-    beside.end()
+    beside.end(within_seconds=10)
     assert made == ["next"]
     assert caplog.messages == ["The name of a flow run: the server is away"]
 
@@ -43,11 +45,23 @@ def test_a_call_that_fails_is_told_and_keeps_no_other_from_being_made(
 def test_a_call_that_hangs_holds_nobody_up_who_may_not_wait() -> None:
     beside, hangs = Beside("page"), threading.Event()
     beside.begin(hangs.wait)
-    beside.end(within_seconds=0.01)
+    assert not beside.end(within_seconds=0.01)
     assert [t.daemon for t in threading.enumerate() if t.name == "page"] == [True]
     hangs.set()
-    beside.end()
+    assert beside.end(within_seconds=10)
+
+
+def test_who_waits_for_a_call_that_hangs_can_be_interrupted() -> None:
+    """The server asked for a long pause, and somebody cancels the flow run meanwhile."""
+    beside, hangs, interruption = Beside("page"), threading.Event(), Interruption()
+    beside.begin(hangs.wait)
+    threading.Timer(0.05, lambda: interruption.request(Interrupted())).start()
+    began_at = time.monotonic()
+    with interrupted_by(interruption), pytest.raises(Interrupted):
+        beside.end(within_seconds=20)
+    assert time.monotonic() - began_at < 10
+    hangs.set()
 
 
 def test_without_a_call_there_is_no_thread_to_wait_for() -> None:
-    Beside("page").end()
+    Beside("page").end(within_seconds=10)

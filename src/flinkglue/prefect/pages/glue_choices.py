@@ -9,13 +9,16 @@ from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.pages.glue_events import emit_choice, emit_misconfigured
 from flinkglue.prefect.pages.glue_run import show_ranking
+from flinkglue.prefect.run_log import run_log
+
+WRITTEN_WITHIN_SECONDS = 5.0
 
 
 class Choices:
     """Shows each choice and emits its event, but not again when a refusal leads to the same.
 
-    The run does not wait for its page: that is written beside the start, and leaving the block
-    waits until it is.
+    The run does not wait for its page: that is written beside the start. Leaving the block waits
+    for it, but only for a few seconds: a server that asks for a pause holds up no end of a run.
 
     Args:
         requested: What is chosen for, and what was to be done when nothing fits.
@@ -34,7 +37,9 @@ class Choices:
 
     def __exit__(self, raised: type[BaseException] | None, *about: object) -> None:
         is_interrupted = raised is not None and not issubclass(raised, Exception)
-        self._beside.end(within_seconds=0 if is_interrupted else None)
+        is_written = self._beside.end(0 if is_interrupted else WRITTEN_WITHIN_SECONDS)
+        if not is_written and not is_interrupted:
+            run_log().warning("The choice may be missing on the page: the server is slow to answer")
 
     def show(self, ranking: Ranking) -> None:
         """The record is written again when any of its numbers differs, the event for the order."""
