@@ -16,15 +16,16 @@ examples:
   python -m infra.setup down deployments/production.yaml      take it away again
 
 Only what FILE names is set. Everything else stays as people set it in the UI, such as further
-parameters and schedules. Where a person changed what FILE names, the change is shown (field, value
-now, value in FILE) and stays: take it into FILE, or give --overwrite.
+parameters and schedules. Where a person or another file changed what FILE names, the change is
+shown (field, value now, value in FILE) and stays: take it into FILE, or give --overwrite. What
+several files name is deleted with the last of them.
 
 Secrets of blocks are not in FILE: a field says {env: NAME}, and the variable NAME is read here.
 
 exit codes:
   0  done, or there was nothing to do
   2  the input was refused; nothing was called
-  4  done, except for fields that a person changed; they are listed
+  4  done, except for fields that a person or another file changed; they are listed
   5  the Prefect server did not answer; the same command goes on
   6  the Prefect server refused a call
 """
@@ -54,13 +55,13 @@ from infra.setup.kinds.kind import Kind
 from infra.setup.kinds.limits import Limits
 from infra.setup.kinds.work_pools import WorkPools
 from infra.setup.plan import plan_of, removal_of
-from infra.setup.project import specs
+from infra.setup.project import ROOT, specs
 from infra.setup.record import WITHOUT_FILE, AppliedRecords
 from infra.setup.report import as_json, print_step, print_summary
 from infra.setup.server import Server
 
 WORK_POOL = "flinkglue"
-A_PERSONS_CHANGES_STAY = 4
+CHANGES_STAY = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,13 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     server = Server()
     try:
-        kinds = kinds_of(read_environment(given.file and Path(given.file)), server)
+        file = Path(given.file) if given.file else None
+        environment = read_environment(file)
+        name = name_of(environment, file)
+        kinds = kinds_of(environment, server)
         if given.command == "check":
             print(f"{sum(len(kind.desired()) for kind in kinds)} objects, all valid")
             return 0
         require_server()
         with answering(), server.connected() as client:
-            return _set_up(given, kinds, ServerRecords(client))
+            return _set_up(given, name, kinds, ServerRecords(client))
     except FlinkGlueError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return exit_code_of(error)
@@ -100,9 +104,22 @@ def kinds_of(environment: Environment, server: Server) -> list[Kind]:
     ]
 
 
-def _set_up(given: argparse.Namespace, kinds: Sequence[Kind], stored: ServerRecords) -> int:
+def name_of(environment: Environment, file: Path | None) -> str:
+    """By which what is set up from a file is known as its own, on all machines.
+
+    It is the `name` in the file, or the file's path: in the checkout, if it is in it.
+    """
+    if file is None:
+        return WITHOUT_FILE
+    path = file.resolve()
+    where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+    return environment.name or where.as_posix()
+
+
+def _set_up(
+    given: argparse.Namespace, name: str, kinds: Sequence[Kind], stored: ServerRecords
+) -> int:
     records = AppliedRecords(stored)
-    name = Path(given.file).stem if given.file else WITHOUT_FILE
     if given.command == "down":
         steps = removal_of(kinds, records, name)
     else:
@@ -117,7 +134,7 @@ def _set_up(given: argparse.Namespace, kinds: Sequence[Kind], stored: ServerReco
         print(json.dumps(as_json(steps, dry_run=given.dry_run), indent=2))
     else:
         print_summary(steps, dry_run=given.dry_run)
-    return A_PERSONS_CHANGES_STAY if any(step.kept for step in steps) else 0
+    return CHANGES_STAY if any(step.kept for step in steps) else 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -130,7 +147,9 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="set everything up, or bring it to what the file says")
     up.add_argument(
-        "--overwrite", action="store_true", help="take the file's values for what a person changed"
+        "--overwrite",
+        action="store_true",
+        help="take the file's values for what a person or another file changed",
     )
     up.add_argument(
         "--prune", action="store_true", help="delete what was created from this file and left it"

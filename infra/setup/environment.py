@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,8 +22,20 @@ from pydantic import (
 )
 
 from flinkglue.errors import InvalidInput
+from infra.setup.record import WITHOUT_FILE
 
 _Name = Annotated[str, Field(min_length=1, pattern=r"^[^/%&><]+$")]
+
+
+def _is_not_default(given: str) -> str:
+    if given == WITHOUT_FILE:
+        raise ValueError(f"another name than {WITHOUT_FILE}, that of a set-up without a file")
+    return given
+
+
+_EnvironmentName = Annotated[
+    str, AfterValidator(_is_not_default), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
 
 
 class _Entry(BaseModel):
@@ -118,9 +131,11 @@ class Automation(_Entry):
 class Environment(_Entry):
     """All of it.
 
+    `name` tells its settings from those of other files; left out, it is the file's path.
     `code_directory` is where the code lies for the flow runs; left out, it is this checkout.
     """
 
+    name: _EnvironmentName | None = None
     code_directory: str | None = Field(default=None, min_length=1)
     work_pools: dict[_Name, WorkPool] = Field(default_factory=dict)
     concurrency_limits: dict[_Name, GlobalLimit] = Field(default_factory=dict)

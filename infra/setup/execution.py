@@ -8,7 +8,7 @@ from dataclasses import replace
 from infra.setup.fields import ABSENT, applied_after
 from infra.setup.kinds.kind import Observed
 from infra.setup.plan import Step, Verb
-from infra.setup.record import WITHOUT_FILE, Applied, AppliedRecords
+from infra.setup.record import Applied, AppliedRecords
 
 
 def execute(
@@ -19,8 +19,8 @@ def execute(
 ) -> list[Step]:
     """Do the steps in order.
 
-    An object is written down before it is created, so that one whose creation was interrupted is
-    still known as set up from this file.
+    An object is recorded as created after the server says so: one whose creation was refused or
+    interrupted may be somebody else's, and is never deleted.
 
     Returns:
         The steps as they were done.
@@ -34,9 +34,10 @@ def execute(
 
 def _create(step: Step, records: AppliedRecords, environment: str) -> Step:
     fields = step.kind.desired()[step.name]
-    records.keep(Applied(step.kind.noun, step.name, environment, created=True))
+    if step.applied is not None:
+        records.keep(replace(step.applied, created=False))
     step.kind.create(step.name, fields)
-    _keep(replace(step, observed=Observed(fields), applied=None), records, environment, True)
+    _keep(replace(step, observed=Observed(fields)), records, environment, True)
     return step
 
 
@@ -64,26 +65,33 @@ def _delete(step: Step, records: AppliedRecords, environment: str) -> Step:
 
 
 def _leave(step: Step, records: AppliedRecords, environment: str) -> Step:
+    if step.is_released:
+        assert step.applied is not None, "it was set up"
+        marks = {key: value for key, value in step.applied.marks.items() if key != environment}
+        if marks:
+            records.keep(replace(step.applied, marks=marks))
+        else:
+            records.forget(step.applied)
     return step
 
 
 def _keep(step: Step, records: AppliedRecords, environment: str, created: bool) -> None:
     assert step.observed is not None, "it is there now"
-    before = step.applied
+    before = step.applied or Applied(step.kind.noun, step.name)
     marks = applied_after(
         step.kind.desired()[step.name],
         step.observed.fields,
-        before.marks if before else {},
-        takes_back=before is None or before.environment == environment,
-        of_code=step.kind.of_code,
+        before.of(environment),
+        unmarked=step.kind.of_code - step.kind.of_checkout,
         secret=step.kind.secret(step.name),
     )
-    was_created = created or (before is not None and before.created)
-    # What the files of two environments name belongs to the one that was first, and what was set up
-    # without a file to the first file that names it.
-    is_owned = before is not None and before.environment != WITHOUT_FILE
-    owner = before.environment if before and is_owned else environment
-    records.keep(Applied(step.kind.noun, step.name, owner, was_created, marks))
+    records.keep(
+        replace(
+            before,
+            created=created or before.created,
+            marks={**before.others(environment), environment: marks},
+        )
+    )
 
 
 _DONE = {

@@ -1,7 +1,7 @@
 """What is set, field by field: as the file has it, as the server has it, as it was applied last.
 
-A field that the server has otherwise than it was applied last was changed by a person. Fields that
-the file does not name belong to people.
+A field that the server has otherwise than it was applied last was changed by a person, or set from
+another file. Fields that no file names belong to people.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 Fields = Mapping[str, Any]
@@ -31,7 +32,8 @@ _EMPTY: tuple[Any, ...] = (ABSENT, None, "", [], {})
 class FieldChange:
     """A field that is to become something else.
 
-    `by_a_person` says that its value was not applied from a file. A `secret` is never shown.
+    `by_a_person` says that its value was not applied from a file, `set_by` from which other one it
+    was. A `secret` is never shown.
     """
 
     path: str
@@ -39,6 +41,12 @@ class FieldChange:
     after: Any
     by_a_person: bool = False
     secret: bool = False
+    set_by: str = ""
+
+    @property
+    def needs_overwrite(self) -> bool:
+        """Whether it is not for this file alone to change."""
+        return self.by_a_person or bool(self.set_by)
 
     def shown(self) -> tuple[str, str, str]:
         """Path, before and after as text."""
@@ -50,7 +58,7 @@ def differences(
     observed: Fields,
     applied: Mapping[str, str],
     *,
-    takes_back: bool = True,
+    others: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     of_code: frozenset[str] = frozenset(),
     secret: frozenset[str] = frozenset(),
 ) -> Iterator[FieldChange]:
@@ -59,9 +67,8 @@ def differences(
     Args:
         desired: What the file says.
         observed: What the server has.
-        applied: Marks of what was applied last.
-        takes_back: Whether what was applied and has left the file is removed: not what another
-            file applied.
+        applied: Marks of what was applied last from this file.
+        others: Those of each other file.
         of_code: Fields that follow from the code; nobody sets them by hand.
         secret: Fields that are not shown.
     """
@@ -69,17 +76,22 @@ def differences(
         before = observed.get(path, ABSENT)
         if before == after or (before in _EMPTY and after in _EMPTY):
             continue
-        if path in of_code:
-            by_a_person = False
-        elif path in applied:
-            by_a_person = not marks(applied[path], before)
-        else:
-            by_a_person = before not in _EMPTY
-        yield FieldChange(path, before, after, by_a_person, path in secret)
-    for path in sorted(applied.keys() - desired.keys() - of_code) if takes_back else ():
+        is_own = path in applied and marks(applied[path], before)
+        is_set = before not in _EMPTY
+        set_by = _set_by(path, before, others) if is_set and not is_own else ""
+        is_nobodys = is_own or path in of_code or not (is_set or path in applied)
+        by_a_person = not is_nobodys and not set_by
+        yield FieldChange(path, before, after, by_a_person, path in secret, set_by)
+    for path in sorted(applied.keys() - desired.keys() - of_code):
         before = observed.get(path, ABSENT)
-        if before not in _EMPTY and marks(applied[path], before):
+        is_own = before not in _EMPTY and marks(applied[path], before)
+        if is_own and not _set_by(path, before, others):
             yield FieldChange(path, before, ABSENT, False, path in secret)
+
+
+def _set_by(path: str, value: Any, others: Mapping[str, Mapping[str, str]]) -> str:
+    found = (name for name, given in others.items() if path in given and marks(given[path], value))
+    return next(found, "")
 
 
 def applied_after(
@@ -87,18 +99,17 @@ def applied_after(
     observed: Fields,
     applied: Mapping[str, str],
     *,
-    takes_back: bool = True,
-    of_code: frozenset[str] = frozenset(),
+    unmarked: frozenset[str] = frozenset(),
     secret: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
-    """The marks to keep, once the server has `observed`.
+    """The marks to keep, once the server has `observed`; none of `unmarked` fields.
 
     What a person set and was left keeps the mark of what was applied before it, if there is one.
     """
-    kept: dict[str, str] = {} if takes_back else dict(applied)
+    kept: dict[str, str] = {}
     for path, value in desired.items():
         now = observed.get(path, ABSENT)
-        if path in of_code:
+        if path in unmarked:
             continue
         if now == value or (now in _EMPTY and value in _EMPTY):
             old = applied.get(path)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from infra.setup.fields import FieldChange, differences
 from infra.setup.kinds.kind import Kind, Observed
-from infra.setup.record import Applied, AppliedRecords
+from infra.setup.record import WITHOUT_FILE, Applied, AppliedRecords
 
 
 class Verb(StrEnum):
@@ -23,7 +23,10 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One object: what becomes of it, which fields change, and which a person keeps."""
+    """One object: what becomes of it, which fields change, and which stay unless overwritten.
+
+    `is_released` says that the file gives up an object that is left.
+    """
 
     kind: Kind
     name: str
@@ -32,6 +35,7 @@ class Step:
     changes: Sequence[FieldChange] = ()
     kept: Sequence[FieldChange] = ()
     note: str = ""
+    is_released: bool = False
     applied: Applied | None = field(default=None, compare=False)
 
 
@@ -49,7 +53,7 @@ def plan_of(
         kinds: What the file names.
         records: What was applied before.
         environment: The name of the file's environment.
-        overwrite: Take the file's values for fields that a person changed.
+        overwrite: Take the file's values for fields that a person or another file changed.
         prune: Delete what was created from this file and is not in it any more.
     """
     steps = [
@@ -60,7 +64,7 @@ def plan_of(
     gone = [*_gone(kinds, records, environment)]
     for kind, applied in gone:
         if prune:
-            steps.append(_removal(kind, applied))
+            steps.append(_removal(kind, applied, environment))
         else:
             note = "it is not in the file any more; --prune deletes it"
             steps.append(Step(kind, applied.name, Verb.LEFT, note=note, applied=applied))
@@ -68,11 +72,14 @@ def plan_of(
 
 
 def removal_of(kinds: Sequence[Kind], records: AppliedRecords, environment: str) -> list[Step]:
-    """What undoing a set-up does: the last is deleted first, and what was there before stays."""
+    """What undoing a set-up does: the last is deleted first.
+
+    What was there before stays, and what other files name.
+    """
     nouns = [kind.noun for kind in kinds]
     ours = sorted(records.of_environment(environment), key=lambda each: nouns.index(each.noun))
     by_noun = {kind.noun: kind for kind in kinds}
-    return [_removal(by_noun[each.noun], each) for each in reversed(ours)]
+    return [_removal(by_noun[each.noun], each, environment) for each in reversed(ours)]
 
 
 def _step(
@@ -86,13 +93,13 @@ def _step(
         *differences(
             fields,
             observed.fields,
-            applied.marks if applied else {},
-            takes_back=applied is not None and applied.environment == environment,
+            applied.of(environment) if applied else {},
+            others=applied.others(environment) if applied else {},
             of_code=kind.of_code,
             secret=kind.secret(name),
         )
     ]
-    changes = [each for each in found if overwrite or not each.by_a_person]
+    changes = [each for each in found if overwrite or not each.needs_overwrite]
     kept = [each for each in found if each not in changes]
     verb = Verb.CHANGE if changes else Verb.SAME
     return Step(kind, name, verb, observed, changes, kept, applied=applied)
@@ -109,8 +116,12 @@ def _gone(
     ]
 
 
-def _removal(kind: Kind, applied: Applied) -> Step:
-    if not applied.created:
-        note = "it was there before it was set up from this file"
-        return Step(kind, applied.name, Verb.LEFT, note=note, applied=applied)
-    return Step(kind, applied.name, Verb.DELETE, applied=applied)
+def _removal(kind: Kind, applied: Applied, environment: str) -> Step:
+    others = applied.marks.keys() - {environment}
+    if not others and applied.created:
+        return Step(kind, applied.name, Verb.DELETE, applied=applied)
+    files = ", ".join(sorted(others - {WITHOUT_FILE}))
+    note = "it was there before it was set up from this file"
+    if others and applied.created:
+        note = f"it is set up {f'from {files}' if files else 'without a file'}, too"
+    return Step(kind, applied.name, Verb.LEFT, note=note, is_released=True, applied=applied)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -24,14 +24,23 @@ WITHOUT_FILE = "default"
 class Applied:
     """What was applied of one object.
 
-    `created` says that it was not there before; `marks` are those of its fields.
+    `created` says that it was not there before; `marks` are those of its fields, for each
+    environment whose file names it.
     """
 
     noun: str
     name: str
-    environment: str
     created: bool = False
-    marks: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of(self, environment: str) -> Mapping[str, str]:
+        """The marks of an environment: a file takes over what was set up without one."""
+        return {**self.marks.get(WITHOUT_FILE, {}), **self.marks.get(environment, {})}
+
+    def others(self, environment: str) -> Mapping[str, Mapping[str, str]]:
+        """The marks of the files of other environments."""
+        own = {WITHOUT_FILE, environment}
+        return {name: marks for name, marks in self.marks.items() if name not in own}
 
 
 class AppliedRecords:
@@ -62,16 +71,13 @@ class AppliedRecords:
 
     def of_environment(self, environment: str) -> list[Applied]:
         """All that was set up from the file of an environment."""
-        return [each for each in self._values.values() if each.environment == environment]
+        return [each for each in self._values.values() if environment in each.marks]
 
     def keep(self, applied: Applied) -> None:
         """Write it down, where it is not written down so."""
         key = _key(applied.noun, applied.name)
-        before = self._values.get(key)
-        if before == applied:
+        if self._values.get(key) == applied:
             return
-        if before is not None and before.created:
-            applied = replace(applied, created=True)
         value = _written(applied)
         parts = [self._part(key, text) for text in _texts(value)]
         if parts:
@@ -115,9 +121,9 @@ def _written(applied: Applied) -> dict[str, Any]:
     return {
         "noun": applied.noun,
         "name": applied.name,
-        "environment": applied.environment,
         "created": applied.created,
-        "marks": dict(applied.marks),
+        "environments": [*applied.marks],
+        "marks": {name: dict(marks) for name, marks in applied.marks.items()},
     }
 
 
@@ -141,7 +147,6 @@ def _read(value: Mapping[str, Any]) -> Applied:
     return Applied(
         str(value["noun"]),
         str(value["name"]),
-        str(value["environment"]),
         bool(value["created"]),
-        dict(value["marks"]),
+        {name: {} for name in value["environments"]} | value["marks"],
     )

@@ -22,7 +22,8 @@ def print_step(step: Step) -> None:
         line = f"{change.path}: as the code has it" if change.path in of_code else _line(change)
         print(f"            {line}", flush=True)
     for change in step.kept:
-        print(f"          ! {_line(change)}  (a person changed it; it stays)", flush=True)
+        by = f"it was set from {change.set_by}" if change.set_by else "a person changed it"
+        print(printable(f"          ! {_line(change)}  ({by}; it stays)"), flush=True)
 
 
 def print_summary(steps: Sequence[Step], *, dry_run: bool) -> None:
@@ -45,7 +46,7 @@ def as_json(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
                 "name": step.name,
                 "note": step.note,
                 "changes": [_fields(each) for each in step.changes],
-                "kept": [_fields(each) for each in step.kept],
+                "kept": [{**_fields(each), "set_by": each.set_by} for each in step.kept],
             }
             for step in steps
         ],

@@ -14,10 +14,14 @@ from flinkglue.prefect.store.server_records import server_failure
 
 
 class Server:
-    """Calls that answer with JSON. None is made before it is `connected`."""
+    """Calls that answer with JSON. None is made before it is `connected`.
 
-    def __init__(self) -> None:
-        self._client: SyncPrefectClient | None = None
+    Args:
+        client: A client of the server; None: `connected` makes one.
+    """
+
+    def __init__(self, client: SyncPrefectClient | None = None) -> None:
+        self._client = client
 
     @contextmanager
     def connected(self) -> Iterator[SyncPrefectClient]:

@@ -28,6 +28,7 @@ class Deployments(Kind):
 
     noun = "deployment"
     of_code = frozenset(CODE_FIELDS)
+    of_checkout = frozenset({"pull_steps"})
 
     def __init__(self, server: Server, wanted: Sequence[DeploymentSpec]) -> None:
         self._server = server

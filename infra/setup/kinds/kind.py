@@ -27,6 +27,8 @@ class Kind(ABC):
     noun: str
     of_code: frozenset[str] = frozenset()
     """Fields that nobody sets by hand."""
+    of_checkout: frozenset[str] = frozenset()
+    """Those of them that follow from where the code lies, which differs between files."""
 
     @abstractmethod
     def desired(self) -> Mapping[str, Fields]:

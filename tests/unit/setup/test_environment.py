@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from infra.setup.__main__ import main
+from infra.setup.__main__ import main, name_of
+from infra.setup.environment import Environment
+from infra.setup.record import WITHOUT_FILE
 
 ROOT = Path(__file__).resolve().parents[3]
 WRONG = {
@@ -30,6 +32,7 @@ WRONG = {
     "blocks: {nothing-of-that-kind/a: {}}": "nothing-of-that-kind",
     "automations: [{file: none.yaml}]": "none.yaml",
     "automations: [{file: docs/automations/glue-job-exhausted.yaml}]": "notify",
+    "name: default": "name",
     "[]": "environment",
     "a: [": "YAML",
 }
@@ -51,6 +54,25 @@ def test_what_is_wrong_in_it_is_refused_by_name(
 def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(ROOT / "deployments" / "example.yaml")]) == 0
     assert "all valid" in capsys.readouterr().out
+
+
+def test_files_of_the_same_name_are_different_environments(tmp_path: Path) -> None:
+    names = {name_of(Environment(), tmp_path / each / "production.yaml") for each in "ab"}
+    assert len(names) == 2
+
+
+def test_a_file_in_the_checkout_is_the_same_wherever_the_checkout_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = Path("deployments", "production.yaml")
+    monkeypatch.chdir(ROOT / "docs")
+    for path in (ROOT / file, ".." / file):
+        assert name_of(Environment(), path) == "deployments/production.yaml"
+
+
+def test_a_name_in_the_file_holds_wherever_the_file_is(tmp_path: Path) -> None:
+    assert name_of(Environment(name="team-a"), tmp_path / "production.yaml") == "team-a"
+    assert name_of(Environment(), None) == WITHOUT_FILE
 
 
 @pytest.mark.parametrize("command", [["up"], ["down"], ["up", "--dry-run"]])

@@ -88,6 +88,24 @@ def test_fields_of_the_code_are_nobodys() -> None:
     assert not change.by_a_person
 
 
+def test_where_the_code_lies_stays_as_another_file_has_it() -> None:
+    """Nobody sets it by hand, but a plain `up` is run from another checkout."""
+    of = {"of_code": frozenset({"pull_steps", "schema"})}
+    others = {"production": {"pull_steps": mark(["/opt"]), "schema": mark("old")}}
+    there = {"pull_steps": ["/opt"], "schema": "old"}
+    desired = {"pull_steps": ["/home"], "schema": "new"}
+    assert not any(each.needs_overwrite for each in differences(desired, there, {}, **of))
+    marked = {"pull_steps": others["production"]["pull_steps"]}
+    found = [*differences(desired, there, {}, others={"production": marked}, **of)]
+    assert [each.set_by for each in found] == ["production", ""]
+
+
+def test_what_has_left_one_file_and_is_in_another_is_not_taken_back() -> None:
+    applied, others = {"a": mark(1), "b": mark(2)}, {"other": {"a": mark(1)}}
+    (change,) = differences({}, {"a": 1, "b": 2}, applied, others=others)
+    assert (change.path, change.after) == ("b", ABSENT)
+
+
 def test_marks_tell_a_value_from_another_and_not_what_it_is() -> None:
     one, other = (mark("pass-word", secret=True) for _ in range(2))
     assert one != other
