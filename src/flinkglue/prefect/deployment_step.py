@@ -7,7 +7,7 @@ prefect.yaml has none. `python -m infra.setup up` keeps all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 PROJECT = Path("prefect.yaml")
+_ABSENT = object()
 
 
 class WouldUndo(SystemExit):
@@ -38,23 +39,34 @@ def keep_what_people_set(deployment: str) -> dict[str, Any]:
             return {}
     document = yaml.safe_load(PROJECT.read_text(encoding="utf-8"))
     (entry,) = [each for each in document["deployments"] if each["name"] == deployment]
-    if lost := [*_lost(observed.model_dump(mode="json"), entry)]:
-        raise WouldUndo(
-            f"{deployment}/{deployment} was not deployed, as this would undo what was set: "
-            f"{'; '.join(lost)}. python -m infra.setup up keeps it (docs/operations.md)"
-        )
+    if lost := [*settings_lost(observed.model_dump(mode="json"), entry)]:
+        raise would_undo(deployment, lost)
     return {}
 
 
-def _lost(observed: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
+def would_undo(deployment: str, lost: Sequence[str]) -> WouldUndo:
+    """The refusal, which names the settings."""
+    return WouldUndo(
+        f"{deployment}/{deployment} was not deployed, as this would undo what was set: "
+        f"{'; '.join(lost)}. python -m infra.setup up keeps it (docs/how-to/deployments.md)"
+    )
+
+
+def settings_lost(observed: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
+    """What a deploy would take away, one for each kind of setting.
+
+    Args:
+        observed: The deployment on the server.
+        entry: The deployment in prefect.yaml.
+    """
     limit = entry.get("concurrency_limit") or {}
     options = observed.get("concurrency_options") or {}
     pool = entry.get("work_pool") or {}
     pairs = {
-        "parameters": (observed["parameters"], entry.get("parameters", {})),
-        "tags": (sorted(observed["tags"]), sorted(entry.get("tags", []))),
+        "parameters": (observed["parameters"], entry.get("parameters") or {}),
+        "tags": (dict.fromkeys(observed["tags"]), dict.fromkeys(entry.get("tags") or ())),
         "work pool": (observed["work_pool_name"], pool.get("name")),
-        "job variables": (observed["job_variables"], pool.get("job_variables", {})),
+        "job variables": (observed["job_variables"], pool.get("job_variables") or {}),
         "concurrency limit": (
             (observed.get("global_concurrency_limit") or {}).get("limit"),
             limit.get("limit"),
@@ -67,10 +79,18 @@ def _lost(observed: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str
     if "schedules" in entry and observed["schedules"]:
         yield "schedules"
     for name, (now, then) in pairs.items():
-        if now and now != then:
-            yield f"{name} {_changed(now, then) if isinstance(now, dict) else f'{now} → {then}'}"
+        if isinstance(now, dict):
+            if changed := [*_changed(now, then)]:
+                yield f"{name} {', '.join(changed)}"
+        elif now and now != then:
+            yield f"{name} {now} → {then or 'none'}"
 
 
-def _changed(now: Mapping[str, Any], then: Mapping[str, Any] | None) -> str:
-    """The names, without the values, which may be long."""
-    return ", ".join(name for name in now if now[name] != (then or {}).get(name))
+def _changed(now: Mapping[str, Any], then: Any, within: str = "") -> Iterator[str]:
+    """The names, without the values, which may be long; what is only added is not among them."""
+    for name, value in now.items():
+        after = then.get(name, _ABSENT)
+        if isinstance(value, Mapping) and isinstance(after, Mapping):
+            yield from _changed(value, after, f"{within}{name}.")
+        elif value != after:
+            yield within + name

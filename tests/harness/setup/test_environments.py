@@ -197,7 +197,7 @@ def test_the_file_of_another_environment_takes_nothing_back(world: World) -> Non
     assert (code, "unchanged" in told) == (0, True)
     assert world.deployment() == before
     code, told = other.run("down")
-    assert (code, "delete" in told) == (0, False)
+    assert (code, "delete" in told) == (0, False), told
 
 
 def test_what_has_left_the_file_is_deleted_when_asked(world: World) -> None:
