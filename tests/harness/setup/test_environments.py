@@ -197,7 +197,8 @@ def test_the_file_of_another_environment_takes_nothing_back(world: World) -> Non
     assert (code, "unchanged" in told) == (0, True)
     assert world.deployment() == before
     code, told = other.run("down")
-    assert (code, "delete" in told) == (0, False), told
+    assert (code, "delete    " in told) == (0, False), told
+    assert f"left      deployment {NIGHTLY}: it is set up from" in told
 
 
 def test_what_has_left_the_file_is_deleted_when_asked(world: World) -> None:
