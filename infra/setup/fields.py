@@ -70,8 +70,9 @@ def differences(
         applied: Marks of what was applied last from this file.
         others: Those of each other file.
         of_code: Fields that follow from the code; nobody sets them by hand.
-        secret: Fields that are not shown.
+        secret: Fields that are not shown; nor are those that were secret when they were applied.
     """
+    secret |= {path for each in (applied, *others.values()) for path in each if _slow(each[path])}
     for path, after in desired.items():
         before = observed.get(path, ABSENT)
         if before == after or (before in _EMPTY and after in _EMPTY):
@@ -113,30 +114,39 @@ def applied_after(
             continue
         if now == value or (now in _EMPTY and value in _EMPTY):
             old = applied.get(path)
-            is_same = old is not None and marks(old, value)
-            kept[path] = old if is_same else mark(value, secret=path in secret)
+            is_kept = old is not None and _slow(old) is (path in secret) and marks(old, value)
+            kept[path] = old if is_kept and old else mark(value, secret=path in secret)
         elif path in applied:
             kept[path] = applied[path]
     return kept
 
 
 def mark(value: Any, *, secret: bool = False) -> str:
-    """By which a value is recognized, and not learnt: each has a salt of its own."""
-    salt = ("s" if secret else "p") + secrets.token_hex(2)
+    """By which a value is recognized; each has a salt of its own.
+
+    Marks of secrets are slow to make, as nobody is to find a secret by trying. Others are short:
+    whoever reads them can read the value on the server.
+    """
+    salt = _SECRET + secrets.token_hex(16) if secret else _PLAIN + secrets.token_hex(2)
     return salt + _digest(salt, value)
 
 
 def marks(given: str, value: Any) -> bool:
     """Whether a mark is one of this value."""
-    salt = given[:_SALT]
-    return hmac.compare_digest(given[_SALT:], _digest(salt, value))
+    length = 33 if _slow(given) else 5
+    salt, digest = given[:length], given[length:]
+    return hmac.compare_digest(digest, _digest(salt, value))
+
+
+def _slow(given: str) -> bool:
+    return given.startswith(_SECRET)
 
 
 def _digest(salt: str, value: Any) -> str:
     value = None if value in _EMPTY else value
     text = json.dumps(value, sort_keys=True, default=str).encode()
-    if salt.startswith("s"):  # slow on purpose
-        return hashlib.scrypt(text, salt=salt.encode(), n=2**14, r=8, p=1, dklen=12).hex()
+    if _slow(salt):
+        return hashlib.scrypt(text, salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()
     return hashlib.sha256(salt.encode() + text).hexdigest()[:12]
 
 
@@ -150,4 +160,4 @@ def _text(value: Any, is_secret: bool) -> str:
 
 
 _MOST_CHARACTERS = 120
-_SALT = 5
+_SECRET, _PLAIN = "s", "p"

@@ -28,6 +28,11 @@ class Blocks(Kind):
     def __init__(self, server: Server, blocks: Mapping[str, Mapping[str, Any]]) -> None:
         self._server = server
         self._kinds = {name: kind_of(name) for name in blocks}
+        self._secret = {
+            name: secret_fields(self._kinds[name])
+            | {field for field, value in given.items() if _is_of_environment(value)}
+            for name, given in blocks.items()
+        }
         self._desired = {
             name: checked(name, self._kinds[name], given) for name, given in blocks.items()
         }
@@ -36,7 +41,7 @@ class Blocks(Kind):
         return self._desired
 
     def secret(self, name: str) -> frozenset[str]:
-        return secret_fields(self._kinds[name]) if name in self._kinds else frozenset()
+        return self._secret.get(name, frozenset())
 
     def observe(self, name: str) -> Observed | None:
         slug, _, block = name.partition("/")
@@ -112,7 +117,7 @@ def checked(name: str, kind: type[Block], given: Mapping[str, Any]) -> Fields:
         if _reference(value) is not None:
             kind_of(value[BLOCK])
             references[field] = {BLOCK: value[BLOCK]}
-        elif isinstance(value, Mapping) and value.keys() == {ENVIRONMENT}:
+        elif _is_of_environment(value):
             plain[field] = _of_environment(where, str(value[ENVIRONMENT]))
         elif field in secret:
             raise InvalidInput(
@@ -156,6 +161,10 @@ def secret_fields(kind: type[Block]) -> frozenset[str]:
     """The fields that hold a secret, or hold something that does."""
     named = kind.model_json_schema().get("secret_fields", [])
     return frozenset(str(each).partition(".")[0] for each in named)
+
+
+def _is_of_environment(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.keys() == {ENVIRONMENT}
 
 
 def _reference(value: Any) -> str | None:

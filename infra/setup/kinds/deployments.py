@@ -38,6 +38,10 @@ class Deployments(Kind):
     def desired(self) -> Mapping[str, Fields]:
         return self._desired
 
+    def secret(self, name: str) -> frozenset[str]:
+        fields = self._desired.get(name, {})
+        return frozenset(path for path in fields if path.startswith("job_variables.env."))
+
     def observe(self, name: str) -> Observed | None:
         raw = self._server.get("/deployments/name/{}/{}", *name.split("/"))
         return None if raw is None else Observed(dict(_flat(raw)), raw)

@@ -33,6 +33,9 @@ class WorkPools(Kind):
     def desired(self) -> Mapping[str, Fields]:
         return self._desired
 
+    def secret(self, name: str) -> frozenset[str]:
+        return frozenset({"base_job_template"})  # it has defaults of environment variables
+
     def observe(self, name: str) -> Observed | None:
         raw = self._server.get("/work_pools/{}", name)
         return None if raw is None else Observed(_shown(raw), raw)
