@@ -40,6 +40,7 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
+from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NotStarted
 from flinkglue.glue.inputs import (
     JobName,
@@ -55,14 +56,16 @@ from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.cost import SECONDS_PER_HOUR, cost_of
+from flinkglue.glue.run.outcome import attempts_of, recorded_attempts
 from flinkglue.glue.run.report import RunOutput, followed_output
 from flinkglue.glue.run.stop import stop_live_runs as stop_runs
-from flinkglue.glue.run.stop import stopped_at_the_deadline
+from flinkglue.glue.run.stop import stopped_at_the_deadline, with_those_that_ended_before
 from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import FormFlow, form_flow
 from flinkglue.prefect.pages.glue_choices import Choices
+from flinkglue.prefect.pages.glue_early_end import show_early_end
 from flinkglue.prefect.pages.glue_events import emit_exhausted
 from flinkglue.prefect.pages.glue_run import show_cancelled, show_job_run
 from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
@@ -106,11 +109,14 @@ def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -
     )
     credentials = load_credentials(given["aws_credentials"], given["region"])
     stopped = _stop_runs(credentials, request, log)
-    console = connect(credentials).console
+    client = connect(credentials).masked_for(request)
+    runs = with_those_that_ended_before(RunContext(client, log), request, stopped)
     try:
-        show_cancelled(flow_run.id, request.job_name, stopped, console, SystemClock().now())
+        show_cancelled(flow_run.id, request.job_name, runs, client.console, SystemClock().now())
     except (PrefectException, httpx.HTTPError) as error:
         log.warning("The page does not say what became of the Glue run: %s", error)
+    if attempts := attempts_of(runs, request):
+        refresh_glue_jobs(request.job_name, attempts, client.console, flow_run.id)
 
 
 def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> list[JobRun]:
@@ -270,32 +276,51 @@ def glue_vpc_failover(
             allow_lost_settings=advanced_options.allow_lost_settings,
             keep_connections=True,
         )
-    for number in count(first_number):
-        now = SystemClock().now()
-        request = replace(first, number=number, requested_at=now, requested_again=requested_again)
-        try:
-            if is_recorded(attempts, number):
-                attempt = _continued(credentials, request, follow_logs)
-            else:
-                requested = replace(placement, run=request)
-                attempt = _new_attempt(credentials, requested, attempts, policy, follow_logs)
-        except AttemptFailed as failed:
-            attempt = failed.attempt
-        except DeadlineExceeded as late:
-            if wait_options.when_deadline_passes == "leave":
-                raise
-            stopped = _stop_runs(credentials, request, run_log())
-            raise stopped_at_the_deadline(late, stopped) from None
-        attempts = with_attempt(attempts, attempt)
-        if not policy.again(attempt, settled):
-            break
-        if not _may_cost_more(job_name, attempts, retry_options):
-            break
-        _pause(policy.delay_after(attempts, settled))
+    try:
+        for number in count(first_number):
+            now = SystemClock().now()
+            request = replace(
+                first, number=number, requested_at=now, requested_again=requested_again
+            )
+            try:
+                if is_recorded(attempts, number):
+                    attempt = _continued(credentials, request, follow_logs)
+                else:
+                    requested = replace(placement, run=request)
+                    attempt = _new_attempt(credentials, requested, attempts, policy, follow_logs)
+            except AttemptFailed as failed:
+                attempt = failed.attempt
+            except DeadlineExceeded as late:
+                if wait_options.when_deadline_passes == "leave":
+                    raise
+                stopped = _stop_runs(credentials, request, run_log())
+                raise stopped_at_the_deadline(late, stopped) from None
+            attempts = with_attempt(attempts, attempt)
+            if not policy.again(attempt, settled):
+                break
+            if not _may_cost_more(job_name, attempts, retry_options):
+                break
+            _pause(policy.delay_after(attempts, settled))
+    except Exception as error:
+        _show_early_end(credentials, first, attempts, error)
+        raise
     attempts = [*attempts[:-1], attempts[-1].as_last()]
     if policy.may_help(attempts[-1]):
         emit_exhausted(job_name, attempts)
     return _result(credentials, first, attempts, advanced_options.price_per_dpu_hour)
+
+
+def _show_early_end(
+    credentials: AwsCredentials, request: RunRequest, attempts: list[Attempt], error: Exception
+) -> None:
+    client = connect(credentials).masked_for(request)
+    show_early_end(
+        client.console,
+        request.job_name,
+        attempts,
+        lambda: recorded_attempts(client, request),
+        error,
+    )
 
 
 def _continued(credentials: AwsCredentials, request: RunRequest, follow_logs: bool) -> Attempt:

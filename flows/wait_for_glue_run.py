@@ -10,12 +10,15 @@ from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
 from flinkglue.glue.attempts import AttemptFailed
 from flinkglue.glue.inputs import JobName, check_secret_arguments
+from flinkglue.glue.run.outcome import attempt_of
 from flinkglue.glue.run.report import followed_output
 from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.pages.glue_early_end import show_early_end
 from flinkglue.prefect.pages.glue_run import show_job_run
+from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
 from flinkglue.quantities import Minutes
 from flinkglue.tasks.glue import connect, load_credentials, read_script_output
 from flinkglue.tasks.glue_wait import wait_for_glue_run
@@ -69,9 +72,21 @@ def wait_for_glue_run_flow(
         attempt = wait_for_glue_run(credentials, request, job_run_id, follow_logs)
     except AttemptFailed as failed:
         attempt = failed.attempt.as_last()
+    except Exception as error:
+        client = connect(credentials).masked_for(request)
+        show_early_end(
+            client.console,
+            job_name,
+            [],
+            lambda: [attempt_of(client.get_job_run(job_name, job_run_id), 1, None, adopted=True)],
+            error,
+        )
+        raise
     assert attempt.run is not None, "a run that was waited for is there"
     output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
-    show_job_run(connect(credentials).console, job_name, [attempt], output)
+    console = connect(credentials).console
+    show_job_run(console, job_name, [attempt], output)
+    refresh_glue_jobs(job_name, [attempt], console)
     ended = summary_in_words([attempt])
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(attempt.describe())}")

@@ -9,6 +9,11 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+)
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Cancelling, Scheduled
@@ -130,6 +135,16 @@ def test_a_killed_flow_run_that_is_retried_adopts_its_glue_run(
     assert after["Id"] == before["Id"]
 
 
+def shown(flow_run_id: UUID, key: str) -> list[Any]:
+    """What a flow run shows under a key."""
+    only = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]),
+        key=ArtifactFilterKey(any_=[key]),
+    )
+    with get_client(sync_client=True) as client:
+        return [each.data for each in client.read_artifacts(artifact_filter=only)]
+
+
 def test_cancelling_the_flow_run_stops_its_glue_run(
     cloud: AwsCloud, deployment_id: UUID, block_id: UUID, execute: Execute
 ) -> None:
@@ -146,6 +161,10 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     assert found[f"run job on {connection_name}"] == "Cancelled"
     assert "Crashed" not in found.values()
     assert "Crash detected" not in eventually(lambda: logged(flow_run_id))
+    [page] = shown(flow_run_id, "glue-job-run-job")
+    assert "the flow run was cancelled" in page
+    [jobs] = shown(flow_run_id, "glue-jobs")
+    assert "| **STOPPED** | " in jobs
 
 
 def test_the_form_may_leave_out_the_wait_for_the_end(

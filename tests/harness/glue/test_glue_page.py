@@ -56,6 +56,20 @@ def run(**parameters: Any) -> State[Any]:
     )
 
 
+def test_a_run_that_failed_does_not_stay_running_when_nobody_answers(cloud: AwsCloud) -> None:
+    """What may follow is asked after the run, which is all that there is to show then."""
+    cloud.two_connections()
+    cloud.job(script="import sys, time; time.sleep(1.2); sys.exit(3)")
+    limit = {"max_dpu_hours": 1e-9, "ask_within_minutes": 0.02}
+    state = run(retry_options=limit, retry_every_failure=True)
+    assert state.is_failed()
+    [page] = artifacts(state)["glue-job-run-job"]
+    assert page.startswith("# Glue job job: FAILED")
+    assert "## Failure of attempt 1 on a" in page
+    [jobs] = artifacts(state)["glue-jobs"]
+    assert "| **FAILED** | a | " in jobs
+
+
 def events(state: State[Any], last: str) -> list[dict[str, Any]]:
     """The run's own events as the server has them, up to the one of this name."""
     only = {

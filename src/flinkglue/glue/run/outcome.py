@@ -22,14 +22,22 @@ from flinkglue.glue.run_request import RunRequest
 
 def recorded_attempts(client: GlueClient, request: RunRequest) -> list[Attempt]:
     """The attempts that earlier processes of the same flow run left in Glue, in order."""
-    found: dict[int, Attempt] = {}
     runs = client.find_runs(
         request.job_name, request.flow_run_id, request.since, before_a_start=True
     )
+    return attempts_of(runs, request)
+
+
+def attempts_of(runs: Sequence[JobRun], request: RunRequest) -> list[Attempt]:
+    """A flow run's runs as its attempts, in order.
+
+    Args:
+        runs: The newest first: what Glue repeated by itself carries the same key.
+    """
+    found: dict[int, Attempt] = {}
     for run in runs:
         number = attempt_number(run.key or "", request.flow_run_id)
         if number is not None:
-            # Newest first: what Glue repeated by itself carries the same key.
             attempt = attempt_of(run, number, None, adopted=True, own_rules=request.failure_rules)
             found.setdefault(number, attempt)
     return [found[number] for number in sorted(found)]

@@ -56,6 +56,24 @@ def stop_live_runs(
     return list(stopping.runs.values())
 
 
+def with_those_that_ended_before(
+    context: RunContext, request: RunRequest, stopped: Sequence[JobRun]
+) -> list[JobRun]:
+    """All runs of a flow run, the newest first, with those that were stopped.
+
+    Args:
+        stopped: As they were observed last, which a list may not know yet. If none can be listed,
+            they are all.
+    """
+    try:
+        listed = context.client.find_runs(request.job_name, request.flow_run_id, request.since)
+    except CallFailed as error:
+        context.log.warning("Runs that ended before are not shown: %s", error)
+        listed = []
+    runs = [*listed, *stopped]
+    return list({run.job_run_id: run for run in runs}.values())
+
+
 def stop_job_runs(
     context: RunContext, job_name: str, job_run_ids: Sequence[str], deadline_seconds: float
 ) -> list[JobRun]:

@@ -130,7 +130,7 @@ def show_cancelled(
     Args:
         flow_run_id: The flow run.
         job_name: The job.
-        runs: Its runs that lived when it was cancelled, as they were observed last.
+        runs: Its runs, those that lived when it was cancelled as they were observed last.
         console: Knows the addresses.
         now: When they were observed.
     """

@@ -13,8 +13,12 @@ from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
-from flinkglue.glue.run.outcome import recorded_attempts
-from flinkglue.glue.run.stop import stop_live_runs, stopped_at_the_deadline
+from flinkglue.glue.run.outcome import attempts_of, recorded_attempts
+from flinkglue.glue.run.stop import (
+    stop_live_runs,
+    stopped_at_the_deadline,
+    with_those_that_ended_before,
+)
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
@@ -67,6 +71,20 @@ def test_every_live_run_of_the_flow_run_is_stopped_and_no_other(
     assert stopped(wire, coordination, clock) == ["STOPPED", "STOPPED"]
     assert states(wire) == ["FAILED", "STOPPED", "STOPPED", "STARTING"]
     assert clock.skipped < 20, "nothing is looked for that nobody started"
+
+
+def test_what_ended_before_is_shown_beside_what_was_stopped(
+    wire: RunsOnTheWire, coordination: Coordination
+) -> None:
+    """Whoever stops a second time finds nothing live, and the page still says how all ended."""
+    wire.turn(started(wire, 1), "FAILED")
+    started(wire, 2)
+    context = RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0))
+    for _ in range(2):
+        found = stop_live_runs(context, REQUEST, 600)
+        runs = with_those_that_ended_before(context, REQUEST, found)
+        shown = [(each.number, each.run and each.run.state) for each in attempts_of(runs, REQUEST)]
+        assert shown == [(1, "FAILED"), (2, "STOPPED")]
 
 
 def test_a_run_behind_more_runs_than_a_start_reads_is_still_found_and_stopped(

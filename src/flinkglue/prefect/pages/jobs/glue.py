@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from prefect.artifacts import create_markdown_artifact
+from uuid import UUID
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.run.words.summary import state_of
 from flinkglue.markdown import NOTHING, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.artifacts import add_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.texts import duration_in_words, shortened
@@ -24,13 +24,19 @@ HEADER = ("Job", "Last run", "Connection", "Duration", "Durations", "Failures", 
 
 
 @best_effort("The page of all Glue jobs is not up to date")
-def refresh_glue_jobs(job_name: str, attempts: Sequence[Attempt], console: Console) -> None:
+def refresh_glue_jobs(
+    job_name: str,
+    attempts: Sequence[Attempt],
+    console: Console,
+    flow_run_id: UUID | None = None,
+) -> None:
     """Write a job's last runs down, and show all jobs.
 
     Args:
         job_name: The job whose runs have ended.
         attempts: Its runs, the earliest first.
         console: Knows the job's page.
+        flow_run_id: The flow run that shows it; None: the one that runs here.
     """
     with server_records() as records:
         rows = JobRows(records, KEY)
@@ -38,7 +44,7 @@ def refresh_glue_jobs(job_name: str, attempts: Sequence[Attempt], console: Conso
         row = with_attempts(known.get(job_name), job_name, attempts, console, datetime.now(UTC))
         rows.write(job_name, row)
     shown = sorted_rows({**known, job_name: row})
-    create_markdown_artifact(jobs_markdown(shown), key=KEY, description=text(in_words(shown)))
+    add_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
 
 
 def with_attempts(

@@ -1,0 +1,47 @@
+"""The pages of a Glue flow run that ends before its last attempt is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flinkglue.errors import CallFailed
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.console import Console
+from flinkglue.glue.run.report import RunOutput
+from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.pages.glue_run import show_job_run
+from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
+from flinkglue.prefect.run_log import run_log
+
+
+@best_effort("The page does not say how the flow run ended")
+def show_early_end(
+    console: Console,
+    job_name: str,
+    attempts: Sequence[Attempt],
+    read_attempts: Callable[[], Sequence[Attempt]],
+    error: Exception,
+) -> None:
+    """Show what became of the runs when the flow run fails with none of its own results.
+
+    The page would say for good what was observed last.
+
+    Args:
+        attempts: Those that were judged.
+        read_attempts: Reads all that were started, as they are now.
+        error: Why the flow run ends.
+    """
+    try:
+        read = read_attempts()
+    except CallFailed as unread:
+        run_log().warning("The page shows the Glue runs as they were observed last: %s", unread)
+        read = ()
+    known = {each.number: each for each in read}
+    known |= {each.number: each for each in attempts if not each.live}
+    shown = [known[number] for number in sorted(known)]
+    if not shown:
+        return
+    goes_on = " The run goes on, and nothing waits for it." if shown[-1].live else ""
+    note = f"The flow run ended without reading the script's output: {error}{goes_on}"
+    show_job_run(console, job_name, shown, RunOutput(note=note))
+    refresh_glue_jobs(job_name, shown, console)
