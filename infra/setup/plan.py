@@ -88,6 +88,7 @@ def _step(
     observed = kind.observe(name)
     fields = kind.desired()[name]
     if observed is None:
+        kind.check(name, None, ())
         return Step(kind, name, Verb.CREATE, note=kind.creation_note(name), applied=applied)
     found = [
         *differences(
@@ -101,6 +102,7 @@ def _step(
     ]
     changes = [each for each in found if overwrite or not each.needs_overwrite]
     kept = [each for each in found if each not in changes]
+    kind.check(name, observed, changes)
     verb = Verb.CHANGE if changes else Verb.SAME
     return Step(kind, name, verb, observed, changes, kept, applied=applied)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 from prefect.utilities.templating import apply_values
@@ -128,9 +128,14 @@ def _fields(
 
 
 @functools.cache
+def flow_of(entrypoint: str) -> Flow[Any, Any]:
+    """The flow of this checkout at an entrypoint."""
+    return load_flow_from_entrypoint(str(ROOT / entrypoint))
+
+
+@functools.cache
 def _schema_of(entrypoint: str) -> dict[str, Any]:
-    flow = load_flow_from_entrypoint(str(ROOT / entrypoint))
-    return parameter_schema(flow).model_dump(mode="json", exclude_unset=True)
+    return parameter_schema(flow_of(entrypoint)).model_dump(mode="json", exclude_unset=True)
 
 
 def _limit(given: Any) -> Iterator[tuple[str, Any]]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.setup.fields import ABSENT, FieldChange, Fields
+from infra.setup.fields import FieldChange, Fields
+from infra.setup.kinds.deployment_fields import (
+    body_of,
+    fields_of,
+    merged_schedule,
+    schedule_body,
+    schedule_fields,
+    schedules_of,
+)
 from infra.setup.kinds.kind import Kind, Observed
-from infra.setup.project import CODE_FIELDS, DeploymentSpec
+from infra.setup.kinds.saved_parameters import Placed, SavedParameters
+from infra.setup.project import CODE_FIELDS, DeploymentSpec, flow_of
 from infra.setup.server import Server
 
 EARLIER_FLOWS = {
@@ -19,20 +28,22 @@ EARLIER_FLOWS = {
 }
 """What flows were called before they had the names of their deployments."""
 _SETTINGS = ("parameters.", "schedules.", "concurrency_limit.", "job_variables.")
-_PLAIN = ("description", "tags", "work_pool_name", "work_queue_name", "paused")
-_OPTIONS = ("collision_strategy", "grace_period_seconds")
+_TAKES_OVER = {True: "takes over a paused deployment", False: "takes over a deployment"}
+"""The version of a deployment that is not yet the one that runs, by whether it is to be paused."""
+TAKEN_OVER = "settings_taken_over"
+"""Whether the deployment of the earlier name is paused, and this one runs."""
 
 
 class Deployments(Kind):
     """Deployments of the flows."""
 
     noun = "deployment"
-    of_code = frozenset(CODE_FIELDS)
+    of_code = frozenset({*CODE_FIELDS, TAKEN_OVER})
     of_checkout = frozenset({"pull_steps"})
 
     def __init__(self, server: Server, wanted: Sequence[DeploymentSpec]) -> None:
         self._server = server
-        self._desired = {each.name: each.fields for each in wanted}
+        self._desired = {each.name: {**each.fields, **_taken_over(each.name)} for each in wanted}
         self._defaults = {each.name: each.defaults for each in wanted}
 
     def desired(self) -> Mapping[str, Fields]:
@@ -43,8 +54,15 @@ class Deployments(Kind):
         return frozenset(path for path in fields if path.startswith("job_variables.env."))
 
     def observe(self, name: str) -> Observed | None:
-        raw = self._server.get("/deployments/name/{}/{}", *name.split("/"))
-        return None if raw is None else Observed(dict(_flat(raw)), raw)
+        """With the parameters where the flow has them now."""
+        raw = self._read(name)
+        if raw is None:
+            return None
+        placed = self._placed(name, raw)
+        fields = dict(fields_of({**raw, **placed.body}))
+        if TAKEN_OVER in self._desired.get(name, ()):
+            fields[TAKEN_OVER] = raw.get("version") not in _TAKES_OVER.values()
+        return Observed(fields, raw)
 
     def creation_note(self, name: str) -> str:
         flow, _, deployment = name.partition("/")
@@ -52,155 +70,125 @@ class Deployments(Kind):
             return ""
         return f"with the settings of {EARLIER_FLOWS[flow]}/{deployment}, which is paused"
 
+    def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
+        if observed is not None:
+            after = {each.path for each in changes}
+            if any(not path.startswith("schedules.") for path in after):
+                self._placed(name, observed.raw).check(name, name, after)
+        elif earlier := self._earlier(name):
+            given = self._desired[name].keys() - self._defaults[name]
+            self._placed(name, earlier).check(name, _earlier_name(name), given)
+
     def create(self, name: str, fields: Fields) -> None:
         flow, _, deployment = name.partition("/")
+        earlier = self._earlier(name)
         unnamed: list[Any] = []
-        if earlier := self._earlier(name):
-            settings = {k: v for k, v in earlier.fields.items() if k.startswith(_SETTINGS)}
-            defaults = {path: fields[path] for path in self._defaults[name]}
-            fields = {**settings, **fields, **{k: settings.get(k, v) for k, v in defaults.items()}}
-            unnamed = [
-                {key: each[key] for key in ("schedule", "active", "parameters")}
-                for each in earlier.raw["schedules"]
-                if not each["slug"]
-            ]
-            # First, so that no schedule is there twice; it can still be run by hand.
-            self._server.patch("/deployments/{}", earlier.raw["id"], body={"paused": True})
+        if earlier:
+            fields, unnamed = self._with_settings(name, fields, earlier)
+        schedules = [
+            {"slug": slug, **schedule_body({}, part)} for slug, part in schedules_of(fields)
+        ]
+        body = {**body_of({}, fields), "schedules": unnamed + schedules}
+        if earlier:  # paused, so that no schedule is there twice
+            version = _TAKES_OVER[bool(body.get("paused"))]
+            body |= {"paused": True, "version": version}
         flow_id = self._server.post("/flows/", body={"name": flow})["id"]
-        self._server.post(
-            "/deployments/",
-            body={
-                "flow_id": flow_id,
-                "name": deployment,
-                "enforce_parameter_schema": True,
-                **_body({}, fields),
-                "schedules": unnamed
-                + [{"slug": slug, **_schedule_body({}, part)} for slug, part in _schedules(fields)],
-            },
-        )
+        ours = {"flow_id": flow_id, "name": deployment, "enforce_parameter_schema": True}
+        created = self._server.post("/deployments/", body={**ours, **body})
+        if earlier:
+            self._take_over(name, created["id"], version, earlier)
 
     def update(self, name: str, observed: Observed, changes: Sequence[FieldChange]) -> None:
         deployment_id = observed.raw["id"]
         after = {each.path: each.after for each in changes}
+        is_taken_over = after.pop(TAKEN_OVER, None) is None
         plain = {path: value for path, value in after.items() if not path.startswith("schedules.")}
         if plain:
-            self._server.patch("/deployments/{}", deployment_id, body=_body(observed.fields, plain))
+            moved = self._placed(name, observed.raw).body
+            body = body_of(observed.fields, plain)
+            if "parameters" in moved:
+                body = {"parameters": moved["parameters"], **body}
+            self._server.patch("/deployments/{}", deployment_id, body=body)
+            for each in moved.get("schedules", ()):
+                path = "/deployments/{}/schedules/{}"
+                parameters = {"parameters": each["parameters"]}
+                self._server.patch(path, deployment_id, each["id"], body=parameters)
         known = {each["slug"]: each for each in observed.raw["schedules"] if each["slug"]}
-        for slug, part in _schedules(after):
+        for slug, part in schedules_of(after):
             self._set_schedule(deployment_id, slug, known.get(slug), part)
+        if not is_taken_over:
+            version = observed.raw["version"]
+            self._take_over(name, deployment_id, version, self._earlier(name))
 
     def delete(self, name: str) -> None:
-        if observed := self.observe(name):
-            self._server.delete("/deployments/{}", observed.raw["id"])
+        if raw := self._read(name):
+            self._server.delete("/deployments/{}", raw["id"])
 
-    def _earlier(self, name: str) -> Observed | None:
+    def _read(self, name: str) -> Any:
+        return self._server.get("/deployments/name/{}/{}", *name.split("/"))
+
+    def _earlier(self, name: str) -> Any:
         """The deployment of the same name when its flow was called otherwise."""
-        flow, _, deployment = name.partition("/")
-        earlier = EARLIER_FLOWS.get(flow)
-        return self.observe(f"{earlier}/{deployment}") if earlier else None
+        return self._read(_earlier_name(name)) if _taken_over(name) else None
+
+    def _placed(self, name: str, raw: Mapping[str, Any]) -> Placed:
+        if name not in self._desired:
+            return Placed({}, {})
+        fields = self._desired[name]
+        flow = flow_of(fields["entrypoint"])
+        placing = getattr(flow, "in_their_places", dict)
+        return SavedParameters(placing, fields["parameter_openapi_schema"]).placed(raw)
+
+    def _with_settings(
+        self, name: str, fields: Fields, earlier: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """The fields with the settings of the earlier deployment; and its schedules without name.
+
+        What the file names comes from the file.
+        """
+        earlier = {**earlier, **self._placed(name, earlier).body}
+        named = {f"schedules.{slug}." for slug, _ in schedules_of(fields)}
+        settings = {
+            path: value
+            for path, value in fields_of(earlier)
+            if (path.startswith(_SETTINGS) and not path.startswith((*named,))) or path == "paused"
+        }
+        defaults = {path: settings.get(path, fields[path]) for path in self._defaults[name]}
+        unnamed = [
+            {key: each[key] for key in ("schedule", "active", "parameters")}
+            for each in earlier["schedules"]
+            if not each["slug"]
+        ]
+        return {**settings, **fields, **defaults}, unnamed
+
+    def _take_over(self, name: str, deployment_id: str, version: str, earlier: Any) -> None:
+        """Pause the earlier one, which can still be run by hand, and let this one run."""
+        if earlier:
+            self._server.patch("/deployments/{}", earlier["id"], body={"paused": True})
+        paused = self._desired[name].get("paused", version == _TAKES_OVER[True])
+        body = {"paused": paused, "version": None}
+        self._server.patch("/deployments/{}", deployment_id, body=body)
 
     def _set_schedule(
         self, deployment_id: str, slug: str, known: Mapping[str, Any] | None, part: Fields
     ) -> None:
         if known is None:
-            body = [{"slug": slug, **_schedule_body({}, part)}]
+            body = [{"slug": slug, **schedule_body({}, part)}]
             self._server.post("/deployments/{}/schedules", deployment_id, body=body)
             return
-        merged = _merged(dict(_schedule_parts(known)), part)
+        before = dict(schedule_fields(known))
         path = "/deployments/{}/schedules/{}"
-        if not {"cron", "interval", "rrule"} & merged.keys():  # all of it is gone from the file
+        # Where neither is left, all of it is gone from the file.
+        if not {"cron", "interval", "rrule"} & merged_schedule(before, part).keys():
             self._server.delete(path, deployment_id, known["id"])
         else:
-            body = _schedule_body(dict(_schedule_parts(known)), part)
-            self._server.patch(path, deployment_id, known["id"], body=body)
+            self._server.patch(path, deployment_id, known["id"], body=schedule_body(before, part))
 
 
-def _flat(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The fields of a deployment of the API, by path."""
-    for name in (*CODE_FIELDS, *_PLAIN):
-        if name in raw:
-            yield name, sorted(raw[name]) if name == "tags" else raw[name]
-    limit = raw.get("global_concurrency_limit") or {}
-    if limit:
-        yield "concurrency_limit.limit", limit["limit"]
-    for name in _OPTIONS:
-        if (value := (raw.get("concurrency_options") or {}).get(name)) is not None:
-            yield f"concurrency_limit.{name}", value
-    variables = dict(raw.get("job_variables") or {})
-    for key, value in (variables.pop("env", None) or {}).items():
-        yield f"job_variables.env.{key}", value
-    for key, value in variables.items():
-        yield f"job_variables.{key}", value
-    for key, value in (raw.get("parameters") or {}).items():
-        yield f"parameters.{key}", value
-    for schedule in raw.get("schedules") or ():
-        if schedule["slug"]:  # others were made in the UI, and stay
-            for key, value in _schedule_parts(schedule):
-                yield f"schedules.{schedule['slug']}.{key}", value
+def _taken_over(name: str) -> dict[str, bool]:
+    return {TAKEN_OVER: True} if name.partition("/")[0] in EARLIER_FLOWS else {}
 
 
-def _schedule_parts(schedule: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key, value in schedule["schedule"].items():
-        if value is not None:
-            yield key, value
-    yield "active", schedule["active"]
-    yield "parameters", schedule.get("parameters") or {}
-
-
-def _schedules(fields: Fields) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The parts of each schedule that is among the fields."""
-    found: dict[str, dict[str, Any]] = {}
-    for path, value in fields.items():
-        if path.startswith("schedules."):
-            slug, _, part = path.removeprefix("schedules.").rpartition(".")
-            found.setdefault(slug, {})[part] = value
-    yield from found.items()
-
-
-def _merged(before: Fields, part: Fields) -> dict[str, Any]:
-    merged = {**before, **part}
-    kinds = {"cron", "interval", "rrule"}
-    if named := {key for key in kinds if part.get(key, ABSENT) is not ABSENT}:
-        for other in kinds - named:  # a schedule is of one kind
-            merged.pop(other, None)
-        if "interval" not in named:
-            merged.pop("anchor_date", None)
-        if "cron" not in named:
-            merged.pop("day_or", None)
-    return {key: value for key, value in merged.items() if value is not ABSENT}
-
-
-def _schedule_body(before: Fields, part: Fields) -> dict[str, Any]:
-    merged = _merged(before, part)
-    active, parameters = merged.pop("active", True), merged.pop("parameters", {})
-    return {"schedule": merged, "active": active, "parameters": parameters}
-
-
-def _body(before: Fields, changed: Fields) -> dict[str, Any]:
-    """What the API takes for changed fields; maps are sent whole, with what was there."""
-    body: dict[str, Any] = {
-        path: None if value is ABSENT else value
-        for path, value in changed.items()
-        if path in _PLAIN or path in CODE_FIELDS
-    }
-    now = {key: value for key, value in {**before, **changed}.items() if value is not ABSENT}
-    if any(path.startswith("parameters.") for path in changed):
-        body["parameters"] = _below("parameters.", now)
-    if any(path.startswith("job_variables.") for path in changed):
-        env = _below("job_variables.env.", now)
-        rest = _below("job_variables.", now)
-        rest = {key: value for key, value in rest.items() if not key.startswith("env.")}
-        body["job_variables"] = rest | ({"env": env} if env else {})
-    if any(path.startswith("concurrency_limit.") for path in changed):
-        options = _below("concurrency_limit.", now)
-        body["concurrency_limit"] = options.pop("limit", None)
-        body["concurrency_options"] = options if body["concurrency_limit"] else None
-    return body
-
-
-def _below(prefix: str, fields: Fields) -> dict[str, Any]:
-    return {
-        path.removeprefix(prefix): value
-        for path, value in fields.items()
-        if path.startswith(prefix)
-    }
+def _earlier_name(name: str) -> str:
+    flow, _, deployment = name.partition("/")
+    return f"{EARLIER_FLOWS[flow]}/{deployment}"

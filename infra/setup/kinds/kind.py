@@ -21,7 +21,7 @@ class Observed:
 class Kind(ABC):
     """Objects of one kind.
 
-    Names are unique on a server. All methods but `desired` call it.
+    Names are unique on a server. All methods but `desired` may call it.
     """
 
     noun: str
@@ -53,6 +53,14 @@ class Kind(ABC):
     def creation_note(self, name: str) -> str:
         """What is worth to know before one is created."""
         return ""
+
+    def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
+        """Refuse a creation or a change that the server would refuse, before anything is done.
+
+        Raises:
+            InvalidInput: Names the field and what is allowed.
+        """
+        return
 
     def secret(self, name: str) -> frozenset[str]:
         """Fields that are not shown."""
