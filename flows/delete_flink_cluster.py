@@ -22,6 +22,7 @@ from flinkglue.tasks.flink_cluster import delete_flink_cluster
 from flinkglue.tasks.flink_cluster_record import (
     find_flink_application,
     forget_flink_application,
+    is_stop_begun,
     stop_flink_application,
 )
 from flinkglue.tasks.flink_job_details import show_flink_job_details
@@ -39,6 +40,21 @@ def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) 
     question = f"Delete cluster {cluster_name} permanently? Its job is ended {before} first."
     answer = ask(ConfirmDeletion, question, "delete-cluster", within_minutes)
     return answer.confirm_cluster_name if answer else ""
+
+
+def _was_confirmed(cluster_name: str, cluster: HDInsightFlinkCluster | str) -> bool:
+    """Whether an earlier attempt of this flow run has begun to stop the cluster's job."""
+    if runtime.flow_run.run_count <= 1:
+        return False  # nothing is called before the name was repeated
+    return is_stop_begun(_at(cluster_name, cluster), str(runtime.flow_run.id))
+
+
+def _at(
+    cluster_name: str, cluster: HDInsightFlinkCluster | str, flink_rest_url: str = ""
+) -> HDInsightFlinkCluster:
+    block = block_of(HDInsightFlinkCluster, "cluster", cluster)
+    there = replace(block.cluster_id, cluster_name=cluster_name)
+    return block.at(there, flink_rest_url=flink_rest_url or None)
 
 
 @form_flow(name="flink-cluster-delete", flow_run_name="delete {cluster_name}")
@@ -78,12 +94,15 @@ def delete_flink_cluster_flow(
             deleted.
     """
     if not confirm_cluster_name:
-        confirm_cluster_name = _asked(cluster_name, take_last_savepoint, answer_within_minutes)
+        confirm_cluster_name = (
+            cluster_name
+            if _was_confirmed(cluster_name, cluster)
+            else _asked(cluster_name, take_last_savepoint, answer_within_minutes)
+        )
     if confirm_cluster_name != cluster_name:
         raise InvalidInput("confirm_cluster_name", confirm_cluster_name, repr(cluster_name))
-    block = block_of(HDInsightFlinkCluster, "cluster", cluster)
-    there = replace(block.cluster_id, cluster_name=cluster_name)
-    chosen = block.at(there, flink_rest_url=flink_rest_url or None)
+    chosen = _at(cluster_name, cluster, flink_rest_url)
+    there = chosen.cluster_id
     savepoint, application = None, find_flink_application(chosen)
     if application is not None and take_last_savepoint:
         run_id = str(runtime.flow_run.id)

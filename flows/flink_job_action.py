@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from prefect import runtime
@@ -31,7 +33,7 @@ from flinkglue.prefect.hooks.flink_action import end_as_requested, report_what_i
 from flinkglue.prefect.names import named, requested_action
 from flinkglue.prefect.pages.flink_action import outcome_in_words
 from flinkglue.prefect.questions import ask
-from flinkglue.tasks.flink_actions import perform_flink_action
+from flinkglue.tasks.flink_actions import find_action_to_resume, perform_flink_action
 
 
 def request_of(parameters: dict[str, Any]) -> ActionRequest:
@@ -111,16 +113,29 @@ def flink_job_action(
     )
     chosen = cluster_of("cluster", cluster)
     asked_for = advanced_options.ask_within_minutes
-    if asked_for and request.action is Action.STATELESS_UPDATE:
-        _ask(request, "The job continues without its state.", asked_for)
-    try:
-        outcome = _performed(chosen, request, options)
-    except WouldDropState as refused:
-        if not asked_for:
-            raise
-        _ask(request, str(refused), asked_for)
-        outcome = _performed(chosen, replace(request, without_state=True), options)
+    perform = partial(_performed, chosen, options)
+    outcome = _agreed(chosen, request, perform, asked_for) if asked_for else perform(request)
     return completed(summary(outcome), outcome_in_words(outcome))
+
+
+def _agreed(
+    cluster: FlinkCluster,
+    request: ActionRequest,
+    perform: Callable[[ActionRequest], Outcome],
+    within_minutes: float,
+) -> Outcome:
+    """Perform it; ask before it drops state, unless an earlier attempt has decided already."""
+    if request.action in (Action.NEW, Action.STATELESS_UPDATE):
+        by = requested_by(runtime.flow_run.id, request)
+        if resumed := find_action_to_resume(cluster, request, by):
+            return perform(resumed)
+    if request.action is Action.STATELESS_UPDATE:
+        _ask(request, "The job continues without its state.", within_minutes)
+    try:
+        return perform(request)
+    except WouldDropState as refused:
+        _ask(request, str(refused), within_minutes)
+        return perform(replace(request, without_state=True))
 
 
 class DropState(RunInput):
@@ -143,7 +158,7 @@ def _ask(request: ActionRequest, why: str, within_minutes: float) -> None:
         raise JobFailed(f"{what} would drop state, and {why_not}; nothing was changed")
 
 
-def _performed(cluster: FlinkCluster, request: ActionRequest, options: ActionOptions) -> Outcome:
+def _performed(cluster: FlinkCluster, options: ActionOptions, request: ActionRequest) -> Outcome:
     by = requested_by(runtime.flow_run.id, request)
     return perform_flink_action(cluster, request, by, options)
 

@@ -12,7 +12,12 @@ from prefect.cache_policies import NO_CACHE
 
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
-from flinkglue.lifecycle.execute import execute, next_intent, raise_for_failure
+from flinkglue.lifecycle.execute import (
+    execute,
+    next_intent,
+    raise_for_failure,
+    request_to_resume,
+)
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
@@ -99,6 +104,27 @@ def perform_flink_action(
         "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
     )
     return raise_for_failure(outcome)
+
+
+@step(
+    name="find_action_to_resume",
+    task_run_name=lambda given: f"find the unfinished {action_name(given)}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=passing_fault,
+)
+def find_action_to_resume(
+    cluster: FlinkCluster, request: ActionRequest, requested_by: str
+) -> ActionRequest | None:
+    """The request that this requester goes on with; None: nothing was decided yet.
+
+    Raises:
+        CallFailed: The Prefect server did not answer.
+    """
+    with variable_journal(cluster.journal_name) as journal:
+        return request_to_resume(journal, requested_by, request)
 
 
 @step(

@@ -12,6 +12,7 @@ from flinkglue.azure.jobs.rows import LAUNCH_KEY
 from flinkglue.azure.jobs.state import JobProgress
 from flinkglue.azure.models import ArmFlinkJob
 from flinkglue.blocks.azure import HDInsightFlinkCluster
+from flinkglue.lifecycle.execute import entry_to_resume
 from flinkglue.lifecycle.journal.records import JobRecord
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
@@ -120,8 +121,32 @@ def stop_flink_application(
         return None
     request = ActionRequest(Action.STOP, application.job_name, JobChanges())
     options = ActionOptions(deadline_seconds=deadline_minutes * 60)
-    requested_by = f"{flow_run_id}:{Action.STOP}"
-    return perform_flink_action(cluster, request, requested_by, options).savepoint_path
+    return perform_flink_action(
+        cluster, request, _stop_requested_by(flow_run_id), options
+    ).savepoint_path
+
+
+@step(
+    name="is_stop_begun",
+    task_run_name="check whether the stop on {cluster.cluster_name} has begun",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=passing_fault,
+)
+def is_stop_begun(cluster: HDInsightFlinkCluster, flow_run_id: str) -> bool:
+    """Whether this flow run stops, or has stopped, the cluster's job: its deletion is confirmed.
+
+    Raises:
+        CallFailed: The Prefect server did not answer.
+    """
+    with variable_journal(cluster.journal_name) as journal:
+        return entry_to_resume(journal, _stop_requested_by(flow_run_id)) is not None
+
+
+def _stop_requested_by(flow_run_id: str) -> str:
+    return f"{flow_run_id}:{Action.STOP}"
 
 
 @step(

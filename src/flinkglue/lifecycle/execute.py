@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.plans import PREPARED, Prepared
-from flinkglue.lifecycle.journal.records import document_of
+from flinkglue.lifecycle.journal.records import Entry, document_of
 from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest, Identify
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -77,6 +77,28 @@ def last_intent(journal: Journal, requested_by: str) -> str:
     """The last intent that ``next_intent`` gave and that was begun; the first if none was."""
     begun = (number for number in count(1) if journal.entry(f"{requested_by}:{number + 1}") is None)
     return f"{requested_by}:{next(begun)}"
+
+
+def entry_to_resume(journal: Journal, requested_by: str) -> Entry | None:
+    """What the last intent has decided, or done well; None: nothing, and it may be asked about."""
+    entry = journal.entry(last_intent(journal, requested_by))
+    if entry is None or "plan" not in entry.facts:
+        return None
+    return entry if entry.outcome is None or entry.outcome.succeeded else None
+
+
+def request_to_resume(
+    journal: Journal, requested_by: str, request: ActionRequest
+) -> ActionRequest | None:
+    """The request as an interrupted requester goes on with it; None: nothing was decided yet.
+
+    That state may be dropped was maybe agreed to by a person later: it is in the entry alone.
+    """
+    entry = entry_to_resume(journal, requested_by)
+    if entry is None:
+        return None
+    agreed = bool((entry.facts.get("request") or {}).get("without_state"))
+    return replace(request, without_state=request.without_state or agreed)
 
 
 def execute(
