@@ -97,6 +97,22 @@ def test_a_run_that_is_shown_again_is_one() -> None:
     assert [run["state"] for run in again["runs"]] == ["FAILED", "SUCCEEDED"]
 
 
+def test_a_run_that_goes_on_has_no_end() -> None:
+    run = JobRun("orders", "jr_1", "RUNNING")
+    row = glue.with_attempts(None, "orders", [Attempt(1, run, "Subnet2", None)], CONSOLE, NOW)
+    assert [each["ended"] for each in row["runs"]] == [""]
+    assert "RUNNING, not waited for" in glue.jobs_markdown([row])
+    assert "2026" not in glue.jobs_markdown([row])
+
+
+def test_jobs_of_one_name_in_two_regions_are_two_rows() -> None:
+    other = Console("aws", "eu-west-1")
+    assert glue.row_key("orders", CONSOLE) != glue.row_key("orders", other)
+    of_before = glue.with_attempts(None, "orders", [attempt(1, "FAILED")], CONSOLE, NOW)
+    assert glue.is_of(of_before, "orders", CONSOLE)
+    assert not glue.is_of(of_before, "orders", other)
+
+
 def flink_row(**more: Any) -> dict[str, Any]:
     return {"job": "orders", "cluster": "cluster-x", "url": "https://flink", **more}
 

@@ -41,10 +41,25 @@ def refresh_glue_jobs(
     with server_records() as records:
         rows = JobRows(records, KEY)
         known = rows.read()
-        row = with_attempts(known.get(job_name), job_name, attempts, console, datetime.now(UTC))
-        rows.write(job_name, row)
-    shown = sorted_rows({**known, job_name: row})
+        key = row_key(job_name, console)
+        before = known.get(key)
+        if before is None and is_of(known.get(job_name), job_name, console):
+            before = known.pop(job_name)  # earlier versions knew a job by its name alone
+            rows.remove(job_name)
+        row = with_attempts(before, job_name, attempts, console, datetime.now(UTC))
+        rows.write(key, row)
+    shown = sorted_rows({**known, key: row})
     add_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
+
+
+def row_key(job_name: str, console: Console) -> str:
+    """The key of a job's row: jobs of one name in two regions are two jobs."""
+    return f"{console.partition}/{console.region}/{job_name}"
+
+
+def is_of(row: Row | None, job_name: str, console: Console) -> bool:
+    """Whether a row that an earlier version wrote is of the job in this region."""
+    return row is not None and row.get("url") == console.job(job_name)
 
 
 def with_attempts(
@@ -69,7 +84,7 @@ def _run(attempt: Attempt, now: datetime) -> dict[str, Any]:
         "connection": attempt.connection_name,
         "seconds": run.duration_seconds if run else None,
         "failure": shortened(failure.evidence, REASON_CHARACTERS) if failure else "",
-        "ended": ended.isoformat(timespec="seconds"),
+        "ended": "" if attempt.live else ended.isoformat(timespec="seconds"),
     }
 
 
@@ -110,5 +125,5 @@ def _cells(row: Row) -> Sequence[str]:
         NOTHING if last["seconds"] is None else duration_in_words(last["seconds"]),
         sparkline(seconds) or NOTHING,
         f"{failures} of {len(runs)}",
-        last["ended"].replace("T", " ")[:16],
+        last["ended"].replace("T", " ")[:16] or NOTHING,
     )
