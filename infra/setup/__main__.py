@@ -100,7 +100,7 @@ def kinds_of(environment: Environment, server: Server) -> list[Kind]:
         WorkPools(server, pools),
         Limits(server, environment.concurrency_limits),
         Deployments(server, deployments),
-        Automations(server, environment.automations),
+        Automations(server, environment.automations, environment.blocks),
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -25,13 +25,22 @@ COPIES = "copies"
 
 
 class Automations(Kind):
-    """Automations from files."""
+    """Automations from files.
+
+    Args:
+        server: The server.
+        automations: What an environment says of them.
+        blocks: Blocks that are set up before them, by TYPE/NAME.
+    """
 
     noun = "automation"
 
-    def __init__(self, server: Server, automations: Sequence[Automation]) -> None:
+    def __init__(
+        self, server: Server, automations: Sequence[Automation], blocks: Container[str] = ()
+    ) -> None:
         self._server = server
         self._desired = dict(_read(each) for each in automations)
+        self._blocks = blocks
 
     def desired(self) -> Mapping[str, Fields]:
         return self._desired
@@ -45,6 +54,14 @@ class Automations(Kind):
         fields = {field: oldest.get(field) for field in _FIELDS}
         fields |= {field: self._with_names(fields[field]) for field in _ACTIONS}
         return Observed({**_normal({"name": name, **fields}), COPIES: len(found)}, found)
+
+    def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
+        if observed is not None and not changes:
+            return
+        for each in (action for field in _ACTIONS for action in self._desired[name][field] or ()):
+            block = str(each.get("block_document_id") or "")
+            if "/" in block and block not in self._blocks:
+                self._id_of(name, block)
 
     def create(self, name: str, fields: Fields) -> None:
         self._server.post("/automations/", body=self._body(name, fields))

@@ -40,18 +40,21 @@ class WorkPools(Kind):
         raw = self._server.get("/work_pools/{}", name)
         return None if raw is None else Observed(_shown(raw), raw)
 
+    def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
+        for each in changes:
+            if each.path == "type":
+                raise InvalidInput(
+                    f"work_pools.{name}.type",
+                    each.after,
+                    f"{each.before}, which the pool is, or another name: "
+                    "Prefect cannot change the type of a work pool",
+                )
+
     def create(self, name: str, fields: Fields) -> None:
         self._server.post("/work_pools/", body={"name": name, **fields})
 
     def update(self, name: str, observed: Observed, changes: Sequence[FieldChange]) -> None:
         changed = {each.path: _value(each.after) for each in changes}
-        if "type" in changed:
-            raise InvalidInput(
-                f"work_pools.{name}.type",
-                changed["type"],
-                f"{observed.fields['type']}, which the pool is, or another name: "
-                "Prefect cannot change the type of a work pool",
-            )
         self._server.patch("/work_pools/{}", name, body=changed)
 
     def delete(self, name: str) -> None:
