@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +31,7 @@ from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import action_name
 from flinkglue.prefect.pages.flink_action import ActionPage, show_changes
 from flinkglue.prefect.pages.flink_events import emit_rolled_back
-from flinkglue.prefect.pages.jobs.flink import after_action, refresh_flink_jobs
+from flinkglue.prefect.pages.jobs.flink import after_action, after_interruption, refresh_flink_jobs
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
@@ -74,6 +76,7 @@ def perform_flink_action(
     options = replace(options_here(options, cluster, logger.info), run_step=run_step)
     clock = DeadlineClock(f"{request.action} of {request.job_name}", options.deadline_seconds)
     with (
+        _failures_shown(cluster, request, page),
         variable_store(cluster.journal_name) as store,
         cluster.get_backend(clock) as backend,
     ):
@@ -104,6 +107,21 @@ def perform_flink_action(
         "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
     )
     return raise_for_failure(outcome)
+
+
+@contextmanager
+def _failures_shown(
+    cluster: FlinkCluster, request: ActionRequest, page: ActionPage
+) -> Iterator[None]:
+    """What raises inside has not ended: no page says any more that it is under way."""
+    try:
+        yield
+    except Exception as error:
+        with best_effort(f"The page of {request.action} of {request.job_name} is not up to date"):
+            if page.fail(error):
+                change = after_interruption(request.action, "has not ended", datetime.now(UTC))
+                refresh_flink_jobs(cluster, {request.job_name: change})
+        raise
 
 
 @step(

@@ -199,7 +199,7 @@ class Interrupted:
 
         try:
             wait_until(
-                self._view,
+                self.view,
                 is_there,
                 waited_for=f"The launch of {self.request.job_name}",
                 deadline_seconds=self.settle_seconds,
@@ -208,7 +208,7 @@ class Interrupted:
             )
         except DeadlineExceeded as late:
             self.emit(str(late))
-            if self._view() is None:
+            if self.view() is None:
                 return self._journal.job_record(self.request.job_name).job_id or "that was sent"
         return ""
 
@@ -232,7 +232,7 @@ class Interrupted:
             held.end(outcome)
 
     def _report_job(self) -> JobView | None:
-        view = self._view()
+        view = self.view()
         if view is None:
             self.emit(f"No Flink job of {self.request.job_name} is known to the cluster.")
         else:
@@ -242,7 +242,8 @@ class Interrupted:
             self.emit(f"Its newest savepoint is {newest.path}")
         return view
 
-    def _view(self) -> JobView | None:
+    def view(self) -> JobView | None:
+        """The job as it is now; None: the cluster knows none."""
         job_id = self._journal.job_record(self.request.job_name).job_id
         view = self.backend.view(job_id) if job_id else None
         return view or next(iter(self.backend.find(self.request.job_name)), None)

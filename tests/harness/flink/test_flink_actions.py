@@ -14,8 +14,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
 )
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
@@ -97,6 +99,18 @@ def artifacts_of(state: State[Any]) -> dict[str, Any]:
     with get_client(sync_client=True) as prefect:
         found = prefect.read_artifacts(artifact_filter=wanted)
     return {Kind.of(a.key): a.data for a in sorted(found, key=lambda a: a.created) if a.key}
+
+
+def row_of(job_name: str) -> str:
+    """The job's row of the newest page of all Flink jobs."""
+    with get_client(sync_client=True) as prefect:
+        found = prefect.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["flink-jobs"])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
+        )
+    (row,) = [line for line in str(found[0].data).splitlines() if f"[{job_name}]" in line]
+    return row
 
 
 def flow_run_of(state: State[Any]) -> FlowRun:
@@ -263,6 +277,8 @@ def test_a_cancelled_run_ends_its_job_as_asked(
     running(job_name, jar)
     state = act(Action.UPDATE, job_name, jar=jar(Behaviour.OTHER_GOOD), deadline_minutes=0.001)
     assert state.is_failed()
+    assert "**has not ended**" in artifacts_of(state)["flink-action"]
+    assert "UPDATE has not ended" in row_of(job_name)
     flow_run = flow_run_of(state)
     reference = {"$ref": {"block_document_slug": "flink-rest-cluster/flink"}}
     flow_run.parameters = {
@@ -275,6 +291,7 @@ def test_a_cancelled_run_ends_its_job_as_asked(
     for hook in flink_job_action.on_cancellation_hooks:
         hook(flink_job_action, flow_run, Cancelling())
     assert "**the flow run was cancelled**" in artifacts_of(state)["flink-action"]
+    assert "UPDATE cancelled" in row_of(job_name)
     with variable_store(cluster.journal_name) as store:
         assert Journal(store).owner(job_name) is None
         savepoints = Journal(store).savepoints(job_name)

@@ -8,7 +8,9 @@ being interrupted and repeated.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.client.schemas.objects import FlowRun, State
@@ -24,9 +26,15 @@ from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.pages.flink_action import show_interrupted
+from flinkglue.prefect.pages.jobs.flink import (
+    after_action,
+    after_interruption,
+    refresh_flink_jobs,
+)
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
@@ -85,6 +93,24 @@ def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
     return hook
 
 
+@best_effort("The page of all Flink jobs is not up to date")
+def _refresh_jobs(
+    flow_run_id: UUID, cluster: FlinkCluster, interrupted: Interrupted, ended: str
+) -> None:
+    """The row of the job, if the flow run had begun to act on it."""
+    journal, now = Journal(interrupted.store), datetime.now(UTC)
+    entry, job_name = journal.entry(interrupted.intent), interrupted.request.job_name
+    if entry is None:
+        return
+    if entry.outcome is not None and entry.outcome.succeeded:
+        change = after_action(entry.outcome, now)
+    else:
+        view, savepoints = interrupted.view(), journal.savepoints(job_name)
+        newest = savepoints[0] if savepoints else None
+        change = after_interruption(entry.action, ended.removeprefix("was "), now, view, newest)
+    refresh_flink_jobs(cluster, {job_name: change}, flow_run_id)
+
+
 def _settle(
     flow: Flow[Any, Any],
     flow_run: FlowRun,
@@ -131,6 +157,7 @@ def _settle(
             finally:
                 ended = "crashed" if state.is_crashed() else "was cancelled"
                 show_interrupted(flow_run.id, cluster, request, ended, lines)
+                _refresh_jobs(flow_run.id, cluster, interrupted, ended)
     except CANNOT_SETTLE as fault:
         logger.error(
             "Check the job yourself; its state could not be settled: %s",

@@ -85,6 +85,24 @@ def replace_markdown(flow_run_id: UUID, key: str, markdown: str, description: st
     return found is not None and _updated(found, update)
 
 
+def publish_markdown(
+    key: str, markdown: str, description: str, flow_run_id: UUID | None = None
+) -> None:
+    """Show the newest text of a page that all flow runs share.
+
+    Args:
+        flow_run_id: The flow run that it comes from, where none runs here; None: the one here.
+    """
+    if flow_run_id is None:
+        create_markdown_artifact(markdown, key=key, description=description)
+        return
+    artifact = ArtifactCreate(
+        type="markdown", key=key, description=description, data=markdown, flow_run_id=flow_run_id
+    )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(artifact)
+
+
 def _note(key: str, made: object) -> None:
     assert isinstance(made, UUID), "outside of async code Prefect returns the id itself"
     if runtime.flow_run.id:

@@ -51,9 +51,11 @@ class ActionPage:
         self._cluster = cluster
         self._request = request
         self._steps: list[str] = []
+        self._step = ""
 
     def begin_step(self, name: str) -> None:
         """A step begins now."""
+        self._step = name
         self._steps.append(f"{datetime.now(UTC):%H:%M:%S} UTC: {name}")
         with best_effort(f"The page does not show the step {name}"):
             self._put(name)
@@ -66,20 +68,35 @@ class ActionPage:
         description = text(outcome_in_words(outcome))
         put_markdown(self._key, outcome_markdown(cluster, outcome), description)
 
+    def fail(self, error: Exception) -> bool:
+        """What kept it from its end; False: nothing was begun, and there is no page."""
+        if not self._steps:
+            return False
+        what = f"{self._request.action} of {self._request.job_name}"
+        put_markdown(self._key, self._failed(error), text(f"{what} has not ended: {error}"))
+        return True
+
+    def _failed(self, error: Exception) -> str:
+        head = self._table("has not ended", self._step)
+        return f"{head}\n\n{quoted(str(error))}\n\n{numbered(self._steps)}"
+
     @property
     def _key(self) -> str:
         return artifact_key(Kind.FLINK_ACTION, self._request.job_name, self._cluster.journal_name)
 
     def _put(self, name: str) -> None:
-        action, job_name = self._request.action, self._request.job_name
+        what = f"{self._request.action} of {self._request.job_name}"
+        page = f"{self._table('under way', name)}\n\n{numbered(self._steps)}"
+        put_markdown(self._key, page, text(f"{what} is under way: {name}"))
+
+    def _table(self, result: str, step: str) -> str:
         rows = [
-            ("Job", code_span(job_name)),
-            ("Result", bold("under way")),
-            ("Step", name),
+            ("Job", code_span(self._request.job_name)),
+            ("Result", bold(result)),
+            ("Step", step),
             ("Cluster", link(cluster_title(self._cluster), self._cluster.dashboard_url)),
         ]
-        page = f"{table((action, ''), rows)}\n\n{numbered(self._steps)}"
-        put_markdown(self._key, page, text(f"{action} of {job_name} is under way: {name}"))
+        return table((self._request.action, ""), rows)
 
 
 def show_interrupted(

@@ -14,7 +14,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.models import JobRun
-from flinkglue.lifecycle.models import Action, JobView, Outcome
+from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
 from flinkglue.markdown import sparkline
 from flinkglue.prefect.pages.jobs import flink, glue
 from flinkglue.prefect.pages.jobs.rows import JobRows
@@ -179,3 +179,20 @@ def test_the_history_of_checkpoints_is_read_oldest_first() -> None:
     ]
     read = Checkpoints.from_json({"counts": {}, "latest": {}, "history": history})
     assert [(each.checkpoint_id, each.duration_ms) for each in read.recent] == [(1, 20), (2, 30)]
+
+
+def test_an_action_that_has_not_ended_changes_the_row_of_its_job() -> None:
+    """Without an observation what was known of the job stays."""
+    change = flink.after_interruption(Action.UPDATE, "has not ended", NOW)
+    assert change == {"action": "UPDATE has not ended", "action_at": NOW.isoformat()}
+    view = JobView("a" * 32, "orders", "CANCELED")
+    savepoint = Savepoint("orders", "a" * 32, "s3://b/savepoint-1", NOW.timestamp())
+    cancelled = flink.after_interruption(Action.UPDATE, "cancelled", NOW, view, savepoint)
+    assert (cancelled["state"], cancelled["job_id"]) == ("CANCELED", "a" * 32)
+    assert cancelled["savepoint"] == "s3://b/savepoint-1"
+    assert cancelled["savepoint_at"] == NOW.isoformat()
+    row = {"job": "orders", "cluster": "flink", "state": "RUNNING", **cancelled}
+    page = flink.jobs_markdown([row], NOW)
+    assert "| CANCELED |" in page
+    assert "UPDATE cancelled, 1 s ago" in page
+    assert "RUNNING" not in page

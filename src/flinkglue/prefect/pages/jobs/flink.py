@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-from prefect.artifacts import create_markdown_artifact
+from uuid import UUID
 
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.markdown import NOTHING, Markup, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
+from flinkglue.prefect.pages.artifacts import publish_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_journal import VariableStore
@@ -38,12 +38,17 @@ Change = Mapping[str, Any]
 
 
 @best_effort("The page of all Flink jobs is not up to date")
-def refresh_flink_jobs(cluster: FlinkCluster, changes: Mapping[str, Change | None]) -> None:
+def refresh_flink_jobs(
+    cluster: FlinkCluster,
+    changes: Mapping[str, Change | None],
+    flow_run_id: UUID | None = None,
+) -> None:
     """Write down what is known of jobs now, and show all jobs.
 
     Args:
         cluster: Where the jobs run.
         changes: What differs in the row of each job; None: the job was forgotten.
+        flow_run_id: The flow run that tells so, where none runs here.
     """
     with server_records() as records:
         rows = JobRows(records, KEY)
@@ -68,7 +73,7 @@ def refresh_flink_jobs(cluster: FlinkCluster, changes: Mapping[str, Change | Non
             known[key] = row
     now = datetime.now(UTC)
     shown = sorted_rows(known)
-    create_markdown_artifact(jobs_markdown(shown, now), key=KEY, description=text(in_words(shown)))
+    publish_markdown(KEY, jobs_markdown(shown, now), text(in_words(shown)), flow_run_id)
 
 
 def spec_fields(spec: JobSpec | None) -> dict[str, Any]:
@@ -97,6 +102,36 @@ def after_action(outcome: Outcome, now: datetime) -> Change | None:
         change |= {
             "savepoint": outcome.savepoint_path,
             "savepoint_at": now.isoformat(timespec="seconds"),
+        }
+    return change
+
+
+def after_interruption(
+    action: Action,
+    ended: str,
+    now: datetime,
+    view: JobView | None = None,
+    savepoint: Savepoint | None = None,
+) -> Change:
+    """What an action that has not ended changes in the row of its job.
+
+    Args:
+        ended: What became of it, for example ``cancelled``.
+        now: When that was.
+        view: The job as it was observed after that; None: it was not.
+        savepoint: The newest one after that; None: it was not looked up, or there is none.
+    """
+    change: dict[str, Any] = {
+        "action": f"{action} {ended}",
+        "action_at": now.isoformat(timespec="seconds"),
+    }
+    if view is not None:
+        change |= {"state": view.state, "job_id": view.job_id}
+    if savepoint is not None:
+        taken_at = datetime.fromtimestamp(savepoint.taken_at, UTC)
+        change |= {
+            "savepoint": savepoint.path,
+            "savepoint_at": taken_at.isoformat(timespec="seconds"),
         }
     return change
 
