@@ -114,7 +114,9 @@ class Job:
         command: str = "",
         lives: bool = False,
     ) -> FlowRun:
-        run = self._prefect.create_flow_run(flink_watch, parameters={"job_names": [self.name]})
+        run = self._prefect.create_flow_run(
+            flink_watch, parameters={"job_names": [self.name], "cluster": BLOCK}
+        )
         jar = str(self._jar) if action in (Action.NEW, Action.UPDATE) else None
         with (
             variable_store(self._cluster.journal_name) as store,
@@ -161,6 +163,7 @@ class Job:
             parameters={
                 **get_parameter_defaults(flink_watch.fn),
                 "job_names": [self.name],
+                "cluster": BLOCK,
                 "relaunch": "when_down",
                 **watch_options(),
             },
