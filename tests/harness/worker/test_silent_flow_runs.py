@@ -135,7 +135,7 @@ def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(
     lives = other.act(Action.UPDATE, dies_before="submit", ends=False, lives=True)
     once_alive(lives.id)
     with other.renewed():
-        state = flink_watch.with_options(validate_parameters=False)(
+        state = flink_watch(
             [job.name, other.name],
             BLOCK,
             health_options=HealthOptions(watch_seconds=0),
@@ -145,7 +145,7 @@ def test_the_watch_reports_a_run_whose_claim_is_renewed_no_more(
     assert shown(state) == {str(dead.id): "no process"}
     assert [state_of(run.id)[0] for run in (dead, lives)] == ["RUNNING", "RUNNING"]
     end(lives.id)
-    again = flink_watch.with_options(validate_parameters=False)(
+    again = flink_watch(
         [job.name],
         BLOCK,
         health_options=HealthOptions(watch_seconds=0),
