@@ -49,29 +49,6 @@ def put_markdown(key: str, markdown: str, description: str) -> None:
         _note(key, create_markdown_artifact(markdown, key=key, description=description))
 
 
-def add_markdown(
-    key: str, markdown: str, description: str, flow_run_id: UUID | None = None
-) -> None:
-    """Add a text to the history of a key.
-
-    Args:
-        flow_run_id: The flow run that shows it, which may not run here; None: the one that does.
-    """
-    if flow_run_id is None:
-        create_markdown_artifact(markdown, key=key, description=description)
-        return
-    with get_client(sync_client=True) as client:
-        client.create_artifact(
-            ArtifactCreate(
-                key=key,
-                type="markdown",
-                data=markdown,
-                description=description,
-                flow_run_id=flow_run_id,
-            )
-        )
-
-
 def put_link(key: str, url: str, link_text: str) -> None:
     """Show a link under a key of this flow run's page."""
     if not _replaced(key, ArtifactUpdate(data=link(link_text, url))):

@@ -12,7 +12,7 @@ from flinkglue.glue.console import Console
 from flinkglue.glue.run.words.summary import state_of
 from flinkglue.markdown import NOTHING, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.best_effort import best_effort
-from flinkglue.prefect.pages.artifacts import add_markdown
+from flinkglue.prefect.pages.artifacts import publish_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.texts import duration_in_words, shortened
@@ -49,7 +49,7 @@ def refresh_glue_jobs(
         row = with_attempts(before, job_name, attempts, console, datetime.now(UTC))
         rows.write(key, row)
     shown = sorted_rows({**known, key: row})
-    add_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
+    publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
 
 
 def row_key(job_name: str, console: Console) -> str:
