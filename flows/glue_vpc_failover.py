@@ -406,8 +406,9 @@ def _result(
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
-    show_job_run(connect(credentials).console, job_name, attempts, output, price)
-    refresh_glue_jobs(job_name, attempts, connect(credentials).console)
+    console = connect(credentials).console
+    show_job_run(console, job_name, attempts, output, price)
+    refresh_glue_jobs(job_name, attempts, console)
     ended = summary_in_words(attempts, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(last.describe())}")

@@ -97,12 +97,12 @@ def perform_flink_action(
     with best_effort(f"The page of {request.action} of {request.job_name} is missing"):
         page.end(outcome)
     emit_rolled_back(cluster, outcome)
-    if outcome.action is not Action.LIST_SAVEPOINT:
-        change = after_action(outcome, datetime.now(UTC))
-        refresh_flink_jobs(cluster, {outcome.job_name: change})
     if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
         for line in outcome.story:
             logger.info(line)
+    else:
+        change = after_action(outcome, datetime.now(UTC))
+        refresh_flink_jobs(cluster, {outcome.job_name: change})
     (logger.error if outcome.failure else logger.info)(
         "%s of %s: %s", outcome.action, outcome.job_name, outcome.failure or "done"
     )

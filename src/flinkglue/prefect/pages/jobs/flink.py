@@ -92,17 +92,11 @@ def after_action(outcome: Outcome, now: datetime) -> Change | None:
     if outcome.action is Action.DELETE and outcome.succeeded:
         return None
     ended = "rolled back" if outcome.rolled_back else "failed" if outcome.failure else "done"
-    change: dict[str, Any] = {
-        "action": f"{outcome.action} {ended}",
-        "action_at": now.isoformat(timespec="seconds"),
-    }
+    change = _acted(outcome.action, ended, now)
     if outcome.state:
         change |= {"state": outcome.state, "job_id": outcome.job_id}
     if outcome.action in _TAKES_SAVEPOINT and outcome.savepoint_path:
-        change |= {
-            "savepoint": outcome.savepoint_path,
-            "savepoint_at": now.isoformat(timespec="seconds"),
-        }
+        change |= {"savepoint": outcome.savepoint_path, "savepoint_at": _seconds(now)}
     return change
 
 
@@ -121,18 +115,12 @@ def after_interruption(
         view: The job as it was observed after that; None: it was not.
         savepoint: The newest one after that; None: it was not looked up, or there is none.
     """
-    change: dict[str, Any] = {
-        "action": f"{action} {ended}",
-        "action_at": now.isoformat(timespec="seconds"),
-    }
+    change = _acted(action, ended, now)
     if view is not None:
         change |= {"state": view.state, "job_id": view.job_id}
     if savepoint is not None:
         taken_at = datetime.fromtimestamp(savepoint.taken_at, UTC)
-        change |= {
-            "savepoint": savepoint.path,
-            "savepoint_at": taken_at.isoformat(timespec="seconds"),
-        }
+        change |= {"savepoint": savepoint.path, "savepoint_at": _seconds(taken_at)}
     return change
 
 
@@ -148,7 +136,7 @@ def after_watch(condition: str, reason: str, view: JobView | None, now: datetime
     change: dict[str, Any] = {
         "health": condition,
         "why": shortened(reason, REASON_CHARACTERS),
-        "health_at": now.isoformat(timespec="seconds"),
+        "health_at": _seconds(now),
     }
     if view is None:
         return change
@@ -156,11 +144,18 @@ def after_watch(condition: str, reason: str, view: JobView | None, now: datetime
     if view.savepoint_path:
         change["savepoint"] = view.savepoint_path
     if view.savepoint_path and view.savepoint_at:
-        taken_at = datetime.fromtimestamp(view.savepoint_at, UTC)
-        change["savepoint_at"] = taken_at.isoformat(timespec="seconds")
+        change["savepoint_at"] = _seconds(datetime.fromtimestamp(view.savepoint_at, UTC))
     if view.recent_checkpoints:
         change["checkpoints"] = [list(each) for each in view.recent_checkpoints[-MOST_POINTS:]]
     return change
+
+
+def _acted(action: Action, ended: str, now: datetime) -> dict[str, Any]:
+    return {"action": f"{action} {ended}", "action_at": _seconds(now)}
+
+
+def _seconds(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
 
 
 def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
