@@ -34,6 +34,11 @@ class Server:
         """The object at a path; None: there is none."""
         return self._send("GET", path, names, missing=True, params=query)
 
+    def block(self, name: str, **query: Any) -> Any:
+        """The saved block TYPE/NAME; None: there is none."""
+        slug, _, block = name.partition("/")
+        return self.get("/block_types/slug/{}/block_documents/name/{}", slug, block, **query)
+
     def post(self, path: str, *names: str, body: Any) -> Any:
         """The answer to a body."""
         return self._send("POST", path, names, json=body)

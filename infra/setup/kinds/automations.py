@@ -91,9 +91,7 @@ class Automations(Kind):
         ]
 
     def _id_of(self, name: str, block: str) -> str:
-        slug, _, block_name = block.partition("/")
-        path = "/block_types/slug/{}/block_documents/name/{}"
-        found = self._server.get(path, slug, block_name)
+        found = self._server.block(block)
         if found is None:
             raise InvalidInput(
                 f"automations.{name}.notify", block, "the TYPE/NAME of a saved notification block"

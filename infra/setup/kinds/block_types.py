@@ -16,23 +16,24 @@ class BlockTypes(Kind):
     """The block types of this project, with the schemas that the code has now."""
 
     noun = "block type"
-    of_code = frozenset({"schema", "description", "documentation_url", "logo_url", "code_example"})
+    of_code = frozenset({"schema"})
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._types = {each.get_block_type_slug(): each for each in BLOCK_TYPES}
-
-    def desired(self) -> Mapping[str, Fields]:
-        return {
+        self._desired = {
             slug: {"schema": kind._calculate_schema_checksum()}
             for slug, kind in self._types.items()
         }
+
+    def desired(self) -> Mapping[str, Fields]:
+        return self._desired
 
     def observe(self, name: str) -> Observed | None:
         found = self._server.get("/block_types/slug/{}", name)
         if found is None:
             return None
-        checksum = self._types[name]._calculate_schema_checksum() if name in self._types else ""
+        checksum = self._desired[name]["schema"] if name in self._desired else ""
         schema = self._server.get("/block_schemas/checksum/{}", checksum)
         return Observed({"schema": checksum if schema else "another"}, found)
 

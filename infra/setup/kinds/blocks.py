@@ -44,9 +44,7 @@ class Blocks(Kind):
         return self._secret.get(name, frozenset())
 
     def observe(self, name: str) -> Observed | None:
-        slug, _, block = name.partition("/")
-        path = "/block_types/slug/{}/block_documents/name/{}"
-        raw = self._server.get(path, slug, block, include_secrets=True)
+        raw = self._server.block(name, include_secrets=True)
         return None if raw is None else Observed(dict(_flat(raw)), raw)
 
     def create(self, name: str, fields: Fields) -> None:
