@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
-from prefect.utilities.schema_tools.validation import ValidationError, validate
 from prefect.utilities.templating import apply_values
 
 from flinkglue.errors import InvalidInput
 from infra.setup.environment import ConcurrencyLimit, Deployment
 from infra.setup.fields import Fields
+from infra.setup.schema_check import why_refused
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE_FIELDS = ("entrypoint", "pull_steps", "parameter_openapi_schema", "path", "version")
@@ -157,8 +157,5 @@ def check_parameters(field: str, given: Mapping[str, Any], schema: Mapping[str, 
     for name, value in given.items():
         if name not in properties:
             raise InvalidInput(f"{field}.{name}", value, f"one of {', '.join(properties)}")
-        only = {**schema, "properties": {name: properties[name]}}
-        try:
-            validate({name: value}, only, raise_on_error=True, ignore_required=True)
-        except ValidationError as error:
-            raise InvalidInput(f"{field}.{name}", value, f"what the form takes: {error}") from None
+        if why := why_refused(name, value, schema):
+            raise InvalidInput(f"{field}.{name}", value, f"what the form takes: {why}")

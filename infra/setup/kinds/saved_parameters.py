@@ -6,9 +6,8 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.utilities.schema_tools.validation import ValidationError, validate
-
 from flinkglue.errors import InvalidInput
+from infra.setup.schema_check import why_refused
 
 Parameters = Mapping[str, Any]
 
@@ -101,14 +100,7 @@ class SavedParameters:
         """Empty: the form takes it. As for a creation, for which the server adds no nulls to it."""
         if _is_filled_in(value):
             return ""
-        only = {**self.schema, "properties": {name: self.schema["properties"][name]}}
-        try:
-            validate(
-                {name: value}, only, raise_on_error=True, ignore_required=True, preprocess=False
-            )
-        except ValidationError as error:
-            return str(error)
-        return ""
+        return why_refused(name, value, self.schema, preprocess=False)
 
 
 def _is_filled_in(value: Any) -> bool:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from prefect.plugins import load_prefect_collections
-from prefect.utilities.schema_tools.validation import ValidationError, validate
 from prefect.workers.base import BaseWorker
 
 from flinkglue.errors import InvalidInput
 from infra.setup.environment import WorkPool
 from infra.setup.fields import ABSENT, FieldChange, Fields
 from infra.setup.kinds.kind import Kind, Observed
+from infra.setup.schema_check import why_refused
 from infra.setup.server import Server
 
 PROCESS_TEMPLATE = Path(__file__).parents[2] / "process_work_pool.json"
@@ -90,10 +90,8 @@ def check_variable(field: str, variable: str, value: Any, variables: Mapping[str
     properties = variables["properties"]
     if variable not in properties:
         raise InvalidInput(field, variable, f"one of {', '.join(properties)}")
-    try:
-        validate({variable: value}, dict(variables), raise_on_error=True, ignore_required=True)
-    except ValidationError as error:
-        raise InvalidInput(field, value, f"what the template takes: {error}") from None
+    if why := why_refused(variable, value, variables):
+        raise InvalidInput(field, value, f"what the template takes: {why}")
 
 
 def _template(name: str, pool: WorkPool) -> dict[str, Any]:
