@@ -42,14 +42,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from pydantic import SecretStr, ValidationError
@@ -74,7 +72,7 @@ from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
-from flinkglue.texts import printable
+from infra.command_output import print_outcome, say
 from infra.exit_codes import exit_code_of
 from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
 from infra.flink.deployment import Deployed, run_deployment
@@ -90,22 +88,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         how = options(given)
         _check_cluster(given)
         if given.dry_run:
-            _print({"intent": intent, **asdict(action)})
+            print_outcome({"intent": intent, **asdict(action)})
             return 0
         if given.url is None:
             require_server()
-        _say(f"intent {intent}")
+        say(f"intent {intent}")
         if given.deployment is not None:
             deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)
-            return run_deployment(deployed, wait=given.wait, say=_say)
+            return run_deployment(deployed, wait=given.wait, say=say)
         outcome = _executed(given, action, how, intent)
-        _print(asdict(outcome))
+        print_outcome(asdict(outcome))
         raise_for_failure(outcome)
     except FlinkGlueError as error:
-        _say(f"{type(error).__name__}: {error}")
+        say(f"{type(error).__name__}: {error}")
         return exit_code_of(error)
     except ValidationError as error:
-        _say("; ".join(_refusal(detail) for detail in error.errors()))
+        say("; ".join(_refusal(detail) for detail in error.errors()))
         return 2
     return 0
 
@@ -126,9 +124,9 @@ def _executed(
                 store=store,
                 backend=backend,
                 identify=cluster.get_jars().identify,
-                options=options_here(how, cluster, _say),
+                options=options_here(how, cluster, say),
                 clock=clock,
-                emit=_say,
+                emit=say,
                 attempt=attempt,
             )
 
@@ -198,14 +196,6 @@ def _store(given: argparse.Namespace, cluster: FlinkCluster) -> Iterator[Journal
 def _refusal(detail: ErrorDetails) -> str:
     """Without the value, which may be a secret."""
     return ": ".join([*map(str, detail["loc"]), detail["msg"]])
-
-
-def _say(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
-
-
-def _print(value: dict[str, Any]) -> None:
-    print(json.dumps(value, indent=2), flush=True)
 
 
 if __name__ == "__main__":

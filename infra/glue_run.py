@@ -36,15 +36,13 @@ exit codes:
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from random import SystemRandom
-from typing import Any
 from uuid import uuid4
 
 from flinkglue.clock import SystemClock
@@ -61,7 +59,7 @@ from flinkglue.glue.placement.selection import preview
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.glue.run.stop import stop_job_runs
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.texts import printable
+from infra.command_output import print_outcome, say
 from infra.exit_codes import exit_code_of
 from infra.flink.deployment import Deployed, flow_run_of
 from infra.flink.deployment import exit_code_of as exit_code_of_state
@@ -82,10 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[given.command](given)
     except NoSlot as no_slot:
-        _say(str(no_slot))
+        say(str(no_slot))
         return NO_SLOT
     except FlinkGlueError as error:
-        _say(f"{type(error).__name__}: {error}")
+        say(f"{type(error).__name__}: {error}")
         return exit_code_of(error)
 
 
@@ -107,7 +105,7 @@ def rank(given: argparse.Namespace) -> int:
     with _coordination(given) as coordination:
         ranking = preview(RunContext(_client(given), LOG, coordination), requested)
     fits = has_room(ranking)
-    _print(
+    print_outcome(
         {
             "job_name": given.job_name,
             "strategy": ranking.strategy,
@@ -131,14 +129,14 @@ def run(given: argparse.Namespace) -> int:
     parameters = run_parameters(given)
     intent = given.intent or f"command-{uuid4()}"
     if given.dry_run:
-        _print({"intent": intent, "deployment": given.deployment, "parameters": parameters})
+        print_outcome({"intent": intent, "deployment": given.deployment, "parameters": parameters})
         return 0
     require_server()
-    _say(f"intent {intent}")
+    say(f"intent {intent}")
     deployed = Deployed(given.deployment, parameters, intent, deadline_seconds, over_saved)
-    flow_run, state = flow_run_of(deployed, wait=given.wait, say=_say)
+    flow_run, state = flow_run_of(deployed, wait=given.wait, say=say)
     ended = {} if state is None else {"state": state.name, "message": state.message}
-    _print({"intent": intent, "flow_run_id": str(flow_run.id), **ended})
+    print_outcome({"intent": intent, "flow_run_id": str(flow_run.id), **ended})
     return 0 if state is None else exit_code_of_state(state)
 
 
@@ -146,7 +144,7 @@ def stop(given: argparse.Namespace) -> int:
     """Stop runs by their ids."""
     context = RunContext(_client(given), LOG)
     runs = stop_job_runs(context, given.job_name, given.run_id, given.within_minutes * 60)
-    _print({"runs": [{"job_run_id": each.job_run_id, "state": each.state} for each in runs]})
+    print_outcome({"runs": [{"job_run_id": each.job_run_id, "state": each.state} for each in runs]})
     return 0 if all(each.ended for each in runs) else 5
 
 
@@ -172,7 +170,7 @@ def health(given: argparse.Namespace) -> int:
         now=now,
         failed_since=now - timedelta(hours=24),
     )
-    _print({"connections": [asdict(each) for each in found]})
+    print_outcome({"connections": [asdict(each) for each in found]})
     return FAILED if any(each.is_below_threshold for each in found) else 0
 
 
@@ -195,14 +193,6 @@ def _coordination(given: argparse.Namespace) -> Iterator[Coordination]:
 def _client(given: argparse.Namespace) -> GlueClient:
     session, endpoint = session_of(given)
     return GlueClient.connect(session, endpoint)
-
-
-def _say(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
-
-
-def _print(value: Mapping[str, Any]) -> None:
-    print(json.dumps(value, indent=2, default=str), flush=True)
 
 
 if __name__ == "__main__":
