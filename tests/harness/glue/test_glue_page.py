@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +25,7 @@ from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
-from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud
-from tests.harness.conftest import save_aws_block
+from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.glue.test_glue_vpc_failover import artifacts
 from tests.waiting import eventually
 
@@ -39,14 +36,6 @@ NO_GATEWAY = (
     "VPC S3 endpoint validation failed for SubnetId: {}. VPC: vpc-1. "
     "Reason: Could not find S3 endpoint or NAT gateway"
 )
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, prefect_files: list[Path]) -> Iterator[AwsCloud]:
-    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    save_aws_block(running)
-    yield running
-    running.close()
 
 
 def run(**parameters: Any) -> State[Any]:

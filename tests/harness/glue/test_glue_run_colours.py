@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,31 +10,14 @@ from prefect import State
 from prefect.client.orchestration import get_client
 
 from flinkglue.errors import JobFailed
-from flows.glue_vpc_failover import glue_vpc_failover
-from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud
-from tests.harness.conftest import save_aws_block
+from tests.contract.aws.aws_cloud import AwsCloud
+from tests.harness.glue.test_glue_page import run
 from tests.harness.glue.test_glue_vpc_failover import artifacts
 from tests.harness.task_runs import states, task_runs
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
 
 FULL = "Number of IP addresses on subnet is 0: {}"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, prefect_files: list[Path]) -> Iterator[AwsCloud]:
-    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    save_aws_block(running)
-    yield running
-    running.close()
-
-
-def run(**parameters: Any) -> State[Any]:
-    defaults = {"job_name": "job", "connection_names": "a,b", "strategy": "preferred", "retries": 1}
-    return glue_vpc_failover(
-        **{**defaults, "retry_delay_seconds": 0, **parameters}, return_state=True
-    )
 
 
 def flow_run_name(state: State[Any]) -> str:

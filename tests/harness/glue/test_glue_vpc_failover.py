@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,7 @@ from prefect.states import Failed, Pending, Running, Scheduled
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flinkglue.prefect.retries import first_started_at
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
-from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, AwsCloud
-from tests.harness.conftest import save_aws_block
+from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.flow_logs import logs_of
 from tests.waiting import eventually
 
@@ -34,14 +31,6 @@ FULL = "Number of IP addresses on subnet is 0"
 
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
-
-
-@pytest.fixture
-def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
-    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    save_aws_block(running)
-    yield running
-    running.close()
 
 
 @pytest.fixture
