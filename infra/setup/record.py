@@ -7,15 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
-from flinkglue.prefect.store.server_records import Record, ServerRecords
-from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS
+from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS, DocumentParts
+from flinkglue.prefect.store.server_records import ServerRecords
 
 TAG = "flinkglue-setup"
 PART_TAG = "flinkglue-setup-marks"
-_PART_CHARACTERS = 2400
-"""As JSON, a text of JSON is twice as long at most."""
 WITHOUT_FILE = "default"
 """The environment of a set-up without a file."""
 
@@ -55,15 +52,11 @@ class AppliedRecords:
 
     def __init__(self, records: ServerRecords) -> None:
         self._records = records
+        self._document_parts = DocumentParts(records, PART_TAG)
         found = records.tagged(TAG)
-        is_split = any(each.value.get("parts") for each in found)
-        parts = {each.name: each for each in (records.tagged(PART_TAG) if is_split else ())}
         self._ids = {each.name: each.record_id for each in found}
-        self._parts = {
-            each.name: [parts[name] for name in each.value.get("parts", ()) if name in parts]
-            for each in found
-        }
-        self._values = {each.name: _read(_whole(each.value, parts)) for each in found}
+        self._parts = {each.name: list(each.value.get("parts", ())) for each in found}
+        self._values = {each.name: _read(self._whole(each.value)) for each in found}
 
     def of(self, noun: str, name: str) -> Applied | None:
         """What was applied of this object, if it was ever set up."""
@@ -79,13 +72,11 @@ class AppliedRecords:
         if self._values.get(key) == applied:
             return
         value = _written(applied)
-        parts = [self._part(key, text) for text in _texts(value)]
-        if parts:
-            value |= {"marks": {}, "parts": [each.name for each in parts]}
-        if key not in self._ids or not self._records.rewrite(self._ids[key], value):
-            record_id = self._records.create(key, value, [TAG])
-            if record_id is not None:
-                self._ids[key] = record_id
+        parts = []
+        if len(json.dumps(value)) > VALUE_CHARACTERS:
+            parts = self._document_parts.write(key, value["marks"])
+            value |= {"marks": {}, "parts": parts}
+        self._ids[key] = self._records.put(key, value, [TAG], self._ids.get(key))
         self._values[key] = applied
         self._replace_parts(key, parts)
 
@@ -97,18 +88,14 @@ class AppliedRecords:
         self._values.pop(key, None)
         self._replace_parts(key, [])
 
-    def _part(self, key: str, text: str) -> Record:
-        name, value = f"{key}-{uuid4().hex}", {"text": text}
-        record_id = self._records.create(name, value, [PART_TAG])
-        if record_id is None:  # the answer to a first try was lost: no other has this name
-            found = self._records.read(name)
-            assert found is not None, "it was created"
-            return found
-        return Record(record_id, name, value, 0)
+    def _whole(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record with its marks; if one of its parts is gone, it was being written anew."""
+        parts = value.get("parts")
+        marks = self._document_parts.read(parts) if parts else None
+        return value if marks is None else {**value, "marks": marks}
 
-    def _replace_parts(self, key: str, parts: list[Record]) -> None:
-        for each in self._parts.get(key, ()):
-            self._records.delete(each.record_id)
+    def _replace_parts(self, key: str, parts: list[str]) -> None:
+        self._document_parts.delete({*self._parts.get(key, ())} - {*parts})
         self._parts[key] = parts
 
 
@@ -125,22 +112,6 @@ def _written(applied: Applied) -> dict[str, Any]:
         "environments": [*applied.marks],
         "marks": {name: dict(marks) for name, marks in applied.marks.items()},
     }
-
-
-def _texts(written: Mapping[str, Any]) -> list[str]:
-    """The marks of a record that is too long, as texts that a Variable holds each."""
-    if len(json.dumps(written)) <= VALUE_CHARACTERS:
-        return []
-    text = json.dumps(written["marks"])
-    return [text[at : at + _PART_CHARACTERS] for at in range(0, len(text), _PART_CHARACTERS)]
-
-
-def _whole(value: Mapping[str, Any], parts: Mapping[str, Record]) -> Mapping[str, Any]:
-    """The record with its marks; if one of its parts is gone, it was being written anew."""
-    names = value.get("parts", ())
-    if not names or not parts.keys() >= {*names}:
-        return value
-    return {**value, "marks": json.loads("".join(parts[name].value["text"] for name in names))}
 
 
 def _read(value: Mapping[str, Any]) -> Applied:

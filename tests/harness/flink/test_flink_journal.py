@@ -24,8 +24,9 @@ from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
-from flinkglue.prefect.store.variable_journal import VALUE_CHARACTERS, VariableStore
+from flinkglue.prefect.store.variable_journal import VariableStore
 from tests.harness.flink.served_flink import served_jobmanager
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 

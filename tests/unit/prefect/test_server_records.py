@@ -134,6 +134,35 @@ def test_what_does_not_pass_is_told_so_that_the_task_is_tried_again(
     assert server.clock.seconds - began_at <= server_records.REPEATED_FOR_SECONDS
 
 
+@pytest.mark.parametrize("lies_there", [False, True])
+@pytest.mark.parametrize("known", ["not known", "known", "deleted meanwhile"])
+def test_a_record_is_written_whether_there_is_one_or_not(known: str, lies_there: bool) -> None:
+    server = Server()
+    known_id = server.variables.put("r", 1, ["t"]) if known != "not known" else None
+    if known == "deleted meanwhile":
+        server.variables.remove("r")
+    if lies_there and known != "known":
+        server.variables.put("r", 2, ["t"])
+    record_id = server.records().put("r", {"now": 3}, ["t"], known_id)
+    found = server.records().read("r")
+    assert found is not None
+    assert (found.record_id, found.value) == (record_id, {"now": 3})
+    assert len(server.variables.rows) == 1
+
+
+def test_a_record_that_others_delete_and_create_all_the_time_is_given_up() -> None:
+    server = Server()
+
+    def between(what: str, call: Callable[[], Any]) -> Any:
+        server.variables.remove("r")
+        if what.startswith("POST"):
+            server.variables.put("r", 1, ["t"])
+        return call()
+
+    with pytest.raises(ServiceUnavailable, match="10 times"):
+        server.records(between).put("r", {}, ["t"])
+
+
 def test_what_is_refused_is_not_repeated() -> None:
     server = Server()
     with pytest.raises(CallFailed, match="422"):

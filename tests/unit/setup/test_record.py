@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import cast
 
 import pytest
@@ -43,6 +44,22 @@ def test_a_deployment_of_many_schedules_is_read_as_it_was_kept(number: int) -> N
     world = World()
     world.records().keep(applied(of_schedules(number)))
     assert world.records().of(*NIGHTLY) == applied(of_schedules(number))
+
+
+def test_marks_that_nothing_compresses_are_read_as_they_were_kept() -> None:
+    world, rng = World(), Random(0)
+    marks = {name: rng.randbytes(33).hex() for name in of_schedules(100)}
+    world.records().keep(applied(marks))
+    assert len(world.variables.rows) > 3
+    assert world.records().of(*NIGHTLY) == applied(marks)
+
+
+def test_what_another_process_kept_meanwhile_does_not_keep_this_from_being_written() -> None:
+    world = World()
+    ours, theirs = world.records(), world.records()
+    theirs.keep(applied(of_schedules(1)))
+    ours.keep(applied(of_schedules(2)))
+    assert world.records().of(*NIGHTLY) == applied(of_schedules(2))
 
 
 def test_what_was_kept_before_is_replaced_and_nothing_of_it_is_left() -> None:

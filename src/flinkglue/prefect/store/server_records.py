@@ -26,6 +26,7 @@ REPEATED_FOR_SECONDS = 45.0
 """How long a call is repeated while its faults may pass."""
 _OVERLAP = 50
 _MOST_STEPS_BACK = 50
+_MOST_TRIES = 10
 _REPEATED = Pace(first_seconds=0.5, most_seconds=10, growth=2, jitter=0.5)
 
 
@@ -74,6 +75,28 @@ class ServerRecords:
         body = {"name": name, "value": dict(value), "tags": tags}
         answer = self._send("POST", "/variables/", name, {409}, json=body)
         return None if answer.status_code == 409 else str(answer.json()["id"])
+
+    def put(
+        self, name: str, value: Mapping[str, Any], tags: list[str], known_id: str | None = None
+    ) -> str:
+        """Write the record of this name, whether there is one or not, and return its id.
+
+        Args:
+            known_id: That of the record that was read before, if there was one: it saves calls.
+
+        Raises:
+            ServiceUnavailable: Others deleted and created it all the time.
+        """
+        record_id = known_id
+        for _ in range(_MOST_TRIES):
+            if record_id is not None and self.rewrite(record_id, value):
+                return record_id
+            if created := self.create(name, value, tags):
+                return created
+            found = self.read(name)
+            record_id = found.record_id if found else None
+        reason = f"it was changed {_MOST_TRIES} times meanwhile"
+        raise ServiceUnavailable("Prefect", "write", name, reason)
 
     def read(self, name: str) -> Record | None:
         """The record of this name, if there is one."""

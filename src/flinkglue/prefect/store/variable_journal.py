@@ -7,12 +7,10 @@ compressed and cut into further Variables, which are written before the one that
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -20,12 +18,10 @@ from uuid import uuid4
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.journal import Journal
+from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS, DocumentParts
 from flinkglue.prefect.store.server_records import Record, ServerRecords, server_records
 
-VALUE_CHARACTERS = 5000
-"""The longest JSON that a Variable holds, in bytes; json.dumps never writes it shorter."""
 _PART_TAG = "flink-journal-part"
-_PART_CHARACTERS = 4900
 _MOST_TRIES = 10
 _OTHER = "-b"
 _SWAPPED = ("intent", "claim", "job")
@@ -47,6 +43,7 @@ class VariableStore:
 
     def __init__(self, records: ServerRecords, cluster: str) -> None:
         self._records = records
+        self._document_parts = DocumentParts(records, _PART_TAG)
         self._cluster = cluster
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
@@ -67,7 +64,7 @@ class VariableStore:
                 if self._records.create(name, value, self._tags(kind)) is not None:
                     return
             elif self._records.rewrite(record.record_id, value):
-                self._delete_parts(set(_parts(record.value)) - set(_parts(value)))
+                self._document_parts.delete(set(_parts(record.value)) - set(_parts(value)))
                 return
         raise self._contended("write", kind, key)
 
@@ -140,7 +137,7 @@ class VariableStore:
 
     def _has_replaced(self, before: Record, record_id: str, kind: str, key: str) -> bool:
         if self._records.delete(before.record_id):
-            self._delete_parts(_parts(before.value))
+            self._document_parts.delete(_parts(before.value))
             return True
         # Deleted already: by whoever came first, whose number is higher now, or by this very call,
         # whose answer was lost.
@@ -149,7 +146,7 @@ class VariableStore:
 
     def _tidy(self, value: Mapping[str, Any], lying: list[Record]) -> None:
         in_use = {part for record in lying for part in _parts(record.value)}
-        self._delete_parts(set(_parts(value)) - in_use)
+        self._document_parts.delete(set(_parts(value)) - in_use)
 
     def forget_ended_intents(self, older_than_seconds: float) -> int:
         """Delete the intents of any cluster that ended so long ago that nobody runs them again.
@@ -191,27 +188,15 @@ class VariableStore:
         whole = {"document": document and dict(document), **marks}
         if len(json.dumps(whole)) <= VALUE_CHARACTERS:
             return whole
-        text = base64.b85encode(zlib.compress(json.dumps(document).encode())).decode()
-        parts = []
-        for start in range(0, len(text), _PART_CHARACTERS):
-            part = text[start : start + _PART_CHARACTERS]
-            # Named by its content and its document's number: written twice after a crash, it is
-            # there once, and no other document's.
-            digest = hashlib.sha256(f"{marks.get('number', '')}{part}".encode()).hexdigest()[:16]
-            part_name = f"{name}-part-{digest}"
-            self._records.create(part_name, {"part": part}, [_PART_TAG])
-            parts.append(part_name)
+        parts = self._document_parts.write(name, document, str(marks.get("number", "")))
         return {"parts": parts, **marks}
 
     def _whole(self, record: Record) -> Mapping[str, Any] | None:
         """With its document; None when another process has written it anew since it was read."""
         if "document" in record.value:
             return record.value
-        parts = [self._records.read(name) for name in _parts(record.value)]
-        text = "".join(str(part.value["part"]) for part in parts if part is not None)
-        if None in parts:
-            return None
-        return {"document": json.loads(zlib.decompress(base64.b85decode(text)))}
+        document = self._document_parts.read(_parts(record.value))
+        return None if document is None else {"document": document}
 
     def _lying(self, kind: str, key: str) -> list[Record]:
         return self._versions(self._name(kind, key))
@@ -221,12 +206,7 @@ class VariableStore:
 
     def _delete(self, record: Record) -> None:
         self._records.delete(record.record_id)
-        self._delete_parts(_parts(record.value))
-
-    def _delete_parts(self, names: Collection[str]) -> None:
-        for name in names:
-            if part := self._records.read(name):
-                self._records.delete(part.record_id)
+        self._document_parts.delete(_parts(record.value))
 
     def _tags(self, kind: str) -> list[str]:
         """All of the kind, and those of this cluster."""

@@ -37,14 +37,10 @@ class JobRows:
 
     def write(self, key: str, row: Row) -> None:
         """Write a job's row; `read` was called before."""
-        name, value = self._name(key), {**row, "key": key}
+        name = self._name(key)
         known = self._known.get(name)
-        if known is not None and self._records.rewrite(known.record_id, value):
-            return
-        if self._records.create(name, value, [self._tag]) is None:
-            lies_there = self._records.read(name)
-            if lies_there is not None:
-                self._records.rewrite(lies_there.record_id, value)
+        known_id = known.record_id if known else None
+        self._records.put(name, {**row, "key": key}, [self._tag], known_id)
 
     def remove(self, key: str) -> None:
         """Remove a job's row, if there is one; `read` was called before."""
