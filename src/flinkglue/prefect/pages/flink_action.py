@@ -158,7 +158,7 @@ def outcome_markdown(cluster: FlinkCluster, outcome: Outcome) -> str:
     rows = [
         ("Job", code_span(outcome.job_name)),
         ("Result", bold(_result(outcome))),
-        ("Job id", link(job_id, job_link(cluster, outcome) if outcome.job_id else None)),
+        ("Job id", link(job_id, job_link(cluster.dashboard_url, outcome.job_id, outcome.state))),
         ("Job id before", code_span(outcome.previous_job_id or "")),
         ("State", outcome.state or NOTHING),
         ("Savepoint", code_span(outcome.savepoint_path or "")),
@@ -169,13 +169,12 @@ def outcome_markdown(cluster: FlinkCluster, outcome: Outcome) -> str:
     return "\n\n".join([*parts, numbered(outcome.story)])
 
 
-def job_link(cluster: FlinkCluster, outcome: Outcome) -> str | None:
-    """The job's page of the Flink dashboard, where there is one."""
-    dashboard = cluster.dashboard_url
-    if dashboard is None:
+def job_link(dashboard_url: str | None, job_id: str | None, state: str | None) -> str | None:
+    """The job's page of the Flink dashboard, where there is one; it keeps ended jobs apart."""
+    if not dashboard_url or not job_id:
         return None
-    kind = "completed" if outcome.state in TERMINAL_STATES else "running"
-    return f"{dashboard}/#/job/{kind}/{outcome.job_id}"
+    kind = "completed" if state in TERMINAL_STATES else "running"
+    return f"{dashboard_url}/#/job/{kind}/{job_id}"
 
 
 def in_words(seconds: float) -> str:

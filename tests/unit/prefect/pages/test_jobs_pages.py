@@ -117,6 +117,11 @@ def flink_row(**more: Any) -> dict[str, Any]:
     return {"job": "orders", "cluster": "cluster-x", "url": "https://flink", **more}
 
 
+def test_a_flink_job_that_ended_leads_to_its_page_among_the_ended_ones() -> None:
+    row = flink_row(job_id="a1", state="FINISHED")
+    assert "(https://flink/#/job/completed/a1)" in flink.jobs_markdown([row], NOW)
+
+
 def test_a_flink_job_shows_what_runs_its_savepoint_and_its_checkpoints() -> None:
     view = JobView(
         "a1",

@@ -14,6 +14,7 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
 from flinkglue.prefect.pages.artifacts import publish_markdown
+from flinkglue.prefect.pages.flink_action import job_link
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_journal import VariableStore
@@ -182,7 +183,7 @@ def _cells(row: Row, now: datetime) -> Sequence[str]:
     health = row.get("health", NOTHING)
     points: Sequence[Sequence[float]] = row.get("checkpoints", ())
     return (
-        join(link(row["job"], _url(row)), f" on {row['cluster']}"),
+        join(link(row["job"], _link(row)), f" on {row['cluster']}"),
         row.get("state", NOTHING),
         bold(health) if health == "degraded" else health,
         _runs(row),
@@ -193,9 +194,9 @@ def _cells(row: Row, now: datetime) -> Sequence[str]:
     )
 
 
-def _url(row: Row) -> str | None:
-    url, job_id = row.get("url"), row.get("job_id")
-    return f"{url}/#/job/running/{job_id}" if url and job_id else url
+def _link(row: Row) -> str | None:
+    url: str | None = row.get("url")
+    return job_link(url, row.get("job_id"), row.get("state")) or url
 
 
 def _runs(row: Row) -> str:
