@@ -142,6 +142,18 @@ def test_a_list_that_shows_the_run_already_is_read_again_under_the_lock() -> Non
     assert len(wire.runs["nightly"]) == 1
 
 
+def update_takes(wire: RunsOnTheWire, clock: HastyClock, seconds: float) -> None:
+    """Let the job be written so slowly."""
+    before = wire.before
+
+    def slowly(operation: str, given: dict[str, str]) -> None:
+        before(operation, given)
+        if operation == "UpdateJob":
+            clock.skipped += seconds
+
+    wire.before = slowly
+
+
 def test_addresses_that_expire_while_the_job_is_written_are_not_relied_on() -> None:
     """The last check before StartJobRun is the one that counts."""
     wire, clock = RunsOnTheWire(Connections={"Connections": ["b", "a"]}), HastyClock(0)
@@ -151,14 +163,7 @@ def test_addresses_that_expire_while_the_job_is_written_are_not_relied_on() -> N
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, 230), claims=claims),
     )
     processes.clock = clock
-    ends = wire.before
-
-    def writes_slowly(operation: str, given: dict[str, str]) -> None:
-        ends(operation, given)
-        if operation == "UpdateJob":
-            clock.skipped += 80
-
-    wire.before = writes_slowly
+    update_takes(wire, clock, 80)
     with pytest.raises(OrderStale):
         processes.first(processes.chosen())
     assert "StartJobRun" not in wire.counted()
@@ -179,14 +184,7 @@ def test_addresses_that_cannot_be_renewed_any_more_are_not_relied_on() -> None:
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, 200), claims=claims),
     )
     processes.clock = clock
-    ends = wire.before
-
-    def writes_slowly(operation: str, given: dict[str, str]) -> None:
-        ends(operation, given)
-        if operation == "UpdateJob":
-            clock.skipped += 60
-
-    wire.before = writes_slowly
+    update_takes(wire, clock, 60)
     with pytest.raises(OrderStale):
         processes.first(processes.chosen())
     assert "StartJobRun" not in wire.counted()
