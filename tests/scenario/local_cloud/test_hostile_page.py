@@ -16,7 +16,6 @@ from azure.storage.blob import BlobServiceClient
 
 from localcloud.web.wire import Request
 from tests.scenario.conftest import Platform
-from tests.scenario.lifecycle.real_lifecycle import wait_for
 from tests.scenario.local_cloud.hostile_page import (
     BROWSER,
     REBOUND,
@@ -183,7 +182,7 @@ def target(platform: Platform, tmp_path: Path) -> Target:
         states.append(found.state())
         return states[-1] == states[-2]
 
-    wait_for(rests)
+    eventually(rests)
     return found
 
 

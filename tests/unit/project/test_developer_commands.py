@@ -13,7 +13,13 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-STEPS = ["-m ruff check .", "-m ruff format --check --quiet .", "-m mypy", "-c import sys; from"]
+STEPS = [
+    "-m ruff check .",
+    "-m ruff format --check --quiet .",
+    "-m mypy",
+    "-c import sys; from",
+    "-m pytest --collect-only",
+]
 
 
 def lint(directory: Path, fails_at: str, *arguments: str) -> subprocess.CompletedProcess[str]:
