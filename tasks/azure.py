@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import NO_CACHE
 
 from flinkglue.azure.models import AccessToken
 from flinkglue.azure.storage.abfs import AbfsUri
@@ -15,7 +14,6 @@ from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_storage import blob_service_client
 from flinkglue.errors import InvalidInput
 from flinkglue.markdown import text
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 
@@ -25,17 +23,11 @@ if TYPE_CHECKING:
     from flinkglue.azure.storage.blobs import Progress
 
 
-@step(
-    name="get_token",
-    task_run_name="sign in for {cluster.cluster_name}",
-    cache_policy=NO_CACHE,  # a token ends, and a secret may have been rotated
-    persist_result=False,  # a token is stored nowhere
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,
-)
+@step(task_run_name="sign in for {cluster.cluster_name}", retry_after=[2, 10])
 def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
     """Sign in for the cluster's ARM endpoint, with the secret as it is now.
+
+    The token is kept nowhere.
 
     Raises:
         AuthenticationFailed: Entra ID refused.
@@ -49,13 +41,8 @@ def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
 
 
 @step(
-    name="upload_flink_jar",
     task_run_name="upload {jar_path.name} to {jar_directory}",
-    cache_policy=NO_CACHE,  # the blob may have been changed or deleted since
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,  # the same content at the same place: harmless to repeat
+    retry_after=[2, 10],  # the same content at the same place: harmless to repeat
 )
 def upload_flink_jar(
     storage: AzureBlobStorageCredentials, jar_path: Path, jar_directory: AbfsUri, jar_name: str

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from prefect.blocks.core import Block
-from prefect.cache_policies import NO_CACHE
 from prefect_azure import AzureBlobStorageCredentials
 
 from flinkglue.azure.arm.client import PUBLIC_ENDPOINT, token_scope
@@ -75,12 +74,7 @@ def checks_of(
             raise InvalidInput("block", block.get_block_type_slug(), allowed)
 
 
-@step(
-    name="check_block",
-    task_run_name="check the block",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="check the block")
 def check_block(
     block: Block, job_name: str = "", connection_names: Sequence[str] | None = None
 ) -> list[Check]:

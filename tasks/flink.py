@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from prefect import runtime
-from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from flinkglue.azure.arm.run_job import RunJob
@@ -22,7 +21,7 @@ from flinkglue.flink.job_view import brief_view
 from flinkglue.lifecycle.models import JobView
 from flinkglue.prefect.pages.flink_job import dashboard_of, page_of, show_job, show_observed
 from flinkglue.prefect.pages.word_counts import WordCounts
-from flinkglue.prefect.retries import is_another_attempt, passing_fault
+from flinkglue.prefect.retries import is_another_attempt
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 
@@ -34,15 +33,12 @@ def submission_key(context: TaskRunContext, parameters: dict[str, Any]) -> str |
 
 
 @step(
-    name="submit_flink_job",
     task_run_name="submit {request.job_name} to {cluster.cluster_name}",
     # A flow run that is tried again takes the job that it submitted before.
     cache_key_fn=submission_key,
     persist_result=True,
     # Safe to repeat: each attempt looks for the job first. A submit in doubt is not repeated.
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,
+    retry_after=[2, 10],
 )
 def submit_flink_job(
     cluster: HDInsightFlinkCluster, request: RunJob, token: AccessToken | None = None
@@ -61,12 +57,7 @@ def submit_flink_job(
     return job
 
 
-@step(
-    name="wait_for_flink_job",
-    task_run_name="wait until {job.job_name} is {until}",
-    cache_policy=NO_CACHE,  # the state changes: an earlier answer says nothing
-    persist_result=False,
-)
+@step(task_run_name="wait until {job.job_name} is {until}")
 def wait_for_flink_job(
     cluster: HDInsightFlinkCluster,
     job: ArmFlinkJob,
@@ -100,12 +91,7 @@ def wait_for_flink_job(
     return view
 
 
-@step(
-    name="read_word_counts",
-    task_run_name="read the word counts of {view.row.job_name}",
-    cache_policy=NO_CACHE,  # it reads from Flink, which forgets finished jobs
-    persist_result=False,
-)
+@step(task_run_name="read the word counts of {view.row.job_name}")
 def read_word_counts(
     cluster: HDInsightFlinkCluster, view: JobProgress, output: str
 ) -> WordCounts | None:

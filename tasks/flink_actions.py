@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from prefect import runtime
-from prefect.cache_policies import NO_CACHE
 
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
@@ -33,7 +32,6 @@ from flinkglue.prefect.pages.flink_action import ActionPage, show_changes
 from flinkglue.prefect.pages.flink_events import emit_rolled_back
 from flinkglue.prefect.pages.jobs.flink import after_action, after_interruption, refresh_flink_jobs
 from flinkglue.prefect.process_options import options_here
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
@@ -45,14 +43,9 @@ def _this_attempt() -> str:
 
 
 @step(
-    name="perform_flink_action",
     task_run_name=action_name,
-    cache_policy=NO_CACHE,  # the journal knows what was done, and a job changes
-    persist_result=False,
     # Safe to repeat: the same intent goes on where it was, and submits nothing twice.
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=passing_fault,
+    retry_after=[5, 30],
 )
 def perform_flink_action(
     cluster: FlinkCluster, request: ActionRequest, requested_by: str, options: ActionOptions
@@ -125,13 +118,8 @@ def _failures_shown(
 
 
 @step(
-    name="find_action_to_resume",
     task_run_name=lambda given: f"find the unfinished {action_name(given)}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=passing_fault,
+    retry_after=[5, 30],
 )
 def find_action_to_resume(
     cluster: FlinkCluster, request: ActionRequest, requested_by: str
@@ -146,13 +134,8 @@ def find_action_to_resume(
 
 
 @step(
-    name="dispose_of_savepoints",
     task_run_name="dispose of savepoints of {job_name}",
-    cache_policy=NO_CACHE,  # the ledger changes
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=passing_fault,  # one that is gone is fine
+    retry_after=[5, 30],  # one that is gone is fine
 )
 def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Retention) -> Disposals:
     """Dispose of the savepoints that the limits let go; the ledger forgets them after that.
@@ -175,12 +158,7 @@ def dispose_of_savepoints(cluster: FlinkCluster, job_name: str, retention: Reten
     return disposals
 
 
-@step(
-    name="forget_old_intents",
-    task_run_name="forget actions that ended {older_than_days} days ago",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="forget actions that ended {older_than_days} days ago")
 def forget_old_intents(cluster: FlinkCluster, older_than_days: float) -> None:
     """Delete what the journal says of actions that ended long ago."""
     with variable_store(cluster.journal_name) as store:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect.blocks.system import Secret
-from prefect.cache_policies import NO_CACHE
 from pydantic import SecretStr
 
 from flinkglue.azure.arm.timeouts import ArmTimeouts
@@ -20,20 +19,14 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.errors import JobFailed
 from flinkglue.prefect.pages.flink_job import show_observed
 from flinkglue.prefect.pages.progress import Progress
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.tasks.flink import flink_query
 
 
 @step(
-    name="create_storage_layout",
     task_run_name="create the directories of {cluster_spec.cluster_name}",
-    cache_policy=NO_CACHE,  # somebody may have deleted it
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,  # a directory that is there is left alone
+    retry_after=[2, 10],  # a directory that is there is left alone
 )
 def create_storage_layout(storage_block: str, cluster_spec: FlinkApplicationCluster) -> list[str]:
     """Create the directories of jars, savepoints and logs that are missing."""
@@ -46,14 +39,9 @@ def create_storage_layout(storage_block: str, cluster_spec: FlinkApplicationClus
 
 
 @step(
-    name="create_flink_cluster",
     task_run_name="create {cluster_spec.cluster_name}",
-    cache_policy=NO_CACHE,  # ARM is looked at each time
-    persist_result=False,
     # Safe to repeat: it looks first, and the same body for the same name is the same cluster.
-    retries=2,
-    retry_delay_seconds=[10, 60],
-    retry_condition_fn=passing_fault,
+    retry_after=[10, 60],
 )
 def create_flink_cluster(
     cluster: HDInsightFlinkCluster,
@@ -74,12 +62,7 @@ def create_flink_cluster(
     return plan
 
 
-@step(
-    name="wait_for_flink_application",
-    task_run_name="wait for the job of {cluster_spec.cluster_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="wait for the job of {cluster_spec.cluster_name}")
 def wait_for_flink_application(
     cluster: HDInsightFlinkCluster, cluster_spec: FlinkApplicationCluster, deadline_minutes: float
 ) -> JobProgress:
@@ -105,13 +88,8 @@ def wait_for_flink_application(
 
 
 @step(
-    name="delete_flink_cluster",
     task_run_name="delete {cluster.cluster_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[10, 60],
-    retry_condition_fn=passing_fault,  # deleting what is deleted does nothing
+    retry_after=[10, 60],  # deleting what is deleted does nothing
 )
 def delete_flink_cluster(cluster: HDInsightFlinkCluster, deadline_minutes: float) -> bool:
     """Delete the cluster and wait until it is gone; False: there was none."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from prefect.cache_policies import NO_CACHE
-
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.last_job import LastJob, last_job
 from flinkglue.azure.jobs.rows import LAUNCH_KEY
@@ -18,7 +16,6 @@ from flinkglue.lifecycle.models import Action, Jar, JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.variable_journal import variable_journal
@@ -27,12 +24,7 @@ from flinkglue.tasks.flink_actions import perform_flink_action
 _GIVEN_BY_ARM = ("parallelism", "pipeline.name", LAUNCH_KEY)
 
 
-@step(
-    name="remember_flink_application",
-    task_run_name="record the job of {cluster.cluster_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="record the job of {cluster.cluster_name}")
 def remember_flink_application(
     cluster: HDInsightFlinkCluster,
     cluster_spec: FlinkApplicationCluster,
@@ -82,15 +74,7 @@ def spec_of_application(
     )
 
 
-@step(
-    name="find_flink_application",
-    task_run_name="find the job of {cluster.cluster_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,
-)
+@step(task_run_name="find the job of {cluster.cluster_name}", retry_after=[2, 10])
 def find_flink_application(cluster: HDInsightFlinkCluster) -> LastJob | None:
     """The cluster's job; None: there is no cluster, or ARM lists no job of it.
 
@@ -127,13 +111,8 @@ def stop_flink_application(
 
 
 @step(
-    name="is_stop_begun",
     task_run_name="check whether the stop on {cluster.cluster_name} has begun",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=passing_fault,
+    retry_after=[5, 30],
 )
 def is_stop_begun(cluster: HDInsightFlinkCluster, flow_run_id: str) -> bool:
     """Whether this flow run stops, or has stopped, the cluster's job: its deletion is confirmed.
@@ -149,12 +128,7 @@ def _stop_requested_by(flow_run_id: str) -> str:
     return f"{flow_run_id}:{Action.STOP}"
 
 
-@step(
-    name="forget_flink_application",
-    task_run_name="forget the job of {cluster.cluster_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="forget the job of {cluster.cluster_name}")
 def forget_flink_application(cluster: HDInsightFlinkCluster, application: LastJob) -> None:
     """Strike the job of a deleted cluster out of the journal. Its savepoints stay in the ledger."""
     with variable_journal(cluster.journal_name) as journal:

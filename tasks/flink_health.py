@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect.artifacts import create_table_artifact
-from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
 from flinkglue.clock import Pace, SystemClock
@@ -32,7 +31,6 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title, several
 from flinkglue.prefect.pages.jobs.flink import after_watch, refresh_flink_jobs
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.action_owners import ClaimWatch, abandoned
@@ -96,15 +94,10 @@ class Finding:
 
 
 @step(
-    name="judge_flink_jobs",
     task_run_name=lambda given: (
         f"watch {several(given['job_names'])} on {cluster_title(given['cluster'])}"
     ),
-    cache_policy=NO_CACHE,  # a job changes
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=passing_fault,
+    retry_after=[5, 30],
 )
 def judge_flink_jobs(
     cluster: FlinkCluster,
@@ -186,12 +179,7 @@ def _show(findings: Sequence[Finding]) -> None:
     )
 
 
-@step(
-    name="count_relaunch",
-    task_run_name="count a relaunch of {job_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="count a relaunch of {job_name}")
 def count_relaunch(
     cluster: FlinkCluster, job_name: str, requested_by: str, most: int, within_seconds: float
 ) -> bool:
@@ -200,12 +188,7 @@ def count_relaunch(
         return RelaunchLimit(store, most, within_seconds).count(job_name, requested_by, time.time())
 
 
-@step(
-    name="uncount_relaunch",
-    task_run_name="take back a relaunch of {job_name}",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="take back a relaunch of {job_name}")
 def uncount_relaunch(cluster: FlinkCluster, job_name: str, requested_by: str) -> None:
     """Count one less: it was refused."""
     with variable_store(cluster.journal_name) as store:

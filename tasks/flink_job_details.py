@@ -6,27 +6,17 @@ import json
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
-from prefect.cache_policies import NO_CACHE
 
 from flinkglue.azure.jobs.rows import has_failed, savepoint_of
 from flinkglue.azure.models import FAILED_STATES, ArmFlinkJob, plain_status
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
-from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.steps import step
 from flinkglue.stack_trace import last_cause
 
 
-@step(
-    name="show_flink_job_details",
-    task_run_name="read the jobs of {cluster.cluster_name}",
-    cache_policy=NO_CACHE,  # the details change
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=[2, 10],
-    retry_condition_fn=passing_fault,
-)
+@step(task_run_name="read the jobs of {cluster.cluster_name}", retry_after=[2, 10])
 def show_flink_job_details(
     cluster: HDInsightFlinkCluster, job_name: str = ""
 ) -> list[dict[str, Any]]:

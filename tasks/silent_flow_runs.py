@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prefect.cache_policies import NO_CACHE
-
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun
@@ -17,12 +15,7 @@ from flinkglue.prefect.store.silent_flow_runs import (
 )
 
 
-@step(
-    name="find_silent_flow_runs",
-    task_run_name="find flow runs without a process",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="find flow runs without a process")
 def find_silent_flow_runs(
     running: Sequence[RunningFlowRun], silent_seconds: float, more: MoreSigns | None = None
 ) -> list[SilentFlowRun]:
@@ -42,12 +35,7 @@ def find_silent_flow_runs(
     return found
 
 
-@step(
-    name="end_silent_flow_runs",
-    task_run_name="end flow runs without a process",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-)
+@step(task_run_name="end flow runs without a process")
 def end_silent_flow_runs(
     silent: Sequence[SilentFlowRun], spared: Mapping[str, str], why: str
 ) -> list[SilentFlowRun]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from prefect.cache_policies import NO_CACHE
-
 from flinkglue.prefect.steps import step
 
 
@@ -22,8 +20,6 @@ def as_task_run(begin: Callable[[str], None]) -> Callable[[str, Callable[[], Any
         shown = step(
             name="step_of_flink_action",
             task_run_name=lambda _: name,
-            cache_policy=NO_CACHE,  # what was done is in the journal
-            persist_result=False,
         )(part)
         return shown()
 

@@ -8,11 +8,12 @@ and a step that was cancelled is Cancelled. To its caller it returns and raises 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect._internal.control_listener import get_intent
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
 from prefect.exceptions import TerminationSignal
@@ -21,6 +22,7 @@ from prefect.tasks import Task
 
 from flinkglue.clock.interruption import Interrupted
 from flinkglue.errors import FlinkGlueError
+from flinkglue.prefect.retries import passing_fault
 from flinkglue.texts import one_line, shortened
 
 P = ParamSpec("P")
@@ -48,13 +50,22 @@ class Step(Task[P, R]):
         return changed
 
 
-def step(*, task_run_name: TaskName, **options: Any) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A task, with Prefect's own options.
+def step(
+    *, task_run_name: TaskName, retry_after: Sequence[float] = (), **options: Any
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task, whose result is not kept: what it reads and starts lies outside of Prefect.
 
     Args:
         task_run_name: What it does and where; a template, or a function of the parameters.
-        options: Prefect's.
+        retry_after: The pause in seconds before each retry of a fault that passes. Only for what
+            is safe to repeat.
+        options: Prefect's. With a ``cache_key_fn`` and ``persist_result`` the result is kept.
     """
+    if not options.get("persist_result"):
+        options = {"cache_policy": NO_CACHE, "persist_result": False, **options}
+    if retry_after:
+        options["retries"], options["retry_delay_seconds"] = len(retry_after), [*retry_after]
+        options["retry_condition_fn"] = passing_fault
 
     def made(function: Callable[P, R]) -> Task[P, R]:
         named = task_run_name if isinstance(task_run_name, str) else _named(task_run_name)

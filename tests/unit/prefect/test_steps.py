@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import TerminationSignal
 from prefect.flows import Flow
 from prefect.states import State
@@ -27,6 +28,7 @@ from flinkglue.prefect.names import (
     requested_action,
     several,
 )
+from flinkglue.prefect.retries import passing_fault
 from flinkglue.prefect.steps import Step, ended_by_states, step
 
 FLOWS = Path(__file__).parents[3] / "flows"
@@ -72,6 +74,23 @@ def test_each_task_is_a_step_whose_name_is_made_of_its_parameters(each: Task[Any
         assert fields <= {*inspect.signature(each.fn).parameters}
     else:
         assert callable(name)
+
+
+@pytest.mark.parametrize("each", every_task(), ids=lambda each: each.name)
+def test_only_the_row_of_a_submitted_job_is_kept_for_a_retried_flow_run(
+    each: Task[Any, Any],
+) -> None:
+    is_kept = each.name == "submit_flink_job"
+    assert each.persist_result is is_kept
+    assert (each.cache_policy is NO_CACHE) is not is_kept
+
+
+def test_a_step_is_repeated_after_each_of_its_pauses_and_only_for_a_fault_that_passes() -> None:
+    @step(task_run_name="x", retry_after=[2, 10])
+    def reads() -> None: ...
+
+    assert (reads.name, reads.retries, reads.retry_delay_seconds) == ("reads", 2, [2, 10])
+    assert reads.retry_condition_fn is passing_fault
 
 
 @pytest.mark.parametrize("each", every_flow(), ids=lambda each: each.name)
