@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
@@ -51,18 +52,21 @@ class Polling:
         """Whether the time is up, so that ``pause`` would raise."""
         return self._left() <= 0
 
-    def pause(self, last_seen: Callable[[], str] = lambda: "in progress") -> None:
+    def pause(
+        self, last_seen: Callable[[], str] = lambda: "in progress", most_seconds: float = math.inf
+    ) -> None:
         """Wait before the next poll; the last one is when the time is up.
 
         Args:
             last_seen: What the last poll saw, in words, for the error.
+            most_seconds: The longest pause, where something is due before the next one by pace.
 
         Raises:
             DeadlineExceeded: The time was up already.
         """
         if self.is_over:
             raise DeadlineExceeded(self._waited_for, self._within_seconds, last_seen())
-        self._clock.sleep(min(next(self._pauses), self._left()))
+        self._clock.sleep(min(next(self._pauses), self._left(), most_seconds))
         self.seconds = self._clock.monotonic() - self._began
 
     def _left(self) -> float:

@@ -6,12 +6,14 @@ marks stay as they were for longer than any pause between two signs is gone, or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed
 from flinkglue.lease import Unchanged
+from flinkglue.polling import Polling
 
 _LOOKS = Pace(first_seconds=5, most_seconds=20, jitter=0)
 _PAUSES = 3.0
@@ -95,18 +97,16 @@ def silent_among(
     watched = {one: _Watched() for one in ids}
     silent: list[str] = []
     unheard: list[str] = []
-    give_up_at = clock.monotonic() + _TRIES * seconds
-    for pause in pace.pauses():
-        if not watched:
-            break
+    polling = Polling("signs of life", math.inf, pace, clock)
+    while watched:
         asked_at = clock.monotonic()
         try:
             seen = observe(tuple(watched))
         except CallFailed:
-            if clock.monotonic() > give_up_at:
+            if polling.seconds > _TRIES * seconds:
                 raise
             watched = {one: _Watched() for one in watched}
-            clock.sleep(pause)
+            polling.pause()
             continue
         answered_at = clock.monotonic()
         left = seconds
@@ -127,5 +127,5 @@ def silent_among(
                 del watched[one]
             left = min(left, seconds - passed)
         if watched:
-            clock.sleep(min(pause, max(left, 0.05)))
+            polling.pause(most_seconds=max(left, 0.05))
     return Silence(tuple(silent), tuple(unheard))

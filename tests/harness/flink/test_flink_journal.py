@@ -63,9 +63,9 @@ def contender(*arguments: str) -> subprocess.Popen[str]:
 
 
 def test_the_store_keeps_documents_by_kind_and_key(store: JournalStore, key: str) -> None:
-    """Create, read, write over, delete; kinds do not mix."""
+    """Write, read, write over, delete; kinds do not mix."""
     assert store.read("job", key) is None
-    assert store.create("job", key, {"a": [1, None, "ü"]})
+    store.write("job", key, {"a": [1, None, "ü"]})
     assert store.read("job", key) == {"a": [1, None, "ü"]}
     assert store.read("claim", key) is None
     store.write("job", key, {"a": 2})
@@ -80,8 +80,8 @@ def test_one_name_on_two_clusters_is_two_jobs(
 ) -> None:
     """Neither its record nor its savepoints are those of the other."""
     elsewhere = VariableStore(records, "elsewhere")
-    assert store.create("job", key, {"at": "here"})
-    assert elsewhere.create("job", key, {"at": "elsewhere"})
+    store.write("job", key, {"at": "here"})
+    elsewhere.write("job", key, {"at": "elsewhere"})
     assert store.read("job", key) == {"at": "here"}
     assert {"at": "here"} not in elsewhere.documents("job")
     assert {"at": "elsewhere"} in elsewhere.documents("job")
@@ -89,15 +89,15 @@ def test_one_name_on_two_clusters_is_two_jobs(
 
 def test_what_is_there_is_not_created_again(store: JournalStore, key: str) -> None:
     """The first document wins and is as it was."""
-    assert store.create("claim", key, {"intent": "first"})
-    assert not store.create("claim", key, {"intent": "second"})
+    assert store.swap("claim", key, None, {"intent": "first"})
+    assert not store.swap("claim", key, None, {"intent": "second"})
     assert store.read("claim", key) == {"intent": "first"}
 
 
 def test_keys_that_differ_little_are_different(store: JournalStore, key: str) -> None:
     """A Variable's name knows lower case and dashes only."""
     for variant in (key, key.upper(), key + " ", key + "-"):
-        assert store.create("job", variant, {"key": variant})
+        store.write("job", variant, {"key": variant})
     assert store.read("job", key.upper()) == {"key": key.upper()}
 
 
@@ -108,7 +108,7 @@ def test_a_document_of_any_length_is_kept(
     """A Variable holds 5,000 characters; longer documents lie in several, and leave none behind."""
     parts_before = len(records.tagged("flink-journal-part"))
     document = {"outcome": {}, "story": [os.urandom(characters // 2).hex()]}
-    assert store.create("intent", key, document)
+    store.write("intent", key, document)
     assert store.read("intent", key) == document
     shorter = {"outcome": {}, "story": ["short"]}
     store.write("intent", key, shorter)
@@ -135,7 +135,7 @@ def test_one_of_many_threads_creates(store: VariableStore, key: str) -> None:
 
     def contend(number: int) -> None:
         start.wait()
-        if store.create("claim", key, {"number": number}):
+        if store.swap("claim", key, None, {"number": number}):
             won.append(number)
 
     threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
@@ -237,7 +237,7 @@ def test_what_is_touched_is_seen_to_be(store: VariableStore, key: str) -> None:
 
 
 def test_what_an_earlier_release_wrote_is_read_and_swapped(store: VariableStore, key: str) -> None:
-    store.create("claim", key, {"intent": "run-1"})
+    store.write("claim", key, {"intent": "run-1"})
     stored = store.stored("claim", key)
     assert stored
     assert store.swap("claim", key, stored.version, {"intent": key})

@@ -115,16 +115,6 @@ class MemoryStore:
         stored = self.stored(kind, key)
         return stored.document if stored else None
 
-    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        def create() -> bool:
-            if (kind, key) in self._documents:
-                return False
-            self._put(kind, key, document)
-            return True
-
-        made: bool = self._boundaries.cross(f"create {kind}", create)
-        return made
-
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         self._boundaries.cross(f"write {kind}", lambda: self._put(kind, key, document))
 

@@ -28,17 +28,14 @@ class Stored:
 class JournalStore(Protocol):
     """JSON documents by kind and key, at most a few kilobytes each.
 
-    A kind is used in one of two ways. What anybody may write over is read, created, written and
-    deleted. What several processes decide by (claims, entries, job records) is read with its
-    version and swapped for another: that is one indivisible step of the storage, and a version that
-    is not the newest any more never comes back.
+    A kind is used in one of two ways. What anybody may write over is read, written and deleted.
+    What several processes decide by (claims, entries, job records) is read with its version and
+    swapped for another: that is one indivisible step of the storage, and a version that is not the
+    newest any more never comes back.
     """
 
     def read(self, kind: str, key: str) -> dict[str, Any] | None:
         """The document, or None when there is none."""
-
-    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        """Write it if there is none. False: there was one, and it is as it was."""
 
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         """Write it, over the old one if there is one."""

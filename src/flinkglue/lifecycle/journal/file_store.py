@@ -45,10 +45,6 @@ class FileStore:
         stored = self.stored(kind, key)
         return stored.document if stored else None
 
-    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        with _calling("create", kind, key):
-            return _linked(self._path(kind, key), key, document)
-
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         path = self._path(kind, key)
         with _calling("write", kind, key):
@@ -86,7 +82,7 @@ class FileStore:
         if (newest[0].name if newest else None) != version:
             return None
         number = _number(version) + 1 if version else 1
-        path = self._directory / kind / f"{digest}.v{number}.json"
+        path = self._of(kind, digest, number)
         if not _linked(path, key, document):
             return None
         numbers = self._versions(kind, digest)[digest]

@@ -19,6 +19,7 @@ from flinkglue.lease import DATE_RESOLUTION_SECONDS, Unchanged
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.models import Action
+from flinkglue.polling import Polling
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun, running_flow_runs
 from flinkglue.prefect.store.server_records import server_failure
@@ -89,17 +90,14 @@ class ClaimWatch:
         Args:
             waits: Poll until that is known; else what was observed so far decides.
         """
-        pauses = _POLLS.pauses()
-        while True:
-            if self._seconds > seconds:
-                return True
-            if not waits:
-                return False
-            self._clock.sleep(min(next(pauses), max(seconds - self._seconds, 0.0) + 0.1))
+        polling = Polling("a renewal of the claim", math.inf, _POLLS, self._clock)
+        while waits and self._seconds <= seconds:
+            polling.pause(most_seconds=max(seconds - self._seconds, 0.0) + 0.1)
             before = self._mark
             self.poll()
             if self._mark != before:
                 return False
+        return self._seconds > seconds
 
 
 def abandoned(

@@ -50,11 +50,6 @@ class VariableStore:
         stored = self.stored(kind, key)
         return stored.document if stored else None
 
-    def create(self, kind: str, key: str, document: Mapping[str, Any]) -> bool:
-        name = self._name(kind, key)
-        value = self._value(name, document)
-        return self._records.create(name, value, self._tags(kind)) is not None
-
     def write(self, kind: str, key: str, document: Mapping[str, Any]) -> None:
         name = self._name(kind, key)
         value = self._value(name, document)

@@ -100,7 +100,6 @@ def test_a_file_server_that_is_away_fails_calls_and_is_never_taken_for_empty(
         lambda: store.touch("intent", "run-1", version or ""),
         lambda: store.documents("intent"),
         lambda: store.write("intent", "run-1", {"a": 2}),
-        lambda: store.create("intent", "run-1", {"a": 2}),
         lambda: store.delete("intent", "run-1"),
     ):
         with pytest.raises(ServiceUnavailable, match="intent"):

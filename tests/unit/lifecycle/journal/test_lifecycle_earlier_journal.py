@@ -40,7 +40,7 @@ class EarlierWorld(World):
         self.journal = Journal(store)
         for kind, documents in WRITTEN.items():
             for key, document in documents.items():
-                assert store.create(kind, key, document)
+                store.write(kind, key, document)
         self.jobmanager.stored[SAVEPOINT] = (120, self.clock.seconds)
         self.backend().check_jar(self.spec(Behaviour.OTHER_GOOD))  # uploads it
 

@@ -272,7 +272,7 @@ def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: b
         "spec": document_of(records.SPEC, SPEC),
         "good_spec": document_of(records.SPEC, SPEC) if was_seen else None,
     }
-    store.create("job", "orders", {**job, **specs})
+    store.write("job", "orders", {**job, **specs})
     record = Journal(store).observed_job_record("orders")
     assert record == JobRecord("orders", "id", 3, SPEC, SPEC if was_seen else None, "file:/s")
     assert record.was_ready is was_seen
@@ -305,7 +305,7 @@ def test_of_many_that_create_one_document_one_does(tmp_path: Path) -> None:
 
     def create(number: int) -> None:
         start.wait()
-        if store.create("claim", "orders", {"intent": str(number)}):
+        if store.swap("claim", "orders", None, {"intent": str(number)}):
             made.append(str(number))
 
     threads = [threading.Thread(target=create, args=(number,)) for number in range(8)]
