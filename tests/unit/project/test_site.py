@@ -55,6 +55,16 @@ def test_no_page_fetches_anything_from_outside(site: Path) -> None:
     assert not found, "\n".join(found)
 
 
+def test_every_table_row_is_in_a_table(site: Path) -> None:
+    """A blank line inside a table ends it, and the rows below are shown as text."""
+    stray = [
+        f"{page.relative_to(site)}: {row}"
+        for page in pages(site)
+        for row in re.findall(r"<p>(\|.{0,60})", page.read_text(encoding="utf-8"))
+    ]
+    assert not stray, "\n".join(stray)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_references_are_made_from_the_code(site: Path, name: str) -> None:
     page = (site / name).with_suffix(".html").read_text(encoding="utf-8")
