@@ -121,7 +121,7 @@ class KeyVaultServicePrincipal(HiddenInput, Block):
     )
     reader: EntraServicePrincipal = Field(
         title="Reader",
-        description="Who reads the secrets; needs no more than the right to get them. What is read "
+        description="Who reads the secrets; needs only the permission to get them. What is read "
         "signs in at the same authority, with the same CA file.",
         examples=["key-vault-reader"],
     )

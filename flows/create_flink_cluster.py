@@ -40,17 +40,17 @@ def create_flink_cluster_flow(
 
     Args:
         wanted: The cluster and its job.
-        cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
-            group and pool are used, and its credentials, which need the role of
+        cluster: An HDInsight Flink Cluster block, picked or by name, for its subscription,
+            resource group, pool and credentials. These need the role of
             infra/azure_flink_cluster_role.json.
         create_directories: Create the directories for jars, savepoints and logs in the storage.
-            Off: they are there.
-        storage_block: The Azure Blob Storage Credentials block with which they are created.
+            Off: they exist already.
+        storage_block: The Azure Blob Storage Credentials block to create them with.
         storage_key_block: A Secret block with the storage account's key. Empty: the managed
             identity has access.
         flink_rest_url: The new cluster's JobManager, if it can be reached from where flows run.
-        deadline_minutes: The longest time for each of: deployment, readiness, the job. Azure takes
-            5 to 10 minutes.
+        deadline_minutes: How long to wait for each of deployment, readiness and the job. Azure
+            takes 5 to 10 minutes.
 
     Raises:
         InvalidInput: A value was refused: the name is taken, a version is not offered, …

@@ -77,11 +77,11 @@ def delete_flink_cluster_flow(
         cluster_name: The cluster to delete.
         confirm_cluster_name: Repeat the name to confirm. Empty: the run pauses, and its page asks
             for the name.
-        cluster: An HDInsight Flink Cluster block, chosen or by name: its subscription, resource
-            group and pool are used, and its credentials, which need the role of
+        cluster: An HDInsight Flink Cluster block, picked or by name, for its subscription,
+            resource group, pool and credentials. These need the role of
             infra/azure_flink_cluster_role.json.
-        take_last_savepoint: Whether the job is stopped with a savepoint first. It lies in storage,
-            and stays in the ledger under the job's name. Off: the cluster is deleted whatever runs.
+        take_last_savepoint: Stop the job with a savepoint first. It stays in storage, and in the
+            ledger under the job's name. Off: the cluster is deleted whatever runs.
         flink_rest_url: The cluster's JobManager, if it can be reached from where flows run.
         deadline_minutes: How long to wait for the savepoint, and for the deletion.
         answer_within_minutes: How long to wait for the name on the page. After that the run fails,

@@ -34,7 +34,7 @@ def deploy_glue_job_flow(
     order of the job's connections is left to the runs.
 
     Args:
-        definition: A Glue Job Definition block, or its name. Takes the permission glue:CreateJob
+        definition: A Glue Job Definition block, or its name. Needs the permission glue:CreateJob
             in addition to those of glue-job; with tags also glue:GetTags, glue:TagResource and
             glue:UntagResource, and for a script
             s3:GetObject and s3:PutObject.

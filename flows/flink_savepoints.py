@@ -48,19 +48,19 @@ def flink_savepoints(
     savepoint_format: SavepointFormat = SavepointFormat.AUTOMATIC,
     deadline_minutes: Minutes = 30,
 ) -> dict[str, Any]:
-    """Take a savepoint of each job, then dispose of those that the limits let go.
+    """Take a savepoint of each job, then dispose of those beyond the limits.
 
     The newest savepoint, one that a running job started from, and savepoints that were not taken
-    here are never disposed of. A job that cannot be done does not keep the others from it.
+    here are never disposed of. A job that fails does not hold up the others.
 
     Args:
         job_names: The jobs, one per item.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, picked or by type and name,
             for example flink-rest-cluster/flink.
         keep: Newest savepoints to keep. Empty: all.
-        max_age_days: How old a savepoint may become. Empty: any age.
-        kept_paths: Savepoints that stay for good, one path per item, as LIST_SAVEPOINT shows them.
-            One that is not known, to the ledger or in storage, fails the run, and nothing is
+        max_age_days: Savepoints older than this are disposed of. Empty: any age is kept.
+        kept_paths: Savepoints to keep permanently, one path per item, as LIST_SAVEPOINT shows them.
+            A path that neither the ledger nor storage knows fails the run, and nothing is
             disposed of.
         savepoint_format: How savepoints are written. canonical: read by every state backend.
             native: quicker. automatic: canonical, unless a job's state backend writes native ones

@@ -65,16 +65,15 @@ def flink_word_count(
 
     Args:
         jarName: The jar's file name, for example WordCount.jar.
-        jarDirectory: The directory that the jar lies in, as an abfs address with container and
-            account.
+        jarDirectory: The jar's directory, as an abfs address with container and account.
         subscription: The ID of the cluster's subscription.
         rg: The cluster's resource group.
         poolNm: The cluster pool's name.
         clusterNm: The cluster's name.
-        clusterBlock: The HDInsight Flink Cluster block that says how to sign in and where ARM is.
-            The names above decide which cluster is used.
-        on_cancel: What happens to the job when this run is cancelled: cancel ends it and waits
-            until it has ended; leave lets it count on.
+        clusterBlock: An HDInsight Flink Cluster block, for its sign-in and ARM endpoint. The names
+            above choose the cluster.
+        on_cancel: What happens to the job when this run is cancelled. cancel: it is ended, and the
+            run waits for that. leave: it keeps running.
     """
     cluster = _cluster(clusterBlock, subscription, rg, poolNm, clusterNm)
     flow_run_id = str(runtime.flow_run.id)

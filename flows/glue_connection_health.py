@@ -37,7 +37,7 @@ def glue_connection_health(
     Counts what is free and not reserved for a run that is starting. Each connection gets an
     event: glue-connection.healthy, or .short-of-addresses, .zone-down, .missing, .not-ready,
     .not-readable, .misconfigured, .failed-lately, .without-subnet. Nothing is changed. The state of
-    zones takes the permission ec2:DescribeAvailabilityZones, and is not shown without it.
+    zones needs the permission ec2:DescribeAvailabilityZones, and is not shown without it.
 
     Args:
         connection_names: The connections, as a list or comma-separated.

@@ -182,14 +182,14 @@ def glue_vpc_failover(
         connection_names: The connections to choose from, as a list or comma-separated. Other
             connections of the job are kept, after these. Empty: those that the job has, except for
             strategy preferred; a job without connections just runs.
-        strategy: How the connections are put in order. random: shuffled, those with enough
-            addresses first. capacity: most free addresses first. weighted: drawn, each in
+        strategy: How the connections are ordered. random: shuffled, those with enough addresses
+            first. capacity: most free addresses first. weighted: drawn, each in
             proportion to its free addresses. best_fit: the smallest subnet that holds the whole
             run. preferred: in the order given here. spread: the zone with the fewest live runs.
             custom: your own, in advanced_options.strategy_function.
-        arguments: Job arguments by name, for example --date. Values that are no texts reach the
-            script as JSON; null leaves an argument out. Do not put secrets here. The script gets
-            --flinkglue-run-key and --flinkglue-connection as well.
+        arguments: Job arguments by name, for example --date. Values other than texts reach
+            the script as JSON; null leaves an argument out. Do not put secrets here. The script
+            gets --flinkglue-run-key and --flinkglue-connection as well.
         secret_arguments: Job arguments that Prefect must not show. By argument name, for example
             --api-key, the name of a Secret block that holds the value. It is read when a run
             starts, and hidden in logs. Glue itself shows it to everybody who may read the job's
@@ -197,7 +197,7 @@ def glue_vpc_failover(
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of this run, instead of the block's, for example eu-west-1.
         job_definition: A Glue Job Definition block, or its name. The job is created from it, or
-            changed where it differs, before it runs. Takes the permission glue:CreateJob, with
+            changed where it differs, before it runs. Needs the permission glue:CreateJob, with
             tags glue:GetTags, glue:TagResource and glue:UntagResource, and for a script of the
             block s3:GetObject and s3:PutObject. Empty: the job runs as it is.
         run_options: Settings of this run that override the job's. Empty: as the job has them.

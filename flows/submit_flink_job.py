@@ -68,24 +68,23 @@ def submit_flink_job_flow(
     """Submit a jar as a Flink job, and wait until it is submitted, runs, or has finished.
 
     Args:
-        job_name: The beginning of the job's name, lower case; the flow run's ID is added, so that
-            a retry of this run finds its job and never submits a second one.
-        jar_directory: The directory that the jar lies in, as an abfs address with container and
-            account.
+        job_name: The job's name, lower case. The flow run's ID is appended, so that a retry finds
+            the job and never submits a second one.
+        jar_directory: The jar's directory, as an abfs address with container and account.
         jar_name: The jar's file name.
         entry_class: The full name of the Java class with main().
-        cluster: The HDInsight Flink Cluster block, chosen or by name.
+        cluster: An HDInsight Flink Cluster block, picked or by name.
         args: Arguments of main(), one per item, without spaces.
-        parallelism: How many tasks run side by side; 1 or more.
+        parallelism: How many parallel subtasks each operator has.
         flink_configuration: More Flink settings, for example {"restart-strategy.type": "none"}.
         savepoint_name: A savepoint to start from, by its name or full path.
-        wait_until: How far to wait. A streaming job never finishes.
+        wait_until: The state to wait for. A streaming job never finishes.
         deadline_minutes: How long to wait; the job keeps running after that.
         local_jar_path: A jar on the worker's machine to upload to the directory first.
         storage_block: The Azure Blob Storage Credentials block for that upload.
-        on_cancel: What happens to the job when this run is cancelled: leave lets it run;
-            stop_with_savepoint and cancel end it, and that is waited for. The log names the
-            savepoint.
+        on_cancel: What happens to the job when this run is cancelled. leave: it keeps running.
+            stop_with_savepoint, cancel: it is ended, and the run waits for that. The log names
+            the savepoint.
     """
     check_no_secrets("flink_configuration", flink_configuration)
     request = RunJob.new(

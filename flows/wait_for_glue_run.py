@@ -44,7 +44,7 @@ def wait_for_glue_run_flow(
         job_name: The Glue job.
         job_run_id: The run's id, for example jr_1f2e…
         deadline_minutes: How long to wait. The run continues then.
-        follow_logs: Show in this flow run's log what the script writes. Takes the permission
+        follow_logs: Show in this flow run's log what the script writes. Needs the permission
             logs:GetLogEvents, without which the log is not shown.
         secret_arguments: Names of the run's arguments whose values must not be shown, for example
             --api-key. They are read from the run, and hidden in logs and on the page.

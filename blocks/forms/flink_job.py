@@ -81,7 +81,7 @@ class StateOptions(FormGroup):
     )
     allow_non_restored_state: bool = Field(
         default=False,
-        description="For this launch alone: start also when the savepoint has state that the job "
+        description="For this launch alone: start even if the savepoint has state that the job "
         "lacks.",
     )
     restore_mode: RestoreMode = Field(
@@ -91,7 +91,7 @@ class StateOptions(FormGroup):
     )
     without_state: bool = Field(
         default=False,
-        description="Only for NEW: start without state although the job has some, a savepoint or a "
+        description="Only for NEW: start without state even if the job has a savepoint or a "
         "retained checkpoint. Off: NEW is refused then.",
     )
     savepoint_format: SavepointFormat = Field(
@@ -115,7 +115,7 @@ class WaitOptions(FormGroup):
     deadline_minutes: Minutes = Field(
         default=60,
         description="How long the action may take. The job is left as it is then, and a retry of "
-        "this run goes on.",
+        "this run resumes it.",
     )
     on_cancel: OnCancel = Field(
         default=OnCancel.LEAVE,
@@ -132,32 +132,31 @@ class WaitOptions(FormGroup):
 
 
 class AdvancedOptions(FormGroup):
-    """What few actions need."""
+    """Settings that few actions need."""
 
     job_id: JobId = Field(
-        default="", description="The Flink job that is meant, where the name alone is ambiguous."
+        default="", description="The Flink job ID, where the name alone is ambiguous."
     )
     drain: bool = Field(
-        default=False, description="Only for STOP that is permanent: let the sources end first."
+        default=False,
+        description="For a permanent STOP only: let the sources finish first.",
     )
     roll_back: bool = Field(
         default=True,
-        description="Whether an update, or a RE_LAUNCH with changes or a savepoint, must be able "
-        "to return to what ran before.",
+        description="Whether an update, or a RE_LAUNCH with changes or a savepoint, returns to "
+        "what ran before when the new job does not reach RUNNING. It is refused when it could not.",
     )
     check_slots: bool = Field(
         default=True,
-        description="Whether an update ends a job that runs only when the cluster has the task "
-        "slots that the new one needs. Off where TaskManagers are added by something that Flink "
-        "does not know of; on Kubernetes and YARN, and with the adaptive scheduler, Flink reports "
-        "it.",
+        description="Refuse an update when the cluster lacks the task slots that the new job "
+        "needs. Off: for TaskManagers that something unknown to Flink adds; Kubernetes, YARN and "
+        "the adaptive scheduler are recognized.",
     )
     ask_within_minutes: MinutesOrNone = Field(
         default=0,
-        description="Ask on this run's page before state of the job is dropped, by "
-        "STATELESS_UPDATE or by a NEW of a job that has state, and wait so long for the answer; "
-        "after that nothing is changed. 0: do not ask. STATELESS_UPDATE goes on then, and such a "
-        "NEW is refused.",
+        description="Ask on this run's page before STATELESS_UPDATE, or NEW of a job that has "
+        "state, drops state, and wait this long for the answer; without one, nothing is changed. "
+        "0: do not ask: STATELESS_UPDATE proceeds, and such a NEW is refused.",
     )
     take_over: bool = Field(
         default=False, description="Discard the unfinished action of a dead run on this job."

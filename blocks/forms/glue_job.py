@@ -28,17 +28,16 @@ class ShortageOptions(FormGroup):
 
     when_nothing_fits: Literal["by_strategy", "wait", "use_best", "fail"] = Field(
         default="by_strategy",
-        description="What to do when no subnet has all the addresses. wait: poll for some minutes, "
-        "then run with fewer nodes where most are free. use_best: do that now. fail: do not run. "
-        "by_strategy: use_best for random and capacity, as in the AWS blog post, else wait. "
-        "While not even two addresses are free in any subnet, use_best waits as well; after the "
-        "wait the flow run fails.",
+        description="What to do when no subnet holds the whole run. wait: wait for addresses, then "
+        "run with fewer nodes on the best usable connection. use_best: do that at once. fail: do "
+        "not run. by_strategy: use_best for random and capacity, as in the AWS blog post, else "
+        "wait. A run that no subnet has two addresses for waits in either case, and then fails.",
     )
     wait_for_addresses_minutes: Annotated[float, Field(ge=0, le=2880, allow_inf_nan=False)] = Field(
         default=10,
-        description="How long to wait for addresses, within deadline_minutes. Addresses of runs "
-        "that ended come back after one or two minutes, so it starts again after a wait for a free "
-        "run slot of the job.",
+        description="How long to wait for addresses, within deadline_minutes. It starts again "
+        "after a wait for a run slot of the job, as the addresses of a run come back one or two "
+        "minutes after its end.",
     )
     extra_nodes: Annotated[int, Field(ge=0, le=10)] | None = Field(
         default=None,
@@ -48,7 +47,7 @@ class ShortageOptions(FormGroup):
     )
     needed_addresses: Count | None = Field(
         default=None,
-        description="Addresses that a run takes, instead of workers plus extra nodes.",
+        description="Addresses that a run needs. Overrides workers plus extra nodes.",
     )
 
     def policy(self, strategy_name: str) -> ShortagePolicy:
@@ -67,13 +66,12 @@ class RetryOptions(FormGroup):
     """When a failed run is followed by another one."""
 
     retries: Annotated[int, Field(ge=0, le=50)] = Field(
-        default=2, description="How many runs may follow a failed one."
+        default=2, description="How many more runs may be started after failed ones."
     )
     retry_delay_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(
         default=30,
-        description="The pause before the first of them when the failure needs time, as a quota "
-        "does; it doubles each time, up to an hour. To another connection it moves without a "
-        "pause.",
+        description="The pause before the first retry of a failure that needs time, such as a "
+        "quota; it doubles each time, up to an hour. A failover has no pause.",
     )
     retry_every_failure: bool = Field(
         default=False,
@@ -82,21 +80,19 @@ class RetryOptions(FormGroup):
     )
     failure_rules: FailureRules = Field(
         default=[],
-        description="Your own rules by the run's error message, 20 at most: try another "
-        "connection, wait, or stop. The first that matches counts; where none does, the built-in "
-        "table decides.",
+        description="Your own rules by the run's error message, at most 20: try another "
+        "connection, wait, or stop. The first match decides; without one, the built-in table does.",
     )
 
     max_dpu_hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="No run follows a failed one when all runs so far took this many DPU-hours or "
-        "more. Empty: there is no such limit.",
+        description="No more runs are started once all runs together took this many DPU-hours. "
+        "Empty: no limit.",
     )
     ask_within_minutes: MinutesOrNone = Field(
         default=0,
-        description="At that limit, ask on this flow run's page whether another run may follow, "
-        "and wait so long for the answer; after that none follows. 0: do not ask, and none "
-        "follows.",
+        description="At max_dpu_hours, ask on this flow run's page whether to start another run, "
+        "and wait this long for the answer. Without an answer, or with 0, none is started.",
     )
 
     @property
@@ -110,19 +106,19 @@ class WaitOptions(FormGroup):
 
     deadline_minutes: Minutes = Field(
         default=2880,
-        description="How long to wait for one run: for addresses, for a free run slot of the job, "
-        "and for its end. A started run continues then, and one that was not started is not "
-        "started any more. It counts from the start again for each attempt, and after Retry.",
+        description="How long one attempt may take: waiting for addresses, for a run slot of the "
+        "job, and for the run's end. A run that was started continues after that; one that was "
+        "not is never started. Each attempt, and each Retry, has the whole time.",
     )
     when_deadline_passes: Literal["leave", "stop"] = Field(
         default="leave",
         description="What happens to a live run at the deadline. leave: it continues. stop: it is "
-        "stopped, and the flow run ends when it has ended.",
+        "stopped, and the flow run waits for its end.",
     )
     wait_for_end: bool = Field(
         default=True,
         description="Off: the flow run ends when the run is RUNNING, or after 5 minutes of waiting "
-        "for that. A run that fails before is repeated; one that fails later is not.",
+        "for that. A run that fails before that is retried; one that fails later is not.",
     )
     when_crashed: Literal["leave", "stop"] = Field(
         default="leave",
@@ -131,21 +127,21 @@ class WaitOptions(FormGroup):
     )
     follow_logs: bool = Field(
         default=True,
-        description="Show in this flow run's log what the script writes, while it runs. Takes the "
-        "permission logs:GetLogEvents, without which the run goes on and its log is not shown.",
+        description="Show in this flow run's log what the script writes, while it runs. Needs the "
+        "permission logs:GetLogEvents; without it the log is not shown.",
     )
 
 
 class AdvancedOptions(FormGroup):
-    """What few runs need."""
+    """Settings that few runs need."""
 
     strategy_function: StrategyFunction = Field(
         default="",
-        description="Your own strategy, for strategy custom: module:function, whose module "
-        "FLINKGLUE_STRATEGY_MODULES lists where flows run.",
+        description="Your own function for strategy custom, as module:function. The worker's "
+        "FLINKGLUE_STRATEGY_MODULES must list the module.",
     )
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = Field(
-        default=None, description="Repeats a random order. Empty: a new one each time."
+        default=None, description="Repeats a random order. Empty: a new seed each time."
     )
     allow_several_vpcs: bool = Field(
         default=False, description="Allow connections of more than one VPC."
@@ -153,31 +149,31 @@ class AdvancedOptions(FormGroup):
     read_all_connections: bool = Field(
         default=False,
         description="Read all connections of the account with one call, which is faster from about "
-        "20 connections on. Takes the permission glue:GetConnections.",
+        "20 connections on. Needs the permission glue:GetConnections.",
     )
     check_security_groups: bool = Field(
         default=False,
         description="Read the connections' security groups before the start, with one more call, "
-        "so that a connection whose group is missing or of another VPC comes last. Takes the "
+        "so that a connection whose group is missing or in another VPC comes last. Needs the "
         "permission ec2:DescribeSecurityGroups.",
     )
     restore_order: bool = Field(
         default=False,
-        description="Put the job's connections back as they were, once its runs no longer need the "
-        "order. An order that somebody else has written meanwhile is kept. After a kill, when Glue "
-        "or others are busy, or when a queued run is not waited for, it may stay as it is until "
-        "the job's next flow run.",
+        description="Restore the job's own order of connections once no run needs the chosen one. "
+        "An order that somebody else has written meanwhile is kept. After a kill, when Glue or "
+        "others are busy, or when a queued run is not waited for, it is restored by the job's next "
+        "flow run.",
     )
     allow_lost_settings: bool = Field(
         default=False,
-        description="Write the order although the job loses a setting by it: one that the "
-        "installed boto3 does not know yet, or a repository's token, which Glue does not show. "
-        "Off: the flow run fails before anything is written, and names the settings.",
+        description="Write the order even if the job loses a setting: one that the installed boto3 "
+        "does not know, or a repository's token, which Glue does not show. Off: the flow run fails "
+        "before anything is written, and names the settings.",
     )
     reset_bookmark: bool = Field(
         default=False,
         description="Reset the job's bookmark before the first run, so that it reads everything "
-        "again. Takes the permission glue:ResetJobBookmark.",
+        "again. Needs the permission glue:ResetJobBookmark.",
     )
     price_per_dpu_hour: Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)] | None = Field(
         default=None,

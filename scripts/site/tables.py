@@ -23,7 +23,7 @@ def fields_table(schema: Schema, definitions: Mapping[str, Schema], owner: str) 
         owner: The section that has the tables of the models within.
     """
     required = set(schema.get("required", ()))
-    lines = ["| field | takes | default | description |", "|---|---|---|---|"]
+    lines = ["| field | type | default | description |", "|---|---|---|---|"]
     for name, field in _ordered(schema.get("properties", {})):
         default = "required" if name in required else _default(field)
         takes = cell(" or ".join(dict.fromkeys(kinds(field, definitions, owner))))

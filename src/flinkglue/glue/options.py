@@ -32,31 +32,31 @@ OnOrOff = Annotated[
 
 
 class RunOptions(FormGroup):
-    """Settings of one run; what is empty is as the job has it.
+    """Settings of this run that override the job's. Empty: the job's.
 
     https://docs.aws.amazon.com/glue/latest/webapi/API_StartJobRun.html
     """
 
     worker_type: WorkerType | None = Field(
         default=None,
-        description="For example G.1X, G.16X or R.2X. Takes a number of workers, too.",
+        description="For example G.1X, G.16X or R.2X. Requires number_of_workers.",
     )
     number_of_workers: Annotated[int, Field(ge=2, le=MOST_WORKERS)] | None = Field(
-        default=None, description="Takes a worker type, too."
+        default=None, description="Requires worker_type."
     )
     max_capacity: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] | None = Field(
         default=None,
         description="In data processing units, for jobs without workers, such as Python shell.",
     )
     timeout_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
-        default=None, description="Glue ends the run after so many minutes."
+        default=None, description="Glue stops the run after this many minutes."
     )
     execution_class: Literal["STANDARD", "FLEX"] | None = Field(
         default=None,
         description="FLEX is cheaper and may start late: Spark jobs on G.1X or G.2X workers only.",
     )
     security_configuration: JobName | None = Field(
-        default=None, description="The name of one of Glue's."
+        default=None, description="The name of a Glue security configuration."
     )
     job_run_queuing_enabled: OnOrOff | None = Field(
         default=None,
@@ -65,7 +65,7 @@ class RunOptions(FormGroup):
     )
     notify_delay_minutes: Annotated[int, Field(ge=1, le=10080)] | None = Field(
         default=None,
-        description="Glue sends an event when it runs for longer.",
+        description="Glue sends an event when the run takes longer.",
     )
     execution_role_session_policy: Annotated[str, Field(min_length=2, max_length=2048)] | None = (
         Field(

@@ -133,7 +133,8 @@ def user_texts(source: str, *, shows_module: bool = False) -> Iterator[tuple[int
             parts = [str(v.value) if isinstance(v, ast.Constant) else "…" for v in node.values]
             yield node.lineno, "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, re.sub(r"\{[^{} ]*\}", "…", node.value)
+            text = re.sub(r"^ +\w+:", "", node.value, flags=re.MULTILINE)  # names of parameters
+            yield node.lineno, re.sub(r"\{[^{} ]*\}", "…", text)
 
 
 def names(source: str) -> Iterator[tuple[int, str]]:
@@ -153,7 +154,7 @@ def is_form(node: ast.ClassDef | ast.FunctionDef) -> bool:
     """Whether Prefect shows its docstring: a flow, a block, a model of what a form takes."""
     named = node.bases if isinstance(node, ast.ClassDef) else node.decorator_list
     names = {ast.unparse(each).partition("(")[0] for each in named}
-    return bool(names & {"flow", "Block", "BaseModel", "RunInput"})
+    return bool(names & {"flow", "form_flow", "Block", "BaseModel", "RunInput"})
 
 
 def is_sentence(text: str) -> bool:
