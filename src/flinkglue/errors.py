@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from flinkglue.texts import printable, shortened, without_credentials
 
@@ -77,13 +77,25 @@ def _shown(value: object) -> str:
     return shortened(told, _MOST_OF_A_VALUE)
 
 
-class CallFailed(FlinkGlueError):
-    """A call to a service failed.
+class Call(NamedTuple):
+    """What the error of a call names first: ``CallFailed(*call, reason)``.
 
     Args:
         service: The service as people name it, for example ``AWS Glue``.
         operation: The operation by the service's own name, for example ``StartJobRun``.
         resource: What was acted on, for example a job name or a resource id.
+    """
+
+    service: str
+    operation: str
+    resource: str
+
+
+class CallFailed(FlinkGlueError):
+    """A call to a service failed.
+
+    Args:
+        service, operation, resource: See ``Call``.
         reason: What the service said; for Flink the last ``Caused by``.
         status: The HTTP status, if there was an answer.
         code: The service's error code, if it gave one.
@@ -117,15 +129,12 @@ class CallFailed(FlinkGlueError):
         self.advice = advice
         self.retry_after_seconds = retry_after_seconds
         self.evidence = evidence
-        answer = ", ".join(
-            part
-            for part in (
-                f"HTTP {status}" if status else "",
-                code or "",
-                f"request id {request_id}" if request_id else "",
-            )
-            if part
+        parts = (
+            f"HTTP {status}" if status else "",
+            code or "",
+            f"request id {request_id}" if request_id else "",
         )
+        answer = ", ".join(filter(None, parts))
         text = f"{service} {operation} failed for {resource}: {reason}"
         if answer:
             text += f" ({answer})"

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import httpx
 
+from flinkglue.errors import BadEndpoint, Call, ServiceUnavailable
+
 # Raised before a request left this machine: the service cannot have acted on it.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 # The connection broke, or what came over it could not be read.
@@ -49,7 +51,7 @@ _NOBODY_BEHIND_THE_GATEWAY = (404, 502, 503)
 _REFUSED_BY_PROXY = re.compile(r"(401|403|407)\b[\w ]*")
 
 
-class Lasting(NamedTuple):
+class _Lasting(NamedTuple):
     """A fault that does not pass by itself.
 
     Args:
@@ -67,25 +69,36 @@ def in_words(fault: httpx.RequestError) -> str:
     return f"{kind}: {fault}" if str(fault) else kind
 
 
-def lasting(fault: BaseException, host: str) -> Lasting | None:
-    """Why it would be of no use to wait; None when the fault may pass.
+def no_answer(
+    call: Call, fault: BaseException, host: str, *, reason: str, advice: str | None = None
+) -> BadEndpoint | ServiceUnavailable:
+    """The error for a call without an answer: which fault it was, and whether it may pass.
 
     Args:
         fault: What httpx, or an SDK, raised.
         host: The host that was to be reached.
+        reason: What to say of a fault that may pass.
+        advice: What to do about one.
     """
+    if why := _lasting(fault, host):
+        return BadEndpoint(*call, why.reason, advice=why.advice)
+    return ServiceUnavailable(*call, reason, advice=advice)
+
+
+def _lasting(fault: BaseException, host: str) -> _Lasting | None:
+    """Why it would be of no use to wait; None when the fault may pass."""
     for cause in _causes(fault):
         if isinstance(cause, httpx.ProxyError) and (said := _REFUSED_BY_PROXY.match(str(cause))):
             advice = "check the user and password of HTTPS_PROXY, and what that proxy lets through."
-            return Lasting(f"this machine's proxy refused the way to {host}: {said[0]}", advice)
+            return _Lasting(f"this machine's proxy refused the way to {host}: {said[0]}", advice)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _not_trusted(cause, host)
         if isinstance(cause, ssl.SSLError) and _is_about_client(cause):
             advice = f"check the client certificate: {_CLIENT_CERTIFICATE}"
-            return Lasting(f"{host} refused the TLS handshake: {_reason(cause)}", advice)
+            return _Lasting(f"{host} refused the TLS handshake: {_reason(cause)}", advice)
         if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
             advice = "check the host name in the address, and this machine's DNS."
-            return Lasting(f"there is no host of the name {host}", advice)
+            return _Lasting(f"there is no host of the name {host}", advice)
     return None
 
 
@@ -109,10 +122,10 @@ def nobody_is_there(error: BaseException, status: int | None, evidence: str) -> 
     )
 
 
-def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> Lasting:
+def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> _Lasting:
     told = getattr(cause, "verify_message", None) or _reason(cause)
     advice = _BY_VERIFY_CODE.get(getattr(cause, "verify_code", 0), _NOT_TRUSTED)
-    return Lasting(f"the certificate of {host} is not trusted: {told}", advice)
+    return _Lasting(f"the certificate of {host} is not trusted: {told}", advice)
 
 
 def _is_about_client(cause: ssl.SSLError) -> bool:

@@ -10,12 +10,13 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from flinkglue.azure.sdk_errors import our_errors
-from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, Call, CallFailed, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.http_faults import lasting
+from flinkglue.http_faults import no_answer
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
+CALL = Call("Flink", "GetOverview", "flink.test")
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 NO_NAME_NOW = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
@@ -78,12 +79,12 @@ def test_a_proxy_of_this_machine_that_refuses_is_told_at_once() -> None:
     """As httpcore tells of the answer to CONNECT."""
     fault = as_httpx(httpx.ProxyError, OSError("x"))
     fault.args = ("407 Proxy Authentication Required",)
-    why = lasting(fault, "flink.test")
-    assert why
+    why = no_answer(CALL, fault, "flink.test", reason="no answer")
+    assert isinstance(why, BadEndpoint)
     assert why.reason == (
         "this machine's proxy refused the way to flink.test: 407 Proxy Authentication Required"
     )
-    assert "HTTPS_PROXY" in why.advice
+    assert "HTTPS_PROXY" in (why.advice or "")
 
 
 PASSING = [
@@ -98,7 +99,10 @@ PASSING = [
 
 @pytest.mark.parametrize("cause", PASSING, ids=repr)
 def test_what_passes_is_borne(cause: Exception) -> None:
-    assert lasting(as_httpx(httpx.ConnectError, cause), "flink.test") is None
+    fault = as_httpx(httpx.ConnectError, cause)
+    failure = no_answer(CALL, fault, "flink.test", reason="no answer", advice="wait")
+    assert isinstance(failure, ServiceUnavailable)
+    assert (failure.reason, failure.advice) == ("no answer", "wait")
 
 
 def test_a_submit_whose_certificate_is_refused_is_no_doubt() -> None:

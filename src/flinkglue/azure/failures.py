@@ -6,6 +6,7 @@ import re
 
 from flinkglue.errors import (
     AuthenticationFailed,
+    Call,
     CallFailed,
     Conflict,
     NotFound,
@@ -31,9 +32,7 @@ _OTHERWISE = (CallFailed, "check the address: something else than the service ma
 
 
 def call_failed(
-    service: str,
-    operation: str,
-    resource: str,
+    call: Call,
     reason: str,
     *,
     status: int | None,
@@ -44,8 +43,6 @@ def call_failed(
     """The error for an answer.
 
     Args:
-        service: The service.
-        operation: Its operation.
         reason: What the service said.
         status: The HTTP status; None when the answer had none.
         code: The service's error code.
@@ -55,9 +52,7 @@ def call_failed(
     found = ((kind, text) for statuses, kind, text in _BY_STATUS if status in statuses)
     error, advice = next(found, _OTHERWISE)
     return error(
-        service,
-        operation,
-        resource,
+        *call,
         reason,
         status=status,
         code=code,

@@ -18,12 +18,12 @@ from azure.core.exceptions import (
 from flinkglue.azure.failures import call_failed
 from flinkglue.errors import (
     AuthenticationFailed,
-    BadEndpoint,
+    Call,
     CallFailed,
     InvalidInput,
     ServiceUnavailable,
 )
-from flinkglue.http_faults import lasting
+from flinkglue.http_faults import no_answer
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _NO_ANSWER = (ServiceRequestError, ServiceResponseError)
@@ -47,73 +47,57 @@ _ENTRA_ADVICE = {
 @contextmanager
 def our_errors(service: str, operation: str, resource: str) -> Iterator[None]:
     """Run a call of an SDK and raise its errors as ``CallFailed`` and below."""
+    call = Call(service, operation, resource)
     try:
         yield
     except AzureError as error:
-        raise _translated(error, service, operation, resource) from None
+        raise _translated(error, call) from None
     except InvalidInput:
         raise
     except ValueError as error:  # what an SDK refuses before it sends anything
-        raise CallFailed(
-            service, operation, resource, _first_line(error), advice=_CORRECT_AND_REPEAT
-        ) from None
+        raise CallFailed(*call, _first_line(error), advice=_CORRECT_AND_REPEAT) from None
 
 
-def _translated(error: AzureError, service: str, operation: str, resource: str) -> CallFailed:
+def _translated(error: AzureError, call: Call) -> CallFailed:
     # azure-identity reports a connection that failed as authentication that failed.
     if isinstance(error, _NO_ANSWER) or isinstance(error.__cause__, _NO_ANSWER):
-        if why := lasting(error, "the service"):
-            return BadEndpoint(service, operation, resource, why.reason, advice=why.advice)
-        return ServiceUnavailable(
-            service,
-            operation,
-            resource,
-            _first_line(error),
-            advice="check the address, the network and the CA file.",
-        )
+        advice = "check the address, the network and the CA file."
+        return no_answer(call, error, "the service", reason=_first_line(error), advice=advice)
     if isinstance(error, ClientAuthenticationError):
-        return _sign_in_failed(error, service, operation, resource)
+        return _sign_in_failed(error, call)
     if isinstance(error, HttpResponseError):
         if error.status_code in _SAYS_WHAT_THERE_IS and _code(error) is None:
-            return _not_the_services(error, service, operation, resource)
+            return _not_the_services(error, call)
         return call_failed(
-            service,
-            operation,
-            resource,
+            call,
             _first_line(error),
             status=error.status_code,
             code=_code(error),
             request_id=_request_id(error),
         )
-    return CallFailed(service, operation, resource, _first_line(error), advice=_CORRECT_AND_REPEAT)
+    return CallFailed(*call, _first_line(error), advice=_CORRECT_AND_REPEAT)
 
 
-def _not_the_services(
-    error: HttpResponseError, service: str, operation: str, resource: str
-) -> ServiceUnavailable:
+def _not_the_services(error: HttpResponseError, call: Call) -> ServiceUnavailable:
     """The service names a code in its errors: what has none comes from what stands before it."""
     return ServiceUnavailable(
-        service,
-        operation,
-        resource,
+        *call,
         _first_line(error),
         status=error.status_code,
         advice="check the address: something else than the service answered. Else run again.",
     )
 
 
-def _sign_in_failed(
-    error: ClientAuthenticationError, service: str, operation: str, resource: str
-) -> CallFailed:
+def _sign_in_failed(error: ClientAuthenticationError, call: Call) -> CallFailed:
     # So does it with a 5xx, whose status is then only in the text.
     status = error.status_code or _number(_STATUS_IN_TEXT.search(str(error)))
     if status is not None and (status == 429 or status >= 500):
-        return call_failed(service, operation, resource, _first_line(error), status=status)
+        return call_failed(call, _first_line(error), status=status)
     entra = _ENTRA_CODE.search(str(error))
+    if entra:
+        call = call._replace(service="Entra ID")
     return AuthenticationFailed(
-        "Entra ID" if entra else service,
-        operation,
-        resource,
+        *call,
         _first_line(error),
         status=status,
         code=entra[0] if entra else None,

@@ -13,6 +13,7 @@ from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Pace
 from flinkglue.errors import (
     AuthenticationFailed,
+    Call,
     CallFailed,
     InDoubt,
     InvalidInput,
@@ -196,7 +197,7 @@ def test_no_answer_of_the_service_makes_a_read_wait_too_long(
 
 @pytest.mark.parametrize("status", [None, 302, 400, 401, 402, 403, 404, 409, 412, 422, 429, 502])
 def test_every_refusal_says_what_to_do(status: int | None) -> None:
-    assert call_failed("Azure", "Op", "x", "text", status=status).advice
+    assert call_failed(Call("Azure", "Op", "x"), "text", status=status).advice
 
 
 def test_reads_are_not_repeated_for_ever(arm: ArmClient, azure: AzureOnTheWire) -> None:

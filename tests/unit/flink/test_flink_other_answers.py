@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from flinkglue import errors
 from flinkglue.errors import (
     AuthenticationFailed,
     CallFailed,
@@ -42,6 +43,7 @@ from tests.gateways import GATEWAYS, REDIRECTS, STATUSES, redirect
 
 JOB_ID, TRIGGER_ID = "ab" * 16, "cd" * 16
 URL = "https://flink.example.com"
+FAILED_CALL = errors.Call("Flink", "Op", "job x")
 PLAN = {"entry_class": None, "program_args": (), "parallelism": 1, "flink_configuration": {}}
 
 Call = Callable[[FlinkLifecycleClient], Any]
@@ -308,5 +310,5 @@ class Garbage(httpx.SyncByteStream):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 429, 500, 503])
 @pytest.mark.parametrize("is_submit", [False, True])
 def test_every_refusal_says_what_to_do(status: int, is_submit: bool) -> None:
-    assert flink_failed("Op", "job x", status, "text", is_submit=is_submit).advice
-    assert gateway_failed("Op", "job x", status, "a proxy answered", URL).advice
+    assert flink_failed(FAILED_CALL, status, "text", is_submit=is_submit).advice
+    assert gateway_failed(FAILED_CALL, status, "a proxy answered", URL).advice

@@ -7,12 +7,17 @@ from typing import Any
 import httpx
 
 from flinkglue.azure.failures import call_failed
-from flinkglue.errors import InDoubt, ServiceUnavailable
+from flinkglue.errors import Call, InDoubt, ServiceUnavailable
 from flinkglue.gateways import what_answered
 
 SERVICE = "Azure Resource Manager"
 # Who calls, and how often, may be judged by what stands before ARM, too.
 _OF_ANYBODY = (401, 403, 407, 429)
+
+
+def arm_call(operation: str, resource: object) -> Call:
+    """An operation by ARM's own name."""
+    return Call(SERVICE, operation, str(resource))
 
 
 def body_of(answer: httpx.Response) -> Any:
@@ -28,17 +33,17 @@ def is_arms(answer: httpx.Response) -> bool:
     return bool(_error(answer).get("code"))
 
 
-def refuse_page(answer: httpx.Response, operation: str, resource: str) -> None:
+def refuse_page(answer: httpx.Response, call: Call) -> None:
     """Return when the body is JSON, or there is none.
 
     Raises:
         ServiceUnavailable: It is something else, for example the page of a proxy.
     """
     if answer.content and body_of(answer) is None and answer.content.strip() != b"null":
-        raise _not_arms(answer, operation, resource, "the answer is no JSON")
+        raise _not_arms(answer, call, "the answer is no JSON")
 
 
-def object_of(answer: httpx.Response, operation: str, resource: str) -> dict[str, Any]:
+def object_of(answer: httpx.Response, call: Call) -> dict[str, Any]:
     """The JSON object that an answer holds.
 
     Raises:
@@ -47,29 +52,25 @@ def object_of(answer: httpx.Response, operation: str, resource: str) -> dict[str
     body = body_of(answer)
     if isinstance(body, dict):
         return body
-    raise _not_arms(answer, operation, resource, "the answer is no JSON object")
+    raise _not_arms(answer, call, "the answer is no JSON object")
 
 
-def page_of(answer: httpx.Response, operation: str, resource: str) -> tuple[list[Any], str | None]:
+def page_of(answer: httpx.Response, call: Call) -> tuple[list[Any], str | None]:
     """The items of one page of a list, and where the next page is.
 
     Raises:
         ServiceUnavailable: It is no such page: that says nothing about what there is.
     """
-    page = object_of(answer, operation, resource)
+    page = object_of(answer, call)
     items, following = page.get("value"), page.get("nextLink") or None
     if not isinstance(items, list) or not (following is None or isinstance(following, str)):
-        raise _not_arms(answer, operation, resource, "the answer is no page of a list")
+        raise _not_arms(answer, call, "the answer is no page of a list")
     return items, following
 
 
-def _not_arms(
-    answer: httpx.Response, operation: str, resource: str, reason: str
-) -> ServiceUnavailable:
+def _not_arms(answer: httpx.Response, call: Call, reason: str) -> ServiceUnavailable:
     return ServiceUnavailable(
-        SERVICE,
-        operation,
-        resource,
+        *call,
         reason,
         status=answer.status_code,
         request_id=answer.headers.get("x-ms-request-id"),
@@ -77,7 +78,7 @@ def _not_arms(
     )
 
 
-def raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
+def raise_for(answer: httpx.Response, call: Call) -> None:
     """Return when the call succeeded.
 
     Raises:
@@ -86,11 +87,9 @@ def raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
     if answer.is_success:
         return
     if not is_arms(answer) and answer.status_code not in _OF_ANYBODY:
-        raise _not_arms(answer, operation, resource, what_answered(answer))
+        raise _not_arms(answer, call, what_answered(answer))
     raise call_failed(
-        SERVICE,
-        operation,
-        resource,
+        call,
         reason_of(answer),
         status=answer.status_code,
         code=_error(answer).get("code"),
@@ -99,14 +98,10 @@ def raise_for(answer: httpx.Response, operation: str, resource: str) -> None:
     )
 
 
-def in_doubt(
-    operation: str, resource: str, reason: str, answer: httpx.Response | None = None
-) -> InDoubt:
+def in_doubt(call: Call, reason: str, answer: httpx.Response | None = None) -> InDoubt:
     """The error for a submit without a clear answer."""
     return InDoubt(
-        SERVICE,
-        operation,
-        resource,
+        *call,
         reason,
         status=answer.status_code if answer is not None else None,
         code=_error(answer).get("code") if answer is not None else None,

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from flinkglue.addresses import http_url
 from flinkglue.azure.arm.answers import (
-    SERVICE,
+    arm_call,
     body_of,
     in_doubt,
     is_arms,
@@ -30,8 +30,8 @@ from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
 from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
 from flinkglue.clock import Clock, Pace, SystemClock
-from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, Lasting, in_words, lasting
+from flinkglue.errors import BadEndpoint, Call, CallFailed
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
 from flinkglue.lease import CallGuard
 from flinkglue.polling import retry
 
@@ -124,8 +124,9 @@ class ArmClient:
         Raises:
             CallFailed: ARM refused, or did not answer in time.
         """
-        answer = self._read("Clusters Get", str(cluster), self._url(cluster.resource_id))
-        return ArmCluster.from_resource(object_of(answer, "Clusters Get", str(cluster)))
+        call = arm_call("Clusters Get", cluster)
+        answer = self._read(call, self._url(cluster.resource_id))
+        return ArmCluster.from_resource(object_of(answer, call))
 
     def list_jobs(self, cluster: FlinkClusterId, job_name: str | None = None) -> list[ArmFlinkJob]:
         """Cluster Jobs List, every page of it.
@@ -143,7 +144,7 @@ class ArmClient:
             require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
             query = {"$filter": f"jobName eq {job_name}"}
         url = self._url(f"{cluster.resource_id}/jobs", **query)
-        jobs = map(ArmFlinkJob.from_row, self._items("Cluster Jobs List", str(cluster), url))
+        jobs = map(ArmFlinkJob.from_row, self._items(arm_call("Cluster Jobs List", cluster), url))
         return [job for job in jobs if job_name in (None, job.job_name)]
 
     def run_job(self, cluster: FlinkClusterId, request: RunJob) -> Operation:
@@ -155,17 +156,12 @@ class ArmClient:
             InDoubt: It was sent and no clear answer came: look for the job before sending another.
             CallFailed: ARM refused it, or it never left this machine.
         """
-        operation, resource = f"RunJob {request.action.value}", f"{cluster} job {request.job_name}"
+        call = arm_call(f"RunJob {request.action}", f"{cluster} job {request.job_name}")
         url = self._url(f"{cluster.resource_id}/runJob")
-        try:
-            answer = self._send("POST", url, operation, resource, json=request.body())
-        except NO_ANSWER as lost:
-            if why := lasting(lost, self._endpoint.host):
-                raise _bad_endpoint(operation, resource, why) from None
-            raise in_doubt(operation, resource, in_words(lost)) from None
+        answer = self._send(call, "POST", url, is_submit=True, json=request.body())
         if _leaves_open(answer):
-            raise in_doubt(operation, resource, reason_of(answer), answer)
-        raise_for(answer, operation, resource)
+            raise in_doubt(call, reason_of(answer), answer)
+        raise_for(answer, call)
         # Both headers carry the same URL; the body of a 202 is ``null``.
         where = _where(answer)
         if where is None and answer.status_code == httpx.codes.OK:
@@ -179,85 +175,64 @@ class ArmClient:
             NotFound: ARM has forgotten the operation.
             CallFailed: ARM refused, or did not answer in time.
         """
-        return Operation.from_answer(
-            url, body_of(self._read("Operation Status Get", url.partition("?")[0], url))
-        )
+        call = arm_call("Operation Status Get", url.partition("?")[0])
+        return Operation.from_answer(url, body_of(self._read(call, url)))
 
     def _url(self, path: str, **query: str) -> str:
         return str(
             self._endpoint.copy_with(path=path, params={"api-version": self._api_version} | query)
         )
 
-    def _items(self, operation: str, resource: str, url: str | None) -> Iterator[Any]:
+    def _items(self, call: Call, url: str | None) -> Iterator[Any]:
         """What a list holds, every page of it."""
         while url:
-            items, url = page_of(self._read(operation, resource, url), operation, resource)
+            items, url = page_of(self._read(call, url), call)
             yield from items
 
-    def _read(
-        self, operation: str, resource: str, url: str, method: str = "GET", **content: Any
-    ) -> httpx.Response:
+    def _read(self, call: Call, url: str, method: str = "GET", **content: Any) -> httpx.Response:
         """The answer to a call that does no harm when it is made twice."""
+
+        def read() -> httpx.Response:
+            answer = self._send(call, method, url, **content)
+            raise_for(answer, call)
+            refuse_page(answer, call)
+            return answer
+
         return retry(
-            lambda: self._read_once(operation, resource, url, method, **content),
-            within_seconds=self._reads_for_seconds,
-            pace=self._pace,
-            clock=self._clock,
+            read, within_seconds=self._reads_for_seconds, pace=self._pace, clock=self._clock
         )
 
-    def _read_once(
-        self, operation: str, resource: str, url: str, method: str, **content: Any
-    ) -> httpx.Response:
-        try:
-            answer = self._send(method, url, operation, resource, **content)
-        except NO_ANSWER as lost:
-            if why := lasting(lost, self._endpoint.host):
-                raise _bad_endpoint(operation, resource, why) from None
-            raise ServiceUnavailable(
-                SERVICE,
-                operation,
-                resource,
-                in_words(lost),
-                advice="check the network, and run again later.",
-            ) from None
-        raise_for(answer, operation, resource)
-        refuse_page(answer, operation, resource)
-        return answer
-
     def _send(
-        self, method: str, url: str, operation: str, resource: str, **content: Any
+        self, call: Call, method: str, url: str, *, is_submit: bool = False, **content: Any
     ) -> httpx.Response:
-        self._refuse_elsewhere(url, operation, resource)
+        self._refuse_elsewhere(call, url)
         for token in (self._tokens.get, self._tokens.renew):
             bearer = {"Authorization": f"Bearer {token().get_secret_value()}"}
             try:
                 answer = self._http.request(method, url, headers=bearer, **content)
-            except NEVER_SENT as unreachable:
-                if why := lasting(unreachable, self._endpoint.host):
-                    raise _bad_endpoint(operation, resource, why) from None
-                raise ServiceUnavailable(
-                    SERVICE,
-                    operation,
-                    resource,
-                    f"{self._endpoint.host} cannot be reached: {in_words(unreachable)}",
-                    advice="check the ARM endpoint, the network and the CA file.",
-                ) from None
+            except NO_ANSWER as fault:
+                raise self._no_answer(call, fault, is_submit=is_submit) from None
             # A refused token means that nothing was done, so sending again is safe.
             if answer.status_code != httpx.codes.UNAUTHORIZED:
                 break
         return answer
 
-    def _refuse_elsewhere(self, url: str, operation: str, resource: str) -> None:
+    def _no_answer(self, call: Call, fault: httpx.RequestError, *, is_submit: bool) -> CallFailed:
+        host, words = self._endpoint.host, in_words(fault)
+        if isinstance(fault, NEVER_SENT):
+            reason = f"{host} cannot be reached: {words}"
+            advice = "check the ARM endpoint, the network and the CA file."
+            return no_answer(call, fault, host, reason=reason, advice=advice)
+        advice = "check the network, and run again later."
+        failure = no_answer(call, fault, host, reason=words, advice=advice)
+        is_open = is_submit and not isinstance(failure, BadEndpoint)
+        return in_doubt(call, words) if is_open else failure
+
+    def _refuse_elsewhere(self, call: Call, url: str) -> None:
         target = httpx.URL(url)
-        if (target.scheme, target.host, target.port) != (
-            "https",
-            self._endpoint.host,
-            self._endpoint.port,
-        ):
+        if (target.scheme, target.netloc) != ("https", self._endpoint.netloc):
             raise CallFailed(
-                SERVICE,
-                operation,
-                resource,
+                *call,
                 f"it pointed to {target.scheme}://{target.host}, and the bearer token is sent to "
                 f"{self._endpoint} only",
                 advice="set the ARM endpoint to that of the cluster's own cloud.",
@@ -279,7 +254,3 @@ def _leaves_open(answer: httpx.Response) -> bool:
 def _where(answer: httpx.Response) -> str | None:
     where: str | None = answer.headers.get("Location") or answer.headers.get("Azure-AsyncOperation")
     return where
-
-
-def _bad_endpoint(operation: str, resource: str, why: Lasting) -> BadEndpoint:
-    return BadEndpoint(SERVICE, operation, resource, why.reason, advice=why.advice)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.azure.arm.answers import SERVICE, body_of, object_of
+from flinkglue.azure.arm.answers import SERVICE, arm_call, body_of, object_of
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.models import FlinkClusterId, Operation
 from flinkglue.errors import InvalidInput, NotFound
@@ -65,13 +65,14 @@ class ArmClusterClient(ArmClient):
         Raises:
             CallFailed: ARM refused, or did not answer in time.
         """
+        call = arm_call("Clusters Get", cluster)
         try:
-            found = self._read("Clusters Get", str(cluster), self._url(cluster.resource_id))
+            found = self._read(call, self._url(cluster.resource_id))
         except NotFound as error:
             if error.code == "ResourceNotFound":
                 return None
             raise  # the pool, the group or the subscription is not there
-        return object_of(found, "Clusters Get", str(cluster))
+        return object_of(found, call)
 
     def get_pool(self, cluster: FlinkClusterId) -> dict[str, Any]:
         """Cluster Pools Get, as JSON.
@@ -80,8 +81,8 @@ class ArmClusterClient(ArmClient):
             NotFound: There is no such pool.
         """
         pool_id = cluster.resource_id.rpartition("/clusters/")[0]
-        answer = self._read("Cluster Pools Get", cluster.cluster_pool_name, self._url(pool_id))
-        return object_of(answer, "Cluster Pools Get", cluster.cluster_pool_name)
+        call = arm_call("Cluster Pools Get", cluster.cluster_pool_name)
+        return object_of(self._read(call, self._url(pool_id)), call)
 
     def put(self, cluster: FlinkClusterId, body: Mapping[str, Any]) -> Operation:
         """Clusters Create: creates or changes it. Sent twice, there is still one cluster.
@@ -90,7 +91,7 @@ class ArmClusterClient(ArmClient):
             CallFailed: ARM refused, or did not answer in time.
         """
         url = self._url(cluster.resource_id)
-        answer = self._read("Clusters Create", str(cluster), url, "PUT", json=body)
+        answer = self._read(arm_call("Clusters Create", cluster), url, "PUT", json=body)
         return Operation(answer.headers.get("Azure-AsyncOperation"), "Accepted")
 
     def delete(self, cluster: FlinkClusterId) -> Operation | None:
@@ -100,7 +101,7 @@ class ArmClusterClient(ArmClient):
             CallFailed: ARM refused, or did not answer in time.
         """
         url = self._url(cluster.resource_id)
-        answer = self._read("Clusters Delete", str(cluster), url, "DELETE")
+        answer = self._read(arm_call("Clusters Delete", cluster), url, "DELETE")
         if answer.status_code == 204:
             return None
         where = answer.headers.get("Azure-AsyncOperation") or answer.headers.get("Location")
@@ -114,8 +115,7 @@ class ArmClusterClient(ArmClient):
         """
         name = f"{cluster.cluster_pool_name}/{cluster.cluster_name}"
         answer = self._read(
-            "Check Name Availability",
-            name,
+            arm_call("Check Name Availability", name),
             self._url(f"{_location(cluster, location)}/checkNameAvailability"),
             "POST",
             json={"name": name, "type": _CLUSTER_TYPE},
@@ -130,7 +130,7 @@ class ArmClusterClient(ArmClient):
     def flink_versions(self, cluster: FlinkClusterId, location: str) -> list[FlinkVersionPair]:
         """Available Cluster Versions of Flink, every page of them."""
         url = self._url(f"{_location(cluster, location)}/availableClusterVersions")
-        rows = self._items("Available Cluster Versions", location, url)
+        rows = self._items(arm_call("Available Cluster Versions", location), url)
         names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
         return [
             FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
@@ -142,16 +142,15 @@ class ArmClusterClient(ArmClient):
         """Clusters Get Instance View; one that is not there yet is not ready."""
         url = self._url(f"{cluster.resource_id}/instanceViews/default")
         try:
-            return InstanceView.from_json(
-                body_of(self._read("Get Instance View", str(cluster), url))
-            )
+            answer = self._read(arm_call("Get Instance View", cluster), url)
+            return InstanceView.from_json(body_of(answer))
         except NotFound as error:
             return InstanceView(False, "NotFound", error.reason)
 
     def job_rows(self, cluster: FlinkClusterId) -> list[dict[str, Any]]:
         """Cluster Jobs List as JSON, for people to read."""
         url = self._url(f"{cluster.resource_id}/jobs")
-        items = self._items("Cluster Jobs List", str(cluster), url)
+        items = self._items(arm_call("Cluster Jobs List", cluster), url)
         return [dict(_mapping(item)) for item in items]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.answers import arm_call
 from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView, check_pool, check_versions
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed
@@ -15,7 +15,7 @@ from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.jobs.state import JobProgress, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
-from flinkglue.errors import CallFailed, Conflict, InvalidInput
+from flinkglue.errors import Call, CallFailed, Conflict, InvalidInput
 from flinkglue.polling import wait_until
 
 _SUCCEEDED, _BROKEN = "succeeded", ("failed", "canceled", "cancelled")
@@ -75,10 +75,8 @@ class ClusterCreation:
             return Plan(Step.CREATE)
         state = _state(there)
         if state in _BROKEN:
-            raise Conflict(
-                SERVICE, "Clusters Create", str(self.cluster), f"it exists as {state}",
-                advice="find the reason in the portal, delete it, and run again.",
-            )  # fmt: skip
+            advice = "find the reason in the portal, delete it, and run again."
+            raise Conflict(*self._call, f"it exists as {state}", advice=advice)
         changes = differences(self.body, there)
         if unchangeable := fixed(changes):
             raise InvalidInput(
@@ -89,6 +87,10 @@ class ClusterCreation:
         if state != _SUCCEEDED:
             return Plan(Step.AWAIT)
         return Plan(Step.UPDATE if changes else Step.ADOPT, tuple(changes))
+
+    @property
+    def _call(self) -> Call:
+        return arm_call("Clusters Create", self.cluster)
 
     def _check(self) -> None:
         spec, location = self.spec, self.spec.location
@@ -174,7 +176,7 @@ class ClusterCreation:
             clock=self.timeouts.clock,
         )
         if state in _BROKEN:
-            raise CallFailed(SERVICE, "Clusters Create", str(self.cluster), f"it ended as {state}")
+            raise CallFailed(*self._call, f"it ended as {state}")
 
     def _follow(self, operation: Operation, name: str) -> None:
         follow(self.arm, self.cluster, operation, name, self.timeouts, self.progress)
@@ -201,7 +203,7 @@ def follow(
     )
     if ended.failed:
         reason = ended.message or ended.status or "it failed"
-        raise CallFailed(SERVICE, name, str(cluster), reason, code=ended.code)
+        raise CallFailed(*arm_call(name, cluster), reason, code=ended.code)
 
 
 def the_job(rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:

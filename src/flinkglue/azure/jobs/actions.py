@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.answers import arm_call
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.rows import cause_of, is_in_progress, listed_savepoints
 from flinkglue.azure.jobs.submission import OperationFailed, Submission
@@ -119,10 +119,8 @@ class JobActions:
             if observed.view is None or observed.view.is_terminal:
                 return observed.view
             if observed.row is not None and tracked.failed(observed, polling.seconds):
-                raise CallFailed(
-                    SERVICE, "RunJob CANCEL", f"job {job_id}", cause_of(observed.row),
-                    advice="check the job in the portal, then retry.",
-                )  # fmt: skip
+                call, cause = arm_call("RunJob CANCEL", f"job {job_id}"), cause_of(observed.row)
+                raise CallFailed(*call, cause, advice="check the job in the portal, then retry.")
             tracked.send(observed, polling.seconds)
             polling.pause()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from flinkglue.azure.arm.answers import SERVICE
+from flinkglue.azure.arm.answers import arm_call
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.actions import JobActions
 from flinkglue.azure.jobs.rows import (
@@ -30,7 +30,7 @@ from flinkglue.azure.jobs.rows import (
 )
 from flinkglue.azure.jobs.submission import OperationFailed
 from flinkglue.azure.models import ArmFlinkJob
-from flinkglue.errors import CallFailed, Conflict, InDoubt, InvalidInput
+from flinkglue.errors import Call, CallFailed, Conflict, InDoubt, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, JobSpec, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -143,9 +143,7 @@ class JobLauncher:
     def _may_be_its_own(self, launch: Launch, job_ids: frozenset[str]) -> InDoubt:
         ids = ", ".join(sorted(job_ids))
         return InDoubt(
-            SERVICE,
-            "RunJob",
-            f"{self._submission.cluster} job {launch.spec.job_name}",
+            *self._call(launch),
             f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
             advice="cancel it in Flink if this launch submitted it, else let it end. Then run "
             "the same action again.",
@@ -183,9 +181,7 @@ class JobLauncher:
 
     def _conflict(self, launch: Launch, reason: str) -> Conflict:
         return Conflict(
-            SERVICE,
-            "RunJob",
-            f"{self._submission.cluster} job {launch.spec.job_name}",
+            *self._call(launch),
             reason,
             advice="another person or tool started it: wait until it has ended, or cancel one of "
             "them, then run again.",
@@ -271,11 +267,12 @@ class JobLauncher:
             f"{view.restored_path or 'nothing'}, so it was cancelled"
         )
 
+    def _call(self, launch: Launch) -> Call:
+        return arm_call("RunJob", f"{self._submission.cluster} job {launch.spec.job_name}")
+
     def _in_doubt(self, launch: Launch, reason: str) -> InDoubt:
         return InDoubt(
-            SERVICE,
-            "RunJob",
-            f"{self._submission.cluster} job {launch.spec.job_name}",
+            *self._call(launch),
             reason,
             advice="run the same action again: it searches for this launch first.",
         )

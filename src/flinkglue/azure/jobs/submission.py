@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flinkglue.azure.arm.answers import SERVICE, in_doubt
+from flinkglue.azure.arm.answers import arm_call, in_doubt
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
-from flinkglue.errors import CallFailed, InDoubt
+from flinkglue.errors import Call, CallFailed, InDoubt
 from flinkglue.stack_trace import last_cause
 
 Pick = Callable[[Sequence[ArmFlinkJob]], ArmFlinkJob | None]
@@ -95,8 +95,7 @@ class Submission:
             raise self._in_doubt(request, reason) from fault
         if ended.failed:
             raise OperationFailed(
-                SERVICE,
-                *self._about(request),
+                *self._call(request),
                 ended.message or ended.status or "it failed",
                 code=ended.code,
                 advice="retry; if it fails again, check the cluster in the portal.",
@@ -143,10 +142,10 @@ class Submission:
         return None
 
     def _in_doubt(self, request: RunJob, reason: str) -> InDoubt:
-        return in_doubt(*self._about(request), reason)
+        return in_doubt(self._call(request), reason)
 
-    def _about(self, request: RunJob) -> tuple[str, str]:
-        return f"RunJob {request.action}", f"{self.cluster} job {request.job_name}"
+    def _call(self, request: RunJob) -> Call:
+        return arm_call(f"RunJob {request.action}", f"{self.cluster} job {request.job_name}")
 
 
 def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> CallFailed:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from flinkglue.errors import (
     AuthenticationFailed,
+    Call,
     CallFailed,
     Conflict,
     InDoubt,
@@ -116,25 +117,20 @@ def flinks_own(body: object) -> str | None:
     return text if _EVIDENTLY_FLINKS.search(text) else None
 
 
-def flink_failed(
-    operation: str, resource: str, status: int, text: str, *, is_submit: bool = False
-) -> CallFailed:
+def flink_failed(call: Call, status: int, text: str, *, is_submit: bool = False) -> CallFailed:
     """The error for an answer of Flink's own.
 
     Args:
-        operation: The operation by Flink's own name.
-        resource: What was acted on; for a job its id is in it.
+        call: Its resource names the job's id, where it is about one.
         text: What Flink said, a Java stack trace most of the time.
         is_submit: Whether a job was to be started, or planned.
     """
-    kind, advice = _by_text(resource, text) or _by_status(status, is_submit=is_submit)
+    kind, advice = _by_text(call.resource, text) or _by_status(status, is_submit=is_submit)
     if ran_out_of_time(text):
         kind, advice = ServiceUnavailable, "run again later; see the JobManager's log."
     code = re.search(r"\w*(?:Duplicate\w+Submission|FlinkJobNotFound)Exception", text)
     return kind(
-        SERVICE,
-        operation,
-        resource,
+        *call,
         last_cause(text) or NO_REASON,
         status=status,
         code=code[0] if code else None,
@@ -143,13 +139,10 @@ def flink_failed(
     )
 
 
-def gateway_failed(
-    operation: str, resource: str, status: int, answered: str, base_url: str
-) -> CallFailed:
+def gateway_failed(call: Call, status: int, answered: str, base_url: str) -> CallFailed:
     """The error for an answer of something that stands before Flink.
 
     Args:
-        operation: The operation by Flink's own name.
         answered: Who answered, and what, in words.
         base_url: The JobManager's address.
     """
@@ -162,14 +155,8 @@ def gateway_failed(
             if sign_in
             else f"check that the route from {base_url} to the JobManager is whole."
         )
-    return kind(
-        SERVICE,
-        operation,
-        resource,
-        f"{answered}; that is no answer of a JobManager",
-        status=status,
-        advice=advice,
-    )
+    reason = f"{answered}; that is no answer of a JobManager"
+    return kind(*call, reason, status=status, advice=advice)
 
 
 _OF_A_GATEWAY: dict[int, tuple[type[CallFailed], str]] = {
@@ -185,14 +172,11 @@ _OF_A_GATEWAY: dict[int, tuple[type[CallFailed], str]] = {
 }
 
 
-def main_timed_out(error: CallFailed, main_seconds: float) -> MainTimedOut:
+def main_timed_out(error: CallFailed, main_seconds: float) -> CallFailed:
     """The error for a plan that was waited for in vain."""
-    return MainTimedOut(
-        SERVICE,
-        error.operation,
-        error.resource,
-        f"main() had not reached execute() when the time was up: {error.reason}",
-        status=error.status,
+    return error.with_changes(
+        MainTimedOut,
+        reason=f"main() had not reached execute() when the time was up: {error.reason}",
         advice=f"raise main_seconds of the cluster's block, now {main_seconds:g}, and above it the "
         "time-out of what stands before the JobManager; or let main() do less. Where it must not "
         "run twice, switch check_plan off.",

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flinkglue.errors import InvalidInput
+from flinkglue.errors import Call, InvalidInput
+from flinkglue.flink.api.failures import SERVICE
 from flinkglue.flink.api.wire import JobManagerWire
 from flinkglue.flink.models import (
     Checkpoints,
@@ -181,10 +182,10 @@ class FlinkRestClient(JobManagerWire):
 
     def taskmanager_stdout(self, taskmanager_id: str) -> str:
         """What the tasks of this process have printed since it started."""
-        operation, resource = "GetTaskManagerStdout", f"task manager {taskmanager_id}"
-        answer = self._request(operation, "GET", f"/taskmanagers/{taskmanager_id}/stdout", resource)
+        call = Call(SERVICE, "GetTaskManagerStdout", f"task manager {taskmanager_id}")
+        answer = self._request(call, "GET", f"/taskmanagers/{taskmanager_id}/stdout")
         if "html" in answer.headers.get("content-type", ""):
-            raise self._not_flink(operation, resource, answer)
+            raise self._not_flink(call, answer)
         return answer.text
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from flinkglue.addresses import http_url
-from flinkglue.errors import BadEndpoint, CallFailed, InDoubt, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, Call, CallFailed, InDoubt, ServiceUnavailable
 from flinkglue.flink.api.failures import (
     SERVICE,
     TIMED_OUT,
@@ -24,7 +24,7 @@ from flinkglue.flink.api.failures import (
     ran_out_of_time,
 )
 from flinkglue.gateways import what_answered
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, lasting
+from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
 from flinkglue.lease import CallGuard
 
 T = TypeVar("T")
@@ -103,8 +103,8 @@ class JobManagerWire:
         read: Callable[[Any], T],
         **request: Any,
     ) -> T:
-        answer = self._request(operation, method, path, resource, **request)
-        return self._understood(operation, resource, answer, read)
+        call = Call(SERVICE, operation, resource)
+        return self._understood(call, self._request(call, method, path, **request), read)
 
     def _plan(
         self, operation: str, path: str, resource: str, read: Callable[[Any], T], body: object
@@ -114,31 +114,25 @@ class JobManagerWire:
         Raises:
             MainTimedOut: It took too long. Made again, main() would run again.
         """
+        call = Call(SERVICE, operation, resource)
         request = {"json": body, "timeout": self._main_timeout}
         try:
-            answer = self._request(operation, "POST", path, resource, is_submit=True, **request)
+            answer = self._request(call, "POST", path, is_submit=True, **request)
         except ServiceUnavailable as error:
             if isinstance(error.__cause__, httpx.ReadTimeout) or error.status in TIMED_OUT:
                 raise main_timed_out(error, self.main_seconds) from error
             raise
-        return self._understood(operation, resource, answer, read)
+        return self._understood(call, answer, read)
 
     def _request(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        resource: str,
-        *,
-        is_submit: bool = False,
-        **request: Any,
+        self, call: Call, method: str, path: str, *, is_submit: bool = False, **request: Any
     ) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **request)
         except NO_ANSWER as fault:
-            raise self._no_answer(operation, resource, fault) from fault
+            raise self._no_answer(call, fault) from fault
         if not answer.is_success:
-            raise self._failure(operation, resource, answer, is_submit=is_submit)
+            raise self._failure(call, answer, is_submit=is_submit)
         return answer
 
     def _submit(
@@ -149,56 +143,49 @@ class JobManagerWire:
         read: Callable[[Any], T],
         body: dict[str, Any],
     ) -> T:
+        call = Call(SERVICE, operation, resource)
         try:
             answer = self._http.post(path, json=body, timeout=self._main_timeout)
-        except NEVER_SENT as fault:
-            raise self._no_answer(operation, resource, fault) from fault
         except NO_ANSWER as fault:
-            if lasting(fault, self._http.base_url.host):
-                raise self._no_answer(operation, resource, fault) from fault
+            failure = self._no_answer(call, fault)
+            if isinstance(fault, NEVER_SENT) or isinstance(failure, BadEndpoint):
+                raise failure from fault
             kind = StillInMain if isinstance(fault, httpx.ReadTimeout) else InDoubt
-            raise _in_doubt(operation, resource, f"no answer: {in_words(fault)}", kind) from fault
+            raise kind(*call, f"no answer: {in_words(fault)}", advice=_SEARCH_FIRST) from fault
         if no_time := ran_out_of_time(_flinks_text(answer) or ""):
-            raise _in_doubt(operation, resource, no_time, StillInMain, answer.status_code)
+            raise StillInMain(*call, no_time, status=answer.status_code, advice=_SEARCH_FIRST)
         if not answer.is_success:
-            failure = self._failure(operation, resource, answer, is_submit=True)
-            raise _as_of_a_submit(failure)
+            raise _as_of_a_submit(self._failure(call, answer, is_submit=True))
         try:
-            return self._understood(operation, resource, answer, read)
+            return self._understood(call, answer, read)
         except GatewayAnswered as error:
             raise _as_of_a_submit(error) from error
 
-    def _understood(
-        self, operation: str, resource: str, answer: httpx.Response, read: Callable[[Any], T]
-    ) -> T:
+    def _understood(self, call: Call, answer: httpx.Response, read: Callable[[Any], T]) -> T:
         """What a good answer says; the address may be that of something else than Flink."""
         try:
             return read(answer.json())
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise self._not_flink(operation, resource, answer) from error
+            raise self._not_flink(call, answer) from error
 
     def _failure(
-        self, operation: str, resource: str, answer: httpx.Response, *, is_submit: bool = False
+        self, call: Call, answer: httpx.Response, *, is_submit: bool = False
     ) -> CallFailed:
         """The one place that decides whether an answer is Flink's own."""
         text = _flinks_text(answer)
         if text is None or is_refused_access(answer.status_code):
-            return self._not_flink(operation, resource, answer)
-        return flink_failed(operation, resource, answer.status_code, text, is_submit=is_submit)
+            return self._not_flink(call, answer)
+        return flink_failed(call, answer.status_code, text, is_submit=is_submit)
 
-    def _not_flink(self, operation: str, resource: str, answer: httpx.Response) -> CallFailed:
-        return gateway_failed(
-            operation, resource, answer.status_code, what_answered(answer), self.base_url
-        )
+    def _not_flink(self, call: Call, answer: httpx.Response) -> CallFailed:
+        return gateway_failed(call, answer.status_code, what_answered(answer), self.base_url)
 
-    def _no_answer(self, operation: str, resource: str, fault: httpx.RequestError) -> CallFailed:
-        if why := lasting(fault, self._http.base_url.host):
-            return BadEndpoint(SERVICE, operation, resource, why.reason, advice=why.advice)
-        return ServiceUnavailable(
-            SERVICE,
-            operation,
-            resource,
-            f"{self.base_url} did not answer: {in_words(fault)}",
+    def _no_answer(self, call: Call, fault: httpx.RequestError) -> CallFailed:
+        return no_answer(
+            call,
+            fault,
+            self._http.base_url.host,
+            reason=f"{self.base_url} did not answer: {in_words(fault)}",
             advice="Check that the JobManager runs and that this address is reachable from here.",
         )
 
@@ -207,22 +194,8 @@ def _as_of_a_submit(failure: CallFailed) -> CallFailed:
     """A submit that a gateway answered may have passed it."""
     if not isinstance(failure, GatewayAnswered):
         return failure
-    advice = f"{failure.advice} {_SEARCH_FIRST}"
     kind = StillInMain if failure.status in TIMED_OUT else InDoubt
-    return _in_doubt(
-        failure.operation, failure.resource, failure.reason, kind, failure.status, advice
-    )
-
-
-def _in_doubt(
-    operation: str,
-    resource: str,
-    reason: str,
-    kind: type[InDoubt],
-    status: int | None = None,
-    advice: str = _SEARCH_FIRST,
-) -> InDoubt:
-    return kind(SERVICE, operation, resource, reason, status=status, advice=advice)
+    return failure.with_changes(kind, advice=f"{failure.advice} {_SEARCH_FIRST}")
 
 
 def _flinks_text(answer: httpx.Response) -> str | None:

@@ -15,14 +15,14 @@ from pydantic import SecretStr
 from flinkglue.downloads import SERVICE, DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,
-    BadEndpoint,
+    Call,
     CallFailed,
     NotFound,
     PermissionDenied,
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http_faults import NO_ANSWER, in_words, lasting
+from flinkglue.http_faults import NO_ANSWER, in_words, no_answer
 
 _MOST_REDIRECTS = 10
 _READ_SECONDS = 60.0
@@ -111,9 +111,8 @@ class HttpsFiles:
                         file.write(chunk)
                 kind = answer.headers.get("content-type", "of no declared type")
         except NO_ANSWER as fault:
-            if why := lasting(fault, httpx.URL(uri).host):
-                raise BadEndpoint(SERVICE, "GET", uri, why.reason, advice=why.advice) from fault
-            raise ServiceUnavailable(SERVICE, "GET", uri, in_words(fault)) from fault
+            call, host = Call(SERVICE, "GET", uri), httpx.URL(uri).host
+            raise no_answer(call, fault, host, reason=in_words(fault)) from fault
         is_packed = uri.endswith((".jar", ".zip"))
         if "html" in kind or (is_packed and not zipfile.is_zipfile(path)):
             raise _failed(uri, f"the file there is not a jar, but {kind}", _CHECK_ADDRESS)

@@ -14,6 +14,7 @@ from flinkglue.addresses import storage_address
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import (
     AuthenticationFailed,
+    Call,
     CallFailed,
     InvalidInput,
     NotFound,
@@ -110,19 +111,20 @@ def _our_errors(operation: str, resource: str) -> Iterator[None]:
         ParamValidationError,
     )
 
+    call = Call(SERVICE, operation, resource)
     try:
         yield
     except ClientError as error:
-        raise _failure(operation, resource, error) from error
+        raise _failure(call, error) from error
     except NoCredentialsError as error:
-        raise AuthenticationFailed(SERVICE, operation, resource, str(error)) from error
+        raise AuthenticationFailed(*call, str(error)) from error
     except ParamValidationError as error:  # no name of a bucket or key
-        raise CallFailed(SERVICE, operation, resource, str(error)) from error
+        raise CallFailed(*call, str(error)) from error
     except (BotoCoreError, S3TransferFailedError) as error:
-        raise ServiceUnavailable(SERVICE, operation, resource, str(error)) from error
+        raise ServiceUnavailable(*call, str(error)) from error
 
 
-def _failure(operation: str, resource: str, error: ClientError) -> CallFailed:
+def _failure(call: Call, error: ClientError) -> CallFailed:
     answer = error.response
     code = answer.get("Error", {}).get("Code", "")
     metadata = answer.get("ResponseMetadata", {})
@@ -131,9 +133,7 @@ def _failure(operation: str, resource: str, error: ClientError) -> CallFailed:
     outage = ServiceUnavailable if status and (status >= 500 or status == 404) else CallFailed
     outage = PermissionDenied if status == 403 else outage
     return _BY_CODE.get(code, outage)(
-        SERVICE,
-        operation,
-        resource,
+        *call,
         answer.get("Error", {}).get("Message", str(error)),
         status=status,
         code=code,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
-from flinkglue.errors import Conflict, ServiceUnavailable
+from flinkglue.errors import Call, Conflict, ServiceUnavailable
 from flinkglue.lifecycle.journal.claims import JOURNAL, Claim, LeaseLost
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
@@ -80,13 +80,8 @@ class Held:
         if owner is None or owner.intent != intent:
             belongs = f"the intent {owner.intent}" if owner else "no intent any more"
             return self._lost_to(f"the job now belongs to {belongs}")
-        return ServiceUnavailable(
-            JOURNAL,
-            self.entry.action,
-            f"job {job_name}",
-            str(lost),
-            advice="Run the same action again: it resumes where it was.",
-        )
+        advice = "Run the same action again: it resumes where it was."
+        return ServiceUnavailable(*self._call, str(lost), advice=advice)
 
     def _write(self, entry: Entry) -> Entry:
         version = self._store.swap("intent", entry.intent, entry.version, document_of(ENTRY, entry))
@@ -108,13 +103,12 @@ class Held:
         return self._lost_to(f"the job now belongs to the intent {owner.intent}")
 
     def _lost_to(self, reason: str) -> Conflict:
-        return Conflict(
-            JOURNAL,
-            self.entry.action,
-            f"job {self.entry.job_name}",
-            reason,
-            advice="Check the job before you start another action.",
-        )
+        advice = "Check the job before you start another action."
+        return Conflict(*self._call, reason, advice=advice)
+
+    @property
+    def _call(self) -> Call:
+        return Call(JOURNAL, self.entry.action, f"job {self.entry.job_name}")
 
     def let_go(self, *, is_over: bool = False) -> None:
         """Let another process act on the job, which stays the intent's own unless that is over."""
