@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import ENDED_STATES, JobRun
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from flinkglue.glue.run.wait import watch_run
+from flinkglue.glue.run_request import RunRequest
 from flinkglue.tasks.glue import POLL_RUNS
 
 BEGIN_WITHIN_SECONDS = 20.0
@@ -95,9 +97,8 @@ def ours(endpoint_url: str) -> Wait:
 
     def wait(job_name: str, job_run_id: str) -> float:
         run = JobRun(job_name, job_run_id, "STARTING")
-        ended = wait_for_run(
-            RunContext(client, log, pace=POLL_RUNS), run, WaitFor(3600), RunObserver()
-        )
+        request = RunRequest(job_name, "", since=datetime.now(UTC))
+        ended = watch_run(RunContext(client, log, pace=POLL_RUNS), request, run, RunObserver())
         assert ended.completed_on is not None
         return ended.completed_on.timestamp()
 

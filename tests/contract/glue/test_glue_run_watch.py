@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from flinkglue.clock import Pace
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from flinkglue.glue.run.wait import watch_run
+from flinkglue.glue.run_request import RunRequest
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.contract.glue.test_glue_library import connected
@@ -48,15 +50,14 @@ def test_thirty_threads_wait_with_the_calls_of_one(cloud: AwsCloud) -> None:
     """The list is read at most once a pause, however many wait and however slow the machine is."""
     client = connected(cloud)
     runs = [JobRun("job", cloud.start(), "STARTING") for _ in range(30)]
+    request = RunRequest("job", "x", datetime.now(UTC))
     looks: list[str] = []
 
     def wait(run: JobRun) -> JobRun:
         def note(seen: JobRun) -> None:
             looks.append(seen.state)
 
-        return wait_for_run(
-            RunContext(client, LOG, pace=PACE), run, WaitFor(600), Callbacks(observed=note)
-        )
+        return watch_run(RunContext(client, LOG, pace=PACE), request, run, Callbacks(observed=note))
 
     cloud.wire.requests.clear()
     began_at = time.monotonic()
@@ -77,15 +78,14 @@ def test_thirty_threads_wait_with_the_calls_of_one(cloud: AwsCloud) -> None:
 def test_a_throttled_list_is_asked_for_once_a_pause(cloud: AwsCloud) -> None:
     context = RunContext(connected(cloud, retries={"total_max_attempts": 1}), LOG, pace=PACE)
     cloud.wire.faults.add("glue:GetJobRuns", "throttle", times=2)
+    request = RunRequest("job", "x", datetime.now(UTC))
     runs = [JobRun("job", cloud.start(), "STARTING") for _ in range(10)]
 
     def refused() -> list[float]:
         return [c.at for c in cloud.requests(operation="GetJobRuns") if c.status != 200]
 
     with ThreadPoolExecutor(len(runs)) as pool:
-        waits = [
-            pool.submit(wait_for_run, context, run, WaitFor(600), RunObserver()) for run in runs
-        ]
+        waits = [pool.submit(watch_run, context, request, run, RunObserver()) for run in runs]
         eventually(lambda: len(refused()) == 2, within_seconds=120)
         stop(cloud, runs)
         assert {each.result().state for each in waits} == {"STOPPED"}

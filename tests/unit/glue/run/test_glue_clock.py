@@ -14,7 +14,7 @@ from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.errors import translated
 from flinkglue.glue.failures.classification import classify_call
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from flinkglue.glue.run.wait import watch_run
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.callbacks import started
 from tests.unit.glue.glue_on_the_wire import Refused, RunsOnTheWire, ranking
@@ -105,9 +105,8 @@ def test_a_wait_goes_on_until_the_clock_is_right_again(code: str, message: str) 
     run = wire.start("nightly")
     wire.turn(run, "SUCCEEDED")
     refusing(wire, "GetJobRun", 50, code, message)
-    ended = wait_for_run(
-        RunContext(wire.client, LOG, clock=HastyClock(0)), run, WaitFor(3600.0), RunObserver()
-    )
+    context = RunContext(wire.client, LOG, clock=HastyClock(0))
+    ended = watch_run(context, REQUEST, run, RunObserver())
     assert ended.state == "SUCCEEDED"
 
 

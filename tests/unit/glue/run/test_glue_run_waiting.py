@@ -12,12 +12,13 @@ from flinkglue.errors import NotFound
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.observer import RunObserver
-from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from flinkglue.glue.run.wait import watch_run
+from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.glue_on_the_wire import Refused, RunsOnTheWire
 
 LOG = logging.getLogger(__name__)
-HOUR_SECONDS = 3600.0
+AGES_SECONDS = 1e10
 
 
 @pytest.fixture
@@ -40,9 +41,9 @@ def unknown_when(wire: RunsOnTheWire, run: JobRun, is_unknown: Callable[[int], b
 
 
 def waited(wire: RunsOnTheWire, run: JobRun, clock: HastyClock) -> str:
-    return wait_for_run(
-        RunContext(wire.client, LOG, clock=clock), run, WaitFor(HOUR_SECONDS), RunObserver()
-    ).state
+    context = RunContext(wire.client, LOG, clock=clock)
+    request = RunRequest("nightly", "x", clock.now(), deadline_seconds=AGES_SECONDS)
+    return watch_run(context, request, run, RunObserver()).state
 
 
 def test_a_run_that_glue_does_not_know_yet_is_looked_at_again(wire: RunsOnTheWire) -> None:

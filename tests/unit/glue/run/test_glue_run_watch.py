@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from flinkglue.errors import PermissionDenied, Throttled
 from flinkglue.glue.api.run_watch import RunWatch, Waiter
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
-from flinkglue.glue.run.wait import WaitFor, wait_for_run
+from flinkglue.glue.run.wait import watch_run
+from flinkglue.glue.run_request import RunRequest
 from tests.unit.glue.callbacks import Callbacks
 from tests.unit.glue.glue_on_the_wire import Refused, RunsOnTheWire
 
@@ -320,10 +322,10 @@ def test_a_change_that_another_sees_ends_the_pause(wire: RunsOnTheWire, wait: Wa
 
     def sleep_and_end() -> None:
         ended.append(
-            wait_for_run(
+            watch_run(
                 RunContext(wire.client, LOG, pace=ONCE_IN_A_TEST),
+                RunRequest("job", "x", datetime.now(UTC), deadline_seconds=1e10),
                 run,
-                WaitFor(7200),
                 Callbacks(observed=lambda now: has_looked.set()),
             )
         )
