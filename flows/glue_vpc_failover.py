@@ -256,15 +256,15 @@ def glue_vpc_failover(
         check_security_groups=advanced_options.check_security_groups,
         shortage=shortage_options.policy(chosen),
     )
-    policy, follow_logs = retry_options.policy, wait_options.follow_logs
     attempts = []
     if is_another_attempt():  # nothing is older than the first
         attempts = find_recorded_attempts(credentials, first, job_definition is not None)
     if advanced_options.reset_bookmark and not attempts:
         reset_job_bookmark(credentials, job_name)
     ended_before = failed_at(flow_run) if attempts else None
-    settled, requested_again = settled_number(attempts, ended_before), ended_before is not None
-    first_number = policy.first_number(attempts, settled)
+    policy = replace(retry_options.policy, settled=settled_number(attempts, ended_before))
+    follow_logs, requested_again = wait_options.follow_logs, ended_before is not None
+    first_number = policy.first_number(attempts)
     if is_recorded(attempts, first_number):
         definition = None  # a run that is there already goes on as its job was
     elif definition is None:
@@ -296,11 +296,11 @@ def glue_vpc_failover(
                 stopped = _stop_runs(credentials, request, run_log())
                 raise stopped_at_the_deadline(late, stopped) from None
             attempts = with_attempt(attempts, attempt)
-            if not policy.again(attempt, settled):
+            if not policy.again(attempt):
                 break
             if not _may_cost_more(job_name, attempts, retry_options):
                 break
-            _pause(policy.delay_after(attempts, settled))
+            _pause(policy.delay_after(attempts))
     except Exception as error:
         _show_early_end(credentials, first, attempts, error)
         raise

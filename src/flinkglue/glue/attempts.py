@@ -120,31 +120,26 @@ class RetryPolicy:
         every_failure: Repeat whatever the failure was, always after the pause, as the published
             design does. Otherwise a failure of class STOP ends the attempts, and the next
             connection is tried without a pause.
+        settled: The last attempt that is over for good (`settled_number`).
     """
 
     retries: int
     delay_seconds: float
     every_failure: bool = False
+    settled: int = 0
 
-    def first_number(self, earlier: Sequence[Attempt], settled: int = 0) -> int:
+    def first_number(self, earlier: Sequence[Attempt]) -> int:
         """The attempt to begin with.
 
         The last one that an earlier process of the same flow run left is taken up again, whatever
         became of it: a crash is no reason to pay for another.
-
-        Args:
-            settled: The last attempt that is over for good (`settled_number`).
         """
         last = earlier[-1].number if earlier else 0
-        return last if last > settled else settled + 1
+        return last if last > self.settled else self.settled + 1
 
-    def again(self, attempt: Attempt, settled: int = 0) -> bool:
-        """Whether another attempt follows this one.
-
-        Args:
-            settled: The last attempt that is over for good (`settled_number`).
-        """
-        return self.may_help(attempt) and attempt.number - settled <= self.retries
+    def again(self, attempt: Attempt) -> bool:
+        """Whether another attempt follows this one."""
+        return self.may_help(attempt) and attempt.number - self.settled <= self.retries
 
     def may_help(self, attempt: Attempt) -> bool:
         """Whether another attempt might end better, or is requested whatever the failure was.
@@ -187,15 +182,11 @@ class RetryPolicy:
             for name in (*attempt.also_blamed, attempt.connection_name)
         ]
 
-    def delay_after(self, attempts: Sequence[Attempt], settled: int = 0) -> float:
-        """The pause before the next attempt, in seconds.
+    def delay_after(self, attempts: Sequence[Attempt]) -> float:
+        """The pause before the next attempt, in seconds; the last of these failed.
 
         None is needed to move to another connection. There is a pause when the connection is not to
         blame or not known, and when it has failed before, for then all others have failed as well.
-
-        Args:
-            attempts: All of them; the last one failed.
-            settled: The last attempt that is over for good (`settled_number`).
         """
         *before, last = attempts
         another = last.connection_name and last.connection_name not in self.failed_connections(
@@ -204,7 +195,7 @@ class RetryPolicy:
         if another and self.moves_on(last) and not self.every_failure:
             return 0.0
         longest = max(self.delay_seconds, MOST_DELAY_SECONDS)
-        doubled = min(last.number - settled - 1, DOUBLED_AT_MOST)
+        doubled = min(last.number - self.settled - 1, DOUBLED_AT_MOST)
         return min(self.delay_seconds * 2.0**doubled, longest)
 
 

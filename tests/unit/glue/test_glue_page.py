@@ -20,6 +20,7 @@ from flinkglue.glue.failures.table import (
     RULES,
     TRUST_GLUE,
 )
+from flinkglue.glue.log_places import OUTPUT, LogTail
 from flinkglue.glue.models import Connection, CoolDown, JobRun, Ranking, Subnet
 from flinkglue.glue.placement.decision import ranking_description, ranking_rows
 from flinkglue.glue.placement.demand import demand_of
@@ -90,7 +91,9 @@ def attempt(number: int, made: JobRun, connection_name: str = "a") -> Attempt:
 def page(
     attempts: Sequence[Attempt], console: Console = CONSOLE, price: float | None = None
 ) -> str:
-    return job_run_markdown("nightly", attempts, RunOutput(["line"]), console, price)
+    return job_run_markdown(
+        "nightly", attempts, RunOutput({OUTPUT: LogTail(["line"], None)}), console, price
+    )
 
 
 def test_the_record_tells_what_was_known_of_each_connection() -> None:
@@ -194,7 +197,7 @@ def test_a_start_that_was_refused_is_told_too() -> None:
     assert "# Glue job nightly: not started" in told
     assert "Glue refused to start one." in told
     assert FULL in told
-    assert "Together: 0.00 DPU-seconds." in told
+    assert "Total: 0.00 DPU-seconds." in told
 
 
 def test_the_page_links_to_the_job_the_run_and_both_logs() -> None:
@@ -212,7 +215,7 @@ def test_without_a_known_console_there_is_text_in_place_of_links() -> None:
 @pytest.mark.parametrize(
     ("runs", "price", "told"),
     [
-        ([run(), run("FAILED", FULL, DPUSeconds=30.0)], None, "Together: 150 DPU-seconds."),
+        ([run(), run("FAILED", FULL, DPUSeconds=30.0)], None, "Total: 150 DPU-seconds."),
         ([run(), run(DPUSeconds=3480.0)], 0.44, "3,600 DPU-seconds, about 0.44 at 0.44 per"),
         ([run(), run(MaxCapacity=None)], 0.44, "at least 120 DPU-seconds"),
         ([run("RUNNING")], None, "at least 120 DPU-seconds"),

@@ -15,7 +15,7 @@ from flinkglue.glue.models import RankedConnection, Ranking
 def blamed_connections(
     ranking: Ranking, failure: Failure, expected_name: str | None
 ) -> list[RankedConnection]:
-    """The connections to leave alone for a while, the one that was expected before the others.
+    """The connections to put on cooldown, the one that was expected before the others.
 
     Args:
         failure: How it failed; one that another connection would not help speaks against none.
@@ -35,38 +35,26 @@ def blamed_connections(
     return [c for c in candidates if any(_shares(c, blamed, failure.blames) for blamed in expected)]
 
 
-def also_blamed(
-    ranking: Ranking | None, failure: Failure | None, connection_name: str | None
-) -> tuple[str, ...]:
-    """The names of the connections that a failure speaks against beside the one that carried it."""
-    if ranking is None or failure is None:
-        return ()
-    blamed = blamed_connections(ranking, failure, connection_name)
-    return tuple(c.connection_name for c in blamed if c.connection_name != connection_name)
-
-
 def carried_by(
     ranking: Ranking | None, failure: Failure | None, expected_name: str | None
-) -> str | None:
-    """The connection that carried a run, as far as is known.
+) -> tuple[str | None, tuple[str, ...]]:
+    """The connection that carried a run, as far as is known, and others that its failure blames.
 
     Glue names it nowhere, but a failure that names another subnet or zone than the expected one's.
 
     Args:
         ranking: The order that the run was started with, where it is known.
-        expected_name: The connection that was expected to carry it.
 
     Returns:
-        Its name; None when it is none of the ranking's.
+        Its name, None when it is none of the ranking's; and the names of the others.
     """
     if ranking is None or failure is None:
-        return expected_name
-    if not (failure.subnet_id or failure.availability_zone):
-        return expected_name
-    if failure.failure_class is not FailureClass.FAIL_OVER:
-        return expected_name
-    blamed = blamed_connections(ranking, failure, expected_name)
-    return blamed[0].connection_name if blamed else None
+        return expected_name, ()
+    blamed = [c.connection_name for c in blamed_connections(ranking, failure, expected_name)]
+    carrier = expected_name
+    if failure.failure_class is FailureClass.FAIL_OVER and failure.names_a_place:
+        carrier = blamed[0] if blamed else None
+    return carrier, tuple(name for name in blamed if name != carrier)
 
 
 def _shares(connection: RankedConnection, blamed: RankedConnection, what: Blame) -> bool:

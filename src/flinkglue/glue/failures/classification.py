@@ -1,4 +1,4 @@
-"""What to do after a job run failed, by the table in `failure_table`. Pure.
+"""What to do after a job run failed, by the table in `table`. Pure.
 
 What no row matches is STOP: paying again for an unknown failure needs a person.
 """
@@ -33,6 +33,10 @@ class Failure:
     subnet_id: str | None = None
     availability_zone: str | None = None
     final_advice: str = ""
+
+    @property
+    def names_a_place(self) -> bool:
+        return bool(self.subnet_id or self.availability_zone)
 
     def as_last(self) -> Failure:
         """The same, with the advice that fits when no attempt follows."""

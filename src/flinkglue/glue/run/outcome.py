@@ -9,7 +9,7 @@ from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.failures.blame import also_blamed, blamed_connections, carried_by
+from flinkglue.glue.failures.blame import blamed_connections, carried_by
 from flinkglue.glue.failures.classification import classify, classify_call
 from flinkglue.glue.failures.own_rules import FailureRule
 from flinkglue.glue.failures.rule import FailureClass
@@ -52,24 +52,12 @@ def attempt_of(
     own_rules: Sequence[FailureRule] = (),
 ) -> Attempt:
     """A run as an attempt, classified when it has ended without success."""
-    failed = run.ended and not run.succeeded
-    expected_name = run.arguments.get(CONNECTION_ARGUMENT)
-    in_vpc = ranking.in_vpc if ranking else expected_name is not None
-    failure = (
-        classify(run.state, run.error_message, in_vpc=in_vpc, own_rules=own_rules)
-        if failed
-        else None
-    )
-    connection_name = carried_by(ranking, failure, expected_name)
-    return Attempt(
-        number=number,
-        run=run,
-        connection_name=connection_name,
-        failure=failure,
-        adopted=adopted,
-        also_blamed=also_blamed(ranking, failure, connection_name),
-        ranking=ranking,
-    )
+    expected_name, failure = run.arguments.get(CONNECTION_ARGUMENT), None
+    if run.ended and not run.succeeded:
+        in_vpc = ranking.in_vpc if ranking else expected_name is not None
+        failure = classify(run.state, run.error_message, in_vpc=in_vpc, own_rules=own_rules)
+    carrier, others = carried_by(ranking, failure, expected_name)
+    return Attempt(number, run, carrier, failure, adopted, others, ranking)
 
 
 def classified(
@@ -113,15 +101,8 @@ def refused_for_its_subnet(
     if failure.failure_class is not FailureClass.FAIL_OVER:
         return None
     expected_name = ranking.expected.connection_name if ranking.expected else None
-    connection_name = carried_by(ranking, failure, expected_name)
-    return Attempt(
-        number=request.number,
-        run=None,
-        connection_name=connection_name,
-        failure=failure,
-        also_blamed=also_blamed(ranking, failure, connection_name),
-        ranking=ranking,
-    )
+    carrier, others = carried_by(ranking, failure, expected_name)
+    return Attempt(request.number, None, carrier, failure, also_blamed=others, ranking=ranking)
 
 
 class CoolDownsOfFailure(RunObserver):

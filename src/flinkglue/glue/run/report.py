@@ -11,13 +11,11 @@ from flinkglue.glue.log_places import (
     DRIVER,
     ERROR,
     OUTPUT,
-    LogPlace,
     LogTail,
-    located,
     log_kinds,
     log_places,
 )
-from flinkglue.glue.models import Job, JobRun
+from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.cost import capacity_in_words, cost_of
 from flinkglue.markdown import NOTHING, Markup, bold, code, heading, join, link, table, text
 
@@ -26,18 +24,17 @@ NO_LOG = LogTail([], None)
 
 @dataclass(frozen=True)
 class RunOutput:
-    """The last lines of a run's logs; `note` says why there are none.
+    """The ends of a run's logs, by kind; `note` says why the script's output is not among them.
 
-    `driver` is the continuous log, `places` where each kind was found, and `job` the arguments of
-    the job that say where logs lie.
+    `log_arguments` are those of the run and its job that say where logs lie.
     """
 
-    output: Sequence[str] = ()
-    error: Sequence[str] = ()
+    tails: Mapping[str, LogTail] = field(default_factory=dict)
     note: str = ""
-    driver: Sequence[str] = ()
-    places: Mapping[str, LogPlace] = field(default_factory=dict)
-    job: Job = field(default_factory=dict)
+    log_arguments: Mapping[str, str] = field(default_factory=dict)
+
+    def lines(self, kind: str) -> list[str]:
+        return self.tails.get(kind, NO_LOG).lines
 
 
 def followed_output(attempt: Attempt) -> RunOutput | None:
@@ -49,8 +46,7 @@ def followed_output(attempt: Attempt) -> RunOutput | None:
     run, tails = attempt.run, attempt.log_tails
     if run is None or not tails or not (run.succeeded or tails.get(OUTPUT, NO_LOG).lines):
         return None
-    shown = {kind: tail for kind, tail in tails.items() if kind != ERROR or not run.succeeded}
-    return run_output(run, shown)
+    return run_output(run, tails)
 
 
 def run_output(run: JobRun, tails: Mapping[str, LogTail]) -> RunOutput:
@@ -60,15 +56,11 @@ def run_output(run: JobRun, tails: Mapping[str, LogTail]) -> RunOutput:
         run: A run that has ended, with its job's arguments about logs.
         tails: The ends of its logs, by kind.
     """
-    output, error, driver = (tails.get(kind, NO_LOG) for kind in (OUTPUT, ERROR, DRIVER))
-    return RunOutput(
-        output.lines,
-        [] if run.succeeded else error.lines,
-        "" if output.lines else _nothing_to_show(run, output, error),
-        driver.lines,
-        {kind: tail.place for kind, tail in tails.items() if tail.place},
-        {"DefaultArguments": dict(run.log_arguments)},
-    )
+    output, error = tails.get(OUTPUT, NO_LOG), tails.get(ERROR, NO_LOG)
+    note = "" if output.lines else _nothing_to_show(run, output, error)
+    if run.succeeded:
+        tails = {**tails, ERROR: error._replace(lines=[])}
+    return RunOutput(tails, note, run.log_arguments)
 
 
 def _nothing_to_show(run: JobRun, output: LogTail, error: LogTail) -> str:
@@ -101,18 +93,17 @@ def job_run_markdown(
     last = attempts[-1]
     parts = [
         heading(1, f"Glue job {job_name}: {_outcome(last)}"),
-        _details(last, job_name, console, output.places),
+        _details(last, job_name, console, output.tails),
         "## Attempts",
         _attempts_table(attempts, console),
-        f"Together: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
+        f"Total: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
         *_failures(attempts),
         "## Output of the script",
-        code(output.output) if output.output else text(output.note),
+        code(output.lines(OUTPUT)) if output.lines(OUTPUT) else text(output.note),
     ]
-    if output.error:
-        parts += ["## Error log", code(output.error)]
-    if output.driver:
-        parts += ["## Log of the driver", code(output.driver)]
+    for kind, title in ((ERROR, "## Error log"), (DRIVER, "## Log of the driver")):
+        if lines := output.lines(kind):
+            parts += [title, code(lines)]
     return "\n\n".join(parts)
 
 
@@ -122,24 +113,26 @@ def _outcome(attempt: Attempt) -> str:
 
 def _located(attempt: Attempt, output: RunOutput) -> Attempt:
     """The attempt whose run knows what the job says of logs."""
-    return replace(attempt, run=located(attempt.run, output.job)) if attempt.run else attempt
-
-
-def _logs(run: JobRun, console: Console, places: Mapping[str, LogPlace]) -> Markup:
-    """Links to the logs where they were found, else to where they should be."""
-    return Markup(
-        " · ".join(
-            link(
-                kind,
-                console.log_stream(places[kind]) if kind in places else console.logs(run, kind),
-            )
-            for kind in log_kinds(run)
-        )
+    run = attempt.run
+    if run is None:
+        return attempt
+    return replace(
+        attempt, run=replace(run, log_arguments={**output.log_arguments, **run.log_arguments})
     )
 
 
+def log_links(run: JobRun, console: Console, tails: Mapping[str, LogTail]) -> Markup:
+    """Links to the logs where they were found, else to where they should be."""
+    places = {kind: tails.get(kind, NO_LOG).place for kind in log_kinds(run)}
+    urls = {
+        kind: console.log_stream(place) if place else console.logs(run, kind)
+        for kind, place in places.items()
+    }
+    return Markup(" · ".join(link(kind, url) for kind, url in urls.items()))
+
+
 def _details(
-    attempt: Attempt, job_name: str, console: Console, places: Mapping[str, LogPlace]
+    attempt: Attempt, job_name: str, console: Console, tails: Mapping[str, LogTail]
 ) -> str:
     job = ("Job", link(job_name, console.job(job_name)))
     run = attempt.run
@@ -149,7 +142,7 @@ def _details(
         job,
         ("Run", link(run.job_run_id, console.job_run(run))),
         ("State", run.state),
-        ("Connection, as expected", attempt.connection_name or "not known"),
+        ("Expected connection", attempt.connection_name or "not known"),
         ("Duration", _seconds(run.duration_seconds)),
         ("Execution time", _seconds(run.execution_seconds)),
         ("Capacity", _capacity(run.capacity_seconds)),
@@ -157,7 +150,7 @@ def _details(
             "Workers",
             f"{run.number_of_workers} × {run.worker_type}" if run.worker_type else NOTHING,
         ),
-        ("Logs", _logs(run, console, places)),
+        ("Logs", log_links(run, console, tails)),
     ]
     return table(("", ""), rows)
 

@@ -79,20 +79,22 @@ def test_after_a_crash_the_attempts_that_are_left_are_made_and_no_more() -> None
 def test_a_person_who_retries_a_flow_run_that_used_all_attempts_gets_new_ones() -> None:
     earlier = [failed(1), failed(2), failed(3)]
     settled = seen_failing(*earlier, after=3)
-    assert TWICE.first_number(earlier, settled) == 4
-    assert [TWICE.again(failed(number), settled) for number in (4, 5, 6)] == [True, True, False]
+    again = replace(TWICE, settled=settled)
+    assert again.first_number(earlier) == 4
+    assert [again.again(failed(number)) for number in (4, 5, 6)] == [True, True, False]
 
 
 def test_a_person_who_retries_after_correcting_a_script_gets_new_attempts() -> None:
     earlier = [failed(1, FailureClass.STOP)]
-    assert TWICE.first_number(earlier, seen_failing(*earlier, after=1)) == 2
+    assert replace(TWICE, settled=seen_failing(*earlier, after=1)).first_number(earlier) == 2
 
 
 def test_a_crash_in_the_round_that_a_person_asked_for_is_no_reason_for_another_round() -> None:
     earlier = [failed(1, FailureClass.STOP), failed(2, FailureClass.STOP)]
     settled = seen_failing(*earlier, after=1)
-    assert TWICE.first_number(earlier, settled) == 2
-    assert not TWICE.again(earlier[-1], settled)
+    again = replace(TWICE, settled=settled)
+    assert again.first_number(earlier) == 2
+    assert not again.again(earlier[-1])
 
 
 def test_a_live_or_successful_run_is_never_settled() -> None:
@@ -100,7 +102,7 @@ def test_a_live_or_successful_run_is_never_settled() -> None:
     for state in ("RUNNING", "SUCCEEDED"):
         earlier = [failed(1), attempt(2, state)]
         settled = seen_failing(*earlier, after=2)
-        assert TWICE.first_number(earlier, settled) == 2
+        assert replace(TWICE, settled=settled).first_number(earlier) == 2
 
 
 def test_an_attempt_that_was_refused_counts_but_leaves_no_record() -> None:
@@ -122,7 +124,7 @@ def test_when_every_connection_has_failed_there_is_a_pause() -> None:
 def test_what_needs_time_gets_a_pause_that_doubles() -> None:
     waits = [failed(number, FailureClass.WAIT) for number in (1, 2, 3)]
     assert [TWICE.delay_after(waits[:n]) for n in (1, 2, 3)] == [30, 60, 120]
-    assert TWICE.delay_after(waits, settled=2) == 30
+    assert replace(TWICE, settled=2).delay_after(waits) == 30
 
 
 def test_the_published_behaviour_always_pauses() -> None:

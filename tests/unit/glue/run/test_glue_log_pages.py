@@ -242,8 +242,8 @@ def test_what_was_shown_to_its_end_is_on_the_page_without_another_call() -> None
     calls = streams.calls.total()
     shown = followed_output(follower.with_tails(Attempt(1, ENDED, None, None)))
     assert shown is not None
-    assert (shown.output, shown.error) == (["done"], ["Traceback"])
-    assert {str(place) for place in shown.places.values()} == {
+    assert (shown.lines("output"), shown.lines("error")) == (["done"], ["Traceback"])
+    assert {str(tail.place) for tail in shown.tails.values()} == {
         "/aws-glue/jobs/output jr_1",
         "/aws-glue/jobs/error jr_1",
     }

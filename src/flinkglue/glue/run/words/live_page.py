@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from flinkglue.clock import Pace
 from flinkglue.glue.console import Console
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun
-from flinkglue.markdown import NOTHING, Markup, bold, heading, link, table
+from flinkglue.glue.run.report import log_links
+from flinkglue.markdown import NOTHING, bold, heading, link, table
 from flinkglue.texts import duration_in_words
 
 SHOWN_AGAIN = Pace(first_seconds=60, most_seconds=600, growth=2)
@@ -59,10 +60,10 @@ class LiveRun:
             ("Run", link(run.job_run_id, console.job_run(run))),
             ("State", bold(run.state)),
             ("Reason", run.error_message or run.state_detail or NOTHING),
-            ("Connection, as expected", run.arguments.get(CONNECTION_ARGUMENT) or NOTHING),
+            ("Expected connection", run.arguments.get(CONNECTION_ARGUMENT) or NOTHING),
             ("Started", f"{since:%Y-%m-%d %H:%M:%S} UTC"),
             ("Elapsed", f"{self.elapsed}, as of {self.now:%H:%M:%S} UTC"),
-            ("Logs", _logs(run, console)),
+            ("Logs", log_links(run, console, {})),
         ]
 
 
@@ -109,7 +110,3 @@ def live_runs(runs: Sequence[JobRun], now: datetime) -> list[LiveRun]:
 def _number(run: JobRun) -> int:
     number = (run.key or "").rpartition("/")[2]
     return int(number) if number.isdecimal() else 1
-
-
-def _logs(run: JobRun, console: Console) -> Markup:
-    return Markup(" · ".join(link(kind, console.logs(run, kind)) for kind in ("output", "error")))
