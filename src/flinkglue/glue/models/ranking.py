@@ -47,6 +47,11 @@ class RankedConnection:
     needs_fix: bool = False
 
     @property
+    def fits(self) -> bool:
+        """Whether it can hold a run, or a part of it."""
+        return self.group in (Group.GOOD, Group.USABLE)
+
+    @property
     def most_addresses(self) -> int | None:
         """What its subnet can have when it is empty, where that is known."""
         return addresses_in(self.cidr_block) if self.cidr_block else None

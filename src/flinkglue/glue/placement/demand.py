@@ -31,29 +31,14 @@ class Demand:
     """What one run takes.
 
     Args:
-        workers: The job's workers, or units of capacity for a job without workers. With auto
-            scaling this is the most that the run may grow to.
-        extra_nodes: The nodes beside the workers that a subnet must have room for.
-        reserved_extra_nodes: Those that the run may take, where that is more.
-        auto_scaling: Whether the run starts smaller and grows.
-        because: How the number came about, in words.
+        addresses: What a subnet must have free to be good: one per node.
+        addresses_to_reserve: What others must not count on, as the run may take it.
+        because: How the numbers came about, in words.
     """
 
-    workers: int
-    extra_nodes: int
-    reserved_extra_nodes: int = 0
-    auto_scaling: bool = False
+    addresses: int
+    addresses_to_reserve: int
     because: str = field(default="", compare=False)
-
-    @property
-    def addresses(self) -> int:
-        """What a subnet must have free to be good: one per node."""
-        return self.workers + self.extra_nodes
-
-    @property
-    def addresses_to_reserve(self) -> int:
-        """What others must not count on, as the run may take it."""
-        return self.workers + max(self.extra_nodes, self.reserved_extra_nodes)
 
 
 def demand_of(
@@ -78,11 +63,11 @@ def demand_of(
     if needed_addresses is not None:
         if needed_addresses < 1:
             raise InvalidInput("needed_addresses", needed_addresses, "1 or more")
-        return Demand(needed_addresses, 0, because="given as needed_addresses")
+        return Demand(needed_addresses, needed_addresses, "given as needed_addresses")
     if extra_nodes < 0:
         raise InvalidInput("extra_nodes", extra_nodes, "0 or more")
     if (job.get("Command") or {}).get("Name") == "pythonshell":
-        return Demand(1, 0, because="a Python shell run has one node")
+        return Demand(1, 1, "a Python shell run has one node")
     given = {**(job.get("DefaultArguments") or {}), **(arguments or {})}
     auto_scaling = str(given.get("--enable-auto-scaling", "")).lower() == "true"
     # With auto scaling, NumberOfWorkers and MaxCapacity are the most that a run may have.
@@ -92,7 +77,7 @@ def demand_of(
         workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
     most = ", the most that auto scaling may reach," if auto_scaling else ""
     because = f"{workers} {unit}{most} + {extra_nodes} for extra nodes"
+    to_reserve = workers + max(extra_nodes, reserved_extra_nodes)
     if reserved_extra_nodes > extra_nodes:
-        reserved = workers + reserved_extra_nodes
-        because += f"; {reserved} are reserved for it, as Glue adds one or two nodes"
-    return Demand(workers, extra_nodes, reserved_extra_nodes, auto_scaling, because)
+        because += f"; {to_reserve} are reserved for it, as Glue adds one or two nodes"
+    return Demand(workers + extra_nodes, to_reserve, because)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from flinkglue.errors import InvalidInput
@@ -85,25 +85,35 @@ def rank(
         InvalidInput: The strategy did not return each name exactly once.
     """
     positions = {name: position for position, name in enumerate(given_order)}
+    by_name = {c.name: c for c in sorted(connections, key=lambda c: c.name)}
     candidates = {
-        c.name: _Candidate(c, positions.get(c.name, place), needed, knowledge)
-        for place, c in enumerate(sorted(connections, key=lambda c: c.name))
+        name: _candidate(c, positions.get(name, place), needed, knowledge, name in failed)
+        for place, (name, c) in enumerate(by_name.items())
     }
-    ordered = _best_first(candidates, failed, partial(_ordered_by, strategy, strategy_name, seed))
+
+    def ordered_by_strategy(some: Sequence[RankedConnection]) -> list[str]:
+        if not some:
+            return []  # a person's own strategy need not expect that
+        plain = [_plain(by_name[c.connection_name], c, needed) for c in some]
+        names = strategy(plain, random.Random(seed))
+        check_permutation(strategy_name, names, [c.connection_name for c in some])
+        return names
+
+    ordered = _best_first(candidates, failed, ordered_by_strategy)
     is_kept = kept is not None and _is_as_good(kept, candidates)
     if kept is not None and is_kept:
         ordered = kept.connection_names
     stay = {
         name: position
         for name, position in positions.items()
-        if name in candidates and candidates[name].connection.without_subnet
+        if name in by_name and by_name[name].without_subnet
     }
     return Ranking(
         strategy=strategy_name,
         seed=seed,
         needed_addresses=needed,
         connections=tuple(
-            candidates[name].ranked(place, name in failed)
+            replace(candidates[name], place=place)
             for place, name in enumerate(_keeping_places(ordered, stay), start=1)
         ),
         kept=is_kept,
@@ -111,103 +121,84 @@ def rank(
 
 
 def _best_first(
-    candidates: Mapping[str, _Candidate],
+    candidates: Mapping[str, RankedConnection],
     failed: Sequence[str],
-    ordered_by_strategy: Callable[[list[_Candidate]], list[str]],
+    ordered_by_strategy: Callable[[Sequence[RankedConnection]], list[str]],
 ) -> list[str]:
     """The names: those that fit, those that failed, those of which it is not known, and the rest.
 
     Glue would take an unfit subnet that has one address, and the run would starve there. So when
     nothing fits, one of which nothing is known is better.
     """
-    last_failure = {name: at for at, name in enumerate(failed)}
-    untried = [c for c in candidates.values() if c.name not in last_failure]
-    tried = sorted(
-        (c for c in candidates.values() if c.name in last_failure),
-        key=lambda c: last_failure[c.name],
-    )
+    untried = [c for c in candidates.values() if not c.failed_before]
+    tried = [candidates[name] for name in _by_last_failure(failed) if name in candidates]
     fit = [c for c in untried if c.fits]
     ready = ordered_by_strategy([c for c in fit if c.cooled_down is None])
     cooled = ordered_by_strategy([c for c in fit if c.cooled_down is not None])
-    fits = [*_cooled_later(ready, cooled, candidates), *(c.name for c in tried if c.fits)]
-    unfit = [c for c in untried if c.group is Group.UNFIT and not c.connection.needs_fix]
-    broken = [c for c in untried if c.group is Group.UNFIT and c.connection.needs_fix]
+    fits = [*_cooled_later(ready, cooled, candidates), *_names(c for c in tried if c.fits)]
+    unfit = [c for c in untried if c.group is Group.UNFIT and not c.needs_fix]
+    broken = [c for c in untried if c.group is Group.UNFIT and c.needs_fix]
     unknown = [c for c in untried if c.group is Group.UNKNOWN]
     others = [*unfit, *unknown, *broken] if fits else [*unknown, *unfit, *broken]
-    return [*fits, *(c.name for c in others), *(c.name for c in tried if not c.fits)]
+    return [*fits, *_names(others), *_names(c for c in tried if not c.fits)]
 
 
-class _Candidate:
-    """A connection with all that decides about its place."""
-
-    def __init__(
-        self, connection: Connection, position: int, needed: int, knowledge: Knowledge
-    ) -> None:
-        subnet = connection.subnet
-        self.connection = connection
-        self.name = connection.name
-        self.position = position
-        self.needed = needed
-        self.reserved = knowledge.reserved.get(subnet.subnet_id, 0) if subnet else 0
-        self.live_runs = knowledge.live_runs.get(subnet.availability_zone, 0) if subnet else 0
-        self.cooled_down = knowledge.cooled_down.get((connection.name, connection.subnet_id or ""))
-        self.group = group_of(connection, needed, self.reserved)
-
-    @property
-    def fits(self) -> bool:
-        return self.group in (Group.GOOD, Group.USABLE)
-
-    def plain(self) -> PlainConnection:
-        subnet = self.connection.subnet
-        assert subnet is not None, "only connections with a subnet are good or usable"
-        return {
-            "name": self.name,
-            "position": self.position,
-            "connection_type": self.connection.connection_type,
-            "subnet_id": subnet.subnet_id,
-            "vpc_id": subnet.vpc_id,
-            "availability_zone": subnet.availability_zone,
-            "cidr_block": subnet.cidr_block,
-            "free_addresses": subnet.free_addresses - self.reserved,
-            "reserved_addresses": self.reserved,
-            "live_runs_in_zone": self.live_runs,
-            "needed_addresses": self.needed,
-            "group": self.group.value,
-        }
-
-    def ranked(self, place: int, failed: bool) -> RankedConnection:
-        subnet = self.connection.subnet
-        return RankedConnection(
-            place=place,
-            connection_name=self.name,
-            subnet_id=self.connection.subnet_id,
-            availability_zone=subnet.availability_zone if subnet else None,
-            cidr_block=subnet.cidr_block if subnet else None,
-            free_addresses=subnet.free_addresses if subnet else None,
-            group=self.group,
-            failed_before=failed,
-            problem=self.connection.problem,
-            missing=self.connection.missing,
-            reserved_addresses=self.reserved,
-            cooled_down=self.cooled_down,
-            live_runs_in_zone=self.live_runs,
-            position=self.position,
-            unread=self.connection.unread,
-            needs_fix=self.connection.needs_fix,
-        )
+def _by_last_failure(failed: Sequence[str]) -> list[str]:
+    """Each name once, at the place of its last failure."""
+    return [*dict.fromkeys(reversed(failed))][::-1]
 
 
-def _ordered_by(
-    strategy: Strategy, strategy_name: str, seed: int, candidates: list[_Candidate]
-) -> list[str]:
-    if not candidates:
-        return []  # a person's own strategy need not expect that
-    names = strategy([c.plain() for c in candidates], random.Random(seed))
-    check_permutation(strategy_name, names, [c.name for c in candidates])
-    return names
+def _names(connections: Iterable[RankedConnection]) -> list[str]:
+    return [c.connection_name for c in connections]
 
 
-def _is_as_good(kept: Ranking, candidates: Mapping[str, _Candidate]) -> bool:
+def _candidate(
+    connection: Connection, position: int, needed: int, knowledge: Knowledge, failed: bool
+) -> RankedConnection:
+    """The connection with all that decides about its place, which it has not got yet."""
+    subnet = connection.subnet
+    reserved = knowledge.reserved.get(subnet.subnet_id, 0) if subnet else 0
+    return RankedConnection(
+        place=0,
+        connection_name=connection.name,
+        subnet_id=connection.subnet_id,
+        availability_zone=subnet.availability_zone if subnet else None,
+        cidr_block=subnet.cidr_block if subnet else None,
+        free_addresses=subnet.free_addresses if subnet else None,
+        group=group_of(connection, needed, reserved),
+        failed_before=failed,
+        problem=connection.problem,
+        missing=connection.missing,
+        reserved_addresses=reserved,
+        cooled_down=knowledge.cooled_down.get((connection.name, connection.subnet_id or "")),
+        live_runs_in_zone=knowledge.live_runs.get(subnet.availability_zone, 0) if subnet else 0,
+        position=position,
+        unread=connection.unread,
+        needs_fix=connection.needs_fix,
+    )
+
+
+def _plain(connection: Connection, ranked: RankedConnection, needed: int) -> PlainConnection:
+    """What a strategy gets of a connection."""
+    subnet = connection.subnet
+    assert subnet is not None, "only connections with a subnet are good or usable"
+    return {
+        "name": connection.name,
+        "position": ranked.position,
+        "connection_type": connection.connection_type,
+        "subnet_id": subnet.subnet_id,
+        "vpc_id": subnet.vpc_id,
+        "availability_zone": subnet.availability_zone,
+        "cidr_block": subnet.cidr_block,
+        "free_addresses": subnet.free_addresses - ranked.reserved_addresses,
+        "reserved_addresses": ranked.reserved_addresses,
+        "live_runs_in_zone": ranked.live_runs_in_zone,
+        "needed_addresses": needed,
+        "group": ranked.group.value,
+    }
+
+
+def _is_as_good(kept: Ranking, candidates: Mapping[str, RankedConnection]) -> bool:
     """Whether the connection that an order begins with still is what it was then."""
     before = kept.expected
     if before is None or set(kept.connection_names) != set(candidates):
@@ -219,7 +210,7 @@ def _is_as_good(kept: Ranking, candidates: Mapping[str, _Candidate]) -> bool:
 
 
 def _cooled_later(
-    ready: list[str], cooled: list[str], candidates: Mapping[str, _Candidate]
+    ready: list[str], cooled: list[str], candidates: Mapping[str, RankedConnection]
 ) -> list[str]:
     """Both, so that a cooled-down connection follows the last ready one of its group.
 

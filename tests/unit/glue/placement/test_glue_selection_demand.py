@@ -36,8 +36,11 @@ def test_a_run_takes_an_address_per_worker_or_unit_of_capacity_and_two_more(
 
 def test_auto_scaling_is_planned_for_at_its_maximum_and_shown() -> None:
     job = {"NumberOfWorkers": 50, "DefaultArguments": {"--enable-auto-scaling": "true"}}
-    assert demand_of(job) == Demand(workers=50, extra_nodes=2, auto_scaling=True)
-    assert not demand_of(job, arguments={"--enable-auto-scaling": "false"}).auto_scaling
+    planned = demand_of(job)
+    assert planned == Demand(52, 52)
+    assert "50 workers, the most that auto scaling may reach" in planned.because
+    off = demand_of(job, arguments={"--enable-auto-scaling": "false"})
+    assert "auto scaling" not in off.because
 
 
 def test_nodes_that_glue_may_add_are_reserved_also_where_published_groups_leave_them_out() -> None:
