@@ -197,7 +197,7 @@ def _of_account(
     except FlinkGlueError as error:
         yield Check("glue:GetConnection, ec2:DescribeSubnets", False, str(error))
         return
-    for each in found.connections:
+    for each in found:
         free = each.subnet.free_addresses if each.subnet else "no"
         yield Check(
             f"connection {each.name}",

@@ -14,7 +14,6 @@ from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.api.connection_reading import (
     LOOKUP_THREADS,
     Candidates,
-    Selection,
     describe_security_groups,
     describe_subnets,
     joined,
@@ -165,8 +164,8 @@ class GlueClient:
             raise failures[0]
         return candidates
 
-    def add_subnets(self, candidates: Candidates) -> Selection:
-        """The candidates with what their subnets have free now, in one round trip.
+    def add_subnets(self, candidates: Candidates) -> list[Connection]:
+        """The candidates' connections with what their subnets have free now, in one round trip.
 
         A connection that could not be read has its problem in words.
         """
@@ -180,13 +179,6 @@ class GlueClient:
         """
         vpcs = describe_security_groups(self._ec2, candidates.security_group_ids)
         return replace(candidates, vpc_of_group=vpcs)
-
-    def get_selection(
-        self, job_name: str, connection_names: Sequence[str] | None, *, list_all: bool = False
-    ) -> Selection:
-        """`get_candidates` with `add_subnets`."""
-        candidates = self.get_candidates(job_name, connection_names, list_all=list_all)
-        return self.add_subnets(candidates)
 
     def read_health(
         self,

@@ -71,10 +71,10 @@ def request(**more: Any) -> RunRequest:
 
 
 def ranked(client: GlueClient, names: list[str], failed: list[str] | None = None) -> Ranking:
-    selection = client.get_selection("job", names)
+    candidates = client.get_candidates("job", names)
     return rank(
-        selection.connections,
-        demand_of(selection.job).addresses,
+        client.add_subnets(candidates),
+        demand_of(candidates.job).addresses,
         STRATEGIES["capacity"],
         seed=0,
         strategy_name="capacity",
@@ -116,9 +116,9 @@ def test_any_number_of_connections_is_looked_up_with_one_call_for_all_subnets(
         cloud.connection(name, f"10.192.{n}.0/24")
     cloud.job()
     cloud.wire.requests.clear()
-    selection = client.get_selection("job", names)
-    assert [c.name for c in selection.connections] == names
-    assert all(c.subnet and c.subnet.free_addresses == 251 for c in selection.connections)
+    connections = client.add_subnets(client.get_candidates("job", names))
+    assert [c.name for c in connections] == names
+    assert all(c.subnet and c.subnet.free_addresses == 251 for c in connections)
     called = sorted(r.operation for r in cloud.requests())
     assert called == ["DescribeSubnets", *["GetConnection"] * 30, "GetJob"]
 
@@ -145,13 +145,13 @@ def test_nothing_is_ranked_when_not_one_connection_can_be_looked_up(
 ) -> None:
     cloud.job()
     with pytest.raises(NotFound, match=r"connection nowhere.*check the name, the region"):
-        client.get_selection("job", ["nowhere"])
+        client.get_candidates("job", ["nowhere"])
 
 
 def test_a_job_that_does_not_exist_is_named(cloud: AwsCloud, client: GlueClient) -> None:
     cloud.connection("a", "10.192.20.0/24")
     with pytest.raises(NotFound, match=r"GetJob failed for job job.*request id"):
-        client.get_selection("job", ["a"])
+        client.get_candidates("job", ["a"])
 
 
 def test_the_definition_is_written_only_when_the_order_changes(

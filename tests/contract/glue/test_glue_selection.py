@@ -330,9 +330,8 @@ def test_what_is_read_under_the_lock_decides(
             coordination.claims.reserve(other)
         return sorted(connection["name"] for connection in connections)
 
-    subnet_of = {
-        c.name: c.subnet_id or "" for c in client.get_selection("job", ["a", "b"]).connections
-    }
+    candidates = client.get_candidates("job", ["a", "b"])
+    subnet_of = {c.name: c.subnet_id or "" for c in client.add_subnets(candidates)}
     requested = replace(among("a", "b"), strategy_name="tests:own", strategy=own)
     assert chosen(client, requested, coordination).connection_names == ["b", "a"]
 
@@ -411,18 +410,19 @@ def test_all_connections_are_read_with_one_call_when_that_is_allowed(
     for n, name in enumerate(names):
         cloud.connection(name, f"10.192.{n}.0/24")
     cloud.job()
-    by_name = client.get_selection("job", [*names, "nowhere"])
+    by_name = client.add_subnets(client.get_candidates("job", [*names, "nowhere"]))
     cloud.wire.requests.clear()
-    listed = client.get_selection("job", [*names, "nowhere"], list_all=True)
+    candidates = client.get_candidates("job", [*names, "nowhere"], list_all=True)
+    listed = client.add_subnets(candidates)
     assert sorted(r.operation for r in cloud.requests()) == [
         "DescribeSubnets",
         "GetConnections",
         "GetJob",
     ]
-    assert listed.connections[:-1] == by_name.connections[:-1]
-    assert "not among the connections of the account" in str(listed.connections[-1].problem)
+    assert listed[:-1] == by_name[:-1]
+    assert "not among the connections of the account" in str(listed[-1].problem)
     with pytest.raises(NotFound, match="connection nowhere"):
-        client.get_selection("job", ["nowhere"], list_all=True)
+        client.get_candidates("job", ["nowhere"], list_all=True)
 
 
 def ran_in_turn(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flinkglue.errors import CallFailed, NotFound
 from flinkglue.glue.api.connection_settings import wrong_setting
@@ -49,13 +49,6 @@ class Candidates:
         """The security groups that the connections name."""
         connections = (c for c in self.lookups if isinstance(c, Connection))
         return {group_id for c in connections for group_id in c.security_group_ids}
-
-
-class Selection(NamedTuple):
-    """What an ordering is made from: the Job structure of GetJob, and the candidates."""
-
-    job: Job
-    connections: list[Connection]
 
 
 def read_connections(
@@ -160,15 +153,12 @@ def describe_security_groups(ec2: EC2Client, group_ids: Iterable[str]) -> dict[s
     return vpcs
 
 
-def joined(candidates: Candidates, subnets: Mapping[str, Subnet]) -> Selection:
+def joined(candidates: Candidates, subnets: Mapping[str, Subnet]) -> list[Connection]:
     """The candidates with their subnets, or with their problems in words."""
-    return Selection(
-        candidates.job,
-        [
-            _joined(name, lookup, subnets, candidates.vpc_of_group)
-            for name, lookup in zip(candidates.connection_names, candidates.lookups, strict=True)
-        ],
-    )
+    return [
+        _joined(name, lookup, subnets, candidates.vpc_of_group)
+        for name, lookup in zip(candidates.connection_names, candidates.lookups, strict=True)
+    ]
 
 
 def _connection(connection: Mapping[str, Any]) -> Connection:

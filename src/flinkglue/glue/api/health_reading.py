@@ -16,6 +16,7 @@ from flinkglue.glue.api.connection_reading import (
     listed,
     read_connections,
 )
+from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.errors import translated
 from flinkglue.glue.models import Connection, ZoneState
 
@@ -64,7 +65,7 @@ def read_health(
         _raise_if_nothing_is_known(lookups)
         candidates = Candidates({}, names, lookups)
         subnets = describe_subnets(ec2, candidates.subnet_ids)
-        return Reading(joined(candidates, subnets).connections, *zones.result())
+        return Reading(joined(candidates, subnets), *zones.result())
 
 
 def _zones(ec2: EC2Client) -> tuple[dict[str, ZoneState], str]:
@@ -88,7 +89,7 @@ def _zones(ec2: EC2Client) -> tuple[dict[str, ZoneState], str]:
 def _connections_of(glue: Boto3GlueClient, job_name: str) -> list[str]:
     with translated("AWS Glue", "GetJob", f"job {job_name}"):
         job = cast(Mapping[str, Any], glue.get_job(JobName=job_name)["Job"])
-    return list(job.get("Connections", {}).get("Connections", []))
+    return connections_of(job)
 
 
 def _by_name(glue: Boto3GlueClient) -> dict[str, Connection]:

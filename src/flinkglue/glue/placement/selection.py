@@ -10,13 +10,13 @@ from datetime import datetime
 from itertools import islice
 
 from flinkglue.clock import Pace
-from flinkglue.glue.api.connection_reading import Candidates, Selection
+from flinkglue.glue.api.connection_reading import Candidates
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
-from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.models import Connection, JobRun, Ranking
 from flinkglue.glue.placement.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
 from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -188,27 +188,27 @@ class _Placing:
                 claims.release(own.reservation_id)
             raise NoSlot(request.job_name, slots.describe())
         cool_downs = context.coordination.cool_downs.live()
-        selection = context.client.add_subnets(candidates)
-        zones = _by_zone(reading.live_runs, selection)
+        connections = context.client.add_subnets(candidates)
+        zones = _by_zone(reading.live_runs, connections)
         knowledge = knowledge_for(request.key, reservations, cool_downs, zones)
-        ranking = self._ranking_of(selection, knowledge)
+        ranking = self._ranking_of(connections, knowledge)
         waited_seconds = context.clock.monotonic() - self.began_at
         return ranking, self.requested.shortage.decide(ranking, waited_seconds)
 
-    def _ranking_of(self, selection: Selection, knowledge: Knowledge) -> Ranking:
-        requested = self.requested
+    def _ranking_of(self, connections: Sequence[Connection], knowledge: Knowledge) -> Ranking:
+        requested, candidates = self.requested, self.reading.candidates
         if not requested.allow_several_vpcs:
-            check_one_vpc(selection.connections)
-        demand = requested.demand(selection.job)
+            check_one_vpc(connections)
+        demand = requested.demand(candidates.job)
         ranking = rank(
-            selection.connections,
+            connections,
             demand.addresses,
             requested.strategy,
             requested.seed,
             strategy_name=requested.strategy_name,
             failed=self.failed,
             knowledge=knowledge,
-            given_order=self.reading.candidates.connection_names,
+            given_order=candidates.connection_names,
             kept=self.kept,
         )
         to_reserve = demand.addresses_to_reserve
@@ -276,9 +276,9 @@ def _running(
     return running_by_connection(pages, context.clock.now() - age, context.log)
 
 
-def _by_zone(live_runs: Counter[str], selection: Selection) -> Counter[str]:
+def _by_zone(live_runs: Counter[str], connections: Sequence[Connection]) -> Counter[str]:
     zones: Counter[str] = Counter()
-    for connection in selection.connections:
+    for connection in connections:
         if connection.subnet is not None:
             zones[connection.subnet.availability_zone] += live_runs[connection.name]
     return zones

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flinkglue.errors import CallFailed, FlinkGlueError
-from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.attempts import Attempt, attempt_number
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
@@ -80,15 +79,9 @@ def classified(
 
 def _order_of_the_job(client: GlueClient, job_name: str) -> Ranking:
     """The order that an adopted run was started with, as far as the job still has it."""
-    job, connections = client.get_selection(job_name, None)
-    return rank(
-        connections,
-        1,
-        as_given,
-        seed=0,
-        strategy_name="preferred",
-        given_order=connections_of(job),
-    )
+    candidates = client.get_candidates(job_name, None)
+    connections, given_order = client.add_subnets(candidates), candidates.connection_names
+    return rank(connections, 1, as_given, 0, strategy_name="preferred", given_order=given_order)
 
 
 def refused_for_its_subnet(

@@ -56,9 +56,9 @@ BROKEN = {
 
 def ranked(*connections: Connection, strategy: str = "preferred", needed: int = NEEDED) -> Ranking:
     names = [c.name for c in connections]
-    selection = joined(Candidates({}, names, connections, GROUPS), SUBNETS)
+    connected = joined(Candidates({}, names, connections, GROUPS), SUBNETS)
     return rank(
-        selection.connections,
+        connected,
         needed,
         STRATEGIES[strategy],
         0,
@@ -82,7 +82,7 @@ def test_it_comes_after_all_others_however_many_addresses_it_has(kind: str, stra
 
 def test_without_being_read_security_groups_are_not_judged() -> None:
     broken, _ = BROKEN["group"]
-    [row] = joined(Candidates({}, ["broken"], [broken]), SUBNETS).connections
+    [row] = joined(Candidates({}, ["broken"], [broken]), SUBNETS)
     assert (row.problem, row.needs_fix) == (None, False)
 
 
@@ -111,10 +111,8 @@ UNREAD = PermissionDenied("AWS Glue", "GetConnection", "connection unread", "no"
 def test_one_that_may_get_room_is_waited_for_beside_broken_ones(other: Any) -> None:
     broken, _ = BROKEN["zone"]
     names = ["broken", getattr(other, "name", "unread")]
-    selection = joined(Candidates({}, names, [broken, other], GROUPS), SUBNETS)
-    ranking = rank(
-        selection.connections, NEEDED, STRATEGIES["best_fit"], 0, strategy_name="best_fit"
-    )
+    connected = joined(Candidates({}, names, [broken, other], GROUPS), SUBNETS)
+    ranking = rank(connected, NEEDED, STRATEGIES["best_fit"], 0, strategy_name="best_fit")
     assert ShortagePolicy().decide(ranking, 0) is Decision.WAIT
 
 
@@ -142,8 +140,8 @@ def test_the_page_says_that_nothing_is_started_and_why() -> None:
 
 def test_the_health_of_such_a_connection_is_misconfigured() -> None:
     for broken, told in BROKEN.values():
-        selection = joined(Candidates({}, ["broken"], [broken], GROUPS), SUBNETS)
-        [health] = judge_connections(selection.connections, 1, zones={}, now=datetime.now(UTC))
+        connected = joined(Candidates({}, ["broken"], [broken], GROUPS), SUBNETS)
+        [health] = judge_connections(connected, 1, zones={}, now=datetime.now(UTC))
         if broken.status != FAILED:
             assert health.condition is Condition.MISCONFIGURED
         assert health.is_below_threshold
