@@ -49,12 +49,14 @@ def _as_picker(definition: dict[str, Any]) -> None:
     """Leave of a block's schema what a list of saved blocks needs.
 
     The server reads the whole schema for each run that is created, and most of it were the fields
-    of blocks. Closed, it takes no block that is filled in there, whose secrets would be shown.
+    of blocks. It takes no block that is filled in there, whose secrets would be shown, and takes a
+    reference to a saved block for a reference alone: what is both is refused. The page v1 leaves
+    out of a schema what closes it, so that what cannot be there is required, too.
     """
     if "block_type_slug" in definition:
         needed = {name: definition[name] for name in ("title", "type", "block_type_slug")}
         definition.clear()
-        definition.update(needed, additionalProperties=False)
+        definition.update(needed, additionalProperties=False, required=[A_BLOCK])
 
 
 def with_earlier_names(function: Callable[..., Any], names: Iterable[str]) -> inspect.Signature:
