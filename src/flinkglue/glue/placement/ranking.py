@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flinkglue.errors import InvalidInput
@@ -90,16 +91,9 @@ def rank(
         name: _candidate(c, positions.get(name, place), needed, knowledge, name in failed)
         for place, (name, c) in enumerate(by_name.items())
     }
-
-    def ordered_by_strategy(some: Sequence[RankedConnection]) -> list[str]:
-        if not some:
-            return []  # a person's own strategy need not expect that
-        plain = [_plain(by_name[c.connection_name], c, needed) for c in some]
-        names = strategy(plain, random.Random(seed))
-        check_permutation(strategy_name, names, [c.connection_name for c in some])
-        return names
-
-    ordered = _best_first(candidates, failed, ordered_by_strategy)
+    plain = {name: _plain(by_name[name], c, needed) for name, c in candidates.items() if c.fits}
+    by_strategy = partial(_ordered_by, strategy, strategy_name, seed, plain)
+    ordered = _best_first(candidates, failed, by_strategy)
     is_kept = kept is not None and _is_as_good(kept, candidates)
     if kept is not None and is_kept:
         ordered = kept.connection_names
@@ -196,6 +190,21 @@ def _plain(connection: Connection, ranked: RankedConnection, needed: int) -> Pla
         "needed_addresses": needed,
         "group": ranked.group.value,
     }
+
+
+def _ordered_by(
+    strategy: Strategy,
+    strategy_name: str,
+    seed: int,
+    plain: Mapping[str, PlainConnection],
+    connections: Sequence[RankedConnection],
+) -> list[str]:
+    if not connections:
+        return []  # a person's own strategy need not expect that
+    expected = _names(connections)
+    names = strategy([plain[name] for name in expected], random.Random(seed))
+    check_permutation(strategy_name, names, expected)
+    return names
 
 
 def _is_as_good(kept: Ranking, candidates: Mapping[str, RankedConnection]) -> bool:
