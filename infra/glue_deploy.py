@@ -34,8 +34,7 @@ from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.form_types import FilePath, StorageAddress
 from flinkglue.glue.api.job_update import connections_of
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.in_memory import InProcessLocks
-from flinkglue.glue.coordination.lock import Locks
+from flinkglue.glue.coordination.lock import InProcessLocks, Locks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.report import deployment_document
 from flinkglue.glue.definition.script_store import Script, ScriptStore

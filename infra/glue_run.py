@@ -48,7 +48,7 @@ from uuid import uuid4
 from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import Group, Ranking
@@ -183,11 +183,10 @@ def _coordination(given: argparse.Namespace) -> Iterator[Coordination]:
         yield coordination_in_process()
         return
     from flinkglue.prefect.store.glue_coordination import coordination_on_server
-    from flinkglue.prefect.store.server_records import server_records
 
     require_server()
-    with answering(), server_records() as records:
-        yield coordination_on_server(records)
+    with answering(), coordination_on_server() as coordination:
+        yield coordination
 
 
 def _client(given: argparse.Namespace) -> GlueClient:

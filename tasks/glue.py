@@ -50,7 +50,6 @@ from flinkglue.prefect.retries import is_another_attempt, passing_fault
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
-from flinkglue.prefect.store.server_records import server_records
 
 if TYPE_CHECKING:
     import boto3
@@ -119,8 +118,7 @@ def run_context(client: GlueClient, log: Log, pace: Pace | None = None) -> Itera
     Args:
         pace: How often to poll; None: as each step usually does.
     """
-    with server_records() as records:
-        coordination = coordination_on_server(records)
+    with coordination_on_server() as coordination:
         yield RunContext(client, log, coordination, pace=pace, read_secrets=read_secret_arguments)
 
 

@@ -16,7 +16,6 @@ from flinkglue.prefect.pages.glue_events import emit_health
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
-from flinkglue.prefect.store.server_records import server_records
 from flinkglue.tasks.glue import RETRIED, connect
 
 
@@ -40,9 +39,8 @@ def judge_glue_connections(
         InvalidInput: The jobs have no connections.
         CallFailed: A service refused a call, or did not answer.
     """
-    with server_records() as records:
+    with coordination_on_server() as coordination:
         # Reservations before counts: what is released in between is held by then, and counted.
-        coordination = coordination_on_server(records)
         reservations = coordination.claims.reservations()
         cool_downs = coordination.cool_downs.recent()
     reading = connect(aws_credentials).read_health(

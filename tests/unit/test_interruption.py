@@ -16,7 +16,7 @@ from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import Interrupted, Interruption, acquire, interrupted_by
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import boto3_clients
-from flinkglue.glue.coordination.in_memory import InProcessLocks
+from flinkglue.glue.coordination.lock import InProcessLocks
 from flinkglue.lifecycle.journal.claims import in_a_thread
 from flinkglue.polling import wait_until
 

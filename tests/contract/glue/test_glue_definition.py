@@ -14,7 +14,7 @@ from moto.s3.models import s3_backends
 
 from flinkglue.errors import CallFailed, InvalidInput, PermissionDenied
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.in_memory import InProcessLocks
+from flinkglue.glue.coordination.lock import InProcessLocks
 from flinkglue.glue.definition.deploy import Deployed, JobDeployment, deploy_job
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags

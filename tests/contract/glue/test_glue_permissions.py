@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.in_memory import InProcessLocks
+from flinkglue.glue.coordination.lock import InProcessLocks
 from flinkglue.glue.definition.deploy import deploy_job
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags

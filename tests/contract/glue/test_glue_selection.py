@@ -19,10 +19,9 @@ from flinkglue.clock import Pace
 from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.in_memory import InProcessClaims, InProcessLocks
-from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
+from flinkglue.glue.coordination.lock import HeldLock, InProcessLocks
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
@@ -295,7 +294,7 @@ class CountedLocks(InProcessLocks):
 @pytest.fixture
 def locks(coordination: Coordination) -> CountedLocks:
     counted = CountedLocks()
-    assert isinstance(coordination.claims, InProcessClaims)
+    assert isinstance(coordination.claims, Claims)
     coordination.claims.locks = counted
     return counted
 

@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow
 from prefect.states import Crashed, Scheduled
 
-from flinkglue.prefect.store.original_orders import KIND
+from flinkglue.glue.coordination.original_order import KIND
 from flinkglue.prefect.store.server_records import server_records
 from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
 from localcloud.aws.glue.settings import GlueSettings

@@ -20,9 +20,10 @@ from prefect.flow_engine import run_flow
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.coordination.claims import Reservation
+from flinkglue.glue.coordination.coordination import coordination_over
 from flinkglue.glue.models import CoolDown
-from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import server_records
+from flinkglue.prefect.store.variable_locks import VariableLocks
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
 from tests.contract.aws.aws_cloud import AwsCloud
@@ -207,7 +208,7 @@ def test_a_run_that_was_there_already_is_told_as_adopted(cloud: AwsCloud) -> Non
 
 def remember(reservation: Reservation, cool_down: CoolDown) -> None:
     with server_records() as records:
-        coordination = coordination_on_server(records)
+        coordination = coordination_over(records, VariableLocks(records))
         coordination.claims.reserve(reservation)
         coordination.cool_downs.start(cool_down)
 

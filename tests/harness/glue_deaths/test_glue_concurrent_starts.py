@@ -35,7 +35,6 @@ from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
-from flinkglue.prefect.store.server_records import server_records
 from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
@@ -82,8 +81,8 @@ def test_no_run_is_lost_or_started_with_another_runs_order(
 
     def start(number: int) -> tuple[Ranking, Attempt]:
         request = RunRequest("job", f"flow-run-{number}", datetime.now(UTC), deadline_seconds=600)
-        with server_records() as records:
-            context = RunContext(client, LOG, coordination_on_server(records))
+        with coordination_on_server() as coordination:
+            context = RunContext(client, LOG, coordination)
             random_order = STRATEGIES["random"]
             ranking = select(
                 context, PlacementRequest(request, NAMES, "random", random_order, seed=number)

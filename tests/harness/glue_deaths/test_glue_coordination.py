@@ -23,13 +23,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from flinkglue.errors import CallFailed, ServiceUnavailable
-from flinkglue.glue.coordination.claims import Reservation
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.cool_downs import CoolDowns
 from flinkglue.glue.models import Connection, CoolDown, Group, Subnet
 from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
-from flinkglue.prefect.store.glue_claims import VariableClaims
-from flinkglue.prefect.store.glue_coordination import VariableCoolDowns
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 
@@ -248,40 +247,38 @@ def reservation(run_key: str, addresses: int = 5, subnet_id: str = "subnet-a") -
 
 
 @pytest.fixture
-def claims(records: ServerRecords) -> Iterator[VariableClaims]:
+def claims(records: ServerRecords) -> Iterator[Claims]:
     """Empty: other scenarios' runs may have been killed before they were seen running."""
-    opened = VariableClaims(records, VariableLocks(records))
+    opened = Claims(records, VariableLocks(records))
     forget_all(opened)
     yield opened
     forget_all(opened)
 
 
-def forget_all(claims: VariableClaims) -> None:
+def forget_all(claims: Claims) -> None:
     for each in claims.reservations():
         claims.release(each.reservation_id)
 
 
 def test_a_reservation_counts_for_all_until_it_is_released(
-    claims: VariableClaims, records: ServerRecords
+    claims: Claims, records: ServerRecords
 ) -> None:
     reserved = claims.reserve(reservation("run/1"))
-    elsewhere = VariableClaims(records, VariableLocks(records))
+    elsewhere = Claims(records, VariableLocks(records))
     assert elsewhere.reservations() == [reserved]
     elsewhere.release(reserved.reservation_id)
     elsewhere.release(reserved.reservation_id)
     assert claims.reservations() == []
 
 
-def test_a_run_has_one_reservation_the_last(claims: VariableClaims) -> None:
+def test_a_run_has_one_reservation_the_last(claims: Claims) -> None:
     claims.reserve(reservation("run/1", 5))
     claims.reserve(reservation("run/1", 7, "subnet-b"))
     assert claims.reservations() == [reservation("run/1", 7, "subnet-b")]
 
 
-def test_a_reservation_that_nobody_renews_expires(
-    claims: VariableClaims, records: ServerRecords
-) -> None:
-    claims = VariableClaims(records, VariableLocks(records), reserved_for_seconds=6)
+def test_a_reservation_that_nobody_renews_expires(claims: Claims, records: ServerRecords) -> None:
+    claims = Claims(records, VariableLocks(records), reserved_for_seconds=6)
     kept, left = claims.reserve(reservation("kept")), claims.reserve(reservation("left"))
     for _ in range(4):
         time.sleep(2)
@@ -294,16 +291,14 @@ def test_a_reservation_that_nobody_renews_expires(
 
 def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -> None:
     cool_down = CoolDown("connection-a", "subnet-of-cool-down", "Could not find subnet for AZ")
-    VariableCoolDowns(records, cool_down_seconds=5).start(cool_down)
-    assert cool_down in VariableCoolDowns(records).live()
-    VariableCoolDowns(records, cool_down_seconds=1).start(replace(cool_down, evidence="again"))
+    CoolDowns(records, cool_down_seconds=5).start(cool_down)
+    assert cool_down in CoolDowns(records).live()
+    CoolDowns(records, cool_down_seconds=1).start(replace(cool_down, evidence="again"))
     give_up_at = time.monotonic() + 60
-    while {"again", cool_down.evidence} & {c.evidence for c in VariableCoolDowns(records).live()}:
+    while {"again", cool_down.evidence} & {c.evidence for c in CoolDowns(records).live()}:
         assert time.monotonic() < give_up_at, "it never ends"
         time.sleep(0.5)
-    [recent] = [
-        c for c in VariableCoolDowns(records).recent() if c.subnet_id == "subnet-of-cool-down"
-    ]
+    [recent] = [c for c in CoolDowns(records).recent() if c.subnet_id == "subnet-of-cool-down"]
     assert (recent.evidence, len(recent.failed_at)) == ("again", 2)
     assert recent.failed_at[0] <= recent.failed_at[1] <= datetime.now(UTC)
 
@@ -311,12 +306,12 @@ def test_a_cool_down_is_seen_by_all_and_ends_by_itself(records: ServerRecords) -
 def test_evidence_as_long_as_a_stack_trace_is_cut_to_what_the_server_takes(
     records: ServerRecords,
 ) -> None:
-    cool_downs = VariableCoolDowns(records, cool_down_seconds=0)
+    cool_downs = CoolDowns(records, cool_down_seconds=0)
     cool_downs.start(CoolDown("connection-a", "subnet-a", "Caused by: " * 2000))
 
 
 def test_runs_that_start_together_never_reserve_more_than_a_subnet_has(
-    claims: VariableClaims,
+    claims: Claims,
 ) -> None:
     """Twelve runs of 5 addresses, and room for exactly twelve: each gets a subnet of its own."""
     rooms = {"subnet-a": 32, "subnet-b": 15, "subnet-c": 17}  # holds 6, 3 and 3 runs of 5

@@ -24,11 +24,10 @@ from prefect.states import Scheduled
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.glue.api.job_update import connections_of
+from flinkglue.glue.coordination.claims import Claims
 from flinkglue.glue.coordination.lock import job_lock_name, placement_lock_name
-from flinkglue.glue.coordination.original_order import original_order_key
+from flinkglue.glue.coordination.original_order import OriginalOrders, original_order_key
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from flinkglue.prefect.store.glue_claims import VariableClaims
-from flinkglue.prefect.store.original_orders import VariableOriginalOrders
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 from flows.glue_vpc_failover import glue_vpc_failover
@@ -190,13 +189,13 @@ def check_nothing_is_left(cloud: AwsCloud, flow_run_ids: set[str]) -> None:
         for job_name in job_names:
             job = cloud.glue.get_job(JobName=job_name)["Job"]
             original = ORIGINAL.get(job_name, ())
-            remembered = VariableOriginalOrders(records).read(original_order_key("us-east-1", job))
+            remembered = OriginalOrders(records).read(original_order_key("us-east-1", job))
             if remembered is None:
                 assert connections_of(job) == [*original], job_name
             else:  # too many calls in a row went wrong, or nobody waited for the end
                 assert remembered.connection_names == original, job_name
         locks = VariableLocks(records, wait_seconds=4 * LEASE_SECONDS)
-        claims = VariableClaims(records, locks)
+        claims = Claims(records, locks)
         reserved = {r.run_key.partition("/")[0] for r in claims.reservations()}
         assert not reserved & flow_run_ids
         names = [job_lock_name("us-east-1", job_name) for job_name in job_names]

@@ -27,11 +27,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol, TypeVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 
-from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.lock import (
+    HeldLock,
+    InProcessLocks,
+    Locks,
+    placement_lock_name,
+)
+from flinkglue.records import Records
+from flinkglue.records.expiring import ExpiringRecords
+from flinkglue.records.in_process import InProcessRecords
 
 RESERVED_FOR_SECONDS = 300.0
 """How long a reservation lasts after its last renewal: longer than Glue takes to start a run."""
@@ -42,14 +49,6 @@ anybody's clock: it may be on its way, and whoever finds it searches for half a 
 
 SEARCHED_FOR_SECONDS = 30.0
 """How long a run whose start is in doubt is searched for before it is held not to be there."""
-
-
-class ClaimState(StrEnum):
-    """What is recorded of a run."""
-
-    PLACED = "placed"
-    STARTING = "starting"
-    STARTED = "started"
 
 
 @dataclass(frozen=True)
@@ -77,24 +76,18 @@ class Start:
 Recorded = TypeVar("Recorded", Reservation, Start)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """All that is recorded of one run key; at least one of the two."""
+@dataclass
+class Claims:
+    """The claims of all flow runs. Every method raises CallFailed where it cannot know.
 
-    run_key: str
-    reservation: Reservation | None = None
-    start: Start | None = None
+    The kinds of records, and so their names, are those of earlier versions: workers of two versions
+    refuse each other's starts, and count each other's reservations.
+    """
 
-    @property
-    def state(self) -> ClaimState:
-        """Which of the two are recorded."""
-        if self.start is None:
-            return ClaimState.PLACED
-        return ClaimState.STARTING if self.reservation else ClaimState.STARTED
-
-
-class Claims(Protocol):
-    """The claims of all flow runs. Every method raises CallFailed where it cannot know."""
+    records: Records = field(default_factory=InProcessRecords)
+    locks: Locks = field(default_factory=InProcessLocks)
+    reserved_for_seconds: float = RESERVED_FOR_SECONDS
+    start_kept_seconds: float = START_KEPT_SECONDS
 
     def placing(self, region: str) -> AbstractContextManager[HeldLock]:
         """Hold this to read the reservations, then the counts, choose, and reserve.
@@ -104,18 +97,30 @@ class Claims(Protocol):
         Raises:
             ServiceUnavailable: It could not be acquired in time.
         """
+        return self.locks.hold(placement_lock_name(region))
 
     def reservations(self) -> list[Reservation]:
         """All that count now. Read them before EC2's counts, never after."""
+        return [
+            Reservation(**record.value["about"], reservation_id=record.record_id)
+            for record in self._reservations.live()
+        ]
 
     def reserve(self, reservation: Reservation) -> Reservation:
         """Record it, in place of an earlier one of its key. Only while `placing`."""
+        about = asdict(reservation)
+        del about["reservation_id"]
+        return replace(
+            reservation, reservation_id=self._reservations.put(reservation.run_key, about)
+        )
 
     def renew(self, reservation_id: str) -> bool:
         """Let it last as long again; False when it is gone, and others may have its addresses."""
+        return self._reservations.renew(reservation_id)
 
     def release(self, reservation_id: str) -> None:
         """Delete it: the run holds its addresses, or will never need them."""
+        self._reservations.delete(reservation_id)
 
     def start(self, run_key: str) -> Start:
         """Record that the run is started now; the start that is there already, if there is one.
@@ -123,31 +128,27 @@ class Claims(Protocol):
         Raises:
             CallFailed: It is not known whether it is recorded; nothing must be started.
         """
+        record_id, is_new = self._starts.create(run_key, {"run_key": run_key})
+        return Start(record_id, run_key, is_new)
 
     def end(self, start_id: str) -> None:
         """Delete this very start: its run is listed, or was not started for certain."""
+        self._starts.delete(start_id)
 
     def starts_of(self, flow_run_id: str) -> list[Start]:
         """The starts of one flow run's runs."""
+        live = self._starts.live()
+        return of_flow_run(
+            flow_run_id, (Start(r.record_id, r.value["about"]["run_key"]) for r in live)
+        )
 
-    def of(self, flow_run_id: str) -> list[Claim]:
-        """The claims of one flow run's runs."""
+    @property
+    def _reservations(self) -> ExpiringRecords:
+        return ExpiringRecords(self.records, "glue-reservation", self.reserved_for_seconds)
 
-
-def claims_of(
-    flow_run_id: str, reservations: list[Reservation], starts: list[Start]
-) -> list[Claim]:
-    """What is recorded of a flow run's runs, by run key.
-
-    Args:
-        reservations: All that count.
-        starts: The flow run's.
-    """
-    reserved = {each.run_key: each for each in of_flow_run(flow_run_id, reservations)}
-    started = {each.run_key: each for each in starts}
-    return [
-        Claim(key, reserved.get(key), started.get(key)) for key in sorted({*reserved, *started})
-    ]
+    @property
+    def _starts(self) -> ExpiringRecords:
+        return ExpiringRecords(self.records, "glue-start", self.start_kept_seconds)
 
 
 def of_flow_run(flow_run_id: str, records: Iterable[Recorded]) -> list[Recorded]:

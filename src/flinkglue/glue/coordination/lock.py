@@ -1,9 +1,15 @@
-"""A lock that all flow runs share, whatever machine they are on. Pure: the protocol only."""
+"""Locks by name: what those offer that all flow runs share, and those of one process."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+from flinkglue.clock.interruption import acquire
+from flinkglue.errors import ServiceUnavailable
 
 WORKS_FOR_SECONDS = 120.0
 """How long a holder may work under its lock. Starting a run takes a second."""
@@ -39,6 +45,31 @@ class Locks(Protocol):
         Raises:
             ServiceUnavailable: It was not acquired in time.
         """
+
+
+class InProcessLock:
+    """Held by a thread of this process: it cannot be lost."""
+
+    def check(self) -> None:
+        return
+
+
+class InProcessLocks:
+    """Locks of one process, for whoever starts jobs alone."""
+
+    def __init__(self) -> None:
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def hold(self, name: str, within_seconds: float | None = None) -> Iterator[HeldLock]:
+        lock = self._locks[name]
+        if not acquire(lock, threading.TIMEOUT_MAX if within_seconds is None else within_seconds):
+            reason = f"another thread has held it for {within_seconds:g} s"
+            raise ServiceUnavailable("this process", "take lock", name, reason)
+        try:
+            yield InProcessLock()
+        finally:
+            lock.release()
 
 
 def job_lock_name(region: str, job_name: str) -> str:

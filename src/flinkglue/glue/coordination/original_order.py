@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from hashlib import sha256
-from typing import Protocol
 
 from flinkglue.glue.models import Job
+from flinkglue.records import Records, record_name
+from flinkglue.records.in_process import InProcessRecords
+
+KIND = "glue-original-order"
 
 
 @dataclass(frozen=True)
@@ -41,17 +44,37 @@ class OriginalOrder:
         return replace(self, written=(fingerprint(before), fingerprint(after)))
 
 
-class OriginalOrders(Protocol):
-    """The original orders of all jobs; each is read and written under its job's lock."""
+@dataclass
+class OriginalOrders:
+    """The original orders of all jobs, each a record until it is put back.
+
+    Each is read and written under its job's lock, so that nobody else comes in between.
+    """
+
+    records: Records = field(default_factory=InProcessRecords)
 
     def read(self, key: str) -> OriginalOrder | None:
         """The one of this job, if its order is to be put back."""
+        record = self.records.read(record_name(KIND, key))
+        if record is None:
+            return None
+        value = record.value
+        names, written = tuple(value["connection_names"]), tuple(value["written"])
+        return OriginalOrder(value["job_name"], names, written)
 
     def write(self, key: str, order: OriginalOrder) -> None:
         """Write it, in place of the one that is there. It is durable on return."""
+        value = {
+            "job_name": order.job_name,
+            "connection_names": list(order.connection_names),
+            "written": list(order.written),
+        }
+        self.records.put(record_name(KIND, key), value, [KIND])
 
     def delete(self, key: str) -> None:
         """It was put back, or is not to be put back any more."""
+        if record := self.records.read(record_name(KIND, key)):
+            self.records.delete(record.record_id)
 
 
 def original_order_key(region: str, job: Job) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from flinkglue.clock import Pace, SystemClock, WakeableClock
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.run_request import Log, ReadSecrets, no_secrets
 
 

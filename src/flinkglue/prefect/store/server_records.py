@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -20,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.polling import retry
+from flinkglue.records import Record
 
 PAGE = 200  # the most that the server returns at once
 REPEATED_FOR_SECONDS = 45.0
@@ -30,24 +30,8 @@ _MOST_TRIES = 10
 _REPEATED = Pace(first_seconds=0.5, most_seconds=10, growth=2, jitter=0.5)
 
 
-@dataclass(frozen=True)
-class Record:
-    """A record as the server answered it.
-
-    `age_seconds` is since its last write, by the clocks of the server: the one that answers, and
-    that of its database or of the process that created the record. `dated` differs after each
-    write.
-    """
-
-    record_id: str
-    name: str
-    value: Mapping[str, Any]
-    age_seconds: float
-    dated: str = ""
-
-
 class ServerRecords:
-    """Create, read, write again and delete.
+    """``Records`` that are Variables, and what else some of them need.
 
     Args:
         client: A client of the server. It may be used by several threads.

@@ -19,7 +19,8 @@ from flinkglue.errors import ServiceUnavailable
 from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS, DocumentParts
-from flinkglue.prefect.store.server_records import Record, ServerRecords, server_records
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
+from flinkglue.records import Record
 
 _PART_TAG = "flink-journal-part"
 _MOST_TRIES = 10

@@ -24,10 +24,10 @@ from flinkglue.clock import SystemClock, elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
-from flinkglue.prefect.store.expiring_records import variable_name
 from flinkglue.prefect.store.lease_setting import lease_seconds_in
 from flinkglue.prefect.store.lock_gate import LockGate
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.records import record_name
 
 LEASE_SECONDS = lease_seconds_in("GLUE_LOCK_LEASE_SECONDS", 30.0)
 WAIT_SECONDS = 900.0
@@ -81,10 +81,10 @@ class VariableLocks:
         Raises:
             ServiceUnavailable: Others held it all the time.
         """
-        record_name = variable_name("glue-lock", name)
+        at = record_name("glue-lock", name)
         wait_seconds = self._wait_seconds if within_seconds is None else within_seconds
         give_up_at = elapsed_seconds() + wait_seconds
-        gate = self._gates[record_name]  # of all threads here, one at a time calls the server
+        gate = self._gates[at]  # of all threads here, one at a time calls the server
         if not gate.enter(wait_seconds):
             raise _too_late(name, "another thread of this process", wait_seconds)
         try:
@@ -92,7 +92,7 @@ class VariableLocks:
             if lock is None:
                 left_seconds = max(0.0, give_up_at - elapsed_seconds())
                 SystemClock().sleep(min(gate.others_turn_seconds(), left_seconds))
-                lock = self._acquire(name, record_name, give_up_at, wait_seconds)
+                lock = self._acquire(name, at, give_up_at, wait_seconds)
             try:
                 yield lock
             finally:
@@ -100,9 +100,7 @@ class VariableLocks:
         finally:
             gate.leave()
 
-    def _acquire(
-        self, name: str, record_name: str, give_up_at: float, wait_seconds: float
-    ) -> VariableLock:
+    def _acquire(self, name: str, at: str, give_up_at: float, wait_seconds: float) -> VariableLock:
         rng = Random()
         value = {
             "lock": name,
@@ -114,11 +112,11 @@ class VariableLocks:
         not_ours_at = elapsed_seconds()  # the last time that the lock was not ours for certain
         while True:
             sent_at = elapsed_seconds()
-            if record_id := self._records.create(record_name, value, ["glue-lock"]):
+            if record_id := self._records.create(at, value, ["glue-lock"]):
                 lease = Lease.taken(self._lease_seconds, sent_at, **_LIMITS)
                 call_seconds = elapsed_seconds() - sent_at
                 return self._taken(name, record_id, value, lease, call_seconds)
-            while found := self._records.read(record_name):
+            while found := self._records.read(at):
                 answered_at = elapsed_seconds()
                 if found.value["token"] == value["token"]:  # the answer to a create was lost
                     lease = Lease.taken(self._lease_seconds, not_ours_at, **_LIMITS)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from flinkglue.prefect.store.glue_claims import VariableClaims
+from flinkglue.glue.coordination.claims import Claims
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_locks import VariableLocks
 
@@ -50,7 +50,7 @@ def test_who_recorded_a_start_knows_it_and_nobody_else_does(answers_lost: bool) 
     server.answers_lost = answers_lost
     client = SyncPrefectClient("http://prefect.test/api", httpx_settings={"transport": server})
     records = ServerRecords(client)
-    claims, others = (VariableClaims(records, VariableLocks(records)) for _ in range(2))
+    claims, others = (Claims(records, VariableLocks(records)) for _ in range(2))
     own = claims.start("flow-run/1")
     assert own.is_new
     found = others.start("flow-run/1")

@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
-from flinkglue.glue.coordination.claims import ClaimState, Reservation, Start
-from flinkglue.glue.coordination.in_memory import InProcessClaims
-from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.claims import Claims, Reservation, Start
+from flinkglue.glue.coordination.coordination import coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.stop import stop_live_runs
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.records.in_process import InProcessRecords
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking, reserved
 
 LOG = logging.getLogger(__name__)
@@ -30,18 +31,18 @@ REQUEST = RunRequest(
 class World:
     """A job, and the claims of its runs."""
 
-    def __init__(self, make_claims: Callable[..., InProcessClaims] = InProcessClaims) -> None:
+    def __init__(self, make_claims: Callable[..., Claims] = Claims) -> None:
         self.wire = RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 5})
         self.clock = HastyClock(0)
-        self.claims = make_claims(clock=self.clock)
+        self.claims = make_claims(InProcessRecords(self.clock))
         coordination = replace(coordination_in_process(), claims=self.claims)
         self.context = RunContext(self.wire.client, LOG, coordination, self.clock)
 
     def chosen(self) -> Ranking:
         return reserved(self.claims, REQUEST, ranking("a"))
 
-    def states(self) -> list[ClaimState]:
-        return [claim.state for claim in self.claims.of("flow-run")]
+    def states(self) -> list[str]:
+        return states_of(self.claims, "flow-run")
 
     def answers(self, change: Callable[[str], None]) -> None:
         """Call this with the operation of each call to Glue, after it was done."""
@@ -71,7 +72,7 @@ def test_a_reservation_that_a_killed_process_left_is_renewed_at_the_first_poll()
     world.chosen()
     world.wire.start("nightly", arguments={RUN_KEY_ARGUMENT: REQUEST.key})
     world.clock.skipped += 250
-    polls: list[list[ClaimState]] = []
+    polls: list[list[str]] = []
 
     def late(operation: str) -> None:
         if operation == "GetJobRun":
@@ -82,7 +83,7 @@ def test_a_reservation_that_a_killed_process_left_is_renewed_at_the_first_poll()
 
     world.answers(late)
     assert run_job(world.context, REQUEST, None).adopted
-    assert polls == [[ClaimState.PLACED]] * len(polls)
+    assert polls == [["placed"]] * len(polls)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +106,10 @@ def test_a_start_whose_run_is_listed_is_deleted_however_the_wait_for_it_ends(
             replace(REQUEST, deadline_seconds=60, requested_at=world.clock.now()),
             world.chosen(),
         )
-    assert world.states() == [ClaimState.PLACED], "the run may still take its addresses"
+    assert world.states() == ["placed"], "the run may still take its addresses"
 
 
-class Counting(InProcessClaims):
+class Counting(Claims):
     """Counts how often all reservations are read."""
 
     readings = 0
@@ -129,7 +130,7 @@ def test_the_starts_of_an_adopted_run_are_read_without_all_reservations() -> Non
     assert world.states() == []
 
 
-class Down(InProcessClaims):
+class Down(Claims):
     """The server cannot read these kinds of records now."""
 
     kinds = frozenset({"glue-reservation", "glue-start"})
@@ -173,10 +174,10 @@ def test_a_cancellation_releases_addresses_when_the_server_is_back_at_its_end() 
 
 def test_a_cancellation_that_cannot_read_starts_releases_the_addresses() -> None:
     world, _ = cancelled({"glue-start"})
-    assert world.states() == [ClaimState.STARTED]
+    assert world.states() == ["started"]
 
 
 def test_a_cancellation_that_cannot_read_reservations_deletes_the_starts() -> None:
     world, seconds = cancelled({"glue-reservation"})
-    assert world.states() == [ClaimState.PLACED]
+    assert world.states() == ["placed"]
     assert seconds < 20, "no search for runs that nobody started"

@@ -15,7 +15,6 @@ from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.lease import Lease
 from flinkglue.polling import polls_for
-from flinkglue.prefect.store.expiring_records import variable_name
 from flinkglue.prefect.store.lock_gate import LockGate
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_locks import (
@@ -25,11 +24,12 @@ from flinkglue.prefect.store.variable_locks import (
     VariableLocks,
     pause_seconds,
 )
+from flinkglue.records import record_name
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, WireClient
 
 NAME = "placement in eu-west-1"
-RECORD = variable_name("glue-lock", NAME)
+RECORD = record_name("glue-lock", NAME)
 SECONDS = 20.0
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.prefect.store.expiring_records import variable_name
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_locks import MOST_PAUSE_SECONDS, VariableLocks, pause_seconds
+from flinkglue.records import record_name
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
@@ -37,7 +37,7 @@ def test_a_call_that_timed_out_does_not_keep_a_contender_past_its_time() -> None
     """The server did not answer once; then the lock is waited for as long as was said."""
     server = FakeVariables(Clock())
     held = {"token": "t", "holder": "flow run 1", "lease_seconds": 60.0}
-    server.put(variable_name("glue-lock", "job orders"), held, ["glue-lock"])
+    server.put(record_name("glue-lock", "job orders"), held, ["glue-lock"])
 
     def slow(what: str, call: Callable[[], Any]) -> Any:
         time.sleep(0.2)

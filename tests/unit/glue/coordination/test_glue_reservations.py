@@ -9,17 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.coordination.claims import ClaimState, Reservation
-from flinkglue.glue.coordination.in_memory import (
-    InProcessClaims,
-    InProcessCoolDowns,
-)
-from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.cool_downs import CoolDowns
+from flinkglue.glue.coordination.coordination import coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import CoolDown, JobRun, Ranking
 from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.run.run_claim import RENEW_EVERY_SECONDS, RunClaim
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.records.in_process import InProcessRecords
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import RunsOnTheWire, ranking, reserved
 
 LOG = logging.getLogger(__name__)
@@ -47,8 +46,8 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def claims(clock: HandClock) -> InProcessClaims:
-    return InProcessClaims(clock=clock)
+def claims(clock: HandClock) -> Claims:
+    return Claims(InProcessRecords(clock))
 
 
 def reservation(run_key: str, addresses: int = 5, subnet: str = "a") -> Reservation:
@@ -58,7 +57,7 @@ def reservation(run_key: str, addresses: int = 5, subnet: str = "a") -> Reservat
 REQUEST = RunRequest("job", "x", datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def run_claim(claims: InProcessClaims, clock: HandClock, order: Ranking | None) -> RunClaim:
+def run_claim(claims: Claims, clock: HandClock, order: Ranking | None) -> RunClaim:
     """The claim of the run x/1; no order: an earlier process has left it."""
     coordination = replace(coordination_in_process(), claims=claims)
     context = RunContext(RunsOnTheWire().client, LOG, coordination, clock)
@@ -77,9 +76,7 @@ def test_a_runs_own_reservation_does_not_stand_in_its_way() -> None:
     assert knowledge_for("me/1", [reservation("me/1")]).reserved == {}
 
 
-def test_a_reservation_expires_and_a_renewed_one_later(
-    claims: InProcessClaims, clock: HandClock
-) -> None:
+def test_a_reservation_expires_and_a_renewed_one_later(claims: Claims, clock: HandClock) -> None:
     claims.reserve(reservation("x/1"))
     renewed = claims.reserve(reservation("y/1"))
     clock.sleep(200)
@@ -90,7 +87,7 @@ def test_a_reservation_expires_and_a_renewed_one_later(
 
 
 def test_a_cool_down_ends_by_itself(clock: HandClock) -> None:
-    cool_downs = InProcessCoolDowns(60, clock)
+    cool_downs = CoolDowns(InProcessRecords(clock), 60, clock)
     cool_downs.start(CoolDown("a", "subnet-a", "Resource unavailable"))
     assert len(cool_downs.live()) == 1
     clock.sleep(61)
@@ -98,7 +95,7 @@ def test_a_cool_down_ends_by_itself(clock: HandClock) -> None:
 
 
 def test_failures_are_remembered_for_a_day_and_not_for_ever(clock: HandClock) -> None:
-    cool_downs = InProcessCoolDowns(60, clock)
+    cool_downs = CoolDowns(InProcessRecords(clock), 60, clock)
     for n in range(25):
         cool_downs.start(CoolDown("a", "subnet-a", f"failure {n}"))
     clock.sleep(23 * 3600)
@@ -111,7 +108,7 @@ def test_failures_are_remembered_for_a_day_and_not_for_ever(clock: HandClock) ->
 @pytest.mark.parametrize("left_by_another", [False, True])
 @pytest.mark.parametrize("state", ["RUNNING", "FAILED", "SUCCEEDED", "STOPPING"])
 def test_addresses_are_released_when_the_run_is_not_on_its_way_any_more(
-    claims: InProcessClaims, clock: HandClock, state: str, left_by_another: bool
+    claims: Claims, clock: HandClock, state: str, left_by_another: bool
 ) -> None:
     order = reserved(claims, REQUEST, ranking("a"))
     claim = run_claim(claims, clock, None if left_by_another else order)
@@ -124,7 +121,7 @@ def test_addresses_are_released_when_the_run_is_not_on_its_way_any_more(
 @pytest.mark.parametrize("left_by_another", [False, True])
 @pytest.mark.parametrize("state", ["STARTING", "WAITING", "A_STATE_OF_TOMORROW"])
 def test_addresses_stay_reserved_as_long_as_the_run_takes_to_start(
-    claims: InProcessClaims, clock: HandClock, state: str, left_by_another: bool
+    claims: Claims, clock: HandClock, state: str, left_by_another: bool
 ) -> None:
     order = reserved(claims, REQUEST, ranking("a"))
     claim = run_claim(claims, clock, None if left_by_another else order)
@@ -137,14 +134,14 @@ def test_addresses_stay_reserved_as_long_as_the_run_takes_to_start(
 
 
 def test_a_reservation_is_not_renewed_with_every_poll(clock: HandClock) -> None:
-    class Counting(InProcessClaims):
+    class Counting(Claims):
         renewals = 0
 
         def renew(self, reservation_id: str) -> bool:
             self.renewals += 1
             return super().renew(reservation_id)
 
-    claims = Counting(clock=clock)
+    claims = Counting(InProcessRecords(clock))
     claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
     for _ in range(100):
         clock.sleep(RENEW_EVERY_SECONDS / 10)
@@ -155,7 +152,7 @@ def test_a_reservation_is_not_renewed_with_every_poll(clock: HandClock) -> None:
 def test_a_reservation_whose_renewals_fail_lapses_and_is_renewed_when_the_server_is_back(
     clock: HandClock,
 ) -> None:
-    class DownAtFirst(InProcessClaims):
+    class DownAtFirst(Claims):
         is_down = True
 
         def renew(self, reservation_id: str) -> bool:
@@ -163,7 +160,7 @@ def test_a_reservation_whose_renewals_fail_lapses_and_is_renewed_when_the_server
                 raise ServiceUnavailable("Prefect", "PATCH", reservation_id, "no answer")
             return super().renew(reservation_id)
 
-    claims = DownAtFirst(clock=clock)
+    claims = DownAtFirst(InProcessRecords(clock))
     claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
     for _ in range(24):
         assert not claim.may_have_lapsed
@@ -180,16 +177,14 @@ def test_a_reservation_whose_renewals_fail_lapses_and_is_renewed_when_the_server
 
 def test_a_reservation_that_was_renewed_too_late_is_not_relied_on(clock: HandClock) -> None:
     """By the server's dates it may have expired meanwhile, and its addresses be another's."""
-    claims = InProcessClaims(clock=clock, reserved_for_seconds=1000)
+    claims = Claims(InProcessRecords(clock), reserved_for_seconds=1000)
     claim = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
     clock.sleep(301)
     claim.renew()
     assert claim.may_have_lapsed
 
 
-def test_a_reservation_that_is_gone_is_not_relied_on(
-    claims: InProcessClaims, clock: HandClock
-) -> None:
+def test_a_reservation_that_is_gone_is_not_relied_on(claims: Claims, clock: HandClock) -> None:
     """Others may have reserved the same addresses since."""
     order = reserved(claims, REQUEST, ranking("a"))
     claim = run_claim(claims, clock, order)
@@ -202,7 +197,7 @@ def test_a_reservation_that_is_gone_is_not_relied_on(
 
 
 def test_a_reservation_that_another_placement_of_the_run_replaced_is_left_to_it(
-    claims: InProcessClaims, clock: HandClock
+    claims: Claims, clock: HandClock
 ) -> None:
     """Two processes of one flow run: the second chose again, and the first gives up."""
     first = run_claim(claims, clock, reserved(claims, REQUEST, ranking("a")))
@@ -213,48 +208,46 @@ def test_a_reservation_that_another_placement_of_the_run_replaced_is_left_to_it(
     assert [each.run_key for each in claims.reservations()] == ["x/1"]
 
 
-def test_a_reservation_counts_from_when_it_was_made(
-    claims: InProcessClaims, clock: HandClock
-) -> None:
+def test_a_reservation_counts_from_when_it_was_made(claims: Claims, clock: HandClock) -> None:
     """The task that starts the run may be tried again, minutes later."""
     order = reserved(claims, REQUEST, ranking("a"))
     clock.sleep(250)
     assert run_claim(claims, clock, order).may_have_lapsed
 
 
-def test_a_reservation_that_has_expired_is_not_renewed(
-    claims: InProcessClaims, clock: HandClock
+def test_a_reservation_that_has_expired_is_gone_for_whoever_renews_it_after_others_have_chosen(
+    claims: Claims, clock: HandClock
 ) -> None:
     expired = claims.reserve(reservation("x/1"))
     clock.sleep(301)
-    assert not claims.renew(expired.reservation_id)
     assert claims.reservations() == []
+    assert not claims.renew(expired.reservation_id)
 
 
 def test_a_run_goes_on_when_its_reservation_cannot_be_released(
     clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Down(InProcessClaims):
+    class Down(Claims):
         def release(self, reservation_id: str) -> None:
             raise ServiceUnavailable("Prefect", "DELETE", reservation_id, "no answer")
 
-    claims = Down(clock=clock)
+    claims = Down(InProcessRecords(clock))
     run_claim(claims, clock, reserved(claims, REQUEST, ranking("a"))).release()
     assert "The reserved addresses expire later" in caplog.text
 
 
-def test_the_state_of_a_claim_follows_from_what_is_recorded(claims: InProcessClaims) -> None:
+def test_the_state_of_a_claim_follows_from_what_is_recorded(claims: Claims) -> None:
     """Each transition is one write, so that a process may be killed between any two."""
 
-    def state() -> list[ClaimState]:
-        return [claim.state for claim in claims.of("x")]
+    def state() -> list[str]:
+        return states_of(claims, "x")
 
     placed = claims.reserve(reservation("x/1"))
-    assert state() == [ClaimState.PLACED]
+    assert state() == ["placed"]
     start = claims.start("x/1")
-    assert state() == [ClaimState.STARTING]
+    assert state() == ["starting"]
     claims.release(placed.reservation_id)
-    assert state() == [ClaimState.STARTED]
+    assert state() == ["started"]
     claims.end(start.start_id)
     assert state() == []
     claims.start("xy/1")

@@ -13,16 +13,18 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import (
     SEARCHED_FOR_SECONDS,
     START_KEPT_SECONDS,
-    ClaimState,
+    Claims,
 )
-from flinkglue.glue.coordination.in_memory import InProcessClaims, InProcessCoolDowns
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.cool_downs import CoolDowns
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.records.in_process import InProcessRecords
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.callbacks import Callbacks
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking
 
 LOG = logging.getLogger(__name__)
@@ -77,7 +79,7 @@ def test_a_run_that_is_listed_late_is_waited_for_and_adopted(
     assert attempt.run
     assert attempt.run.job_run_id == run.job_run_id
     assert "StartJobRun" not in wire.counted()
-    assert coordination.claims.of("flow-run") == []
+    assert states_of(coordination.claims, "flow-run") == []
 
 
 def test_a_start_that_was_marked_and_never_made_is_made_after_half_a_minute(
@@ -109,7 +111,9 @@ def test_a_start_that_was_in_doubt_and_is_found_is_marked_no_longer(
         REQUEST,
         ranking("a"),
         Callbacks(
-            known=lambda run: claims_while_it_runs.append(coordination.claims.of("flow-run"))
+            known=lambda run: claims_while_it_runs.append(
+                states_of(coordination.claims, "flow-run")
+            )
         ),
     )
     assert attempt.succeeded
@@ -183,23 +187,24 @@ def test_a_mark_stays_until_its_run_is_listed(
 
     wire.before = end
     assert ran(wire, coordination, HastyClock(0)).succeeded
-    [claim] = coordination.claims.of("flow-run")
-    assert (claim.run_key, claim.state) == (REQUEST.key, ClaimState.STARTED)
+    [start] = coordination.claims.starts_of("flow-run")
+    assert start.run_key == REQUEST.key
+    assert states_of(coordination.claims, "flow-run") == ["started"]
 
 
 def test_a_start_expires_and_only_who_found_it_ends_it() -> None:
     clock = HastyClock(0)
-    claims = InProcessClaims(clock=clock)
+    claims = Claims(InProcessRecords(clock))
     first, same = claims.start("flow-run/1"), claims.start("flow-run/1")
     assert (first.is_new, same.is_new) == (True, False)
     clock.skipped += START_KEPT_SECONDS + 1
-    assert claims.of("flow-run") == []
+    assert states_of(claims, "flow-run") == []
     second = claims.start("flow-run/1")
     assert second.is_new
     claims.end(first.start_id)
-    assert [claim.start for claim in claims.of("flow-run")] == [second]
+    assert claims.starts_of("flow-run") == [second]
     claims.end(second.start_id)
-    assert claims.of("flow-run") == []
+    assert states_of(claims, "flow-run") == []
 
 
 def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
@@ -207,7 +212,7 @@ def test_the_mark_of_a_run_that_is_listed_when_it_ends_is_gone(
 ) -> None:
     ends_at_the_first_look(wire)
     assert ran(wire, coordination, HastyClock(0)).succeeded
-    assert coordination.claims.of("flow-run") == []
+    assert states_of(coordination.claims, "flow-run") == []
 
 
 def test_the_start_of_a_run_that_lasted_is_removed_without_reading_the_list(
@@ -226,7 +231,7 @@ def test_the_start_of_a_run_that_lasted_is_removed_without_reading_the_list(
     wire.before = end
     assert ran(wire, coordination, clock).succeeded
     assert "GetJobRuns" not in wire.counted()
-    assert coordination.claims.of("flow-run") == []
+    assert states_of(coordination.claims, "flow-run") == []
 
 
 def test_only_as_much_of_the_list_is_read_as_shows_the_run(
@@ -244,7 +249,7 @@ def test_only_as_much_of_the_list_is_read_as_shows_the_run(
         Callbacks(known=lambda run: wire.counted()),
     )
     assert wire.counted()["GetJobRuns"] == 1
-    assert coordination.claims.of("flow-run") == []
+    assert states_of(coordination.claims, "flow-run") == []
 
 
 def test_a_failure_is_told_to_others_before_the_list_is_read(
@@ -253,7 +258,7 @@ def test_a_failure_is_told_to_others_before_the_list_is_read(
     """The next attempt, of this flow run and of others, waits for it."""
     read_before: list[int] = []
 
-    class Noting(InProcessCoolDowns):
+    class Noting(CoolDowns):
         def start(self, cool_down: CoolDown) -> None:
             read_before.append(wire.calls.count("GetJobRuns"))
             super().start(cool_down)

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from flinkglue.glue.coordination.claims import ClaimState, Reservation
-from flinkglue.prefect.store.glue_claims import VariableClaims
-from flinkglue.prefect.store.glue_coordination import VariableCoolDowns
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.cool_downs import CoolDowns
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_locks import VariableLocks
+from tests.unit.glue.claim_states import states_of
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
@@ -77,43 +77,41 @@ def records(variables: FakeVariables, clock: Clock) -> ServerRecords:
 
 
 @pytest.fixture
-def claims(records: ServerRecords) -> VariableClaims:
-    return VariableClaims(records, VariableLocks(records))
+def claims(records: ServerRecords) -> Claims:
+    return Claims(records, VariableLocks(records))
 
 
-def test_a_stored_claim_is_read_and_moved_on(
-    variables: FakeVariables, claims: VariableClaims
-) -> None:
+def test_a_stored_claim_is_read_and_moved_on(variables: FakeVariables, claims: Claims) -> None:
     """The process of the version before was killed during StartJobRun."""
     reservation_id = variables.put(**STORED_RESERVATION)
     start_id = variables.put(**STORED_START)
     assert claims.reservations() == [RESERVATION]
     again = claims.start(RUN_KEY)
     assert (again.start_id, again.is_new) == (start_id, False)
-    [claim] = claims.of(FLOW_RUN)
-    assert (claim.state, claim.reservation) == (ClaimState.STARTING, RESERVATION)
+    assert states_of(claims, FLOW_RUN) == ["starting"]
+    assert claims.reservations() == [RESERVATION]
     assert claims.renew(reservation_id)
     claims.release(reservation_id)
-    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.STARTED]
+    assert states_of(claims, FLOW_RUN) == ["started"]
     claims.end(start_id)
     assert not variables.rows
 
 
 def test_a_stored_claim_expires_when_it_would_have_then(
-    variables: FakeVariables, claims: VariableClaims, clock: Clock
+    variables: FakeVariables, claims: Claims, clock: Clock
 ) -> None:
     variables.put(**STORED_RESERVATION)
     variables.put(**STORED_START)
     clock.sleep(301)
-    assert [each.state for each in claims.of(FLOW_RUN)] == [ClaimState.STARTED]
+    assert states_of(claims, FLOW_RUN) == ["started"]
     clock.sleep(30 * 24 * 3600)
-    assert claims.of(FLOW_RUN) == []
+    assert states_of(claims, FLOW_RUN) == []
     assert not variables.rows
 
 
 def test_a_stored_cooldown_is_read(variables: FakeVariables, records: ServerRecords) -> None:
     variables.put(**STORED_COOL_DOWN)
-    [found] = VariableCoolDowns(records).live()
+    [found] = CoolDowns(records).live()
     assert (found.connection_name, found.subnet_id, found.evidence) == (
         "a",
         "subnet-a",
@@ -122,7 +120,7 @@ def test_a_stored_cooldown_is_read(variables: FakeVariables, records: ServerReco
 
 
 def test_workers_of_the_version_before_read_what_is_written_now(
-    variables: FakeVariables, claims: VariableClaims
+    variables: FakeVariables, claims: Claims
 ) -> None:
     """They run beside it during an upgrade: a start must be refused by the name that they use."""
     claims.reserve(RESERVATION)
@@ -134,9 +132,7 @@ def test_workers_of_the_version_before_read_what_is_written_now(
     assert {name: start[name] for name in STORED_START} == STORED_START
 
 
-def test_each_transition_of_a_claim_is_one_call(
-    variables: FakeVariables, claims: VariableClaims
-) -> None:
+def test_each_transition_of_a_claim_is_one_call(variables: FakeVariables, claims: Claims) -> None:
     reserved = claims.reserve(RESERVATION)
     start = claims.start(RUN_KEY)
     claims.renew(reserved.reservation_id)
@@ -152,12 +148,12 @@ def test_each_transition_of_a_claim_is_one_call(
 
 
 def test_two_processes_that_place_one_run_alike_have_a_reservation_each(
-    claims: VariableClaims, records: ServerRecords, clock: Clock
+    claims: Claims, records: ServerRecords, clock: Clock
 ) -> None:
     """The flow run was taken over: its first process learns that it was replaced, and gives up."""
     replaced = claims.reserve(RESERVATION)
     clock.sleep(20)
-    taken_over = VariableClaims(records, VariableLocks(records))
+    taken_over = Claims(records, VariableLocks(records))
     now = taken_over.reserve(RESERVATION)
     assert not claims.renew(replaced.reservation_id)
     claims.release(replaced.reservation_id)
@@ -177,7 +173,7 @@ def test_a_reservation_whose_answer_was_lost_is_known_as_ones_own(
         return answer
 
     records = ServerRecords(cast(SyncPrefectClient, variables.client(cross)), clock)
-    claims = VariableClaims(records, VariableLocks(records))
+    claims = Claims(records, VariableLocks(records))
     reserved = claims.reserve(RESERVATION)
     assert [*variables.rows] == [reserved.reservation_id]
     assert "DELETE" not in {request.partition(" ")[0] for request in variables.requests}

@@ -13,10 +13,9 @@ import pytest
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.in_memory import InProcessClaims
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
@@ -26,7 +25,9 @@ from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.run_search import search_for_starts
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.records.in_process import InProcessRecords
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import STARTED, RunsOnTheWire, ranking, reserved
 from tests.unit.glue.run.test_glue_start_deadline import AddressesOnTheWire
 from tests.unit.glue.run.test_glue_starting import LocksAfterSeconds
@@ -68,11 +69,11 @@ def test_a_process_that_was_suspended_after_its_choice_adopts_the_run_that_anoth
     processes = TwoProcesses(RunsOnTheWire(ExecutionProperty={"MaxConcurrentRuns": 5}))
     order = processes.chosen()
     assert processes.second().succeeded
-    assert processes.coordination.claims.of("flow-run") == []
+    assert states_of(processes.coordination.claims, "flow-run") == []
     attempt = processes.first(order)
     assert (attempt.succeeded, attempt.adopted) == (True, True)
     assert len(processes.wire.runs["nightly"]) == 1
-    assert processes.coordination.claims.of("flow-run") == []
+    assert states_of(processes.coordination.claims, "flow-run") == []
 
 
 @pytest.mark.parametrize("has_listed", [True, False])
@@ -99,7 +100,7 @@ def test_a_process_that_is_suspended_under_the_lock_adopts_the_run_that_another_
     assert len(wire.runs["nightly"]) == 1
 
 
-class ClaimsAfter(InProcessClaims):
+class ClaimsAfter(Claims):
     """Something else happens before the placement lock is acquired."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
@@ -157,7 +158,7 @@ def update_takes(wire: RunsOnTheWire, clock: HastyClock, seconds: float) -> None
 def test_addresses_that_expire_while_the_job_is_written_are_not_relied_on() -> None:
     """The last check before StartJobRun is the one that counts."""
     wire, clock = RunsOnTheWire(Connections={"Connections": ["b", "a"]}), HastyClock(0)
-    claims = InProcessClaims(clock=clock)
+    claims = Claims(InProcessRecords(clock))
     processes = TwoProcesses(
         wire,
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, 230), claims=claims),
@@ -167,18 +168,18 @@ def test_addresses_that_expire_while_the_job_is_written_are_not_relied_on() -> N
     with pytest.raises(OrderStale):
         processes.first(processes.chosen())
     assert "StartJobRun" not in wire.counted()
-    assert claims.of("flow-run") == []
+    assert states_of(claims, "flow-run") == []
 
 
 def test_addresses_that_cannot_be_renewed_any_more_are_not_relied_on() -> None:
     """The Prefect server fails while the job is written; the start is deleted when it is back."""
 
-    class DownForRenewals(InProcessClaims):
+    class DownForRenewals(Claims):
         def renew(self, reservation_id: str) -> bool:
             raise ServiceUnavailable("Prefect", "PATCH", reservation_id, "no answer")
 
     wire, clock = RunsOnTheWire(Connections={"Connections": ["b", "a"]}), HastyClock(0)
-    claims = DownForRenewals(clock=clock)
+    claims = DownForRenewals(InProcessRecords(clock))
     processes = TwoProcesses(
         wire,
         replace(coordination_in_process(), locks=LocksAfterSeconds(clock, 200), claims=claims),
@@ -188,12 +189,12 @@ def test_addresses_that_cannot_be_renewed_any_more_are_not_relied_on() -> None:
     with pytest.raises(OrderStale):
         processes.first(processes.chosen())
     assert "StartJobRun" not in wire.counted()
-    assert [claim.start for claim in claims.of("flow-run")] == []
+    assert claims.starts_of("flow-run") == []
 
 
 def test_a_run_that_is_starting_keeps_its_addresses_when_its_flow_run_is_taken_over() -> None:
     """Its process was killed right after StartJobRun, and the list is late: it is on its way."""
-    wire, claims = AddressesOnTheWire(lambda: 200), InProcessClaims()
+    wire, claims = AddressesOnTheWire(lambda: 200), Claims()
     processes = TwoProcesses(wire, replace(coordination_in_process(), claims=claims))
     taken_over = replace(processes.request, may_exist=True)
     placed = claims.reserve(Reservation(taken_over.key, "nightly", "b", "subnet-b", "zone", 3))

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from flinkglue.glue.coordination.claims import START_KEPT_SECONDS, ClaimState, Reservation
+from flinkglue.glue.coordination.claims import START_KEPT_SECONDS, Claims, Reservation
 from flinkglue.lifecycle.journal.claims import LEASE_SECONDS, LeaseTerms
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
@@ -22,10 +22,10 @@ from flinkglue.prefect.store.action_owners import (
     ClaimWatch,
     abandoned,
 )
-from flinkglue.prefect.store.glue_claims import VariableClaims
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.variable_journal import VariableStore
 from flinkglue.prefect.store.variable_locks import VariableLocks
+from tests.unit.glue.claim_states import states_of
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
@@ -45,8 +45,8 @@ def records(request: pytest.FixtureRequest, clock: Clock) -> ServerRecords:
     return ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
 
 
-def claims_on(records: ServerRecords) -> VariableClaims:
-    return VariableClaims(records, VariableLocks(records))
+def claims_on(records: ServerRecords) -> Claims:
+    return Claims(records, VariableLocks(records))
 
 
 def test_a_start_that_is_on_its_way_is_not_made_again(records: ServerRecords, clock: Clock) -> None:
@@ -68,7 +68,7 @@ def test_placements_of_others_and_of_the_key_itself_leave_the_start(
     claims.reservations()
     claims.reserve(reservation())
     assert claims.start(RUN_KEY) == started
-    assert claims.of(FLOW_RUN)[0].start == started
+    assert claims.starts_of(FLOW_RUN) == [started]
 
 
 def test_a_cancellation_finds_the_start_and_others_leave_it(
@@ -76,9 +76,8 @@ def test_a_cancellation_finds_the_start_and_others_leave_it(
 ) -> None:
     started = claims_on(records).start(RUN_KEY)
     clock.sleep(5)
-    assert claims_on(records).of("of-another-flow-run") == []
-    (found,) = claims_on(records).of(FLOW_RUN)
-    assert found.start == started
+    assert states_of(claims_on(records), "of-another-flow-run") == []
+    assert claims_on(records).starts_of(FLOW_RUN) == [started]
 
 
 def test_a_reservation_is_renewed_by_who_made_it(records: ServerRecords, clock: Clock) -> None:
@@ -94,7 +93,7 @@ def test_a_start_that_nobody_ends_is_removed_after_weeks(clock: Clock) -> None:
     records = ServerRecords(cast(SyncPrefectClient, variables.client()), clock)
     claims_on(records).start(RUN_KEY)
     clock.sleep(START_KEPT_SECONDS + 1)
-    assert claims_on(records).of(FLOW_RUN) == []
+    assert states_of(claims_on(records), FLOW_RUN) == []
     assert not variables.rows
 
 
@@ -106,9 +105,8 @@ def test_starts_of_earlier_versions_last_as_long(clock: Clock) -> None:
     (row,) = variables.rows.values()
     row["value"] = {**row["value"], "lasts_seconds": 120.0}
     clock.sleep(HOUR)
-    assert [(c.start, c.state) for c in claims_on(records).of(FLOW_RUN)] == [
-        (started, ClaimState.STARTED)
-    ]
+    assert claims_on(records).starts_of(FLOW_RUN) == [started]
+    assert states_of(claims_on(records), FLOW_RUN) == ["started"]
 
 
 def reservation() -> Reservation:

@@ -11,7 +11,7 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
@@ -19,6 +19,7 @@ from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.wait import HELD_WITHIN_SECONDS
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.definition.glue_jobs_on_the_wire import JobsOnTheWire
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, ranking, reserved
 
@@ -109,7 +110,7 @@ def test_the_addresses_are_reserved_until_the_run_holds_them_and_then_released(
     assert (attempt.live, attempt.failure, attempt.connection_name) == (True, None, "y")
     assert [reserved for state, reserved in seen if state == "STARTING"] == [["a/1"], ["a/1"]]
     assert world.reservations() == []
-    assert world.coordination.claims.of("a") == [], "the list shows the run by then"
+    assert states_of(world.coordination.claims, "a") == [], "the list shows the run by then"
 
 
 def test_nobody_waits_for_the_end(world: World) -> None:

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.in_memory import InProcessLock, InProcessOriginalOrders
-from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
-from flinkglue.glue.coordination.original_order import OriginalOrder
-from flinkglue.glue.coordination.protocols import coordination_in_process
+from flinkglue.glue.coordination.coordination import coordination_in_process
+from flinkglue.glue.coordination.lock import HeldLock, InProcessLock, job_lock_name
+from flinkglue.glue.coordination.original_order import KIND, OriginalOrder, OriginalOrders
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.connection_order import TRY_EVERY_SECONDS, OrderRestoring
@@ -64,14 +63,12 @@ def release(claims: Claims, run_key: str) -> None:
 class World:
     """A job and the flow runs that run it."""
 
-    def __init__(
-        self, connections: list[str], orders: InProcessOriginalOrders | None = None
-    ) -> None:
+    def __init__(self, connections: list[str], orders: OriginalOrders | None = None) -> None:
         self.glue = glue_on_the_wire()
         self.glue.counted()
         self.glue.refusals.clear()
         self.glue.job(JOB, connections)
-        self.orders = orders or InProcessOriginalOrders()
+        self.orders = orders or OriginalOrders()
         self.coordination = replace(coordination_in_process(), original_orders=self.orders)
         self.clock = Clock()
 
@@ -81,7 +78,7 @@ class World:
 
     @property
     def remembered(self) -> list[tuple[str, ...]]:
-        return [order.connection_names for order in self.orders._orders.values()]
+        return [tuple(r.value["connection_names"]) for r in self.orders.records.tagged(KIND)]
 
     def flow_run(self, name: str, *, restore_order: bool = True) -> FlowRun:
         return FlowRun(self, name, restore_order)
@@ -372,7 +369,7 @@ def test_what_is_left_to_a_run_that_had_looked_before_is_put_back(world: World) 
 
 
 def test_where_it_cannot_be_known_whether_something_was_left_the_run_goes_on() -> None:
-    class Away(InProcessOriginalOrders):
+    class Away(OriginalOrders):
         def read(self, key: str) -> OriginalOrder | None:
             raise ServiceUnavailable("Prefect", "POST /variables/filter", key, "it is away")
 
@@ -383,7 +380,7 @@ def test_where_it_cannot_be_known_whether_something_was_left_the_run_goes_on() -
     assert world.glue.counted() == {"GetJob": 1}
 
 
-class BrokenOrders(InProcessOriginalOrders):
+class BrokenOrders(OriginalOrders):
     """A Prefect server that does not take the record."""
 
     def write(self, key: str, order: OriginalOrder) -> None:

@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 
 from flinkglue.errors import ServiceUnavailable
-from flinkglue.glue.coordination.claims import ClaimState, Reservation
-from flinkglue.glue.coordination.in_memory import InProcessClaims
+from flinkglue.glue.coordination.claims import Claims, Reservation
+from flinkglue.glue.coordination.coordination import (
+    Coordination,
+    coordination_in_process,
+    coordination_over,
+)
 from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -24,9 +27,11 @@ from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.prefect.store.glue_coordination import coordination_on_server
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.variable_locks import VariableLocks
+from flinkglue.records.in_process import InProcessRecords
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking, reserved
 from tests.unit.glue.run.test_glue_start_deadline import AddressesOnTheWire
 from tests.unit.lifecycle.fake_flink_jobs import Clock
@@ -56,7 +61,7 @@ class LostLocks:
 
 def test_a_run_that_takes_its_addresses_between_two_readings_is_subtracted_all_the_same() -> None:
     """EC2 counted before it had them, and its reservation is gone when the answer arrives."""
-    claims = InProcessClaims()
+    claims = Claims()
     other = claims.reserve(Reservation("other/1", "nightly", "a", "subnet-a", "eu-west-1a", 150))
 
     def counted() -> int:
@@ -71,7 +76,7 @@ def test_a_run_that_takes_its_addresses_between_two_readings_is_subtracted_all_t
 
 
 def test_nothing_is_reserved_when_the_placement_lock_was_lost() -> None:
-    claims = InProcessClaims(locks=LostLocks())
+    claims = Claims(locks=LostLocks())
     wire = AddressesOnTheWire(lambda: 200)
     context = RunContext(wire.client, LOG, replace(coordination_in_process(), claims=claims))
     with pytest.raises(ServiceUnavailable, match="lease"):
@@ -98,7 +103,7 @@ def test_nothing_is_started_when_the_jobs_lock_was_lost_and_no_start_stays_recor
 def test_addresses_are_renewed_between_the_tries_of_a_start() -> None:
     """The service throttles for longer than they are trusted after one renewal."""
     wire, clock = RunsOnTheWire(), HastyClock(0)
-    claims = InProcessClaims(clock=clock)
+    claims = Claims(InProcessRecords(clock))
 
     def throttled(operation: str, given: dict[str, Any]) -> None:
         if operation == "GetJob" and clock.skipped < 260:
@@ -113,6 +118,11 @@ def test_addresses_are_renewed_between_the_tries_of_a_start() -> None:
     assert clock.skipped >= 260
 
 
+def coordination_of(variables: FakeVariables, *crossed: Any) -> Coordination:
+    records = ServerRecords(variables.client(*crossed))  # type: ignore[arg-type]
+    return coordination_over(records, VariableLocks(records))
+
+
 class Killed(BaseException):
     """The process is gone after a call, and makes no other."""
 
@@ -123,8 +133,7 @@ class Process:
     def __init__(self, wire: RunsOnTheWire, variables: FakeVariables, calls: float) -> None:
         self.wire, self.left = wire, calls
         self.made: list[str] = []
-        records = ServerRecords(variables.client(self._cross))  # type: ignore[arg-type]
-        self.coordination: Coordination = coordination_on_server(records)
+        self.coordination = coordination_of(variables, self._cross)
 
     def run(self, order: Ranking) -> bool:
         self.wire.before = self._called
@@ -157,17 +166,17 @@ class Process:
 
 def test_a_process_that_is_killed_after_any_call_leaves_a_claim_to_go_on_from() -> None:
     """The claim goes through its states once, and one run is started whenever it is killed."""
-    states: list[ClaimState | None] = []
+    states: list[str | None] = []
     for calls in count(1):
         wire, variables = RunsOnTheWire(), FakeVariables(Clock())
         wire.runs["nightly"] = []
-        reader = coordination_on_server(ServerRecords(variables.client()))  # type: ignore[arg-type]
+        reader = coordination_of(variables)
         process = Process(wire, variables, calls)
         is_done = process.run(reserved(reader.claims, REQUEST, ranking("a")))
-        [state] = [claim.state for claim in reader.claims.of("flow-run")] or [None]
+        [state] = states_of(reader.claims, "flow-run") or [None]
         states.append(state)
         if process.made[-1] == "StartJobRun":
-            assert state is ClaimState.STARTING
+            assert state == "starting"
         if is_done:
             break
         locks = [row for row in variables.rows.values() if row["name"].startswith("glue-lock")]
@@ -176,6 +185,6 @@ def test_a_process_that_is_killed_after_any_call_leaves_a_claim_to_go_on_from() 
         again = Process(wire, variables, float("inf"))
         assert again.run(reserved(reader.claims, REQUEST, ranking("a")))
         assert len(wire.runs["nightly"]) == 1, f"killed after {process.made}"
-        assert reader.claims.of("flow-run") == []
-    in_order = [ClaimState.PLACED, ClaimState.STARTING, ClaimState.STARTED, None]
+        assert states_of(reader.claims, "flow-run") == []
+    in_order = ["placed", "starting", "started", None]
     assert [each for n, each in enumerate(states) if [each] != states[n - 1 : n]] == in_order

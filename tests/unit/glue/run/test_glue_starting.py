@@ -11,19 +11,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
-from flinkglue.glue.coordination.in_memory import (
-    InProcessClaims,
-    InProcessCoolDowns,
-    InProcessLock,
-)
-from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.claims import Claims
+from flinkglue.glue.coordination.cool_downs import CoolDowns
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
+from flinkglue.glue.coordination.lock import HeldLock, InProcessLock
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, OrderStale
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.records.in_process import InProcessRecords
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.callbacks import Callbacks
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire, ranking, reserved
@@ -222,11 +220,11 @@ def test_a_failover_does_not_wait_for_the_order_to_be_put_back(
     wire.before = fails
     locks, told = LockedAfterwards(), []
 
-    class CoolDowns(InProcessCoolDowns):
+    class Noting(CoolDowns):
         def start(self, cool_down: CoolDown) -> None:
             told.append((cool_down.connection_name, locks.slept_seconds))
 
-    coordination = replace(coordination_in_process(), locks=locks, cool_downs=CoolDowns())
+    coordination = replace(coordination_in_process(), locks=locks, cool_downs=Noting())
     attempt = run_job(
         RunContext(wire.client, LOG, coordination=coordination, clock=HastyClock(0)),
         replace(REQUEST, restore_order=True),
@@ -350,7 +348,7 @@ def test_before_a_start_is_tried_again_its_addresses_are_reserved_for_longer(
 
     wire.before = broken
     clock = HastyClock(0)
-    claims = InProcessClaims(clock=clock)
+    claims = Claims(InProcessRecords(clock))
     order = reserved(claims, REQUEST, ranking("a"))
     clock.skipped += 90
     with pytest.raises(ServiceUnavailable):

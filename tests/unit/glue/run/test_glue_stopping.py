@@ -10,7 +10,7 @@ import pytest
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.api.run_listing import MOST_PAGES
 from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.protocols import Coordination, coordination_in_process
+from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.run.outcome import attempts_of, recorded_attempts
@@ -21,6 +21,7 @@ from flinkglue.glue.run.stop import (
 )
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.claim_states import states_of
 from tests.unit.glue.glue_on_the_wire import STARTED, Refused, RunsOnTheWire
 
 LOG = logging.getLogger(__name__)
@@ -245,7 +246,7 @@ def test_a_run_that_was_started_an_instant_ago_is_found_and_stopped(
 
     wire.before = listed_at_the_fifth_look
     assert stopped(wire, coordination) == ["STOPPED"]
-    assert coordination.claims.of("flow-run") == []
+    assert states_of(coordination.claims, "flow-run") == []
 
 
 def test_runs_that_cannot_be_listed_are_told(

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flinkglue.prefect.store.expiring_records import variable_name
-from flinkglue.prefect.store.server_records import Record, ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.records import Record, record_name
 
 Row = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ class JobRows:
             self._records.delete(known.record_id)
 
     def _name(self, key: str) -> str:
-        return variable_name(self._tag, key)
+        return record_name(self._tag, key)
 
 
 def sorted_rows(rows: Mapping[str, Row]) -> Sequence[Row]:

@@ -17,7 +17,8 @@ from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import CallFailed
 from flinkglue.lease import Lease, Unchanged, has_run_out
 from flinkglue.lifecycle.journal import processes
-from flinkglue.prefect.store.server_records import Record, ServerRecords
+from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.records import Record
 
 TAG = "flinkglue-worker"
 _MAX_WAITING = 250  # of a Variable's 5000 characters

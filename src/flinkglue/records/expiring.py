@@ -1,4 +1,5 @@
-"""Records in the Prefect server that end by themselves, whatever happens to who wrote them.
+"""Records that end by themselves, whatever happens to who wrote them.
+
 
 How old a record is, is read from dates of two clocks: that of the database, or of the API's process
 that created it, and that of the answer, which may be a proxy's. They may be wrong by any time:
@@ -13,12 +14,10 @@ that created it, and that of the answer, which may be a proxy's. They may be wro
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from flinkglue.prefect.store.server_records import Record, ServerRecords
+from flinkglue.records import Record, Records, record_name
 
 
 class ExpiringRecords:
@@ -28,7 +27,7 @@ class ExpiringRecords:
         kind: The tag of the records, and how their names begin.
     """
 
-    def __init__(self, records: ServerRecords, kind: str, lasts_seconds: float) -> None:
+    def __init__(self, records: Records, kind: str, lasts_seconds: float) -> None:
         self._records = records
         self._kind = kind
         self._lasts_seconds = lasts_seconds
@@ -45,16 +44,11 @@ class ExpiringRecords:
 
     def put(self, key: str, about: dict[str, Any]) -> str:
         """Write the record of this key, in place of an older one, and return its id."""
-        name = self._name(key)
-        token = str(uuid4())
-        value = self._value(about, token)
         while True:
-            if record_id := self._records.create(name, value, [self._kind]):
+            record_id, is_new = self.create(key, about)
+            if is_new:
                 return record_id
-            if record := self._records.read(name):
-                if record.value.get("token") == token:
-                    return record.record_id  # the answer to our own create was lost on its way
-                self._records.delete(record.record_id)
+            self._records.delete(record_id)
 
     def get(self, key: str) -> Record | None:
         """The record of this key, if there is one that still counts."""
@@ -67,9 +61,8 @@ class ExpiringRecords:
         Returns:
             The id of the record that is there now, and whether it was written by this call.
         """
-        name = self._name(key)
-        token = str(uuid4())
-        value = self._value(about, token)
+        name, token = self._name(key), str(uuid4())
+        value = {"about": about, "token": token, "lasts_seconds": self._lasts_seconds}
         while True:
             if record_id := self._records.create(name, value, [self._kind]):
                 return record_id, True
@@ -90,14 +83,5 @@ class ExpiringRecords:
         lasts_seconds = max(self._lasts_seconds, float(record.value["lasts_seconds"]))
         return record.age_seconds <= lasts_seconds
 
-    def _value(self, about: dict[str, Any], token: str) -> dict[str, Any]:
-        return {"about": about, "token": token, "lasts_seconds": self._lasts_seconds}
-
     def _name(self, key: str) -> str:
-        return variable_name(self._kind, key)
-
-
-def variable_name(kind: str, key: str) -> str:
-    """A name that the server accepts: readable as far as it goes, and different for every key."""
-    readable = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")[:60]
-    return f"{kind}-{readable}-{sha256(key.encode()).hexdigest()[:16]}"
+        return record_name(self._kind, key)

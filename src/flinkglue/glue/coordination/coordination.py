@@ -6,14 +6,10 @@ from dataclasses import dataclass
 
 from flinkglue.glue.coordination.claims import Claims
 from flinkglue.glue.coordination.cool_downs import CoolDowns
-from flinkglue.glue.coordination.in_memory import (
-    InProcessClaims,
-    InProcessCoolDowns,
-    InProcessLocks,
-    InProcessOriginalOrders,
-)
-from flinkglue.glue.coordination.lock import Locks
+from flinkglue.glue.coordination.lock import InProcessLocks, Locks
 from flinkglue.glue.coordination.original_order import OriginalOrders
+from flinkglue.records import Records
+from flinkglue.records.in_process import InProcessRecords
 
 
 @dataclass(frozen=True)
@@ -26,9 +22,11 @@ class Coordination:
     original_orders: OriginalOrders
 
 
+def coordination_over(records: Records, locks: Locks) -> Coordination:
+    """What all agree on that have these records and locks."""
+    return Coordination(locks, Claims(records, locks), CoolDowns(records), OriginalOrders(records))
+
+
 def coordination_in_process() -> Coordination:
     """For runs that nobody else starts beside."""
-    locks = InProcessLocks()
-    return Coordination(
-        locks, InProcessClaims(locks), InProcessCoolDowns(), InProcessOriginalOrders()
-    )
+    return coordination_over(InProcessRecords(), InProcessLocks())
