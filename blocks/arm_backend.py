@@ -29,12 +29,8 @@ def arm_backend(
     """The cluster as a ``FlinkBackend``.
 
     Args:
-        arm: Azure Resource Manager.
-        cluster: The cluster.
-        jars: Reads job jars.
         flink: The cluster's JobManager; None when it cannot be reached.
         storage: Reads savepoint and checkpoint directories; None when nobody here can.
-        clock: The time to wait by.
         pace: How often to look; None: each service's own pace.
         list_lag_seconds: How long ARM's list of jobs may lag.
     """

@@ -166,7 +166,6 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         """The same credentials and endpoint for another cluster.
 
         Args:
-            cluster_id: That cluster.
             flink_rest_url: Its JobManager: the block's own belongs to the block's cluster.
         """
         is_same = cluster_id.resource_id.lower() == self.cluster_id.resource_id.lower()
@@ -257,11 +256,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
     @contextmanager
     def get_backend(self, clock: Clock | None = None) -> Iterator[ArmBackend]:
-        """The cluster as a place for the eleven actions, until the block ends.
-
-        Args:
-            clock: The time to wait by.
-        """
+        """The cluster as a place for the eleven actions, until the block ends."""
         from flinkglue.blocks.arm_backend import arm_backend
 
         with ExitStack() as opened:

@@ -23,7 +23,6 @@ def block_of(
     """The block that a parameter means, as it is saved now.
 
     Args:
-        block_type: The kind of block.
         field: The parameter's name, for the error.
         value: A block, or the name of a saved one.
         shared_for_a_minute: Whether flow runs that are threads of one worker read it once a minute.

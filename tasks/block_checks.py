@@ -47,7 +47,6 @@ def checks_of(
     """Check what a block is for. Everything is only read.
 
     Args:
-        block: The block.
         job_name: For AWS Credentials: a Glue job to read.
         connection_names: Its connections; None: those that the job has.
 

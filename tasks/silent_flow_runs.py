@@ -22,7 +22,6 @@ def find_silent_flow_runs(
     """Observe Running flow runs until each gave a sign of life, or none for so long.
 
     Args:
-        running: The flow runs.
         silent_seconds: More than the time between two heartbeats.
         more: Further signs that their processes give.
 
@@ -42,7 +41,6 @@ def end_silent_flow_runs(
     """Set flow runs without a process to Crashed, each only while it is as it was observed.
 
     Args:
-        silent: The flow runs.
         spared: Those that are not to be ended, by id, and why.
         why: What was observed besides their silence.
 

@@ -90,11 +90,7 @@ class Attempt:
 
 
 class AttemptFailed(JobFailed):
-    """The run of an attempt ended without success, or its start was refused for its subnet.
-
-    Args:
-        attempt: How it ended, and which failure it was.
-    """
+    """The run of an attempt ended without success, or its start was refused for its subnet."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt

@@ -125,9 +125,6 @@ def argument_values(arguments: Mapping[str, Any]) -> dict[str, str]:
     A text stays as it is, true and false are written so, numbers as JSON writes them, lists and
     objects as JSON. One that is null is left out: a job's own value for it counts then.
 
-    Args:
-        arguments: JSON values by name.
-
     Raises:
         InvalidInput: A number is infinite or not a number.
     """

@@ -55,11 +55,7 @@ class Masking:
             self._learned_from.add(job_run_id)
 
     def learn_from(self, run: JobRun, arguments: Mapping[str, str]) -> None:
-        """Know from now on what a run's secrets are, if it is one of those that get them.
-
-        Args:
-            arguments: All its arguments, as Glue has them.
-        """
+        """Know from now on what a run's secrets are, if it is one of those that get them."""
         is_meant = run.key.startswith(self._flow_run_id) if run.key else not self._flow_run_id
         if is_meant:
             self.learn(arguments)

@@ -53,12 +53,7 @@ def would_undo(deployment: str, lost: Sequence[str]) -> WouldUndo:
 
 
 def settings_lost(observed: Mapping[str, Any], entry: Mapping[str, Any]) -> Iterator[str]:
-    """What a deploy would take away, one for each kind of setting.
-
-    Args:
-        observed: The deployment on the server.
-        entry: The deployment in prefect.yaml.
-    """
+    """What a deploy would take away, one for each kind of setting."""
     limit = entry.get("concurrency_limit") or {}
     options = observed.get("concurrency_options") or {}
     pool = entry.get("work_pool") or {}

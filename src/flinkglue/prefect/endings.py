@@ -31,10 +31,6 @@ _ERROR_NAME = re.compile(
 def completed(value: R, message: str) -> R:
     """What a flow returns, with the message of its Completed state.
 
-    Args:
-        value: The flow's result.
-        message: How it ended, in words.
-
     Returns:
         The value alone where the function of a flow is called by itself.
     """

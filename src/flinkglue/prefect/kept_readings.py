@@ -21,12 +21,7 @@ _WAITS_SECONDS = 30.0
 
 
 class KeptReadings:
-    """Readings by key; a reading that fails is not kept.
-
-    Args:
-        seconds: How long a reading serves.
-        monotonic: The time to go by.
-    """
+    """Readings by key; a reading that fails is not kept."""
 
     def __init__(
         self, seconds: float = KEPT_SECONDS, monotonic: Callable[[], float] = time.monotonic

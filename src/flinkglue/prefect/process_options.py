@@ -20,8 +20,6 @@ def options_here(
     """The same options, for this cluster and this process.
 
     Args:
-        options: What a person chose.
-        cluster: Where the job runs.
         emit: Takes a line for people while another process is waited for.
 
     Raises:

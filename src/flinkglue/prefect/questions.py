@@ -21,10 +21,8 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     Each attempt of the flow run asks for itself: what was answered before may not hold any more.
 
     Args:
-        answer: What is to be filled in.
         question: What is asked, as Markdown; it stands above the fields.
         name: Which question of the flow this is, in letters, digits and dashes.
-        within_minutes: How long to wait.
 
     Returns:
         The answer; None when nobody gave one in time.

@@ -16,11 +16,7 @@ else:
 
 
 class HarmlessLog(_Adapter):
-    """Writes out control characters, which a terminal would act on, and hides credentials.
-
-    Args:
-        logger: Where the lines go.
-    """
+    """Writes out control characters, which a terminal would act on, and hides credentials."""
 
     def __init__(self, logger: Any) -> None:
         super().__init__(logger, {})

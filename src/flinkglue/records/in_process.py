@@ -13,11 +13,7 @@ from flinkglue.records import Record
 
 
 class InProcessRecords:
-    """Kept for as long as the process lives.
-
-    Args:
-        clock: Says how old they are.
-    """
+    """Kept for as long as the process lives."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()

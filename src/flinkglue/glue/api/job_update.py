@@ -68,7 +68,6 @@ def plan_job_update(
     """Put these connections first, in this order; the job's others follow in theirs.
 
     Args:
-        connection_names: The connections to put first.
         accepted_fields: The members of the loaded model's JobUpdate structure.
         leave_out: Connections that do not exist: Glue refuses a definition that names one.
     """

@@ -11,9 +11,6 @@ class StartDeadline:
     """What is left of a request's deadline while its run was not started.
 
     A run that is started later would not be waited for, and nobody would observe how it ends.
-
-    Args:
-        request: What is to be run; the deadline counts from its request.
     """
 
     def __init__(self, request: RunRequest, clock: Clock) -> None:

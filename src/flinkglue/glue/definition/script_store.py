@@ -85,7 +85,6 @@ class ScriptStore:
         """A store in the buckets of one account.
 
         Args:
-            client_parameters: What every ``session.client`` call gets.
             bucket_owner: That account; None: the one that the credentials belong to.
 
         Raises:

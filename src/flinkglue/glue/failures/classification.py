@@ -72,7 +72,6 @@ def classify(
     """Judge a run that ended without success.
 
     Args:
-        message: The run's ErrorMessage, if it has one.
         in_vpc: Whether the job has a connection with a subnet: another one may help then.
         own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced
             it.

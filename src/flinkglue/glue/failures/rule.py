@@ -44,7 +44,6 @@ class Rule:
 
     Args:
         pattern: How the message begins, ignoring case, after `SUBMISSION` if it is there.
-        advice: What a person should do.
         blames: What goes on cooldown; only where the class is FAIL_OVER.
         alert: A setting is wrong and stays so until a person mends it, also when another connection
             carries the run meanwhile.

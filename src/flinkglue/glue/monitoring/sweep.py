@@ -113,11 +113,6 @@ def judged(
 
     A run is an orphan only when its flow run is known, and over for good: other Prefect servers may
     use the same account, and a flow run that crashed or failed can be retried by a person.
-
-    Args:
-        flow_run_id: The flow run that started it.
-        flow_run: Its state; None when the server does not know it.
-        now: The time, to know for how long a flow run is Cancelling.
     """
     condition, note = _judgement(run, flow_run, rules, now)
     return SweptRun(run, flow_run_id, flow_run, condition, note)

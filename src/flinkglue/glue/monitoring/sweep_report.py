@@ -21,7 +21,6 @@ def sweep_markdown(
 
     Args:
         problems: Job names whose runs could not be read, and why.
-        flow_run_url: Where the link to a flow run leads to.
         stop: Whether orphans were to be stopped.
     """
     parts = [f"# Live Glue runs: {sweep_in_words(swept)}"]

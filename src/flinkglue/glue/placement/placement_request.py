@@ -21,9 +21,7 @@ class PlacementRequest:
         connection_names: The candidates, in the person's order; None: those that the job has.
         extra_nodes: Nodes in addition to the workers; None counts what the strategy usually does,
             and reserves as many as Glue may add.
-        needed_addresses: In place of workers and extra nodes.
         allow_several_vpcs: Whether the candidates may lie in more than one VPC.
-        list_all: Read all connections of the account with one call.
         check_security_groups: Read the connections' security groups as well, with a call more.
     """
 

@@ -71,7 +71,6 @@ def rank(
 
     Args:
         connections: The candidates, in any order: the result does not depend on it.
-        strategy: Orders the good and the usable ones.
         strategy_name: The strategy as the person wrote it; kept in the ranking.
         failed: Names of connections that failed, the earliest first. They go after all others
             that can hold the run, and the one that failed last goes last of them.

@@ -88,10 +88,6 @@ def select(
 def preview(context: RunContext, requested: PlacementRequest) -> Ranking:
     """The order that a run would get now. Nothing is reserved, and nothing is waited for.
 
-    Args:
-        context: The account, and what other flow runs reserved and had fail.
-        requested: What is requested of the order.
-
     Raises:
         InvalidInput: The connections lie in several VPCs, or the strategy broke its rule.
         CallFailed: The job, its runs, all connections or the subnets could not be read.

@@ -32,7 +32,6 @@ class CalledOnce:
     out again under the lock, where others would wait for it.
 
     Args:
-        name: How the person wrote it.
         context: The log, which warns when it is slow, and time.
     """
 

@@ -28,7 +28,6 @@ def last_of_glues_own(
 
     Args:
         ended: The run; one that is live is returned as it is.
-        observer: Acts on what is observed of the runs that follow.
     """
     while ended.ended and not ended.succeeded and _goes_on_by_itself(context.client, ended):
         newest = _newest_run(context, request, ended)

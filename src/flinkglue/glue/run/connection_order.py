@@ -47,10 +47,6 @@ class OrderRestoring(RunObserver):
 
     A run puts the order back when it is requested, and also when another run's record is there once
     it has its addresses, or has ended: that one may have left it to the last.
-
-    Args:
-        context: Where the original order is written down, and who else needs the order.
-        request: What is run, and whether to put the order back.
     """
 
     def __init__(self, context: RunContext, request: RunRequest) -> None:

@@ -46,11 +46,7 @@ class Cost:
 
 
 def cost_of(attempts: Sequence[Attempt], price_per_dpu_hour: float | None = None) -> Cost:
-    """What all attempts took together; a start that was refused costs nothing.
-
-    Args:
-        price_per_dpu_hour: For the region, job type and execution class.
-    """
+    """What all attempts took together; a start that was refused costs nothing."""
     runs = [attempt.run for attempt in attempts if attempt.run]
     known = [run.capacity_seconds for run in runs if run.capacity_seconds is not None]
     is_complete = len(known) == len(runs) and all(run.ended for run in runs)

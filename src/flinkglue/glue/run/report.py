@@ -83,12 +83,7 @@ def job_run_markdown(
     console: Console,
     price_per_dpu_hour: float | None = None,
 ) -> str:
-    """The last run, all attempts, why those that failed did, the cost, and what the script wrote.
-
-    Args:
-        attempts: All of the flow run, the earliest first.
-        price_per_dpu_hour: For the estimate; None leaves it out.
-    """
+    """The last run, all attempts, why some failed, the cost, and what the script wrote."""
     attempts = [_located(attempt, output) for attempt in attempts]
     last = attempts[-1]
     parts = [

@@ -80,10 +80,7 @@ def stop_job_runs(
     """Stop runs by their ids, whoever started them, and wait until they have ended.
 
     Args:
-        context: The account.
-        job_name: Their job.
         job_run_ids: The runs; one that has ended stays as it is.
-        deadline_seconds: The longest to wait for the ends.
 
     Returns:
         The runs as they were seen last.

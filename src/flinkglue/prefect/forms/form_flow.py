@@ -88,7 +88,6 @@ def form_flow(
     Args:
         moved: Where parameters are that had another place before.
         adapt: Changes values of before into those of now; gets the parameters in their places.
-        options: Those of Prefect's ``flow``.
     """
 
     def decorate(function: Callable[P, R]) -> FormFlow[P, R]:

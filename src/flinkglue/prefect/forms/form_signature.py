@@ -80,7 +80,6 @@ def form_signature(
     deployment uses is set where it is deployed, and shown. What is None by default has no default.
 
     Args:
-        function: The flow's.
         without: Names that are not shown.
     """
     signature = inspect.signature(function, eval_str=True)

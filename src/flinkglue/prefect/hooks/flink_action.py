@@ -54,12 +54,7 @@ def requested_by(flow_run_id: object, request: ActionRequest) -> str:
 
 
 def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
-    """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says.
-
-    Args:
-        request_of: What the parameters ask for.
-        cluster_of: The cluster that a parameter, by its name and value, means.
-    """
+    """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says."""
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
@@ -72,12 +67,7 @@ def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
 
 
 def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
-    """A hook that logs what still runs, and how to go on.
-
-    Args:
-        request_of: What the parameters ask for.
-        cluster_of: The cluster that a parameter, by its name and value, means.
-    """
+    """A hook that logs what still runs, and how to go on."""
 
     def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
         _settle(

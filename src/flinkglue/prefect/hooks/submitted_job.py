@@ -51,7 +51,6 @@ class SubmittedBy:
     """Finds the job that a flow run submitted.
 
     Args:
-        cluster_of: The cluster that the parameters mean.
         job_name_of: The beginning of the job's name.
     """
 

@@ -40,12 +40,7 @@ def change_row(change: Difference) -> dict[str, str]:
 
 
 class ActionPage:
-    """The page of an action while it is under way: which steps began, and when.
-
-    Args:
-        cluster: Where the job runs.
-        request: What is requested.
-    """
+    """The page of an action while it is under way: which steps began, and when."""
 
     def __init__(self, cluster: FlinkCluster, request: ActionRequest) -> None:
         self._cluster = cluster
@@ -110,8 +105,6 @@ def show_interrupted(
 
     Args:
         flow_run_id: The flow run, which may not run here.
-        cluster: Where the job runs.
-        request: What was requested.
         ended: What became of the flow run: ``was cancelled`` or ``crashed``.
         lines: What is known of the job.
     """

@@ -27,9 +27,7 @@ def show_early_end(
     The page would say for good what was observed last.
 
     Args:
-        attempts: Those that were judged.
         read_attempts: Reads all that were started, as they are now.
-        error: Why the flow run ends.
     """
     try:
         read = read_attempts()

@@ -55,10 +55,6 @@ class RunPage(RunObserver):
     then: polls cost the server nothing.
 
     Args:
-        console: Knows the addresses.
-        clock: Says how long it has run.
-        job_name: The job.
-        number: Which attempt of the flow run it is.
         names_flow_run: Whether the flow run is named after the attempt.
     """
 
@@ -128,11 +124,7 @@ def show_cancelled(
     """What became of a cancelled flow run's Glue runs, on its page. It may not run here.
 
     Args:
-        flow_run_id: The flow run.
-        job_name: The job.
         runs: Its runs, those that lived when it was cancelled as they were observed last.
-        console: Knows the addresses.
-        now: When they were observed.
     """
     shown = live_runs(runs, now)
     if shown:

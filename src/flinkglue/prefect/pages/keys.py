@@ -39,8 +39,6 @@ def artifact_key(kind: Kind, name: str, place: str = "") -> str:
     """The key of what is shown of a job.
 
     Args:
-        kind: What it shows.
-        name: The job's name.
         place: Where the job is, when its name means another one elsewhere.
     """
     if not place and len(name) <= READABLE_CHARACTERS and _PLAIN.fullmatch(name):

@@ -14,13 +14,7 @@ _AT_LEAST_SECONDS = 5.0
 
 
 class Progress:
-    """A bar that fills with the time usually taken, and is full only at the end.
-
-    Args:
-        key: The artifact's key.
-        what: What is waited for.
-        usual_seconds: How long it usually takes.
-    """
+    """A bar that fills with the time usually taken, and is full only at the end."""
 
     def __init__(self, key: str, what: str, usual_seconds: float) -> None:
         self._key = key

@@ -10,13 +10,7 @@ from flinkglue.markdown import table
 
 @dataclass(frozen=True)
 class WordCounts:
-    """What was counted.
-
-    Args:
-        most_frequent: The most frequent words and how often they occur, most frequent first.
-        distinct_words: How many different words there are.
-        total_words: How many words there are.
-    """
+    """What was counted."""
 
     most_frequent: tuple[tuple[str, int], ...]
     distinct_words: int | None

@@ -115,11 +115,9 @@ def abandoned(
     run has not ended.
 
     Args:
-        claim: What was observed of its claim so far.
         action: Only such an action is meant, and another is not waited for; None: any.
         most_seconds: An action that began longer ago is held to be dead whatever is known of it: a
             worker that dies with its machine leaves its flow run *Running*, and commands have none.
-        now: Seconds since the epoch.
 
     Raises:
         CallFailed: The Prefect server did not answer.
@@ -204,11 +202,7 @@ def claim_signs(cluster: FlinkCluster, job_names: Sequence[str]) -> MoreSigns:
 
 
 def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | None:
-    """Who asked for such an action on the job and died in it; None when nobody did.
-
-    Args:
-        cluster: Where the job runs.
-    """
+    """Who asked for such an action on the job and died in it; None when nobody did."""
     with variable_store(cluster.journal_name) as store:
         left = abandoned(store, job_name, action=action)
     return left.requested_by if left and left.is_known_dead else None

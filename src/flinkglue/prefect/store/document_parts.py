@@ -20,9 +20,6 @@ class DocumentParts:
     """The Variables that documents are cut into.
 
     They are written before the record that names them, and deleted when it names them no more.
-
-    Args:
-        tag: Of all of them.
     """
 
     def __init__(self, records: ServerRecords, tag: str) -> None:

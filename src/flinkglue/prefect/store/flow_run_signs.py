@@ -70,10 +70,6 @@ def running_flow_runs(
 ) -> list[RunningFlowRun]:
     """The flow runs of these flows that the server calls Running, without the present one.
 
-    Args:
-        flow_names: The flows.
-        is_meant: Whether a flow run is meant, by its parameters.
-
     Raises:
         CallFailed: The server refused the call, or did not answer.
     """
@@ -112,7 +108,6 @@ class FlowRunSigns:
     Args:
         flow_runs: The flow runs, in the states that they are observed in.
         more: Further signs of each.
-        connect: How to reach the server.
     """
 
     def __init__(

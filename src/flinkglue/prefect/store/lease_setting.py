@@ -19,7 +19,6 @@ def lease_seconds_in(
 
     Args:
         default: The lease when it is not set, or empty.
-        environment: Where it is looked up.
 
     Raises:
         InvalidInput: It is no number of seconds that a lease can have.

@@ -175,12 +175,7 @@ _KINDS: dict[int, type[CallFailed]] = {408: ServiceUnavailable, 429: Throttled}
 
 
 def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> CallFailed:
-    """What this project raises when the Prefect server refuses a call or does not answer it.
-
-    Args:
-        operation: The call's method and path.
-        resource: What was requested.
-    """
+    """What this project raises when the Prefect server refuses a call or does not answer it."""
     if not isinstance(error, httpx.HTTPStatusError):
         reason = str(error) or type(error).__name__
         return ServiceUnavailable("Prefect", operation, resource, reason)

@@ -151,7 +151,6 @@ def ended_as_crashed(silent: SilentFlowRun, why: str) -> SilentFlowRun:
     states: a run that is in another one is left out by a look right before.
 
     Args:
-        silent: The flow run.
         why: What was observed besides its silence.
 
     Raises:

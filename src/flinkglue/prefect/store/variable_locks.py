@@ -255,7 +255,6 @@ def pause_seconds(call_seconds: float, left_seconds: float = math.inf) -> float:
     Args:
         call_seconds: How long the last call took. One that timed out, and was repeated, says
             nothing of how busy the server is: it would be a pause of half an hour.
-        left_seconds: How long the lock is still waited for.
     """
     pause = FIRST_PAUSE_SECONDS + LATENCIES_PER_PAUSE * call_seconds
     return max(0.0, min(pause, MOST_PAUSE_SECONDS, left_seconds))

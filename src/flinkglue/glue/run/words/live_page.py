@@ -22,9 +22,6 @@ class LiveRun:
     """A run as it is shown.
 
     Args:
-        run: The run as it was observed last.
-        number: Which attempt it is.
-        now: When it was observed.
         began_at: When this process began to wait for it: Glue may not have said yet.
     """
 

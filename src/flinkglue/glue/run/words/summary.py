@@ -15,10 +15,6 @@ def summary_in_words(attempts: Sequence[Attempt], price_per_dpu_hour: float | No
     """``SUCCEEDED on Subnet2 after 2 attempts, 3 min, 0.4 DPU-hours``.
 
     The time and the capacity are those of all attempts together.
-
-    Args:
-        attempts: All of the flow run, the earliest first.
-        price_per_dpu_hour: For the estimate; None leaves it out.
     """
     last = attempts[-1]
     on = f" on {last.connection_name}" if last.connection_name else ""

@@ -47,7 +47,6 @@ def refresh_flink_jobs(
     """Write down what is known of jobs now, and show all jobs.
 
     Args:
-        cluster: Where the jobs run.
         changes: What differs in the row of each job; None: the job was forgotten.
         flow_run_id: The flow run that tells so, where none runs here.
     """
@@ -112,7 +111,6 @@ def after_interruption(
 
     Args:
         ended: What became of it, for example ``cancelled``.
-        now: When that was.
         view: The job as it was observed after that; None: it was not.
         savepoint: The newest one after that; None: it was not looked up, or there is none.
     """
@@ -126,14 +124,7 @@ def after_interruption(
 
 
 def after_watch(condition: str, reason: str, view: JobView | None, now: datetime) -> Change:
-    """What a watch changes in the row of a job.
-
-    Args:
-        condition: How the job is.
-        reason: Why.
-        view: The job as it was observed last; None: it was not.
-        now: When it was.
-    """
+    """What a watch changes in the row of a job."""
     change: dict[str, Any] = {
         "health": condition,
         "why": shortened(reason, REASON_CHARACTERS),

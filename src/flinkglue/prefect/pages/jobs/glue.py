@@ -33,9 +33,6 @@ def refresh_glue_jobs(
     """Write a job's last runs down, and show all jobs.
 
     Args:
-        job_name: The job whose runs have ended.
-        attempts: Its runs, the earliest first.
-        console: Knows the job's page.
         flow_run_id: The flow run that shows it; None: the one that runs here.
     """
     with server_records() as records:

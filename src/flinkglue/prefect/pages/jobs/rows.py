@@ -20,7 +20,6 @@ class JobRows:
     """The records of one page.
 
     Args:
-        records: The server.
         page: The page's key, which is also the tag of its records.
     """
 
