@@ -169,7 +169,7 @@ def run_glue_jobs(cloud: LocalCloud, prefect: PrefectStack) -> Iterator[tuple[st
         "job_name": GLUE_JOB,
         "connection_names": CONNECTIONS,
         "strategy": "capacity",
-        "retry_delay_seconds": 5,
+        "retry_options": {"retry_delay_seconds": 5},
     }
     with step("Running glue-job, both subnets free"):
         flow_run_id = run_flow(prefect, "glue-job/glue-job", parameters)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcloud.client import LocalCloud
+from localcloud.config import DEFAULT_STATE_DIR
 from scripts.prefect_stack import REPOSITORY, PrefectStack
 
 
@@ -49,14 +50,15 @@ def shell_lines(prefect: PrefectStack) -> list[str]:
 
 def next_steps(cloud: LocalCloud, prefect: PrefectStack) -> list[str]:
     """Commands and places for somebody who has seen the runs."""
-    state = f" --state-dir {shown(cloud.state.path)}"
+    is_default = cloud.state.path == REPOSITORY / DEFAULT_STATE_DIR
+    state = "" if is_default else f" --state-dir {shown(cloud.state.path)}"
     return [
-        f"{prefect.ui_url}/deployments  fill in a form and run it",
+        f"{prefect.ui_url}/deployments  run a deployment from its form",
         "prefect deployment run glue-job/glue-job --params "
         """'{"job_name": "AirflowBlogJob", "strategy": "random"}'""",
-        f"python -m localcloud fault --help  make something go wrong; add{state}",
-        f"python -m localcloud dashboard{state}  another link to the Flink dashboard",
-        "docs/tutorial/next.md  more of it, step by step",
+        f"python -m localcloud fault{state} aws  the faults that AWS can have",
+        f"python -m localcloud dashboard{state}  a new link to the Flink dashboard",
+        "docs/tutorial/next.md  failovers, updates and kills, step by step",
     ]
 
 
