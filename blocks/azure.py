@@ -128,8 +128,8 @@ class HDInsightFlinkCluster(HiddenInput, Block):
     flink_sign_in: ClusterSignIn = Field(
         default=ClusterSignIn.NONE,
         title="Flink sign-in",
-        description="How the Flink REST URL is signed in to: entra sends a token of the "
-        "credentials, which the clusters' own addresses want; none sends nothing.",
+        description="How to sign in to the Flink REST URL. entra: with a token of the "
+        "credentials, as the clusters' own addresses require. none: not at all.",
         examples=["none", "entra"],
     )
     abfs_credentials: Name | None = Field(
@@ -142,8 +142,8 @@ class HDInsightFlinkCluster(HiddenInput, Block):
     state_is_local: bool = Field(
         default=False,
         title="State is on this machine",
-        description="Whether the cluster's file: directories are those of the machine where flows "
-        "run. Only in the local cloud.",
+        description="The cluster's file: directories are on the machine where flows run. Only in "
+        "the local cloud.",
         examples=[False],
     )
     portal_url: ServiceUrl = Field(

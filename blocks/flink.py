@@ -58,7 +58,7 @@ _NEEDED = {
 
 
 class FlinkRestCluster(HiddenInput, Block):
-    """Any live Flink cluster, from 1.17 on, over its JobManager's REST API.
+    """Any Flink cluster from 1.17 on, over its JobManager's REST API.
 
     Example:
         ```python
@@ -79,20 +79,20 @@ class FlinkRestCluster(HiddenInput, Block):
 
     url: WebUrl = Field(
         title="URL",
-        description="The JobManager's address: what shows the Flink dashboard in a browser.",
+        description="The JobManager's address, which shows the Flink dashboard in a browser.",
         examples=["https://flink.example.com", "http://localhost:8081"],
     )
     cluster_name: Name | None = Field(
         default=None,
         title="Cluster name",
-        description="What jobs and savepoints are remembered under. Blocks for one cluster need "
-        "the same. Empty: the URL; a name outlives a change of it.",
+        description="The name under which jobs and savepoints are recorded; the same in all "
+        "blocks for one cluster. Empty: the URL, so a new URL would lose them.",
         examples=["production-eu"],
     )
     sign_in: FlinkSignIn = Field(
         default=FlinkSignIn.NONE,
         title="Sign-in",
-        description="How calls sign in at the endpoint, or at the gateway before it.",
+        description="How to sign in to the endpoint, or to the gateway in front of it.",
         examples=["none", "bearer"],
     )
     user_name: Name | None = Field(
@@ -135,7 +135,7 @@ class FlinkRestCluster(HiddenInput, Block):
         default=None,
         title="CA file",
         description="A PEM file of certificates to trust instead of the platform's own; for jars "
-        "at https://, besides them.",
+        "at https://, in addition to them.",
         examples=["/etc/ssl/certs/company-ca.pem"],
     )
     savepoint_directory: StorageAddress | None = Field(
@@ -173,7 +173,7 @@ class FlinkRestCluster(HiddenInput, Block):
     jars_header: OptionalHeaderValue = Field(
         default=None,
         title="Jar repository header value",
-        description="What that header says: for Authorization with its kind, as Bearer or Basic.",
+        description="The header's value; for Authorization with its scheme, Bearer or Basic.",
         examples=["Bearer and the token"],
     )
     jars_query: OptionalHeaderSecret = Field(
@@ -193,14 +193,14 @@ class FlinkRestCluster(HiddenInput, Block):
     jar_download_seconds: Seconds = Field(
         default=600,
         title="Jar download in seconds",
-        description="The longest time for the whole download of a jar.",
+        description="How long the download of a jar may take.",
         examples=[600],
     )
     state_is_local: bool = Field(
         default=False,
         title="State is on this machine",
-        description="Whether the cluster's file: directories are those of the machine where flows "
-        "run. Then LIST_SAVEPOINT and RE_LAUNCH list them.",
+        description="The cluster's file: directories are on the machine where flows run, so "
+        "LIST_SAVEPOINT and RE_LAUNCH can list them.",
         examples=[False],
     )
     timeout_seconds: Seconds = Field(
@@ -212,16 +212,16 @@ class FlinkRestCluster(HiddenInput, Block):
     main_seconds: Seconds = Field(
         default=MAIN_SECONDS,
         title="main() in seconds",
-        description="How long a job's main() may take from a plan or a launch until it has reached "
-        "execute(). A gateway before the JobManager must wait as long.",
+        description="How long a job's main() may take to reach execute(), in a plan or a launch. A "
+        "gateway in front of the JobManager must wait as long.",
         examples=[600],
     )
     check_plan: bool = Field(
         default=True,
         title="Check the plan",
         description="Have Flink make a plan of a jar before anything is changed, so that a bad jar "
-        "is refused while the old job runs. It runs main() one more time: switch it off for a "
-        "main() that takes long or must not run twice.",
+        "is refused while the old job runs. That runs main() an extra time: switch it off "
+        "for a main() that takes long or must not run twice.",
         examples=[True],
     )
     outage_seconds: SecondsOrNone = Field(
@@ -233,7 +233,7 @@ class FlinkRestCluster(HiddenInput, Block):
     operation_seconds: Seconds = Field(
         default=900,
         title="Operation in seconds",
-        description="The longest time that a savepoint, a stop or a cancellation may take.",
+        description="How long a savepoint, a stop or a cancellation may take.",
         examples=[900],
     )
 

@@ -43,12 +43,12 @@ def glue_connection_health(
         connection_names: The connections, as a list or comma-separated.
         job_names: Jobs whose connections are checked; in addition to, or instead of,
             connection_names.
-        minimum_free_addresses: A connection with fewer usable addresses is short of them. Take what
-            the biggest run takes: its workers and 2 more.
-        fail_below_threshold: Let this run fail when a connection cannot be counted on.
-        failures_within_hours: Show when runs failed on a connection in so many hours, up to 24, and
-            what Glue said then.
-        read_all_connections: Read all connections of the account with one call, which takes the
+        minimum_free_addresses: A connection with fewer usable addresses is short of them. Use what
+            the biggest run needs: its workers and 2 more.
+        fail_below_threshold: Fail this run when a connection is short of addresses or unusable.
+        failures_within_hours: Show the failures of runs on a connection in the last hours, up to
+            24, with Glue's message.
+        read_all_connections: Read all connections of the account with one call. Needs the
             permission glue:GetConnections.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of the connections, instead of the block's, for example eu-west-1.

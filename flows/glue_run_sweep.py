@@ -65,7 +65,7 @@ def glue_run_sweep(
     aws_credentials: AwsCredentialsChoice = "aws",
     region: AwsRegion | None = None,
 ) -> dict[str, Any]:
-    """Find live Glue runs that nobody waits for any more, and stop those that were cancelled.
+    """Find live Glue runs that nobody waits for, and stop those whose flow run was cancelled.
 
     Cancelling a flow run of glue-job stops its Glue run as long as a worker is there to do it. This
     does it afterwards, for flow runs that are Cancelled, or Cancelling for too long. For other live
@@ -75,23 +75,22 @@ def glue_run_sweep(
 
     Args:
         job_names: The Glue jobs whose runs are checked, one per item.
-        stop: Stop orphaned runs. Off: report only, which is how to begin.
+        stop: Stop orphaned runs. Off: report only; begin with that.
         cancelling_for_minutes: A flow run that is Cancelling for longer counts as over. Its
             own process takes up to 10 minutes to stop the Glue run.
         stop_also: Stop the live Glue runs of flow runs in these states, too. Empty: they are only
             reported, because retrying such a flow run adopts its Glue run. Never stopped: Glue
             runs of completed flow runs that had wait_for_end off.
-        look_back_days: Runs that were started earlier are not checked. 7 days is the longest
-            that a Glue job may run; take more for streaming jobs.
-        stopped_within_minutes: How long to wait until what is stopped has ended.
-        find_silent_runs: Whether flow runs that have no process any more are searched for.
-        silent_minutes: A flow run of glue-job or glue-run-wait that is Running, has no live Glue
-            run and gives no sign of life for so long has no process any more: no heartbeat, log
-            line or task run. Only flow runs with this saved aws_credentials block and this region
-            are searched. Take more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is
-            3 minutes by default.
-        end_silent_runs: Whether such flow runs are set to Crashed, so that they can be retried.
-            no: report only. as_stop: when stop is on.
+        look_back_days: Runs that were started earlier are not checked. A Glue job may run for
+            7 days; use more for streaming jobs.
+        stopped_within_minutes: How long to wait for stopped runs to end.
+        find_silent_runs: Search for flow runs that have no process any more.
+        silent_minutes: A Running flow run of glue-job or glue-run-wait without a live Glue run has
+            no process any more after this long without a heartbeat, log line or task run. Only
+            flow runs with this saved aws_credentials block and this region are searched. Use more
+            than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, 3 minutes by default.
+        end_silent_runs: Set such flow runs to Crashed, so that they can be retried. no: report
+            only. as_stop: when stop is on.
         aws_credentials: The AWS Credentials block with the account and region, or its name.
         region: The region of the runs, instead of the block's, for example eu-west-1.
 

@@ -75,7 +75,7 @@ def submit_flink_job_flow(
         entry_class: The full name of the Java class with main().
         cluster: An HDInsight Flink Cluster block, picked or by name.
         args: Arguments of main(), one per item, without spaces.
-        parallelism: How many parallel subtasks each operator has.
+        parallelism: The job's parallelism.
         flink_configuration: More Flink settings, for example {"restart-strategy.type": "none"}.
         savepoint_name: A savepoint to start from, by its name or full path.
         wait_until: The state to wait for. A streaming job never finishes.

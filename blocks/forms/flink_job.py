@@ -33,7 +33,7 @@ from flinkglue.quantities import (
 
 
 class ProgramOptions(FormGroup):
-    """What the job runs. What is left out stays as it ran last."""
+    """What the job runs. Empty fields stay as the job ran last."""
 
     jar: JarAddress | None = Field(
         default=None,
@@ -52,7 +52,7 @@ class ProgramOptions(FormGroup):
     )
     parallelism: Parallelism | None = Field(
         default=None,
-        description="How many tasks run side by side. Empty: as it ran last, or 1.",
+        description="The job's parallelism. Empty: as it ran last, or 1.",
     )
     flink_configuration: dict[str, str] | None = Field(
         default=None,
@@ -107,7 +107,7 @@ class WaitOptions(FormGroup):
 
     stable_seconds: Seconds = Field(
         default=10,
-        description="How long a launched job must run without a restart before it counts.",
+        description="How long a launched job must run without a restart to count as stable.",
     )
     ready_within_seconds: Seconds = Field(
         default=300, description="How long to wait for the job to be stable."
@@ -193,8 +193,8 @@ class HealthOptions(FormGroup):
     )
     counted_within_seconds: Seconds = Field(
         default=600,
-        description="Over how long restarts and failed checkpoints are counted; what earlier "
-        "watches of the job observed counts, too.",
+        description="The time window for counting restarts and failed checkpoints, over several "
+        "watches of the job.",
     )
     action_within_minutes: Minutes = Field(
         default=120,
@@ -233,7 +233,7 @@ class RelaunchOptions(FormGroup):
     )
     stable_seconds: Seconds = Field(
         default=10,
-        description="How long a relaunched job must run without a restart before it counts.",
+        description="How long a relaunched job must run without a restart to count as stable.",
     )
     deadline_minutes: Minutes = Field(default=30, description="How long one relaunch may take.")
 
@@ -243,11 +243,11 @@ class SilentRunOptions(FormGroup):
 
     silent_minutes: SilentMinutes | None = Field(
         default=None,
-        description="A flow run that acts on the jobs, is Running and gives no sign of life for so "
-        "long has no process any more: no heartbeat, log line, task run or renewed claim. Take "
-        "more than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, which is 3 minutes by default. "
-        "Empty: such flow runs are not searched for. The watch ends, and fails where a job is "
-        "unhealthy, only after they were observed: use a deployment of its own for them.",
+        description="A Running flow run that acts on the jobs has no process any more after this "
+        "long without a heartbeat, log line, task run or renewed claim. Use more than three times "
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY, 3 minutes by default. Empty: such flow runs are not "
+        "searched for. The watch ends only after it has observed them for this long, so use a "
+        "deployment of its own.",
     )
     end_silent_runs: bool = Field(
         default=False,

@@ -85,7 +85,7 @@ class ApplicationJob(FormGroup):
         description="What a cluster upgrade restores: UPDATE the last savepoint, "
         "LAST_STATE_UPDATE the last checkpoint, STATELESS_UPDATE nothing.",
     )
-    parallelism: Parallelism = Field(default=1, description="How many tasks run side by side.")
+    parallelism: Parallelism = Field(default=1, description="The job's parallelism.")
     flink_configuration: dict[str, str] = Field(
         default={}, description="More Flink settings, for flink-conf.yaml."
     )
