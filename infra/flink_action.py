@@ -5,10 +5,10 @@ python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME [...]
 python -m infra.flink_action ACTION JOB --url URL [--journal DIRECTORY] [...]
     acts from this process, without Prefect: the journal is a directory, to be kept between calls
 python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME --deployment [--wait] [...]
-    lets the deployment flink-job-action do it
+    runs the deployment flink-job-action, so a worker acts
 
 Actions: NEW START STOP UPDATE STATELESS_UPDATE LAST_STATE_UPDATE SAVEPOINT LIST_SAVEPOINT CANCEL
-DELETE RE_LAUNCH. What is to run and is left out stays as it ran last.
+DELETE RE_LAUNCH. What the job runs stays as it ran last, where no option changes it.
 
 examples:
   python -m infra.flink_action NEW orders --url http://localhost:8081 --jar target/orders.jar

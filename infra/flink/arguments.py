@@ -59,8 +59,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     command.add_argument("action", type=Action, metavar="ACTION", help=", ".join(Action))
     command.add_argument("job_name", metavar="JOB", type=of_type(Name), help="the job's name")
     _add_cluster(command)
-    _add_job(command.add_argument_group("what is to run; left out: as it ran last").add_argument)
-    how = command.add_argument_group("how").add_argument
+    _add_job(command.add_argument_group("what to run (default: as it ran last)").add_argument)
+    how = command.add_argument_group("how to run it").add_argument
     _add_action_options(how)
     _add_intent_and_deployment(how)
     return command
@@ -85,14 +85,14 @@ def _add_cluster(command: argparse.ArgumentParser) -> None:
     sign_in.add_argument(
         "--main-seconds",
         type=of_type(Seconds),
-        help=f"the longest time until main() has reached execute() (default: {MAIN_SECONDS:g})",
+        help=f"how long main() may take to reach execute() (default: {MAIN_SECONDS:g})",
     )
-    sign_in.add_argument("--no-plan", action="store_true", help="run main() for the launch alone")
+    sign_in.add_argument("--no-plan", action="store_true", help="make no plan before a launch")
     sign_in.add_argument("--state-is-local", action="store_true", help="the state is on this disk")
     sign_in.add_argument(
         "--journal",
         type=of_type(FilePath),
-        help=f"the directory that remembers (default: {JOURNAL})",
+        help=f"the directory of the journal (default: {JOURNAL})",
     )
 
 
@@ -143,7 +143,7 @@ def _add_action_options(add: Add) -> None:
         help="%(choices)s (default: by the job's state backend)",
     )
     add("--no-roll-back", action="store_true", help="an update may leave no job")
-    add("--no-slot-check", action="store_true", help="an update may find too few task slots")
+    add("--no-slot-check", action="store_true", help="update even if task slots are missing")
     add("--take-over", action="store_true", help="discard the unfinished action of a dead run")
     add("--stable-seconds", type=of_type(Seconds), default=10)
     add("--ready-within-seconds", type=of_type(Seconds), default=300)
@@ -154,7 +154,7 @@ def _add_intent_and_deployment(add: Add) -> None:
     add(
         "--intent",
         type=of_type(Name),
-        help="who asks; the same intent is done once (default: a new one)",
+        help="names the request; the same one is executed once (default: a new one)",
     )
     add(
         "--deployment",
@@ -162,7 +162,7 @@ def _add_intent_and_deployment(add: Add) -> None:
         type=of_type(Name),
         const="flink-job-action/flink-job-action",
         metavar="FLOW/NAME",
-        help="let a deployment do it (%(const)s)",
+        help="run a deployment instead; without a name: %(const)s",
     )
     add("--wait", action="store_true", help="with --deployment: until it has ended")
     add("--dry-run", action="store_true", help="check the input and call nothing")
