@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flinkglue.clock import SystemClock
+from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
+
+T = TypeVar("T")
 
 
 class Beside:
@@ -27,10 +30,14 @@ class Beside:
         self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._is_ending = threading.Event()
         self._ended = threading.Event()
 
     def begin(self, call: Callable[..., Any], *arguments: Any) -> None:
-        """Make a call when those before it have ended; its failure is logged."""
+        """Make a call when those before it have ended; its failure is logged.
+
+        So is that whoever began it was interrupted: those of others are made all the same.
+        """
         context = copy_context()
         self._calls.put(lambda: context.run(call, *arguments))
         with self._starting:
@@ -44,6 +51,7 @@ class Beside:
         Raises:
             Interrupted: The work that waits is to end.
         """
+        self._is_ending.set()
         self._calls.put(None)
         if self._thread is None:
             return True
@@ -51,12 +59,44 @@ class Beside:
             SystemClock().sleep_unless(self._ended, within_seconds)
         return self._ended.is_set()
 
+    def pause(self, seconds: float) -> None:
+        """Wait so long, unless the end is waited for; called by what this makes."""
+        self._is_ending.wait(seconds)
+
     def _run(self) -> None:
         try:
             while (call := self._calls.get()) is not None:
                 try:
                     call()
-                except Exception as error:  # noqa: BLE001 - nobody waits for it
+                except (Exception, Interrupted) as error:  # noqa: BLE001 - nobody waits for it
                     logging.getLogger(__name__).warning("%s: %s", self._name, error)
         finally:
             self._ended.set()
+
+
+class Gathered(Generic[T]):
+    """What threads give one after the other, handled together.
+
+    Args:
+        seconds: How long the first waits for others.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._gate = threading.Lock()
+        self._given: list[T] = []
+
+    def give(self, beside: Beside, each: T, handle: Callable[[Sequence[T]], None]) -> None:
+        """Have this handled soon, together with what others give."""
+        with self._gate:
+            self._given.append(each)
+            is_first = len(self._given) == 1
+        if is_first:
+            beside.begin(self._handle, beside, handle)
+
+    def _handle(self, beside: Beside, handle: Callable[[Sequence[T]], None]) -> None:
+        beside.pause(self._seconds)
+        with self._gate:
+            given, self._given = self._given, []
+        with interrupted_by(Interruption()):  # nobody's end is that of what others gave
+            handle(given)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from contextvars import ContextVar
 
 import pytest
 
-from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
-from flinkglue.prefect.beside import Beside
+from flinkglue.clock.interruption import (
+    Interrupted,
+    Interruption,
+    interrupted_by,
+    raise_if_interrupted,
+)
+from flinkglue.prefect.beside import Beside, Gathered
 
 WHOSE: ContextVar[str] = ContextVar("whose", default="nobody's")
 
@@ -65,3 +71,47 @@ def test_who_waits_for_a_call_that_hangs_can_be_interrupted() -> None:
 
 def test_without_a_call_there_is_no_thread_to_wait_for() -> None:
     Beside("page").end(within_seconds=10)
+
+
+def test_a_call_that_is_interrupted_keeps_no_other_from_being_made() -> None:
+    beside, made = Beside("page"), list[str]()
+
+    def interrupted() -> None:
+        raise Interrupted
+
+    beside.begin(interrupted)
+    beside.begin(made.append, "next")
+    assert beside.end(within_seconds=10)
+    assert made == ["next"]
+
+
+def test_what_comes_together_is_handled_together_and_by_nobody_who_is_to_end() -> None:
+    beside, handled, interruption = Beside("page"), list[list[str]](), Interruption()
+    gathered: Gathered[str] = Gathered(seconds=3600)
+
+    def handle(given: Sequence[str]) -> None:
+        raise_if_interrupted()
+        handled.append([*given])
+
+    with interrupted_by(interruption):
+        gathered.give(beside, "first", handle)
+    interruption.request(Interrupted())
+    gathered.give(beside, "second", handle)
+    assert beside.end(within_seconds=10)
+    assert handled == [["first", "second"]]
+
+
+def test_what_comes_later_is_handled_later() -> None:
+    beside, handled = Beside("page"), list[list[str]]()
+    gathered: Gathered[str] = Gathered(seconds=0)
+    is_handled = threading.Semaphore(0)
+
+    def handle(given: Sequence[str]) -> None:
+        handled.append([*given])
+        is_handled.release()
+
+    for each in ("first", "second"):
+        gathered.give(beside, each, handle)
+        assert is_handled.acquire(timeout=10)
+    assert beside.end(within_seconds=10)
+    assert handled == [["first"], ["second"]]

@@ -19,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.polling import retry
+from flinkglue.prefect.beside import Beside
 from flinkglue.records import Record
 
 PAGE = 200  # the most that the server returns at once
@@ -45,6 +46,12 @@ class ServerRecords:
     def is_kept_open(self) -> bool:
         """Whether the client is that of all flow runs of this process, and not closed by one."""
         return bool(getattr(self._client, "is_kept_open", False))
+
+    @property
+    def beside(self) -> Beside | None:
+        """Makes calls with this client that no flow run waits for; None: it is one flow run's."""
+        found = getattr(self._client, "beside", None)
+        return found if isinstance(found, Beside) else None
 
     def is_of_the_client_of(self, other: ServerRecords) -> bool:
         """Whether both make their calls with the same client."""

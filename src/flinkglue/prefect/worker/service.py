@@ -32,7 +32,10 @@ scheduled for later starts late."""
 ADOPTION_EVERY_SECONDS = 60.0
 CANCELLING_EVERY_SECONDS = 15.0
 _GROWTH = 1.5
-_LEAST_PAUSE_SECONDS = 0.05
+_LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.05, 1.0
+_TIMES_AS_QUIET = 2
+"""A poll costs the server the more, the more flow runs are scheduled: after one the worker is quiet
+for so many times as long as it took."""
 _PAGE = 200
 
 
@@ -109,9 +112,12 @@ class Service:
                 timeout = quiet if self._events.is_connected else min(pause, most)
                 await asyncio.wait_for(self._woken.wait(), timeout)
             self._woken.clear()
+            began_at = asyncio.get_running_loop().time()
             taken = await self._tried("take flow runs", self._poll) or 0
             pause = FIRST_POLL_SECONDS if taken else min(pause * _GROWTH, most)
-            await asyncio.sleep(_LEAST_PAUSE_SECONDS)  # one poll takes what comes together
+            # One poll takes what comes together.
+            rest = _TIMES_AS_QUIET * (asyncio.get_running_loop().time() - began_at)
+            await asyncio.sleep(min(max(rest, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS))
 
     async def _renew(self) -> None:
         while True:

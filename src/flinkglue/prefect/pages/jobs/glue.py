@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,19 +12,35 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.run.words.summary import state_of
 from flinkglue.markdown import NOTHING, bold, heading, join, link, sparkline, table, text
+from flinkglue.prefect.beside import Gathered
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.artifacts import publish_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
-from flinkglue.prefect.store.server_records import server_records
+from flinkglue.prefect.store.server_records import ServerRecords, server_records
 from flinkglue.texts import duration_in_words, shortened
 
 KEY = "glue-jobs"
+GATHERED_SECONDS = 1.0
+"""Flow runs of one worker that end within so short a time write the page together."""
+OUT_OF_DATE = "The page of all Glue jobs is not up to date"
 MOST_RUNS = 12
 REASON_CHARACTERS = 80
 HEADER = ("Job", "Last run", "Connection", "Duration", "Durations", "Failures", "Ended")
 
 
-@best_effort("The page of all Glue jobs is not up to date")
+@dataclass(frozen=True)
+class _Ended:
+    """Runs of a job that have ended, the earliest first."""
+
+    job_name: str
+    attempts: Sequence[Attempt]
+    console: Console
+
+
+_ended: Gathered[_Ended] = Gathered(GATHERED_SECONDS)
+
+
+@best_effort(OUT_OF_DATE)
 def refresh_glue_jobs(
     job_name: str,
     attempts: Sequence[Attempt],
@@ -32,20 +49,37 @@ def refresh_glue_jobs(
 ) -> None:
     """Write a job's last runs down, and show all jobs.
 
+    A worker that runs flow runs as threads does so beside them, once for all that end together.
+
     Args:
         flow_run_id: The flow run that shows it; None: the one that runs here.
     """
+    ended = _Ended(job_name, attempts, console)
     with server_records() as records:
-        rows = JobRows(records, KEY)
-        known = rows.read()
+        if records.beside is None:
+            _refresh(records, [ended], flow_run_id)
+        else:
+            _ended.give(
+                records.beside,
+                ended,
+                best_effort(OUT_OF_DATE)(lambda all_: _refresh(records, all_, flow_run_id)),
+            )
+
+
+def _refresh(records: ServerRecords, ended: Sequence[_Ended], flow_run_id: UUID | None) -> None:
+    rows = JobRows(records, KEY)
+    known = rows.read()
+    for each in ended:
+        job_name, console = each.job_name, each.console
         key = row_key(job_name, console)
         before = known.get(key)
         if before is None and is_of(known.get(job_name), job_name, console):
             before = known.pop(job_name)  # earlier versions knew a job by its name alone
             rows.remove(job_name)
-        row = with_attempts(before, job_name, attempts, console, datetime.now(UTC))
-        rows.write(key, row)
-    shown = sorted_rows({**known, key: row})
+        known[key] = with_attempts(before, job_name, each.attempts, console, datetime.now(UTC))
+    for key in dict.fromkeys(row_key(each.job_name, each.console) for each in ended):
+        rows.write(key, known[key])
+    shown = sorted_rows(known)
     publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
 
 

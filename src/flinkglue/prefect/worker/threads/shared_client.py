@@ -18,6 +18,7 @@ from prefect.settings import get_current_settings
 
 from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
+from flinkglue.prefect.worker.threads.run_names import RunNames
 
 MAX_CONNECTIONS = 32
 
@@ -25,9 +26,11 @@ MAX_CONNECTIONS = 32
 class SharedClient(SyncPrefectClient):
     """Stays open whoever leaves its context, and makes fewer calls than the engine asks for.
 
-    The engine writes the flow run's version before it starts, which says whose it is as well; the
-    flow run's new name is written while it starts; the server's default storage is read once a
-    minute, and not for each flow and task run.
+    The engine writes the flow run's version before it starts, which says whose it is as well; of
+    the flow run's names that come in a row the last is written; the server's default storage is
+    read once a minute, and not for each flow and task run.
+
+    `beside` makes calls that no flow run waits for.
     """
 
     is_kept_open = True
@@ -35,7 +38,8 @@ class SharedClient(SyncPrefectClient):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._owners: dict[UUID, str] = {}
-        self._beside = Beside("The name of a flow run")
+        self._names = RunNames(super().set_flow_run_name)
+        self.beside = Beside("Beside the flow runs")
 
     def owns(self, flow_run_id: UUID, owner: str) -> None:
         """Have this written on the flow run, at the latest before it is Running."""
@@ -47,14 +51,17 @@ class SharedClient(SyncPrefectClient):
             self.update_flow_run(flow_run_id)
 
     def update_flow_run(self, flow_run_id: UUID, *args: Any, **changes: Any) -> httpx.Response:
-        """With the flow run's owner, the first time."""
+        """With the flow run's owner, the first time; a name alone is written beside it."""
+        if flow_run_id not in self._owners and [*changes] == ["name"] and not args:
+            self._names.put(flow_run_id, changes["name"], is_last=True)
+            return httpx.Response(httpx.codes.ACCEPTED)
         if (owner := self._owners.pop(flow_run_id, None)) is not None:
             changes["infrastructure_pid"] = owner
         return super().update_flow_run(flow_run_id, *args, **changes)
 
     def set_flow_run_name(self, flow_run_id: UUID, name: str) -> Any:
-        """In another thread: a name that is not written fails no flow run."""
-        self._beside.begin(super().set_flow_run_name, flow_run_id, name)
+        """In another thread, unless a better one comes soon."""
+        self._names.put(flow_run_id, name, is_last=False)
 
     def read_server_default_result_storage(self) -> ServerDefaultResultStorage:
         """As it was at most a minute ago."""
@@ -68,7 +75,8 @@ class SharedClient(SyncPrefectClient):
 
     def close(self) -> None:
         """At the end of the worker."""
-        self._beside.end(within_seconds=5)
+        self._names.end(within_seconds=5)
+        self.beside.end(within_seconds=5)
         self._client.close()
 
 
