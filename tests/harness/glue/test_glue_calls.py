@@ -28,8 +28,8 @@ AWS = {
     "DescribeSubnets": 1,
     "UpdateJob": 1,
     "StartJobRun": 1,
-    "GetJobRuns": 2,  # for slots, and for the claim of a run of under half a minute
-    "GetLogEvents": 4,  # output to its end, and the two places where errors may lie
+    "GetJobRuns": 2,  # for slots, and a poll or one more, which ends the claim
+    "GetLogEvents": 2,  # output to its end; errors of a run that succeeds at once are not read
 }
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,

@@ -9,7 +9,7 @@ from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.log_reading import LogPosition
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.log_places import LogTail, log_kinds
+from flinkglue.glue.log_places import ERROR, OUTPUT, LogTail, log_kinds
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.observer import RunObserver
 
@@ -39,6 +39,7 @@ class _Stream:
     next_read_at: float = float("-inf")
     read_until: LogPosition | None = None
     is_at_its_end: bool = False
+    was_read: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
 
@@ -46,6 +47,8 @@ class LogFollower(RunObserver):
     """Logs new lines of a run's CloudWatch log streams, and never raises.
 
     Each line is shown once by one follower; another process that adopts the run begins again.
+    Of a run that succeeded before its logs were first read, the errors are read only where it wrote
+    no output.
 
     A driver can write far more than anybody reads on a flow run's page: of what is new at one poll
     the last lines are shown, with a word on how many were left out.
@@ -100,6 +103,10 @@ class LogFollower(RunObserver):
         due = log_kinds(located) if run.ended else self._due(located, now)
         for n, kind in enumerate(due, start=1):
             stream = self._streams[run.job_run_id, kind]
+            if kind == ERROR and not stream.was_read and self._needs_no_errors(run):
+                stream.is_at_its_end = True
+                continue
+            stream.was_read = True
             try:
                 grew = self._show(
                     located, kind, stream, now + READS_BEGIN_WITHIN_SECONDS * n / len(due)
@@ -112,6 +119,11 @@ class LogFollower(RunObserver):
             slower = max(self._every_seconds, min(2 * stream.pause_seconds, SILENT_SECONDS))
             stream.pause_seconds = self._every_seconds if grew else slower
             stream.next_read_at = now + max(stream.pause_seconds, self._least_pause_seconds)
+
+    def _needs_no_errors(self, run: JobRun) -> bool:
+        """Whether it succeeded and its output is shown: its errors are most often Spark's own."""
+        output = self._streams[run.job_run_id, OUTPUT]
+        return run.succeeded and output.is_at_its_end and bool(output.last_lines)
 
     @property
     def _least_pause_seconds(self) -> float:

@@ -114,6 +114,38 @@ def test_slow_logs_do_not_hold_up_the_next_attempt(
     assert [line.partition(":")[0] for line in told] == ["output", "error"]
 
 
+def once(kind: str, token: str) -> Page:
+    return ([f"the {kind}"] if not token else [], "end")
+
+
+@pytest.mark.parametrize(
+    ("state", "was_read", "calls"),
+    [
+        ("SUCCEEDED", False, {"output": 2}),
+        ("SUCCEEDED", True, {"output": 2, "error": 2}),
+        ("FAILED", False, {"output": 2, "error": 2}),
+    ],
+)
+def test_the_errors_of_a_run_that_soon_succeeded_with_output_are_not_read(
+    state: str, was_read: bool, calls: dict[str, int]
+) -> None:
+    streams = Streams(once)
+    follower = streams.follower()
+    if was_read:
+        follower.on_observed(RUNNING)
+    ended = JobRun("job", "jr_1", state)
+    follower.on_observed(ended)
+    assert streams.calls == calls
+    tails = follower.with_tails(Attempt(1, ended, None, None)).log_tails
+    assert tails["output"].lines == ["the output"]
+
+
+def test_the_errors_of_a_run_that_succeeded_without_output_are_read() -> None:
+    streams = Streams(lambda kind, token: ([], "end") if kind == "output" else once(kind, token))
+    streams.follower().on_observed(JobRun("job", "jr_1", "SUCCEEDED"))
+    assert streams.calls["error"] == 2
+
+
 RUNNING = JobRun("job", "jr_1", "RUNNING")
 OWN_GROUP = {"Name": "job", "DefaultArguments": {"--custom-logGroup-prefix": "/team"}}
 
