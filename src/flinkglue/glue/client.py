@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from flinkglue.glue.api.connection_reading import (
 )
 from flinkglue.glue.api.health_reading import Reading, read_health
 from flinkglue.glue.api.job_update import JobUpdate, connections_of, plan_job_update
+from flinkglue.glue.api.kept_jobs import KeptJobs
 from flinkglue.glue.api.live_runs import SlotReadings
 from flinkglue.glue.api.log_reading import (
     LogPage,
@@ -29,7 +30,7 @@ from flinkglue.glue.api.log_reading import (
     last_log_lines,
     new_log_lines,
 )
-from flinkglue.glue.api.run_listing import bounded
+from flinkglue.glue.api.run_listing import PAGE, bounded
 from flinkglue.glue.api.run_watch import RunWatch, Waiter
 from flinkglue.glue.api.unknown_members import keep_unknown_members
 from flinkglue.glue.api.unwritten_fields import UNKNOWN_MEMBERS
@@ -38,7 +39,7 @@ from flinkglue.glue.errors import translated
 from flinkglue.glue.job_definition import FIELD, JobDefinition
 from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.masking import Masking
-from flinkglue.glue.models import Connection, Job, JobRun, JobRunState
+from flinkglue.glue.models import Connection, Job, JobRun, JobRunState, Subnet
 from flinkglue.glue.run_request import RunRequest
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class _Shared(NamedTuple):
     lookups: ThreadPoolExecutor
     run_watch: RunWatch
     slot_readings: SlotReadings
+    kept_jobs: KeptJobs
 
 
 class GlueClient:
@@ -68,7 +70,8 @@ class GlueClient:
         shared: What it has in common with another client of the account.
 
     Those who wait for runs in threads of one process share their polls in `run_watch`,
-    those that wait for a slot of a job in `slot_readings`.
+    those that wait for a slot of a job in `slot_readings`; `kept_jobs` are the last readings of
+    jobs.
     """
 
     def __init__(
@@ -92,9 +95,10 @@ class GlueClient:
             keep_unknown_members(glue)
             # Kept, because to start a hundred threads takes as long as to send twenty calls.
             lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
-            shared = _Shared(lookups, RunWatch(self, self._clock), SlotReadings())
+            kept_jobs = KeptJobs(self._clock)
+            shared = _Shared(lookups, RunWatch(self, self._clock), SlotReadings(), kept_jobs)
         self._shared = shared
-        self._lookups, self.run_watch, self.slot_readings = shared
+        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs = shared
 
     @classmethod
     def connect(
@@ -116,6 +120,11 @@ class GlueClient:
         return GlueClient(*clients, masking=masking, shared=self._shared, clock=self._clock)
 
     @property
+    def account(self) -> object:
+        """The same one for all clients of an account and region that a process has connected."""
+        return self._shared
+
+    @property
     def console(self) -> Console:
         meta = self._glue.meta
         return Console(partition=meta.partition, region=meta.region_name)
@@ -128,7 +137,9 @@ class GlueClient:
         with translated("AWS Glue", "GetJob", f"job {job_name}"):
             answer = cast(dict[str, Any], self._glue.get_job(JobName=job_name))
         unknown = answer.get(UNKNOWN_MEMBERS)
-        return {**answer["Job"], UNKNOWN_MEMBERS: unknown} if unknown else answer["Job"]
+        job = {**answer["Job"], UNKNOWN_MEMBERS: unknown} if unknown else answer["Job"]
+        self.kept_jobs.keep(job_name, job)
+        return job
 
     @property
     def region(self) -> str:
@@ -136,7 +147,12 @@ class GlueClient:
         return self._glue.meta.region_name
 
     def get_candidates(
-        self, job_name: str, connection_names: Sequence[str] | None, *, list_all: bool = False
+        self,
+        job_name: str,
+        connection_names: Sequence[str] | None,
+        *,
+        list_all: bool = False,
+        known_job: Job | None = None,
     ) -> Candidates:
         """The job and its candidates, in one round trip for up to as many as there are threads.
 
@@ -145,11 +161,12 @@ class GlueClient:
         Args:
             connection_names: The connections; None: those that the job has.
             list_all: Read all connections of the account with one call in place of one call each.
+            known_job: The job as it was read before; None reads it.
 
         Raises:
             CallFailed: The job could not be read, or not one of the connections.
         """
-        job = self._lookups.submit(self.get_job, job_name)
+        job = self._lookups.submit(lambda: known_job or self.get_job(job_name))
         if connection_names is None:
             connection_names = connections_of(job.result())
         if not connection_names:
@@ -169,7 +186,11 @@ class GlueClient:
 
         A connection that could not be read has its problem in words.
         """
-        return joined(candidates, describe_subnets(self._ec2, candidates.subnet_ids))
+        return joined(candidates, self.read_subnets(candidates.subnet_ids))
+
+    def read_subnets(self, subnet_ids: Collection[str]) -> dict[str, Subnet]:
+        """The subnets that exist, with what they have free now, in one round trip."""
+        return describe_subnets(self._ec2, subnet_ids)
 
     def add_security_groups(self, candidates: Candidates) -> Candidates:
         """The candidates with the security groups that they name, in one round trip.
@@ -215,6 +236,7 @@ class GlueClient:
             f"{', '.join(update.connections_after)}"
         )
         with translated("AWS Glue", "UpdateJob", f"job {job_name}", advice={NotFound: gone}):
+            self.kept_jobs.forget(job_name)
             self._glue.update_job(JobName=job_name, JobUpdate=cast(Any, update.body))
 
     @property
@@ -326,11 +348,20 @@ class GlueClient:
         call = translated("AWS Glue", "GetJobRuns", f"job {job_name}")
         with self._masking.errors(), call:
             paginator = self._glue.get_paginator("get_job_runs")
-            for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": 200}):
+            for page in paginator.paginate(JobName=job_name, PaginationConfig={"PageSize": PAGE}):
                 runs = [self._job_run(cast(Mapping[str, Any], r)) for r in page["JobRuns"]]
                 yield runs
                 if any(run.started_on and run.started_on < oldest for run in runs):
                     break
+
+    def newest_runs(self, job_name: str, most: int) -> list[JobRun]:
+        """The newest runs of a job, with one call.
+
+        https://docs.aws.amazon.com/glue/latest/webapi/API_GetJobRuns.html
+        """
+        with self._masking.errors(), translated("AWS Glue", "GetJobRuns", f"job {job_name}"):
+            answer = self._glue.get_job_runs(JobName=job_name, MaxResults=most)
+        return [self._job_run(cast(Mapping[str, Any], run)) for run in answer["JobRuns"]]
 
     def find_runs(
         self, job_name: str, key_prefix: str, since: datetime, *, before_a_start: bool = False

@@ -27,10 +27,16 @@ class RunReader(Protocol):
     def job_run_pages(self, job_name: str, since: datetime) -> Iterator[list[JobRun]]:
         """The runs of a job page by page, newest first, until they are older than that."""
 
+    def newest_runs(self, job_name: str, most: int) -> list[JobRun]:
+        """The newest runs of a job, with one call."""
+
 
 RECENT = timedelta(minutes=15)
 """What was started in so short a time is on a page or two, and may be read under a lock. It is far
 longer than GetJobRuns is late."""
+
+PAGE = 200
+"""The most runs that GetJobRuns shows at once."""
 
 MOST_PAGES = 100
 """Of 200 runs each. Behind so many nobody knows in time whether a run was started."""
@@ -53,7 +59,7 @@ def bounded(pages: Iterator[list[JobRun]], job_name: str) -> Iterator[list[JobRu
                 "AWS Glue",
                 "GetJobRuns",
                 f"job {job_name}",
-                f"the list has more than {MOST_PAGES * 200} runs since this flow run first ran, "
+                f"the list has more than {MOST_PAGES * PAGE} runs since this flow run first ran, "
                 "so it is not known whether a run of it was started; nothing was started",
                 advice="start a new flow run: it has no earlier runs to search for. If a Glue "
                 "run of this one may be live, search for it by --flinkglue-run-key first",

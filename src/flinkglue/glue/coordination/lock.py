@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from flinkglue.clock.interruption import acquire
 from flinkglue.errors import ServiceUnavailable
@@ -20,7 +20,15 @@ after that whoever holds it hangs."""
 
 
 class HeldLock(Protocol):
-    """A lock that is held now, as far as its holder can know."""
+    """A lock that is held now, as far as its holder can know.
+
+    `kept` is what holders read under it, for those to whom it is handed on: nobody else held it
+    since, as long as `check` returns. A lock that was taken anew has nothing in it.
+    """
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """By what each kind of holder calls its own."""
 
     def check(self) -> None:
         """Return only while the lock is held: call it before each step that must be alone.
@@ -49,6 +57,9 @@ class Locks(Protocol):
 
 class InProcessLock:
     """Held by a thread of this process: it cannot be lost."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
 
     def check(self) -> None:
         return

@@ -67,7 +67,8 @@ class Ranking:
     attempt before, and not the strategy's for these numbers. `reserved_at` is when addresses were
     reserved for the run, and `reservation_id` names the record; None and empty when none were.
     `listed_at` is a time before the job's runs were listed for it, None when that says nothing
-    about the start: no addresses were reserved, or the list has the run.
+    about the start: no addresses were reserved, or the list has the run. `job_settings` are those
+    that the choice went by, where they were not read for it; they are checked before the start.
     """
 
     strategy: str
@@ -80,6 +81,7 @@ class Ranking:
     reserved_at: datetime | None = field(default=None, compare=False)
     reservation_id: str = field(default="", compare=False)
     listed_at: datetime | None = field(default=None, compare=False)
+    job_settings: str = field(default="", compare=False, repr=False)
 
     @property
     def connection_names(self) -> list[str]:

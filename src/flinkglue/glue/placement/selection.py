@@ -10,13 +10,20 @@ from datetime import datetime
 from itertools import islice
 
 from flinkglue.clock import Pace
-from flinkglue.glue.api.connection_reading import Candidates
+from flinkglue.glue.api.connection_reading import Candidates, joined
+from flinkglue.glue.api.kept_jobs import settings_of
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import NoSlot, slots_of
+from flinkglue.glue.coordination.slots import NoSlot, Slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
-from flinkglue.glue.models import Connection, JobRun, Ranking
+from flinkglue.glue.models import Connection, Job, JobRun, Ranking
+from flinkglue.glue.placement.addresses import (
+    Addresses,
+    has_room,
+    kept_for_the_next,
+    kept_under,
+)
 from flinkglue.glue.placement.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
 from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.placement_request import PlacementRequest
@@ -101,13 +108,15 @@ def preview(context: RunContext, requested: PlacementRequest) -> Ranking:
 class _Reading:
     """What is read outside the lock: `live_runs` counts the job's runs by connection.
 
-    `listed_at` is a time before the list of runs was read.
+    `listed_at` is a time before the list of runs was read, `known_job` the job if it was read
+    before, within a minute.
     """
 
     candidates: Candidates
     runs: ListedRuns
     listed_at: datetime
     live_runs: Counter[str]
+    known_job: Job | None = None
 
 
 @dataclass
@@ -164,31 +173,59 @@ class _Placing:
     def _under_the_lock(self) -> tuple[Ranking, Decision]:
         context = self.context
         with context.coordination.claims.placing(context.client.region) as lock:
-            ranking, decision = self._ranked()
+            addresses = kept_under(lock, context)
+            placed = self._with_room(addresses) if addresses else None
+            if addresses is None or placed is None:
+                addresses = Addresses(context)
+                placed = self._ranked(addresses)
+            ranking, decision = placed
             if decision is Decision.START:
                 lock.check()
-                ranking = _reserved(context, ranking, self.requested)
+                with kept_for_the_next(lock, context, addresses):
+                    ranking = _reserved(context, ranking, self.requested, addresses)
                 if ranking.reserved_at:
                     ranking = replace(ranking, listed_at=self.reading.listed_at)
+                if self.reading.known_job is not None:
+                    settings = settings_of(self.reading.known_job)
+                    ranking = replace(ranking, job_settings=settings)
         return ranking, decision
 
-    def _ranked(self) -> tuple[Ranking, Decision]:
+    def _with_room(self, addresses: Addresses) -> tuple[Ranking, Decision] | None:
+        """By what was read for the run before; None: it takes a reading of its own."""
+        if not self._slots(addresses).free:
+            return None
+        ranking, decision = self._decided(addresses)
+        return (ranking, decision) if has_room(ranking) else None
+
+    def _ranked(self, addresses: Addresses | None = None) -> tuple[Ranking, Decision]:
         # Reservations before counts: the run of one that is released in between has its addresses
         # by then, and the count shows it.
-        context, request, reading = self.context, self.requested.run, self.reading
-        claims, candidates = context.coordination.claims, reading.candidates
-        reservations = claims.reservations()
-        slots = slots_of(candidates.job, request, reading.runs, reservations, candidates.subnet_ids)
+        addresses = addresses or Addresses(self.context)
+        slots, request = self._slots(addresses), self.requested.run
         if not slots.free and not self._is_listed:
-            for own in (each for each in reservations if each.run_key == request.key):
-                claims.release(own.reservation_id)
+            for own in (each for each in addresses.reservations if each.run_key == request.key):
+                self.context.coordination.claims.release(own.reservation_id)
             raise NoSlot(request.job_name, slots.describe())
-        cool_downs = context.coordination.cool_downs.live()
-        connections = context.client.add_subnets(candidates)
+        return self._decided(addresses)
+
+    def _slots(self, addresses: Addresses) -> Slots:
+        reading, candidates = self.reading, self.reading.candidates
+        return slots_of(
+            candidates.job,
+            self.requested.run,
+            reading.runs,
+            addresses.reservations,
+            candidates.subnet_ids,
+        )
+
+    def _decided(self, addresses: Addresses) -> tuple[Ranking, Decision]:
+        request, reading = self.requested.run, self.reading
+        subnets = addresses.subnets(reading.candidates.subnet_ids)
+        connections = joined(reading.candidates, subnets)
         zones = _by_zone(reading.live_runs, connections)
-        knowledge = knowledge_for(request.key, reservations, cool_downs, zones)
+        knowledge = knowledge_for(request.key, addresses.reservations, addresses.cool_downs, zones)
         ranking = self._ranking_of(connections, knowledge)
-        waited_seconds = context.clock.monotonic() - self.began_at
+        waited_seconds = self.context.clock.monotonic() - self.began_at
         return ranking, self.requested.shortage.decide(ranking, waited_seconds)
 
     def _ranking_of(self, connections: Sequence[Connection], knowledge: Knowledge) -> Ranking:
@@ -217,6 +254,9 @@ def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading
     Another is needed only for a job with more than 200 runs in the time that one of them can last.
     """
     client, pages = context.client, _run_pages(context, requested)
+    # Connections that nobody named are those of the job as it is now.
+    names = requested.connection_names
+    known_job = None if names is None else client.kept_jobs.recent(requested.job_name)
     listed_at = context.clock.now()
 
     def newest_first() -> Iterator[list[JobRun]]:
@@ -227,12 +267,12 @@ def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading
         runs = in_parallel.submit(list_runs, client, requested.run)
         newest = in_parallel.submit(lambda: list(islice(pages, 1)))
         candidates = client.get_candidates(
-            requested.job_name, requested.connection_names, list_all=requested.list_all
+            requested.job_name, names, list_all=requested.list_all, known_job=known_job
         )
         if requested.check_security_groups:
             candidates = client.add_security_groups(candidates)
         live_runs = _running(newest_first(), context, requested, candidates)
-        return _Reading(candidates, runs.result(), listed_at, live_runs)
+        return _Reading(candidates, runs.result(), listed_at, live_runs, known_job)
 
 
 def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[list[JobRun]]:
@@ -243,7 +283,9 @@ def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[lis
     return context.client.job_run_pages(requested.job_name, since)
 
 
-def _reserved(context: RunContext, ranking: Ranking, requested: PlacementRequest) -> Ranking:
+def _reserved(
+    context: RunContext, ranking: Ranking, requested: PlacementRequest, addresses: Addresses
+) -> Ranking:
     expected = ranking.expected
     if expected is None or expected.subnet_id is None:
         return ranking  # a run without a subnet takes no addresses
@@ -259,6 +301,7 @@ def _reserved(context: RunContext, ranking: Ranking, requested: PlacementRequest
             addresses=min(max(ranking.needed_addresses, ranking.addresses_to_reserve), free),
         )
     )
+    addresses.add(reservation)
     return replace(ranking, reserved_at=reserved_at, reservation_id=reservation.reservation_id)
 
 

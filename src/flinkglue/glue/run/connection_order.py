@@ -63,10 +63,17 @@ class OrderRestoring(RunObserver):
         self._reported_who_needs_it = False
         self._original: OriginalOrder | None = None
 
-    def before_start(self, job: Job, update: JobUpdate) -> None:
-        """Write down what the order was."""
+    def before_start(self, job: Job, update: JobUpdate, lock: HeldLock) -> None:
+        """Write down what the order was.
+
+        A record that is there needs no change while the job gets none: what the run has to do with
+        it is read when its order is not needed any more.
+        """
+        self._key = original_order_key(self._client.region, job)
+        if not (update.changes or self._request.restore_order):
+            return
         try:
-            self._remember(job, update)
+            self._remember(job, update, lock)
         except CallFailed as error:
             if self._request.restore_order and update.changes:
                 self._log.warning(
@@ -126,24 +133,41 @@ class OrderRestoring(RunObserver):
                 return
             self._clock.sleep(next(islice(patience.pace.pauses(), tries, None)))
 
-    def _remember(self, job: Job, update: JobUpdate) -> None:
-        orders = self._coordination.original_orders
+    def _remember(self, job: Job, update: JobUpdate, lock: HeldLock) -> None:
         key = self._key = original_order_key(self._client.region, job)
         before = update.connections_before
-        original = orders.read(key)
+        original = self._recorded(key, lock)
         if original and not original.explains(before):
             self._log.info(
                 "Somebody else changed the connections of job %s: theirs are not touched",
                 self._request.job_name,
             )
-            orders.delete(key)
+            self._record(key, None, lock)
             original = None
         if original is None and self._request.restore_order and update.changes:
             original = OriginalOrder(self._request.job_name, tuple(before))
         self._original = original
         self._may_be_due = original is not None
         if original and update.changes:
-            orders.write(key, original.writing(before, update.connections_after))
+            self._record(key, original.writing(before, update.connections_after), lock)
+
+    def _recorded(self, key: str, lock: HeldLock) -> OriginalOrder | None:
+        """The record: only who has the job's lock writes it, so one reading serves its holders."""
+        if key in lock.kept:
+            lock.check()
+        else:
+            lock.kept[key] = self._coordination.original_orders.read(key)
+        recorded: OriginalOrder | None = lock.kept[key]
+        return recorded
+
+    def _record(self, key: str, order: OriginalOrder | None, lock: HeldLock) -> None:
+        """Write the record, or delete it; after a failure the next holder reads it."""
+        lock.kept.pop(key, None)
+        if order is None:
+            self._coordination.original_orders.delete(key)
+        else:
+            self._coordination.original_orders.write(key, order)
+        lock.kept[key] = order
 
     def _is_due(self) -> bool:
         """Whether there may be a record: a run learns late of one that others have left to it."""
@@ -196,11 +220,11 @@ class OrderRestoring(RunObserver):
         return bool(others)
 
     def _put_back(self, lock: HeldLock) -> None:
-        orders, job_name = self._coordination.original_orders, self._request.job_name
+        job_name = self._request.job_name
         job = self._client.get_job(job_name)
         key = original_order_key(self._client.region, job)
         now = connections_of(job)
-        original = self._original = orders.read(key)
+        original = self._original = self._recorded(key, lock)
         if original is None:
             return
         if not original.explains(now):
@@ -218,7 +242,7 @@ class OrderRestoring(RunObserver):
             self._log.info(
                 "Job %s: connections %s again", job_name, in_words(update.connections_after)
             )
-        orders.delete(key)
+        self._record(key, None, lock)
 
     def _warn(self, error: Exception) -> None:
         before = in_words(self._original.connection_names) if self._original else "not known here"

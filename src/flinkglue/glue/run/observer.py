@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flinkglue.errors import FlinkGlueError
 from flinkglue.glue.api.job_update import JobUpdate
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.lock import HeldLock
 from flinkglue.glue.models import Job, JobRun
 from flinkglue.glue.run_request import Log
 
@@ -14,7 +15,7 @@ from flinkglue.glue.run_request import Log
 class RunObserver:
     """Overrides what it acts on; an observer raises nothing, as no run fails for one of them."""
 
-    def before_start(self, job: Job, update: JobUpdate) -> None:
+    def before_start(self, job: Job, update: JobUpdate, lock: HeldLock) -> None:
         """Under the job's lock, before its order is written, if it changes, and the run started."""
 
     def on_started(self, run: JobRun) -> None:
@@ -25,6 +26,9 @@ class RunObserver:
 
     def on_observed(self, run: JobRun) -> None:
         """The run as a poll showed it."""
+
+    def on_listed(self) -> None:
+        """GetJobRuns shows the run: whoever searches for it finds it."""
 
     def on_not_started(self, error: FlinkGlueError) -> None:
         """There is no run to wait for; after InDoubt there may be one."""
@@ -39,9 +43,9 @@ class Observers(RunObserver):
     def __init__(self, observers: Sequence[RunObserver]) -> None:
         self._observers = observers
 
-    def before_start(self, job: Job, update: JobUpdate) -> None:
+    def before_start(self, job: Job, update: JobUpdate, lock: HeldLock) -> None:
         for observer in self._observers:
-            observer.before_start(job, update)
+            observer.before_start(job, update, lock)
 
     def on_started(self, run: JobRun) -> None:
         for observer in self._observers:
@@ -54,6 +58,10 @@ class Observers(RunObserver):
     def on_observed(self, run: JobRun) -> None:
         for observer in self._observers:
             observer.on_observed(run)
+
+    def on_listed(self) -> None:
+        for observer in self._observers:
+            observer.on_listed()
 
     def on_not_started(self, error: FlinkGlueError) -> None:
         for observer in self._observers:

@@ -77,6 +77,7 @@ class RunClaim(RunObserver):
         self._is_released = False
         self._start: Start | None = None
         self._started_at = math.inf
+        self._is_listed = False
 
     def on_adopted(self, run: JobRun) -> None:
         """What its process reserved for it may still be there, and be about to expire."""
@@ -95,6 +96,9 @@ class RunClaim(RunObserver):
             self.release()
         else:
             self.keep()
+
+    def on_listed(self) -> None:
+        self._is_listed = True
 
     def on_not_started(self, error: FlinkGlueError) -> None:
         """A start that is retried needs its addresses, and a run in doubt may take them."""
@@ -204,10 +208,12 @@ class RunClaim(RunObserver):
         """Delete the starts whose runs the list shows; the others expire.
 
         The list is read until it has shown them, which is most often one page; not for a run that
-        has lasted for longer than a start in doubt is searched for.
+        a poll of the list has shown, or that has lasted for longer than a start in doubt is
+        searched for.
         """
         request = self._request
-        if self._start and self._clock.monotonic() - self._started_at > SEARCHED_FOR_SECONDS:
+        has_lasted = self._clock.monotonic() - self._started_at > SEARCHED_FOR_SECONDS
+        if self._start and (self._is_listed or has_lasted):
             self.end(self._start)
             return
         try:

@@ -16,12 +16,19 @@ from flinkglue.errors import (
     InDoubt,
     NotFound,
 )
+from flinkglue.glue.api.kept_jobs import settings_of
 from flinkglue.glue.api.live_runs import NO_RUNS, ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import recent
 from flinkglue.glue.coordination.claims import Start
 from flinkglue.glue.coordination.lock import HeldLock, job_lock_name
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import NoSlot, Slots, is_refused_for_slots, slots_of
+from flinkglue.glue.coordination.slots import (
+    NoSlot,
+    OrderStale,
+    Slots,
+    is_refused_for_slots,
+    slots_of,
+)
 from flinkglue.glue.coordination.start_deadline import StartDeadline
 from flinkglue.glue.log_arguments import log_arguments
 from flinkglue.glue.log_places import located
@@ -187,6 +194,7 @@ class _Starting:
             if found := runs.by_key.get(request.key):
                 return Started(found, adopted=True)
             slots = slots_of(job, request, runs)
+        self._check_settings(job)
         self.deadline.check("the job's turn to be started has come too late")
         if slots is not None and not slots.free:
             raise NoSlot(request.job_name, slots.describe())
@@ -223,6 +231,21 @@ class _Starting:
             glue_version=job.get("GlueVersion"),
         )
         return Started(located(run, job))
+
+    def _check_settings(self, job: Job) -> None:
+        """Return only if the order was chosen for a job with these settings.
+
+        Raises:
+            OrderStale: It was chosen by an earlier reading, and the job was changed since.
+        """
+        if self.ranking.job_settings and self.ranking.job_settings != settings_of(job):
+            raise OrderStale(
+                "AWS Glue",
+                "GetJob",
+                f"job {self.request.job_name}",
+                "the job was changed since its settings were read to choose its connections",
+                advice="nothing was started; the connections are chosen again",
+            )
 
     @property
     def _is_counted(self) -> bool:
@@ -261,7 +284,7 @@ class _Starting:
             log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
         update = client.plan_update(job, self.ranking.connection_names, leave_out=missing)
         update.check_nothing_is_lost(job_name, self.request.allow_lost_settings)
-        self.observer.before_start(job, update)
+        self.observer.before_start(job, update, lock)
         if not update.changes:
             log.info("Job %s has this connection order already; nothing is written", job_name)
             return
@@ -269,6 +292,8 @@ class _Starting:
             log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
         lock.check()
         client.update_job(job_name, update)
+        if not update.lost:
+            client.kept_jobs.keep(job_name, job)  # all of it but the order
         log.info(
             "Job %s: connections %s, before %s",
             job_name,

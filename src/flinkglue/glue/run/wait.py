@@ -60,12 +60,16 @@ def watch_run(
 
 @dataclass
 class _Polling:
-    """A run that is polled: `run` is as it was observed last."""
+    """A run that is polled: `run` is as it was observed last.
+
+    `is_listed`: a poll has shown that GetJobRuns lists it, which is searched for of a new run.
+    """
 
     context: RunContext
     run: JobRun
     observer: RunObserver
     is_known: bool = False
+    is_listed: bool = False
 
     def until(
         self,
@@ -79,7 +83,8 @@ class _Polling:
         if is_enough(run):
             self.observer.on_observed(run)
             return run
-        with context.client.run_watch.waiting(run, context.clock) as waiter:
+        is_new = run.started_on is None  # as StartJobRun answered, and not as a poll showed it
+        with context.client.run_watch.waiting(run, context.clock, until_listed=is_new) as waiter:
             return wait_until(
                 partial(self._poll, waiter, context.clock.monotonic()),
                 is_enough,
@@ -105,5 +110,8 @@ class _Polling:
         if run.describe() != self.run.describe():
             self.context.log.info("Run %s is %s", run.job_run_id, run.describe())
         self.run, self.is_known = run, True
+        if waiter.is_listed and not self.is_listed:
+            self.is_listed = True
+            self.observer.on_listed()
         self.observer.on_observed(run)
         return run

@@ -173,6 +173,7 @@ class VariableLock:
         self._lease = lease
         self._turn = turn
         self._first_taken_at = lease.taken_at
+        self.kept: dict[str, Any] = {}
         self._changing = threading.Lock()
         self._released = threading.Event()
         threading.Thread(target=self._keep, name="glue-lock", daemon=True).start()

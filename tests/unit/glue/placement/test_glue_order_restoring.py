@@ -100,13 +100,13 @@ class FlowRun:
             Reservation(self.request.key, JOB, "a", "subnet-1", "zone", 3)
         )
 
-    def starts(self, *order: str, is_written: bool = True) -> FlowRun:
+    def starts(self, *order: str, is_written: bool = True, lock: HeldLock | None = None) -> FlowRun:
         self.is_placed()
         client = self.world.glue.client
         with self.world.coordination.locks.hold(job_lock_name(client.region, JOB)):
             job = client.get_job(JOB)
             update = client.plan_update(job, order)
-            self.order.before_start(job, update)
+            self.order.before_start(job, update, lock or InProcessLock())
             if update.changes and is_written:
                 client.update_job(JOB, update)
         self.is_seen("STARTING")
@@ -143,6 +143,44 @@ def test_the_order_is_put_back_when_the_run_has_started(world: World) -> None:
     assert world.remembered == []
     run.ends()
     assert world.glue.counted()["UpdateJob"] == 2
+
+
+class CountedOrders(OriginalOrders):
+    """Counts how often a record is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def read(self, key: str) -> OriginalOrder | None:
+        self.reads += 1
+        return super().read(key)
+
+
+@pytest.mark.parametrize(("order", "reads"), [("xyz", 1), ("zxy", 2)])
+def test_a_run_that_leaves_the_order_as_it_is_reads_the_record_at_its_end_alone(
+    order: str, reads: int
+) -> None:
+    orders = CountedOrders()
+    run = World(["x", "y", "z"], orders).flow_run("A", restore_order=False).starts(*order)
+    run.is_seen("RUNNING")
+    run.ends()
+    assert orders.reads == reads
+
+
+def test_one_reading_of_the_record_serves_all_to_whom_the_jobs_lock_is_handed_on() -> None:
+    """They write it in turn, and put back what the first found."""
+    orders = CountedOrders()
+    world = World(["x", "y", "z"], orders)
+    first, second = world.flow_run("A"), world.flow_run("B")
+    lock = InProcessLock()
+    first.starts("z", "x", "y", lock=lock)
+    second.starts("y", "z", "x", lock=lock)
+    assert orders.reads == 1
+    for run in (first, second):
+        run.is_seen("RUNNING")
+        run.ends()
+    assert (world.connections, world.remembered) == (["x", "y", "z"], [])
 
 
 def test_without_the_parameter_the_order_stays_and_is_not_written_down(world: World) -> None:

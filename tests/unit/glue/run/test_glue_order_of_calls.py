@@ -47,6 +47,9 @@ REQUESTED = PlacementRequest(REQUEST, ["a"], "best_fit", STRATEGIES["best_fit"],
 class LostLock:
     """Somebody took it since."""
 
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
     def check(self) -> None:
         raise ServiceUnavailable("Prefect", "lock", "the lock", "its lease has run out")
 

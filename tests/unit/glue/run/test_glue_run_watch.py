@@ -259,10 +259,74 @@ def test_a_pause_counts_from_the_reading(
     """Nobody sees an end later than if all had looked by themselves."""
     first, second = wait(wire.start("job")), wait(wire.start("job"))
     first.poll()
-    clock.seconds += 5
+    clock.seconds += 2
     second.poll()
     first.sleep(7), second.sleep(7)
-    assert clock.slept == [7, 2]
+    assert clock.slept == [3.5, 1.5], "two read the list as often together as each by itself"
+
+
+@pytest.mark.parametrize(("runs", "seconds"), [(1, 7.0), (2, 3.5), (30, 1.5), (201, 3.0)])
+def test_the_more_wait_for_a_job_the_sooner_its_list_is_read_again(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand, runs: int, seconds: float
+) -> None:
+    """Never with more calls than all would make by themselves, or for more than 40 pages a min."""
+    run = wire.start("job")
+    with ExitStack() as waits:
+        waiters = [waits.enter_context(watch.waiting(run, clock)) for _ in range(runs)]
+        assert watch.pause_seconds(waiters[0], 7.0) == seconds
+
+
+def test_readings_of_many_lists_are_as_rare_as_polls_of_single_runs(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand
+) -> None:
+    with ExitStack() as waits:
+        for job in range(5):
+            run = wire.start(f"job-{job}")
+            waiters = [waits.enter_context(watch.waiting(run, clock)) for _ in range(200)]
+        assert watch.pause_seconds(waiters[0], 7.0) == 7.0
+
+
+def test_a_run_that_has_to_be_listed_is_polled_by_the_list_once_it_can_be_on_it(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand
+) -> None:
+    run = wire.start("job")
+    with watch.waiting(run, clock, until_listed=True) as waiter:
+        waiter.poll(), waiter.poll()
+        wire.turn(run, "RUNNING")
+        waiter.poll()
+        assert wire.counted() == {"GetJobRun": 3}
+        assert waiter.poll().state == "RUNNING"
+        assert (waiter.is_listed, wire.counted()) == (True, {"GetJobRuns": 1})
+        wire.turn(run, "SUCCEEDED")
+        assert waiter.poll().ended
+        assert wire.counted() == {"GetJobRun": 1}
+
+
+def test_a_run_that_the_list_does_not_show_yet_is_polled_by_itself_as_well(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand
+) -> None:
+    run = wire.start("job")
+    wire.turn(run, "RUNNING")
+    wire.unlisted.add(run.job_run_id)
+    with watch.waiting(run, clock, until_listed=True) as waiter:
+        waiter.poll(), wire.counted()
+        wire.turn(run, "STOPPING")
+        assert waiter.poll().state == "STOPPING"
+        for _ in range(9):
+            waiter.poll()
+        assert (waiter.is_listed, wire.counted()["GetJobRuns"]) == (False, 3)
+
+
+def test_who_may_not_list_runs_polls_its_own(
+    wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand
+) -> None:
+    run = wire.start("job")
+    wire.turn(run, "RUNNING")
+    wire.before = refuse("GetJobRuns", 400, "AccessDeniedException")
+    with watch.waiting(run, clock, until_listed=True) as waiter:
+        for _ in range(5):
+            assert waiter.poll().state == "RUNNING"
+    assert wire.counted() == {"GetJobRun": 5, "GetJobRuns": 1}
 
 
 def test_a_pause_counts_from_the_look_that_was_made_alone(
@@ -289,7 +353,7 @@ def test_a_change_that_was_looked_at_ends_no_pause(
     for waiter in waiters:
         waiter.poll()
         waiter.sleep(7)
-    assert clock.slept == [7, 7]
+    assert clock.slept == [3.5, 3.5]
 
 
 def test_a_failed_reading_is_followed_by_a_whole_pause(

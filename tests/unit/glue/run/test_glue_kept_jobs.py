@@ -1,0 +1,112 @@
+"""A choice that goes by the job as it was read a moment ago, for another run of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from flinkglue.glue.api.kept_jobs import KEPT_SECONDS, KeptJobs
+from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.coordination.coordination import coordination_in_process
+from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.slots import OrderStale
+from flinkglue.glue.models import Ranking
+from flinkglue.glue.placement.placement_request import PlacementRequest
+from flinkglue.glue.placement.selection import select
+from flinkglue.glue.placement.strategies import STRATEGIES
+from flinkglue.glue.run.job_run import run_job
+from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.run.test_glue_start_deadline import FIVE_MINUTES, AddressesOnTheWire
+
+LOG = logging.getLogger(__name__)
+JOB = "nightly"
+
+
+class HandClock(HastyClock):
+    """Moves when it is moved."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.at = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+def test_a_job_is_kept_for_a_minute() -> None:
+    clock = HandClock()
+    jobs, job = KeptJobs(clock), {"Name": JOB}
+    jobs.keep(JOB, job)  # type: ignore[arg-type]
+    clock.at += KEPT_SECONDS
+    assert jobs.recent(JOB) == job
+    clock.at += 1
+    assert jobs.recent(JOB) is None
+    jobs.keep("another", job)  # type: ignore[arg-type]
+    assert jobs.recent(JOB) is None
+
+
+@dataclass
+class Runs:
+    """Flow runs of one process, each with a run of the same job."""
+
+    wire: AddressesOnTheWire = field(default_factory=lambda: AddressesOnTheWire(lambda: 200))
+
+    def __post_init__(self) -> None:
+        self.wire.settings["ExecutionProperty"] = {"MaxConcurrentRuns": 5}
+        self.wire.settings["Connections"] = {"Connections": ["b", "a"]}
+        self.coordination = coordination_in_process()
+        self.wire.before = self._end_at_the_first_poll
+        self.request = FIVE_MINUTES
+
+    def _end_at_the_first_poll(self, operation: str, given: dict[str, str]) -> None:
+        if operation == "GetJobRun":
+            self.wire.runs[JOB][-1]["JobRunState"] = "SUCCEEDED"
+
+    @property
+    def context(self) -> RunContext:
+        return RunContext(self.wire.client, LOG, self.coordination, HastyClock(0))
+
+    def choose(self, flow_run: str, names: list[str] | None) -> Ranking:
+        self.request = replace(FIVE_MINUTES, flow_run_id=flow_run)
+        strategy = STRATEGIES["best_fit"]
+        requested = PlacementRequest(self.request, names, "best_fit", strategy, seed=0)
+        return select(self.context, requested)
+
+    def start(self, order: Ranking) -> Attempt:
+        return run_job(self.context, self.request, order)
+
+
+@pytest.fixture
+def runs() -> Runs:
+    return Runs()
+
+
+def test_of_the_next_run_the_job_is_read_under_its_lock_alone(runs: Runs) -> None:
+    for flow_run, reads in (("first", 2), ("second", 1)):
+        assert runs.start(runs.choose(flow_run, ["a"])).succeeded
+        assert runs.wire.counted()["GetJob"] == reads
+    assert runs.wire.orders == [["a", "b"]], "writing the order changes no setting"
+
+
+def test_connections_that_nobody_named_are_those_of_the_job_as_it_is_now(runs: Runs) -> None:
+    runs.choose("first", ["a"])
+    runs.wire.counted()
+    runs.wire.settings["Connections"] = {"Connections": ["a"]}
+    assert runs.choose("second", None).connection_names == ["a"]
+    assert runs.wire.counted()["GetJob"] == 1
+
+
+def test_a_job_that_was_changed_since_it_was_read_is_chosen_for_again(runs: Runs) -> None:
+    """It takes more addresses than were reserved."""
+    runs.choose("first", ["a"])
+    runs.wire.settings["NumberOfWorkers"] = 90
+    order = runs.choose("second", ["a"])
+    with pytest.raises(OrderStale, match="changed since its settings were read"):
+        runs.start(order)
+    assert "StartJobRun" not in runs.wire.counted()
+    assert not [r for r in runs.coordination.claims.reservations() if "second" in r.run_key]
+    order = runs.choose("second", ["a"])
+    assert order.needed_addresses == 92
+    assert runs.start(order).succeeded
