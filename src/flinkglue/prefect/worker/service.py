@@ -32,10 +32,8 @@ scheduled for later starts late."""
 ADOPTION_EVERY_SECONDS = 60.0
 CANCELLING_EVERY_SECONDS = 15.0
 _GROWTH = 1.5
-_LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.05, 1.0
+_LEAST_REST_SECONDS, _MOST_REST_SECONDS = 0.05, 1.0
 _TIMES_AS_QUIET = 2
-"""A poll costs the server the more, the more flow runs are scheduled: after one the worker is quiet
-for so many times as long as it took."""
 _PAGE = 200
 
 
@@ -115,9 +113,7 @@ class Service:
             began_at = asyncio.get_running_loop().time()
             taken = await self._tried("take flow runs", self._poll) or 0
             pause = FIRST_POLL_SECONDS if taken else min(pause * _GROWTH, most)
-            # One poll takes what comes together.
-            rest = _TIMES_AS_QUIET * (asyncio.get_running_loop().time() - began_at)
-            await asyncio.sleep(min(max(rest, _LEAST_PAUSE_SECONDS), _MOST_PAUSE_SECONDS))
+            await asyncio.sleep(rest_seconds(asyncio.get_running_loop().time() - began_at))
 
     async def _renew(self) -> None:
         while True:
@@ -181,3 +177,14 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the worker goes on, whatever the server says
             self._log.warning("Could not %s: %s", what, str(error) or type(error).__name__)
             return None
+
+
+def rest_seconds(poll_seconds: float) -> float:
+    """How long the worker asks for nothing after a poll, which takes what comes together.
+
+    A poll costs the server the more, the more flow runs are scheduled.
+
+    Args:
+        poll_seconds: How long the poll took.
+    """
+    return min(max(_LEAST_REST_SECONDS, _TIMES_AS_QUIET * poll_seconds), _MOST_REST_SECONDS)

@@ -183,6 +183,29 @@ def test_one_reading_of_the_record_serves_all_to_whom_the_jobs_lock_is_handed_on
     assert (world.connections, world.remembered) == (["x", "y", "z"], [])
 
 
+class OrdersWithoutAnswer(CountedOrders):
+    """The first record is written, and the answer is lost."""
+
+    def write(self, key: str, order: OriginalOrder) -> None:
+        super().write(key, order)
+        if self.reads == 1:
+            raise ServiceUnavailable("Prefect", "POST", "variable", "no answer")
+
+
+def test_a_record_that_may_have_been_written_is_read_by_the_next(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    orders = OrdersWithoutAnswer()
+    world, lock = World(["x", "y", "z"], orders), InProcessLock()
+    first, second = world.flow_run("A"), world.flow_run("B")
+    first.starts("z", "x", "y", lock=lock)
+    second.starts("y", "z", "x", lock=lock)
+    for run in (first, second):
+        run.is_seen("RUNNING")
+        run.ends()
+    assert world.connections == ["x", "y", "z"]
+
+
 def test_without_the_parameter_the_order_stays_and_is_not_written_down(world: World) -> None:
     run = world.flow_run("A", restore_order=False).starts("z", "x", "y")
     assert world.remembered == []

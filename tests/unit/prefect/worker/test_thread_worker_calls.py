@@ -16,6 +16,7 @@ from prefect.events import Event, Resource
 
 from flinkglue.prefect.kept_readings import KeptReadings, keep_readings
 from flinkglue.prefect.worker.pool_events import FREED_SECONDS, PoolEvents
+from flinkglue.prefect.worker.service import rest_seconds
 from flinkglue.prefect.worker.threads.shared_client import SharedClient
 
 
@@ -67,6 +68,24 @@ def test_the_name_of_a_flow_run_is_written_by_the_time_that_the_worker_ends() ->
     client.set_flow_run_name(flow_run_id, "nightly by spread")
     client.close()
     assert server.calls == [(f"PATCH /api/flow_runs/{flow_run_id}", {"name": "nightly by spread"})]
+
+
+def test_of_the_names_of_a_flow_run_that_starts_at_once_the_last_is_written() -> None:
+    server, flow_run_id = Server(), uuid4()
+    client = server.client()
+    client.owns(flow_run_id, "flinkglue-thread:1")
+    client.update_flow_run(flow_run_id, flow_version="1")
+    client.set_flow_run_name(flow_run_id, "orders: attempt 1")
+    client.update_flow_run(flow_run_id, name="orders: attempt 1 on a")
+    client.close()
+    assert [body.get("name") for _, body in server.calls] == [None, "orders: attempt 1 on a"]
+
+
+@pytest.mark.parametrize(("poll", "rest"), [(0.001, 0.05), (0.04, 0.08), (0.3, 0.6), (30, 1)])
+def test_after_a_poll_the_worker_leaves_the_server_alone_for_as_long_as_that_is_slow(
+    poll: float, rest: float
+) -> None:
+    assert rest_seconds(poll) == pytest.approx(rest)
 
 
 def test_the_default_storage_is_read_once_for_all_flow_runs() -> None:
