@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
-from prefect.states import Suspended
+from prefect.states import AwaitingRetry, Cancelling, Suspended
+
+from tests.process_trees import processes_of
+from tests.waiting import eventually
 
 
 class Execution:
-    """A process that executes one flow run, in a group of its own."""
+    """Processes that execute one flow run."""
 
     def __init__(self, flow_run_id: UUID) -> None:
         self._process = subprocess.Popen(
@@ -32,9 +36,13 @@ class Execution:
         self._process.wait(240)
 
     def kill(self) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """SIGKILL to all of it: Prefect runs the flow in a session of its own, below this one."""
+        killed = processes_of(self._process.pid)
+        for pid in killed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        eventually(lambda: not any(processes_of(pid) for pid in killed), within_seconds=20)
 
 
 Execute = Callable[[UUID], Execution]
@@ -60,3 +68,15 @@ def resume(flow_run_id: UUID, **answer: Any) -> None:
     """What the button of its page does, with what was filled in."""
     with get_client(sync_client=True) as client:
         client.resume_flow_run(flow_run_id, answer or None)
+
+
+def cancel(flow_run_id: UUID) -> None:
+    """What the button of its page does."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Cancelling())
+
+
+def retry(flow_run_id: UUID) -> None:
+    """What the button of its page does."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.process_trees import processes_of
 from tests.scenario.conftest import Platform
-from tests.scenario.local_cloud.process_trees import processes_of
 from tests.scenario.test_deployments import GLUE_JOB, PUBLISHED_GLUE, WORD_COUNT
 from tests.stored_results import searchable
 

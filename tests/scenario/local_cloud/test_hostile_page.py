@@ -15,6 +15,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from localcloud.web.wire import Request
+from tests.process_trees import processes_of
 from tests.scenario.conftest import Platform
 from tests.scenario.local_cloud.hostile_page import (
     BROWSER,
@@ -32,7 +33,6 @@ from tests.scenario.local_cloud.hostile_page import (
     requests_of_any_kind,
     shoot_from,
 )
-from tests.scenario.local_cloud.process_trees import processes_of
 from tests.waiting import eventually
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from localcloud.client import CloudNotRunning, LocalCloud
 from localcloud.config import free_port
 from localcloud.state import StateDir
-from tests.scenario.local_cloud.process_trees import processes_of
+from tests.process_trees import processes_of
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.scenario
