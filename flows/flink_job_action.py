@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -22,10 +22,10 @@ from flinkglue.blocks.forms.flink_job import (
 )
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
+from flinkglue.lifecycle.agreement import perform_when_agreed
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
-from flinkglue.lifecycle.transaction import WouldDropState
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.forms.form_flow import form_flow
@@ -124,18 +124,14 @@ def _agreed(
     perform: Callable[[ActionRequest], Outcome],
     within_minutes: float,
 ) -> Outcome:
-    """Perform it; ask before it drops state, unless an earlier attempt has decided already."""
-    if request.action in (Action.NEW, Action.STATELESS_UPDATE):
-        by = requested_by(runtime.flow_run.id, request)
-        if resumed := find_action_to_resume(cluster, request, by):
-            return perform(resumed)
-    if request.action is Action.STATELESS_UPDATE:
-        _ask(request, "The job continues without its state.", within_minutes)
-    try:
-        return perform(request)
-    except WouldDropState as refused:
-        _ask(request, str(refused), within_minutes)
-        return perform(replace(request, without_state=True))
+    """Perform it; ask on this flow run's page before it drops state."""
+    by = requested_by(runtime.flow_run.id, request)
+    return perform_when_agreed(
+        request,
+        to_resume=lambda: find_action_to_resume(cluster, request, by),
+        agree=lambda why: _ask(request, why, within_minutes),
+        perform=perform,
+    )
 
 
 class DropState(RunInput):
