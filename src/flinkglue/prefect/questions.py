@@ -1,24 +1,34 @@
-"""Questions that a flow run asks a person on its page, where only a person can decide."""
+"""Questions that a flow run asks a person on its page, where only a person can decide.
+
+An answer counts until the attempt that put the question has ended. A flow run whose process died
+meanwhile, before the answer or after it, resumes with it and does not ask the same again. After an
+attempt that failed or was cancelled, the next one asks again: the answer may not hold any more.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 from prefect import pause_flow_run, runtime
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.context import FlowRunContext
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
+from prefect.input.run_input import keyset_from_base_key
 
 from flinkglue.prefect.run_log import run_log
 
 Answer = TypeVar("Answer", bound=RunInput)
 
 _POLL_SECONDS = 2
+_ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED)
+_MOST_INPUTS = 200  # of one question: each attempt has three
 
 
 def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -> Answer | None:
     """Pause this flow run until somebody answers on its page.
-
-    Each attempt of the flow run asks for itself: what was answered before may not hold any more.
 
     Args:
         question: What is asked, as Markdown; it stands above the fields.
@@ -27,16 +37,54 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     Returns:
         The answer; None when nobody gave one in time.
     """
-    asked = answer.with_initial_data(description=question)
-    log = run_log()
+    log, flow_run = run_log(), _this_flow_run()
+    name_now = f"{name}-{_ended_attempts(flow_run)}"
+    if earlier := _answer_before_a_crash(answer, question, name_now, flow_run):
+        log.info("Continuing with the answer that was given before this attempt: %s", name)
+        return earlier
     log.info("Waiting %g minutes for an answer on this flow run's page: %s", within_minutes, name)
     try:
         return pause_flow_run(
-            wait_for_input=asked,
+            wait_for_input=answer.with_initial_data(description=question),
             timeout=max(1, round(within_minutes * 60)),
             poll_interval=_POLL_SECONDS,
-            key=f"{name}-{runtime.flow_run.run_count}",
+            key=f"{name_now}-{runtime.flow_run.run_count}",
         )
     except FlowPauseTimeout:
         log.warning("Nobody answered in time: %s", name)
         return None
+
+
+def _this_flow_run() -> FlowRun:
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run
+
+
+def _ended_attempts(flow_run: FlowRun) -> int:
+    """How many attempts of this flow run have ended; a crash ends none."""
+    if flow_run.run_count <= 1:
+        return 0
+    if flow_run.empirical_policy.retries:
+        return flow_run.run_count - 1  # Prefect keeps no Failed state of those that it retries
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(flow_run.id)
+    return sum(state.type in _ENDED for state in states)
+
+
+def _answer_before_a_crash(
+    answer: type[Answer], question: str, name: str, flow_run: FlowRun
+) -> Answer | None:
+    """What was answered to the very same question; None: nobody answered."""
+    if flow_run.run_count <= 1:
+        return None
+    with get_client(sync_client=True) as client:
+        found = client.filter_flow_run_input(flow_run.id, f"paused-{name}-", _MOST_INPUTS, set())
+    inputs = {each.key: each.value for each in found}
+    for count in range(flow_run.run_count, 0, -1):
+        keys = keyset_from_base_key(f"paused-{name}-{count}")
+        given, asked = inputs.get(keys["response"]), inputs.get(keys["description"])
+        if given is not None and asked is not None and json.loads(asked) == question:
+            return answer(**(json.loads(given) or {}))
+    return None

@@ -23,12 +23,15 @@ class ServedJobManager(FakeJobManager):
     Attributes:
         url: Where it listens.
         authorization: The header that every request must carry; None: any.
+        answers_launches: While it is not set, Flink takes launches and does not answer.
     """
 
     def __init__(self) -> None:
         super().__init__(Clock())
         self.url = ""
         self.authorization: str | None = None
+        self.answers_launches = threading.Event()
+        self.answers_launches.set()
         self._began = time.monotonic()
         self._lock = threading.Lock()
 
@@ -60,6 +63,7 @@ def served_jobmanager() -> Iterator[ServedJobManager]:
     try:
         yield jobmanager
     finally:
+        jobmanager.answers_launches.set()
         server.shutdown()
         server.server_close()
         thread.join()
@@ -80,6 +84,8 @@ def _handler(jobmanager: ServedJobManager) -> type[BaseHTTPRequestHandler]:
                 )
             )
             content = answer.read()
+            if self.path.endswith("/run"):
+                jobmanager.answers_launches.wait()
             self.send_response(answer.status_code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

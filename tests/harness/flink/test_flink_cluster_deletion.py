@@ -26,6 +26,10 @@ def azure(tmp_path: Path) -> Iterator[AzureOnTheWire]:
 
 @pytest.fixture
 def cluster(azure: AzureOnTheWire) -> HDInsightFlinkCluster:
+    return hdinsight_cluster(azure)
+
+
+def hdinsight_cluster(azure: AzureOnTheWire) -> HDInsightFlinkCluster:
     """What a person fills in."""
     reader = EntraServicePrincipal(
         tenant_id=TENANT,

@@ -1,128 +1,112 @@
-"""The deployments of Flink jobs in processes of their own: a flow run's buttons, and questions."""
+"""The deployment flink-job-action on a worker: what a flow run's buttons do to the Flink job."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from prefect.deployments.runner import RunnerDeployment
 
-from flinkglue.blocks.flink import FlinkRestCluster
-from tests.harness.execution import Execute, created, read, resume, suspend
+from tests.harness.execution import cancel, read, resume, retry, suspend
+from tests.harness.flink.deployed_job import QUICK, DeployedJob, ended, flink_job_action
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
-from tests.harness.flow_logs import logs_of
+from tests.harness.worker.thread_worker import Worker, make_pool, state_name
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 from tests.waiting import eventually
 
-CLUSTER = "flink-rest-cluster/flink"
-QUICK = {"stable_seconds": 0.1, "deadline_minutes": 2}
+POOL = "flink"
+WAITING = {"stable_seconds": 250, "deadline_minutes": 10}
+"""So long that the flow run is under way when its button is pressed."""
 
 
 @pytest.fixture(scope="module")
-def deployment_ids(prefect_files: list[Path]) -> dict[str, UUID]:
-    places = {
-        "flink-job-action": "flows/flink_job_action.py:flink_job_action",
-        "flink-cluster-delete": "flows/delete_flink_cluster.py:delete_flink_cluster_flow",
-    }
-    return {
-        name: UUID(str(RunnerDeployment.from_entrypoint(place, name=name).apply()))
-        for name, place in places.items()
-    }
+def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    make_pool(POOL)
+    running = Worker(POOL, tmp_path_factory.mktemp("worker") / "flink.log")
+    yield running.ready()
+    running.kill()
 
 
 @pytest.fixture
 def flink(prefect_files: list[Path]) -> Iterator[ServedJobManager]:
     with served_jobmanager() as jobmanager:
-        FlinkRestCluster(url=jobmanager.url).save("flink", overwrite=True)
         yield jobmanager
 
 
-class Job:
-    """One job, acted on by flow runs of the deployment."""
-
-    def __init__(self, deployment_id: UUID, folder: Path) -> None:
-        self._deployment_id = deployment_id
-        self.name = f"orders {uuid4()}"
-        path = folder / "good.jar"
-        path.write_text(Behaviour.GOOD)
-        self.program = {"jar": str(path)}
-
-    def request(self, action: str, **groups: Any) -> UUID:
-        given = {"wait_options": QUICK, **groups}
-        return created(
-            self._deployment_id, action=action, job_name=self.name, cluster=CLUSTER, **given
-        )
+@pytest.fixture(scope="module")
+def deployment_id(worker: Worker) -> UUID:
+    return flink_job_action(POOL)
 
 
 @pytest.fixture
-def job(deployment_ids: dict[str, UUID], flink: ServedJobManager, tmp_path: Path) -> Job:
-    return Job(deployment_ids["flink-job-action"], tmp_path)
+def job(deployment_id: UUID, flink: ServedJobManager, tmp_path: Path) -> DeployedJob:
+    return DeployedJob(deployment_id, flink, tmp_path)
 
 
-def state_name(flow_run_id: UUID) -> str | None:
-    return read(flow_run_id).state_name
+def test_cancel_leaves_stops_or_cancels_the_job_as_the_form_says(
+    deployment_id: UUID, flink: ServedJobManager, tmp_path: Path
+) -> None:
+    ends = {"leave": "RUNNING", "stop_with_savepoint": "FINISHED", "cancel": "CANCELED"}
+    jobs = {on_cancel: DeployedJob(deployment_id, flink, tmp_path) for on_cancel in ends}
+    flow_runs = [
+        job.request("NEW", wait_options={**WAITING, "on_cancel": on_cancel})
+        for on_cancel, job in jobs.items()
+    ]
+    eventually(lambda: flink.sent("POST", "/run") == len(jobs))
+    for flow_run_id in flow_runs:
+        cancel(flow_run_id)
+    assert ended(*flow_runs) == ["Cancelled"] * len(jobs)
+    assert {on_cancel: job.states for on_cancel, job in jobs.items()} == {
+        on_cancel: [state] for on_cancel, state in ends.items()
+    }
+    assert sum("/savepoints/" in path for path in flink.stored) == 1
 
 
-def launches(flink: ServedJobManager) -> int:
-    return flink.sent("POST", "/run")
+def test_retry_shows_what_succeeded_and_tries_again_what_failed(
+    job: DeployedJob, flink: ServedJobManager
+) -> None:
+    """Another flow run is another action."""
+    new = job.request("NEW")
+    assert ended(new) == ["Completed"]
+    retry(new)
+    eventually(lambda: read(new).run_count == 2 and state_name(new) == "Completed")
+    assert job.states == ["RUNNING"]
+    assert flink.sent("POST", "/run") == 1
+
+    again = job.request("NEW")
+    assert ended(again) == ["Failed"]
+    state = read(again).state
+    assert state is not None
+    assert "has this name and is RUNNING" in str(state.message)
+    assert flink.sent("POST", "/run") == 1
+
+    job.change_program(Behaviour.CRASH_LOOP)
+    update = job.request("UPDATE")
+    assert ended(update) == ["Failed"]
+    assert job.jobs[-1].behaviour is Behaviour.GOOD, "it was rolled back"
+    before = len(job.jobs)
+    job.change_program(Behaviour.OTHER_GOOD)
+    retry(update)
+    eventually(lambda: read(update).run_count == 2 and state_name(update) == "Completed")
+    assert job.jobs[-1].behaviour is Behaviour.OTHER_GOOD
+    assert job.jobs[-1].restored
+    assert len(job.jobs) == before + 1
 
 
 def test_a_suspended_action_is_executed_once_and_ends_when_it_is_resumed(
-    job: Job, flink: ServedJobManager, execute: Execute
+    job: DeployedJob, flink: ServedJobManager
 ) -> None:
     """The action is one step; a flow run ends at its next one, or is done by then."""
-    slow = QUICK | {"stable_seconds": 100}  # of the JobManager's time, 5 s of ours
-    flow_run_id = job.request("NEW", program=job.program, wait_options=slow)
-    execution = execute(flow_run_id)
-    eventually(lambda: launches(flink))
+    flink.answers_launches.clear()
+    flow_run_id = job.request("NEW", wait_options=QUICK)
+    eventually(lambda: flink.sent("POST", "/run"))
     suspend(flow_run_id)
-    execution.wait()
+    flink.answers_launches.set()
+    eventually(lambda: job.states == ["RUNNING"])
+    eventually(lambda: state_name(flow_run_id) in ("Suspended", "Completed"))
     if state_name(flow_run_id) == "Suspended":
         resume(flow_run_id)
-        execute(flow_run_id).wait()
-    assert state_name(flow_run_id) == "Completed"
-    assert launches(flink) == 1
-
-
-@pytest.mark.parametrize("drop_state", [True, False, None])
-def test_a_new_of_a_job_with_state_asks_before_it_drops_that(
-    job: Job, flink: ServedJobManager, execute: Execute, drop_state: bool | None
-) -> None:
-    """Nobody answers in the last case; nothing is changed then."""
-    for action, groups in (("NEW", {"program": job.program}), ("STOP", {})):
-        done = job.request(action, **groups)
-        execute(done).wait()
-        assert state_name(done) == "Completed"
-    minutes = 0.1 if drop_state is None else 10
-    flow_run_id = job.request(
-        "NEW", program=job.program, advanced_options={"ask_within_minutes": minutes}
-    )
-    execution = execute(flow_run_id)
-    if drop_state is not None:
-        eventually(lambda: state_name(flow_run_id) == "Paused")
-        resume(flow_run_id, drop_state=drop_state)
-    execution.wait()
-    assert state_name(flow_run_id) == ("Completed" if drop_state else "Failed"), logs_of(
-        flow_run_id
-    )
-    assert launches(flink) == (2 if drop_state else 1)
-
-
-def test_a_cluster_is_deleted_only_by_who_repeats_its_name(
-    deployment_ids: dict[str, UUID], flink: ServedJobManager, execute: Execute
-) -> None:
-    """A wrong name is refused before anything is called: there is no block to call with."""
-    flow_run_id = created(
-        deployment_ids["flink-cluster-delete"], cluster_name="flink1", cluster="nowhere"
-    )
-    execution = execute(flow_run_id)
-    eventually(lambda: state_name(flow_run_id) == "Paused")
-    resume(flow_run_id, confirm_cluster_name="flink2")
-    execution.wait()
-    flow_run = read(flow_run_id)
-    assert flow_run.state_name == "Failed"
-    assert flow_run.state is not None
-    assert "confirm_cluster_name: 'flink2' is not accepted" in (flow_run.state.message or "")
+    assert ended(flow_run_id) == ["Completed"]
+    assert job.states == ["RUNNING"]
+    assert flink.sent("POST", "/run") == 1

@@ -1,0 +1,211 @@
+"""What a flow run asks on its page, on a worker: yes, no, and nobody answers in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from localcloud.aws.glue.settings import GlueSettings
+from tests.azure_on_the_wire import AzureOnTheWire, served
+from tests.contract.aws.aws_cloud import QUICK, AwsCloud
+from tests.harness.conftest import save_aws_block
+from tests.harness.execution import read, resume, retry
+from tests.harness.flink.deployed_job import DeployedJob, ended, flink_job_action
+from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.test_flink_cluster_deletion import hdinsight_cluster
+from tests.harness.worker.thread_worker import (
+    REPOSITORY,
+    Worker,
+    created,
+    deployed,
+    logged,
+    make_pool,
+    state_name,
+)
+from tests.waiting import eventually
+
+POOL = "asking"
+ANSWERS = ("yes", "no", "silence")
+DROPS_STATE = ("NEW", "STATELESS_UPDATE")
+LONG, SHORT = 10, 0.05
+"""Minutes to wait for an answer: for those who give one, and for those who do not."""
+
+
+@pytest.fixture(scope="module")
+def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    make_pool(POOL)
+    running = Worker(POOL, tmp_path_factory.mktemp("worker") / "asking.log")
+    yield running.ready()
+    running.kill()
+
+
+@pytest.fixture
+def flink(prefect_files: list[Path]) -> Iterator[ServedJobManager]:
+    with served_jobmanager() as jobmanager:
+        yield jobmanager
+
+
+def minutes(answer: str) -> float:
+    return SHORT if answer == "silence" else LONG
+
+
+def say(flow_run_id: UUID, **answer: Any) -> None:
+    """Answer on the page of a flow run, when it asks."""
+    eventually(lambda: state_name(flow_run_id) == "Paused")
+    resume(flow_run_id, **answer)
+
+
+def message(flow_run_id: UUID) -> str:
+    state = read(flow_run_id).state
+    return str(state and state.message)
+
+
+def test_state_is_dropped_only_when_somebody_says_so(
+    worker: Worker, flink: ServedJobManager, tmp_path: Path
+) -> None:
+    """By NEW and by STATELESS_UPDATE; who retries a run that failed is asked again."""
+    action_id = flink_job_action(POOL)
+    cases = [(action, answer) for action in DROPS_STATE for answer in ANSWERS]
+    jobs = {case: DeployedJob(action_id, flink, tmp_path) for case in cases}
+    assert {*ended(*(job.request("NEW") for job in jobs.values()))} == {"Completed"}
+    stopped = [job.request("STOP") for (action, _), job in jobs.items() if action == "NEW"]
+    assert {*ended(*stopped)} == {"Completed"}
+    flow_runs = {
+        case: job.request(case[0], advanced_options={"ask_within_minutes": minutes(case[1])})
+        for case, job in jobs.items()
+    }
+    for action in DROPS_STATE:
+        say(flow_runs[action, "yes"], drop_state=True)
+        say(flow_runs[action, "no"], drop_state=False)
+    ends = dict(zip(cases, ended(*flow_runs.values()), strict=True))
+    before = {"NEW": "FINISHED", "STATELESS_UPDATE": "RUNNING"}
+    for action, answer in cases:
+        is_yes, job = answer == "yes", jobs[action, answer]
+        assert ends[action, answer] == ("Completed" if is_yes else "Failed")
+        assert len(job.jobs) == (2 if is_yes else 1)
+        assert job.states[-1] == ("RUNNING" if is_yes else before[action])
+        assert job.jobs[-1].restored is None
+    assert "the answer was no; nothing was changed" in message(flow_runs["NEW", "no"])
+    assert flink.sent("POST", "/run") == 6 + 2
+
+    retried = flow_runs["NEW", "no"]
+    retry(retried)
+    say(retried, drop_state=True)
+    assert ended(retried) == ["Completed"]
+    assert jobs["NEW", "no"].states == ["FINISHED", "RUNNING"]
+
+
+@pytest.fixture
+def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
+    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
+    running.two_connections()
+    yield running
+    running.close()
+
+
+def test_another_glue_run_beyond_the_limit_starts_only_when_somebody_says_so(
+    worker: Worker, cloud: AwsCloud
+) -> None:
+    glue_job = deployed(POOL, "flows/glue_vpc_failover.py:glue_vpc_failover", REPOSITORY)
+    block = f"aws-{uuid4().hex}"
+    save_aws_block(cloud, block)
+    flow_runs = {}
+    for answer in ANSWERS:
+        cloud.job(answer, script="import time; time.sleep(1.2)")
+        why = "Resource unavailable"
+        cloud.fault("fail-next-runs", job_name=answer, times=1, error_message=why, after_seconds=1)
+        limit = {"max_dpu_hours": 1e-9, "ask_within_minutes": minutes(answer)}
+        flow_runs[answer] = created(
+            glue_job,
+            job_name=answer,
+            connection_names="a,b",
+            aws_credentials=block,
+            retry_options={"retry_delay_seconds": 0, **limit},
+        )
+    say(flow_runs["yes"], start_another_run=True)
+    say(flow_runs["no"], start_another_run=False)
+    assert ended(*flow_runs.values()) == ["Completed", "Failed", "Failed"]
+    states = {
+        answer: [run["JobRunState"] for run in cloud.glue.get_job_runs(JobName=answer)["JobRuns"]]
+        for answer in ANSWERS
+    }
+    assert states == {"yes": ["SUCCEEDED", "FAILED"], "no": ["FAILED"], "silence": ["FAILED"]}
+
+
+def test_a_cluster_is_deleted_only_when_somebody_repeats_its_name(
+    worker: Worker, tmp_path: Path
+) -> None:
+    delete = deployed(POOL, "flows/delete_flink_cluster.py:delete_flink_cluster_flow", REPOSITORY)
+    azure, block = AzureOnTheWire(), f"pool-{uuid4().hex}"
+    azure.rows = [azure.row("flink1", status="STOPPED")]
+    with served(azure, tmp_path) as ca_file:
+        azure.ca_file = str(ca_file)
+        hdinsight_cluster(azure).save(block)
+        flow_runs = {
+            answer: created(
+                delete,
+                cluster_name=f"flink-{answer}",
+                cluster=block,
+                answer_within_minutes=minutes(answer),
+            )
+            for answer in ANSWERS
+        }
+        say(flow_runs["yes"], confirm_cluster_name="flink-yes")
+        say(flow_runs["no"], confirm_cluster_name="flink-yes")
+        assert ended(*flow_runs.values()) == ["Completed", "Failed", "Failed"]
+    assert "confirm_cluster_name: 'flink-yes' is not accepted" in message(flow_runs["no"])
+    [deleted] = azure.sent("DELETE", "/clusters/")
+    assert deleted.url.path.endswith("/flink-yes")
+
+
+def test_an_answer_outlives_the_worker_of_its_flow_run(
+    flink: ServedJobManager,
+    tmp_path: Path,
+    another_worker: Callable[[], Worker],
+) -> None:
+    """The worker is killed while one asks, and when Flink has taken the launches of two others.
+
+    None asks again, and each job is launched once.
+    """
+    make_pool("answered")
+    action_id = flink_job_action("answered")
+    asking, launched, first = (DeployedJob(action_id, flink, tmp_path) for _ in range(3))
+    worker = another_worker()
+    for action in ("NEW", "STOP"):
+        assert {*ended(asking.request(action), launched.request(action))} == {"Completed"}
+    asked = {"advanced_options": {"ask_within_minutes": LONG}}
+    flow_runs = [asking.request("NEW", **asked), launched.request("NEW", **asked)]
+    flink.answers_launches.clear()
+    flow_runs.append(first.request("NEW"))
+    say(flow_runs[1], drop_state=True)
+    eventually(lambda: flink.sent("POST", "/run") == 2 + 2)
+    eventually(lambda: state_name(flow_runs[0]) == "Paused")
+    worker.kill()
+    flink.answers_launches.set()
+    resume(flow_runs[0], drop_state=True)
+    another_worker()
+    assert ended(*flow_runs) == ["Completed"] * 3
+    assert [job.states for job in (asking, launched, first)] == [
+        ["FINISHED", "RUNNING"],
+        ["FINISHED", "RUNNING"],
+        ["RUNNING"],
+    ]
+    assert flink.sent("POST", "/run") == 2 + 3
+    eventually(lambda: "Continuing with the answer" in logged(flow_runs[0]))
+
+
+@pytest.fixture
+def another_worker(prefect_files: list[Path], tmp_path: Path) -> Iterator[Callable[[], Worker]]:
+    workers: list[Worker] = []
+
+    def start() -> Worker:
+        workers.append(Worker("answered", tmp_path / f"worker-{len(workers)}.log"))
+        return workers[-1].ready()
+
+    yield start
+    for each in workers:
+        each.kill()
