@@ -7,13 +7,9 @@ from itertools import count
 from random import SystemRandom
 from typing import Any
 
-import httpx
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
-from prefect.exceptions import PrefectException
-from prefect.flows import Flow
 from prefect.input import RunInput
-from prefect.logging.loggers import flow_run_logger
 from pydantic import Field
 
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
@@ -40,7 +36,6 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
-from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NotStarted
 from flinkglue.glue.inputs import (
     JobName,
@@ -49,36 +44,34 @@ from flinkglue.glue.inputs import (
     check_secret_arguments,
     parse_connection_names,
 )
-from flinkglue.glue.models import JobRun
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
-from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.cost import SECONDS_PER_HOUR, cost_of
-from flinkglue.glue.run.outcome import attempts_of, recorded_attempts
+from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, followed_output
-from flinkglue.glue.run.stop import stop_live_runs as stop_runs
-from flinkglue.glue.run.stop import stopped_at_the_deadline, with_those_that_ended_before
-from flinkglue.glue.run.words.summary import summary_in_words
-from flinkglue.glue.run_request import Log, RunRequest
+from flinkglue.glue.run.stop import stopped_at_the_deadline
+from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
-from flinkglue.prefect.forms.form_flow import FormFlow, form_flow
+from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.hooks.glue_run import (
+    stop_and_restore,
+    stop_when_cancelled,
+    stop_when_crashed,
+)
 from flinkglue.prefect.pages.glue_choices import Choices
-from flinkglue.prefect.pages.glue_early_end import show_early_end
+from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.prefect.pages.glue_events import emit_exhausted
-from flinkglue.prefect.pages.glue_run import show_cancelled, show_job_run
-from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
 from flinkglue.prefect.questions import ask
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
-from flinkglue.prefect.run_log import HarmlessLog, run_log
+from flinkglue.prefect.run_log import run_log
 from flinkglue.tasks.glue import (
     connect,
     find_recorded_attempts,
     load_credentials,
     prioritize_connections,
     read_script_output,
-    run_context,
     run_glue_job,
     wait_for_slot,
 )
@@ -87,61 +80,10 @@ from flinkglue.tasks.glue_wait import reset_job_bookmark
 from flinkglue.texts import sentence
 
 DEFAULT_CREDENTIALS = "aws"
-STOP_WITHIN_SECONDS = 600.0
 
-
-def stop_live_runs(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Stop what this flow run left running in Glue, and wait until it has stopped.
-
-    Prefect goes on whatever happens here, so what cannot be stopped is told as an error in the log.
-    """
-    log = HarmlessLog(flow_run_logger(flow_run, flow))
-    assert isinstance(flow, FormFlow)
-    given = flow.whole(flow_run.parameters)
-    advanced: AdvancedOptions = given["advanced_options"]
-    request = RunRequest(
-        given["job_name"],
-        str(flow_run.id),
-        first_started_at(flow_run),
-        secret_arguments=given["secret_arguments"] or {},
-        restore_order=advanced.restore_order,
-        allow_lost_settings=advanced.allow_lost_settings,
-    )
-    credentials = load_credentials(given["aws_credentials"], given["region"])
-    stopped = _stop_runs(credentials, request, log)
-    client = connect(credentials).masked_for(request)
-    runs = with_those_that_ended_before(RunContext(client, log), request, stopped)
-    try:
-        show_cancelled(flow_run.id, request.job_name, runs, client.console, SystemClock().now())
-    except (PrefectException, httpx.HTTPError) as error:
-        log.warning("The page does not say what became of the Glue run: %s", error)
-    if attempts := attempts_of(runs, request):
-        refresh_glue_jobs(request.job_name, attempts, client.console, flow_run.id)
-
-
-def _stop_runs(credentials: AwsCredentials, request: RunRequest, log: Log) -> list[JobRun]:
-    """Stop the flow run's live Glue runs, wait until they have ended, put the order back.
-
-    Returns:
-        The runs that were live, as they were seen last.
-    """
-    client = connect(credentials).masked_for(request)
-    with run_context(client, log) as context:
-        stopped = stop_runs(context, request, STOP_WITHIN_SECONDS)
-        OrderRestoring(context, request).end()
-    return stopped
-
-
-def stop_live_runs_if_requested(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """After a crash: stop the Glue run, or leave it to be adopted when the flow run is retried."""
-    assert isinstance(flow, FormFlow)
-    options = flow.in_their_places(flow_run.parameters).get("wait_options") or {}
-    if options.get("when_crashed") == "stop":
-        stop_live_runs(flow, flow_run, state)
-    else:
-        HarmlessLog(flow_run_logger(flow_run, flow)).warning(
-            "A Glue run of this flow run may go on. Retry the flow run to adopt it."
-        )
+stop_live_runs = stop_when_cancelled(
+    lambda given: connect(load_credentials(given["aws_credentials"], given["region"]))
+)
 
 
 @form_flow(
@@ -150,7 +92,7 @@ def stop_live_runs_if_requested(flow: Flow[Any, Any], flow_run: FlowRun, state: 
     adapt=with_strategy_function,
     flow_run_name="{job_name}: attempt 1",
     on_cancellation=[stop_live_runs],
-    on_crashed=[stop_live_runs_if_requested],
+    on_crashed=[stop_when_crashed(stop_live_runs)],
 )
 @ends_in_words
 def glue_vpc_failover(
@@ -293,7 +235,8 @@ def glue_vpc_failover(
             except DeadlineExceeded as late:
                 if wait_options.when_deadline_passes == "leave":
                     raise
-                stopped = _stop_runs(credentials, request, run_log())
+                client = connect(credentials).masked_for(request)
+                stopped = stop_and_restore(client, request, run_log())
                 raise stopped_at_the_deadline(late, stopped) from None
             attempts = with_attempt(attempts, attempt)
             if not policy.again(attempt):
@@ -406,10 +349,7 @@ def _result(
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
-    console = connect(credentials).console
-    show_job_run(console, job_name, attempts, output, price)
-    refresh_glue_jobs(job_name, attempts, console)
-    ended = summary_in_words(attempts, price)
+    ended = show_end(connect(credentials).console, job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(last.describe())}")
     result = {

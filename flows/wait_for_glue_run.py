@@ -12,13 +12,10 @@ from flinkglue.glue.attempts import AttemptFailed
 from flinkglue.glue.inputs import JobName, check_secret_arguments
 from flinkglue.glue.run.outcome import attempt_of
 from flinkglue.glue.run.report import followed_output
-from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
-from flinkglue.prefect.pages.glue_early_end import show_early_end
-from flinkglue.prefect.pages.glue_run import show_job_run
-from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
+from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.quantities import Minutes
 from flinkglue.tasks.glue import connect, load_credentials, read_script_output
 from flinkglue.tasks.glue_wait import wait_for_glue_run
@@ -84,10 +81,7 @@ def wait_for_glue_run_flow(
         raise
     assert attempt.run is not None, "a run that was waited for is there"
     output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
-    console = connect(credentials).console
-    show_job_run(console, job_name, [attempt], output)
-    refresh_glue_jobs(job_name, [attempt], console)
-    ended = summary_in_words([attempt])
+    ended = show_end(connect(credentials).console, job_name, [attempt], output)
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(attempt.describe())}")
     return completed({"job_name": job_name, **attempt.to_dict()}, ended)

@@ -26,7 +26,7 @@ from flinkglue.glue.api.sessions import renewing_session
 from flinkglue.glue.attempts import Attempt, AttemptFailed
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale, not_started
+from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale
 from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
 from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
@@ -220,7 +220,7 @@ def run_glue_job(
             attempt = run_job(context, request, ranking, observers)
         except OrderStale as stale:
             context.log.info("Nothing was started: %s", stale.reason)
-            return not_started(stale)
+            return NotStarted(stale.refused_although_free)
     attempt = follower.with_tails(attempt)
     if attempt.failure:
         raise AttemptFailed(attempt)

@@ -14,6 +14,7 @@ from botocore.parsers import ResponseParserError
 from flinkglue.clock import SystemClock
 from flinkglue.errors import (
     AuthenticationFailed,
+    Call,
     CallFailed,
     ClockRefused,
     Conflict,
@@ -126,26 +127,18 @@ def translated(
             outcome is unknown is then InDoubt.
         advice: What to do next, where this call knows better than the kind of error does.
     """
+    call = Call(service, operation, resource)
     try:
         yield
     except aws.ClientError as error:
-        raise _from_answer(
-            service, operation, resource, error, submits, {**ADVICE, **advice}
-        ) from error
-    except aws.BotoCoreError as error:
-        raise _without_answer(service, operation, resource, error, submits) from error
-    except ResponseParserError as error:  # a proxy's or a broken server's answer
-        kind = InDoubt if submits else ServiceUnavailable
-        raise kind(service, operation, resource, str(error), advice=ADVICE[kind]) from error
+        raise _from_answer(call, error, submits, {**ADVICE, **advice}) from error
+    except (aws.BotoCoreError, ResponseParserError) as error:
+        kind = _without_answer(error, submits)
+        raise kind(*call, str(error), advice=ADVICE.get(kind)) from error
 
 
 def _from_answer(
-    service: str,
-    operation: str,
-    resource: str,
-    error: aws.ClientError,
-    submits: bool,
-    advice: Mapping[type[CallFailed], str],
+    call: Call, error: aws.ClientError, submits: bool, advice: Mapping[type[CallFailed], str]
 ) -> CallFailed:
     answer = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
@@ -163,9 +156,7 @@ def _from_answer(
     if code == INVALID_INPUT:
         next_step = next_step or advice_on(message) or INVALID_INPUT_ADVICE
     return kind(
-        service,
-        operation,
-        resource,
+        *call,
         message,
         status=status,
         code=code or None,
@@ -196,14 +187,12 @@ def _by_status(status: int | None) -> type[CallFailed]:
     )
 
 
-def _without_answer(
-    service: str, operation: str, resource: str, error: aws.BotoCoreError, submits: bool
-) -> CallFailed:
-    kind: type[CallFailed] = CallFailed
+def _without_answer(error: Exception, submits: bool) -> type[CallFailed]:
+    """A ResponseParserError is about a proxy's or a broken server's answer."""
     if isinstance(error, NO_CREDENTIALS):
-        kind = AuthenticationFailed
-    elif isinstance(error, NEVER_SENT):
-        kind = ServiceUnavailable
-    elif isinstance(error, aws.ConnectionError | aws.HTTPClientError):
-        kind = InDoubt if submits else ServiceUnavailable
-    return kind(service, operation, resource, str(error), advice=ADVICE.get(kind))
+        return AuthenticationFailed
+    if isinstance(error, NEVER_SENT):
+        return ServiceUnavailable
+    if isinstance(error, aws.ConnectionError | aws.HTTPClientError | ResponseParserError):
+        return InDoubt if submits else ServiceUnavailable
+    return CallFailed

@@ -31,6 +31,8 @@ seconds; a limit of the account, which nothing here can see, may be reached for 
 class OrderStale(Conflict):
     """Nothing was started, and by the time that it can be, the order has to be chosen anew."""
 
+    refused_although_free = False
+
 
 class NoSlot(OrderStale):
     """The job, or the account, has as many live runs as it may.
@@ -59,13 +61,7 @@ class NotStarted:
     `refused_although_free`: Glue refused it although the job seemed to have a slot.
     """
 
-    reason: str
     refused_although_free: bool = False
-
-
-def not_started(stale: OrderStale) -> NotStarted:
-    """The result of an order that is worth nothing any more."""
-    return NotStarted(stale.reason, isinstance(stale, NoSlot) and stale.refused_although_free)
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def deploy_job(
     rows = tag_differences(tagged or {}, changed)
     deployment = _with_tags(settings, rows, Deployed.PLANNED)
     for change in deployment.changes:
-        log.info("Job %s: %s: %s → %s", definition.job_name, *_row(change))
+        log.info("Job %s: %s: %s → %s", definition.job_name, change.field, change.old, change.new)
     if dry_run:
         return deployment
     _check_nothing_is_lost(settings, allow_lost_settings)
@@ -220,7 +220,3 @@ def _job(client: GlueClient, job_name: str) -> Job | None:
         return client.get_job(job_name)
     except NotFound:
         return None
-
-
-def _row(change: Difference) -> tuple[str, str, str]:
-    return change.field, change.old, change.new

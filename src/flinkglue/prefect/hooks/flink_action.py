@@ -1,9 +1,4 @@
-"""What becomes of a Flink job when the flow run that acts on it is cancelled or crashes.
-
-Prefect runs an on_cancellation hook in the flow's process, ends that process when it takes longer
-than 30 s, and runs the hook again in the worker's. So it knows nothing but the flow run, and bears
-being interrupted and repeated.
-"""
+"""What happens to a Flink job when the flow run that acts on it is cancelled or crashes."""
 
 from __future__ import annotations
 
@@ -12,14 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
-from prefect.client.schemas.objects import FlowRun, State
-from prefect.exceptions import PrefectException
-from prefect.flows import Flow
-from prefect.logging.loggers import flow_run_logger
-
-from flinkglue.errors import FlinkGlueError
-from flinkglue.http_faults import in_words
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import last_intent
 from flinkglue.lifecycle.interrupted import Interrupted, OnCancel
@@ -28,7 +15,7 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
-from flinkglue.prefect.forms.form_flow import FormFlow
+from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
 from flinkglue.prefect.pages.flink_action import show_interrupted
 from flinkglue.prefect.pages.jobs.flink import (
     after_action,
@@ -36,16 +23,12 @@ from flinkglue.prefect.pages.jobs.flink import (
     refresh_flink_jobs,
 )
 from flinkglue.prefect.process_options import options_here
-from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.variable_journal import variable_store
 
-Hook = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]
-RequestOf = Callable[[dict[str, Any]], ActionRequest]
+RequestOf = Callable[[Parameters], ActionRequest]
 ClusterOf = Callable[[str, Any], FlinkCluster]
-Act = Callable[[Interrupted, dict[str, Any]], object]
-
-# Parameters of an older deployment may not fit, and Prefect's own API may not answer.
-CANNOT_SETTLE = (FlinkGlueError, PrefectException, httpx.HTTPError, ValueError)
+"""The cluster that a parameter, by its name and value, means."""
+Act = Callable[[Interrupted, Parameters], None]
 
 
 def requested_by(flow_run_id: object, request: ActionRequest) -> str:
@@ -56,31 +39,19 @@ def requested_by(flow_run_id: object, request: ActionRequest) -> str:
 def end_as_requested(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
     """A hook that leaves, stops or cancels the job, as the parameter ``on_cancel`` says."""
 
-    def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        def end(interrupted: Interrupted, parameters: dict[str, Any]) -> None:
-            interrupted.after_cancellation(OnCancel(parameters["wait_options"].on_cancel))
+    def end(interrupted: Interrupted, parameters: Parameters) -> None:
+        interrupted.after_cancellation(OnCancel(parameters["wait_options"].on_cancel))
 
-        _settle(flow, flow_run, state, request_of, cluster_of, end)
-
-    hook.__name__ = "end_as_requested"  # Prefect names hooks in its log by this
-    return hook
+    return _hook("end_as_requested", request_of, cluster_of, end)
 
 
 def report_what_is_left(request_of: RequestOf, cluster_of: ClusterOf) -> Hook:
     """A hook that logs what still runs, and how to go on."""
 
-    def hook(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
-        _settle(
-            flow,
-            flow_run,
-            state,
-            request_of,
-            cluster_of,
-            lambda interrupted, _: interrupted.what_is_left(),
-        )
+    def report(interrupted: Interrupted, _: Parameters) -> None:
+        interrupted.what_is_left()
 
-    hook.__name__ = "report_what_is_left"
-    return hook
+    return _hook("report_what_is_left", request_of, cluster_of, report)
 
 
 @best_effort("The page of all Flink jobs is not up to date")
@@ -101,19 +72,9 @@ def _refresh_jobs(
     refresh_flink_jobs(cluster, {job_name: change}, flow_run_id)
 
 
-def _settle(
-    flow: Flow[Any, Any],
-    flow_run: FlowRun,
-    state: State[Any],
-    request_of: RequestOf,
-    cluster_of: ClusterOf,
-    act: Act,
-) -> None:
-    logger = HarmlessLog(flow_run_logger(flow_run, flow))
-    try:
-        # A deployment's run does not name the parameters that were left as they are.
-        assert isinstance(flow, FormFlow)
-        parameters = flow.whole(flow_run.parameters)
+def _hook(name: str, request_of: RequestOf, cluster_of: ClusterOf, act: Act) -> Hook:
+    def settle(ended: Ended) -> None:
+        parameters, flow_run_id = ended.parameters, ended.flow_run.id
         request = request_of(parameters)
         cluster = cluster_of("cluster", parameters["cluster"])
         options = ActionOptions(
@@ -125,31 +86,27 @@ def _settle(
             variable_store(cluster.journal_name) as store,
             cluster.get_backend(clock) as backend,
         ):
-            intent = last_intent(Journal(store), requested_by(flow_run.id, request))
             lines: list[str] = []
 
             def emit(line: str) -> None:
                 lines.append(line)
-                logger.warning("%s", line)
+                ended.log.warning("%s", line)
 
             interrupted = Interrupted(
                 request,
-                intent,
+                last_intent(Journal(store), requested_by(flow_run_id, request)),
                 store,
                 backend,
                 emit=emit,
-                options=options_here(options, cluster, logger.warning),
+                options=options_here(options, cluster, ended.log.warning),
                 clock=clock,
                 settle_seconds=cluster.launch_seconds,
             )
             try:
                 act(interrupted, parameters)
             finally:
-                ended = "crashed" if state.is_crashed() else "was cancelled"
-                show_interrupted(flow_run.id, cluster, request, ended, lines)
-                _refresh_jobs(flow_run.id, cluster, interrupted, ended)
-    except CANNOT_SETTLE as fault:
-        logger.error(
-            "Check the job yourself; its state could not be settled: %s",
-            in_words(fault) if isinstance(fault, httpx.RequestError) else fault,
-        )
+                how = "crashed" if ended.state.is_crashed() else "was cancelled"
+                show_interrupted(flow_run_id, cluster, request, how, lines)
+                _refresh_jobs(flow_run_id, cluster, interrupted, how)
+
+    return settling_hook(name, settle, "Check its Flink job yourself")

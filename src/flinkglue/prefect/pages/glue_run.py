@@ -108,7 +108,7 @@ class RunPage(RunObserver):
 def show_job_run(
     console: Console,
     job_name: str,
-    attempts: list[Attempt],
+    attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
 ) -> None:

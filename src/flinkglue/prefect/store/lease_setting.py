@@ -1,4 +1,4 @@
-"""How long a lease is, from the environment of workers and commands."""
+"""Numbers of seconds that the environment of workers and commands sets."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ MOST_SECONDS = 3600.0
 
 
 def lease_seconds_in(
-    variable: str, default: float, environment: Mapping[str, str] = os.environ
+    variable: str,
+    default: float,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    least: float = LEAST_SECONDS,
+    most: float = MOST_SECONDS,
 ) -> float:
-    """The lease that an environment variable sets.
+    """The seconds that an environment variable sets, in the range of a lease if none is given.
 
     Args:
-        default: The lease when it is not set, or empty.
+        default: What counts when it is not set, or empty.
 
     Raises:
-        InvalidInput: It is no number of seconds that a lease can have.
+        InvalidInput: It is no number of seconds in this range.
     """
     text = environment.get(variable, "").strip()
     if not text:
@@ -29,8 +34,7 @@ def lease_seconds_in(
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0.0
-    if not LEAST_SECONDS <= seconds <= MOST_SECONDS:  # neither is "nan"
-        allowed = f"a number of seconds from {LEAST_SECONDS:g} to {MOST_SECONDS:g}"
-        raise InvalidInput(variable, text, allowed)
+        seconds = least - 1
+    if not least <= seconds <= most:  # neither is "nan"
+        raise InvalidInput(variable, text, f"a number of seconds from {least:g} to {most:g}")
     return seconds

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-from flinkglue.errors import InvalidInput
+from flinkglue.prefect.store.lease_setting import lease_seconds_in
 
 DEFAULT_LIMIT = 100
 
@@ -29,20 +28,8 @@ class WorkerSettings:
         Raises:
             InvalidInput: One of them is no number in its range.
         """
+        lease, drain = "FLINKGLUE_WORKER_LEASE_SECONDS", "FLINKGLUE_WORKER_DRAIN_SECONDS"
         return cls(
-            lease_seconds=_seconds("FLINKGLUE_WORKER_LEASE_SECONDS", cls.lease_seconds, 2, 3600),
-            drain_seconds=_seconds("FLINKGLUE_WORKER_DRAIN_SECONDS", cls.drain_seconds, 0, 86400),
+            lease_seconds=lease_seconds_in(lease, cls.lease_seconds, least=2),
+            drain_seconds=lease_seconds_in(drain, cls.drain_seconds, least=0, most=86400),
         )
-
-
-def _seconds(name: str, default: float, least: float, most: float) -> float:
-    text = os.environ.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not least <= seconds <= most:  # neither is "nan"
-        raise InvalidInput(name, text, f"a number of seconds from {least:g} to {most:g}")
-    return seconds

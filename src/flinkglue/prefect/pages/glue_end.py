@@ -1,4 +1,4 @@
-"""The pages of a Glue flow run that ends before its last attempt is judged."""
+"""The pages of a Glue flow run that ends, before its last attempt is judged or after it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ from flinkglue.errors import CallFailed
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.run.report import RunOutput
+from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
 from flinkglue.prefect.run_log import run_log
+
+
+def show_end(
+    console: Console,
+    job_name: str,
+    attempts: Sequence[Attempt],
+    output: RunOutput,
+    price_per_dpu_hour: float | None = None,
+) -> str:
+    """Show how the runs ended, on the flow run's page and on that of all jobs; in one line."""
+    show_job_run(console, job_name, attempts, output, price_per_dpu_hour)
+    refresh_glue_jobs(job_name, attempts, console)
+    return summary_in_words(attempts, price_per_dpu_hour)
 
 
 @best_effort("The page does not say how the flow run ended")
@@ -41,5 +55,4 @@ def show_early_end(
         return
     goes_on = " The run goes on, and nothing waits for it." if shown[-1].live else ""
     note = f"The flow run ended without reading the script's output: {error}{goes_on}"
-    show_job_run(console, job_name, shown, RunOutput(note=note))
-    refresh_glue_jobs(job_name, shown, console)
+    show_end(console, job_name, shown, RunOutput(note=note))
