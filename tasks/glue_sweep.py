@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-import httpx
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.utilities.urls import url_for
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
@@ -33,8 +29,12 @@ from flinkglue.prefect.names import several
 from flinkglue.prefect.pages.glue_events import emit_swept_run
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
-from flinkglue.prefect.store.flow_run_signs import RunningFlowRun, running_flow_runs
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.flow_run_signs import (
+    RunningFlowRun,
+    flow_runs_of,
+    running_flow_runs,
+)
+from flinkglue.prefect.store.server_records import server_client
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from flinkglue.tasks.glue import RETRIED, UNCACHED, connect, load_credentials
 
@@ -46,7 +46,6 @@ DEFAULT_CREDENTIALS = "aws"
 """The block of a flow run that names none, as these flows have it."""
 UNCLEAR = "unclear"
 """A value that is neither true nor false."""
-FLOW_RUNS_A_CALL = 200  # the most that the server returns at once
 
 
 @step(task_run_name=lambda given: f"find live runs of {several(given['job_names'])}", **RETRIED)
@@ -215,23 +214,16 @@ def _wait_for_end(parameters: Mapping[str, Any]) -> Any:
 
 
 def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
-    """The states of those flow runs that the server knows, with a call for 200 of them."""
-    states: dict[str, FlowRunState] = {}
-    with get_client(sync_client=True) as client:
-        for first in range(0, len(flow_run_ids), FLOW_RUNS_A_CALL):
-            some = flow_run_ids[first : first + FLOW_RUNS_A_CALL]
-            by_id = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(each) for each in some]))
-            try:
-                answered = client.read_flow_runs(flow_run_filter=by_id, limit=FLOW_RUNS_A_CALL)
-            except httpx.HTTPError as error:
-                resource = f"{len(some)} flow runs"
-                raise server_failure("POST /flow_runs/filter", resource, error) from error
-            for flow_run in answered:
-                if state := flow_run.state:
-                    states[str(flow_run.id)] = FlowRunState(
-                        state.type.value,
-                        state.name or state.type.value,
-                        state.timestamp,
-                        waits=may_wait(_wait_for_end(flow_run.parameters or {})),
-                    )
-    return states
+    """The states of those flow runs that the server knows."""
+    with server_client("POST /flow_runs/filter", f"{len(flow_run_ids)} flow runs") as client:
+        found = flow_runs_of(client, flow_run_ids)
+    return {
+        str(flow_run.id): FlowRunState(
+            state.type.value,
+            state.name or state.type.value,
+            state.timestamp,
+            waits=may_wait(_wait_for_end(flow_run.parameters or {})),
+        )
+        for flow_run in found
+        if (state := flow_run.state)
+    }

@@ -11,20 +11,14 @@ from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.azure.links import portal_link
-from flinkglue.azure.models import FlinkClusterId
 from flinkglue.azure.names import job_name_for
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
+from flinkglue.prefect.pages.flink_job import HDInsightCluster
 
 
-class SubmittedTo(Protocol):
-    """What the block of an HDInsight on AKS cluster offers."""
-
-    @property
-    def cluster_id(self) -> FlinkClusterId:
-        """Its place in Azure."""
-
-    portal_url: str
+class SubmittedTo(HDInsightCluster, Protocol):
+    """What the block of an HDInsight on AKS cluster offers besides."""
 
     def get_client(self) -> ArmClient:
         """ARM, signed in."""

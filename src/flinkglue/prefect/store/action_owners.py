@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect import runtime
-from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from flinkglue.clock import Clock, Pace, SystemClock
@@ -22,7 +20,7 @@ from flinkglue.lifecycle.models import Action
 from flinkglue.polling import Polling
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.store.flow_run_signs import MoreSigns, RunningFlowRun, running_flow_runs
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.server_records import server_client
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.silence import Signs
 
@@ -171,11 +169,8 @@ def running_flink_flow_runs(
         CallFailed: The Prefect server refused a call, or did not answer.
     """
     observed, mine = {*job_names}, runtime.flow_run.id
-    with get_client(sync_client=True) as client:
-        try:
-            cluster = client.read_flow_run(UUID(mine)).parameters.get("cluster", default_cluster)
-        except httpx.HTTPError as error:
-            raise server_failure("GET /flow_runs", str(mine), error) from error
+    with server_client("GET /flow_runs", str(mine)) as client:
+        cluster = client.read_flow_run(UUID(mine)).parameters.get("cluster", default_cluster)
 
     def is_meant(parameters: Mapping[str, Any]) -> bool:
         jobs = {parameters.get("job_name"), *(parameters.get("job_names") or ())}
@@ -202,7 +197,7 @@ def claim_signs(cluster: FlinkCluster, job_names: Sequence[str]) -> MoreSigns:
 
 
 def left_behind(cluster: FlinkCluster, job_name: str, action: Action) -> str | None:
-    """Who asked for such an action on the job and died in it; None when nobody did."""
+    """Who requested such an action on the job and died in it; None when nobody did."""
     with variable_store(cluster.journal_name) as store:
         left = abandoned(store, job_name, action=action)
     return left.requested_by if left and left.is_known_dead else None
@@ -216,11 +211,9 @@ def _flow_run_of(intent: str) -> UUID | None:
 
 def _state_of(flow_run_id: UUID) -> tuple[str, bool]:
     """The name of the state that a flow run is in, and whether it stays in it."""
-    with get_client(sync_client=True) as prefect:
-        try:
-            state = prefect.read_flow_run(flow_run_id).state
-        except ObjectNotFound:
-            return "deleted", True
-        except httpx.HTTPError as error:
-            raise server_failure("GET /flow_runs", str(flow_run_id), error) from error
+    try:
+        with server_client("GET /flow_runs", str(flow_run_id)) as client:
+            state = client.read_flow_run(flow_run_id).state
+    except ObjectNotFound:
+        return "deleted", True
     return (state.name or "", state.is_final()) if state is not None else ("", False)

@@ -34,7 +34,7 @@ from prefect.events import emit_event
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import DeadlineExceeded, ServiceUnavailable
 from flinkglue.polling import wait_until
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.server_records import server_client, server_failure
 from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.silence import Signs
 
@@ -76,19 +76,15 @@ def running_flow_runs(
     flows = FlowFilter(name=FlowFilterName(any_=[*flow_names]))
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     found: dict[UUID, FlowRun] = {}
-    with get_client(sync_client=True) as client:
+    with server_client("POST /flow_runs/filter", ", ".join(flow_names)) as client:
         while True:
-            try:
-                page = client.read_flow_runs(
-                    flow_filter=flows,
-                    flow_run_filter=FlowRunFilter(state=state),
-                    sort=FlowRunSort.ID_DESC,
-                    limit=_PAGE,
-                    offset=len(found),
-                )
-            except httpx.HTTPError as error:
-                resource = ", ".join(flow_names)
-                raise server_failure("POST /flow_runs/filter", resource, error) from error
+            page = client.read_flow_runs(
+                flow_filter=flows,
+                flow_run_filter=FlowRunFilter(state=state),
+                sort=FlowRunSort.ID_DESC,
+                limit=_PAGE,
+                offset=len(found),
+            )
             found |= {run.id: run for run in page}
             if len(page) < _PAGE:
                 break
@@ -98,6 +94,15 @@ def running_flow_runs(
         for run in found.values()
         if str(run.id) != mine and is_meant(run.parameters)
     ]
+
+
+def flow_runs_of(client: SyncPrefectClient, ids: Collection[str]) -> list[FlowRun]:
+    """The flow runs of these ids that the server knows, with a call for 200 of them."""
+    flow_run_ids, found = [UUID(one) for one in ids], list[FlowRun]()
+    for first in range(0, len(flow_run_ids), _PAGE):
+        some = FlowRunFilter(id=FlowRunFilterId(any_=flow_run_ids[first : first + _PAGE]))
+        found += client.read_flow_runs(flow_run_filter=some, limit=_PAGE)
+    return found
 
 
 class FlowRunSigns:
@@ -136,12 +141,8 @@ class FlowRunSigns:
         return found
 
     def _same(self, client: SyncPrefectClient, ids: Collection[str]) -> list[tuple[str, FlowRun]]:
-        flow_run_ids = [UUID(one) for one in ids]
-        found: list[FlowRun] = []
-        for first in range(0, len(flow_run_ids), _PAGE):
-            page = FlowRunFilter(id=FlowRunFilterId(any_=flow_run_ids[first : first + _PAGE]))
-            found += client.read_flow_runs(flow_run_filter=page, limit=_PAGE)
-        return [(str(run.id), run) for run in found if run.state_id == self._states[str(run.id)]]
+        found = ((str(run.id), run) for run in flow_runs_of(client, ids))
+        return [(one, run) for one, run in found if run.state_id == self._states[one]]
 
     def _signs(self, client: SyncPrefectClient, run: FlowRun) -> Signs:
         flow_run_id = str(run.id)
@@ -172,11 +173,8 @@ def check_events_arrive(clock: Clock | None = None) -> None:
     def is_shown() -> bool:
         if sent is None:
             return False
-        try:
-            with get_client(sync_client=True) as client:
-                return bool(_filtered(client, {"id": {"id": [str(sent.id)]}})["total"])
-        except httpx.HTTPError as error:
-            raise server_failure("POST /events/filter", PROBE, error) from error
+        with server_client("POST /events/filter", PROBE) as client:
+            return bool(_filtered(client, {"id": {"id": [str(sent.id)]}})["total"])
 
     try:
         wait_until(

@@ -199,6 +199,16 @@ def server_failure(operation: str, resource: str, error: httpx.HTTPError) -> Cal
 
 
 @contextmanager
+def server_client(operation: str, resource: str) -> Iterator[SyncPrefectClient]:
+    """A client of the Prefect server, whose failures are CallFailed about this operation."""
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.HTTPError as error:
+        raise server_failure(operation, resource, error) from error
+
+
+@contextmanager
 def server_records() -> Iterator[ServerRecords]:
     """The records of the server that this process is set up for."""
     with get_client(sync_client=True) as client:

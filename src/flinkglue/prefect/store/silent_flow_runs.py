@@ -12,8 +12,6 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-import httpx
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
@@ -26,7 +24,7 @@ from flinkglue.prefect.store.flow_run_signs import (
     check_events_arrive,
     newest_event,
 )
-from flinkglue.prefect.store.server_records import server_failure
+from flinkglue.prefect.store.server_records import server_client
 from flinkglue.silence import Signs, silent_among
 
 FOUND = "silent-flow-run.found"
@@ -163,17 +161,15 @@ def ended_as_crashed(silent: SilentFlowRun, why: str) -> SilentFlowRun:
         f"run. {why} Its process is gone, and could not report its end. Retry continues it."
     )
     flow_run_id = UUID(silent.flow_run_id)
-    with get_client(sync_client=True) as client:
-        try:
+    try:
+        with server_client("POST /flow_runs/set_state", str(flow_run_id)) as client:
             now = client.read_flow_run(flow_run_id).state
             if now is None or now.id != silent.state_id:
                 return replace(silent, note=f"it is {now.name if now else 'without a state'} now")
             crashed: State[None] = Crashed(message=message)
             answer: OrchestrationResult[None] = client.set_flow_run_state(flow_run_id, crashed)
-        except ObjectNotFound:
-            return replace(silent, note="it was deleted")
-        except httpx.HTTPError as error:
-            raise server_failure("POST /flow_runs/set_state", str(flow_run_id), error) from error
+    except ObjectNotFound:
+        return replace(silent, note="it was deleted")
     if answer.status is SetStateStatus.ACCEPT:
         return replace(silent, ended=True)
     reason = getattr(answer.details, "reason", None) or answer.status.value
@@ -207,12 +203,9 @@ def _why_not(signs: Signs) -> str:
 def _known(now: Mapping[str, Signs], silent_seconds: float) -> dict[str, float]:
     """For how long those were silent that an earlier observation found, and that are as then."""
     known = {}
-    with get_client(sync_client=True) as client:
+    with server_client("POST /events/filter", ", ".join(now)) as client:
         for one, signs in now.items():
-            try:
-                found = newest_event(client, f"silent-flow-run.{one}", FOUND)
-            except httpx.HTTPError as error:
-                raise server_failure("POST /events/filter", one, error) from error
+            found = newest_event(client, f"silent-flow-run.{one}", FOUND)
             payload = found["payload"] if found else {}
             seconds = float(payload.get("silent_seconds", 0.0))
             is_as_then = payload.get("mark") == _digest(signs) and seconds >= silent_seconds
