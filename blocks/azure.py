@@ -24,7 +24,11 @@ from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.inputs import ApiVersion, ResourceGroup, ResourceName
 from flinkglue.azure.links import PORTAL
 from flinkglue.azure.models import AccessToken, FlinkClusterId
-from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
+from flinkglue.blocks.azure_sign_in import (
+    AZURE_LOGO,
+    EntraServicePrincipal,
+    KeyVaultServicePrincipal,
+)
 from flinkglue.blocks.flink_storage import Storages
 from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.blocks.tls import trusting
@@ -66,10 +70,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
     _block_type_name = "HDInsight Flink Cluster"
     _block_type_slug = "hdinsight-flink-cluster"
-    _logo_url = HttpUrl(
-        "https://cdn.sanity.io/images/3ugk85nk/production/"
-        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
-    )
+    _logo_url = AZURE_LOGO
     _documentation_url = HttpUrl(
         "https://learn.microsoft.com/azure/hdinsight-aks/flink/flink-job-orchestration"
     )

@@ -10,6 +10,11 @@ from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincip
 from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.form_types import FilePath, OptionalSecret, ServiceUrl
 
+AZURE_LOGO = HttpUrl(
+    "https://cdn.sanity.io/images/3ugk85nk/production/"
+    "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
+)
+
 
 class EntraServicePrincipal(HiddenInput, Block):
     """An application in Entra ID that signs in with a secret, or the platform's own identity.
@@ -25,10 +30,7 @@ class EntraServicePrincipal(HiddenInput, Block):
 
     _block_type_name = "Entra Service Principal"
     _block_type_slug = "entra-service-principal"
-    _logo_url = HttpUrl(
-        "https://cdn.sanity.io/images/3ugk85nk/production/"
-        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
-    )
+    _logo_url = AZURE_LOGO
     _documentation_url = HttpUrl(
         "https://learn.microsoft.com/entra/identity-platform/app-objects-and-service-principals"
     )
@@ -100,10 +102,7 @@ class KeyVaultServicePrincipal(HiddenInput, Block):
 
     _block_type_name = "Key Vault Service Principal"
     _block_type_slug = "key-vault-service-principal"
-    _logo_url = HttpUrl(
-        "https://cdn.sanity.io/images/3ugk85nk/production/"
-        "54e3fa7e00197a4fbd1d82ed62494cb58d08c96a-250x250.png"
-    )
+    _logo_url = AZURE_LOGO
     _documentation_url = HttpUrl(
         "https://learn.microsoft.com/azure/key-vault/secrets/about-secrets"
     )

@@ -1,7 +1,7 @@
 """What AWS Glue and EC2 answer, as values. Pure: no I/O, no AWS SDK.
 
 `connections` has connections, subnets, zones and cooldowns, `ranking` the order of a job's
-connections, `job` and `job_run` a job, a run and its states."""
+connections, `job_run` a job, its runs and their states."""
 
 from flinkglue.glue.models.connections import (
     Connection,
@@ -10,7 +10,6 @@ from flinkglue.glue.models.connections import (
     ZoneState,
     addresses_in,
 )
-from flinkglue.glue.models.job import Job
 from flinkglue.glue.models.job_run import (
     CONNECTION_ARGUMENT,
     DEFAULT_LOG_GROUP,
@@ -18,6 +17,7 @@ from flinkglue.glue.models.job_run import (
     OWN_ARGUMENTS,
     RUN_KEY_ARGUMENT,
     WAIT_FOR_END_ARGUMENT,
+    Job,
     JobRun,
     JobRunState,
     own_arguments,

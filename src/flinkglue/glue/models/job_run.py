@@ -1,4 +1,4 @@
-"""A job run as Glue describes it, and the arguments by which this project knows its own."""
+"""A job and its runs as Glue describes them, and the arguments of this project's own runs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from flinkglue.glue.log_arguments import log_arguments
+
+Job: TypeAlias = Mapping[str, Any]
+"""The Job structure of GetJob. https://docs.aws.amazon.com/glue/latest/webapi/API_Job.html"""
 
 DEFAULT_LOG_GROUP = "/aws-glue/jobs"
 """Where Glue logs unless the run says otherwise (Python shell jobs and encrypted ones do)."""

@@ -148,10 +148,11 @@ class FlowRunSigns:
         flow_run_id = str(run.id)
         more = self._more(flow_run_id) if self._more else None
         count, beats = _events(client, flow_run_id, HEARTBEAT, limit=_BEATS)
+        every, events = _events(client, flow_run_id)
         mark: Hashable = (
             run.updated,
             (count, _newest_id(beats)),
-            _newest(client, flow_run_id),
+            (every, _newest_id(events)),
             _newest_log(client, flow_run_id),
             more.mark if more else None,
         )
@@ -199,12 +200,6 @@ def _pauses(run: FlowRun, beats: Sequence[Mapping[str, Any]]) -> list[float]:
         for later, earlier in pairwise(dates)
         if min(later, earlier) >= since
     ]
-
-
-def _newest(client: SyncPrefectClient, flow_run_id: str) -> tuple[int, str]:
-    """How many events there are about a flow run, and the newest."""
-    count, events = _events(client, flow_run_id)
-    return count, _newest_id(events)
 
 
 def _newest_id(events: Sequence[Mapping[str, Any]]) -> str:

@@ -17,7 +17,6 @@ class RunVariables:
     """The job variables that count for one flow run, as far as this worker uses them.
 
     Args:
-        isolation: What was chosen.
         pull_every_seconds: How long fetched code may be used again.
         cancel_grace_seconds: How long a cancelled run may take to notice.
         needs_process: Why the run cannot be a thread; empty: it can.
@@ -36,15 +35,7 @@ def run_variables(
     environment: Mapping[str, str],
     labels: Mapping[str, Any],
 ) -> RunVariables:
-    """Merge pool, deployment and flow run, and judge.
-
-    Args:
-        template: The work pool's base job template.
-        deployment: The deployment's job variables.
-        flow_run: Those of the flow run.
-        environment: The worker's own environment.
-        labels: The flow run's labels.
-    """
+    """Merge pool, deployment and flow run, and judge."""
     pool = _defaults(template)
     given = _nested(deployment or {}) | _nested(flow_run or {})
     values = {**pool, **given}

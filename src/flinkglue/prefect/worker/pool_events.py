@@ -33,11 +33,7 @@ class PoolEvents:
     """Listens for as long as its task runs, and connects again whenever the connection breaks.
 
     Args:
-        pool_id: The work pool.
         wake: Called when there may be something to run.
-        cancelling: Called with a flow run that is to be cancelled.
-        suspended: Called with a flow run that was suspended.
-        log: Of the worker.
     """
 
     def __init__(

@@ -70,10 +70,6 @@ async def drained(
     """Wait for the flow runs to end, and schedule those again that do not in time.
 
     Args:
-        runs: The worker's threads.
-        client: The server.
-        drain_seconds: How long to wait.
-        log: Of the worker.
         printer: Writes for people.
     """
     if runs:

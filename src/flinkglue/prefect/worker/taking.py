@@ -50,10 +50,7 @@ class Taking:
     """Makes flow runs this worker's.
 
     Args:
-        client: The server.
-        worker_name: The worker's name.
         home: A directory for code that is pulled.
-        log: Of the worker.
     """
 
     def __init__(
@@ -94,11 +91,6 @@ class Taking:
         self, flow_run: FlowRun, template: dict[str, Any], membership: Membership
     ) -> LiveRun:
         """Make a flow run this worker's, and load its code.
-
-        Args:
-            flow_run: As the server offers it.
-            template: The work pool's base job template.
-            membership: This worker's record.
 
         Raises:
             NotTaken: Another worker has it, or it is not to run any more.

@@ -62,7 +62,6 @@ class CodeModules:
         """Note the files of modules under this directory that were not known yet.
 
         Args:
-            root: The directory.
             loaded_since_ns: No module that is new was loaded before this time.
         """
         for module in self._under(root).values():

@@ -41,7 +41,6 @@ class Loaded:
     """A flow that was loaded.
 
     Args:
-        flow: The flow.
         root: The directory that its runs work in.
         made_of: The deployment's version, entrypoint, path and pull steps.
     """
@@ -56,7 +55,6 @@ class Pulled:
     """Where a deployment's code lies.
 
     Args:
-        root: The directory.
         at: When the pull steps were begun, by this process's clock.
     """
 
@@ -94,7 +92,6 @@ class FlowCode:
         """Run the pull steps, unless code that was pulled is new enough. Holds up no other one.
 
         Args:
-            flow_run: The run.
             deployment: Its deployment, as read for this run.
             arrived_at: When the run was taken: code that was pulled later is new enough for it.
             pull_every_seconds: How long pulled code may be used.

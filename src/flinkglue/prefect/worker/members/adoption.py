@@ -38,12 +38,9 @@ class Adoption:
     """Finds the flow runs of a pool that no living worker has.
 
     Args:
-        client: The server.
-        pool_name: The work pool.
         membership: This worker's record; one worker at a time searches.
         is_mine: Whether a flow run is a thread of this worker, or about to be one.
         end_cancelled: Begins to end a cancelled flow run whose thread is gone.
-        log: Of the worker.
     """
 
     def __init__(
@@ -153,14 +150,7 @@ async def reschedule(
     why: str,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> bool:
-    """Let the next free worker go on with a flow run; False: the server does not want that.
-
-    Args:
-        client: The server.
-        run: The flow run.
-        why: What its state says.
-        log: Of the worker.
-    """
+    """Let the next free worker go on with a flow run; False: the server does not want that."""
     if run.empirical_policy.retry_type == _IN_PROCESS:
         policy = run.empirical_policy.model_copy(update={"retry_type": "reschedule"})
         await client.update_flow_run(run.id, empirical_policy=policy)

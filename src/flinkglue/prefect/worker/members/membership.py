@@ -28,12 +28,8 @@ class Membership:
     """This worker's record, and those of its peers. Calls the server; not for an event loop.
 
     Args:
-        records: The server.
-        pool_id: The work pool.
-        worker_name: The worker's name, for people.
         lease_seconds: How long this worker is taken to live without a sign of life.
         process: Which process it is, for others of the same machine.
-        clock: Its time.
     """
 
     def __init__(
@@ -159,11 +155,7 @@ class Membership:
         )
 
     def hold(self, duty: str) -> bool:
-        """Take a duty that one living worker has at a time; whether this one has it now.
-
-        Args:
-            duty: The duty.
-        """
+        """Take a duty that one living worker has at a time; whether this one has it now."""
         name, value = f"{TAG}-{duty}-{self.pool_id}", {"worker_id": self.worker_id}
         for _ in range(2):
             if record_id := self._records.create(name, value, [TAG]):

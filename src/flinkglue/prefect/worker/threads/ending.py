@@ -23,9 +23,7 @@ class Endings:
     """Ends flow runs in place of their threads.
 
     Args:
-        client: The server.
         flow_of: Loads the flow of a run that is not a thread here.
-        log: Of the worker.
     """
 
     def __init__(
@@ -45,7 +43,6 @@ class Endings:
 
         Args:
             flow_run: The flow run. Its hooks run only if it has run at all.
-            message: What its state says.
             flow: Its flow; None: it is loaded.
         """
         if flow_run.start_time is not None:

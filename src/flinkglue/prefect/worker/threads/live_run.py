@@ -32,11 +32,9 @@ class LiveRun:
 
     Args:
         flow_run: The flow run as it was when it was taken.
-        flow: Its flow.
-        root: The directory of its code.
         cancel_grace_seconds: How long it may take to notice that it was cancelled.
         owner: This worker, as written on the flow run.
-        may_speak: Whether this worker surely owns its flow runs now.
+        may_speak: Whether this worker is known to own its flow runs now.
     """
 
     def __init__(
@@ -71,11 +69,7 @@ class LiveRun:
         self.interruption.request(RunCancelled(f"flow run {self.flow_run.id} was cancelled"))
 
     def leave(self, why: str) -> None:
-        """Have its thread stop as soon as it can; it changes nothing on the server any more.
-
-        Args:
-            why: In words.
-        """
+        """Have its thread stop as soon as it can; it changes nothing on the server any more."""
         with self._gate:
             self._is_left = True
         self.interruption.request(RunLeft(why), again=True)

@@ -23,13 +23,7 @@ _LIBRARY = __name__.partition(".")[0]
 
 
 async def nudge(live: LiveRun, thread_id: int, ended: asyncio.Event) -> None:
-    """Raise in the thread what it is to end with, until it has noticed or ended.
-
-    Args:
-        live: Its flow run.
-        thread_id: The thread.
-        ended: Whether it has ended.
-    """
+    """Raise in the thread what it is to end with, until it has noticed or ended."""
     while not ended.is_set():
         await asyncio.sleep(PATIENCE_SECONDS)
         while not ended.is_set() and live.interruption.is_pending:

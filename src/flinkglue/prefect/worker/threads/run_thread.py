@@ -30,8 +30,6 @@ class RunThread:
     """Runs a flow run in a daemon thread.
 
     Args:
-        live: The flow run.
-        context: Copied for it.
         when_ended: Called in the thread when it has ended.
     """
 

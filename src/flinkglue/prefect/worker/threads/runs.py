@@ -26,10 +26,8 @@ class ThreadRuns:
     """Starts threads, and hands on what happens to their flow runs.
 
     Args:
-        client: The server.
         endings: Ends flow runs whose threads do not.
         context: What each thread starts from.
-        log: Of the worker.
     """
 
     def __init__(
