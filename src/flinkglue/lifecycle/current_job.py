@@ -71,7 +71,7 @@ def live_job(tx: Transaction) -> JobView:
 def _how_to_run(tx: Transaction, view: JobView | None) -> str:
     """Never by an action that drops state, as far as the job may have any."""
     record = tx.journal.observed_job_record(tx.job_name)
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    newest = tx.journal.newest_savepoint(tx.job_name)
     ended_as = view.state if view else record.ended_as
     path = (view.savepoint_path if view else None) or (newest.path if newest else None)
     start = f"START it from {path}" if path else ""

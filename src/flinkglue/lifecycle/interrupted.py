@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,7 +12,6 @@ from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.actions.stop import savepoint, stopped
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointFailed
 from flinkglue.lifecycle.execute import execute
-from flinkglue.lifecycle.journal.claims import LeaseLost
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.plans import SavepointPlan
@@ -46,7 +44,6 @@ class Interrupted:
     Args:
         intent: Its intent; see ``last_intent``.
         emit: Takes a line for people.
-        now: The time of day in seconds since the epoch.
         settle_seconds: How long to wait for a launch that was under way to be seen running. A
             launch may take as long as its service is waited for.
     """
@@ -58,7 +55,6 @@ class Interrupted:
     emit: Callable[[str], None]
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
-    now: Callable[[], float] = time.time
     settle_seconds: float = 60
 
     @property
@@ -155,20 +151,12 @@ class Interrupted:
             facts = held.entry.facts
             if "trigger_id" not in facts or _SAVEPOINT_RESULTS & facts.keys():
                 return
-            tx = Transaction(
-                self.request,
-                self.backend,
-                self._journal,
-                held,
-                self.options,
-                self.clock,
-                self.now,
-            )
-            try:
-                with self.backend.guarded(held.check):
-                    self._see_through(tx)
-            except LeaseLost as lost:
-                raise held.why_lost(lost) from lost
+            with held.acting(self.backend):
+                self._see_through(
+                    Transaction(
+                        self.request, self.backend, self._journal, held, self.options, self.clock
+                    )
+                )
 
     def _see_through(self, tx: Transaction) -> None:
         plan = tx.plan
@@ -214,7 +202,7 @@ class Interrupted:
 
     def _give_up(self, entry: Entry) -> None:
         view = self._report_job()
-        newest = next(iter(self._journal.savepoints(self.request.job_name)), None)
+        newest = self._journal.newest_savepoint(self.request.job_name)
         outcome = Outcome(
             entry.action,
             entry.job_name,
@@ -237,7 +225,7 @@ class Interrupted:
             self.emit(f"No Flink job of {self.request.job_name} is known to the cluster.")
         else:
             self.emit(f"Flink job {view.job_id} of {self.request.job_name} is {view.in_words()}.")
-        newest = next(iter(self._journal.savepoints(self.request.job_name)), None)
+        newest = self._journal.newest_savepoint(self.request.job_name)
         if newest is not None:
             self.emit(f"Its newest savepoint is {newest.path}")
         return view

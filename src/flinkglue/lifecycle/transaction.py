@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -55,7 +54,6 @@ class Transaction:
     Args:
         journal: What is remembered.
         held: This intent's entry, and the lease by which this process acts.
-        now: The time of day in seconds since the epoch.
         spec: What to run; None: what ran last.
     """
 
@@ -65,7 +63,6 @@ class Transaction:
     held: Held
     options: ActionOptions = field(default_factory=ActionOptions)
     clock: Clock = field(default_factory=SystemClock)
-    now: Callable[[], float] = time.time
     spec: JobSpec | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +71,10 @@ class Transaction:
     @property
     def job_name(self) -> str:
         return self.request.job_name
+
+    def now(self) -> float:
+        """The time of day in seconds since the epoch, by the clock of this machine."""
+        return self.clock.now().timestamp()
 
     @property
     def story(self) -> tuple[str, ...]:

@@ -6,15 +6,15 @@ import argparse
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 
-from flinkglue.clock import Pace
+from flinkglue.clock import Pace, SystemClock
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
@@ -48,6 +48,16 @@ class Line:
     total: int
     label: str
     event: str
+
+
+class ClockAhead(SystemClock):
+    """This machine's clock, whose time of day may be wrong."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._seconds)
 
 
 class RealJob:
@@ -116,12 +126,10 @@ class RealJob:
         options = replace(OPTIONS, ready=self.ready)
         spec = request.pop("spec", None)
         asked = ActionRequest(action, self.job_name, **request)
-        backend, journal, now = self.backend, self.journal, self.now
-        return perform(asked, backend, journal, intent=intent, spec=spec, options=options, now=now)
-
-    def now(self) -> float:
-        """The time of day by this machine's clock, which may be wrong."""
-        return time.time() + self.clock_ahead_seconds
+        backend, journal, clock = self.backend, self.journal, ClockAhead(self.clock_ahead_seconds)
+        return perform(
+            asked, backend, journal, intent=intent, spec=spec, options=options, clock=clock
+        )
 
     def start_to_act(
         self, action: Action, intent: str, label: str, *, clock_ahead_seconds: float = 0

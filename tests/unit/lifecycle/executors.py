@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -47,6 +48,9 @@ class Process:
     def monotonic(self) -> float:
         """Its clock."""
         return self.schedule.clock.seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.monotonic(), UTC)
 
     def sleep(self, seconds: float) -> None:
         """It waits; its other threads run on."""

@@ -9,6 +9,7 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -47,10 +48,15 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds = 1_000.0
+        self.ahead_seconds = 0.0
+        """By how much the time of day is wrong on the machine that acts."""
         self._alarms: list[_Alarm] = []
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds + self.ahead_seconds, UTC)
 
     def sleep(self, seconds: float) -> None:
         until = self.seconds + seconds

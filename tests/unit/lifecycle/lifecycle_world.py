@@ -169,7 +169,6 @@ class World:
         self.store = MemoryStore(self.boundaries, self.clock)
         self.journal = Journal(self.store)
         self.directory = directory
-        self.worker_is_ahead_seconds = 0.0
         self.reads_storage = True
         self.lists: ListFiles = self.jobmanager.files
 
@@ -220,12 +219,11 @@ class World:
             spec=spec,
             options=options,
             clock=self.clock,
-            now=self.now,
         )
 
     def now(self) -> float:
         """The time of day by the clock of the machine that acts."""
-        return self.clock.monotonic() + self.worker_is_ahead_seconds
+        return self.clock.now().timestamp()
 
     def act_interrupted(self, action: Action, intent: str, **request: Any) -> Outcome | None:
         """Perform it in a process that may be killed; None when it was."""

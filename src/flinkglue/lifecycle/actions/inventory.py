@@ -67,26 +67,11 @@ def _stored(backend: FlinkBackend, job_name: str, job_ids: frozenset[str]) -> St
 
 
 def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:
-    stored_by_path = {plain(savepoint.path): savepoint for savepoint in stored.savepoints}
-    known = {plain(savepoint.path) for savepoint in ledger}
-    listed = [
-        _merged(savepoint, stored_by_path.get(plain(savepoint.path)), stored.listed)
-        for savepoint in ledger
-    ]
-    strangers = [
-        replace(savepoint, is_stored=True)
-        for path, savepoint in stored_by_path.items()
-        if path not in known
-    ]
-    by_the_storage = [
-        replace(savepoint, taken_at=stored_by_path[plain(savepoint.path)].taken_at)
-        if plain(savepoint.path) in stored_by_path
-        else savepoint
-        for savepoint in listed
-    ]
-    in_order = with_found(by_the_storage, strangers)
-    as_recorded = {plain(savepoint.path): savepoint for savepoint in listed}
-    return [as_recorded.get(plain(savepoint.path), savepoint) for savepoint in in_order]
+    there = {plain(one.path): one for one in stored.savepoints}
+    known = {plain(one.path) for one in ledger}
+    listed = [_merged(one, there.get(plain(one.path)), stored.listed) for one in ledger]
+    strangers = [replace(one, is_stored=True) for path, one in there.items() if path not in known]
+    return with_found(listed, strangers, {path: one.taken_at for path, one in there.items()})
 
 
 def _merged(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TypeGuard
 
@@ -58,7 +57,6 @@ def perform(
     spec: JobSpec | None = None,
     options: ActionOptions | None = None,
     clock: Clock | None = None,
-    now: Callable[[], float] = time.time,
     attempt: str = "",
 ) -> Outcome:
     """Do the action, or go on with it where it was interrupted, or return how it ended.
@@ -72,7 +70,6 @@ def perform(
         intent: Who requests it, for example ``<flow run id>:UPDATE:1``. The same intent is done
             once, and goes on where it was interrupted; a person's second try has another one.
         spec: What to run; None: what ran last.
-        now: The time of day in seconds since the epoch.
         attempt: In which attempt of the requester this is; see ``execute.next_intent``.
 
     Raises:
@@ -91,23 +88,17 @@ def perform(
         action,
         job_name,
         take_over=request.take_over,
-        now=now(),
         terms=options.lease,
         clock=clock,
     ) as held:
-        tx = Transaction(request, backend, journal, held, options, clock, now, spec)
-        return held.entry.outcome or _ended(tx, attempt)
-
-
-def _ended(tx: Transaction, attempt: str) -> Outcome:
-    try:
-        with tx.backend.guarded(tx.held.check):
+        if held.entry.outcome is not None:
+            return held.entry.outcome
+        tx = Transaction(request, backend, journal, held, options, clock, spec)
+        with held.acting(backend):
             outcome = _executed(tx)
-        # Before the outcome, which is never requested again.
-        tx.journal.record_desired_state(outcome)
-        return tx.held.end(outcome, attempt)
-    except LeaseLost as lost:
-        raise tx.held.why_lost(lost) from lost
+            # Before the outcome, which is never requested again.
+            journal.record_desired_state(outcome)
+            return held.end(outcome, attempt)
 
 
 def _check_spec(request: ActionRequest, spec: JobSpec | None) -> None:

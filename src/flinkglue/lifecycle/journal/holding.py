@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
 from flinkglue.errors import Call, Conflict, ServiceUnavailable
+from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.journal.claims import JOURNAL, Claim, LeaseLost
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
@@ -49,6 +51,20 @@ class Held:
         if self._claim is None:
             raise LeaseLost(f"the intent {self.entry.intent} has ended")
         self._claim.check()
+
+    @contextmanager
+    def acting(self, backend: FlinkBackend) -> Iterator[None]:
+        """Act on the job while the block runs: each call that changes anything is checked before.
+
+        Raises:
+            Conflict: The job belongs to another intent now.
+            ServiceUnavailable: The lease was lost; the same intent may go on.
+        """
+        try:
+            with backend.guarded(self.check):
+                yield
+        except LeaseLost as lost:
+            raise self.why_lost(lost) from lost
 
     def note(self, *, story: tuple[str, ...], facts: Mapping[str, Any]) -> Entry:
         """Write down more facts, and the story so far.

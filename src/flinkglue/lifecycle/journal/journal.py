@@ -61,7 +61,6 @@ class Journal:
         job_name: str,
         *,
         take_over: bool = False,
-        now: float = 0.0,
         terms: LeaseTerms | None = None,
         clock: Clock | None = None,
     ) -> Held:
@@ -73,15 +72,15 @@ class Journal:
         Args:
             take_over: Give up the unfinished intent that owns the job. A process of it that still
                 lives can do nothing more.
-            now: Seconds since the epoch.
             terms: How to hold the job.
 
         Raises:
             InvalidInput: The intent was used for another action or job.
             Conflict: Another intent on this job has not ended.
         """
-        fresh = Entry(intent, action, job_name, began_at=now)
-        job = Job(self._store, job_name, terms or LeaseTerms(), clock or SystemClock())
+        clock = clock or SystemClock()
+        fresh = Entry(intent, action, job_name, began_at=clock.now().timestamp())
+        job = Job(self._store, job_name, terms or LeaseTerms(), clock)
         return Beginning(self._store, fresh, take_over, self._emit).hold(job)
 
     def owner(self, job_name: str) -> str | None:
@@ -182,6 +181,11 @@ class Journal:
         every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
         ours = [savepoint for savepoint in every if savepoint.job_name == job_name]
         return newest_first(one_per_place(ours))
+
+    def newest_savepoint(self, job_name: str, job_id: str | None = None) -> Savepoint | None:
+        """The newest of the job's ledger, or of one Flink job in it; None when there is none."""
+        ledger = self.savepoints(job_name)
+        return next((one for one in ledger if job_id in (None, one.job_id)), None)
 
     def savepoints_at(self, path: str) -> list[Savepoint]:
         """What the ledgers of all jobs say of an address, however it is spelled."""

@@ -6,7 +6,7 @@ savepoint its place, which only rises; storage has one clock for all that lies i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from flinkglue.lifecycle.models import Savepoint
@@ -53,16 +53,20 @@ def added(ledger: Iterable[Savepoint], savepoint: Savepoint, sequence: int) -> S
     )
 
 
-def with_found(ledger: Sequence[Savepoint], found: Iterable[Savepoint]) -> list[Savepoint]:
+def with_found(
+    ledger: Sequence[Savepoint], found: Iterable[Savepoint], stored_at: Mapping[str, float]
+) -> list[Savepoint]:
     """The ledger, newest first, with what else lies in storage, by the storage's clock.
 
     Args:
-        ledger: In its order, which stays; ``taken_at`` is the storage's where that is known.
+        ledger: In its order, which stays.
         found: The others.
+        stored_at: When the storage says that one was taken, by its plain path.
     """
     merged = list(ledger)
     for one in sorted(found, key=lambda one: (one.taken_at, one.path)):
-        older = (place for place, known in enumerate(merged) if known.taken_at <= one.taken_at)
+        at = (stored_at.get(plain(known.path), known.taken_at) for known in merged)
+        older = (place for place, known_at in enumerate(at) if known_at <= one.taken_at)
         merged.insert(next(older, len(merged)), one)
     return merged
 

@@ -26,7 +26,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
         Refused: Which of two is newer cannot be decided, or what the job left cannot be looked
             at: that is for a person.
     """
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    newest = tx.journal.newest_savepoint(tx.job_name)
     found, stored_at, unseen = _found(tx, view)
     if newest and unseen:
         raise tx.refuse(
@@ -60,7 +60,7 @@ def known_state(tx: Transaction, view: JobView | None) -> str:
         view: The job as its service shows it, ended; None: the service does not know it.
     """
     record = tx.journal.observed_job_record(tx.job_name)
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    newest = tx.journal.newest_savepoint(tx.job_name)
     if record.spec is not None and newest is not None:  # DELETE forgets a job with its savepoints
         return f"the savepoint {newest.path}"
     found, _, unseen = _found(tx, view)
@@ -111,7 +111,7 @@ def _found(tx: Transaction, view: JobView | None) -> _Found:
             checkpoint_id=ended.savepoint_id,
         )
         for ended in views
-        if (path := ended.savepoint_path) and not is_one_of(path, known) and _may_be_there(tx, path)
+        if (path := ended.savepoint_path) and not is_one_of(path, known) and may_be_stored(tx, path)
     }
     for one in stored.savepoints:
         if not is_one_of(one.path, known):
@@ -147,7 +147,8 @@ def _ended_jobs(tx: Transaction, view: JobView | None) -> list[JobView]:
     return [ended for ended in views if ended is not None]
 
 
-def _may_be_there(tx: Transaction, path: str) -> bool:
+def may_be_stored(tx: Transaction, path: str) -> bool:
+    """Whether a savepoint lies at this address, as far as that can be seen from here."""
     try:
         return tx.backend.stored_at(path) is not None
     except CannotList:

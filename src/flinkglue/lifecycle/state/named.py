@@ -5,7 +5,7 @@ from __future__ import annotations
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import JobView
-from flinkglue.lifecycle.state.known import newest_known
+from flinkglue.lifecycle.state.known import may_be_stored, newest_known
 from flinkglue.lifecycle.transaction import Transaction
 
 _ALLOWED = "a complete savepoint or retained checkpoint, by its whole address"
@@ -48,16 +48,9 @@ def newest_savepoint(tx: Transaction, view: JobView | None) -> str | None:
         return None
     why = "" if newest.is_whole else "was given to Flink with CLAIM, which deletes it"
     why = "is being disposed of" if newest.disposal_began else why
-    if why or not _may_be_stored(tx, newest.path):
+    if why or not may_be_stored(tx, newest.path):
         raise tx.refuse(
             f"the newest savepoint {newest.path} {why or 'is gone from storage'}",
             "LIST_SAVEPOINT shows the older ones: name the one to resume from in savepoint.",
         )
     return newest.path
-
-
-def _may_be_stored(tx: Transaction, path: str) -> bool:
-    try:
-        return tx.backend.stored_at(path) is not None
-    except CannotList:
-        return True

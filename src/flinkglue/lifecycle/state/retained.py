@@ -54,11 +54,9 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
         hidden = _left_before(job_id, record) or LeftBehind(known)
         return Retained(None, known, hidden=hidden, is_unseen=True)
     if savepoint and _is_newer(tx, savepoint, checkpoint, view):
-        return Retained(savepoint.path, f"the savepoint {_aged(tx, savepoint)}", savepoint.taken_at)
+        return _retained(tx, "savepoint", savepoint)
     if checkpoint:
-        return Retained(
-            checkpoint.path, f"the checkpoint {_aged(tx, checkpoint)}", checkpoint.taken_at
-        )
+        return _retained(tx, "checkpoint", checkpoint)
     if path := _beginning(job_id, view, record):
         if left := _left_before(job_id, record):
             description = (
@@ -70,11 +68,16 @@ def newest_retained(tx: Transaction, job_id: str, view: JobView | None) -> Retai
     return Retained(None, _with_the_known(tx, none, savepoint, record))
 
 
+def _retained(tx: Transaction, kind: str, state: RetainedState) -> Retained:
+    description = f"the {kind} {_aged(tx, state.path, state.taken_at)}"
+    return Retained(state.path, description, state.taken_at)
+
+
 def _as_it_ended(tx: Transaction, job_id: str, kept: KeptAtEnd) -> Retained:
     if kept.path is None:
         return Retained(None, f"job {job_id} retained no checkpoint when it was ended here")
-    state = RetainedState(kept.path, kept.taken_at)
-    return Retained(kept.path, f"{_aged(tx, state)}, when it was ended here", kept.taken_at)
+    known = _aged(tx, kept.path, kept.taken_at)
+    return Retained(kept.path, f"{known}, when it was ended here", kept.taken_at)
 
 
 def left_behind(
@@ -105,9 +108,7 @@ def in_words(tx: Transaction, left: LeftBehind) -> str:
     """One phrase for people: what was left behind, and how old it is now."""
     if left.path is None:
         return left.description
-    return (
-        f"{left.description} {_aged(tx, RetainedState(left.path, left.taken_at))}, which is newer"
-    )
+    return f"{left.description} {_aged(tx, left.path, left.taken_at)}, which is newer"
 
 
 def _left_before(job_id: str, record: JobRecord) -> LeftBehind | None:
@@ -120,8 +121,7 @@ def _stopped_with(tx: Transaction, job_id: str, view: JobView | None, path: str)
     is_known = view.state == "FINISHED" if view else was_ended_here(tx, job_id)
     if not is_known:
         return False
-    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
-    newest = next(of_launch, None)
+    newest = tx.journal.newest_savepoint(tx.job_name, job_id)
     return newest is not None and is_same_path(newest.path, path)
 
 
@@ -136,7 +136,7 @@ def was_ended_here(tx: Transaction, job_id: str) -> bool:
         return False
     if record.ended_here:
         return True
-    newest = next(iter(tx.journal.savepoints(tx.job_name)), None)
+    newest = tx.journal.newest_savepoint(tx.job_name)
     stopped = newest and newest.job_id == job_id and newest.origin in (Action.STOP, Action.UPDATE)
     return bool(stopped) and record.ended_as == "FINISHED"
 
@@ -183,8 +183,7 @@ def _newest_savepoint(tx: Transaction, job_id: str, view: JobView | None) -> Ret
 
 
 def _newest_of_ledger(tx: Transaction, job_id: str) -> RetainedState | None:
-    of_launch = (one for one in tx.journal.savepoints(tx.job_name) if one.job_id == job_id)
-    newest = next(of_launch, None)
+    newest = tx.journal.newest_savepoint(tx.job_name, job_id)
     if newest is None or not newest.is_whole:
         return None
     taken_at = _stored_at(tx, newest.path, newest.taken_at)
@@ -229,12 +228,12 @@ def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | No
 def _with_the_known(
     tx: Transaction, why: str, savepoint: RetainedState | None, record: JobRecord
 ) -> str:
-    known = f"the savepoint {_aged(tx, savepoint)}" if savepoint else record.restored_from
+    known = _retained(tx, "savepoint", savepoint).description if savepoint else record.restored_from
     return f"{why}. The newest state of it that is known is {known}" if known else why
 
 
-def _aged(tx: Transaction, state: RetainedState) -> str:
-    return f"{state.path}{_ago(tx.now() - state.taken_at) if state.taken_at else ''}"
+def _aged(tx: Transaction, path: str, taken_at: float) -> str:
+    return f"{path}{_ago(tx.now() - taken_at) if taken_at else ''}"
 
 
 def _ago(seconds: float) -> str:

@@ -55,8 +55,7 @@ class World:
         how = {"intent": intent or action, "spec": request.pop("spec", None), "options": options}
         asked = ActionRequest(action, NAME, **request)
         backend = self.arm.backend(self.clock, self._send, self.flink)
-        now = self.clock.monotonic
-        return perform(asked, backend, self.journal, **how, clock=self.clock, now=now)
+        return perform(asked, backend, self.journal, **how, clock=self.clock)
 
     def actions_asked(self) -> list[str]:
         return [asked["action"] for asked in self.arm.asked]

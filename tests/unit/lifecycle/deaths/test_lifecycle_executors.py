@@ -71,7 +71,6 @@ def acting(
             spec=spec,
             options=replace(OPTIONS, lease=LeaseTerms(holder=process.name, keep=process.keep)),
             clock=process,
-            now=process.monotonic,
         )
 
     return act

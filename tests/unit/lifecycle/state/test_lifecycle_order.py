@@ -49,17 +49,17 @@ def test_a_start_goes_on_from_the_last_stop_whatever_the_clocks_say(
         world.reads_storage = reads_storage
         world.running()
         for number, (nightly, stopping, starting) in enumerate(lives):
-            world.worker_is_ahead_seconds = nightly
+            world.clock.ahead_seconds = nightly
             world.act(Action.SAVEPOINT, f"savepoint {number}").raise_for_failure()
             world.clock.sleep(20)
-            world.worker_is_ahead_seconds = stopping
+            world.clock.ahead_seconds = stopping
             stopped = world.act(Action.STOP, f"stop {number}").raise_for_failure()
-            world.worker_is_ahead_seconds = starting
+            world.clock.ahead_seconds = starting
             apply_retention(JOB_NAME, limits, world.backend(), world.journal, world.now)
             started = world.act(Action.START, f"start {number}").raise_for_failure()
             assert started.savepoint_path == stopped.savepoint_path
             world.clock.sleep(20)
-        world.worker_is_ahead_seconds = at_the_end
+        world.clock.ahead_seconds = at_the_end
         last = world.act(Action.STOP, "last stop").raise_for_failure().savepoint_path
         apply_retention(JOB_NAME, limits, world.backend(), world.journal, world.now)
         assert last in world.jobmanager.stored
@@ -85,10 +85,10 @@ def test_a_savepoint_is_told_from_a_checkpoint_by_flinks_own_numbers(world: Worl
     """Nobody here reads the storage, and the worker's clock was an hour ahead."""
     world.reads_storage = False
     job = world.running()
-    world.worker_is_ahead_seconds = _HOUR
+    world.clock.ahead_seconds = _HOUR
     world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
     world.clock.sleep(20)
-    world.worker_is_ahead_seconds = 0
+    world.clock.ahead_seconds = 0
     world.jobmanager.fail(world.job(), "java.io.IOException: disk full")
     assert world.act(Action.RE_LAUNCH, "back").savepoint_path == job.checkpoints[-1][1]
 
@@ -97,9 +97,9 @@ def test_a_savepoint_that_is_newer_than_the_last_checkpoint_is_known_as_that(wor
     """The worker's clock was an hour behind."""
     world.reads_storage = False
     world.running()
-    world.worker_is_ahead_seconds = -_HOUR
+    world.clock.ahead_seconds = -_HOUR
     taken = world.act(Action.SAVEPOINT, "nightly").raise_for_failure().savepoint_path
-    world.worker_is_ahead_seconds = 0
+    world.clock.ahead_seconds = 0
     world.jobmanager.fail(world.job(), "java.io.IOException: disk full")
     assert world.act(Action.RE_LAUNCH, "back").savepoint_path == taken
 
@@ -110,7 +110,7 @@ def test_an_age_is_measured_by_the_storages_clock(world: World) -> None:
     world.act(Action.SAVEPOINT, "nightly").raise_for_failure()
     world.clock.sleep(_HOUR)
     world.act(Action.SAVEPOINT, "hourly").raise_for_failure()
-    world.worker_is_ahead_seconds = 48 * _HOUR
+    world.clock.ahead_seconds = 48 * _HOUR
     limits = Retention(most_age_seconds=24 * _HOUR)
     done = apply_retention(JOB_NAME, limits, world.backend(), world.journal, world.now)
     assert done.disposed == ()
@@ -123,6 +123,6 @@ def test_a_forgotten_jobs_savepoints_keep_their_order(world: World) -> None:
     world.act(Action.DELETE, "delete").raise_for_failure()
     world.act(Action.NEW, "new", spec=world.spec(), savepoint_path=first).raise_for_failure()
     world.clock.sleep(20)
-    world.worker_is_ahead_seconds = -_HOUR
+    world.clock.ahead_seconds = -_HOUR
     second = world.act(Action.STOP, "again").raise_for_failure().savepoint_path
     assert [one.path for one in world.journal.savepoints(JOB_NAME)] == [second, first]
