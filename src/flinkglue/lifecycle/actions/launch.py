@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
 from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, LaunchPlan
-from flinkglue.lifecycle.journal.records import KeptAtEnd, LeftBehind
+from flinkglue.lifecycle.journal.records import JobRecord, KeptAtEnd, LeftBehind
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import Lost, NotReady, ReadyGate
-from flinkglue.lifecycle.state.sent_launch import (
-    launch_plan,
-    note_sent,
-    sent_ago_seconds,
-    state_left,
-    was_sent,
-    why_kept,
-)
+from flinkglue.lifecycle.state.sent_launch import SentLaunch, state_left
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.polling import Polling
 
@@ -27,12 +19,6 @@ _SPENT_ID = "library BLOBs"
 
 _STEPS = {"new": ("start {}", "verify {}"), "rollback": ("roll back {}", "verify the old {}")}
 """The steps of each launch as people watch them, by its label."""
-
-
-class _Start(NamedTuple):
-    spec: JobSpec
-    restore_from: str | None
-    left_behind: LeftBehind | None
 
 
 def launch(
@@ -45,34 +31,27 @@ def launch(
     """Start the job and wait until it runs for real; why it does not, or nothing.
 
     Args:
-        label: What this launch is to the action: ``new`` or ``rollback``. The facts about it are
-            written down under this name.
+        label: What this launch is to the action: ``new`` or ``rollback``.
         restore_from: A savepoint or retained checkpoint; None starts without state.
         left_behind: What an earlier launch left that is newer than that.
     """
-    start = _Start(spec, restore_from, left_behind)
-    failure = tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+    first = _Attempt(SentLaunch(tx, label), spec, restore_from, left_behind)
+    failure = first.failure()
     if state_left(tx, label) is not None:
         return failure
+    spent = first.sent.job_id
     if MoreThanOneJob.in_words in failure:
-        _end(tx, _id_of(tx, label))  # only now: an interruption must not take the half for it all
+        _end(tx, spent)  # only now: an interruption must not take the half for it all
     if _SPENT_ID not in failure:
         return failure
-    spent = _id_of(tx, label)
     tx.say(f"the job id {spent} cannot be used again: launching under the next one")
     _end(tx, spent)  # not the launch after it, which may run already when this is done again
-    label = f"{label}_again"
-    return tx.once(f"{label}_failure", lambda: _attempt(tx, label, start))
+    return replace(first, sent=SentLaunch(tx, f"{label}_again")).failure()
 
 
 def launched_id(tx: Transaction, label: str) -> str:
     """The Flink job id of a launch; empty when it was not made."""
-    return _id_of(tx, f"{label}_again") or _id_of(tx, label)
-
-
-def _id_of(tx: Transaction, label: str) -> str:
-    plan = launch_plan(tx, label)
-    return str(tx.fact(f"{label}_job_id") or (plan.job_id if plan else ""))
+    return SentLaunch(tx, f"{label}_again").job_id or SentLaunch(tx, label).job_id
 
 
 def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
@@ -98,135 +77,129 @@ def _end(tx: Transaction, job_id: str) -> None:
         tx.say(f"the launch {job_id} has ended as {ended.state}")
 
 
-def _attempt(tx: Transaction, label: str, start: _Start) -> str:
-    spec, restore_from = start.spec, start.restore_from
-    before, sent_before = tx.record().job_id, was_sent(tx, label)
-    plan = tx.decided(f"{label}_launch", LAUNCH_PLAN, lambda: _decide(tx, before))
-    _record_launch(tx, plan, start)
-    if sent_before and (why := why_kept(tx, label, _known_id(tx, label, plan), restore_from)):
-        return why
-    state = f"from {restore_from}" if restore_from else "without state"
-    tx.say(f"launch {plan.job_id}: {spec.jar.name}, parallelism {spec.parallelism}, {state}")
-    steps = _STEPS[label.removesuffix("_again")]
-    starts, verifies = (step.format(tx.job_name) for step in steps)
-    try:
-        view = tx.step(
-            starts,
-            lambda: _submitted(tx, label, plan, start, sent_before=sent_before),
+@dataclass(frozen=True)
+class _Attempt:
+    """One launch under one job id."""
+
+    sent: SentLaunch
+    spec: JobSpec
+    restore_from: str | None
+    left_behind: LeftBehind | None
+
+    @property
+    def _tx(self) -> Transaction:
+        return self.sent.tx
+
+    def failure(self) -> str:
+        """Why the job does not run; empty: it does. Decided once."""
+        return self._tx.once(f"{self.sent.label}_failure", self._made)
+
+    def _made(self) -> str:
+        tx, spec, restore_from = self._tx, self.spec, self.restore_from
+        before, sent_before = tx.record().job_id, self.sent.was_sent
+        plan = tx.decided(f"{self.sent.label}_launch", LAUNCH_PLAN, lambda: _decide(tx, before))
+        self._record_launch(plan)
+        if sent_before and (why := self.sent.why_kept(restore_from)):
+            return why
+        state = f"from {restore_from}" if restore_from else "without state"
+        tx.say(f"launch {plan.job_id}: {spec.jar.name}, parallelism {spec.parallelism}, {state}")
+        steps = _STEPS[self.sent.label.removesuffix("_again")]
+        starts, verifies = (step.format(tx.job_name) for step in steps)
+        try:
+            view = tx.step(starts, lambda: self._submitted(plan, sent_before=sent_before))
+            ready = tx.step(verifies, lambda: _await_ready(tx, view))
+        except (LaunchRefused, NotReady) as error:
+            tx.say(f"launch {plan.job_id} failed: {error}")
+            return self._given_up(error, sent_before=sent_before)
+        tx.journal.save_job_record(
+            replace(
+                tx.record(),
+                last_stable_spec=spec,
+                ready_job_id=ready.job_id,
+                checkpoint_path=ready.checkpoint_path,
+                takes_checkpoints=ready.checkpointing,
+                ended_as=ready.state if ready.is_terminal else "",
+            )
         )
-        ready = tx.step(verifies, lambda: _await_ready(tx, view))
-    except (LaunchRefused, NotReady) as error:
-        tx.say(f"launch {plan.job_id} failed: {error}")
-        if isinstance(error, LaunchRefused) and not sent_before:
-            _note_never_there(tx, error, restore_from)
-        if isinstance(error, Lost) and not sent_before:
-            return why_kept(tx, label, _known_id(tx, label, plan), restore_from) or str(error)
-        return _kept(tx, label, plan, restore_from, error) if sent_before else str(error)
-    tx.journal.save_job_record(
-        replace(
-            tx.record(),
-            last_stable_spec=spec,
-            ready_job_id=ready.job_id,
-            checkpoint_path=ready.checkpoint_path,
-            takes_checkpoints=ready.checkpointing,
-            ended_as=ready.state if ready.is_terminal else "",
+        return ""
+
+    def _submitted(self, plan: LaunchPlan, *, sent_before: bool) -> JobView:
+        """Submit it, or find what an earlier process submitted, and write down its id."""
+        tx, sent = self._tx, self.sent
+        view = tx.backend.submit(
+            Launch(
+                self.spec,
+                plan.job_id,
+                self.restore_from,
+                plan.previous_job_id,
+                requested_before=sent_before,
+                sent_ago_seconds=sent.sent_ago_seconds,
+                was_observed=sent.fact("job_id") is not None,
+                about_to_send=sent.note_sent,
+                live_before=None if plan.live_before is None else frozenset(plan.live_before),
+            )
         )
-    )
-    return ""
+        if view.main_failure:
+            tx.say(
+                f"main() failed after it had submitted job {view.job_id}, which keeps running: "
+                f"{view.main_failure}"
+            )
+        self._record_job_id(view.job_id)
+        if self.restore_from and self.spec.restore_mode == "CLAIM":
+            tx.journal.note_claimed(self.restore_from)
+        return view
 
+    def _given_up(self, error: LaunchRefused | NotReady, *, sent_before: bool) -> str:
+        """Why it failed, or why it is left as it is."""
+        if not sent_before:
+            if isinstance(error, LaunchRefused):
+                self._note_never_there(error)
+            kept = self.sent.why_kept(self.restore_from) if isinstance(error, Lost) else ""
+            return kept or str(error)
+        if isinstance(error, MoreThanOneJob):
+            return str(error)
+        if isinstance(error, LaunchRefused) and error.job_id:
+            self._record_job_id(error.job_id)
+        return self.sent.why_kept(self.restore_from, str(error)) or str(error)
 
-def _note_never_there(tx: Transaction, error: LaunchRefused, restore_from: str | None) -> None:
-    """A launch that was refused and left no job has no newer state than it began with."""
-    record = tx.record()
-    if not error.job_id and not isinstance(error, MoreThanOneJob) and not record.claimed:
-        tx.journal.save_job_record(replace(record, kept_at_end=KeptAtEnd(restore_from)))
+    def _note_never_there(self, error: LaunchRefused) -> None:
+        """A launch that was refused and left no job has no newer state than it began with."""
+        record = self._tx.record()
+        if not error.job_id and not isinstance(error, MoreThanOneJob) and not record.claimed:
+            kept = KeptAtEnd(self.restore_from)
+            self._tx.journal.save_job_record(replace(record, kept_at_end=kept))
 
+    def _record_launch(self, plan: LaunchPlan) -> None:
+        """Say in the job's record what is about to run: whoever comes next finds it by this id."""
+        record = self._tx.record()
+        if record.generation < plan.generation:
+            self._tx.journal.save_job_record(
+                JobRecord(
+                    record.job_name,
+                    job_id=plan.job_id,
+                    generation=plan.generation,
+                    spec=self.spec,
+                    last_stable_spec=record.last_stable_spec,
+                    restored_from=self.restore_from,
+                    claimed=self.spec.restore_mode == "CLAIM",
+                    ready_job_id=record.ready_job_id,
+                    left_behind=self.left_behind,
+                    savepoints_counted=record.savepoints_counted,
+                    version=record.version,
+                )
+            )
 
-def _submitted(
-    tx: Transaction, label: str, plan: LaunchPlan, start: _Start, *, sent_before: bool
-) -> JobView:
-    """Submit it, or find what an earlier process submitted, and write down its id."""
-    spec, restore_from, live = start.spec, start.restore_from, plan.live_before
-    view = tx.backend.submit(
-        Launch(
-            spec,
-            plan.job_id,
-            restore_from,
-            plan.previous_job_id,
-            requested_before=sent_before,
-            sent_ago_seconds=sent_ago_seconds(tx, label),
-            was_observed=tx.fact(f"{label}_job_id") is not None,
-            about_to_send=lambda: note_sent(tx, label),
-            live_before=None if live is None else frozenset(live),
-        )
-    )
-    if view.main_failure:
-        tx.say(
-            f"main() failed after it had submitted job {view.job_id}, which keeps running: "
-            f"{view.main_failure}"
-        )
-    tx.once(f"{label}_job_id", lambda: view.job_id)
-    _record_job_id(tx, view.job_id)
-    if restore_from and spec.restore_mode == "CLAIM":
-        tx.journal.note_claimed(restore_from)
-    return view
-
-
-def _kept(
-    tx: Transaction,
-    label: str,
-    plan: LaunchPlan,
-    restore_from: str | None,
-    error: LaunchRefused | NotReady,
-) -> str:
-    """Why a launch of an earlier process failed, or why it is left as it is."""
-    if isinstance(error, MoreThanOneJob):
-        return str(error)
-    if isinstance(error, LaunchRefused) and (lost := error.job_id):
-        tx.once(f"{label}_job_id", lambda: lost)
-        _record_job_id(tx, lost)
-    known = _known_id(tx, label, plan)
-    return why_kept(tx, label, known, restore_from, str(error)) or str(error)
+    def _record_job_id(self, job_id: str) -> None:
+        """A service that chooses ids itself tells the id only now."""
+        self._tx.once(f"{self.sent.label}_job_id", lambda: job_id)
+        record = self._tx.record()
+        if record.job_id != job_id:
+            self._tx.journal.save_job_record(replace(record, job_id=job_id))
 
 
 def _decide(tx: Transaction, previous_job_id: str) -> LaunchPlan:
     live = tuple(sorted(tx.backend.live_before_launch(tx.job_name)))
     return LaunchPlan(*tx.next_launch(), previous_job_id, live, notes_sends=True)
-
-
-def _known_id(tx: Transaction, label: str, plan: LaunchPlan) -> str:
-    """The Flink job of a launch that was sent; empty while the service has not told its id."""
-    chosen = plan.job_id if tx.backend.takes_job_ids else ""
-    return str(tx.fact(f"{label}_job_id") or chosen)
-
-
-def _record_launch(tx: Transaction, plan: LaunchPlan, start: _Start) -> None:
-    """Say in the job's record what is about to run: whoever comes next finds it by this id."""
-    record = tx.record()
-    if record.generation < plan.generation:
-        tx.journal.save_job_record(
-            replace(
-                record,
-                job_id=plan.job_id,
-                generation=plan.generation,
-                spec=start.spec,
-                restored_from=start.restore_from,
-                claimed=start.spec.restore_mode == "CLAIM",
-                checkpoint_path=None,
-                ended_as="",
-                ended_here=False,
-                kept_at_end=None,
-                takes_checkpoints=False,
-                left_behind=start.left_behind,
-            )
-        )
-
-
-def _record_job_id(tx: Transaction, job_id: str) -> None:
-    """A service that chooses ids itself tells the id only now."""
-    record = tx.record()
-    if record.job_id != job_id:
-        tx.journal.save_job_record(replace(record, job_id=job_id))
 
 
 def _await_ready(tx: Transaction, view: JobView) -> JobView:

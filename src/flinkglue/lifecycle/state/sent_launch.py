@@ -8,6 +8,8 @@ decided with.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, STATE_LEFT, LaunchPlan, StateLeft
 from flinkglue.lifecycle.models import JobView
@@ -16,58 +18,79 @@ from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
 
-def launch_plan(tx: Transaction, label: str) -> LaunchPlan | None:
-    """What was decided of this launch; None: nothing yet."""
-    decided = tx.fact(f"{label}_launch")
-    return LAUNCH_PLAN.validate_python(decided) if decided else None
+@dataclass(frozen=True)
+class SentLaunch:
+    """What is written down of a launch.
 
+    Args:
+        label: Which launch of its action it is; the names of its facts begin with it.
+    """
 
-def was_sent(tx: Transaction, label: str) -> bool:
-    """Whether an earlier process may have sent this launch."""
-    plan = launch_plan(tx, label)
-    if plan is None:
-        return False
-    return tx.fact(f"{label}_sent_at") is not None or not plan.notes_sends
+    tx: Transaction
+    label: str
 
+    def fact(self, name: str) -> Any:
+        """What was written down of it under this name, or None."""
+        return self.tx.fact(f"{self.label}_{name}")
 
-def sent_ago_seconds(tx: Transaction, label: str) -> float:
-    """How long ago that was; by the time of day, and so never below zero."""
-    sent_at = tx.fact(f"{label}_sent_at") or tx.entry.began_at
-    return max(tx.now() - sent_at, 0.0) if sent_at and was_sent(tx, label) else math.inf
+    @property
+    def plan(self) -> LaunchPlan | None:
+        """What was decided of it; None: nothing yet."""
+        decided = self.fact("launch")
+        return LAUNCH_PLAN.validate_python(decided) if decided else None
 
+    @property
+    def job_id(self) -> str:
+        """The Flink job id, chosen or told by the service; empty when it was not made."""
+        plan = self.plan
+        return str(self.fact("job_id") or (plan.job_id if plan else ""))
 
-def note_sent(tx: Transaction, label: str) -> None:
-    """Write down that it is sent now."""
-    tx.held.note(story=tx.story, facts={f"{label}_sent_at": tx.now()})
+    @property
+    def known_id(self) -> str:
+        """The same; empty while a service that chooses ids itself has not told it."""
+        return self.job_id if self.tx.backend.takes_job_ids or self.fact("job_id") else ""
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether an earlier process may have sent it."""
+        plan = self.plan
+        return plan is not None and (self.fact("sent_at") is not None or not plan.notes_sends)
+
+    @property
+    def sent_ago_seconds(self) -> float:
+        """How long ago that was; by the time of day, and so never below zero."""
+        sent_at = self.fact("sent_at") or self.tx.entry.began_at
+        return max(self.tx.now() - sent_at, 0.0) if sent_at and self.was_sent else math.inf
+
+    def note_sent(self) -> None:
+        """Write down that it is sent now."""
+        self.tx.held.note(story=self.tx.story, facts={f"{self.label}_sent_at": self.tx.now()})
+
+    def why_kept(self, restore_from: str | None, failure: str = "") -> str:
+        """Why it is left as it is although it was sent; empty: nothing would be dropped.
+
+        Args:
+            restore_from: What it began with.
+            failure: Why it is to be given up although it may live; empty: a live one is adopted.
+        """
+        job_id = self.known_id
+        view = self.tx.backend.view(job_id) if job_id else None
+        lives = view is not None and not view.is_terminal
+        if not job_id or (lives and not failure) or (view and view.state == "FINISHED"):
+            return ""
+        newest = newest_retained(self.tx, job_id, view)
+        if not _has_gone_on(newest, view, restore_from):
+            return ""
+        reason = _in_words(job_id, view, newest, restore_from, failure)
+        self.tx.decided(f"{self.label}_left", STATE_LEFT, lambda: StateLeft(newest.path))
+        self.tx.say(reason)
+        return reason
 
 
 def state_left(tx: Transaction, label: str) -> StateLeft | None:
     """The state for which a launch was neither sent again nor rolled back; None: none."""
     left = tx.fact(f"{label}_again_left") or tx.fact(f"{label}_left")
     return STATE_LEFT.validate_python(left) if left else None
-
-
-def why_kept(
-    tx: Transaction, label: str, job_id: str, restore_from: str | None, failure: str = ""
-) -> str:
-    """Why a launch that was sent is left as it is; empty: nothing would be dropped.
-
-    Args:
-        job_id: Its Flink job; empty: not known.
-        restore_from: What it began with.
-        failure: Why it is to be given up although it may live; empty: a live one is adopted.
-    """
-    view = tx.backend.view(job_id) if job_id else None
-    lives = view is not None and not view.is_terminal
-    if not job_id or (lives and not failure) or (view and view.state == "FINISHED"):
-        return ""
-    newest = newest_retained(tx, job_id, view)
-    if not _has_gone_on(newest, view, restore_from):
-        return ""
-    reason = _in_words(job_id, view, newest, restore_from, failure)
-    tx.decided(f"{label}_left", STATE_LEFT, lambda: StateLeft(newest.path))
-    tx.say(reason)
-    return reason
 
 
 def _has_gone_on(newest: Retained, view: JobView | None, restore_from: str | None) -> bool:
