@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from flinkglue.azure.inputs import JarDirectory, JarName
-from flinkglue.azure.names import JAR_NAME_ALLOWED, JAR_NAME_PATTERN, require
+from flinkglue.azure.names import JAR_NAME
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.blocks.azure_storage import storage_of
 from flinkglue.form_types import FilePath, Name
@@ -33,6 +34,7 @@ def upload_flink_jar_flow(
     jar = Path(jar_path)
     directory = AbfsUri.parse(jar_directory, "jar_directory")
     if jar_name is None:  # the file's own name needs to be one that a job can ask for
-        require("jar_path", jar.name, JAR_NAME_PATTERN, f"{JAR_NAME_ALLOWED}, or give a jar_name")
+        or_named = replace(JAR_NAME, allowed=f"{JAR_NAME.allowed}, or give a jar_name")
+        or_named.require("jar_path", jar.name)
     uploaded = upload_flink_jar(storage_of(storage_block), jar, directory, jar_name or jar.name)
     return completed(uploaded, f"{jar.name} is at {uploaded}")

@@ -46,7 +46,7 @@ class ProgramOptions(FormGroup):
         description="The full name of the class with main(). Empty: as it ran last, or what the "
         "jar's manifest says.",
     )
-    args: list[str] | None = Field(
+    args: tuple[str, ...] | None = Field(
         default=None,
         description="Arguments of main(), one per item. Empty: as it ran last.",
     )
@@ -63,7 +63,7 @@ class ProgramOptions(FormGroup):
         description="For a Python program in a .zip: the module to run, for example orders.main. "
         "Empty: as it ran last.",
     )
-    python_files: list[JarAddress] | None = Field(
+    python_files: tuple[JarAddress, ...] | None = Field(
         default=None,
         description="For a Python program: the addresses of further .py and .zip files that it "
         "imports. Empty: as it ran last.",
@@ -166,13 +166,7 @@ class AdvancedOptions(FormGroup):
 def changes(program: ProgramOptions, state: StateOptions) -> JobChanges:
     """What differs from how the job ran last."""
     return JobChanges(
-        jar=program.jar,
-        entry_class=program.entry_class,
-        args=None if program.args is None else tuple(program.args),
-        parallelism=program.parallelism,
-        flink_configuration=program.flink_configuration,
-        python_module=program.python_module,
-        python_files=None if program.python_files is None else tuple(program.python_files),
+        **dict(program),
         allow_non_restored_state=state.allow_non_restored_state,
         restore_mode=state.restore_mode,
     )

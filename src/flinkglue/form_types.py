@@ -51,11 +51,21 @@ def or_empty(check: Callable[[str, str], str]) -> Callable[[str, str], str]:
 class Matched(InWords):
     """The same for a flow or a block, which checks that all of a text matches."""
 
+    def require(self, field: str, value: object) -> None:
+        """Refuse a value that does not match.
+
+        Raises:
+            InvalidInput: It does not match, or is no text.
+        """
+        if not isinstance(value, str) or re.fullmatch(self.pattern, value) is None:
+            raise InvalidInput(field, value, self.allowed)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         return checked(self._match).__get_pydantic_core_schema__(source, handler)
 
     def _match(self, field: str, value: str) -> str:
-        if re.fullmatch(self.pattern, value) is None or not is_plain(value):
+        self.require(field, value)
+        if not is_plain(value):
             raise InvalidInput(field, value, self.allowed)
         return value
 

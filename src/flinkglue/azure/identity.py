@@ -16,13 +16,7 @@ from pydantic import SecretStr
 
 from flinkglue.addresses import http_url
 from flinkglue.azure.models import PUBLIC_AUTHORITY, AccessToken, ServicePrincipal
-from flinkglue.azure.names import (
-    CLIENT_ID_ALLOWED,
-    CLIENT_ID_PATTERN,
-    TENANT_ID_ALLOWED,
-    TENANT_ID_PATTERN,
-    require,
-)
+from flinkglue.azure.names import CLIENT_ID, TENANT_ID
 from flinkglue.azure.sdk_errors import our_errors
 
 _MICROSOFT_HOSTS = frozenset(
@@ -53,8 +47,8 @@ def credential(
         InvalidInput: The authority is not https, or an id is none.
     """
     if principal is not None:
-        require("tenant_id", principal.tenant_id, TENANT_ID_PATTERN, TENANT_ID_ALLOWED)
-        require("client_id", principal.client_id, CLIENT_ID_PATTERN, CLIENT_ID_ALLOWED)
+        TENANT_ID.require("tenant_id", principal.tenant_id)
+        CLIENT_ID.require("client_id", principal.client_id)
     http_url("authority", authority, may_have_path=False)
     settings: dict[str, Any] = {"authority": authority, "retry_total": 3, **wire}
     if ca_file:

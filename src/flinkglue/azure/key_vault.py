@@ -14,15 +14,11 @@ from azure.keyvault.secrets import SecretClient
 from pydantic import SecretStr
 
 from flinkglue.addresses import http_url
+from flinkglue.azure import names
 from flinkglue.azure.models import ServicePrincipal
-from flinkglue.azure.names import (
-    CLIENT_ID_ALLOWED,
-    CLIENT_ID_PATTERN,
-    TENANT_ID_ALLOWED,
-    TENANT_ID_PATTERN,
-)
 from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import CallFailed, NotFound, PermissionDenied
+from flinkglue.form_types import Matched
 
 CLIENT_ID, CLIENT_SECRET, TENANT_ID = "api-client-id", "api-secret", "tenant-id"
 _VAULT_DOMAINS = (
@@ -69,17 +65,17 @@ def read_service_principal(
         vault_url, reader, verify_challenge_resource=at_microsoft, **settings
     ) as vault:
         return ServicePrincipal(
-            client_id=_id(vault, secret_prefix + CLIENT_ID, CLIENT_ID_PATTERN, CLIENT_ID_ALLOWED),
+            client_id=_id(vault, secret_prefix + CLIENT_ID, names.CLIENT_ID),
             client_secret=SecretStr(_secret(vault, secret_prefix + CLIENT_SECRET)),
-            tenant_id=_id(vault, secret_prefix + TENANT_ID, TENANT_ID_PATTERN, TENANT_ID_ALLOWED),
+            tenant_id=_id(vault, secret_prefix + TENANT_ID, names.TENANT_ID),
         )
 
 
-def _id(vault: SecretClient, name: str, pattern: str, allowed: str) -> str:
+def _id(vault: SecretClient, name: str, kind: Matched) -> str:
     value = _secret(vault, name)
-    if re.fullmatch(pattern, value) is None:
+    if re.fullmatch(kind.pattern, value) is None:
         # The value is not shown: it may be another secret, stored at the wrong name.
-        raise _unusable(vault, name, "its value has another form", f"store {allowed} there.")
+        raise _unusable(vault, name, "its value has another form", f"store {kind.allowed} there.")
     return value
 
 

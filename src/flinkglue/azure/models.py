@@ -12,13 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from flinkglue.azure.names import (
-    RESOURCE_GROUP_ALLOWED,
-    RESOURCE_GROUP_PATTERN,
-    RESOURCE_NAME_ALLOWED,
-    RESOURCE_NAME_PATTERN,
-    require,
-)
+from flinkglue.azure.names import RESOURCE_GROUP, RESOURCE_NAME
 
 PUBLIC_AUTHORITY = "https://login.microsoftonline.com"
 
@@ -64,9 +58,8 @@ class FlinkClusterId:
 
     def __post_init__(self) -> None:
         for name in ("subscription_id", "cluster_pool_name", "cluster_name"):
-            require(name, getattr(self, name), RESOURCE_NAME_PATTERN, RESOURCE_NAME_ALLOWED)
-        group = self.resource_group
-        require("resource_group", group, RESOURCE_GROUP_PATTERN, RESOURCE_GROUP_ALLOWED)
+            RESOURCE_NAME.require(name, getattr(self, name))
+        RESOURCE_GROUP.require("resource_group", self.resource_group)
 
     @property
     def resource_id(self) -> str:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from flinkglue.azure import inputs
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation, choose_row
-from flinkglue.azure.names import JOB_NAME_PATTERN, job_name_for
+from flinkglue.azure.names import JOB_NAME, job_name_for
 from flinkglue.azure.storage.abfs import ABFS_PATTERN, AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
@@ -171,7 +171,7 @@ def test_a_flow_run_has_one_job_name(flow_run_id: object, prefix: str) -> None:
     """The same at every attempt, lower case, accepted by RunJob."""
     name = job_name_for(prefix, str(flow_run_id).upper())
     assert name == job_name_for(prefix, str(flow_run_id))
-    assert re.fullmatch(JOB_NAME_PATTERN, name)
+    assert re.fullmatch(JOB_NAME.pattern, name)
 
 
 @pytest.mark.parametrize("prefix", ["", "Word", "a b", "-a", "a-", "x" * 27])

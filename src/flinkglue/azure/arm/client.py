@@ -28,7 +28,7 @@ from flinkglue.azure.arm.answers import (
 )
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Operation
-from flinkglue.azure.names import JOB_NAME_ALLOWED, JOB_NAME_PATTERN, require
+from flinkglue.azure.names import JOB_NAME
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import BadEndpoint, Call, CallFailed
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
@@ -141,7 +141,7 @@ class ArmClient:
         """
         query = {}
         if job_name is not None:
-            require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
+            JOB_NAME.require("job_name", job_name)
             query = {"$filter": f"jobName eq {job_name}"}
         url = self._url(f"{cluster.resource_id}/jobs", **query)
         jobs = map(ArmFlinkJob.from_row, self._items(arm_call("Cluster Jobs List", cluster), url))

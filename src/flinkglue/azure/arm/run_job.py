@@ -9,17 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flinkglue.azure.names import (
-    ARGUMENT_PATTERN,
-    ARGUMENTS_ALLOWED,
-    ENTRY_CLASS_ALLOWED,
-    ENTRY_CLASS_PATTERN,
-    JAR_NAME_ALLOWED,
-    JAR_NAME_PATTERN,
-    JOB_NAME_ALLOWED,
-    JOB_NAME_PATTERN,
-    require,
-)
+from flinkglue.azure.names import ARGUMENT, ENTRY_CLASS, JAR_NAME, JOB_NAME
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
@@ -69,12 +59,12 @@ class RunJob:
         Raises:
             InvalidInput: A value that the service would refuse, or misread.
         """
-        require("job_name", job_name, JOB_NAME_PATTERN, JOB_NAME_ALLOWED)
+        JOB_NAME.require("job_name", job_name)
         AbfsUri.parse(job_jar_directory, "job_jar_directory")
-        require("jar_name", jar_name, JAR_NAME_PATTERN, JAR_NAME_ALLOWED)
-        require("entry_class", entry_class, ENTRY_CLASS_PATTERN, ENTRY_CLASS_ALLOWED)
+        JAR_NAME.require("jar_name", jar_name)
+        ENTRY_CLASS.require("entry_class", entry_class)
         for position, arg in enumerate(args):
-            require(f"args[{position}]", arg, ARGUMENT_PATTERN, ARGUMENTS_ALLOWED)
+            ARGUMENT.require(f"args[{position}]", arg)
         if isinstance(parallelism, bool) or parallelism < 1:
             raise InvalidInput("parallelism", parallelism, "a whole number, 1 or more")
         configuration = dict(flink_configuration or {})

@@ -7,10 +7,11 @@ from typing import Annotated
 from flinkglue.azure.inputs import JarDirectory
 from flinkglue.form_types import Matched
 
-CLUSTER_NAME_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$"
-
 ClusterName = Annotated[
-    str, Matched(CLUSTER_NAME_PATTERN, "1 to 62 of a-z 0-9 -, lower case, - only inside")
+    str,
+    Matched(
+        r"^[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?$", "1 to 62 of a-z 0-9 -, lower case, - only inside"
+    ),
 ]
 FlinkVersion = Annotated[str, Matched(r"^\d+\.\d+\.\d+$", "three numbers, for example 1.17.0")]
 ClusterVersion = Annotated[
