@@ -17,7 +17,6 @@ from flinkglue.azure.arm.client import (
     API_VERSION,
     PUBLIC_ENDPOINT,
     ArmClient,
-    TokenSource,
     token_scope,
 )
 from flinkglue.azure.arm.clusters import ArmClusterClient
@@ -35,10 +34,9 @@ from flinkglue.blocks.tls import trusting
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
-from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.sign_in import RenewedToken
 from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
+from flinkglue.http_auth import RenewedToken
 
 if TYPE_CHECKING:
     from flinkglue.azure.jobs.backend import ArmBackend
@@ -195,17 +193,14 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
         kept = KeptToken(self.get_token, token)
         return kind(
-            TokenSource(kept.get, kept.renew),
+            RenewedToken(kept.get, kept.renew),
             arm_endpoint=self.arm_endpoint,
             api_version=self.api_version,
             verify=self._trusted(),
         )
 
-    def get_flink_client(self) -> FlinkRestClient | None:
+    def get_flink_client(self) -> FlinkLifecycleClient | None:
         """The cluster's JobManager; None when no URL is filled in."""
-        return self._flink_client()
-
-    def _flink_client(self) -> FlinkLifecycleClient | None:
         if self.flink_rest_url is None:
             return None
         return FlinkLifecycleClient(
@@ -262,7 +257,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
         with ExitStack() as opened:
             arm = opened.enter_context(self.get_client())
-            client = self._flink_client()
+            client = self.get_flink_client()
             flink = None if client is None else opened.enter_context(client)
             storage = self._storages().state_storage(state_is_local=self.state_is_local)
             yield arm_backend(

@@ -22,7 +22,6 @@ from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClien
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.https_files import HttpsCredentials
 from flinkglue.flink.jars.sources import JarSource
-from flinkglue.flink.sign_in import BearerToken
 from flinkglue.flink.timeouts import FlinkTimeouts
 from flinkglue.form_types import (
     FilePath,
@@ -35,6 +34,7 @@ from flinkglue.form_types import (
     StorageAddress,
     WebUrl,
 )
+from flinkglue.http_auth import BearerToken
 from flinkglue.quantities import Count, Seconds, SecondsOrNone
 
 _LEAST_LAUNCH_SECONDS = 60.0

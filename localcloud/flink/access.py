@@ -10,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
-from flinkglue.flink.sign_in import BearerToken
+from flinkglue.http_auth import BearerToken
 
 
 @dataclass(frozen=True)

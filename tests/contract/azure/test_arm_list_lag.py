@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.clock import Pace
+from flinkglue.http_auth import RenewedToken
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import Action
 from localcloud.azure.arm.jobs.jobs import STOP_FAILED
@@ -56,7 +57,7 @@ def arm(account: AzureAccount) -> Iterator[ArmClient]:
         return SecretStr(text)
 
     with ArmClient(
-        TokenSource(token, token),
+        RenewedToken(token, token),
         arm_endpoint=account.arm.url(),
         verify=ssl.create_default_context(cafile=account.authority.ca_file),
     ) as arm:

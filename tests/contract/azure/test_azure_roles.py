@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, PermissionDenied
+from flinkglue.http_auth import RenewedToken
 from localcloud.azure.arm.routes import ROUTES
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal
@@ -55,7 +56,7 @@ def connected(
         principal.client_id, principal.object_id, "https://management.azure.com"
     )
     return wanted(
-        TokenSource(lambda: SecretStr(token), lambda: SecretStr(token)),
+        RenewedToken(lambda: SecretStr(token), lambda: SecretStr(token)),
         arm_endpoint=account.arm.url(),
         verify=ssl.create_default_context(cafile=account.authority.ca_file),
     )

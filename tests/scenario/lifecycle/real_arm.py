@@ -14,7 +14,7 @@ import httpx
 from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import PUBLIC_ENDPOINT, ArmClient, TokenSource, token_scope
+from flinkglue.azure.arm.client import PUBLIC_ENDPOINT, ArmClient, token_scope
 from flinkglue.azure.identity import KeptToken, fetch_token
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import AccessToken, FlinkClusterId, ServicePrincipal
@@ -23,6 +23,7 @@ from flinkglue.blocks.arm_backend import arm_backend
 from flinkglue.clock import SystemClock
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
+from flinkglue.http_auth import RenewedToken
 from flinkglue.lifecycle.models import JobSpec
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess
@@ -52,7 +53,7 @@ def arm_client(
     """ARM as the platform's administrator."""
     kept = KeptToken(lambda: administrator_token(cloud))
     return ArmClient(
-        TokenSource(kept.get, kept.renew),
+        RenewedToken(kept.get, kept.renew),
         arm_endpoint=cloud.azure["arm_endpoint"],
         verify=_trusted(cloud),
         reads_for_seconds=reads_for_seconds,

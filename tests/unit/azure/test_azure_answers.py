@@ -6,10 +6,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, ServiceUnavailable
+from flinkglue.http_auth import RenewedToken
 from tests.azure_on_the_wire import AzureOnTheWire, Clock
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
@@ -23,7 +24,7 @@ def azure() -> AzureOnTheWire:
 @pytest.fixture
 def arm(azure: AzureOnTheWire) -> ArmClient:
     token = SecretStr("token-1")
-    tokens = TokenSource(lambda: token, lambda: token)
+    tokens = RenewedToken(lambda: token, lambda: token)
     return ArmClient(tokens, transport=httpx.MockTransport(azure), clock=Clock())
 
 
@@ -71,7 +72,7 @@ def test_an_answer_that_is_no_object_is_no_cluster(
     """Whether ARM's DELETE deletes a job or its whole cluster is read from such an answer."""
     token = SecretStr("token-1")
     clusters = ArmClusterClient(
-        TokenSource(lambda: token, lambda: token),
+        RenewedToken(lambda: token, lambda: token),
         transport=httpx.MockTransport(azure),
         clock=Clock(),
     )

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource, token_scope
+from flinkglue.azure.arm.client import ArmClient, token_scope
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.failures import call_failed
 from flinkglue.azure.models import FlinkClusterId
@@ -22,6 +22,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
+from flinkglue.http_auth import RenewedToken
 from tests.azure_on_the_wire import OPERATION_ID, SIGNATURE, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
@@ -51,12 +52,12 @@ def azure() -> AzureOnTheWire:
 
 
 @pytest.fixture
-def tokens() -> TokenSource:
-    return TokenSource(lambda: SecretStr("token-1"), lambda: SecretStr("token-2"))
+def tokens() -> RenewedToken:
+    return RenewedToken(lambda: SecretStr("token-1"), lambda: SecretStr("token-2"))
 
 
 @pytest.fixture
-def arm(azure: AzureOnTheWire, tokens: TokenSource) -> ArmClient:
+def arm(azure: AzureOnTheWire, tokens: RenewedToken) -> ArmClient:
     return ArmClient(
         tokens, transport=httpx.MockTransport(azure), clock=Clock(), pace=Pace(jitter=0)
     )
@@ -169,7 +170,7 @@ def test_passing_faults_of_reads_are_waited_out(
     assert len(azure.requests) == 4
 
 
-def test_the_service_says_how_long_to_wait(azure: AzureOnTheWire, tokens: TokenSource) -> None:
+def test_the_service_says_how_long_to_wait(azure: AzureOnTheWire, tokens: RenewedToken) -> None:
     """Retry-After of a throttled read is the least pause before the next one."""
     clock = Clock()
     throttled = error(429, "TooManyRequests", "Slow down.")
@@ -182,7 +183,7 @@ def test_the_service_says_how_long_to_wait(azure: AzureOnTheWire, tokens: TokenS
 
 @pytest.mark.parametrize("asked", ["3600", "Wed, 21 Oct 2015 07:28:00 GMT", "-1"])
 def test_no_answer_of_the_service_makes_a_read_wait_too_long(
-    azure: AzureOnTheWire, tokens: TokenSource, asked: str
+    azure: AzureOnTheWire, tokens: RenewedToken, asked: str
 ) -> None:
     """An hour is more than a read may take: it is told at once; what is no number is left out."""
     clock = Clock()
@@ -226,7 +227,7 @@ def test_the_token_goes_to_arm_only(arm: ArmClient, azure: AzureOnTheWire, elsew
     assert azure.requests == []
 
 
-def test_plain_http_is_refused(tokens: TokenSource) -> None:
+def test_plain_http_is_refused(tokens: RenewedToken) -> None:
     """A bearer token is not sent in clear."""
     with pytest.raises(InvalidInput, match="arm_endpoint"):
         ArmClient(tokens, arm_endpoint="http://127.0.0.1:1")

@@ -11,7 +11,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import TokenSource
 from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import FlinkClusterId
@@ -25,6 +24,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
+from flinkglue.http_auth import RenewedToken
 from tests.azure_on_the_wire import Clock, error
 from tests.gateways import GATEWAYS, REDIRECTS, STATUSES, redirect
 from tests.unit.azure.jobs.fake_arm import _NO_CERTIFICATES
@@ -60,7 +60,7 @@ NO_WORD_OF_ARM = (
 def raised(call: Call, answer: Callable[[], httpx.Response]) -> CallFailed:
     token = SecretStr("token")
     client = ArmClusterClient(
-        TokenSource(lambda: token, lambda: token),
+        RenewedToken(lambda: token, lambda: token),
         transport=httpx.MockTransport(lambda request: answer()),
         verify=_NO_CERTIFICATES,
         reads_for_seconds=0,

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from flinkglue.azure.arm.client import TokenSource
 from flinkglue.azure.arm.clusters import ArmClusterClient, InstanceView
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.clusters.body import differences, fixed, put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Step
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
+from flinkglue.http_auth import RenewedToken
 from tests.unit.azure.jobs.fake_arm import CLUSTER, ENDPOINT, STEADY
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
@@ -234,7 +234,7 @@ class Cloud:
     def creation(self, wanted: FlinkApplicationCluster | None = None) -> ClusterCreation:
         wanted, clock, token = wanted or cluster(), Clock(), SecretStr("t")
         arm = ArmClusterClient(
-            TokenSource(lambda: token, lambda: token),
+            RenewedToken(lambda: token, lambda: token),
             arm_endpoint=ENDPOINT,
             transport=httpx.MockTransport(self),
             pace=STEADY,

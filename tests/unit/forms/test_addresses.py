@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from flinkglue.addresses import file_path, http_url, local_path, name, storage_address
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.identity import credential
 from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.http_auth import RenewedToken
 
 SECRET = "hunter2"
 
@@ -97,7 +98,7 @@ def key_vault(url: str) -> None:
     ("field", "use"),
     [
         ("base_url", FlinkRestClient),
-        ("arm_endpoint", lambda url: ArmClient(TokenSource(no_token, no_token), arm_endpoint=url)),
+        ("arm_endpoint", lambda url: ArmClient(RenewedToken(no_token, no_token), arm_endpoint=url)),
         ("authority", lambda url: credential(None, authority=url)),
         ("vault_url", key_vault),
     ],

@@ -12,7 +12,6 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import SecretStr
 
 from flinkglue.addresses import http_url
 from flinkglue.azure.arm.answers import (
@@ -40,19 +39,6 @@ API_VERSION = "2024-05-01-preview"
 _SOVEREIGN_HOSTS = ("management.chinacloudapi.cn", "management.usgovcloudapi.net")
 
 
-class TokenSource:
-    """Where the client gets bearer tokens.
-
-    Args:
-        get: Gives a token that is valid now.
-        renew: Gives a token made anew, after the service refused the last one.
-    """
-
-    def __init__(self, get: Callable[[], SecretStr], renew: Callable[[], SecretStr]) -> None:
-        self.get = get
-        self.renew = renew
-
-
 def token_scope(arm_endpoint: str) -> str:
     """The scope of tokens for an ARM endpoint; sovereign clouds have their own."""
     host = urlsplit(arm_endpoint).hostname
@@ -65,7 +51,7 @@ class ArmClient:
     Reads are repeated while their faults are passing ones; submits are sent once.
 
     Args:
-        tokens: Where bearer tokens come from.
+        auth: Gives each request its bearer token.
         arm_endpoint: ARM's address; https, because a bearer token goes there.
         api_version: The api-version of every call.
         verify: Certificates to trust; None for the platform's own.
@@ -79,7 +65,7 @@ class ArmClient:
 
     def __init__(
         self,
-        tokens: TokenSource,
+        auth: httpx.Auth,
         *,
         arm_endpoint: str = PUBLIC_ENDPOINT,
         api_version: str = API_VERSION,
@@ -92,13 +78,13 @@ class ArmClient:
     ) -> None:
         http_url("arm_endpoint", arm_endpoint, may_have_path=False)  # a bearer token goes there
         self._endpoint = httpx.URL(arm_endpoint.rstrip("/"))
-        self._tokens = tokens
         self._api_version = api_version
         self._reads_for_seconds = reads_for_seconds
         self._pace = pace or Pace(first_seconds=0.5, most_seconds=10, growth=2)
         self._clock = clock or SystemClock()
         self._guard = CallGuard()
         self._http = httpx.Client(
+            auth=auth,
             timeout=timeout_seconds,
             verify=verify or True,
             transport=transport,
@@ -206,16 +192,10 @@ class ArmClient:
         self, call: Call, method: str, url: str, *, is_submit: bool = False, **content: Any
     ) -> httpx.Response:
         self._refuse_elsewhere(call, url)
-        for token in (self._tokens.get, self._tokens.renew):
-            bearer = {"Authorization": f"Bearer {token().get_secret_value()}"}
-            try:
-                answer = self._http.request(method, url, headers=bearer, **content)
-            except NO_ANSWER as fault:
-                raise self._no_answer(call, fault, is_submit=is_submit) from None
-            # A refused token means that nothing was done, so sending again is safe.
-            if answer.status_code != httpx.codes.UNAUTHORIZED:
-                break
-        return answer
+        try:
+            return self._http.request(method, url, **content)
+        except NO_ANSWER as fault:
+            raise self._no_answer(call, fault, is_submit=is_submit) from None
 
     def _no_answer(self, call: Call, fault: httpx.RequestError, *, is_submit: bool) -> CallFailed:
         host, words = self._endpoint.host, in_words(fault)

@@ -31,25 +31,6 @@ class UploadedJar:
 
 
 @dataclass(frozen=True)
-class Features:
-    """What a cluster offers by its own configuration.
-
-    Args:
-        submits: Whether it takes jars. What ``web.cancel.enable`` says is only about the dashboard:
-            a job can be cancelled over REST all the same.
-    """
-
-    submits: bool = True
-
-    @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> Features:
-        """From ``/config``; what it does not tell is offered."""
-        features = answer.get("features")
-        submits = features.get("web-submit") if isinstance(features, Mapping) else None
-        return cls(submits=submits is not False)
-
-
-@dataclass(frozen=True)
 class CheckpointConfig:
     """How a job takes checkpoints.
 
@@ -113,9 +94,10 @@ class AsyncOperation:
 class FlinkLifecycleClient(FlinkRestClient):
     """``FlinkRestClient`` with everything that the eleven actions need besides."""
 
-    def features(self) -> Features:
-        """What the cluster offers."""
-        return Features.from_json(self.config())
+    def takes_jars(self) -> bool:
+        """Whether jars can be uploaded; so it is unless the cluster's configuration says no."""
+        features = self.config().get("features")
+        return not isinstance(features, Mapping) or features.get("web-submit") is not False
 
     def jars(self) -> list[UploadedJar]:
         """The jars that lie on the JobManager."""

@@ -44,7 +44,7 @@ class UploadedJars:
         Raises:
             NotOffered: It does not, by its own configuration.
         """
-        if not self._timeouts.retry(self._client.features).submits:
+        if not self._timeouts.retry(self._client.takes_jars):
             raise _no_jars(self._client.base_url)
 
     def ensure(self, spec: JobSpec) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
+from flinkglue.http_auth import RenewedToken
 from flinkglue.lifecycle.backend import FlinkBackend
 
 ENDPOINT = "https://arm.test"
@@ -203,7 +204,7 @@ class FakeArm:
         """As a new process would make it."""
         token = SecretStr("token")
         return ArmClient(
-            TokenSource(lambda: token, lambda: token),
+            RenewedToken(lambda: token, lambda: token),
             arm_endpoint=ENDPOINT,
             transport=httpx.MockTransport(send or self),
             verify=_NO_CERTIFICATES,

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.submission import Submission
@@ -19,6 +19,7 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
+from flinkglue.http_auth import RenewedToken
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
@@ -43,7 +44,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def submission(azure: AzureOnTheWire, clock: Clock, told: list[str]) -> Submission:
-    tokens = TokenSource(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
+    tokens = RenewedToken(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
     arm = ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock)
     return Submission(arm, CLUSTER, ArmTimeouts(clock=clock, pace=Pace(jitter=0)), told.append)
 

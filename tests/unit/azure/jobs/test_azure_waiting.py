@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from flinkglue.azure.arm.client import ArmClient, TokenSource
+from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.state import (
     ENDED_BY_SOMEBODY,
     FAILED_STATES,
@@ -22,6 +22,7 @@ from flinkglue.azure.jobs.state import (
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.errors import DeadlineExceeded
+from flinkglue.http_auth import RenewedToken
 from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
@@ -54,7 +55,7 @@ def told() -> list[str]:
 def watch(azure: AzureOnTheWire, told: list[str]) -> Watch:
     def make(*looks: JobView | None) -> JobWatch:
         clock = Clock()
-        tokens = TokenSource(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
+        tokens = RenewedToken(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
         arm = ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock)
         seen = iter(looks)
         look = (lambda job_id: next(seen)) if looks else None

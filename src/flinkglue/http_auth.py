@@ -1,4 +1,4 @@
-"""How a Flink REST endpoint behind a gateway is signed in to."""
+"""How requests carry a bearer token."""
 
 from __future__ import annotations
 
