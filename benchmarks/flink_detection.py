@@ -128,7 +128,7 @@ def _watch(flink: FlinkAccess, job_id: str, pace: Pace) -> tuple[float, int, flo
         def look() -> bool:
             nonlocal looks
             looks += 1
-            return client.job_status(job_id).is_globally_terminal
+            return client.job(job_id).is_globally_terminal
 
         wait_until(
             look,

@@ -6,11 +6,12 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/cluster-jobs/list
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic.alias_generators import to_camel
 
 from flinkglue.azure.names import RESOURCE_GROUP, RESOURCE_NAME
 
@@ -73,25 +74,12 @@ class FlinkClusterId:
         return f"{self.cluster_pool_name}/{self.cluster_name}"
 
 
-_TEXTS_OF_A_ROW = {
-    "job_name": "jobName",
-    "run_id": "runId",
-    "job_id": "jobId",
-    "action": "action",
-    "status": "status",
-    "action_result": "actionResult",
-    "job_output": "jobOutput",
-    "jar_name": "jarName",
-    "last_save_point": "lastSavePoint",
-    "job_jar_directory": "jobJarDirectory",
-    "entry_class": "entryClass",
-    "args": "args",
-}
-
-
 @dataclass(frozen=True)
 class ArmFlinkJob:
-    """A row of the jobs list. Rows without status, id or anything else do occur."""
+    """A row of the jobs list; ``job_name`` is ARM's ``jobName``, and so on.
+
+    Rows without status, id or anything else do occur.
+    """
 
     job_name: str | None = None
     run_id: str | None = None
@@ -110,11 +98,10 @@ class ArmFlinkJob:
     @classmethod
     def from_row(cls, row: object) -> ArmFlinkJob:
         """Read a row; whatever is missing or of another kind is None."""
-        properties = row.get("properties") if isinstance(row, Mapping) else None
-        if not isinstance(properties, Mapping):
-            return cls()
-        texts = {name: _text(properties.get(key)) for name, key in _TEXTS_OF_A_ROW.items()}
-        settings = _mapping(properties.get("flinkConfiguration"))
+        properties = mapping(mapping(row).get("properties"))
+        given = {each.name: properties.get(to_camel(each.name)) for each in fields(cls)}
+        settings = mapping(given.pop("flink_configuration"))
+        texts = {name: _text(value) for name, value in given.items()}
         return cls(**texts, flink_configuration=_texts(settings))
 
     @property
@@ -132,38 +119,27 @@ class ArmCluster:
         web_fqdn: The host of the cluster's own web pages, the Flink dashboard among them.
         deployment_mode: Application or Session.
         oss_version: Flink's version.
-        cluster_version: The version of the cluster's image.
-        deployment_id: In the default directories of logs and savepoints.
-        tags: By name.
     """
 
-    name: str | None
     provisioning_state: str | None
     status: str | None
     web_fqdn: str | None
-    deployment_mode: str | None = None
-    oss_version: str | None = None
-    cluster_version: str | None = None
-    deployment_id: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    deployment_mode: str | None
+    oss_version: str | None
 
     @classmethod
     def from_resource(cls, resource: object) -> ArmCluster:
         """Read the answer of Clusters Get; whatever is missing is None."""
-        properties = _mapping(_mapping(resource).get("properties"))
-        profile = _mapping(properties.get("clusterProfile"))
+        properties = mapping(mapping(resource).get("properties"))
+        profile = mapping(properties.get("clusterProfile"))
         connectivity = profile.get("connectivityProfile") or properties.get("connectivityProfile")
-        web = _mapping(_mapping(connectivity).get("web"))
+        web = mapping(mapping(connectivity).get("web"))
         return cls(
-            _text(_mapping(resource).get("name")),
             _text(properties.get("provisioningState")),
             _text(properties.get("status")),
             _text(web.get("fqdn")),
-            _text(_mapping(profile.get("flinkProfile")).get("deploymentMode")),
+            _text(mapping(profile.get("flinkProfile")).get("deploymentMode")),
             _text(profile.get("ossVersion")),
-            _text(profile.get("clusterVersion")),
-            _text(properties.get("deploymentId")),
-            _texts(_mapping(_mapping(resource).get("tags"))),
         )
 
     @property
@@ -181,25 +157,22 @@ class Operation:
         status: Accepted, Succeeded, Failed, Canceled or what else ARM says.
         code: The error's code when it failed.
         message: The error's message when it failed.
-        properties: What the operation gives at its end.
     """
 
     url: str | None
     status: str | None = None
     code: str | None = None
     message: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_answer(cls, url: str | None, answer: object) -> Operation:
         """Read a poll's answer; the body may be ``null``."""
-        error = _mapping(_mapping(answer).get("error"))
+        error = mapping(mapping(answer).get("error"))
         return cls(
             url,
-            _text(_mapping(answer).get("status")),
+            _text(mapping(answer).get("status")),
             _text(error.get("code")),
             _text(error.get("message")),
-            dict(_mapping(_mapping(answer).get("properties"))),
         )
 
     @property
@@ -237,7 +210,8 @@ def _telling(row: ArmFlinkJob) -> tuple[bool, bool, bool]:
     return (row.job_id is not None, not row.is_ghost, plain_status(row.status) not in ENDED_STATES)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object of an answer; empty where there is something else."""
     return value if isinstance(value, Mapping) else {}
 
 

@@ -63,11 +63,6 @@ class TaskCounts:
     def finished(self) -> int:
         return self.by_state.get("FINISHED", 0)
 
-    @property
-    def all_running(self) -> bool:
-        """Whether there are tasks and each one runs or has finished."""
-        return self.total > 0 and self.running + self.finished == self.total
-
     @classmethod
     def added_up(cls, counts: list[Mapping[str, int]]) -> TaskCounts:
         """The sum of several vertices' counts; Flink's own ``total`` is left out."""
@@ -80,29 +75,17 @@ class TaskCounts:
 
 
 @dataclass(frozen=True)
-class Vertex:
-    """One operator chain of a job."""
-
-    vertex_id: str
-    name: str
-    parallelism: int
-    status: str
-    tasks: TaskCounts
-
-
-@dataclass(frozen=True)
 class JobDetails:
     """A job as the JobManager sees it.
 
     Args:
         job_id: 32 hexadecimal digits.
         name: The name that the job's code gave it.
-        status: Its state. RUNNING does not mean that its tasks run: see ``tasks_running``.
+        status: Its state. RUNNING does not mean that its tasks run: see ``tasks``.
         start_time_ms: Milliseconds since the epoch.
         end_time_ms: Milliseconds since the epoch; None while it has not ended.
         duration_ms: Milliseconds since the start, or in all.
         tasks: The parallel tasks by state.
-        vertices: The operator chains; empty when the job comes from a list of jobs.
     """
 
     job_id: str
@@ -112,12 +95,6 @@ class JobDetails:
     end_time_ms: int | None
     duration_ms: int
     tasks: TaskCounts
-    vertices: tuple[Vertex, ...] = ()
-
-    @property
-    def tasks_running(self) -> bool:
-        """Whether the job is RUNNING and each of its tasks really runs or has finished."""
-        return self.status is JobStatus.RUNNING and self.tasks.all_running
 
     @property
     def is_globally_terminal(self) -> bool:
@@ -127,8 +104,7 @@ class JobDetails:
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> JobDetails:
         """From ``/jobs/{id}`` or from an entry of ``/jobs/overview``."""
-        vertices = tuple(_vertex(vertex) for vertex in answer.get("vertices") or ())
-        counts = [vertex.tasks.by_state for vertex in vertices] or [answer.get("tasks") or {}]
+        counted = answer.get("vertices") or [answer]
         end_time_ms = int(answer.get("end-time") or -1)
         return cls(
             job_id=str(answer["jid"]),
@@ -137,19 +113,8 @@ class JobDetails:
             start_time_ms=int(answer.get("start-time") or 0),
             end_time_ms=end_time_ms if end_time_ms >= 0 else None,
             duration_ms=int(answer.get("duration") or 0),
-            tasks=TaskCounts.added_up(counts),
-            vertices=vertices,
+            tasks=TaskCounts.added_up([each.get("tasks") or {} for each in counted]),
         )
-
-
-def _vertex(answer: Mapping[str, Any]) -> Vertex:
-    return Vertex(
-        vertex_id=str(answer.get("id") or ""),
-        name=str(answer.get("name") or ""),
-        parallelism=int(answer.get("parallelism") or 0),
-        status=str(answer.get("status") or ""),
-        tasks=TaskCounts.added_up([answer.get("tasks") or {}]),
-    )
 
 
 @dataclass(frozen=True)
@@ -158,14 +123,10 @@ class JobExceptions:
 
     Args:
         root_cause: The last ``Caused by`` of the newest failure; None when nothing failed.
-        stack_trace: The whole Java stack of the newest failure.
-        at_ms: When, in milliseconds since the epoch.
         failures: How many failures the JobManager still remembers.
     """
 
     root_cause: str | None = None
-    stack_trace: str = ""
-    at_ms: int | None = None
     failures: int = 0
 
     @classmethod
@@ -174,13 +135,8 @@ class JobExceptions:
         if not {"exceptionHistory", "root-exception"} & answer.keys():
             raise KeyError("exceptionHistory")
         entries = (answer.get("exceptionHistory") or {}).get("entries") or []
-        if entries:
-            stack_trace, at_ms = entries[0].get("stacktrace") or "", entries[0].get("timestamp")
-        else:
-            stack_trace, at_ms = answer.get("root-exception") or "", answer.get("timestamp")
-        if not stack_trace:
-            return cls()
-        return cls(last_cause(stack_trace), stack_trace, at_ms, len(entries) or 1)
+        trace = entries[0].get("stacktrace") if entries else answer.get("root-exception")
+        return cls(last_cause(trace), len(entries) or 1) if trace else cls()
 
 
 @dataclass(frozen=True)
@@ -188,7 +144,6 @@ class Checkpoint:
     """A completed checkpoint or savepoint; ``discarded`` ones are gone from storage."""
 
     checkpoint_id: int
-    is_savepoint: bool
     external_path: str | None
     trigger_timestamp_ms: int
     discarded: bool = False
@@ -240,27 +195,12 @@ def _checkpoint(answer: Mapping[str, Any] | None) -> Checkpoint | None:
         return None
     return Checkpoint(
         checkpoint_id=answer["id"],
-        is_savepoint=bool(answer.get("is_savepoint")),
         external_path=answer.get("external_path"),
         trigger_timestamp_ms=answer.get("trigger_timestamp", 0),
         discarded=bool(answer.get("discarded")),
         size_bytes=answer.get("state_size"),
         duration_ms=answer.get("end_to_end_duration"),
     )
-
-
-@dataclass(frozen=True)
-class TaskManager:
-    """A process that runs tasks."""
-
-    taskmanager_id: str
-    slots: int
-    free_slots: int
-
-    @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> TaskManager:
-        """From an entry of ``/taskmanagers``."""
-        return cls(answer["id"], answer.get("slotsNumber", 0), answer.get("freeSlots", 0))
 
 
 @dataclass(frozen=True)

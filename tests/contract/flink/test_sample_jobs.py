@@ -16,6 +16,7 @@ import pytest
 
 from flinkglue.errors import CallFailed
 from flinkglue.flink.api.rest import FlinkRestClient
+from flinkglue.flink.job_view import listed_view
 from flinkglue.flink.models import JobStatus
 from localcloud.flink.cluster import FlinkCluster
 from tests.waiting import eventually
@@ -111,13 +112,13 @@ class StatefulCounts:
             place = f"/jobs/{job_id}/savepoints/{request.json()['request-id']}"
             eventually(lambda: http.get(place).json()["status"]["id"] == "COMPLETED")
             location: str = http.get(place).json()["operation"]["location"]
-        eventually(lambda: self.flink.job_status(job_id) is JobStatus.FINISHED)
+        eventually(lambda: self.flink.job(job_id).status is JobStatus.FINISHED)
         return location
 
     def cancel(self, job_id: str) -> None:
-        if not self.flink.job_status(job_id).is_globally_terminal:
+        if not self.flink.job(job_id).is_globally_terminal:
             self.flink.cancel(job_id)
-            eventually(lambda: self.flink.job_status(job_id) is JobStatus.CANCELED)
+            eventually(lambda: self.flink.job(job_id).status is JobStatus.CANCELED)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def counts(
 
 
 def test_word_count_counts_every_word_of_a_real_text(
-    flink: FlinkRestClient, tmp_path: Path
+    cluster: FlinkCluster, flink: FlinkRestClient, tmp_path: Path
 ) -> None:
     """The lines, the accumulators, the name and the parallelism are what was asked for."""
     text = (ROOT / "LICENSE").read_text().lower()
@@ -143,11 +144,13 @@ def test_word_count_counts_every_word_of_a_real_text(
         program_args=["--input", str(ROOT / "LICENSE"), "--output", str(tmp_path / "out")],
         flink_configuration={"pipeline.name": "license-words"},
     )
-    eventually(lambda: flink.job_status(job_id).is_globally_terminal)
+    eventually(lambda: flink.job(job_id).is_globally_terminal)
 
     job = flink.job(job_id)
     assert (job.name, job.status) == ("license-words", JobStatus.FINISHED)
-    assert {vertex.parallelism for vertex in job.vertices} == {2}
+    with cluster.access.http() as http:
+        vertices = http.get(f"/jobs/{job_id}").json()["vertices"]
+    assert {vertex["parallelism"] for vertex in vertices} == {2}
     rows = [row for file in (tmp_path / "out").iterdir() for row in file.read_text().splitlines()]
     assert sorted(rows) == sorted(f"{word} {count}" for word, count in expected.items())
     most_frequent = sorted(expected.items(), key=lambda entry: (-entry[1], entry[0]))[:20]
@@ -163,8 +166,8 @@ def test_an_empty_text_has_no_words(flink: FlinkRestClient, tmp_path: Path) -> N
     empty.touch()
     arguments = ["--input", str(empty), "--output", str(tmp_path / "out")]
     job_id = submit(flink, "WordCount.jar", entry_class=WORD_COUNT, program_args=arguments)
-    eventually(lambda: flink.job_status(job_id).is_globally_terminal)
-    assert flink.job_status(job_id) is JobStatus.FINISHED
+    eventually(lambda: flink.job(job_id).is_globally_terminal)
+    assert flink.job(job_id).status is JobStatus.FINISHED
     assert flink.accumulators(job_id)["word-counts"] == ""
     assert flink.accumulators(job_id)["total-words"] == "0"
 
@@ -234,9 +237,11 @@ def test_a_cancelled_job_restarts_from_its_retained_checkpoint(counts: StatefulC
 
 def test_the_total_is_a_metric_and_an_accumulator(counts: StatefulCounts) -> None:
     job_id = counts.start("StatefulCount.jar", "--rate", "50")
-    job = eventually(lambda: (seen := counts.flink.job(job_id)).tasks_running and seen)
-    vertex = next(vertex for vertex in job.vertices if vertex.name == "total")
-    metric = f"/jobs/{job_id}/vertices/{vertex.vertex_id}/metrics"
+    eventually(lambda: listed_view(counts.flink.job(job_id)).is_running_for_real)
+    with counts.cluster.access.http() as http:
+        vertices = http.get(f"/jobs/{job_id}").json()["vertices"]
+    vertex = next(vertex for vertex in vertices if vertex["name"] == "total")
+    metric = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
 
     def gauge() -> int:
         with counts.cluster.access.http() as http:
@@ -282,7 +287,7 @@ def test_a_bad_release_that_restarts_for_ever(
     bad = counts.start(jar, "--label", "bad", savepoint_path=savepoint)
     eventually(lambda: counts.flink.exceptions(bad).failures >= 2)
     assert reason in (counts.flink.exceptions(bad).root_cause or "")
-    assert not counts.flink.job_status(bad).is_globally_terminal
+    assert not counts.flink.job(bad).is_globally_terminal
     counts.cancel(bad)
     back = counts.start(savepoint_path=savepoint)
     assert counts.line(back, "restored").total == stopped

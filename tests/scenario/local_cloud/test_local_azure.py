@@ -266,7 +266,7 @@ def test_a_job_goes_through_all_its_actions_on_a_real_flink(
 
         stopped = act(cloud, arm, job_name, "STOP")
         assert stopped.status == "STOPPED"
-        assert flink.job_status(stopped.job_id) is JobStatus.FINISHED
+        assert flink.job(stopped.job_id).status is JobStatus.FINISHED
         assert json.loads(act(cloud, arm, job_name, "LIST_SAVEPOINT").job_output) == [
             stopped.last_save_point,
             saved.last_save_point,

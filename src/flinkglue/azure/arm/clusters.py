@@ -11,7 +11,7 @@ from typing import Any
 
 from flinkglue.azure.arm.answers import SERVICE, arm_call, body_of, object_of
 from flinkglue.azure.arm.client import ArmClient
-from flinkglue.azure.models import FlinkClusterId, Operation
+from flinkglue.azure.models import FlinkClusterId, Operation, mapping
 from flinkglue.errors import InvalidInput, NotFound
 
 _CLUSTER_TYPE = "Microsoft.HDInsight/clusterPools/clusters"
@@ -34,10 +34,10 @@ class InstanceView:
     @classmethod
     def from_json(cls, answer: object) -> InstanceView:
         """Read the answer; what is missing counts as not ready."""
-        properties = _mapping(_mapping(answer).get("properties"))
-        status = _mapping(properties.get("status"))
+        properties = mapping(mapping(answer).get("properties"))
+        status = mapping(properties.get("status"))
         services = properties.get("serviceStatuses")
-        rows = [_mapping(row) for row in services] if isinstance(services, list) else []
+        rows = [mapping(row) for row in services] if isinstance(services, list) else []
         unready = [row for row in rows if not _is_true(row.get("ready"))]
         messages = [str(row.get("message") or row.get("kind") or "") for row in unready]
         return cls(
@@ -120,7 +120,7 @@ class ArmClusterClient(ArmClient):
             "POST",
             json={"name": name, "type": _CLUSTER_TYPE},
         )
-        check = _mapping(body_of(answer))
+        check = mapping(body_of(answer))
         if check.get("nameAvailable") is False:
             reason = check.get("message") or check.get("reason") or "another name"
             raise InvalidInput(
@@ -134,7 +134,7 @@ class ArmClusterClient(ArmClient):
         names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
         return [
             FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
-            for offered in (_mapping(_mapping(row).get("properties")) for row in rows)
+            for offered in (mapping(mapping(row).get("properties")) for row in rows)
             if str(offered.get("clusterType", "")).lower() == "flink"
         ]
 
@@ -151,7 +151,7 @@ class ArmClusterClient(ArmClient):
         """Cluster Jobs List as JSON, for people to read."""
         url = self._url(f"{cluster.resource_id}/jobs")
         items = self._items(arm_call("Cluster Jobs List", cluster), url)
-        return [dict(_mapping(item)) for item in items]
+        return [dict(mapping(item)) for item in items]
 
 
 def check_versions(
@@ -182,11 +182,11 @@ def check_pool(pool: Mapping[str, Any], pool_version: str, subnet_id: str) -> No
     Raises:
         InvalidInput: It has others; both belong to the pool and are chosen with it.
     """
-    properties = _mapping(pool.get("properties"))
-    version = _mapping(properties.get("clusterPoolProfile")).get("clusterPoolVersion")
+    properties = mapping(pool.get("properties"))
+    version = mapping(properties.get("clusterPoolProfile")).get("clusterPoolVersion")
     if pool_version and version and version != pool_version:
         raise InvalidInput("pool_version", pool_version, f"{version}, which the pool has")
-    subnet = _mapping(properties.get("networkProfile")).get("subnetId")
+    subnet = mapping(properties.get("networkProfile")).get("subnetId")
     if subnet_id and str(subnet or "").lower() != subnet_id.lower():
         raise InvalidInput("subnet_id", subnet_id, f"{subnet or 'none'}, which the pool has")
 
@@ -198,7 +198,3 @@ def _location(cluster: FlinkClusterId, location: str) -> str:
 
 def _is_true(value: object) -> bool:
     return str(value).lower() == "true"
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.models import Operation
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import NotFound
 from flinkglue.polling import Polling, polls_for, wait_until
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,25 @@ class ArmTimeouts:
         """
         return polls_for(seconds, self.pace, self.clock)
 
+    def wait_until(
+        self,
+        look: Callable[[], T],
+        done: Callable[[T], bool],
+        waited_for: str,
+        deadline_seconds: float,
+        describe: Callable[[T], str] = str,
+    ) -> T:
+        """See ``polling.wait_until``."""
+        return wait_until(
+            look,
+            done,
+            waited_for=waited_for,
+            deadline_seconds=deadline_seconds,
+            describe=describe,
+            pace=self.pace,
+            clock=self.clock,
+        )
+
     def follow(
         self,
         arm: ArmClient,
@@ -67,14 +89,12 @@ class ArmTimeouts:
             return observed
 
         try:
-            return wait_until(
+            return self.wait_until(
                 poll,
                 lambda observed: observed.succeeded or observed.failed,
-                waited_for=waited_for,
-                deadline_seconds=self.operation_within_seconds,
-                describe=lambda observed: observed.status or "no status",
-                pace=self.pace,
-                clock=self.clock,
+                waited_for,
+                self.operation_within_seconds,
+                lambda observed: observed.status or "no status",
             )
         except NotFound:
             return operation

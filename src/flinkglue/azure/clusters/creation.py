@@ -14,9 +14,8 @@ from flinkglue.azure.clusters.body import differences, fixed
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.jobs.state import JobProgress, QueryFlink, WaitUntil
 from flinkglue.azure.jobs.waiting import JobWatch
-from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation
+from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, Operation, mapping
 from flinkglue.errors import Call, CallFailed, Conflict, InvalidInput
-from flinkglue.polling import wait_until
 
 _SUCCEEDED, _BROKEN = "succeeded", ("failed", "canceled", "cancelled")
 
@@ -113,7 +112,9 @@ class ClusterCreation:
         if plan.step in (Step.CREATE, Step.UPDATE):
             self.emit(f"{plan.step} {self.cluster}" + "".join(f"\n  {p}" for p in plan.changes))
             operation = self.arm.put(self.cluster, self.body)
-            self._follow(operation, "Clusters Create")
+            follow(
+                self.arm, self.cluster, operation, "Clusters Create", self.timeouts, self.progress
+            )
             self._await_deployed()
         else:
             self.emit(f"{self.cluster} exists as specified: adopted")
@@ -131,14 +132,12 @@ class ClusterCreation:
             self.progress("Ready" if view.is_ready else f"Not ready: {_why(view)}")
             return view
 
-        return wait_until(
+        return self.timeouts.wait_until(
             poll,
             lambda view: view.is_ready,
-            waited_for=f"readiness of {self.cluster}",
-            deadline_seconds=deadline_seconds,
-            describe=_why,
-            pace=self.timeouts.pace,
-            clock=self.timeouts.clock,
+            f"readiness of {self.cluster}",
+            deadline_seconds,
+            _why,
         )
 
     def await_job(self, deadline_seconds: float, query_flink: QueryFlink | None) -> JobProgress:
@@ -147,13 +146,11 @@ class ClusterCreation:
         Raises:
             DeadlineExceeded: Neither happened in time.
         """
-        row = wait_until(
+        row = self.timeouts.wait_until(
             lambda: the_job(self.arm.list_jobs(self.cluster)),
             lambda row: row is not None,
-            waited_for=f"the job of {self.cluster} in its list",
-            deadline_seconds=self.timeouts.appears_within_seconds,
-            pace=self.timeouts.pace,
-            clock=self.timeouts.clock,
+            f"the job of {self.cluster} in its list",
+            self.timeouts.appears_within_seconds,
         )
         watch = JobWatch(
             self.arm, self.cluster, row or ArmFlinkJob(), query_flink, self.emit,
@@ -167,19 +164,14 @@ class ClusterCreation:
             self.progress(state)
             return state
 
-        state = wait_until(
+        state = self.timeouts.wait_until(
             poll,
             lambda state: state == _SUCCEEDED or state in _BROKEN,
-            waited_for=f"deployment of {self.cluster}",
-            deadline_seconds=self.timeouts.operation_within_seconds,
-            pace=self.timeouts.pace,
-            clock=self.timeouts.clock,
+            f"deployment of {self.cluster}",
+            self.timeouts.operation_within_seconds,
         )
         if state in _BROKEN:
             raise CallFailed(*self._call, f"it ended as {state}")
-
-    def _follow(self, operation: Operation, name: str) -> None:
-        follow(self.arm, self.cluster, operation, name, self.timeouts, self.progress)
 
 
 def follow(
@@ -214,9 +206,7 @@ def the_job(rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
 
 
 def _state(resource: Mapping[str, Any]) -> str:
-    properties = resource.get("properties")
-    state = properties.get("provisioningState") if isinstance(properties, Mapping) else None
-    return str(state or "unknown").lower()
+    return str(mapping(resource.get("properties")).get("provisioningState") or "unknown").lower()
 
 
 def _why(view: InstanceView) -> str:

@@ -136,13 +136,9 @@ class FlinkLifecycleClient(FlinkRestClient):
     def slots_of_jobs(self) -> list[str] | None:
         """The job id of each task slot that a job has; None when a TaskManager does not tell."""
         taken: list[str] = []
-        for taskmanager in self.taskmanagers():
-            answer = self._get(
-                "GetTaskManager",
-                f"/taskmanagers/{taskmanager.taskmanager_id}",
-                f"TaskManager {taskmanager.taskmanager_id}",
-                _slots_of_jobs,
-            )
+        for each in self.taskmanager_ids():
+            path, resource = f"/taskmanagers/{each}", f"TaskManager {each}"
+            answer = self._get("GetTaskManager", path, resource, _slots_of_jobs)
             if answer is None:
                 return None
             taken += answer

@@ -10,16 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flinkglue.errors import Call, InvalidInput
-from flinkglue.flink.api.failures import SERVICE
+from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.wire import JobManagerWire
 from flinkglue.flink.models import (
     Checkpoints,
     ClusterOverview,
     JobDetails,
     JobExceptions,
-    JobStatus,
-    TaskManager,
 )
 
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
@@ -32,11 +29,6 @@ class FlinkRestClient(JobManagerWire):
     something else answers in its place; ``JobNotFound`` when Flink itself does not know the job,
     and another ``CallFailed`` with the last ``Caused by``.
     """
-
-    def dashboard_url(self, job_id: str, status: JobStatus = JobStatus.RUNNING) -> str:
-        """The job's page of the Flink dashboard."""
-        kind = "completed" if status.is_globally_terminal else "running"
-        return f"{self.base_url}/#/job/{kind}/{job_id}"
 
     def overview(self) -> ClusterOverview:
         return self._get("GetOverview", "/overview", self.base_url, ClusterOverview.from_json)
@@ -108,7 +100,7 @@ class FlinkRestClient(JobManagerWire):
         self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _done)
 
     def jobs(self) -> list[JobDetails]:
-        """All jobs that the JobManager remembers, without their vertices."""
+        """All jobs that the JobManager remembers."""
         return self._get(
             "ListJobs",
             "/jobs/overview",
@@ -117,17 +109,8 @@ class FlinkRestClient(JobManagerWire):
         )
 
     def job(self, job_id: str) -> JobDetails:
-        """The job with its vertices."""
+        """The job, and how many tasks of its vertices are in which state."""
         return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", _of_job(job_id))
-
-    def job_status(self, job_id: str) -> JobStatus:
-        """Only the job's state; the cheapest call to wait with."""
-        return self._get(
-            "GetJobStatus",
-            f"/jobs/{job_id}/status",
-            f"job {job_id}",
-            lambda answer: JobStatus(answer["status"]),
-        )
 
     def exceptions(self, job_id: str) -> JobExceptions:
         """Why the job failed or restarted."""
@@ -171,22 +154,14 @@ class FlinkRestClient(JobManagerWire):
             params={"mode": "cancel"},
         )
 
-    def taskmanagers(self) -> list[TaskManager]:
+    def taskmanager_ids(self) -> list[str]:
         """The processes that run tasks."""
         return self._get(
             "ListTaskManagers",
             "/taskmanagers",
             self.base_url,
-            lambda answer: [TaskManager.from_json(each) for each in answer["taskmanagers"]],
+            lambda answer: [str(each["id"]) for each in answer["taskmanagers"]],
         )
-
-    def taskmanager_stdout(self, taskmanager_id: str) -> str:
-        """What the tasks of this process have printed since it started."""
-        call = Call(SERVICE, "GetTaskManagerStdout", f"task manager {taskmanager_id}")
-        answer = self._request(call, "GET", f"/taskmanagers/{taskmanager_id}/stdout")
-        if "html" in answer.headers.get("content-type", ""):
-            raise self._not_flink(call, answer)
-        return answer.text
 
 
 def program_body(
