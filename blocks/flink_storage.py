@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.downloads import DownloadLimits
 from flinkglue.flink.jars.https_files import HttpsCredentials, HttpsFiles
 from flinkglue.flink.jars.sources import Fetch
-from flinkglue.flink.state.storage import ListFiles, StateStorage, StoredFile, local_files
+from flinkglue.flink.state.storage import ListFiles, StateStorage, local_files
+from flinkglue.lifecycle.backend import StoredFile
 
 if TYPE_CHECKING:
     from flinkglue.azure.storage.abfs_files import AbfsFiles
     from flinkglue.flink.state.s3_files import S3Files
 
+Opened = Callable[[], AbstractContextManager["S3Files | AbfsFiles"]]
 S3_SCHEMES = ("s3", "s3a", "s3p")
 ABFS_SCHEMES = ("abfs", "abfss")
 
@@ -42,13 +45,9 @@ class Storages:
 
     def fetchers(self) -> dict[str, Fetch]:
         """How to read jars, by scheme."""
-        https = HttpsFiles(self.ca_file, self.limits, self.https)
-        found: dict[str, Fetch] = {"https": https.fetch}
-        if self.s3_credentials:
-            found |= dict.fromkeys(S3_SCHEMES, self._fetch_s3)
-        if self.abfs_credentials:
-            found |= dict.fromkeys(ABFS_SCHEMES, self._fetch_abfs)
-        return found
+        https = HttpsFiles(self.ca_file, self.limits, self.https).fetch
+        opened = self._opened().items()
+        return {"https": https, **{scheme: partial(_fetch, opens) for scheme, opens in opened}}
 
     def state_storage(self, *, state_is_local: bool) -> StateStorage | None:
         """How to look into the cluster's state directories; None: not at all.
@@ -56,30 +55,17 @@ class Storages:
         Args:
             state_is_local: Whether its ``file:`` directories are this machine's.
         """
-        listers: dict[str, ListFiles] = {}
-        if self.s3_credentials:
-            listers |= dict.fromkeys(S3_SCHEMES, self._list_s3)
-        if self.abfs_credentials:
-            listers |= dict.fromkeys(ABFS_SCHEMES, self._list_abfs)
+        listers: dict[str, ListFiles] = {
+            scheme: partial(_list, opened) for scheme, opened in self._opened().items()
+        }
         if state_is_local:
             listers["file"] = local_files
         return StateStorage(listers) if listers else None
 
-    def _fetch_s3(self, uri: str, path: Path) -> None:
-        with self._s3() as files:
-            files.fetch(uri, path)
-
-    def _list_s3(self, uri: str) -> list[StoredFile]:
-        with self._s3() as files:
-            return files.list(uri)
-
-    def _fetch_abfs(self, uri: str, path: Path) -> None:
-        with self._abfs() as files:
-            files.fetch(uri, path)
-
-    def _list_abfs(self, uri: str) -> list[StoredFile]:
-        with self._abfs() as files:
-            return [StoredFile(*found) for found in files.list(uri)]
+    def _opened(self) -> dict[str, Opened]:
+        """The storage of each scheme that there are credentials for."""
+        s3 = dict.fromkeys(S3_SCHEMES if self.s3_credentials else (), self._s3)
+        return s3 | dict.fromkeys(ABFS_SCHEMES if self.abfs_credentials else (), self._abfs)
 
     @contextmanager
     def _s3(self) -> Iterator[S3Files]:
@@ -102,3 +88,13 @@ class Storages:
 
         with blob_service_client(storage_of(str(self.abfs_credentials))) as service:
             yield AbfsFiles(service, self.limits)
+
+
+def _fetch(opened: Opened, uri: str, path: Path) -> None:
+    with opened() as files:
+        files.fetch(uri, path)
+
+
+def _list(opened: Opened, uri: str) -> list[StoredFile]:
+    with opened() as files:
+        return list(files.list(uri))

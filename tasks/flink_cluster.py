@@ -33,7 +33,7 @@ def create_storage_layout(storage_block: str, cluster_spec: FlinkApplicationClus
     from flinkglue.azure.storage.layout import create_directories
 
     with blob_service_client(storage_of(storage_block)) as service:
-        created = create_directories(service, cluster_spec.layout.directories)
+        created = create_directories(service, cluster_spec.directories)
     run_log().info("Created %s", ", ".join(created) or "no directory: all are there")
     return created
 

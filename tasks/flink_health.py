@@ -134,24 +134,27 @@ def judge_flink_jobs(
 def report_finding(finding: Finding) -> None:
     """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
     with best_effort(f"No event was sent about {finding.job_name}"):
-        _emit(finding)
+        emit_event(
+            event=f"flink-job.{finding.condition.replace(' ', '-')}",
+            resource={
+                "prefect.resource.id": f"flink-job.{finding.job_name}",
+                "prefect.resource.name": finding.job_name,
+            },
+            payload={"row": finding.row(), "reason": finding.reason},
+        )
 
 
-def _emit(finding: Finding) -> None:
-    emit_event(
-        event=f"flink-job.{finding.condition.replace(' ', '-')}",
-        resource={
-            "prefect.resource.id": f"flink-job.{finding.job_name}",
-            "prefect.resource.name": finding.job_name,
-        },
-        payload={"row": finding.row(), "reason": finding.reason},
-    )
-
-
+@best_effort("The page of the jobs is missing")
 def show_findings(findings: Sequence[Finding]) -> None:
     """One row per job."""
-    with best_effort("The page of the jobs is missing"):
-        _show(findings)
+    create_table_artifact(
+        [
+            {title: printable(str(value)) for title, value in finding.row().items()}
+            for finding in findings
+        ],
+        key="flink-health",
+        description="How the jobs are",
+    )
 
 
 def show_watched_jobs(cluster: FlinkCluster, findings: Sequence[Finding]) -> None:
@@ -165,17 +168,6 @@ def show_watched_jobs(cluster: FlinkCluster, findings: Sequence[Finding]) -> Non
             )
             for each in findings
         },
-    )
-
-
-def _show(findings: Sequence[Finding]) -> None:
-    create_table_artifact(
-        [
-            {title: printable(str(value)) for title, value in finding.row().items()}
-            for finding in findings
-        ],
-        key="flink-health",
-        description="How the jobs are",
     )
 
 

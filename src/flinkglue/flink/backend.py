@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from flinkglue.errors import (
     BadEndpoint,
@@ -40,6 +41,7 @@ from flinkglue.lifecycle.backend import (
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.slots import Slots
 
+T = TypeVar("T")
 # A gateway may let through what is needed alone; a TaskManager may leave while it is looked at.
 _NOT_REPORTED = (PermissionDenied, NotFound, NotOffered)
 _REFRESH_MS = 3000  # Flink's default of web.refresh-interval
@@ -215,19 +217,13 @@ class RestBackend:
         grows = why_it_grows(settings) if settings else "its settings are not reported"
         if needed <= free or needed > total:
             return Slots(total, free, total - free, grows)
-        try:
-            taken = self._timeouts.retry(self._client.slots_of_jobs)
-        except _NOT_REPORTED:
-            taken = None
+        taken = self._reported(self._client.slots_of_jobs, None)
         of_job = total - free if taken is None else taken.count(job_id)
         return Slots(total, free, of_job, grows)
 
     def settings(self) -> Mapping[str, str]:
         """The JobManager's settings; none where a gateway keeps them to itself."""
-        try:
-            return self._settings()
-        except _NOT_REPORTED:
-            return {}
+        return self._reported(self._client.jobmanager_config, {})
 
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application: its main() runs in the JobManager."""
@@ -238,8 +234,12 @@ class RestBackend:
 
     def answers_lag_seconds(self) -> float:
         """How long the JobManager keeps what it answers about a job."""
-        try:
-            config = self._timeouts.retry(self._client.config)
-        except _NOT_REPORTED:
-            config = {}
+        config = self._reported(self._client.config, dict[str, Any]())
         return float(config.get("refresh-interval") or _REFRESH_MS) / 1000 + 1
+
+    def _reported(self, read: Callable[[], T], otherwise: T) -> T:
+        """What the cluster reports; a gateway may let through what is needed alone."""
+        try:
+            return self._timeouts.retry(read)
+        except _NOT_REPORTED:
+            return otherwise

@@ -189,7 +189,7 @@ def test_jars_and_savepoints_in_azure(blob: BlobPart, tmp_path: Path) -> None:
         container.upload_blob("sp/savepoint-bbbbbb-1/part", b"12345")
         container.upload_blob("jars/orders.jar", b"PK")
         files = AbfsFiles(service)
-        listed = {path: size for path, size, modified_at in files.list(f"{root}/sp")}
+        listed = {each.path: each.size_bytes for each in files.list(f"{root}/sp")}
         assert listed == {
             f"{root}/sp/savepoint-bbbbbb-1/_metadata": 4,
             f"{root}/sp/savepoint-bbbbbb-1/part": 5,

@@ -18,7 +18,7 @@ from flinkglue.azure.storage.abfs_files import AbfsFiles
 from flinkglue.errors import InvalidInput, NotFound
 from flinkglue.flink.jars.sources import JarSource, is_of_job, name_on_cluster
 from flinkglue.flink.state.s3_files import S3Files
-from flinkglue.flink.state.storage import StateStorage, StoredFile, local_files
+from flinkglue.flink.state.storage import StateStorage, local_files
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import Jar
 
@@ -141,13 +141,9 @@ class TestStateStorage:
         key = AzureNamedKeyCredential("jars", "a2V5")
         with BlobServiceClient("https://jars.blob.core.windows.net", credential=key) as service:
             files = AbfsFiles(service)
-
-            def listed(uri: str) -> list[StoredFile]:
-                return [StoredFile(*found) for found in files.list(uri)]
-
             uri = "abfs://flink@state.dfs.core.windows.net/savepoints"
             with pytest.raises(CannotList, match="are for the storage account jars"):
-                StateStorage({"abfs": listed}).completed_at(f"{uri}/savepoint-ab12cd-1")
+                StateStorage({"abfs": files.list}).completed_at(f"{uri}/savepoint-ab12cd-1")
             with pytest.raises(InvalidInput, match="an address in the storage account jars"):
                 files.fetch("abfs://flink@state.dfs.core.windows.net/a.jar", tmp_path / "a.jar")
 

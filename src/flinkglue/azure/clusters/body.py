@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from flinkglue.azure.clusters.cluster import (
     ComputeSize,
     FlinkApplicationCluster,
-    HiveAuthentication,
     HiveCatalog,
 )
 
@@ -139,19 +138,18 @@ def _size(size: ComputeSize) -> dict[str, Any]:
 def _catalog_options(hive: HiveCatalog) -> dict[str, Any] | None:
     if not hive.database_url:
         return None
-    by_password = hive.authentication is HiveAuthentication.SQL
     return {
         "hive": {
             "metastoreDbConnectionURL": hive.database_url,
             "metastoreDbConnectionUserName": hive.user_name or None,
-            "metastoreDbConnectionPasswordSecret": HIVE_PASSWORD if by_password else None,
+            "metastoreDbConnectionPasswordSecret": HIVE_PASSWORD if hive.needs_password else None,
             "metastoreDbConnectionAuthenticationMode": hive.authentication.value,
         }
     }
 
 
 def _secrets_profile(hive: HiveCatalog) -> dict[str, Any] | None:
-    if not hive.database_url or hive.authentication is not HiveAuthentication.SQL:
+    if not hive.needs_password:
         return None
     return {
         "keyVaultResourceId": hive.key_vault_resource_id,

@@ -141,15 +141,17 @@ class HiveCatalog(FormGroup):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        if not self.database_url:
-            for name in ("user_name", "key_vault_resource_id", "password_secret_name"):
-                if getattr(self, name):
-                    raise ValueError(f"{name}: is only for a Hive catalog with a database_url")
-        elif self.authentication is HiveAuthentication.SQL:
-            for name in ("user_name", "key_vault_resource_id", "password_secret_name"):
-                if not getattr(self, name):
-                    raise ValueError(f"{name}: is needed for SqlAuth")
+        for name in ("user_name", "key_vault_resource_id", "password_secret_name"):
+            if getattr(self, name) and not self.database_url:
+                raise ValueError(f"{name}: is only for a Hive catalog with a database_url")
+            if not getattr(self, name) and self.needs_password:
+                raise ValueError(f"{name}: is needed for SqlAuth")
         return self
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether there is a database, and its user signs in."""
+        return bool(self.database_url) and self.authentication is HiveAuthentication.SQL
 
 
 def _none_if_left_out(given: object) -> object:
@@ -177,31 +179,6 @@ class LogAnalytics(FormGroup):
     standard_output: bool = Field(default=True, description="Standard output of applications.")
     standard_error: bool = Field(default=True, description="Standard error of applications.")
     metrics: bool = Field(default=True, description="Metrics of applications.")
-
-
-class StorageLayout(FormGroup):
-    """The directories that clusters share in a storage account."""
-
-    storage_uri: StorageUri
-    cluster_name: ClusterName
-
-    @property
-    def jars(self) -> str:
-        """Job jars of all clusters."""
-        return f"{self.storage_uri.rstrip('/')}/jars"
-
-    @property
-    def savepoints(self) -> str:
-        return f"{self.storage_uri.rstrip('/')}/savepoints/{self.cluster_name}"
-
-    @property
-    def logs(self) -> str:
-        """Job logs of this cluster."""
-        return f"{self.storage_uri.rstrip('/')}/logs/{self.cluster_name}"
-
-    @property
-    def directories(self) -> tuple[str, ...]:
-        return (self.jars, self.savepoints, self.logs)
 
 
 class FlinkApplicationCluster(FormGroup):
@@ -278,21 +255,23 @@ class FlinkApplicationCluster(FormGroup):
     @property
     def flink_conf(self) -> dict[str, str]:
         """What stands in flink-conf.yaml."""
+        _, savepoint_directory, log_directory = self.directories
         logs = {
-            "pipeline.remote.log.dir": self.job_logs.directory or self.layout.logs,
+            "pipeline.remote.log.dir": self.job_logs.directory or log_directory,
             "pipeline.log.aggregation.interval": str(self.job_logs.every_seconds),
         }
         return {
-            "state.savepoints.dir": self.layout.savepoints,
+            "state.savepoints.dir": savepoint_directory,
             **(logs if self.job_logs.enabled else {}),
             **self.job.flink_configuration,
             "parallelism.default": str(self.job.parallelism),
         }
 
     @property
-    def layout(self) -> StorageLayout:
-        """Where its jars, savepoints and logs lie."""
-        return StorageLayout(storage_uri=self.storage_uri, cluster_name=self.cluster_name)
+    def directories(self) -> tuple[str, str, str]:
+        """Of the jars of all clusters, and of the savepoints and logs of this one."""
+        storage, name = self.storage_uri.rstrip("/"), self.cluster_name
+        return f"{storage}/jars", f"{storage}/savepoints/{name}", f"{storage}/logs/{name}"
 
 
 def _check_process_memory(key: str, value: str, pod_mb: int) -> None:

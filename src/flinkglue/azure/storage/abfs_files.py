@@ -13,7 +13,7 @@ from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.downloads import DownloadLimits
 from flinkglue.errors import InvalidInput
-from flinkglue.lifecycle.backend import CannotList
+from flinkglue.lifecycle.backend import CannotList, StoredFile
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
@@ -52,8 +52,8 @@ class AbfsFiles:
             for chunk in self._limits.checked(uri, found.size, found.chunks(), began_at):
                 file.write(chunk)
 
-    def list(self, uri: str) -> Iterator[tuple[str, int, float]]:
-        """Address, bytes and modification time (seconds since the epoch) of all files below.
+    def list(self, uri: str) -> Iterator[StoredFile]:
+        """All files below an address.
 
         Raises:
             CannotList: The address is one of another account.
@@ -73,7 +73,7 @@ class AbfsFiles:
             for blob in container.list_blobs(name_starts_with=prefix):
                 # Data Lake accounts list directories as empty blobs, without a _metadata.
                 modified_at = blob.last_modified.timestamp() if blob.last_modified else 0.0
-                yield str(root.child(blob.name)), blob.size or 0, modified_at
+                yield StoredFile(str(root.child(blob.name)), blob.size or 0, modified_at)
 
     @property
     def _account(self) -> str:

@@ -33,7 +33,7 @@ class FlinkRestClient(JobManagerWire):
     def overview(self) -> ClusterOverview:
         return self._get("GetOverview", "/overview", self.base_url, ClusterOverview.from_json)
 
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> dict[str, Any]:
         """The dashboard's configuration: Flink's version and revision, features, time zone."""
         return self._get("GetConfig", "/config", self.base_url, _members)
 
@@ -202,7 +202,7 @@ def _done(answer: Any) -> None:
         raise ValueError("more than an empty object")
 
 
-def _members(answer: Any) -> Mapping[str, Any]:
+def _members(answer: Any) -> dict[str, Any]:
     return {"flink-version": answer["flink-version"], **answer}
 
 

@@ -22,7 +22,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.flink.state.storage import StoredFile
+from flinkglue.lifecycle.backend import StoredFile
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

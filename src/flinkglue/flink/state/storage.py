@@ -9,27 +9,13 @@ from pathlib import Path
 
 from flinkglue.addresses import local_path
 from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable, Throttled
-from flinkglue.lifecycle.backend import CannotList
+from flinkglue.lifecycle.backend import CannotList, StoredFile
 from flinkglue.lifecycle.state_paths import is_same_path
 
 _SAVEPOINT = re.compile(r"savepoint-(?P<job>[0-9a-f]{6})-[0-9a-f]+")
 _PREFIX_DIGITS = 6
 _CHECKPOINT = re.compile(r"chk-(?P<number>[0-9]+)")
 _METADATA = "_metadata"
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """A file in storage.
-
-    Args:
-        path: Its whole address.
-        modified_at: Seconds since the epoch.
-    """
-
-    path: str
-    size_bytes: int
-    modified_at: float
 
 
 ListFiles = Callable[[str], Iterable[StoredFile]]

@@ -105,6 +105,20 @@ class RetainedState:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """A file in storage.
+
+    Args:
+        path: Its whole address.
+        modified_at: Seconds since the epoch.
+    """
+
+    path: str
+    size_bytes: int
+    modified_at: float
+
+
+@dataclass(frozen=True)
 class StoredSavepoints:
     """What lies in the directories that savepoints are written to.
 
