@@ -287,11 +287,7 @@ class FlinkRestCluster(HiddenInput, Block):
 
     @contextmanager
     def get_backend(self, clock: Clock | None = None) -> Iterator[RestBackend]:
-        """The cluster as a place for the eleven actions, until the block ends.
-
-        Args:
-            clock: The time to wait by.
-        """
+        """The cluster as a place for the eleven actions, until the block ends."""
         with self.get_client() as client:
             yield RestBackend(
                 client,

@@ -53,7 +53,6 @@ def perform_flink_action(
     """Do an action, or go on with it where an earlier process was interrupted.
 
     Args:
-        cluster: Where the job runs.
         requested_by: Who requests what, for example ``<flow run id>:UPDATE``. When its last try
             failed, this is a new one; otherwise the same one goes on.
 

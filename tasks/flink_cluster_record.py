@@ -36,7 +36,6 @@ def remember_flink_application(
 
     Args:
         cluster_spec: As it was created.
-        view: Its job.
         is_new: Whether it was created just now. Else what the journal knows already is newer.
     """
     job, logger = view.row, run_log()

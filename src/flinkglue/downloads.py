@@ -19,7 +19,6 @@ class DownloadLimits:
     Args:
         most_mebibytes: The largest size.
         deadline_seconds: The longest time from the request to the last byte.
-        clock: The time to go by.
     """
 
     most_mebibytes: float = 1024
@@ -32,7 +31,6 @@ class DownloadLimits:
         """The chunks of a download, as long as they are within the limits.
 
         Args:
-            uri: Its address, for the errors.
             declared_bytes: Its size by the source's own word, which may be wrong; None: not told.
             chunks: What comes in.
             began_at: When it was asked for, by the clock.

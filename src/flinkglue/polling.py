@@ -24,8 +24,6 @@ class Polling:
     Args:
         waited_for: What is waited for, with the id to look it up by; used in the error.
         within_seconds: The longest time.
-        pace: How often to poll.
-        clock: The time to go by.
         waited_seconds: How much of it has passed already, in an earlier try of the same wait.
     """
 
@@ -93,8 +91,6 @@ def wait_until(
         deadline_seconds: The longest time to wait, over all looks.
         waited_seconds: How much of it has passed already, in an earlier try of the same wait.
         describe: A state in words, for the error.
-        pace: How often to look.
-        clock: The time to go by.
 
     Raises:
         DeadlineExceeded: The deadline passed; it carries the last state seen.
@@ -134,8 +130,6 @@ def retry(call: Callable[[], T], *, within_seconds: float, pace: Pace, clock: Cl
     Args:
         call: Sends it. A fault that names how long to wait is not retried before.
         within_seconds: The longest time over all tries.
-        pace: The pauses between them.
-        clock: The time to go by.
 
     Raises:
         ServiceUnavailable, Throttled: It did not pass within that time.

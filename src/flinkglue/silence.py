@@ -87,8 +87,6 @@ def silent_among(
         ids: Whom to observe.
         observe: Reads their signs.
         seconds: More than the longest pause between two signs of one that lives.
-        clock: The time to go by.
-        pace: How often to look.
 
     Raises:
         CallFailed: The looks went on failing.

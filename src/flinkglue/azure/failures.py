@@ -43,10 +43,6 @@ def call_failed(
     """The error for an answer.
 
     Args:
-        reason: What the service said.
-        status: The HTTP status; None when the answer had none.
-        code: The service's error code.
-        request_id: The id to quote to the service's support.
         retry_after: The answer's Retry-After header; dates in it are not understood.
     """
     found = ((kind, text) for statuses, kind, text in _BY_STATUS if status in statuses)

@@ -155,8 +155,6 @@ class Operation:
     Args:
         url: Where to look, verbatim as ARM gave it; None when ARM gave none.
         status: Accepted, Succeeded, Failed, Canceled or what else ARM says.
-        code: The error's code when it failed.
-        message: The error's message when it failed.
     """
 
     url: str | None

@@ -51,7 +51,6 @@ class RestBackend:
     """A ``FlinkBackend`` over the JobManager's REST API.
 
     Args:
-        jars: Where job jars are read from.
         storage: Reads the savepoint and checkpoint directories; None: nobody here can.
         savepoint_directory: Where savepoints are written besides the cluster's own directory.
         check_plan: Whether Flink makes a plan of a jar before anything is changed, for which it

@@ -47,7 +47,6 @@ def next_intent(journal: Journal, requested_by: str, attempt: str = "") -> str:
     """The intent of whoever asks again: a new one when the last came to a bad end before.
 
     Args:
-        journal: Where intents are remembered.
         requested_by: Who asks for what, for example ``<flow run id>:UPDATE``.
         attempt: Which attempt of theirs this is, for example the flow run's third. What ended in
             this very attempt, well or badly, is not requested again: its outcome stands.
@@ -118,7 +117,6 @@ def execute(
 
     Args:
         intent: Who requested it; see ``next_intent``.
-        identify: Reads jars.
         show: Is shown what changes, before anything is changed.
         emit: Takes each line of the story as soon as it is written down.
         attempt: Which attempt of theirs this is; see ``next_intent``.

@@ -43,7 +43,6 @@ class Interrupted:
 
     Args:
         intent: Its intent; see ``last_intent``.
-        emit: Takes a line for people.
         settle_seconds: How long to wait for a launch that was under way to be seen running. A
             launch may take as long as its service is waited for.
     """

@@ -52,7 +52,6 @@ class Transaction:
     """One action under way.
 
     Args:
-        journal: What is remembered.
         held: This intent's entry, and the lease by which this process acts.
         spec: What to run; None: what ran last.
     """
@@ -101,8 +100,6 @@ class Transaction:
         """Run a part of the action that people watch by itself.
 
         Args:
-            name: What it does, to which job.
-            part: It.
             failure_of: Why a part that returned has failed; empty: it has not.
         """
 

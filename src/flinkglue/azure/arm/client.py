@@ -48,16 +48,15 @@ def token_scope(arm_endpoint: str) -> str:
 class ArmClient:
     """Calls ARM about Flink clusters and their jobs. Close it, or use it as a context manager.
 
-    Reads are repeated while their faults are passing ones; submits are sent once.
+    Reads are repeated while their faults are passing ones; submits are sent once. Each call raises
+    ``CallFailed`` when ARM refuses it, or does not answer in time.
 
     Args:
         auth: Gives each request its bearer token.
         arm_endpoint: ARM's address; https, because a bearer token goes there.
         api_version: The api-version of every call.
         verify: Certificates to trust; None for the platform's own.
-        timeout_seconds: The longest time for one call.
         reads_for_seconds: How long a read is tried while its faults are passing ones.
-        pace: How quickly reads are repeated.
 
     Raises:
         InvalidInput: The endpoint is not https, or has user information.
@@ -105,11 +104,7 @@ class ArmClient:
         self._http.close()
 
     def get_cluster(self, cluster: FlinkClusterId) -> ArmCluster:
-        """Clusters Get.
-
-        Raises:
-            CallFailed: ARM refused, or did not answer in time.
-        """
+        """Clusters Get."""
         call = arm_call("Clusters Get", cluster)
         answer = self._read(call, self._url(cluster.resource_id))
         return ArmCluster.from_resource(object_of(answer, call))
@@ -159,7 +154,6 @@ class ArmClient:
 
         Raises:
             NotFound: ARM has forgotten the operation.
-            CallFailed: ARM refused, or did not answer in time.
         """
         call = arm_call("Operation Status Get", url.partition("?")[0])
         return Operation.from_answer(url, body_of(self._read(call, url)))

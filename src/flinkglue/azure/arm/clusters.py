@@ -60,11 +60,7 @@ class ArmClusterClient(ArmClient):
     """``ArmClient`` with everything that clusters need besides their jobs."""
 
     def find_resource(self, cluster: FlinkClusterId) -> dict[str, Any] | None:
-        """Clusters Get, as JSON; None only when ARM says that there is none.
-
-        Raises:
-            CallFailed: ARM refused, or did not answer in time.
-        """
+        """Clusters Get, as JSON; None only when ARM says that there is none."""
         call = arm_call("Clusters Get", cluster)
         try:
             found = self._read(call, self._url(cluster.resource_id))
@@ -85,21 +81,13 @@ class ArmClusterClient(ArmClient):
         return object_of(self._read(call, self._url(pool_id)), call)
 
     def put(self, cluster: FlinkClusterId, body: Mapping[str, Any]) -> Operation:
-        """Clusters Create: creates or changes it. Sent twice, there is still one cluster.
-
-        Raises:
-            CallFailed: ARM refused, or did not answer in time.
-        """
+        """Clusters Create: creates or changes it. Sent twice, there is still one cluster."""
         url = self._url(cluster.resource_id)
         answer = self._read(arm_call("Clusters Create", cluster), url, "PUT", json=body)
         return Operation(answer.headers.get("Azure-AsyncOperation"), "Accepted")
 
     def delete(self, cluster: FlinkClusterId) -> Operation | None:
-        """Clusters Delete; None when there is no such cluster.
-
-        Raises:
-            CallFailed: ARM refused, or did not answer in time.
-        """
+        """Clusters Delete; None when there is no such cluster."""
         url = self._url(cluster.resource_id)
         answer = self._read(arm_call("Clusters Delete", cluster), url, "DELETE")
         if answer.status_code == 204:

@@ -20,11 +20,9 @@ class RunJob:
     """What a runJob call asks for.
 
     Args:
-        action: One of the eleven actions.
         job_name: The job's name; unique in the cluster and lower case.
         job_jar_directory: The directory of the jar, an abfs URI.
         jar_name: The jar's file name.
-        entry_class: The class whose ``main`` is run.
         args: The arguments; ARM takes them joined by spaces, so none may contain one.
         save_point_name: The savepoint to start from, by name or full path.
         flink_configuration: Flink settings by key; ``parallelism`` is needed by NEW.

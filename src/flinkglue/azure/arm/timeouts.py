@@ -72,9 +72,7 @@ class ArmTimeouts:
         """An operation when it has ended, or as it was first seen when ARM has forgotten it.
 
         Args:
-            operation: As ARM gave it.
             waited_for: What it does, for the error.
-            emit: Is shown each look.
 
         Raises:
             DeadlineExceeded: It did not end within ``operation_within_seconds``.

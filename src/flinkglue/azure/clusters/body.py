@@ -37,7 +37,6 @@ def put_body(
     """The body that creates it; what is not set is left out.
 
     Args:
-        cluster: What is wanted.
         storage_key: The storage account's key; None: the managed identity has access.
     """
     body: dict[str, Any] = _without_none(

@@ -47,9 +47,6 @@ class ClusterCreation:
     """One specified cluster and how far it is.
 
     Args:
-        spec: What, for the checks.
-        body: The body to put.
-        emit: Takes one line per decision.
         progress: Takes the status of what is waited for.
     """
 

@@ -30,7 +30,6 @@ class JobActions:
     """STOP, SAVEPOINT, CANCEL, LIST_SAVEPOINT and DELETE of one cluster's jobs.
 
     Args:
-        submission: Sends and follows.
         observe: Looks at a job by its Flink job id.
         newest_stored: Looks into storage, for a job that Flink has lost.
     """

@@ -72,7 +72,6 @@ class JobLauncher:
     """Launches jobs on one cluster.
 
     Args:
-        actions: Sends, follows and cancels.
         flink: The cluster's own JobManager, where it can be reached: views tell what it says.
     """
 

@@ -19,8 +19,6 @@ class RowMark:
     """What was told at one moment.
 
     Args:
-        action: The row's newest action.
-        result: How it went.
         output: A digest of what it said.
         paths: The newest savepoint by ARM's word and by Flink's, in one spelling.
     """

@@ -36,7 +36,6 @@ class JobProgress:
     """How far a submitted job is.
 
     Args:
-        row: ARM's row.
         flink: The job as Flink itself shows it, if it does.
         seconds: How long this wait has taken so far.
         queried_flink: Whether Flink was queried, so that ARM's RUNNING alone is not enough.

@@ -28,11 +28,7 @@ class OperationFailed(CallFailed):
 
 @dataclass(frozen=True)
 class Submission:
-    """Submits to one cluster.
-
-    Args:
-        emit: Takes one line per decision.
-    """
+    """Submits to one cluster."""
 
     arm: ArmClient
     cluster: FlinkClusterId

@@ -20,10 +20,7 @@ class JobWatch:
     """Polls one job through ARM and, when it can be reached, through Flink itself.
 
     Args:
-        cluster: Where the job is.
-        row: The job's row as it was observed last.
         query_flink: Looks a job id up in Flink; None when Flink cannot be reached from here.
-        emit: Takes one line per change.
 
     Attributes:
         observed: What the last poll of a wait observed.
@@ -42,7 +39,6 @@ class JobWatch:
         """Wait until the job got that far, or failed: what is returned says which.
 
         Args:
-            until: How far.
             deadline_seconds: The longest time to wait, over all polls.
 
         Raises:

@@ -22,7 +22,6 @@ class AbfsUri:
     """A place in a storage account.
 
     Args:
-        container: The container (file system).
         host: The account's Data Lake host, for example ``account.dfs.core.windows.net``.
         path: The path inside the container, without a leading or trailing slash.
         scheme: ``abfs`` or ``abfss``.
@@ -38,7 +37,6 @@ class AbfsUri:
         """Read a URI.
 
         Args:
-            text: The URI.
             field: What the person calls the field, for the error.
 
         Raises:

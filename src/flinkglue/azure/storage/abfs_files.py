@@ -22,11 +22,7 @@ SERVICE = "Blob storage"
 
 
 class AbfsFiles:
-    """Reads files by ``abfs[s]://container@account.dfs.core.windows.net/path``.
-
-    Args:
-        limits: How large a download may be, and how long it may take.
-    """
+    """Reads files by ``abfs[s]://container@account.dfs.core.windows.net/path``."""
 
     def __init__(self, service: BlobServiceClient, limits: DownloadLimits | None = None) -> None:
         self._service = service

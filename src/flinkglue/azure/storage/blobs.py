@@ -24,10 +24,6 @@ class UploadedJar:
     """A jar in a container.
 
     Args:
-        container: The container.
-        blob_name: The blob's name.
-        size: Bytes.
-        sha256: The content's hash, hexadecimal.
         was_there: The same content lay there already, and nothing was sent.
     """
 
@@ -48,9 +44,6 @@ def upload_jar(
     """Upload a jar, unless the same content is there under that name.
 
     Args:
-        jar: The file.
-        container: An existing container.
-        blob_name: The name in it.
         progress: Is told the bytes sent so far and in all.
 
     Raises:

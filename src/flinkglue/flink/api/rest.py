@@ -68,8 +68,6 @@ class FlinkRestClient(JobManagerWire):
             job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
                 a repeated call harmless: Flink refuses the second one.
             entry_class: The class with ``main()``; without one, the jar's manifest tells.
-            parallelism: 1 or more.
-            savepoint_path: A savepoint or retained checkpoint to start from.
             allow_non_restored_state: Start also when the savepoint has state that the job lacks.
             restore_mode: ``NO_CLAIM`` leaves that in place, ``CLAIM`` lets Flink delete it.
             flink_configuration: Settings of this job; what the job's code sets wins.

@@ -39,7 +39,6 @@ class JobManagerWire:
             dashboard shows in the browser.
         auth: httpx authentication, for endpoints behind a gateway.
         verify: False, or the TLS settings to check the endpoint's certificate with.
-        timeout_seconds: The longest wait for an answer.
         main_seconds: The same for the calls that run a job's ``main()`` and answer when it has
             reached ``execute()``; None: as for all others.
         transport: Replaces the network in tests.

@@ -43,7 +43,6 @@ class HttpsCredentials:
 
     Args:
         url: The address below which they are sent, ``https://``.
-        header_name: The header's name.
         header: What it says; None: no header.
         query: What is appended to addresses, for example a shared access signature; None: nothing.
     """
@@ -76,7 +75,6 @@ class HttpsFiles:
 
     Args:
         ca_file: A PEM file of certificates to trust besides the platform's own.
-        limits: How large a file may be, and how long it may take.
         credentials: How the repository is signed in to; None: not at all.
     """
 

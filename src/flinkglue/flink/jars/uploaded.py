@@ -27,7 +27,6 @@ class UploadedJars:
     """The jars of one JobManager.
 
     Args:
-        source: Where jars are read from.
         timeouts: How long to bear with outages.
     """
 

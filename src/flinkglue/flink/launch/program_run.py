@@ -22,7 +22,6 @@ class ProgramRun:
 
     Args:
         entry_class: The class with ``main()``; None: the jar's manifest tells.
-        args: The arguments of ``main()``.
     """
 
     entry_class: str | None

@@ -19,7 +19,6 @@ class StateDirectories:
     """The directories of one cluster.
 
     Args:
-        storage: How to list them.
         savepoint_directory: A further one that savepoints are written to; None: the cluster's only.
     """
 
@@ -65,7 +64,6 @@ class StateDirectories:
         """The newest complete checkpoint of a job.
 
         Args:
-            settings: Its own, before the cluster's.
             observed_path: A checkpoint of it that was seen: where it lies, all of them do, whatever
                 the settings say, because what the job's code sets wins.
 

@@ -43,12 +43,7 @@ _BY_CODE: dict[str, type[CallFailed]] = {
 
 
 class S3Files:
-    """Reads files by ``s3://bucket/key``; also spelled ``s3a`` and ``s3p``, as Flink does.
-
-    Args:
-        client: boto3's client.
-        limits: How large a download may be, and how long it may take.
-    """
+    """Reads files by ``s3://bucket/key``; also spelled ``s3a`` and ``s3p``, as Flink does."""
 
     def __init__(self, client: S3Client, limits: DownloadLimits | None = None) -> None:
         self._client = client

@@ -35,11 +35,7 @@ Already = Callable[[SavepointRequest], str | None]
 
 
 class SavepointOperations:
-    """Follows Flink's asynchronous operations by trigger ids that the caller chose.
-
-    Args:
-        directories: What lies in storage.
-    """
+    """Follows Flink's asynchronous operations by trigger ids that the caller chose."""
 
     def __init__(
         self,

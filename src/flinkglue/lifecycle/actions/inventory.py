@@ -89,7 +89,6 @@ class Disposals:
     """What a retention did.
 
     Args:
-        disposed: These are gone from storage and from the ledger.
         failed: These could not be disposed of and stay in the ledger, each with the reason.
         skipped: Why nothing was looked at; empty when it was.
     """

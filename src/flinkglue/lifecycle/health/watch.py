@@ -44,12 +44,7 @@ def should_relaunch(verdict: Verdict, view: JobView | None, when: Relaunch) -> b
 
 
 class RelaunchLimit:
-    """At most so many relaunches of a job within a window of time.
-
-    Args:
-        most: How many.
-        within_seconds: The window.
-    """
+    """At most so many relaunches of a job within a window of time."""
 
     def __init__(self, store: JournalStore, most: int, within_seconds: float) -> None:
         self._store = store

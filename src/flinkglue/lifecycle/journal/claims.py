@@ -67,7 +67,6 @@ class LeaseTerms:
         wait_seconds: How long to wait for another process of the same intent.
         holder: Who holds it, in words.
         emit: Takes a line for people while another process is waited for.
-        keep: Renews it.
     """
 
     seconds: float = LEASE_SECONDS
@@ -170,11 +169,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Job:
-    """A job to be claimed.
-
-    Args:
-        terms: How to hold it.
-    """
+    """A job to be claimed."""
 
     store: JournalStore
     name: str

@@ -72,7 +72,6 @@ class Journal:
         Args:
             take_over: Give up the unfinished intent that owns the job. A process of it that still
                 lives can do nothing more.
-            terms: How to hold the job.
 
         Raises:
             InvalidInput: The intent was used for another action or job.

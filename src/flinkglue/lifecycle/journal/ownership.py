@@ -17,7 +17,6 @@ class Owner:
     Args:
         intent: Which intent owns the job.
         holder: Which process acts for it; empty: none does.
-        lease_seconds: Its lease.
         token: Of that process alone.
         process: Which one it is, for others of the same machine.
         former_holder: Who may still act on the job, from whom it was taken; empty: nobody.

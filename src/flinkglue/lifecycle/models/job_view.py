@@ -15,11 +15,7 @@ class JobView:
         job_id: The Flink job id, 32 hexadecimal digits; empty while the service gave none.
         job_name: The name that the service shows.
         state: The service's own word; an unknown one is kept and never ends a wait.
-        tasks_total: Parallel tasks.
-        tasks_running: Those that run.
-        tasks_finished: Those that finished.
         restarts: Failures that the job survived since it started.
-        started_at: Seconds since the epoch.
         checkpoint_every_seconds: The interval of its checkpoints; 0: it takes none by itself.
         kept_on_cancel: Whether its checkpoints survive a cancellation.
         kept_on_failure: Whether its checkpoints survive its failure.
@@ -28,7 +24,6 @@ class JobView:
         checkpoint_path: The newest completed checkpoint that this job took.
         checkpoint_at: When that was triggered, in seconds since the epoch.
         savepoint_path: The newest savepoint that was taken of this job.
-        savepoint_size_bytes: Its size.
         savepoint_at: When it was triggered by Flink's clock; None: not told.
         savepoint_id: Flink's number of it, which counts the job's checkpoints and savepoints
             together; 0: not told.

@@ -15,15 +15,10 @@ class Savepoint:
 
     Args:
         job_id: The Flink job id that it was taken of; empty when only the directory tells of it.
-        path: Its address.
         taken_at: Seconds since the epoch, by the clock of whoever told. The order of savepoints is
             that of ``sequence``.
         size_bytes: All its files; None when nobody could tell.
         format: ``CANONICAL`` or ``NATIVE``; empty: not told.
-        flink_version: The version that wrote it.
-        jar_sha256: The jar that ran.
-        args: Its arguments.
-        parallelism: Its parallelism.
         origin: The action that took it, or ``directory`` when it was found and not taken here.
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
         claimed: Whether a launch gave it to Flink, which deletes it.

@@ -66,7 +66,6 @@ class JobSpec:
         jar: The job jar; for a Python program or SQL, the one that is packed from it.
         entry_class: The class with ``main()``; None: the jar's manifest tells.
         args: The arguments of ``main()``, one by one.
-        parallelism: The job's default parallelism.
         flink_configuration: Settings of this job. What the job's code sets wins.
         allow_non_restored_state: Start also when the savepoint has state that the job lacks.
         restore_mode: Who owns the savepoint started from. ``NO_CLAIM`` leaves it in place,

@@ -60,9 +60,6 @@ class JobChanges:
 
     Args:
         jar: The address of the jar, the Python program or the SQL script.
-        entry_class: The class with ``main()``.
-        args: The arguments of ``main()``.
-        parallelism: The default parallelism.
         flink_configuration: All settings of the job.
         python_module: The module of a Python program's zip that is run.
         python_files: Addresses of further .py and .zip files that a Python program imports.

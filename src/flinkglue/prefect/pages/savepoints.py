@@ -17,7 +17,6 @@ class JobReport:
     """One job of a savepoint run.
 
     Args:
-        path: Its new savepoint.
         disposals: What the retention did; None when there are no limits.
         failure: Why it could not be done.
     """
