@@ -76,7 +76,10 @@ class AzureOnTheWire:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         request.read()
-        self.requests.append(request)
+        sent = httpx.Request(  # as it is now: it may be sent again with another token
+            request.method, request.url, headers=request.headers, content=request.content
+        )
+        self.requests.append(sent)
         path = unquote(request.url.path)
         for fault in self.faults:
             method, part, answer = fault

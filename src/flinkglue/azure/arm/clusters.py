@@ -47,15 +47,6 @@ class InstanceView:
         )
 
 
-@dataclass(frozen=True)
-class FlinkVersionPair:
-    """A Flink version and the cluster version that has it."""
-
-    flink_version: str
-    cluster_version: str
-    pool_version: str
-
-
 class ArmClusterClient(ArmClient):
     """``ArmClient`` with everything that clusters need besides their jobs."""
 
@@ -115,13 +106,12 @@ class ArmClusterClient(ArmClient):
                 "cluster_name", cluster.cluster_name, f"a name that is free: {reason}"
             )
 
-    def flink_versions(self, cluster: FlinkClusterId, location: str) -> list[FlinkVersionPair]:
-        """Available Cluster Versions of Flink, every page of them."""
+    def flink_versions(self, cluster: FlinkClusterId, location: str) -> list[tuple[str, str]]:
+        """Available Cluster Versions: each Flink version with a cluster version that has it."""
         url = self._url(f"{_location(cluster, location)}/availableClusterVersions")
         rows = self._items(arm_call("Available Cluster Versions", location), url)
-        names = ("ossVersion", "clusterVersion", "clusterPoolVersion")
         return [
-            FlinkVersionPair(*(str(offered.get(name) or "") for name in names))
+            (str(offered.get("ossVersion") or ""), str(offered.get("clusterVersion") or ""))
             for offered in (mapping(mapping(row).get("properties")) for row in rows)
             if str(offered.get("clusterType", "")).lower() == "flink"
         ]
@@ -143,18 +133,15 @@ class ArmClusterClient(ArmClient):
 
 
 def check_versions(
-    offered: list[FlinkVersionPair], flink_version: str, cluster_version: str, location: str
+    offered: list[tuple[str, str]], flink_version: str, cluster_version: str, location: str
 ) -> None:
     """Make sure that a pair of versions is offered; a fourth number is a hotfix.
 
     Raises:
         InvalidInput: It is not; lists the pairs that are.
     """
-    plain = ".".join(cluster_version.split(".")[:3])
-    pairs = {
-        (pair.flink_version, ".".join(pair.cluster_version.split(".")[:3])) for pair in offered
-    }
-    if (flink_version, plain) not in pairs:
+    pairs = {(flink, _without_hotfix(cluster)) for flink, cluster in offered}
+    if (flink_version, _without_hotfix(cluster_version)) not in pairs:
         allowed = ", ".join(f"{flink} with {cluster}" for flink, cluster in sorted(pairs)) or "none"
         requested = f"{flink_version} with {cluster_version}"
         raise InvalidInput(
@@ -162,6 +149,10 @@ def check_versions(
             requested,
             f"what {SERVICE} offers in {location}: {allowed}",
         )
+
+
+def _without_hotfix(cluster_version: str) -> str:
+    return ".".join(cluster_version.split(".")[:3])
 
 
 def check_pool(pool: Mapping[str, Any], pool_version: str, subnet_id: str) -> None:

@@ -147,10 +147,8 @@ class FlinkLifecycleClient(FlinkRestClient):
     def checkpoint_config(self, job_id: str) -> CheckpointConfig:
         """How the job takes checkpoints; a job without any has the defaults."""
         try:
-            path = f"/jobs/{job_id}/checkpoints/config"
-            return self._get(
-                "GetCheckpointConfig", path, f"job {job_id}", CheckpointConfig.from_json
-            )
+            read = CheckpointConfig.from_json
+            return self._get_job("GetCheckpointConfig", job_id, "/checkpoints/config", read)
         except NotFound:
             return CheckpointConfig()
 
@@ -167,17 +165,13 @@ class FlinkLifecycleClient(FlinkRestClient):
         self, job_id: str, trigger_id: str, directory: str | None, format_type: str = CANONICAL
     ) -> None:
         """Ask for a savepoint. Flink answers alike for a job that it does not know."""
-        self._trigger(
-            "TriggerSavepoint",
-            f"/jobs/{job_id}/savepoints",
-            job_id,
-            {
-                "triggerId": trigger_id,
-                "cancel-job": False,
-                "formatType": format_type,
-                "target-directory": directory,
-            },
-        )
+        body = {
+            "triggerId": trigger_id,
+            "cancel-job": False,
+            "formatType": format_type,
+            "target-directory": directory,
+        }
+        self._trigger("TriggerSavepoint", f"/jobs/{job_id}/savepoints", job_id, body)
 
     def stop(
         self,
@@ -189,17 +183,13 @@ class FlinkLifecycleClient(FlinkRestClient):
         format_type: str = CANONICAL,
     ) -> None:
         """Ask to stop the job with a savepoint, under the names of this endpoint alone."""
-        self._trigger(
-            "StopJob",
-            f"/jobs/{job_id}/stop",
-            job_id,
-            {
-                "triggerId": trigger_id,
-                "drain": drain,
-                "formatType": format_type,
-                "targetDirectory": directory,
-            },
-        )
+        body = {
+            "triggerId": trigger_id,
+            "drain": drain,
+            "formatType": format_type,
+            "targetDirectory": directory,
+        }
+        self._trigger("StopJob", f"/jobs/{job_id}/stop", job_id, body)
 
     def _trigger(self, operation: str, path: str, job_id: str, body: Mapping[str, Any]) -> None:
         self._call(operation, "POST", path, f"job {job_id}", _trigger_id, json=given(body))

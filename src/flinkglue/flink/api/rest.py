@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.wire import JobManagerWire
@@ -19,6 +19,7 @@ from flinkglue.flink.models import (
     JobExceptions,
 )
 
+T = TypeVar("T")
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -108,34 +109,29 @@ class FlinkRestClient(JobManagerWire):
 
     def job(self, job_id: str) -> JobDetails:
         """The job, and how many tasks of its vertices are in which state."""
-        return self._get("GetJob", f"/jobs/{job_id}", f"job {job_id}", _of_job(job_id))
+        return self._get_job("GetJob", job_id, "", _of_job(job_id))
 
     def exceptions(self, job_id: str) -> JobExceptions:
         """Why the job failed or restarted."""
-        path = f"/jobs/{job_id}/exceptions"
-        return self._get("GetJobExceptions", path, f"job {job_id}", JobExceptions.from_json)
+        return self._get_job("GetJobExceptions", job_id, "/exceptions", JobExceptions.from_json)
 
     def accumulators(self, job_id: str) -> dict[str, str]:
         """The job's own accumulators: name to value in words."""
-        path = f"/jobs/{job_id}/accumulators"
-        return self._get("GetJobAccumulators", path, f"job {job_id}", _accumulators)
+        return self._get_job("GetJobAccumulators", job_id, "/accumulators", _accumulators)
 
     def job_metrics(self, job_id: str, *names: str) -> dict[str, str]:
         """Metrics of the job by name. Flink caches them for 10 s; the first look may find none."""
-        return self._get(
-            "GetJobMetrics",
-            f"/jobs/{job_id}/metrics",
-            f"job {job_id}",
-            lambda answer: {
-                metric["id"]: metric["value"] for metric in list_of(answer) if metric.get("value")
-            },
-            params={"get": ",".join(names)},
-        )
+        params = {"get": ",".join(names)}
+        return self._get_job("GetJobMetrics", job_id, "/metrics", _metrics, params=params)
 
     def checkpoints(self, job_id: str) -> Checkpoints:
         """The job's checkpoint statistics."""
-        path = f"/jobs/{job_id}/checkpoints"
-        return self._get("GetJobCheckpoints", path, f"job {job_id}", Checkpoints.from_json)
+        return self._get_job("GetJobCheckpoints", job_id, "/checkpoints", Checkpoints.from_json)
+
+    def _get_job(
+        self, operation: str, job_id: str, part: str, read: Callable[[Any], T], **request: Any
+    ) -> T:
+        return self._get(operation, f"/jobs/{job_id}{part}", f"job {job_id}", read, **request)
 
     def cancel(self, job_id: str) -> None:
         """Ask for the job's cancellation; it is CANCELED some time later.
@@ -143,14 +139,8 @@ class FlinkRestClient(JobManagerWire):
         Raises:
             Conflict: The job has already ended.
         """
-        self._call(
-            "CancelJob",
-            "PATCH",
-            f"/jobs/{job_id}",
-            f"job {job_id}",
-            _done,
-            params={"mode": "cancel"},
-        )
+        path, mode = f"/jobs/{job_id}", {"mode": "cancel"}
+        self._call("CancelJob", "PATCH", path, f"job {job_id}", _done, params=mode)
 
     def taskmanager_ids(self) -> list[str]:
         """The processes that run tasks."""
@@ -206,6 +196,10 @@ def _members(answer: Any) -> dict[str, Any]:
 
 def _jar_id(answer: Any) -> str:
     return str(answer["filename"]).rsplit("/", 1)[-1]
+
+
+def _metrics(answer: Any) -> dict[str, str]:
+    return {each["id"]: each["value"] for each in list_of(answer) if each.get("value")}
 
 
 def _accumulators(answer: Any) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -161,17 +161,14 @@ class JobLauncher:
     def _poll_until(self, job_id: str, give_up_at: float) -> JobView | None:
         clock = self._timeouts.clock
         left = give_up_at - clock.monotonic()
-        for _ in polls_for(left, self._timeouts.pace, clock):
-            if view := self._view(job_id):
-                return view
-        return None
+        return self._first_view(job_id, polls_for(left, self._timeouts.pace, clock))
 
     def _poll_for(self, job_id: str, polls: int) -> JobView | None:
-        pace, clock = self._timeouts.pace, self._timeouts.clock
-        for _ in islice(polls_for(math.inf, pace, clock), polls):
-            if view := self._view(job_id):
-                return view
-        return None
+        endless = polls_for(math.inf, self._timeouts.pace, self._timeouts.clock)
+        return self._first_view(job_id, islice(endless, polls))
+
+    def _first_view(self, job_id: str, polls: Iterable[float]) -> JobView | None:
+        return next(filter(None, (self._view(job_id) for _ in polls)), None)
 
 
 def _never_observed(launch: Launch, doubt: CallFailed | None) -> InDoubt:
