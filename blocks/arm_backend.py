@@ -7,13 +7,11 @@ from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
-from flinkglue.errors import NotFound
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.lifecycle.models import Jar
 
 
 def arm_backend(
@@ -34,19 +32,9 @@ def arm_backend(
         pace: How often to look; None: each service's own pace.
         list_lag_seconds: How long ARM's list of jobs may lag.
     """
-
-    def holds_jar(jar: Jar) -> bool:
-        try:
-            with jars.content(jar, "job.jar"):
-                return True
-        except NotFound:
-            return False
-
     paced = {"clock": clock} if pace is None else {"clock": clock, "pace": pace}
-    rest = (
-        RestBackend(flink, jars, storage=storage, timeouts=FlinkTimeouts(**paced))
-        if flink
-        else None
-    )
+    rest = None
+    if flink is not None:
+        rest = RestBackend(flink, jars, storage=storage, timeouts=FlinkTimeouts(**paced))
     timeouts = ArmTimeouts(appears_within_seconds=list_lag_seconds, **paced)
-    return ArmBackend(arm, cluster, holds_jar, flink=rest, timeouts=timeouts)
+    return ArmBackend(arm, cluster, jars.holds, flink=rest, timeouts=timeouts)

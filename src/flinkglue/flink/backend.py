@@ -201,11 +201,9 @@ class RestBackend:
         self.keep_jars(job_name, frozenset())
 
     def taskmanagers(self) -> int | None:
-        """Processes that run tasks."""
         return self._timeouts.retry(self._client.overview).taskmanagers
 
     def flink_version(self) -> str:
-        """The version that the JobManager runs."""
         return self._timeouts.retry(self._client.overview).flink_version
 
     def slots(self, job_id: str, needed: int) -> Slots | None:

@@ -26,7 +26,7 @@ from flinkglue.azure.jobs.rows import (
 from flinkglue.azure.jobs.submission import OperationFailed, Submission
 from flinkglue.azure.jobs.tracked_request import Observation
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
-from flinkglue.errors import BadEndpoint, CallFailed, InvalidInput, NotFound, ServiceUnavailable
+from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
 from flinkglue.http_faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     CannotList,
@@ -101,7 +101,7 @@ class ArmBackend:
         return sorted(found.values(), key=lambda view: view.started_at, reverse=True)
 
     def view(self, job_id: str) -> JobView | None:
-        """The job as it is now; None only when ARM and, if it is asked, Flink do not know it."""
+        """None only when ARM and, if it is asked, Flink do not know it."""
         return self._observe(job_id).view
 
     def check_jar(self, spec: JobSpec) -> int:
@@ -118,10 +118,7 @@ class ArmBackend:
 
     def has_jar(self, spec: JobSpec) -> bool:
         """Whether exactly this content still lies in storage."""
-        try:
-            return self._holds_jar(spec.jar)
-        except (NotFound, InvalidInput):
-            return False
+        return self._holds_jar(spec.jar)
 
     def live_before_launch(self, job_name: str) -> frozenset[str]:
         """What Flink itself shows, where it is seen: ARM has no row of a stray job."""
@@ -147,7 +144,6 @@ class ArmBackend:
     def newest_checkpoint(
         self, job_id: str, *, settings: Mapping[str, str], observed_path: str | None
     ) -> RetainedState | None:
-        """The newest complete checkpoint in the directory of the job, or else of the cluster."""
         if self._flink is None:
             raise CannotList(
                 "ARM lists no checkpoints: fill in the Flink REST URL in the cluster's block"
@@ -207,7 +203,6 @@ class ArmBackend:
                 self._actions.delete(row)
 
     def taskmanagers(self) -> int | None:
-        """Processes that run tasks; None when Flink is not seen."""
         return self._flink.taskmanagers() if self._flink else None
 
     def flink_version(self) -> str:
@@ -217,7 +212,6 @@ class ArmBackend:
         return self._arm.get_cluster(self._cluster).oss_version or ""
 
     def slots(self, job_id: str, needed: int) -> Slots | None:
-        """The cluster's task slots; None when Flink is not seen."""
         return self._flink.slots(job_id, needed) if self._flink else None
 
     def settings(self) -> Mapping[str, str]:
@@ -225,7 +219,6 @@ class ArmBackend:
         return self._flink.settings() if self._flink else {}
 
     def is_application_cluster(self) -> bool:
-        """Whether the cluster is in Application Mode."""
         return self._arm.get_cluster(self._cluster).is_application
 
     def has_left(self, error: CallFailed) -> bool:

@@ -61,6 +61,14 @@ class JarSource:
             with _packed(program, paths) as path:
                 return Jar(uri, sha256_of(path), path.stat().st_size, program)
 
+    def holds(self, jar: Jar) -> bool:
+        """Whether exactly this content lies, or can be packed from what lies, at its address."""
+        try:
+            with self.content(jar, "job.jar"):
+                return True
+        except (NotFound, InvalidInput):
+            return False
+
     @contextmanager
     def content(self, jar: Jar, file_name: str) -> Iterator[Path]:
         """A file of that name with exactly this jar's content, for as long as the block runs.

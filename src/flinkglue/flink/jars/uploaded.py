@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flinkglue.errors import InvalidInput, JobFailed, NotFound
+from flinkglue.errors import JobFailed
 from flinkglue.flink.api.failures import SERVICE, FlinkRefused, MainTimedOut, NotOffered
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient, UploadedJar
 from flinkglue.flink.jars.sources import JarSource, is_of_job, name_on_cluster
@@ -64,13 +64,7 @@ class UploadedJars:
 
     def has(self, spec: JobSpec) -> bool:
         """Whether the jar lies on the JobManager, or still lies at its address."""
-        if self._find(spec):
-            return True
-        try:
-            with self._source.content(spec.jar, "job.jar"):
-                return True
-        except (NotFound, InvalidInput):
-            return False
+        return self._find(spec) is not None or self._source.holds(spec.jar)
 
     def keep(self, job_name: str, sha256s: frozenset[str]) -> None:
         """Delete the jars that were uploaded for this job, except these contents."""

@@ -106,16 +106,15 @@ class Claim:
         return self._lease.is_known_held(self._job.clock.monotonic())
 
     def _keep(self) -> bool:
-        if not self._gate.acquire(blocking=False):
+        return self._renew(waits=False)
+
+    def _renew(self, *, waits: bool = True) -> bool:
+        if not self._gate.acquire(blocking=waits):
             return True  # it is being renewed already
         try:
             return self._touched()
         finally:
             self._gate.release()
-
-    def _renew(self) -> bool:
-        with self._gate:
-            return self._touched()
 
     def _touched(self) -> bool:
         sent_at = self._job.clock.monotonic()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.jobs.submission import Submission
 from flinkglue.azure.jobs.submitted_job import SubmittedJob
 from flinkglue.azure.links import portal_link
@@ -15,13 +14,6 @@ from flinkglue.azure.names import job_name_for
 from flinkglue.lifecycle.interrupted import OnCancel
 from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
 from flinkglue.prefect.pages.flink_job import HDInsightCluster
-
-
-class SubmittedTo(HDInsightCluster, Protocol):
-    """What the block of an HDInsight on AKS cluster offers besides."""
-
-    def get_client(self) -> ArmClient:
-        """ARM, signed in."""
 
 
 class SubmittedBy:
@@ -33,7 +25,7 @@ class SubmittedBy:
 
     def __init__(
         self,
-        cluster_of: Callable[[Parameters], SubmittedTo],
+        cluster_of: Callable[[Parameters], HDInsightCluster],
         job_name_of: Callable[[Parameters], str],
     ) -> None:
         self._cluster_of = cluster_of
@@ -63,7 +55,7 @@ class SubmittedBy:
         return settling_hook(name, settle, "Check whether its Flink job still runs")
 
 
-def _report(job: SubmittedJob, cluster: SubmittedTo, state: State[Any]) -> None:
+def _report(job: SubmittedJob, cluster: HDInsightCluster, state: State[Any]) -> None:
     row = job.find()
     if row is None:
         job.emit(f"No job {job.job_name} is in the list of {cluster.cluster_id}.")

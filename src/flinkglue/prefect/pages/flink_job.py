@@ -18,7 +18,7 @@ _FLOW_RUN = re.compile(r"-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 class HDInsightCluster(Protocol):
-    """What the block of an HDInsight on AKS cluster tells of it."""
+    """What the block of an HDInsight on AKS cluster offers."""
 
     @property
     def cluster_id(self) -> FlinkClusterId:
@@ -31,6 +31,9 @@ class HDInsightCluster(Protocol):
     @property
     def flink_rest_url(self) -> str | None:
         """The JobManager that is filled in."""
+
+    def get_client(self) -> ArmClient:
+        """ARM, signed in."""
 
 
 def dashboard_of(cluster: HDInsightCluster, arm: ArmClient) -> str | None:
