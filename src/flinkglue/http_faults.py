@@ -98,7 +98,7 @@ def _lasting(fault: BaseException, host: str) -> _Lasting | None:
             return _Lasting(f"{host} refused the TLS handshake: {_reason(cause)}", advice)
         if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_NAME:
             advice = "check the host name in the address, and this machine's DNS."
-            return _Lasting(f"there is no host of the name {host}", advice)
+            return _Lasting(f"no host has the name {host}", advice)
     return None
 
 

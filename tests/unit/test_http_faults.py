@@ -53,7 +53,7 @@ LASTING = [
     (untrusted(62, "Hostname mismatch"), "Hostname mismatch", "host name"),
     (alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "refused the TLS", "client_certificate_file"),
     (alert("TLSV1_ALERT_UNKNOWN_CA"), "refused the TLS handshake", "client_certificate_file"),
-    (NO_NAME, r"no host of the name flink\.test", "DNS"),
+    (NO_NAME, r"no host has the name flink\.test", "DNS"),
 ]
 
 

@@ -15,7 +15,7 @@ from flinkglue.errors import (
     Throttled,
 )
 
-# Read top to bottom: the first range that holds the status tells.
+# Read top to bottom: the first range that holds the status counts.
 _BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
     (range(401, 402), AuthenticationFailed, "check the service principal's secret and tenant."),
     (range(407, 408), AuthenticationFailed, "give the proxy of this machine its credentials."),

@@ -106,7 +106,7 @@ class ArmFlinkJob:
 
     @property
     def is_ghost(self) -> bool:
-        """Whether the row tells that an action was asked for, and nothing about the job."""
+        """Whether the row shows that an action was requested, and nothing about the job."""
         return self.job_id is None and self.status is None and self.job_output is None
 
 
@@ -190,7 +190,7 @@ ENDED_STATES = FAILED_STATES | ENDED_BY_SOMEBODY | {FINISHED}
 
 
 def choose_row(rows: Sequence[ArmFlinkJob], job_name: str) -> ArmFlinkJob | None:
-    """The row that tells most about the job of that name.
+    """The row with most content about the job of that name.
 
     The service does not enforce unique names and lists rows without content: a row that names
     Flink's job id is preferred to one that does not, and a live job to an ended one.

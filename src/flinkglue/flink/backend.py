@@ -171,7 +171,7 @@ class RestBackend:
         try:
             self._timeouts.retry(lambda: self._client.cancel(job_id))
         except (Conflict, NotFound):
-            return False  # it ended meanwhile, as the next look shows
+            return False  # it ended meanwhile, as the next poll shows
         return True
 
     def newest_checkpoint(
@@ -207,7 +207,7 @@ class RestBackend:
         return self._timeouts.retry(self._client.overview).flink_version
 
     def slots(self, job_id: str, needed: int) -> Slots | None:
-        """The cluster's task slots, and those of a job, as its TaskManagers tell."""
+        """The cluster's task slots, and those of a job, as its TaskManagers report them."""
         observed = self._timeouts.retry(self._client.overview)
         total, free = observed.slots_total, observed.slots_available
         settings = self.settings()

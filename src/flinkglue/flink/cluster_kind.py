@@ -1,4 +1,4 @@
-"""What a JobManager's own settings tell of the kind of its cluster. Pure.
+"""What a JobManager's own settings say of the kind of its cluster. Pure.
 
 https://nightlies.apache.org/flink/flink-docs-stable/docs/deployment/overview/
 """

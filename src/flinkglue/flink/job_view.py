@@ -13,7 +13,7 @@ from flinkglue.lifecycle.models import JobView
 
 
 def listed_view(details: JobDetails) -> JobView:
-    """What the list of jobs alone tells."""
+    """What the list of jobs alone shows."""
     return JobView(
         job_id=details.job_id,
         job_name=details.name,
@@ -27,7 +27,7 @@ def listed_view(details: JobDetails) -> JobView:
 
 
 def brief_view(client: FlinkRestClient, job_id: str) -> JobView | None:
-    """What the job's details tell, and why it failed; None when Flink does not know it."""
+    """What the job's details show, and why it failed; None when Flink does not know it."""
     try:
         details = client.job(job_id)
         has_failed = details.status is JobStatus.FAILED
@@ -81,7 +81,7 @@ def _checkpoints(client: FlinkLifecycleClient, job_id: str) -> Checkpoints:
     try:
         return client.checkpoints(job_id)
     except NotFound:
-        # A job without checkpoints; one that vanished meanwhile is noticed by the next look.
+        # A job without checkpoints; one that vanished meanwhile is noticed by the next poll.
         return Checkpoints(0, 0, None, None)
 
 
@@ -91,7 +91,7 @@ def _config(
     if job_id in configs:
         return configs[job_id]
     config = client.checkpoint_config(job_id)
-    if config != CheckpointConfig():  # else it may only be too early to tell
+    if config != CheckpointConfig():  # else it may only be too early
         configs[job_id] = config
     return config
 

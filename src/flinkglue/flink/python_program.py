@@ -1,4 +1,4 @@
-"""Runs a Python program on the JobManager, and tells by its exit code what it did wrong. Pure.
+"""Runs a Python program on the JobManager, and reports by its exit code what it did wrong. Pure.
 
 It lies in the jar of each Python program, under the name ``flinkglue_program``, and is run there by
 Flink's PythonDriver, which passes on nothing of a failure but the exit code. So it imports nothing
@@ -32,7 +32,7 @@ def main() -> None:
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except Exception:  # noqa: BLE001 - whatever the program raises is told, and ends the process
+    except Exception:  # noqa: BLE001 - whatever the program raises is printed, and ends the process
         failure = traceback.format_exc()
         print(failure, flush=True)
         sys.exit(exit_code_of(failure))

@@ -16,7 +16,7 @@ def current_job(tx: Transaction) -> JobView | None:
         view = tx.backend.view(tx.request.job_id)
         if view is None:
             reason = f"there is no Flink job {tx.request.job_id}"
-            raise tx.refuse(reason, "Leave job_id out, or name one of the job list.")
+            raise tx.refuse(reason, "Leave job_id empty, or name one from the job list.")
         _refuse_beside_others(tx, view)
         return view
     recorded = tx.record().job_id
@@ -26,7 +26,7 @@ def current_job(tx: Transaction) -> JobView | None:
     live = _live_jobs(tx, view)
     if len(live) > 1:
         ids = ", ".join(job.job_id for job in live)
-        advice = "Cancel all but one, or name the one that is meant with job_id."
+        advice = "Cancel all but one, or name the one you mean with job_id."
         raise tx.refuse(f"{len(live)} live jobs have this name: {ids}", advice)
     if not live or live[0] is view:
         return view
@@ -76,7 +76,7 @@ def _how_to_run(tx: Transaction, view: JobView | None) -> str:
     path = (view.savepoint_path if view else None) or (newest.path if newest else None)
     start = f"START it from {path}" if path else ""
     if (view is None and record.spec is None) or ended_as == "FINISHED":
-        return f"To have it running, {start or 'start it with NEW'}."
+        return f"To run it, {start or 'start it with NEW'}."
     relaunch = "RE_LAUNCH brings it back from its newest retained state"
     return f"{relaunch}; or {start}." if start else f"{relaunch}."
 

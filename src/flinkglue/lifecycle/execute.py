@@ -1,4 +1,4 @@
-"""From a request to how it ended: one intent, remembered from its first look to its end."""
+"""From a request to how it ended: one intent, remembered from its beginning to its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def raise_for_failure(outcome: Outcome) -> Outcome:
 
 
 def next_intent(journal: Journal, requested_by: str, attempt: str = "") -> str:
-    """The intent of whoever asks again: a new one when the last came to a bad end before.
+    """The intent of whoever requests again: a new one when the last one failed before.
 
     Args:
         requested_by: Who asks for what, for example ``<flow run id>:UPDATE``.
@@ -79,7 +79,7 @@ def last_intent(journal: Journal, requested_by: str) -> str:
 
 
 def entry_to_resume(journal: Journal, requested_by: str) -> Entry | None:
-    """What the last intent has decided, or done well; None: nothing, and it may be asked about."""
+    """What the last intent has decided, or done well; None: nothing, and a person may be asked."""
     entry = journal.entry(last_intent(journal, requested_by))
     if entry is None or "plan" not in entry.facts:
         return None

@@ -1,4 +1,4 @@
-"""What becomes of a job when the one who acted on it was cancelled or died."""
+"""What happens to a job when the flow run that acted on it was cancelled or died."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SETTLE_PACE = Pace(first_seconds=0.5, most_seconds=3)
 
 
 class OnCancel(StrEnum):
-    """What becomes of the job when the flow run that acts on it is cancelled."""
+    """What happens to the job when the flow run that acts on it is cancelled."""
 
     LEAVE = "leave"
     STOP_WITH_SAVEPOINT = "stop_with_savepoint"
@@ -43,7 +43,7 @@ class Interrupted:
 
     Args:
         intent: Its intent; see ``last_intent``.
-        settle_seconds: How long to wait for a launch that was under way to be seen running. A
+        settle_seconds: How long to wait for a launch that was under way to be observed running. A
             launch may take as long as its service is waited for.
     """
 
@@ -135,7 +135,7 @@ class Interrupted:
         )
 
     def _held(self) -> Held:
-        """The intent, to act for in the place of its dead process, once that is surely dead."""
+        """The intent, to act for once its process is known to be dead."""
         return self._journal.begin(
             self.intent,
             self.request.action,
@@ -171,10 +171,10 @@ class Interrupted:
             self.emit(f"The savepoint that was under way is good: {path}")
 
     def _settle(self, entry: Entry | None, action: Action) -> str:
-        """Wait for a launch that is on its way: what cannot be seen cannot be ended.
+        """Wait for a launch that is on its way: what is not listed cannot be ended.
 
         Returns:
-            The job id of a launch that was not seen in that time; empty when there is none.
+            The job id of a launch that did not show in that time; empty when there is none.
         """
         if entry is None or entry.action not in LAUNCHING or not _launched(entry):
             return ""

@@ -33,7 +33,7 @@ def format_of(choice: SavepointFormat, state_backend: str) -> str:
 
     Args:
         choice: What was chosen.
-        state_backend: The job's, as Flink or the settings name it; empty: nobody tells.
+        state_backend: The job's, as Flink or the settings name it; empty: not reported.
 
     Raises:
         FormatUnsupported: Flink would fail the job's tasks with it, and restart the job.

@@ -40,7 +40,7 @@ def check_no_secrets(field: str, configuration: Mapping[str, str]) -> None:
         field: The field that they were filled into.
 
     Raises:
-        InvalidInput: One is a secret; its value is not told.
+        InvalidInput: One is a secret; its value is not reported.
     """
     for key, value in configuration.items():
         if is_sensitive(key, str(value)):

@@ -12,7 +12,7 @@ class Slots:
     Args:
         total: All that its TaskManagers offer now.
         free: Those that no job has.
-        of_job: Those that the job has which is to be replaced; at most, where nobody tells exactly.
+        of_job: Those of the job that is to be replaced; an upper bound where it is not reported.
         grows: Why there may be more when they are requested; empty: there will not be.
     """
 
@@ -30,5 +30,6 @@ class Slots:
         there = min(self.total, self.free + self.of_job)
         return (
             f"the new job needs at least {needed} task slots, and there would be {there}: "
-            f"{self.free} of {self.total} are free, and the job that runs frees {self.of_job}"
+            f"{self.free} of {self.total} are free, and stopping the running job frees "
+            f"{self.of_job}"
         )

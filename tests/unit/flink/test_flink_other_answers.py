@@ -232,8 +232,8 @@ def test_what_only_looks_like_flinks_words_is_none_of_them(body: object) -> None
 def test_the_gateway_is_named_and_its_page_told_by_its_title() -> None:
     error = raised(READS["job"], lambda: GATEWAYS["nginx"](404))
     assert str(error).startswith(
-        f"Flink GetJob failed for job {JOB_ID}: nginx/1.25.3 answered: 404 Not Found; that is no "
-        "answer of a JobManager (HTTP 404)"
+        f"Flink GetJob failed for job {JOB_ID}: nginx/1.25.3 answered: 404 Not Found; that is not "
+        "a JobManager's answer (HTTP 404)"
     )
     assert "<" not in str(error)
 

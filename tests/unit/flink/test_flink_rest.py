@@ -206,7 +206,7 @@ def test_a_read_without_an_answer_is_unavailable() -> None:
 def test_an_error_that_is_no_json_still_tells() -> None:
     client, jobmanager = _client()
     jobmanager.answer = httpx.Response(404, text="<html>not here</html>")
-    with pytest.raises(GatewayAnswered, match="answered: not here; that is no answer"):
+    with pytest.raises(GatewayAnswered, match="answered: not here; that is not a JobManager"):
         client.overview()
 
 

@@ -129,7 +129,7 @@ class ArmClient:
         return [job for job in jobs if job_name in (None, job.job_name)]
 
     def run_job(self, cluster: FlinkClusterId, request: RunJob) -> Operation:
-        """Cluster Jobs Run Job: sends it once and tells where to follow it.
+        """Cluster Jobs Run Job: sends it once and returns where to follow it.
 
         Success means that ARM took the request, not that the job runs.
 
@@ -214,10 +214,10 @@ class ArmClient:
 
 
 def _leaves_open(answer: httpx.Response) -> bool:
-    """Whether an answer to a submit tells nothing about whether ARM has got it."""
+    """Whether an answer to a submit leaves open whether ARM has received it."""
     status = answer.status_code
     if answer.is_success:
-        # ARM tells where to follow it; without, it is done, and there is nothing more to say.
+        # ARM says where to follow it; without, it is done, and there is nothing more to say.
         says_more = answer.content.strip() not in (b"", b"null")
         return _where(answer) is None and (status != httpx.codes.OK or says_more)
     if status in (401, 403, 407, 429):

@@ -179,7 +179,7 @@ def _log_analytics_profile(cluster: FlinkApplicationCluster) -> dict[str, Any]:
 def differences(desired: Mapping[str, Any], observed: Mapping[str, Any]) -> list[str]:
     """The paths of the properties that a cluster which is there has otherwise.
 
-    What the body does not set, ARM may have set; the storage key is never told.
+    What the body does not set, ARM may have set; the storage key is never returned.
     """
     return sorted(_differing(desired, observed, ""))
 

@@ -1,4 +1,4 @@
-"""Creating a cluster so that there is one: looked for, checked, put, followed, seen ready."""
+"""Creating a cluster so that there is one: looked for, checked, put, followed, ready."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def follow(
 
 
 def the_job(rows: list[ArmFlinkJob]) -> ArmFlinkJob | None:
-    """The row of a cluster's one job: the one that tells most, the newest of those."""
+    """The row of a cluster's one job: the one with most content, the newest of those."""
     named = [row for row in rows if row.job_name]
     telling = [row for row in named if row.job_id] or [row for row in named if not row.is_ghost]
     return next(reversed(telling or named), None)

@@ -1,4 +1,4 @@
-"""Whether the job of a cluster that is to be deleted still runs, or nobody can tell."""
+"""Whether the job of a cluster that is to be deleted still runs, or that is not certain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LastJob:
     """The job of a cluster.
 
     Args:
-        job_name: Its name in ARM's list; empty when no row tells one.
+        job_name: Its name in ARM's list; empty when no row names one.
         is_running: Whether it lives.
         doubt: Why nobody can say that no job runs; empty when it is certain.
     """
@@ -48,7 +48,7 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
 
     Args:
         rows: All of ARM's list.
-        view: Looks at a job by its Flink job id, in Flink too where that is seen.
+        view: Reads a job by its Flink job id, from Flink too where that is reached.
     """
     chosen = the_job(list(rows)) or next(iter(rows), None)
     if chosen is None:

@@ -23,7 +23,7 @@ from flinkglue.lifecycle.savepoint_formats import NATIVE
 
 Observe = Callable[[str], Observation]
 NewestStored = Callable[[str], str | None]
-"""The newest savepoint of a Flink job in storage; None: there is none, or nobody can look."""
+"""The newest savepoint of a Flink job in storage; None: none is known."""
 
 
 class JobActions:
@@ -164,7 +164,7 @@ class JobActions:
             tracked.send(observed, taken)
         except OperationFailed as error:
             raise SavepointFailed(
-                f"ARM took no savepoint of job {request.job_id}: {error.reason}"
+                f"ARM did not take a savepoint of job {request.job_id}: {error.reason}"
             ) from error
 
 

@@ -101,11 +101,11 @@ class ArmBackend:
         return sorted(found.values(), key=lambda view: view.started_at, reverse=True)
 
     def view(self, job_id: str) -> JobView | None:
-        """None only when ARM and, if it is asked, Flink do not know it."""
+        """None only when neither ARM nor, where it is reached, Flink knows it."""
         return self._observe(job_id).view
 
     def check_jar(self, spec: JobSpec) -> int:
-        """Check what ARM will be asked, the jar's content and, where Flink is seen, its plan."""
+        """Check the request to ARM, the jar's content and, where Flink is reached, its plan."""
         run_job_of(spec)
         self._check_content(spec)
         if self._flink is None:
@@ -121,7 +121,7 @@ class ArmBackend:
         return self._holds_jar(spec.jar)
 
     def live_before_launch(self, job_name: str) -> frozenset[str]:
-        """What Flink itself shows, where it is seen: ARM has no row of a stray job."""
+        """What Flink itself shows, where it is reached: ARM has no row of a stray job."""
         return self._launcher.live_in_flink(job_name)
 
     def submit(self, launch: Launch) -> JobView:
@@ -158,7 +158,7 @@ class ArmBackend:
     def stored_savepoints(
         self, job_name: str, job_ids: frozenset[str], *, only_listed: bool = False
     ) -> StoredSavepoints:
-        """What lies in the directories; where one cannot be listed, what ARM tells as well."""
+        """What lies in the directories; where one cannot be listed, ARM's own list as well."""
         stored = StoredSavepoints(not_listed=("the list is ARM's: no Flink REST URL is filled in",))
         if self._flink is not None:
             stored = self._flink.stored_savepoints(job_name, job_ids)
@@ -206,7 +206,7 @@ class ArmBackend:
         return self._flink.taskmanagers() if self._flink else None
 
     def flink_version(self) -> str:
-        """The version that Flink tells, or else ARM."""
+        """The version that Flink reports, or else ARM."""
         if self._flink is not None:
             return self._flink.flink_version()
         return self._arm.get_cluster(self._cluster).oss_version or ""
@@ -215,7 +215,7 @@ class ArmBackend:
         return self._flink.slots(job_id, needed) if self._flink else None
 
     def settings(self) -> Mapping[str, str]:
-        """The JobManager's settings; none where it is not seen."""
+        """The JobManager's settings; none where it is not reached."""
         return self._flink.settings() if self._flink else {}
 
     def is_application_cluster(self) -> bool:
@@ -225,7 +225,7 @@ class ArmBackend:
         return nobody_is_there(error, error.status, error.evidence)
 
     def answers_lag_seconds(self) -> float:
-        """How old Flink's answers are; ARM's row tells the state together with an action's end."""
+        """How old Flink's answers are; ARM's row shows the state together with an action's end."""
         return self._flink.answers_lag_seconds() if self._flink else 0.0
 
     def _check_content(self, spec: JobSpec) -> None:

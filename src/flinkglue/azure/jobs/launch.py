@@ -72,7 +72,7 @@ class JobLauncher:
     """Launches jobs on one cluster.
 
     Args:
-        flink: The cluster's own JobManager, where it can be reached: views tell what it says.
+        flink: The cluster's own JobManager, where it can be reached: views show what it reports.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class JobLauncher:
         return self._verified(launch, row)
 
     def live_in_flink(self, job_name: str) -> frozenset[str]:
-        """The live jobs of this name that Flink shows; none where it is not seen."""
+        """The live jobs of this name that Flink shows; none where it is not reached."""
         jobs = self._flink.find(job_name) if self._flink else []
         return frozenset(job.job_id for job in jobs if not job.is_terminal)
 
@@ -217,7 +217,7 @@ class JobLauncher:
                 row = now
                 if _is_settled(row, launch):
                     return row
-            # A row without content is no proof of anything, however long one looks at it.
+            # A row without content proves nothing, however long it is polled.
             if row.is_ghost and polling.seconds > self._timeouts.appears_within_seconds:
                 raise self._in_doubt(launch, "in the jobs list without a state")
             polling.pause()

@@ -1,6 +1,6 @@
-"""What ARM's row and Flink told of a job before something was asked of it.
+"""What ARM's row and Flink reported of a job before something was requested of it.
 
-ARM gives no id for what it is asked, its row shows only the newest action, and the list lags: an
+ARM gives no id for a request, its row shows only the newest action, and the list lags: an
 answer is known by what has changed since. Pure.
 """
 
@@ -16,7 +16,7 @@ from flinkglue.lifecycle.state_paths import plain
 
 @dataclass(frozen=True)
 class RowMark:
-    """What was told at one moment.
+    """What was reported at one moment.
 
     Args:
         output: A digest of what it said.
@@ -50,5 +50,5 @@ class RowMark:
         return json.dumps([self.action, self.result, self.output, *sorted(self.paths)])
 
     def says_the_same(self, other: RowMark) -> bool:
-        """Whether the row told the same of its newest action."""
+        """Whether the row reports the same of its newest action."""
         return (self.action, self.result, self.output) == (other.action, other.result, other.output)

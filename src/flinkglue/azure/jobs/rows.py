@@ -127,7 +127,7 @@ def _addresses(text: str) -> list[str]:
 
 
 def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
-    """The job as ARM and, when it was asked, Flink show it."""
+    """The job as ARM and, when it was queried, Flink show it."""
     exception = cause_of(row) if has_failed(row) or state_of(row) == FAILED else None
     path = savepoint_of(row)
     mark = RowMark.of(row, path, flink.savepoint_path if flink else None).text
@@ -142,7 +142,7 @@ def view_of(row: ArmFlinkJob, flink: JobView | None = None) -> JobView:
             mark=mark,
         )
     if path and not is_same_path(path, flink.savepoint_path):
-        # Flink's own statistics are some seconds behind: what they tell is of an older one.
+        # Flink's own statistics are some seconds behind: what they show is of an older one.
         flink = replace(flink, savepoint_size_bytes=None, savepoint_at=None, savepoint_id=0)
     return replace(
         flink,
@@ -165,7 +165,7 @@ def row_of(rows: Sequence[ArmFlinkJob], job_id: str) -> ArmFlinkJob | None:
 def row_to_start(
     rows: Sequence[ArmFlinkJob], job_name: str, previous_job_id: str
 ) -> ArmFlinkJob | None:
-    """The row that a launch goes on with: the previous job's, or else the one that tells most."""
+    """The row that a launch goes on with: the previous job's, or else the one with most content."""
     return row_of(rows, previous_job_id) or choose_row(
         [row for row in rows if not row.is_ghost], job_name
     )
@@ -179,7 +179,7 @@ def save_point_name(row: ArmFlinkJob, path: str) -> str:
 
 
 def departures(row: ArmFlinkJob, spec: JobSpec) -> list[str]:
-    """Where the row tells of something else than was requested; what it does not tell is fine."""
+    """Where the row differs from what was requested; what it leaves out is fine."""
     compared = {
         "jarName": (row.jar_name, spec.jar.name),
         "jobJarDirectory": (row.job_jar_directory, jar_directory(spec)),

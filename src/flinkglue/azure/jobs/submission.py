@@ -53,7 +53,7 @@ class Submission:
 
         found = self.appearing(name, pick, 0)
         if found is None and sent_before:
-            self.emit(f"an earlier attempt may have sent {name}: waiting for it to show")
+            self.emit(f"an earlier attempt may have sent {name}: waiting for it to appear")
             found = self.appearing(name, pick)
         if found is not None:
             self.emit(f"adopted {_named(found)}, which is there already")
@@ -81,13 +81,13 @@ class Submission:
         """
         name, action = request.job_name, request.action
         operation = self.arm.run_job(self.cluster, request)
-        self.emit(f"ARM took runJob {action} for {name}")
+        self.emit(f"ARM accepted runJob {action} for {name}")
         try:
             waited_for = f"ARM's operation for {action} of job {name}"
             ended = self.timeouts.follow(self.arm, operation, waited_for)
         except CallFailed as fault:
             # ARM has taken it: whatever stands in the way of following it is no refusal.
-            reason = f"it was taken, and its operation could not be followed: {fault}"
+            reason = f"it was accepted, and its operation could not be followed: {fault}"
             raise self._in_doubt(request, reason) from fault
         if ended.failed:
             raise OperationFailed(
@@ -120,7 +120,7 @@ class Submission:
         row = self.appearing(request.job_name, pick)
         if row is None:
             lag = self.timeouts.appears_within_seconds
-            unseen = f"taken, but not in the jobs list after {lag:g} s"
+            unseen = f"accepted, but not in the jobs list after {lag:g} s"
             raise doubt or self._in_doubt(request, unseen)
         self.emit(
             f"adopted {_named(row)}: the submit had arrived" if doubt else f"found {_named(row)}"
@@ -149,7 +149,7 @@ def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> CallFailed:
     cause = last_cause(row.job_output if row else None)
     return failed.with_changes(
         reason="; ".join(filter(None, (failed.reason, cause))),
-        advice="the request was refused after it was taken: correct it and start a new run.",
+        advice="the request was refused after it was accepted: correct it and start a new run.",
     )
 
 

@@ -1,4 +1,4 @@
-"""One action on a listed job: requested once, and its answer told from that of an earlier one."""
+"""One action on a listed job: requested once, and its answer kept apart from earlier ones."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from flinkglue.lifecycle.state_paths import plain
 
 @dataclass(frozen=True)
 class Observation:
-    """One look at a job.
+    """One observation of a job.
 
     Args:
         row: ARM's row; None when the list has none.
-        view: What the row and Flink tell together; None when the job is known to be gone.
+        view: What the row and Flink show together; None when the job is known to be gone.
         flink_savepoint: The newest savepoint by Flink's own word.
     """
 
@@ -36,7 +36,7 @@ class Observation:
 
     @property
     def savepoints(self) -> tuple[str, ...]:
-        """The newest one by ARM's word and by Flink's, as far as they tell."""
+        """The newest one by ARM's word and by Flink's, as far as they report one."""
         listed = savepoint_of(self.row) if self.row else None
         return tuple(path for path in (listed, self.flink_savepoint) if path)
 
@@ -115,7 +115,7 @@ class TrackedRequest:
         return row is not None and (row.action or "").upper() == self._action.value
 
     def send(self, observed: Observation, taken: float) -> None:
-        """Ask, unless it was asked or something is under way that will end by itself."""
+        """Send it, unless it was sent or something is in progress that will end by itself."""
         if observed.row is None or (
             observed.is_busy and not self._ends_launch(observed.row, taken)
         ):

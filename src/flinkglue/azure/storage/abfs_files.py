@@ -76,6 +76,6 @@ class AbfsFiles:
         return f"the storage account {self._service.account_name}"
 
     def _is_elsewhere(self, there: AbfsUri) -> bool:
-        """A custom domain without a key does not tell its account: then any may be meant."""
+        """A custom domain without a key does not name its account: then any may be meant."""
         ours = self._service.account_name
         return bool(ours) and there.account != ours

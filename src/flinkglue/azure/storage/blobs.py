@@ -44,7 +44,7 @@ def upload_jar(
     """Upload a jar, unless the same content is there under that name.
 
     Args:
-        progress: Is told the bytes sent so far and in all.
+        progress: Gets the bytes sent so far and in all.
 
     Raises:
         InvalidInput: The file is missing or is no jar.

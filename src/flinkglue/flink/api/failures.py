@@ -30,7 +30,7 @@ class JobNotFound(NotFound):
 
 
 class FlinkRefused(CallFailed):
-    """Flink itself refused what was asked: the request, the jar or the savepoint is at fault."""
+    """Flink itself refused: the request, the jar or the savepoint is at fault."""
 
 
 class NotOffered(CallFailed):
@@ -50,10 +50,10 @@ class MainTimedOut(CallFailed):
 
 
 class StillInMain(InDoubt):
-    """The time for a launch was up and ``main()`` may still run: look for it, never resend."""
+    """The time for a launch was up and ``main()`` may still run: search for it, never resend."""
 
 
-# A gateway that waited for Flink in vain: what was asked of Flink goes on. 524 is Cloudflare's.
+# A gateway that waited for Flink in vain: what was requested of Flink goes on. 524 is Cloudflare's.
 TIMED_OUT = (408, 504, 524)
 
 _CHECK_THE_JOB = "check the job: it has ended, or its id is in use already."
@@ -66,7 +66,7 @@ _NO_SUCH_CALL = (
     "web.cancel.enable of its configuration, and Application Mode, switch calls off."
 )
 _CREDENTIALS = "check the sign-in of the cluster's block, and its user name, password or token."
-_RIGHTS = "give the user of the cluster's block the right to make this call there."
+_RIGHTS = "give the user of the cluster's block the permission for this call there."
 
 # All that Flink's REST API has ever answered begins with, or names, one of these.
 _EVIDENTLY_FLINKS = re.compile(
@@ -79,7 +79,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _NO_SUCH_JOB = re.compile(
     r"FlinkJobNotFoundException|\bJob (?P<id>[0-9a-f]{32}) not found\b|: Job could not be found\."
 )
-# Read top to bottom: what Flink says tells more than the status it chose.
+# Read top to bottom: what Flink says counts more than the status it chose.
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[CallFailed], str], ...] = (
     (re.compile("DuplicateJobSubmissionException"), Conflict, _CHECK_THE_JOB),
     (re.compile("DuplicateApplicationSubmissionException"), Conflict, _CHECK_THE_JOB),
@@ -153,9 +153,9 @@ def gateway_failed(call: Call, status: int, answered: str, base_url: str) -> Cal
             "a sign-in may stand before the JobManager: fill in the sign-in of the cluster's "
             "block, or an address behind it."
             if sign_in
-            else f"check that the route from {base_url} to the JobManager is whole."
+            else f"check the route from {base_url} to the JobManager."
         )
-    reason = f"{answered}; that is no answer of a JobManager"
+    reason = f"{answered}; that is not a JobManager's answer"
     return kind(*call, reason, status=status, advice=advice)
 
 
@@ -176,7 +176,7 @@ def main_timed_out(error: CallFailed, main_seconds: float) -> CallFailed:
     """The error for a plan that was waited for in vain."""
     return error.with_changes(
         MainTimedOut,
-        reason=f"main() had not reached execute() when the time was up: {error.reason}",
+        reason=f"main() did not reach execute() in time: {error.reason}",
         advice=f"raise main_seconds of the cluster's block, now {main_seconds:g}, and above it the "
         "time-out of what stands before the JobManager; or let main() do less. Where it must not "
         "run twice, switch check_plan off.",
@@ -186,7 +186,7 @@ def main_timed_out(error: CallFailed, main_seconds: float) -> CallFailed:
 def ran_out_of_time(text: str) -> str:
     """The last cause, where it is that Flink's own parts did not answer each other in time.
 
-    What was asked of them goes on. A time-out in the job's own ``main()`` is another thing.
+    What was requested of them goes on. A time-out in the job's own ``main()`` is another thing.
     """
     cause = last_cause(text)
     return cause if cause and _NO_ANSWER_WITHIN_FLINK.search(cause) else ""

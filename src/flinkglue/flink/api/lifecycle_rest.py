@@ -15,7 +15,7 @@ from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.stack_trace import NO_REASON, last_cause
 
 MAIN_SECONDS = 600.0
-"""How long a job's ``main()`` may take to reach ``execute()``, unless it is told otherwise."""
+"""How long a job's ``main()`` may take to reach ``execute()``, unless the block says otherwise."""
 
 # Flink shows "no periodic checkpoints" as an interval of this many milliseconds.
 _NEVER_MS = 0x7FFFFFFFFFFFFFFF
@@ -38,7 +38,7 @@ class CheckpointConfig:
         every_seconds: The interval; 0: it takes none by itself.
         kept_on_cancel: Whether they survive a cancellation.
         kept_on_failure: Whether they survive a failure of the job.
-        state_backend: The name of the job's state backend; empty: not told.
+        state_backend: The name of the job's state backend; empty: not reported.
     """
 
     every_seconds: float = 0.0
@@ -134,7 +134,7 @@ class FlinkLifecycleClient(FlinkRestClient):
         return self._plan("PlanJar", path, resource, _most_parallelism, body)
 
     def slots_of_jobs(self) -> list[str] | None:
-        """The job id of each task slot that a job has; None when a TaskManager does not tell."""
+        """The job id of each task slot in use; None when a TaskManager does not report it."""
         taken: list[str] = []
         for each in self.taskmanager_ids():
             path, resource = f"/taskmanagers/{each}", f"TaskManager {each}"

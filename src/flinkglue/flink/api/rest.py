@@ -68,14 +68,14 @@ class FlinkRestClient(JobManagerWire):
         Args:
             job_id: 32 lower-case hexadecimal digits, never used before on this cluster. It makes
                 a repeated call harmless: Flink refuses the second one.
-            entry_class: The class with ``main()``; without one, the jar's manifest tells.
+            entry_class: The class with ``main()``; without one, that of the jar's manifest.
             allow_non_restored_state: Start also when the savepoint has state that the job lacks.
             restore_mode: ``NO_CLAIM`` leaves that in place, ``CLAIM`` lets Flink delete it.
             flink_configuration: Settings of this job; what the job's code sets wins.
 
         Raises:
             InvalidInput: The job id or the parallelism is not allowed.
-            Conflict: The job id is taken: look at the job, it is probably the one meant.
+            Conflict: The job id is taken: check the job, it is probably the one meant.
             InDoubt: The request was sent and no answer came: the job may run.
             ServiceUnavailable: Flink was not reached, or has no leader; nothing was started.
             CallFailed: The jar, the class, ``main()`` or the savepoint is at fault.
@@ -120,7 +120,7 @@ class FlinkRestClient(JobManagerWire):
         return self._get_job("GetJobAccumulators", job_id, "/accumulators", _accumulators)
 
     def job_metrics(self, job_id: str, *names: str) -> dict[str, str]:
-        """Metrics of the job by name. Flink caches them for 10 s; the first look may find none."""
+        """Metrics of the job by name. Flink caches them for 10 s; the first call may find none."""
         params = {"get": ",".join(names)}
         return self._get_job("GetJobMetrics", job_id, "/metrics", _metrics, params=params)
 

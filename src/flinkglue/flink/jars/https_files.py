@@ -158,7 +158,7 @@ def _next(url: httpx.URL, answer: httpx.Response) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise _failed(url.host, "a redirect leads to no address", _CHECK_ADDRESS) from error
     if following.scheme != "https":
-        # A redirect's address may be signed, so only its host is told.
+        # A redirect's address may be signed, so only its host is shown.
         reason = "a redirect leads to an address without TLS"
         raise _failed(following.host, reason, "Give the final address.")
     return following

@@ -144,7 +144,7 @@ def sha256_of(path: Path) -> str:
 
 
 def name_on_cluster(job_name: str, sha256: str) -> str:
-    """The name to upload a jar under: it tells whose it is and which content, so that an upload
+    """The name to upload a jar under: it says whose it is and which content, so that an upload
     whose answer was lost is found again.
     """
     return f"{_job_prefix(job_name)}{sha256[:_DIGEST_DIGITS]}.jar"

@@ -27,7 +27,7 @@ class UploadedJars:
     """The jars of one JobManager.
 
     Args:
-        timeouts: How long to bear with outages.
+        timeouts: How long to tolerate outages.
     """
 
     def __init__(

@@ -86,8 +86,8 @@ class JobLauncher:
     def _of_an_earlier_process(self, launch: Launch) -> JobView | None:
         """The job that an earlier process sent, whose main() may not have submitted it yet.
 
-        Nobody can tell whether the request arrived before that process died, so it is sent again
-        after a short look: Flink takes a job id once, and main() may have run twice.
+        It is not known whether the request arrived before that process died, so it is sent again
+        after a short search: Flink takes a job id once, and main() may have run twice.
         """
         left = min(self._client.main_seconds - launch.sent_ago_seconds, _EARLIER_MAIN_SECONDS)
         if not launch.requested_before or left <= 0:

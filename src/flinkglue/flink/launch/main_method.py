@@ -1,4 +1,4 @@
-"""What a job's ``main()`` did, as Flink's answer to its plan or its launch tells. Pure.
+"""What a job's ``main()`` did, as Flink's answer to its plan or its launch shows. Pure.
 
 A plan leaves ``main()`` at its first ``execute()``: only a launch shows what it does after that.
 """

@@ -18,10 +18,10 @@ _UPLOADS = "flink-web-upload"  # Flink keeps uploads in this directory of web.up
 
 @dataclass(frozen=True)
 class ProgramRun:
-    """What Flink is asked to run.
+    """What Flink is to run.
 
     Args:
-        entry_class: The class with ``main()``; None: the jar's manifest tells.
+        entry_class: The class with ``main()``; None: the one of the jar's manifest.
     """
 
     entry_class: str | None
@@ -46,7 +46,7 @@ def uploaded_path(jar_id: str, settings: Mapping[str, str]) -> str:
     """Where an uploaded jar lies on the JobManager's machine.
 
     Raises:
-        LaunchRefused: Its settings do not tell.
+        LaunchRefused: Its settings do not say.
     """
     directory = settings.get("web.upload.dir") or settings.get("web.tmpdir")
     if not directory:

@@ -35,7 +35,7 @@ class StateDirectories:
     def savepoints(self, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
         """The complete savepoints of these jobs, newest first.
 
-        Flink's directory names tell six digits of the job id, so a stranger's may be among them.
+        Flink's directory names have six digits of the job id, so another job's may be among them.
         """
         settings = self._settings()
         configured = _setting(settings, _SAVEPOINT_DIRECTORY)

@@ -62,7 +62,9 @@ class SavepointOperations:
             return done
         if done.location:
             return done.location
-        raise SavepointFailed(f"Flink took no savepoint of job {request.job_id}: {done.failure}")
+        raise SavepointFailed(
+            f"Flink did not take a savepoint of job {request.job_id}: {done.failure}"
+        )
 
     def stop(self, request: SavepointRequest, observed: OnSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
@@ -95,7 +97,9 @@ class SavepointOperations:
         while True:
             done = self._timeouts.retry(lambda: self._client.disposal_operation(request_id))
             if done is None:
-                raise SavepointFailed(f"Flink forgot the disposal of {path}: ask for it again")
+                raise SavepointFailed(
+                    f"Flink no longer knows the disposal of {path}: ask for it again"
+                )
             if done.completed and (done.failure is None or _ALREADY_GONE in done.stack_trace):
                 return
             if done.completed:
@@ -208,9 +212,8 @@ class SavepointOperations:
         try:
             self._timeouts.retry(lambda: trigger(request.trigger_id))
         except (FlinkRefused, JobNotFound) as error:
-            raise SavepointFailed(
-                f"Flink takes no savepoint of job {request.job_id}: {error.reason}. {_NO_DIRECTORY}"
-            ) from error
+            refused = f"Flink refused a savepoint of job {request.job_id}: {error.reason}"
+            raise SavepointFailed(f"{refused}. {_NO_DIRECTORY}") from error
 
     def _ended(self, job_id: str, path: str) -> str:
         polling = self._timeouts.polling(f"the end of job {job_id} after its savepoint {path}")

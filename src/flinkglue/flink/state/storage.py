@@ -96,7 +96,7 @@ class StateStorage:
         try:
             return list(lister(directory))
         except (ServiceUnavailable, Throttled):
-            raise  # the same look may succeed later
+            raise  # the same call may succeed later
         except (CallFailed, InvalidInput) as error:
             # The block's credentials may be for other storage than the one that Flink writes to.
             raise CannotList(

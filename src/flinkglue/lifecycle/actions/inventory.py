@@ -108,7 +108,7 @@ def apply_retention(
     """Dispose of the savepoints that the limits let go, and then strike them out of the ledger.
 
     Does nothing while an action on the job is under way: it may be about to use one. An action that
-    begins meanwhile does not take a savepoint whose disposal the ledger tells of; so it is written
+    begins meanwhile does not take a savepoint whose disposal the ledger records; so it is written
     there first, and only then is looked whether an action has begun.
 
     Raises:
@@ -161,9 +161,9 @@ def _by_the_storage(
     backend: FlinkBackend,
     now: Callable[[], float],
 ) -> tuple[list[Savepoint], float]:
-    """The ledger by the storage's clock where it tells, and what time it is by that one.
+    """The ledger by the storage's clock where that is known, and what time it is by that one.
 
-    The newest savepoint has just been taken: its time is the only present that the storage tells,
+    The newest savepoint has just been taken: its time is the only present that the storage shows,
     and a savepoint is at least as old as that one is younger.
     """
     if retention.most_age_seconds is None or not ledger:

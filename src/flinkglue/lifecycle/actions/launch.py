@@ -55,7 +55,7 @@ def launched_id(tx: Transaction, label: str) -> str:
 
 
 def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
-    """Id, state and failure for the outcome: a job may be lost after it was seen running."""
+    """Id, state and failure for the outcome: a job may be lost after it ran."""
     job_id = launched_id(tx, label)
     view = tx.backend.view(job_id) if job_id else None
     if view is None and not failure:
@@ -190,7 +190,7 @@ class _Attempt:
             )
 
     def _record_job_id(self, job_id: str) -> None:
-        """A service that chooses ids itself tells the id only now."""
+        """A service that chooses ids itself returns the id only now."""
         self._tx.once(f"{self.sent.label}_job_id", lambda: job_id)
         record = self._tx.record()
         if record.job_id != job_id:

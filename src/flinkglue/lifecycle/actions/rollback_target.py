@@ -36,7 +36,7 @@ def rollback_target(tx: Transaction, view: JobView | None, new_spec: JobSpec) ->
         raise tx.refuse(
             "there is no rollback target for what runs now: "
             f"{gone or 'it was not launched under this name here'}",
-            "STOP it and START the new jar from the savepoint, or ask for no rollback.",
+            "STOP it and START the new jar from the savepoint, or turn off roll_back.",
         )
     return found
 
@@ -56,7 +56,7 @@ def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:
     if record.spec == record.rollback_target:
         return RollbackTarget(record.rollback_target)
     if _runs_well(tx, view):
-        tx.say(f"job {view.job_id} runs well by now: it is what a bad launch returns to")
+        tx.say(f"job {view.job_id} is stable now: a rollback returns to it")
         tx.journal.save_job_record(
             replace(record, last_stable_spec=record.spec, ready_job_id=record.job_id)
         )
@@ -70,7 +70,7 @@ def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:
 
 
 def _runs_well(tx: Transaction, view: JobView) -> bool:
-    """By two looks, as far apart as a launch must run without a restart."""
+    """By two polls, as far apart as a launch must run without a restart."""
     if not view.has_come_to_run:
         return False
     tx.clock.sleep(tx.options.ready.stable_seconds)

@@ -68,7 +68,7 @@ def cancel(tx: Transaction) -> Outcome:
     state = ended.state if ended else ""
     if ended and ended.out_of_reach:
         tx.say(
-            f"the cluster took the cancellation of job {job_id} and is out of reach since: "
+            f"the cluster accepted the cancellation of job {job_id} and has not answered since: "
             f"{ended.out_of_reach}"
         )
     else:
@@ -79,7 +79,7 @@ def cancel(tx: Transaction) -> Outcome:
 
 
 def _kept_at_end(ended: JobView | None, kept: Retained) -> KeptAtEnd | None:
-    """What it left, for when its service has forgotten it; None: nobody has seen that."""
+    """What it left, for when its service has forgotten it; None: not observed."""
     is_observed = ended is None or (ended.tasks_known and not ended.out_of_reach)
     return KeptAtEnd(kept.path, kept.taken_at) if is_observed and not kept.hidden else None
 
@@ -87,7 +87,7 @@ def _kept_at_end(ended: JobView | None, kept: Retained) -> KeptAtEnd | None:
 def _not_cancelled(tx: Transaction, job_id: str, error: CallFailed) -> Exception:
     """How a cancellation ends that did not come through: a job that goes on is free again.
 
-    Where nobody can tell what became of the job, the action has not ended.
+    Where it is not known what happened to the job, the action has not ended.
     """
     view = tx.backend.view(job_id)
     if view is None or view.is_terminal or view.state == "CANCELLING":
@@ -172,7 +172,7 @@ def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
         if not (path and plan.is_application and tx.backend.has_left(error)):
             raise
         observed(path)
-        tx.say(f"the cluster is gone: it ran this application alone and left with its job: {error}")
+        tx.say(f"the cluster is gone: it ran this application only and ended with its job: {error}")
         return StopResult(path)
     observed(path)
     if not plan.is_application:  # which leaves, and answers nothing more

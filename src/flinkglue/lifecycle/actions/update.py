@@ -212,7 +212,7 @@ def _plan_last_state(tx: Transaction) -> ReplacePlan:
         raise tx.refuse(
             f"it cannot be checked whether {plan.savepoint_path} exists, and the job has "
             f"nothing else to return to: {plan.unseen}",
-            "Give the block a way to read that storage, or ask for no rollback.",
+            "Give the block a way to read that storage, or turn off roll_back.",
         )
     if not plan.kept_state and not plan.savepoint_path:
         raise tx.refuse(
@@ -234,7 +234,7 @@ def _check_slots(tx: Transaction, view: JobView, needed: int) -> None:
         return
     raise tx.refuse(
         f"{slots.in_words(needed)}; nothing was ended",
-        "Add TaskManagers, or ask for less parallelism. Where TaskManagers are added by something "
+        "Add TaskManagers, or lower the parallelism. Where TaskManagers are added by something "
         "that Flink does not report, skip the check: check_slots off, or --no-slot-check.",
     )
 

@@ -48,7 +48,7 @@ class FlinkBackend(Protocol):
         """Return when the jar is there and its plan can be made.
 
         Returns:
-            How many task slots the plan needs at least; 0: nobody tells.
+            How many task slots the plan needs at least; 0: not reported.
 
         Raises:
             LaunchRefused: It cannot be run, with the cause.
@@ -67,12 +67,12 @@ class FlinkBackend(Protocol):
         """Start it, or adopt the job that an earlier call with the same launch started.
 
         A job that is there is the answer, also when ``main()`` failed after it had submitted it:
-        ``JobView.main_failure`` tells why.
+        ``JobView.main_failure`` says why.
 
         Raises:
             LaunchRefused: It cannot be run, with the cause; nothing runs.
             MoreThanOneJob: It must not run, and one of its jobs does.
-            InDoubt: Nobody can tell whether it runs. Call again with the same launch.
+            InDoubt: It is not known whether it runs. Call again with the same launch.
         """
 
     def stop_with_savepoint(self, request: SavepointRequest, observed: OnSavepoint) -> str:
@@ -102,7 +102,7 @@ class FlinkBackend(Protocol):
 
         Args:
             settings: Its own, which may name a directory other than the cluster's.
-            observed_path: A checkpoint that it took while it was known; None: none was seen.
+            observed_path: A checkpoint that it took while it was known; None: none was observed.
 
         Raises:
             CannotList: The checkpoint directory cannot be listed from here.
@@ -141,20 +141,20 @@ class FlinkBackend(Protocol):
         """Let the service forget this job, which has ended: its entry and its jars."""
 
     def taskmanagers(self) -> int | None:
-        """Processes that run tasks; None when the service does not tell."""
+        """Processes that run tasks; None when the service does not report it."""
 
     def flink_version(self) -> str:
         """The version that the service runs."""
 
     def slots(self, job_id: str, needed: int) -> Slots | None:
-        """The cluster's task slots, and those of a job; None when the service does not tell.
+        """The cluster's task slots, and those of a job; None when the service does not report it.
 
         Args:
             needed: How many are needed: where so many are free, the job's are not looked at.
         """
 
     def settings(self) -> Mapping[str, str]:
-        """The cluster's own Flink settings, as far as it tells them."""
+        """The cluster's own Flink settings, as far as it reports them."""
 
     def is_application_cluster(self) -> bool:
         """Whether the cluster runs one application, and leaves with its last job."""

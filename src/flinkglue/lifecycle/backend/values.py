@@ -31,8 +31,8 @@ class Launch:
         sent_ago_seconds: How long ago that was; infinite: long ago, or never.
         was_observed: Whether the service has shown its job before.
         about_to_send: Is called right before each time that it is sent.
-        live_before: What ``FlinkBackend.live_before_launch`` told when it was decided; None: that
-            was not written down.
+        live_before: What ``FlinkBackend.live_before_launch`` returned when it was decided; None:
+            not written down.
     """
 
     spec: JobSpec
@@ -77,7 +77,7 @@ OnSavepoint = Callable[[str], None]
 
 
 def nobody_listens(path: str) -> None:
-    """A ``OnSavepoint`` for who only wants the end."""
+    """An ``OnSavepoint`` that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class RetainedState:
 
     Args:
         path: Where it lies.
-        taken_at: Seconds since the epoch; 0: not told.
-        savepoint_id: Flink's number of a savepoint among the states of its job; 0: not told.
+        taken_at: Seconds since the epoch; 0: not reported.
+        savepoint_id: Flink's number of a savepoint among the states of its job; 0: not reported.
     """
 
     path: str
@@ -96,9 +96,9 @@ class RetainedState:
 
     @property
     def checkpoint_id(self) -> int:
-        """Flink's number of it, which only rises within a job; 0: not told.
+        """Flink's number of it, which only rises within a job; 0: not reported.
 
-        A checkpoint tells it by its directory.
+        A checkpoint's directory names it.
         """
         named = _CHECKPOINT.search(self.path)
         return int(named["number"]) if named else self.savepoint_id

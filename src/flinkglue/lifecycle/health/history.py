@@ -1,4 +1,4 @@
-"""What earlier watches counted of a job: one look of a minute shows no slow crash loop."""
+"""What earlier watches counted of a job: one watch of a minute shows no slow crash loop."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whether a job is well, judged by several looks at it. Pure.
+"""Whether a job is healthy, judged by several samples. Pure.
 
-One look is not enough: a job in a crash loop says RUNNING most of the time.
+One sample is not enough: a job in a crash loop says RUNNING most of the time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flinkglue.lifecycle.models import JobView
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at a job.
+    """One observation of a job.
 
     Args:
         at: Seconds since the epoch.

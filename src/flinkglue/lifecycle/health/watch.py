@@ -55,7 +55,7 @@ class RelaunchLimit:
         """Count one more, before it is made. False: there were as many as are allowed.
 
         Args:
-            requested_by: Who makes it; asked again by the same, it is counted once.
+            requested_by: Who makes it; requested again by the same, it is counted once.
             now: Seconds since the epoch.
         """
         document = self._store.read("relaunches", job_name) or {"made": {}}

@@ -57,7 +57,7 @@ class Beginning:
         return entry_of(self.store.stored("intent", intent))
 
     def _written(self) -> Entry:
-        """The intent's entry, written before the job is claimed: what is wanted is known then."""
+        """The intent's entry, written before the job is claimed."""
         while True:
             stored = self.store.stored("intent", self.fresh.intent)
             if entry := entry_of(stored):

@@ -14,7 +14,7 @@ class Stored:
     Args:
         document: What it says; None: it was removed.
         version: Of this very writing; no other writing ever has it.
-        age_seconds: How long ago it was written or touched, as the storage tells it: for people,
+        age_seconds: How long ago it was written or touched, as the storage reports it: for people,
             as several clocks may have a part in it.
         mark: Differs after each write and each touch.
     """

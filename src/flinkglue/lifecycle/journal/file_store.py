@@ -28,7 +28,7 @@ class FileStore:
     below the newest came too late. A removed document stays as an empty one, so that its versions
     never begin anew.
 
-    How old a document is, is what this store has seen: the clock of a file system may be set. A
+    How old a document is, this store measures itself: the clock of a file system may be set. A
     directory that cannot be read or written, as on a file server that is away, is a failed call.
 
     Args:
@@ -135,7 +135,7 @@ class FileStore:
         return None
 
     def _age_and_mark(self, path: Path) -> tuple[float, str]:
-        """For how long it has been seen as it is now, and what differs after each write."""
+        """For how long it has been observed as it is now, and what differs after each write."""
         try:
             mark = path.stat().st_mtime_ns
         except FileNotFoundError:

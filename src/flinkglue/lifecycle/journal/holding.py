@@ -1,4 +1,4 @@
-"""An intent that this process carries out: its entry, written only while the job is surely held."""
+"""An intent that this process executes: its entry, written only while the job is held."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Held:
         self.let_go(is_over=True)
 
     def why_lost(self, lost: LeaseLost) -> Conflict | ServiceUnavailable:
-        """What became of a lease that was lost, for whoever requested the action."""
+        """What happened to a lease that was lost, for whoever requested the action."""
         intent, job_name = self.entry.intent, self.entry.job_name
         owner = Owner.of(self._store.stored("claim", job_name))
         if owner is None or owner.intent != intent:

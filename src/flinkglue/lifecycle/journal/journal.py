@@ -157,7 +157,7 @@ class Journal:
             self._store.write("seen", job_name, document_of(_OBSERVATION, observed))
 
     def observed_job_record(self, job_name: str) -> JobRecord:
-        """What is known of the job, with what was seen by those who do not own it."""
+        """What is known of the job, with what was observed by those who do not own it."""
         record = self.job_record(job_name)
         observed = self._observation(job_name, record.job_id)
         return replace(
@@ -209,7 +209,7 @@ class Journal:
             self._store.delete("savepoint", _savepoint_key(job_name, spelled))
 
     def _spellings(self, job_name: str, path: str) -> list[str]:
-        """The addresses under which the job's ledger tells of one place."""
+        """The addresses under which the job's ledger has one place."""
         return [one.path for one in self.savepoints_at(path) if one.job_name == job_name]
 
 

@@ -14,12 +14,12 @@ from flinkglue.lifecycle.state_paths import plain
 
 
 def newest_first(savepoints: Iterable[Savepoint]) -> list[Savepoint]:
-    """By their place; those of earlier releases have none, come last, and are told by time."""
+    """By their place; those of earlier releases have none, come last, and are ordered by time."""
     return sorted(savepoints, key=lambda one: (-one.sequence, -one.taken_at, one.path))
 
 
 def one_per_place(savepoints: Iterable[Savepoint]) -> list[Savepoint]:
-    """What several entries tell of one savepoint, each by another spelling, as one."""
+    """Several entries of one savepoint, each by another spelling, as one."""
     found: dict[tuple[str, str], Savepoint] = {}
     for one in newest_first(savepoints):
         known = found.setdefault((one.job_name, plain(one.path)), one)
@@ -33,7 +33,7 @@ def one_per_place(savepoints: Iterable[Savepoint]) -> list[Savepoint]:
 
 
 def added(ledger: Iterable[Savepoint], savepoint: Savepoint, sequence: int) -> Savepoint:
-    """A savepoint as the ledger is to tell of it; one that is there keeps its place.
+    """A savepoint as the ledger is to record it; one that is there keeps its place.
 
     Args:
         ledger: What the job's ledger says.
@@ -72,7 +72,7 @@ def with_found(
 
 
 def aged(ledger: Iterable[Savepoint]) -> list[Savepoint]:
-    """The ledger, newest first; none is told as older than one that was taken before it."""
+    """The ledger, newest first; none counts as older than one that was taken before it."""
     latest, oldest_first = 0.0, []
     for one in reversed(newest_first(ledger)):
         latest = max(latest, one.taken_at)

@@ -136,7 +136,7 @@ class LaunchPlan:
 
 @dataclass(frozen=True)
 class StopResult:
-    """How a stop with a savepoint ended: asked again later, Flink may have forgotten it.
+    """How a stop with a savepoint ended: requested again later, Flink may have forgotten it.
 
     Args:
         path: The savepoint, when it is good.

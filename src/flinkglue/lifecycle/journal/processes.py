@@ -1,4 +1,4 @@
-"""Which process this is, and whether another one of the same machine is surely dead."""
+"""Which process this is, and whether another one of the same machine is known to be dead."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Entry:
         story: One line per decision.
         outcome: How it ended; None while it has not.
         began_at: Seconds since the epoch; 0: before this was written down.
-        ended_in: In which attempt of whoever asked it ended; see ``execute.next_intent``.
+        ended_in: In which attempt of the requester it ended; see ``execute.next_intent``.
         version: Of its document, as it was read or written last.
     """
 
@@ -45,7 +45,7 @@ class LeftBehind:
     Args:
         description: Who left it; or why nobody can say.
         path: Where it lies; None: nobody here can see it.
-        taken_at: Seconds since the epoch; 0: not told.
+        taken_at: Seconds since the epoch; 0: not reported.
     """
 
     description: Annotated[str, Field(alias="told")]
@@ -55,11 +55,11 @@ class LeftBehind:
 
 @dataclass(frozen=True)
 class KeptAtEnd:
-    """The newest state of a launch, as the action saw it that ended it.
+    """The newest state of a launch, as the action that ended it observed it.
 
     Args:
         path: Where it lies; None: it left none.
-        taken_at: Seconds since the epoch; 0: not told.
+        taken_at: Seconds since the epoch; 0: not reported.
     """
 
     path: str | None = None
@@ -74,15 +74,15 @@ class JobRecord:
         job_id: The Flink job id of the newest launch; written before the launch is sent.
         generation: How many launches there were.
         spec: What the newest launch runs: what a form that is left empty asks for.
-        last_stable_spec: The newest that was seen running for real: where a bad update returns to.
+        last_stable_spec: The newest that ran with all its tasks: what a rollback returns to.
         restored_from: The savepoint or checkpoint that the newest launch began with.
         claimed: Whether Flink owns that since then, and deletes it.
-        ready_job_id: The newest launch that was seen running for real.
-        checkpoint_path: A checkpoint that was seen of the newest launch: it tells their directory.
-        ended_as: The terminal state that the newest launch was seen in; its service forgets it.
+        ready_job_id: The newest launch that ran with all its tasks.
+        checkpoint_path: An observed checkpoint of the newest launch: it names their directory.
+        ended_as: The terminal state of the newest launch; its service forgets it.
         ended_here: Whether an action ended the newest launch: what that left is known here.
-        kept_at_end: What the newest launch left when an action ended it; None: nobody saw it.
-        takes_checkpoints: Whether the newest launch was seen to take checkpoints by itself.
+        kept_at_end: What the newest launch left when an action ended it; None: not observed.
+        takes_checkpoints: Whether the newest launch takes checkpoints by itself.
         left_behind: What an earlier launch left that is newer than what the newest one began with.
         savepoints_counted: The highest place that a savepoint of the job was given in the ledger.
         version: Of its document, as it was read; empty: there was none.
@@ -128,13 +128,13 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class Observation:
-    """What somebody saw who does not own the job: apart from its record, which owners write.
+    """What was observed by others than the job's owner, who alone writes its record.
 
     Args:
         job_id: Of which launch.
         ran_well: Whether it was judged healthy once.
-        checkpoint_path: The newest checkpoint that was seen.
-        ended_as: The terminal state that it was seen in.
+        checkpoint_path: The newest observed checkpoint.
+        ended_as: The terminal state that it was observed in.
     """
 
     job_id: str

@@ -24,22 +24,22 @@ class JobView:
         checkpoint_path: The newest completed checkpoint that this job took.
         checkpoint_at: When that was triggered, in seconds since the epoch.
         savepoint_path: The newest savepoint that was taken of this job.
-        savepoint_at: When it was triggered by Flink's clock; None: not told.
+        savepoint_at: When it was triggered by Flink's clock; None: not reported.
         savepoint_id: Flink's number of it, which counts the job's checkpoints and savepoints
-            together; 0: not told.
+            together; 0: not reported.
         restored_path: What this job began with, or its newest restart.
-        state_backend: The name of its state backend; empty: not told.
+        state_backend: The name of its state backend; empty: not reported.
         exception: The last ``Caused by`` of its newest failure.
-        tasks_known: Whether the service tells about tasks at all; else its RUNNING has to do.
+        tasks_known: Whether the service reports tasks at all; else its RUNNING has to do.
         main_failure: Why ``main()`` failed when it had submitted this job. Only the submit that was
-            answered so tells it: the service forgets it.
-        mark: What the service told of its newest action on the job and of its savepoints, in words
-            of its backend, which knows by it later what is new. Empty when it needs none.
-        duration_seconds: How long it has run, or ran; None: not told.
+            answered so has it: the service forgets it.
+        mark: What the service reported of its newest action on the job and of its savepoints, in
+            words of its backend, which knows by it later what is new. Empty when it needs none.
+        duration_seconds: How long it has run, or ran; None: not reported.
         out_of_reach: Why its cluster, which took the job's cancellation, does not answer any more;
-            then nobody has seen the job end. Empty while it does.
+            then the job's end was not observed. Empty while it does.
         recent_checkpoints: Size in bytes and duration in seconds of those that completed lately,
-            the oldest first; empty: not told.
+            the oldest first; empty: not reported.
     """
 
     job_id: str
@@ -83,7 +83,7 @@ class JobView:
 
     @property
     def is_running_for_real(self) -> bool:
-        """Whether it is RUNNING and each of its tasks runs or has finished, as far as is told."""
+        """Whether it is RUNNING and, where that is reported, each task runs or has finished."""
         if not self.tasks_known:
             return self.state == "RUNNING"
         return (

@@ -14,19 +14,19 @@ class Savepoint:
     """A savepoint and what it was taken of.
 
     Args:
-        job_id: The Flink job id that it was taken of; empty when only the directory tells of it.
-        taken_at: Seconds since the epoch, by the clock of whoever told. The order of savepoints is
-            that of ``sequence``.
-        size_bytes: All its files; None when nobody could tell.
-        format: ``CANONICAL`` or ``NATIVE``; empty: not told.
+        job_id: The Flink job id that it was taken of; empty when it is only in the directory.
+        taken_at: Seconds since the epoch, by the clock of whoever reported it. The order of
+            savepoints is that of ``sequence``.
+        size_bytes: All its files; None when it is not known.
+        format: ``CANONICAL`` or ``NATIVE``; empty: not reported.
         origin: The action that took it, or ``directory`` when it was found and not taken here.
         is_stored: Whether it lies in the savepoint directory; None: nobody has looked.
         claimed: Whether a launch gave it to Flink, which deletes it.
         disposal_began: Whether it is being deleted here; it may be there in part.
         sequence: Its place among the job's savepoints, from 1: written by whoever owned the job.
-            0: an earlier release wrote this down, or only the directory tells of it.
+            0: an earlier release wrote this down, or it is only in the directory.
         checkpoint_id: Flink's number of it among the checkpoints and savepoints of that Flink job;
-            0: not told.
+            0: not reported.
     """
 
     job_name: str

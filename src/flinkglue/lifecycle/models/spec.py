@@ -64,7 +64,7 @@ class JobSpec:
     Args:
         job_name: The name that people and the journal know the job by.
         jar: The job jar; for a Python program or SQL, the one that is packed from it.
-        entry_class: The class with ``main()``; None: the jar's manifest tells.
+        entry_class: The class with ``main()``; None: the one of the jar's manifest.
         args: The arguments of ``main()``, one by one.
         flink_configuration: Settings of this job. What the job's code sets wins.
         allow_non_restored_state: Start also when the savepoint has state that the job lacks.

@@ -51,7 +51,7 @@ class ActionRequest:
     Args:
         changes: What is to run, for the actions that launch a job.
         savepoint_path: What to start from.
-        job_id: The Flink job that is meant, where the name alone does not tell.
+        job_id: The Flink job that is meant, where the name alone is ambiguous.
         drain: Let the sources of a stopped job end first.
         take_over: Give up an unfinished intent on this job, whose process is known to be dead.
         without_state: Only for NEW: start without state although the job has some.

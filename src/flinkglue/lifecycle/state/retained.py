@@ -21,7 +21,7 @@ class Retained(NamedTuple):
     Args:
         path: Where it lies; None: there is none, or nobody here can know it.
         description: Which it is and how old, or why there is none and what there is instead.
-        taken_at: When, in seconds since the epoch; 0: not told.
+        taken_at: When, in seconds since the epoch; 0: not reported.
         hidden: What there is, or may be, that only a person can choose.
         is_unseen: Whether the job's checkpoints cannot be looked at from here.
     """

@@ -47,7 +47,7 @@ class SentLaunch:
 
     @property
     def known_id(self) -> str:
-        """The same; empty while a service that chooses ids itself has not told it."""
+        """The same; empty while a service that chooses ids itself has not reported it."""
         return self.job_id if self.tx.backend.takes_job_ids or self.fact("job_id") else ""
 
     @property

@@ -44,7 +44,7 @@ def test_a_job_is_not_ended_for_one_that_the_cluster_has_no_room_for(
     spec = world.spec(Behaviour.OTHER_GOOD, parallelism=5)
     with pytest.raises(Refused, match="needs at least 5 task slots, and there would be 4") as told:
         world.act(action, "asked", spec=spec)
-    assert "2 of 4 are free, and the job that runs frees 2" in str(told.value)
+    assert "2 of 4 are free, and stopping the running job frees 2" in str(told.value)
     assert world.job() is old
     assert old.savepoint is None
 

@@ -117,8 +117,8 @@ class TestAnApplicationThatLeavesWithItsJob:
         answers_after_the_cancellation(application, httpx.Response(status, text="<html>nginx"))
         outcome = application.act(Action.CANCEL, "cancel").raise_for_failure()
         said = " ".join(outcome.story)
-        assert "took the cancellation" in said
-        assert "is out of reach since" in said
+        assert "accepted the cancellation" in said
+        assert "has not answered since" in said
         assert "has ended as" not in said
 
     @pytest.mark.parametrize(

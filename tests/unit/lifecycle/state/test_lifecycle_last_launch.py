@@ -120,7 +120,7 @@ class TestAJobThatCameToRunLate:
         outcome = world.ask(update(world, Behaviour.CRASH_LOOP))
         assert outcome.rolled_back
         assert world.job().behaviour is Behaviour.OTHER_GOOD
-        assert "runs well by now" in " ".join(outcome.story)
+        assert "is stable now" in " ".join(outcome.story)
         assert "The old job runs again" in outcome.failure
 
     def test_a_watch_that_saw_it_well_is_believed(self, world: AskingWorld) -> None:
@@ -132,7 +132,7 @@ class TestAJobThatCameToRunLate:
         outcome = world.ask(update(world, Behaviour.CRASH_LOOP))
         assert outcome.rolled_back
         assert world.job().behaviour is Behaviour.OTHER_GOOD
-        assert "runs well by now" not in " ".join(outcome.story)
+        assert "is stable now" not in " ".join(outcome.story)
         now = world.journal.observed_job_record(JOB_NAME)
         assert now.checkpoint_path != seen.checkpoint_path
 
