@@ -1,4 +1,4 @@
-"""How long a lock or a claim is surely held, by the holder's own clock, and who checks it. Pure.
+"""How long a lock or a claim is surely held, by the holder's own clock. Pure.
 
 It is a record whose writes are dated by the storage. Its holder writes it again before a lease has
 passed; whoever sees it older than a lease deletes it by its id, and takes it. Between seeing and
@@ -9,12 +9,7 @@ docs/explanation/glue-selection.md says why two never hold it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
-
-from flinkglue.clock.interruption import raise_if_interrupted
 
 TRUSTED_SHARE = 0.8
 """The holder trusts its lease for a part of it only, to have time for the call that it is for."""
@@ -114,37 +109,3 @@ class Unchanged:
 def has_run_out(age_seconds: float, lease_seconds: float) -> bool:
     """Whether it may be taken from its holder, who last wrote its record so long ago."""
     return age_seconds > lease_seconds + DATE_RESOLUTION_SECONDS
-
-
-class Request(Protocol):
-    """What is known of a request before it is sent."""
-
-    @property
-    def method(self) -> str:
-        """Its HTTP method, in capitals."""
-
-
-class CallGuard:
-    """Checks right before each request of a client that may change anything."""
-
-    def __init__(self) -> None:
-        self._check: Callable[[], None] | None = None
-
-    @contextmanager
-    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
-        """Call this right before each request that is no GET, while the block runs.
-
-        What it raises keeps the request from being sent. Blocks may lie in one another: the inner
-        check counts.
-        """
-        self._check, before = check, self._check
-        try:
-            yield
-        finally:
-            self._check = before
-
-    def before(self, request: Request) -> None:
-        """Right before a request is sent; none is by a run that was interrupted meanwhile."""
-        raise_if_interrupted()
-        if self._check is not None and request.method != "GET":
-            self._check()

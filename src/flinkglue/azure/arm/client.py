@@ -6,9 +6,8 @@ API: https://learn.microsoft.com/rest/api/hdinsightonaks/
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -30,8 +29,8 @@ from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Oper
 from flinkglue.azure.names import JOB_NAME
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import BadEndpoint, Call, CallFailed
+from flinkglue.guarded_client import GuardedClient
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
-from flinkglue.lease import CallGuard
 from flinkglue.polling import retry
 
 PUBLIC_ENDPOINT = "https://management.azure.com"
@@ -45,7 +44,7 @@ def token_scope(arm_endpoint: str) -> str:
     return f"https://{host}/.default" if host in _SOVEREIGN_HOSTS else f"{PUBLIC_ENDPOINT}/.default"
 
 
-class ArmClient:
+class ArmClient(GuardedClient):
     """Calls ARM about Flink clusters and their jobs. Close it, or use it as a context manager.
 
     Reads are repeated while their faults are passing ones; submits are sent once. Each call raises
@@ -81,27 +80,9 @@ class ArmClient:
         self._reads_for_seconds = reads_for_seconds
         self._pace = pace or Pace(first_seconds=0.5, most_seconds=10, growth=2)
         self._clock = clock or SystemClock()
-        self._guard = CallGuard()
-        self._http = httpx.Client(
-            auth=auth,
-            timeout=timeout_seconds,
-            verify=verify or True,
-            transport=transport,
-            event_hooks={"request": [self._guard.before]},
+        super().__init__(
+            auth=auth, timeout=timeout_seconds, verify=verify or True, transport=transport
         )
-
-    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call this right before each call that may change anything, while the block runs."""
-        return self._guard.guarded(check)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._http.close()
 
     def get_cluster(self, cluster: FlinkClusterId) -> ArmCluster:
         """Clusters Get."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -24,14 +23,14 @@ from flinkglue.flink.api.failures import (
     ran_out_of_time,
 )
 from flinkglue.gateways import what_answered
+from flinkglue.guarded_client import GuardedClient
 from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
-from flinkglue.lease import CallGuard
 
 T = TypeVar("T")
 _SEARCH_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."
 
 
-class JobManagerWire:
+class JobManagerWire(GuardedClient):
     """The connection to one JobManager. Every call is one request; nothing is retried here.
 
     Args:
@@ -60,28 +59,13 @@ class JobManagerWire:
         self.base_url = http_url("base_url", base_url, schemes=("https", "http")).rstrip("/")
         self.main_seconds = timeout_seconds if main_seconds is None else main_seconds
         self._main_timeout = httpx.Timeout(timeout_seconds, read=self.main_seconds)
-        self._guard = CallGuard()
-        self._http = httpx.Client(
+        super().__init__(
             base_url=self.base_url,
             auth=auth,
             verify=verify,
             timeout=timeout_seconds,
             transport=transport,
-            event_hooks={"request": [self._guard.before]},
         )
-
-    def guarded(self, check: Callable[[], None]) -> AbstractContextManager[None]:
-        """Call this right before each call that may change anything, while the block runs."""
-        return self._guard.guarded(check)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        self._http.close()
 
     def _get(
         self,
