@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
@@ -14,13 +12,13 @@ from prefect.events import emit_event
 from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
+from flinkglue.lifecycle.health.finding import Finding
 from flinkglue.lifecycle.health.history import with_history
 from flinkglue.lifecycle.health.judgement import (
     Degraded,
     HealthLimits,
     Healthy,
     Sample,
-    Verdict,
     verdict,
 )
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
@@ -36,61 +34,6 @@ from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.action_owners import ClaimWatch, abandoned
 from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a watch found about a job.
-
-    Args:
-        verdict: How it is; None when it was not judged.
-        view: The job as it was seen last.
-        not_judged: Why it was left alone.
-        not_observed: Why it could not be looked at, or judged.
-        is_abandoned: Whether an action on it has not ended, and its flow run has.
-        relaunched_as: The Flink job id that it was brought back under.
-        not_relaunched: Why it was not brought back although it was to be.
-    """
-
-    job_name: str
-    verdict: Verdict | None = None
-    view: JobView | None = None
-    not_judged: str = ""
-    not_observed: str = ""
-    is_abandoned: bool = False
-    relaunched_as: str = ""
-    not_relaunched: str = ""
-
-    @property
-    def condition(self) -> str:
-        """One word."""
-        if self.relaunched_as:
-            return "re-launched"
-        return type(self.verdict).__name__.lower() if self.verdict else "not judged"
-
-    @property
-    def is_unwell(self) -> bool:
-        """Whether somebody has to look after the job."""
-        is_degraded = isinstance(self.verdict, Degraded) and not self.relaunched_as
-        return is_degraded or bool(self.not_observed)
-
-    @property
-    def reason(self) -> str:
-        """Why it is in this condition, with the newest exception."""
-        if not isinstance(self.verdict, Degraded):
-            return self.not_judged or self.not_observed
-        reasons = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
-        return "; ".join(part for part in reasons if part)
-
-    def row(self) -> dict[str, Any]:
-        """As a row of a table."""
-        return {
-            "job": self.job_name,
-            "condition": self.condition,
-            "why": self.reason or "-",
-            "job id": self.relaunched_as or (self.view.job_id if self.view else "-"),
-            "seen": self.view.in_words() if self.view else "-",
-        }
 
 
 @step(

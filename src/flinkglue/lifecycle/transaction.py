@@ -14,15 +14,12 @@ from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.journal.ledger import added
 from flinkglue.lifecycle.journal.plans import Plan, SavepointPlan, plan_of
 from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
-from flinkglue.lifecycle.models import JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import JobSpec, JobView, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.document import changed_field, request_document
 from flinkglue.lifecycle.request.options import ActionOptions
-from flinkglue.lifecycle.savepoint_formats import CANONICAL
-from flinkglue.lifecycle.state_paths import is_same_path
 
 T = TypeVar("T")
 
@@ -209,50 +206,6 @@ class Transaction:
     def _trigger_id(self) -> str:
         generation = self.record().generation
         return trigger_id_of(self.entry.intent, self.job_name, generation, self.request.action)
-
-    def note_savepoint(self, job_id: str, path: str) -> None:
-        """Write a savepoint into the ledger without asking the service for more about it."""
-        if not any(is_same_path(one.path, path) for one in self.journal.savepoints(self.job_name)):
-            self._enter(job_id, path, None)
-
-    def add_to_ledger(self, job_id: str, path: str) -> None:
-        """Write a savepoint into the ledger with what is known of its job."""
-        self._enter(job_id, path, self.backend.view(job_id))
-
-    def _enter(self, job_id: str, path: str, view: JobView | None) -> None:
-        plan = self.plan if isinstance(self.plan, SavepointPlan) else None
-        observed = view if view and is_same_path(view.savepoint_path, path) else None
-        record = self.record()
-        spec = record.spec if record.job_id == job_id else None
-        savepoint = Savepoint(
-            job_name=self.job_name,
-            job_id=job_id,
-            path=path,
-            taken_at=(observed and observed.savepoint_at) or self.now(),
-            size_bytes=observed.savepoint_size_bytes if observed else None,
-            checkpoint_id=observed.savepoint_id if observed else 0,
-            flink_version=plan.flink_version if plan else "",
-            format=plan.format if plan else CANONICAL,
-            origin=self.request.action,
-        )
-        if spec is not None:
-            savepoint = replace(
-                savepoint,
-                jar_sha256=spec.jar.sha256,
-                args=spec.args,
-                parallelism=spec.parallelism,
-            )
-        self.enter(savepoint)
-
-    def enter(self, savepoint: Savepoint) -> None:
-        """Write a savepoint into the ledger, as the newest of the job unless it is there."""
-        record, ledger = self.record(), self.journal.savepoints(self.job_name)
-        sequence = 1 + max([record.savepoints_counted, *(one.sequence for one in ledger)])
-        entry = added(ledger, savepoint, sequence)
-        if entry.sequence > record.savepoints_counted:
-            # Before the entry: should it be missed, the next one still comes after it.
-            self.journal.save_job_record(replace(record, savepoints_counted=entry.sequence))
-        self.journal.record_savepoint(entry)
 
     def outcome(self, **details: Any) -> Outcome:
         """How it ended, with the story so far."""

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flinkglue.azure.jobs.launch import run_job_of
+from flinkglue.azure.jobs.launch_request import run_job_of
 from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
 from flinkglue.flink.jars.packing import PYTHON_MAIN, SCRIPT_NAME
 from flinkglue.flink.jars.sources import JarSource

@@ -14,7 +14,8 @@ from dataclasses import replace
 from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.actions import JobActions
-from flinkglue.azure.jobs.launch import JobLauncher, run_job_of
+from flinkglue.azure.jobs.launch import JobLauncher
+from flinkglue.azure.jobs.launch_request import run_job_of
 from flinkglue.azure.jobs.rows import (
     is_in_progress,
     is_launching,

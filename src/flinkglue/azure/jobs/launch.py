@@ -8,64 +8,29 @@ asked to START, without state to STATELESS_UPDATE, whose job has ended before.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from flinkglue.azure.arm.answers import arm_call
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.jobs.actions import JobActions
+from flinkglue.azure.jobs.launch_request import launch_request
 from flinkglue.azure.jobs.rows import (
-    LAUNCH_KEY,
     cause_of,
     departures,
-    flink_configuration,
     is_in_progress,
     is_launching,
-    jar_directory,
     launch_has_failed,
     launch_of,
-    row_to_start,
-    save_point_name,
     state_of,
 )
 from flinkglue.azure.jobs.submission import OperationFailed
 from flinkglue.azure.models import ArmFlinkJob
-from flinkglue.errors import Call, CallFailed, Conflict, InDoubt, InvalidInput
+from flinkglue.errors import Call, CallFailed, Conflict, InDoubt
 from flinkglue.lifecycle.backend import FlinkBackend, Launch, LaunchRefused
-from flinkglue.lifecycle.models import TERMINAL_STATES, Action, JobSpec, JobView
+from flinkglue.lifecycle.models import TERMINAL_STATES, JobView
 from flinkglue.lifecycle.state_paths import is_same_path
 
 _NOT_BEGUN = ("INITIALIZING", "CREATED", "UNKNOWN")
-
-
-def run_job_of(spec: JobSpec, launch_id: str = "") -> RunJob:
-    """NEW for a spec, checked before any call.
-
-    Raises:
-        InvalidInput: A value that ARM would refuse, misread or ignore.
-    """
-    if spec.restore_mode != "NO_CLAIM":
-        raise InvalidInput("restore_mode", spec.restore_mode, "NO_CLAIM: ARM takes no other")
-    if spec.allow_non_restored_state:
-        allowed = "false: ARM has no such property"
-        raise InvalidInput("allow_non_restored_state", True, allowed)
-    if spec.jar.made_of is not None:
-        allowed = "a .jar: ARM runs the file in storage, and packs no Python or SQL into one"
-        raise InvalidInput("jar", spec.jar.uri, allowed)
-    if spec.entry_class is None:
-        raise InvalidInput("entry_class", None, "the class with main(): ARM reads no manifest")
-    settings = flink_configuration(spec)
-    if launch_id:
-        settings[LAUNCH_KEY] = launch_id
-    return RunJob.new(
-        spec.job_name,
-        jar_directory(spec),
-        spec.jar.name,
-        spec.entry_class,
-        args=spec.args,
-        parallelism=spec.parallelism,
-        flink_configuration=settings,
-    )
 
 
 class JobLauncher:
@@ -104,7 +69,9 @@ class JobLauncher:
             if launch.requested_before and (mine := live - (before or frozenset())):
                 raise self._may_be_its_own(launch, mine)
             before = live
-            row = self._send(launch, self._request(launch, rows))
+            row = self._send(
+                launch, launch_request(launch, rows, reaches_flink=self._reaches_flink)
+            )
         row = self._settled(launch, row)
         if launch_has_failed(row):
             raise LaunchRefused(
@@ -146,26 +113,6 @@ class JobLauncher:
             f"Flink runs job {ids} under this name, which main() of this launch may have submitted",
             advice="cancel it in Flink if this launch submitted it, else let it end. Then run "
             "the same action again.",
-        )
-
-    def _request(self, launch: Launch, rows: list[ArmFlinkJob]) -> RunJob:
-        new = run_job_of(launch.spec, launch.job_id)
-        row = row_to_start(rows, launch.spec.job_name, launch.previous_job_id)
-        if launch.restore_from is None:
-            again = Action.STATELESS_UPDATE
-            return replace(new, action=again, run_id=row.run_id) if row else new
-        if row is None and not self._reaches_flink:
-            raise LaunchRefused(
-                f"ARM lists no job {launch.spec.job_name} to START, and whether NEW takes the "
-                f"savepoint {launch.restore_from} cannot be verified without a Flink REST URL"
-            )
-        if row is None:
-            return replace(new, save_point_name=launch.restore_from)
-        return replace(
-            new,
-            action=Action.START,
-            save_point_name=save_point_name(row, launch.restore_from),
-            run_id=row.run_id,
         )
 
     def _check_nothing_lives(self, launch: Launch, rows: list[ArmFlinkJob]) -> None:

@@ -24,6 +24,7 @@ from flinkglue.lifecycle.savepoint_formats import (
     format_of,
 )
 from flinkglue.lifecycle.state.retained import Retained, newest_retained
+from flinkglue.lifecycle.state.taken import add_to_ledger, note_savepoint
 from flinkglue.lifecycle.transaction import Transaction
 from flinkglue.polling import polls_for
 
@@ -157,7 +158,7 @@ def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
 
     def observed(path: str) -> None:
         tx.once("seen_savepoint", lambda: path)
-        tx.note_savepoint(job_id, path)
+        note_savepoint(tx, job_id, path)
 
     try:
         path = tx.backend.stop_with_savepoint(request, observed)
@@ -176,7 +177,7 @@ def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
         return StopResult(path)
     observed(path)
     if not plan.is_application:  # which leaves, and answers nothing more
-        tx.add_to_ledger(job_id, path)
+        add_to_ledger(tx, job_id, path)
     return StopResult(path)
 
 
@@ -230,8 +231,8 @@ def _kept(tx: Transaction, job_id: str, take: Take, request: SavepointRequest) -
         path = take(request)
     except SavepointFailed as error:
         if error.path:
-            tx.add_to_ledger(job_id, error.path)
+            add_to_ledger(tx, job_id, error.path)
             tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
         raise
-    tx.add_to_ledger(job_id, path)
+    add_to_ledger(tx, job_id, path)
     return path

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flinkglue.errors import CallFailed, InvalidInput
+from flinkglue.errors import CallFailed
 from flinkglue.lifecycle.actions.launch import end_launched, launch, launched_id, state_now
-from flinkglue.lifecycle.actions.rollback_target import rollback_target
-from flinkglue.lifecycle.actions.stop import plan_savepoint, stopped
+from flinkglue.lifecycle.actions.replacement import (
+    plan_last_state,
+    plan_replacement,
+    plan_update,
+)
+from flinkglue.lifecycle.actions.stop import stopped
 from flinkglue.lifecycle.backend import SavepointFailed
-from flinkglue.lifecycle.current_job import current_job, live_job
+from flinkglue.lifecycle.current_job import current_job
 from flinkglue.lifecycle.journal.plans import (
     LEFT_BEHIND,
     REPLACE_PLAN,
@@ -22,8 +26,7 @@ from flinkglue.lifecycle.journal.plans import (
     UpdatePlan,
 )
 from flinkglue.lifecycle.journal.records import LeftBehind
-from flinkglue.lifecycle.models import JobView, Outcome
-from flinkglue.lifecycle.state.named import check_named
+from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.state.retained import (
     Retained,
     left_behind,
@@ -33,12 +36,10 @@ from flinkglue.lifecycle.state.sent_launch import state_left
 from flinkglue.lifecycle.state_paths import is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
-_RETENTION = "execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION"
-
 
 def update(tx: Transaction) -> Outcome:
     """Stop with a savepoint, and start the new job from it."""
-    plan = tx.decided("plan", UPDATE_PLAN, lambda: _plan_update(tx))
+    plan = tx.decided("plan", UPDATE_PLAN, lambda: plan_update(tx))
     try:
         path = stopped(tx, plan)
     except SavepointFailed as error:
@@ -48,14 +49,14 @@ def update(tx: Transaction) -> Outcome:
 
 def stateless_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job without state."""
-    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan(tx, current_job(tx)))
+    plan = tx.decided("plan", REPLACE_PLAN, lambda: plan_replacement(tx, current_job(tx)))
     kept = _ended_with(tx, plan)
     return _replace(tx, plan, restore_from=None, return_to=kept)
 
 
 def last_state_update(tx: Transaction) -> Outcome:
     """Cancel, and start from the newest retained checkpoint; RE_LAUNCH starts the same job."""
-    plan = tx.decided("plan", REPLACE_PLAN, lambda: _plan_last_state(tx))
+    plan = tx.decided("plan", REPLACE_PLAN, lambda: plan_last_state(tx))
     kept = _ended_with(tx, plan)
     named = plan.savepoint_path
     left = tx.decided("left_behind", LEFT_BEHIND, lambda: _left_behind(tx, plan.job_id, named))
@@ -188,79 +189,3 @@ def _ended_with(tx: Transaction, plan: ReplacePlan) -> str | None:
 def _reported(tx: Transaction, kept: Retained) -> str | None:
     tx.say(f"{'newest retained state' if kept.path else 'no retained state'}: {kept.description}")
     return kept.path
-
-
-def _plan_update(tx: Transaction) -> UpdatePlan:
-    view = live_job(tx)
-    plan = _plan(tx, view)
-    return UpdatePlan(**vars(plan_savepoint(tx, view)) | vars(plan))
-
-
-def _plan_last_state(tx: Transaction) -> ReplacePlan:
-    view = current_job(tx)
-    record = tx.journal.observed_job_record(tx.job_name)
-    if (view.state if view else record.ended_as) == "FINISHED":
-        raise tx.refuse(
-            f"job {view.job_id if view else record.job_id} finished by itself, or was stopped "
-            "with a savepoint",
-            "START resumes from its newest savepoint; NEW runs it again.",
-        )
-    is_there = check_named(tx)
-    plan = _plan(tx, view)
-    lives = view is not None and not view.is_terminal
-    if lives and tx.options.roll_back and not is_there and not plan.kept_state:
-        raise tx.refuse(
-            f"it cannot be checked whether {plan.savepoint_path} exists, and the job has "
-            f"nothing else to return to: {plan.unseen}",
-            "Give the block a way to read that storage, or turn off roll_back.",
-        )
-    if not plan.kept_state and not plan.savepoint_path:
-        raise tx.refuse(
-            f"no retained state of job {plan.job_id or 'this job'} is known; nothing was ended; "
-            f"{plan.unseen}",
-            f"Let it keep its checkpoints ({_RETENTION}) and give the backend a way to read their "
-            "directory, or name the savepoint or checkpoint to resume from in savepoint.",
-        )
-    return plan
-
-
-def _check_slots(tx: Transaction, view: JobView, needed: int) -> None:
-    """Refuse to end a job for one that would wait for slots in vain, and then be rolled back."""
-    slots = tx.backend.slots(view.job_id, needed) if needed and tx.options.check_slots else None
-    if slots is None or not slots.missing_for(needed):
-        return
-    if slots.grows:
-        tx.say(f"{slots.in_words(needed)}; {slots.grows}")
-        return
-    raise tx.refuse(
-        f"{slots.in_words(needed)}; nothing was ended",
-        "Add TaskManagers, or lower the parallelism. Where TaskManagers are added by something "
-        "that Flink does not report, skip the check: check_slots off, or --no-slot-check.",
-    )
-
-
-def _plan(tx: Transaction, view: JobView | None) -> ReplacePlan:
-    record = tx.record()
-    job_id = view.job_id if view else record.job_id
-    running_spec = record.spec if job_id == record.job_id else None
-    new_spec = tx.spec or running_spec
-    if new_spec is None:
-        raise InvalidInput("spec", None, "what to run: nothing is known of this job yet")
-    changes = running_spec.difference(new_spec) if running_spec else ()
-    for change in changes:
-        tx.say(f"{change.field}: {change.old} → {change.new}")
-    needed = tx.step(f"check the jar of {tx.job_name}", lambda: tx.backend.check_jar(new_spec))
-    if view is not None and not view.is_terminal:
-        _check_slots(tx, view, needed)
-    back = rollback_target(tx, view, new_spec)
-    kept = newest_retained(tx, job_id, view)
-    return ReplacePlan(
-        job_id=job_id,
-        spec=new_spec,
-        old_spec=back.spec,
-        old_in_words=back.in_words,
-        changes=changes,
-        savepoint_path=tx.request.savepoint_path,
-        kept_state=kept.path,
-        unseen="" if kept.path else kept.description,
-    )

@@ -1,4 +1,5 @@
-"""Whether a job is well, judged by several observations.
+"""Whether a job is healthy, judged by several observations.
 
-`judgement` is pure; `watch` observes, `history` keeps what was observed for the next time.
+`judgement` and `finding` are pure; `watch` says what a watch may do, `history` keeps what was
+observed for the next time.
 """

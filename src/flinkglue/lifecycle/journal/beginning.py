@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.lifecycle.journal.claiming import claim
 from flinkglue.lifecycle.journal.claims import JOURNAL, Job, LeaseLost
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.holding import Held
@@ -36,12 +37,12 @@ class Beginning:
             return Held(self.store, entry, None, self.emit)
         intent = entry.intent
         try:
-            claim, is_after_another = job.claim(intent, self._may_take, self._give_up)
+            held_claim, is_after_another = claim(job, intent, self._may_take, self._give_up)
         except Conflict:
             if not entry.facts:
                 self.store.swap("intent", intent, entry.version, None)
             raise
-        held = Held(self.store, entry, claim, self.emit)
+        held = Held(self.store, entry, held_claim, self.emit)
         try:
             return self._begun(held, is_after_another=is_after_another)
         except LeaseLost as lost:

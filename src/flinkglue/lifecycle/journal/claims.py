@@ -15,21 +15,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
 
-from flinkglue.clock import Clock, Pace
+from flinkglue.clock import Clock
 from flinkglue.clock.interruption import current_interruption
-from flinkglue.errors import CallFailed, Conflict, FlinkGlueError
-from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease, Unchanged
+from flinkglue.errors import CallFailed, FlinkGlueError
+from flinkglue.lease import DATE_RESOLUTION_SECONDS, Lease
 from flinkglue.lifecycle.journal import processes
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
-from flinkglue.polling import Polling
 
 JOURNAL = "journal"
 """What errors about an intent name as their service."""
 LEASE_SECONDS = 30.0
-_POLLS = Pace(first_seconds=0.5, most_seconds=3)
 
 Keep = Callable[[Callable[[], bool], float], Callable[[], None]]
 """Calls something every so many seconds until it returns False, or what came back is called."""
@@ -74,6 +71,16 @@ class LeaseTerms:
     holder: str = field(default_factory=processes.in_words)
     emit: Callable[[str], None] = _silent
     keep: Keep = in_a_thread
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as it is claimed."""
+
+    store: JournalStore
+    name: str
+    terms: LeaseTerms
+    clock: Clock
 
 
 class Claim:
@@ -164,92 +171,3 @@ class Claim:
             self._store.swap("claim", self._job.name, self._version, rest)
         except CallFailed:
             return
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job to be claimed."""
-
-    store: JournalStore
-    name: str
-    terms: LeaseTerms
-    clock: Clock
-
-    def claim(
-        self, intent: str, may_take: Callable[[Owner], bool], give_up: Callable[[str], None]
-    ) -> tuple[Claim, bool]:
-        """Hold the job for this intent, when nobody else acts on it any more.
-
-        Args:
-            may_take: Whether the job may be taken from another intent at once; raises ``Conflict``
-                when it may not at all, and returns False while that may only be waited for.
-            give_up: Ends the other intent, before the job is taken from it.
-
-        Returns:
-            The claim, and whether somebody had the job before, who may still be writing.
-
-        Raises:
-            Conflict: Another process went on holding it for longer than is waited for.
-        """
-        mine, awaited, unchanged = self._owner(intent), "", Unchanged()
-        polling = Polling(f"job {self.name}", self.terms.wait_seconds, _POLLS, self.clock)
-        not_mine_at = self.clock.monotonic()
-        while True:
-            polled_at = self.clock.monotonic()
-            stored = self.store.stored("claim", self.name)
-            owner = Owner.of(stored)
-            if stored is not None and owner is not None and owner.token == mine.token:
-                # Only the answer to the swap was lost.
-                return self._claimed(owner, stored.version, not_mine_at), True
-            not_mine_at = polled_at
-            mark = (stored.version, stored.mark) if stored else None
-            seconds = unchanged.seconds(mark, polled_at, self.clock.monotonic())
-            may_act = owner is not None and owner.may_act(seconds)
-            is_other = owner is not None and owner.intent != intent
-            takes = owner is not None and is_other and may_take(owner)
-            if owner is not None and may_act and not takes:
-                self._wait(owner, polling, is_new=owner.token != awaited)
-                awaited = owner.token
-                continue
-            if owner is not None and takes:
-                give_up(owner.intent)
-            sent_at = self.clock.monotonic()
-            taking = mine if owner is None else mine.after(owner, may_act=may_act)
-            before = stored.version if stored else None
-            version = self.store.swap("claim", self.name, before, taking.document)
-            if version is not None:
-                return self._claimed(taking, version, sent_at), owner is not None
-
-    def _owner(self, intent: str) -> Owner:
-        return Owner(
-            intent,
-            self.terms.holder,
-            self.terms.seconds,
-            token=str(uuid4()),
-            process=processes.identity(),
-        )
-
-    def _claimed(self, mine: Owner, version: str, written_at: float) -> Claim:
-        lease = Lease.taken(mine.lease_seconds, written_at)
-        claim = Claim(self.store, mine, version, lease, self)
-        try:
-            claim.outwait()
-        except BaseException:
-            claim.release(is_over=False)
-            raise
-        return claim
-
-    def _wait(self, owner: Owner, polling: Polling, *, is_new: bool) -> None:
-        if polling.is_over:
-            raise Conflict(
-                JOURNAL,
-                "claim",
-                f"job {self.name}",
-                f"{owner.holder} holds it for the intent {owner.intent}, and kept it for "
-                f"longer than {self.terms.wait_seconds:g} s",
-                advice="Check that process; when it ends, or does not renew its claim for "
-                f"{owner.lease_seconds:g} s, the same intent can resume.",
-            )
-        if is_new:
-            self.terms.emit(f"waiting: {owner.holder} holds {self.name} ({owner.intent})")
-        polling.pause()

@@ -2,4 +2,5 @@
 
 `retained` finds the newest state, `known` says whether there is any and what was taken with
 Flink's own tools, `named` checks what a person names, `sent_launch` looks after launches whose
-process died, and `retention` chooses the savepoints that may be disposed of."""
+process died, `taken` enters savepoints into the ledger, and `retention` chooses those that may be
+disposed of."""

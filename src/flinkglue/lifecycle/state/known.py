@@ -12,6 +12,7 @@ from typing import NamedTuple
 from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import JobView, Savepoint
 from flinkglue.lifecycle.state.retained import newest_retained, was_ended_here
+from flinkglue.lifecycle.state.taken import enter
 from flinkglue.lifecycle.state_paths import is_one_of, plain
 from flinkglue.lifecycle.transaction import Transaction
 
@@ -49,7 +50,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
         tx.say(
             f"the savepoint {best.path} was not taken here{than}; it is in the ledger from now on"
         )
-        tx.enter(best)
+        enter(tx, best)
     return best
 
 
