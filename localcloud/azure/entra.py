@@ -21,7 +21,6 @@ from localcloud.azure.timings import AzureTimings
 from localcloud.azure.tls_part import TlsPart
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
-from localcloud.part import Operation
 from localcloud.web.wire import AsgiApp, AsgiWire, Fault, Scope, Wire, request_detail
 
 OPERATIONS = {
@@ -57,7 +56,7 @@ class EntraPart(TlsPart):
         tokens: TokenAuthority,
         timings: AzureTimings,
     ) -> None:
-        super().__init__("entra", entra_app(directory, tokens, wire), config, authority)
+        super().__init__("entra", entra_app(directory, tokens, wire), config, authority, OPERATIONS)
         self._authority = authority
         self._seed = seed
         self._directory = directory
@@ -85,10 +84,6 @@ class EntraPart(TlsPart):
                 }
             },
         }
-
-    def operations(self) -> list[Operation]:
-        """The served operations."""
-        return [Operation("entra", name, text) for name, text in OPERATIONS.items()]
 
     def left_out(self) -> list[str]:
         """What this Entra ID does not do."""

@@ -18,7 +18,6 @@ from localcloud.azure.tokens import TokenAuthority
 from localcloud.azure.vault import Vault
 from localcloud.azure.vault_api import OPERATIONS, vault_app
 from localcloud.config import CloudConfig
-from localcloud.part import Operation
 from localcloud.web.wire import Wire
 
 
@@ -49,16 +48,12 @@ class KeyVaultPart(TlsPart):
         self._directory = directory
         self._vault = Vault(seed.vault_secrets())
         app = vault_app(self._vault, seed, tokens, entra_url, wire)
-        super().__init__("keyvault", app, config, authority)
+        super().__init__("keyvault", app, config, authority, OPERATIONS)
 
     def details(self) -> dict[str, Any]:
         """The vault's address and the prefix of the contributor's secrets."""
         vault = {"vault_url": self.url(), "secret_prefix": SECRET_PREFIX}
         return {"vault_name": self._seed.vault_name, "accounts": {"azure": vault}}
-
-    def operations(self) -> list[Operation]:
-        """The served operations."""
-        return [Operation("keyvault", name, text) for name, text in OPERATIONS.items()]
 
     def left_out(self) -> list[str]:
         """What this Key Vault does not do."""

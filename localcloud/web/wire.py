@@ -89,6 +89,7 @@ def _name(service: str | Callable[[Any], str], scope_or_environ: MutableMapping[
     return service if isinstance(service, str) else service(scope_or_environ)
 
 
+@dataclass(frozen=True, eq=False)
 class AsgiWire:
     """ASGI middleware: records every request and applies the fault book. Put it outermost.
 
@@ -101,19 +102,11 @@ class AsgiWire:
             fault of kind ``throttle``, ``error`` or ``expire_token``, from the fault and the scope.
     """
 
-    def __init__(
-        self,
-        app: AsgiApp,
-        wire: Wire,
-        service: str | Callable[[Scope], str],
-        name_operation: Callable[[Scope], str],
-        refuse: Callable[[Fault, Scope], AsgiApp],
-    ) -> None:
-        self.app = app
-        self.wire = wire
-        self.service = service
-        self.name_operation = name_operation
-        self.refuse = refuse
+    app: AsgiApp
+    wire: Wire
+    service: str | Callable[[Scope], str]
+    name_operation: Callable[[Scope], str]
+    refuse: Callable[[Fault, Scope], AsgiApp]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -166,6 +159,7 @@ async def _hang_up(scope: Scope, receive: Receive) -> None:
         pass
 
 
+@dataclass(frozen=True, eq=False)
 class WsgiWire:
     """WSGI middleware: records every request and applies the fault book. Put it outermost.
 
@@ -179,19 +173,11 @@ class WsgiWire:
             fault of kind ``throttle``, ``error`` or ``expire_token``, from the fault and environ.
     """
 
-    def __init__(
-        self,
-        app: WsgiApp,
-        wire: Wire,
-        service: str | Callable[[Environ], str],
-        name_operation: Callable[[Environ], str],
-        refuse: Callable[[Fault, Environ], WsgiApp],
-    ) -> None:
-        self.app = app
-        self.wire = wire
-        self.service = service
-        self.name_operation = name_operation
-        self.refuse = refuse
+    app: WsgiApp
+    wire: Wire
+    service: str | Callable[[Environ], str]
+    name_operation: Callable[[Environ], str]
+    refuse: Callable[[Fault, Environ], WsgiApp]
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         is_whole = _read_whole(environ)

@@ -28,7 +28,6 @@ from localcloud.azure.tls_part import TlsPart
 from localcloud.azure.tokens import TokenAuthority
 from localcloud.config import CloudConfig
 from localcloud.flink.door import is_dashboard
-from localcloud.part import Operation
 from localcloud.web.serving import AsgiServer
 from localcloud.web.wire import AsgiApp, Wire
 
@@ -82,7 +81,10 @@ class ArmPart(TlsPart):
             RoleAssignment(seed.administrator.object_id, f"/subscriptions/{seed.subscription_id}"),
         )
         gateway = ArmGateway(self._api, tokens, assignments, entra_url)
-        super().__init__("arm", gateway.app(wire), config, authority)
+        served = {
+            route.operation: f"{route.method} {route.path}: {route.description}" for route in ROUTES
+        }
+        super().__init__("arm", gateway.app(wire), config, authority, served)
 
     def start(self) -> None:
         """Return when connections are accepted; see ``TlsPart``."""
@@ -115,13 +117,6 @@ class ArmPart(TlsPart):
                 }
             },
         }
-
-    def operations(self) -> list[Operation]:
-        """The served operations."""
-        return [
-            Operation("arm", route.operation, f"{route.method} {route.path}: {route.description}")
-            for route in ROUTES
-        ]
 
     def left_out(self) -> list[str]:
         """What this ARM does not do."""
