@@ -36,7 +36,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS, FlinkLifecycleClient
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.form_types import FilePath, Name, ServiceUrl, WebUrl
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 
 if TYPE_CHECKING:
     from flinkglue.azure.jobs.backend import ArmBackend

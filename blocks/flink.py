@@ -34,7 +34,7 @@ from flinkglue.form_types import (
     StorageAddress,
     WebUrl,
 )
-from flinkglue.http_auth import BearerToken
+from flinkglue.http.auth import BearerToken
 from flinkglue.quantities import Count, Seconds, SecondsOrNone
 
 _LEAST_LAUNCH_SECONDS = 60.0

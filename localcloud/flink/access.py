@@ -10,7 +10,7 @@ import httpx
 from pydantic import SecretStr
 
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
-from flinkglue.http_auth import BearerToken
+from flinkglue.http.auth import BearerToken
 
 
 @dataclass(frozen=True)

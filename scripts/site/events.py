@@ -173,7 +173,7 @@ CONDITIONS = {
         for name, said in _conditions("glue-job.", RunCondition).items()
         if not RunCondition(name.removeprefix("glue-job.").replace("-", " ")).is_expected
     },
-    ("flink_health", "_emit"): _verdicts(),
+    ("flink_health", "report_finding"): _verdicts(),
 }
 """Emitters that put a condition into the name."""
 

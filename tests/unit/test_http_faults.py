@@ -13,7 +13,7 @@ from flinkglue.azure.sdk_errors import our_errors
 from flinkglue.errors import BadEndpoint, Call, CallFailed, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.http_faults import no_answer
+from flinkglue.http.faults import no_answer
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
 CALL = Call("Flink", "GetOverview", "flink.test")

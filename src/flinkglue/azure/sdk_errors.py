@@ -23,7 +23,7 @@ from flinkglue.errors import (
     InvalidInput,
     ServiceUnavailable,
 )
-from flinkglue.http_faults import no_answer
+from flinkglue.http.faults import no_answer
 
 _ENTRA_CODE = re.compile(r"AADSTS\d+")
 _NO_ANSWER = (ServiceRequestError, ServiceResponseError)

@@ -28,7 +28,7 @@ from flinkglue.flink.state.directories import StateDirectories
 from flinkglue.flink.state.savepoints import SavepointOperations
 from flinkglue.flink.state.storage import StateStorage
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.http_faults import nobody_is_there
+from flinkglue.http.faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     Launch,
     LaunchRefused,

@@ -15,8 +15,8 @@ from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.journal.plans import PREPARED, Prepared
-from flinkglue.lifecycle.journal.records import Entry, document_of
+from flinkglue.lifecycle.journal.plans import Prepared
+from flinkglue.lifecycle.journal.records import Entry, document_of, value_of
 from flinkglue.lifecycle.models import JobSpec, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest, Identify
 from flinkglue.lifecycle.request.options import ActionOptions
@@ -156,14 +156,14 @@ def _prepared(
     requested_changes = json.loads(json.dumps(asdict(request.changes)))
     journal = Journal(store)
     entry, document = journal.entry(intent), store.read("request", intent)
-    known = PREPARED.validate_python(document) if document else None
+    known = value_of(Prepared, document) if document else None
     if known and _given(known.requested) != _given(requested_changes):
         raise InvalidInput("intent", intent, "one with the same request, or a new one")
     if known is None or entry is None or "plan" not in entry.facts:
         last = journal.job_record(request.job_name).spec
         spec = request.spec(last, identify)
         known = Prepared(requested_changes, spec, _changes(last, spec))
-        store.write("request", intent, document_of(PREPARED, known))
+        store.write("request", intent, document_of(known))
     return known
 
 

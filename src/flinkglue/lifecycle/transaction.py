@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
-
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import Conflict, InvalidInput, JobFailed
+from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.backend import FlinkBackend, SavepointRequest
 from flinkglue.lifecycle.ids import job_id_of, trigger_id_of
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.plans import Plan, SavepointPlan, plan_of
-from flinkglue.lifecycle.journal.records import Entry, JobRecord, KeptAtEnd
+from flinkglue.lifecycle.journal.records import (
+    Entry,
+    JobRecord,
+    KeptAtEnd,
+    document_of,
+    value_of,
+)
 from flinkglue.lifecycle.models import JobSpec, JobView, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.document import changed_field, request_document
@@ -30,18 +34,6 @@ class Refused(Conflict):
 
 class WouldDropState(Refused):
     """A NEW was refused because the job has state that it would not start from."""
-
-
-class _StepFailed(JobFailed):
-    """A part of an action ended badly, and the action goes on with what it returned."""
-
-    def __init__(self, why: str, done: Any) -> None:
-        self.done = done
-        super().__init__(why)
-
-
-def _no_failure(done: object) -> str:
-    return ""
 
 
 @dataclass
@@ -91,25 +83,9 @@ class Transaction:
         if line not in self._story:
             self._story.append(line)
 
-    def step(
-        self, name: str, part: Callable[[], T], *, failure_of: Callable[[T], str] = _no_failure
-    ) -> T:
-        """Run a part of the action that people watch by itself.
-
-        Args:
-            failure_of: Why a part that returned has failed; empty: it has not.
-        """
-
-        def judged() -> T:
-            done = part()
-            if why := failure_of(done):
-                raise _StepFailed(why, done)
-            return done
-
-        try:
-            done: T = self.options.run_step(name, judged)
-        except _StepFailed as failed:
-            done = failed.done
+    def step(self, name: str, part: Callable[[], T]) -> T:
+        """Run a part of the action that people watch by itself."""
+        done: T = self.options.run_step(name, part)
         return done
 
     def fact(self, name: str) -> Any:
@@ -129,11 +105,9 @@ class Transaction:
         self.held.note(story=self.story, facts={name: value})
         return value
 
-    def decided(self, name: str, kind: TypeAdapter[T], decide: Callable[[], T]) -> T:
+    def decided(self, name: str, kind: type[T], decide: Callable[[], T]) -> T:
         """The same for a value of this kind."""
-        return kind.validate_python(
-            self.once(name, lambda: kind.dump_python(decide(), mode="json", by_alias=True))
-        )
+        return value_of(kind, self.once(name, lambda: document_of(decide())))
 
     @property
     def plan(self) -> Plan | None:

@@ -14,7 +14,7 @@ from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.clock import Pace
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.models import Action
 from localcloud.azure.arm.jobs.jobs import STOP_FAILED

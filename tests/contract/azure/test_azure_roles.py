@@ -18,7 +18,7 @@ from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, PermissionDenied
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from localcloud.azure.arm.routes import ROUTES
 from localcloud.azure.parts import AzureAccount
 from localcloud.azure.seed import ServicePrincipal

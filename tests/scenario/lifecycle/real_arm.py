@@ -23,7 +23,7 @@ from flinkglue.blocks.arm_backend import arm_backend
 from flinkglue.clock import SystemClock
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.state.storage import StateStorage, local_files
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from flinkglue.lifecycle.models import JobSpec
 from localcloud.client import LocalCloud
 from localcloud.flink.access import FlinkAccess

@@ -10,7 +10,7 @@ from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, ServiceUnavailable
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from tests.azure_on_the_wire import AzureOnTheWire, Clock
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")

@@ -22,7 +22,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from tests.azure_on_the_wire import OPERATION_ID, SIGNATURE, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")

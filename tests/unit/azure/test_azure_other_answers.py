@@ -24,7 +24,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from tests.azure_on_the_wire import Clock, error
 from tests.gateways import GATEWAYS, REDIRECTS, STATUSES, redirect
 from tests.unit.azure.jobs.fake_arm import _NO_CERTIFICATES

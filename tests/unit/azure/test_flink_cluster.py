@@ -17,7 +17,7 @@ from flinkglue.azure.clusters.body import differences, fixed, put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Step
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from tests.unit.azure.jobs.fake_arm import CLUSTER, ENDPOINT, STEADY
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 

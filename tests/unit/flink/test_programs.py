@@ -23,7 +23,7 @@ from flinkglue.errors import InvalidInput, NotFound, PermissionDenied
 from flinkglue.flink.jars.packing import PYTHON_MAIN, SCRIPT_NAME
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.python_program import DUPLICATE_JOB, SECOND_JOB
-from flinkglue.lifecycle.journal.records import SPEC, document_of
+from flinkglue.lifecycle.journal.records import document_of, value_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -85,13 +85,13 @@ class TestPacking:
 class TestSpec:
     def test_it_is_read_as_it_was_written(self, tmp_path: Path) -> None:
         spec = JobSpec(JOB_NAME, JarSource().identify(script(tmp_path)))
-        assert SPEC.validate_python(json.loads(json.dumps(document_of(SPEC, spec)))) == spec
+        assert value_of(JobSpec, json.loads(json.dumps(document_of(spec)))) == spec
 
     def test_one_of_the_version_before_is_read(self) -> None:
         spec = JobSpec(JOB_NAME, Jar("s3://jars/orders.jar", "a" * 64, 7), args=("x",))
-        document = document_of(SPEC, spec)
+        document = document_of(spec)
         del document["jar"]["made_of"]
-        assert SPEC.validate_python(document) == spec
+        assert value_of(JobSpec, document) == spec
 
     def test_a_digest_of_the_version_before_is_the_same(self) -> None:
         spec = JobSpec(JOB_NAME, Jar("s3://jars/orders.jar", "a" * 64, 7), args=("x",))

@@ -16,7 +16,7 @@ from flinkglue.azure.identity import credential
 from flinkglue.azure.key_vault import read_service_principal
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 
 SECRET = "hunter2"
 

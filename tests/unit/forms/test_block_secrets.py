@@ -19,7 +19,7 @@ from benchmarks.doors.odd_inputs import odd_value
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster
 from flinkglue.errors import InvalidInput
-from flinkglue.http_auth import BearerToken
+from flinkglue.http.auth import BearerToken
 from flows.flink_watch import flink_watch
 from flows.glue_run_sweep import glue_run_sweep
 

@@ -29,8 +29,8 @@ from flinkglue.azure.models import ArmCluster, ArmFlinkJob, FlinkClusterId, Oper
 from flinkglue.azure.names import JOB_NAME
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import BadEndpoint, Call, CallFailed
-from flinkglue.guarded_client import GuardedClient
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
+from flinkglue.http.faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
+from flinkglue.http.guarded_client import GuardedClient
 from flinkglue.polling import retry
 
 PUBLIC_ENDPOINT = "https://management.azure.com"

@@ -28,7 +28,7 @@ from flinkglue.azure.jobs.submission import OperationFailed, Submission
 from flinkglue.azure.jobs.tracked_request import Observation
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
 from flinkglue.errors import BadEndpoint, CallFailed, ServiceUnavailable
-from flinkglue.http_faults import nobody_is_there
+from flinkglue.http.faults import nobody_is_there
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,

@@ -23,8 +23,8 @@ from flinkglue.flink.api.failures import (
     ran_out_of_time,
 )
 from flinkglue.gateways import what_answered
-from flinkglue.guarded_client import GuardedClient
-from flinkglue.http_faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
+from flinkglue.http.faults import NEVER_SENT, NO_ANSWER, in_words, no_answer
+from flinkglue.http.guarded_client import GuardedClient
 
 T = TypeVar("T")
 _SEARCH_FIRST = "Ask for the job by its id: it may run. Submit again only with the same job id."

@@ -22,7 +22,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http_faults import NO_ANSWER, in_words, no_answer
+from flinkglue.http.faults import NO_ANSWER, in_words, no_answer
 
 _MOST_REDIRECTS = 10
 _READ_SECONDS = 60.0

@@ -15,7 +15,7 @@ from flinkglue.lifecycle.backend import (
 from flinkglue.lifecycle.current_job import current_job
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.ledger import with_found
-from flinkglue.lifecycle.journal.plans import JOB_PLAN, JobPlan, plan_of
+from flinkglue.lifecycle.journal.plans import JobPlan, plan_of
 from flinkglue.lifecycle.journal.records import Entry
 from flinkglue.lifecycle.models import LAUNCHING, Action, Outcome, Savepoint
 from flinkglue.lifecycle.request.addresses import savepoint_address
@@ -34,7 +34,7 @@ def delete(tx: Transaction) -> Outcome:
             raise tx.refuse(reason, "STOP it with a savepoint or CANCEL it first.")
         return JobPlan(job_id=tx.record().job_id)
 
-    plan = tx.decided("plan", JOB_PLAN, check)
+    plan = tx.decided("plan", JobPlan, check)
     tx.backend.forget(tx.job_name)
     tx.held.check()
     tx.journal.forget_job_record(tx.job_name)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from flinkglue.lifecycle.backend import Launch, LaunchRefused, MoreThanOneJob
-from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, LaunchPlan
+from flinkglue.lifecycle.journal.plans import LaunchPlan
 from flinkglue.lifecycle.journal.records import JobRecord, KeptAtEnd, LeftBehind
 from flinkglue.lifecycle.models import JobSpec, JobView
 from flinkglue.lifecycle.readiness import Lost, NotReady, ReadyGate
@@ -97,7 +97,7 @@ class _Attempt:
     def _made(self) -> str:
         tx, spec, restore_from = self._tx, self.spec, self.restore_from
         before, sent_before = tx.record().job_id, self.sent.was_sent
-        plan = tx.decided(f"{self.sent.label}_launch", LAUNCH_PLAN, lambda: _decide(tx, before))
+        plan = tx.decided(f"{self.sent.label}_launch", LaunchPlan, lambda: _decide(tx, before))
         self._record_launch(plan)
         if sent_before and (why := self.sent.why_kept(restore_from)):
             return why

@@ -83,13 +83,9 @@ def perform(
     if action is Action.LIST_SAVEPOINT:
         return inventory.list_savepoints(job_name, backend, journal)
     options, clock = options or ActionOptions(), clock or SystemClock()
+    take_over, terms = request.take_over, options.lease
     with journal.begin(
-        intent,
-        action,
-        job_name,
-        take_over=request.take_over,
-        terms=options.lease,
-        clock=clock,
+        intent, action, job_name, take_over=take_over, terms=terms, clock=clock
     ) as held:
         if held.entry.outcome is not None:
             return held.entry.outcome

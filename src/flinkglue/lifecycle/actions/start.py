@@ -5,7 +5,7 @@ from __future__ import annotations
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.launch import launch, state_now
 from flinkglue.lifecycle.current_job import current_job
-from flinkglue.lifecycle.journal.plans import START_PLAN, StartPlan
+from flinkglue.lifecycle.journal.plans import StartPlan
 from flinkglue.lifecycle.journal.records import LeftBehind
 from flinkglue.lifecycle.models import TERMINAL_STATES, JobSpec, JobView, Outcome
 from flinkglue.lifecycle.state.known import known_state
@@ -17,7 +17,7 @@ from flinkglue.lifecycle.transaction import Refused, Transaction, WouldDropState
 
 def new(tx: Transaction) -> Outcome:
     """Start the job for the first time, without state or from a savepoint that is named."""
-    return _run(tx, tx.decided("plan", START_PLAN, lambda: _plan_new(tx)))
+    return _run(tx, tx.decided("plan", StartPlan, lambda: _plan_new(tx)))
 
 
 def start(tx: Transaction) -> Outcome:
@@ -25,7 +25,7 @@ def start(tx: Transaction) -> Outcome:
 
     That must be the newest state of the job for all that is known.
     """
-    return _run(tx, tx.decided("plan", START_PLAN, lambda: _plan_start(tx)))
+    return _run(tx, tx.decided("plan", StartPlan, lambda: _plan_start(tx)))
 
 
 def _run(tx: Transaction, plan: StartPlan) -> Outcome:

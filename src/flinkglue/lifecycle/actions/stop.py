@@ -7,14 +7,7 @@ from collections.abc import Callable
 from flinkglue.errors import BadEndpoint, CallFailed, JobFailed, ServiceUnavailable
 from flinkglue.lifecycle.backend import SavepointFailed, SavepointRequest
 from flinkglue.lifecycle.current_job import live_job
-from flinkglue.lifecycle.journal.plans import (
-    JOB_PLAN,
-    SAVEPOINT_PLAN,
-    STOP_RESULT,
-    JobPlan,
-    SavepointPlan,
-    StopResult,
-)
+from flinkglue.lifecycle.journal.plans import JobPlan, SavepointPlan, StopResult
 from flinkglue.lifecycle.journal.records import KeptAtEnd
 from flinkglue.lifecycle.models import JobView, Outcome
 from flinkglue.lifecycle.savepoint_formats import (
@@ -33,7 +26,7 @@ Take = Callable[[SavepointRequest], str]
 
 def stop(tx: Transaction) -> Outcome:
     """Stop the job for good with a savepoint: it ends FINISHED, and the path is in the ledger."""
-    plan = tx.decided("plan", SAVEPOINT_PLAN, lambda: plan_savepoint(tx))
+    plan = tx.decided("plan", SavepointPlan, lambda: plan_savepoint(tx))
     try:
         path = stopped(tx, plan)
     except SavepointFailed as error:
@@ -43,7 +36,7 @@ def stop(tx: Transaction) -> Outcome:
 
 def savepoint(tx: Transaction) -> Outcome:
     """Take a savepoint while the job runs on."""
-    plan = tx.decided("plan", SAVEPOINT_PLAN, lambda: plan_savepoint(tx))
+    plan = tx.decided("plan", SavepointPlan, lambda: plan_savepoint(tx))
     job_id = plan.job_id
     request = tx.savepoint_request(plan)
     path = tx.once(
@@ -59,7 +52,7 @@ def savepoint(tx: Transaction) -> Outcome:
 
 def cancel(tx: Transaction) -> Outcome:
     """End the job for good, without a savepoint."""
-    job_id = tx.decided("plan", JOB_PLAN, lambda: JobPlan(job_id=live_job(tx).job_id)).job_id
+    job_id = tx.decided("plan", JobPlan, lambda: JobPlan(job_id=live_job(tx).job_id)).job_id
     try:
         ended = tx.step(f"cancel {tx.job_name}", lambda: tx.backend.cancel(job_id))
     except CallFailed as error:
@@ -136,16 +129,17 @@ def stopped(tx: Transaction, plan: SavepointPlan) -> str:
     Raises:
         SavepointFailed: With the cause; a path that it carries is in the ledger.
     """
+
+    def attempt() -> StopResult:
+        try:
+            return StopResult(
+                tx.step(f"stop {tx.job_name} with a savepoint", lambda: _try_to_stop(tx, plan))
+            )
+        except SavepointFailed as error:
+            return StopResult(error.path, str(error))
+
     job_id = plan.job_id
-    result = tx.decided(
-        "stop",
-        STOP_RESULT,
-        lambda: tx.step(
-            f"stop {tx.job_name} with a savepoint",
-            lambda: _try_to_stop(tx, plan),
-            failure_of=lambda done: done.failure,
-        ),
-    )
+    result = tx.decided("stop", StopResult, attempt)
     if result.failure or not result.path:
         raise SavepointFailed(result.failure, result.path)
     tx.note_ended_here(job_id, JobView(job_id, tx.job_name, "FINISHED"))
@@ -153,7 +147,7 @@ def stopped(tx: Transaction, plan: SavepointPlan) -> str:
     return result.path
 
 
-def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
+def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> str:
     request, job_id = tx.savepoint_request(plan), plan.job_id
 
     def observed(path: str) -> None:
@@ -167,18 +161,18 @@ def _try_to_stop(tx: Transaction, plan: SavepointPlan) -> StopResult:
             observed(error.path)
             tx.say(f"the savepoint {error.path} is good and is kept in the ledger")
         tx.note_end(job_id, _settled(tx, job_id))
-        return StopResult(error.path, str(error))
+        raise
     except (ServiceUnavailable, BadEndpoint) as error:  # its name may be gone with it
-        path = tx.fact("seen_savepoint")
+        path = str(tx.fact("seen_savepoint") or "")
         if not (path and plan.is_application and tx.backend.has_left(error)):
             raise
         observed(path)
         tx.say(f"the cluster is gone: it ran this application only and ended with its job: {error}")
-        return StopResult(path)
+        return path
     observed(path)
     if not plan.is_application:  # which leaves, and answers nothing more
         add_to_ledger(tx, job_id, path)
-    return StopResult(path)
+    return path
 
 
 def _settled(tx: Transaction, job_id: str) -> JobView | None:

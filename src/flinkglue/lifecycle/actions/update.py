@@ -18,14 +18,8 @@ from flinkglue.lifecycle.actions.replacement import (
 from flinkglue.lifecycle.actions.stop import stopped
 from flinkglue.lifecycle.backend import SavepointFailed
 from flinkglue.lifecycle.current_job import current_job
-from flinkglue.lifecycle.journal.plans import (
-    LEFT_BEHIND,
-    REPLACE_PLAN,
-    UPDATE_PLAN,
-    ReplacePlan,
-    UpdatePlan,
-)
-from flinkglue.lifecycle.journal.records import LeftBehind
+from flinkglue.lifecycle.journal.plans import ReplacePlan, UpdatePlan
+from flinkglue.lifecycle.journal.records import LeftBehind, document_of, value_of
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.lifecycle.state.retained import (
     Retained,
@@ -39,7 +33,7 @@ from flinkglue.lifecycle.transaction import Transaction
 
 def update(tx: Transaction) -> Outcome:
     """Stop with a savepoint, and start the new job from it."""
-    plan = tx.decided("plan", UPDATE_PLAN, lambda: plan_update(tx))
+    plan = tx.decided("plan", UpdatePlan, lambda: plan_update(tx))
     try:
         path = stopped(tx, plan)
     except SavepointFailed as error:
@@ -49,24 +43,31 @@ def update(tx: Transaction) -> Outcome:
 
 def stateless_update(tx: Transaction) -> Outcome:
     """Cancel, and start the new job without state."""
-    plan = tx.decided("plan", REPLACE_PLAN, lambda: plan_replacement(tx, current_job(tx)))
+    plan = tx.decided("plan", ReplacePlan, lambda: plan_replacement(tx, current_job(tx)))
     kept = _ended_with(tx, plan)
     return _replace(tx, plan, restore_from=None, return_to=kept)
 
 
 def last_state_update(tx: Transaction) -> Outcome:
     """Cancel, and start from the newest retained checkpoint; RE_LAUNCH starts the same job."""
-    plan = tx.decided("plan", REPLACE_PLAN, lambda: plan_last_state(tx))
+    plan = tx.decided("plan", ReplacePlan, lambda: plan_last_state(tx))
     kept = _ended_with(tx, plan)
     named = plan.savepoint_path
-    left = tx.decided("left_behind", LEFT_BEHIND, lambda: _left_behind(tx, plan.job_id, named))
-    return _replace(tx, plan, restore_from=named or kept, return_to=kept or named, left=left)
+    document = tx.once("left_behind", lambda: _left_behind(tx, plan.job_id, named))
+    return _replace(
+        tx,
+        plan,
+        restore_from=named or kept,
+        return_to=kept or named,
+        left=value_of(LeftBehind, document) if document else None,
+    )
 
 
-def _left_behind(tx: Transaction, job_id: str, named: str | None) -> LeftBehind | None:
+def _left_behind(tx: Transaction, job_id: str, named: str | None) -> dict[str, Any] | None:
     if named is None or not job_id:
         return None
-    return left_behind(tx, job_id, tx.backend.view(job_id), named)
+    left = left_behind(tx, job_id, tx.backend.view(job_id), named)
+    return document_of(left) if left else None
 
 
 def _replace(

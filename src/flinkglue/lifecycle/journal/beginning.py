@@ -11,7 +11,7 @@ from flinkglue.lifecycle.journal.claims import JOURNAL, Job, LeaseLost
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.ownership import Owner
-from flinkglue.lifecycle.journal.records import ENTRY, Entry, document_of, entry_of
+from flinkglue.lifecycle.journal.records import Entry, document_of, entry_of
 from flinkglue.lifecycle.models import Outcome
 
 
@@ -64,7 +64,7 @@ class Beginning:
             if entry := entry_of(stored):
                 return _checked(entry, self.fresh)
             before = stored.version if stored else None
-            document = document_of(ENTRY, self.fresh)
+            document = document_of(self.fresh)
             if version := self.store.swap("intent", self.fresh.intent, before, document):
                 return replace(self.fresh, version=version)
 
@@ -80,7 +80,7 @@ class Beginning:
                 held.let_go(is_over=True)
             if entry.outcome is not None or (is_known and not is_after_another):
                 return held
-            document = document_of(ENTRY, entry)
+            document = document_of(entry)
             if version := self.store.swap("intent", entry.intent, entry.version, document):
                 held.entry = replace(entry, version=version)
                 return held
@@ -114,7 +114,7 @@ class Beginning:
             given_up = replace(
                 other, outcome=Outcome(other.action, other.job_name, failure=failure)
             )
-            document = document_of(ENTRY, given_up)
+            document = document_of(given_up)
             self.store.swap("intent", intent, other.version, document)
 
 

@@ -12,7 +12,7 @@ from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.journal.claims import JOURNAL, Claim, LeaseLost
 from flinkglue.lifecycle.journal.documents import JournalStore
 from flinkglue.lifecycle.journal.ownership import Owner
-from flinkglue.lifecycle.journal.records import ENTRY, Entry, document_of
+from flinkglue.lifecycle.journal.records import Entry, document_of
 from flinkglue.lifecycle.models import Outcome
 
 
@@ -100,7 +100,7 @@ class Held:
         return ServiceUnavailable(*self._call, str(lost), advice=advice)
 
     def _write(self, entry: Entry) -> Entry:
-        version = self._store.swap("intent", entry.intent, entry.version, document_of(ENTRY, entry))
+        version = self._store.swap("intent", entry.intent, entry.version, document_of(entry))
         if version is None:
             raise self._overtaken()
         self.entry = replace(entry, version=version)

@@ -7,10 +7,8 @@ what runs under a job name now, and the *ledger* which savepoints there are. All
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-
-from pydantic import TypeAdapter
 
 from flinkglue.clock import Clock, SystemClock
 from flinkglue.errors import Conflict
@@ -21,20 +19,18 @@ from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.ledger import newest_first, one_per_place
 from flinkglue.lifecycle.journal.ownership import Owner
 from flinkglue.lifecycle.journal.records import (
-    RECORD,
     Entry,
     JobRecord,
     Observation,
     document_of,
     entry_of,
+    value_of,
 )
 from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
 from flinkglue.lifecycle.state_paths import is_same_path
 
 _ENDS_THE_JOB = (Action.STOP, Action.CANCEL, Action.DELETE)
 _LEAVES_IT = (Action.SAVEPOINT, Action.LIST_SAVEPOINT)
-_SAVEPOINT = TypeAdapter(Savepoint)
-_OBSERVATION = TypeAdapter(Observation)
 
 
 class Journal:
@@ -103,12 +99,11 @@ class Journal:
         version = stored.version if stored else ""
         if stored is None or stored.document is None:
             return JobRecord(job_name, version=version)
-        record: JobRecord = RECORD.validate_python(stored.document)
-        return replace(record.lasting(), version=version)
+        return replace(value_of(JobRecord, stored.document).lasting(), version=version)
 
     def job_records(self) -> list[JobRecord]:
         """Every job that is known, by name."""
-        records = map(RECORD.validate_python, self._store.documents("job"))
+        records = (value_of(JobRecord, each) for each in self._store.documents("job"))
         return sorted(records, key=lambda record: record.job_name)
 
     def save_job_record(self, record: JobRecord) -> JobRecord:
@@ -117,7 +112,7 @@ class Journal:
         Raises:
             Conflict: Another process has written it since then.
         """
-        document = document_of(RECORD, record.lasting())
+        document = document_of(record.lasting())
         version = self._store.swap("job", record.job_name, record.version or None, document)
         if version is None:
             raise Conflict(
@@ -154,7 +149,7 @@ class Journal:
             view.state if view.is_terminal else known.ended_as,
         )
         if observed != known:
-            self._store.write("seen", job_name, document_of(_OBSERVATION, observed))
+            self._store.write("seen", job_name, document_of(observed))
 
     def observed_job_record(self, job_name: str) -> JobRecord:
         """What is known of the job, with what was observed by those who do not own it."""
@@ -170,15 +165,12 @@ class Journal:
 
     def _observation(self, job_name: str, job_id: str) -> Observation:
         document = self._store.read("seen", job_name)
-        observed: Observation = (
-            _OBSERVATION.validate_python(document) if document else Observation(job_id)
-        )
+        observed = value_of(Observation, document) if document else Observation(job_id)
         return observed if observed.job_id == job_id else Observation(job_id)
 
     def savepoints(self, job_name: str) -> list[Savepoint]:
         """The job's ledger, newest first."""
-        every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
-        ours = [savepoint for savepoint in every if savepoint.job_name == job_name]
+        ours = [savepoint for savepoint in self._savepoints() if savepoint.job_name == job_name]
         return newest_first(one_per_place(ours))
 
     def newest_savepoint(self, job_name: str, job_id: str | None = None) -> Savepoint | None:
@@ -188,8 +180,10 @@ class Journal:
 
     def savepoints_at(self, path: str) -> list[Savepoint]:
         """What the ledgers of all jobs say of an address, however it is spelled."""
-        every = map(_SAVEPOINT.validate_python, self._store.documents("savepoint"))
-        return [savepoint for savepoint in every if is_same_path(savepoint.path, path)]
+        return [each for each in self._savepoints() if is_same_path(each.path, path)]
+
+    def _savepoints(self) -> Iterator[Savepoint]:
+        return (value_of(Savepoint, each) for each in self._store.documents("savepoint"))
 
     def note_claimed(self, path: str) -> None:
         """Remember that Flink owns a savepoint from now on, and deletes it."""
@@ -200,7 +194,7 @@ class Journal:
         """Add it to the ledger, or replace what the ledger says of this place."""
         for path in self._spellings(savepoint.job_name, savepoint.path) or [savepoint.path]:
             key = _savepoint_key(savepoint.job_name, path)
-            document = document_of(_SAVEPOINT, replace(savepoint, path=path))
+            document = document_of(replace(savepoint, path=path))
             self._store.write("savepoint", key, document)
 
     def forget_savepoint(self, job_name: str, path: str) -> None:

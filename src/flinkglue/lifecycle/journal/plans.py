@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.journal.records import Entry, LeftBehind
+from flinkglue.lifecycle.journal.records import Entry, LeftBehind, value_of
 from flinkglue.lifecycle.models import Action, JobSpec
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
 
@@ -173,33 +173,21 @@ class Prepared:
     changes: tuple[Difference, ...] = ()
 
 
-JOB_PLAN = TypeAdapter(JobPlan)
-SAVEPOINT_PLAN = TypeAdapter(SavepointPlan)
-REPLACE_PLAN = TypeAdapter(ReplacePlan)
-UPDATE_PLAN = TypeAdapter(UpdatePlan)
-START_PLAN = TypeAdapter(StartPlan)
-LAUNCH_PLAN = TypeAdapter(LaunchPlan)
-STOP_RESULT = TypeAdapter(StopResult)
-PREPARED = TypeAdapter(Prepared)
-STATE_LEFT = TypeAdapter(StateLeft)
-LEFT_BEHIND: TypeAdapter[LeftBehind | None] = TypeAdapter(LeftBehind | None)
-
-_PLANS: dict[Action, TypeAdapter[Any]] = {
-    Action.NEW: START_PLAN,
-    Action.START: START_PLAN,
-    Action.STOP: SAVEPOINT_PLAN,
-    Action.SAVEPOINT: SAVEPOINT_PLAN,
-    Action.CANCEL: JOB_PLAN,
-    Action.DELETE: JOB_PLAN,
-    Action.UPDATE: UPDATE_PLAN,
-    Action.STATELESS_UPDATE: REPLACE_PLAN,
-    Action.LAST_STATE_UPDATE: REPLACE_PLAN,
-    Action.RE_LAUNCH: REPLACE_PLAN,
+_PLANS: dict[Action, type[Plan]] = {
+    Action.NEW: StartPlan,
+    Action.START: StartPlan,
+    Action.STOP: SavepointPlan,
+    Action.SAVEPOINT: SavepointPlan,
+    Action.CANCEL: JobPlan,
+    Action.DELETE: JobPlan,
+    Action.UPDATE: UpdatePlan,
+    Action.STATELESS_UPDATE: ReplacePlan,
+    Action.LAST_STATE_UPDATE: ReplacePlan,
+    Action.RE_LAUNCH: ReplacePlan,
 }
 
 
 def plan_of(entry: Entry) -> Plan | None:
     """What an intent has decided; None: nothing yet."""
     document = entry.facts.get("plan")
-    plan: Plan | None = document and _PLANS[entry.action].validate_python(document)
-    return plan
+    return value_of(_PLANS[entry.action], document) if document else None

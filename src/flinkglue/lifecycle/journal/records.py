@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter
 
 from flinkglue.lifecycle.journal.documents import Stored
 from flinkglue.lifecycle.models import Action, JobSpec, Outcome
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -143,20 +146,24 @@ class Observation:
     ended_as: str = ""
 
 
-ENTRY = TypeAdapter(Entry)
-RECORD = TypeAdapter(JobRecord)
-SPEC = TypeAdapter(JobSpec)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
-def document_of(adapter: TypeAdapter[Any], value: object) -> dict[str, Any]:
+def document_of(value: object) -> dict[str, Any]:
     """The value as a document; the version belongs to the storage."""
-    document: dict[str, Any] = adapter.dump_python(value, mode="json", by_alias=True)
+    document: dict[str, Any] = _adapter(type(value)).dump_python(value, mode="json", by_alias=True)
     document.pop("version", None)
     return document
+
+
+def value_of(kind: type[T], document: object) -> T:
+    """The value in a document of its kind."""
+    value: T = _adapter(kind).validate_python(document)
+    return value
 
 
 def entry_of(stored: Stored | None) -> Entry | None:
     """The entry in a document, with its version; None: there is none."""
     if stored is None or stored.document is None:
         return None
-    return replace(ENTRY.validate_python(stored.document), version=stored.version)
+    return replace(value_of(Entry, stored.document), version=stored.version)

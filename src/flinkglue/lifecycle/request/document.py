@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flinkglue.lifecycle.journal.records import SPEC, document_of
+from flinkglue.lifecycle.journal.records import document_of, value_of
 from flinkglue.lifecycle.models import JobSpec
 from flinkglue.lifecycle.request.action import ActionRequest
 
@@ -16,7 +16,7 @@ def request_document(intent: str, request: ActionRequest, spec: JobSpec | None) 
         "intent": intent,
         "action": request.action.value,
         "job_name": request.job_name,
-        "spec": document_of(SPEC, spec) if spec else None,
+        "spec": document_of(spec) if spec else None,
         "savepoint_path": request.savepoint_path,
         "job_id": request.job_id,
         "drain": request.drain,
@@ -40,4 +40,4 @@ def _is_same(known: Any, value: Any) -> bool:
     """Whether a field was the same before; an earlier release knew fewer fields."""
     if known is None or isinstance(known, str | bool):
         return bool((known or None) == (value or None))
-    return isinstance(value, dict) and SPEC.validate_python(known) == SPEC.validate_python(value)
+    return isinstance(value, dict) and value_of(JobSpec, known) == value_of(JobSpec, value)

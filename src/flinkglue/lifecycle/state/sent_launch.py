@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from flinkglue.lifecycle.journal.plans import LAUNCH_PLAN, STATE_LEFT, LaunchPlan, StateLeft
+from flinkglue.lifecycle.journal.plans import LaunchPlan, StateLeft
+from flinkglue.lifecycle.journal.records import value_of
 from flinkglue.lifecycle.models import JobView
 from flinkglue.lifecycle.state.retained import Retained, newest_retained
 from flinkglue.lifecycle.state_paths import is_same_path
@@ -37,7 +38,7 @@ class SentLaunch:
     def plan(self) -> LaunchPlan | None:
         """What was decided of it; None: nothing yet."""
         decided = self.fact("launch")
-        return LAUNCH_PLAN.validate_python(decided) if decided else None
+        return value_of(LaunchPlan, decided) if decided else None
 
     @property
     def job_id(self) -> str:
@@ -82,7 +83,7 @@ class SentLaunch:
         if not _has_gone_on(newest, view, restore_from):
             return ""
         reason = _in_words(job_id, view, newest, restore_from, failure)
-        self.tx.decided(f"{self.label}_left", STATE_LEFT, lambda: StateLeft(newest.path))
+        self.tx.decided(f"{self.label}_left", StateLeft, lambda: StateLeft(newest.path))
         self.tx.say(reason)
         return reason
 
@@ -90,7 +91,7 @@ class SentLaunch:
 def state_left(tx: Transaction, label: str) -> StateLeft | None:
     """The state for which a launch was neither sent again nor rolled back; None: none."""
     left = tx.fact(f"{label}_again_left") or tx.fact(f"{label}_left")
-    return STATE_LEFT.validate_python(left) if left else None
+    return value_of(StateLeft, left) if left else None
 
 
 def _has_gone_on(newest: Retained, view: JobView | None, restore_from: str | None) -> bool:

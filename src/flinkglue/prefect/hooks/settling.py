@@ -18,7 +18,7 @@ from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.errors import FlinkGlueError
-from flinkglue.http_faults import in_words
+from flinkglue.http.faults import in_words
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.run_log import HarmlessLog
 

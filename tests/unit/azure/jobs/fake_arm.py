@@ -17,7 +17,7 @@ from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from flinkglue.lifecycle.backend import FlinkBackend
 
 ENDPOINT = "https://arm.test"

@@ -19,7 +19,7 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")

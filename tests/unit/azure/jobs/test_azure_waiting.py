@@ -22,7 +22,7 @@ from flinkglue.azure.jobs.state import (
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.http_auth import RenewedToken
+from flinkglue.http.auth import RenewedToken
 from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error

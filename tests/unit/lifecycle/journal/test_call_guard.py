@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from flinkglue.guarded_client import GuardedClient
+from flinkglue.http.guarded_client import GuardedClient
 
 
 class Gone(Exception):

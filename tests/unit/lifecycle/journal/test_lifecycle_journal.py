@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import Conflict, InvalidInput
 from flinkglue.lifecycle.differences import Difference
-from flinkglue.lifecycle.journal import records
 from flinkglue.lifecycle.journal.claims import LeaseLost, LeaseTerms
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.holding import Held
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.journal.processes import identity
-from flinkglue.lifecycle.journal.records import JobRecord, document_of
+from flinkglue.lifecycle.journal.records import JobRecord, document_of, value_of
 from flinkglue.lifecycle.models import Action, Jar, JobSpec, Outcome, Savepoint
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
@@ -269,8 +268,8 @@ def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: b
     store = FileStore(tmp_path)
     job = {"job_name": "orders", "job_id": "id", "generation": 3, "restored_from": "file:/s"}
     specs = {
-        "spec": document_of(records.SPEC, SPEC),
-        "good_spec": document_of(records.SPEC, SPEC) if was_seen else None,
+        "spec": document_of(SPEC),
+        "good_spec": document_of(SPEC) if was_seen else None,
     }
     store.write("job", "orders", {**job, **specs})
     record = Journal(store).observed_job_record("orders")
@@ -296,7 +295,7 @@ def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path, was_seen: b
     )
 )
 def test_every_spec_survives_as_a_fact(spec: JobSpec) -> None:
-    assert records.SPEC.validate_python(document_of(records.SPEC, spec)) == spec
+    assert value_of(JobSpec, document_of(spec)) == spec
 
 
 def test_of_many_that_create_one_document_one_does(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
-from flinkglue.lifecycle.journal.plans import START_PLAN, StartPlan
-from flinkglue.lifecycle.journal.records import JobRecord
+from flinkglue.lifecycle.journal.plans import StartPlan
+from flinkglue.lifecycle.journal.records import JobRecord, document_of
 from flinkglue.lifecycle.models import Action, Savepoint
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
@@ -60,7 +60,7 @@ def test_what_a_job_of_another_name_started_from_stays(world: World) -> None:
 def start_from(world: World, path: str) -> object:
     """The plan of a START, as it is written down."""
     plan = StartPlan(spec=world.spec(), restore_from=path)
-    return START_PLAN.dump_python(plan, mode="json")
+    return document_of(plan)
 
 
 @pytest.mark.parametrize("job_name", [JOB_NAME, "a copy"])

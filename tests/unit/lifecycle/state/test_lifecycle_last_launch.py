@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flinkglue.lifecycle.journal.records import SPEC, document_of
+from flinkglue.lifecycle.journal.records import document_of
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -72,7 +72,7 @@ class TestOfOneLaunchAlone:
 
     def test_nor_when_the_record_was_written_with_them(self, world: AskingWorld) -> None:
         world.stopped()
-        spec = document_of(SPEC, world.spec(restore_mode="CLAIM", allow_non_restored_state=True))
+        spec = document_of(world.spec(restore_mode="CLAIM", allow_non_restored_state=True))
         record = world.store.read("job", JOB_NAME) or {}
         document = {**record, "spec": spec, "good_spec": spec}
         world.store.write("job", JOB_NAME, document)
