@@ -9,8 +9,7 @@ from prefect import runtime
 from prefect.input import RunInput
 from pydantic import Field
 
-from flinkglue.azure.clusters.inputs import ClusterName
-from flinkglue.azure.inputs import DeadlineMinutes
+from flinkglue.azure.inputs import ClusterName, DeadlineMinutes
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.loading import block_of
 from flinkglue.errors import InvalidInput

@@ -1,4 +1,4 @@
-"""Names as Azure, ARM and Java allow them."""
+"""Names as Azure and ARM allow them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ JOB_NAME_PREFIX = Matched(
     r"^[a-z0-9](?:[a-z0-9-]{0,24}[a-z0-9])?$", "1 to 26 of a-z 0-9 -, lower case, - only inside"
 )
 JAR_NAME = Matched(r"^[^/\\\s]+\.jar$", "a file name that ends in .jar, without directories")
-ENTRY_CLASS = Matched(
-    r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$",
-    "a full Java class name, for example com.example.Job",
-)
 ARGUMENT = Matched(
     r"^\S+$",
     "text without spaces: ARM takes all arguments as one space-separated string, so give each word "

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flinkglue.errors import InvalidInput
+from flinkglue.form_types import Matched
 
-PYTHON_MODULE_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
+JAVA_CLASS = Matched(
+    r"^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*$",
+    "a full Java class name, for example com.example.Job",
+)
+PYTHON_MODULE = Matched(
+    r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", "a Python module, for example orders.main"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flinkglue.azure.names import ARGUMENT, ENTRY_CLASS, JAR_NAME, JOB_NAME
+from flinkglue.azure.names import ARGUMENT, JAR_NAME, JOB_NAME
 from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
+from flinkglue.lifecycle.program import JAVA_CLASS
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class RunJob:
         JOB_NAME.require("job_name", job_name)
         AbfsUri.parse(job_jar_directory, "job_jar_directory")
         JAR_NAME.require("jar_name", jar_name)
-        ENTRY_CLASS.require("entry_class", entry_class)
+        JAVA_CLASS.require("entry_class", entry_class)
         for position, arg in enumerate(args):
             ARGUMENT.require(f"args[{position}]", arg)
         if isinstance(parallelism, bool) or parallelism < 1:

@@ -13,24 +13,22 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from flinkglue.azure.clusters.inputs import (
+from flinkglue.azure.inputs import (
+    Argument,
     ClusterName,
     ClusterVersion,
+    EntryClass,
     FlinkVersion,
     Guid,
+    JarDirectory,
+    JarName,
     Location,
     OptionalResourceId,
     PoolVersion,
     ResourceId,
+    ResourceName,
     StorageUri,
     VmSize,
-)
-from flinkglue.azure.inputs import (
-    Argument,
-    EntryClass,
-    JarDirectory,
-    JarName,
-    ResourceName,
 )
 from flinkglue.form_schema import FormGroup
 from flinkglue.form_types import Matched, OptionalName

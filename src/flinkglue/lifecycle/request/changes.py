@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -15,7 +14,7 @@ from flinkglue.lifecycle.models import (
     JobSpec,
     RestoreMode,
 )
-from flinkglue.lifecycle.program import PYTHON_MODULE_PATTERN, ProgramKind, kind_of
+from flinkglue.lifecycle.program import PYTHON_MODULE, ProgramKind, kind_of
 from flinkglue.lifecycle.request.addresses import jar_address
 from flinkglue.lifecycle.sensitive import check_no_secrets
 
@@ -41,8 +40,8 @@ def check_python(jar: str | None, module: str | None, files: tuple[str, ...] | N
     for name, value in (("python_module", module), ("python_files", files)):
         if value is not None and not is_python:
             raise InvalidInput(name, value, "nothing: it is for a Python program")
-    if module is not None and not re.fullmatch(PYTHON_MODULE_PATTERN, module):
-        raise InvalidInput("python_module", module, "a module, for example orders.main")
+    if module is not None:
+        PYTHON_MODULE.require("python_module", module)
     if jar is not None and jar.endswith(".py") and module is not None:
         raise InvalidInput("python_module", module, "nothing: jar is a .py, which is run itself")
     names = [] if jar is None else [jar.rsplit("/", 1)[-1]]
