@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -13,12 +14,14 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+from prefect.states import Running
 
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.taking import Taking
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
 
@@ -238,3 +241,26 @@ def test_a_state_that_changes_while_a_flow_run_is_adopted_is_not_overwritten(
     server.before_read = ends_between
     search(server, worker)
     assert server.runs[str(running)].state.name == "Failed"  # type: ignore[union-attr]
+
+
+def test_a_flow_run_that_gets_a_process_is_adopted_by_nobody(
+    server: Server, tmp_path: Path
+) -> None:
+    """Its process goes on when the worker that started it has died."""
+    flow_run_id, dead = server.has(Running()), member(server)
+
+    async def hand_over() -> None:
+        settings = {"transport": httpx.MockTransport(server.answer)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            taking = Taking(client, "a worker", tmp_path, LOG)
+            await taking.hand_to_a_process(server.runs[str(flow_run_id)], dead)
+            taking.close()
+
+    asyncio.run(hand_over())
+    assert dead.worker_id in str(server.runs[str(flow_run_id)].infrastructure_pid)
+    dead.leave()
+    search(server, member(server))
+    state = server.runs[str(flow_run_id)].state
+    assert state is not None
+    assert state.is_running()
