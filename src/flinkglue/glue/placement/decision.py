@@ -50,16 +50,15 @@ def ranking_description(
     choice = text(f"no run is started. {refusal}.") if refusal else _choice(ranking)
     lines = [
         join(f"Attempt {request.number} of job ", bold(request.job_name), ": ", choice),
-        f"Strategy {code_span(ranking.strategy)} with seed {ranking.seed}, from the connections in "
-        "the order of *Given as*.",
-        f"A run takes {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
+        f"Strategy {code_span(ranking.strategy)} with seed {ranking.seed}. *Given as* is the "
+        "connection's place before that.",
+        f"A run needs {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
         f"When no subnet has them: {_in_words(shortage)}.",
-        "*Reserved* addresses are free for EC2, and taken by runs that are starting.",
+        "*Reserved* addresses still count as free in EC2, and are kept for runs that are starting.",
     ]
     if ranking.kept:
         lines.append(
-            "The order of the attempt before was kept: its failure says nothing against its "
-            "connection."
+            "The previous attempt's order was kept: its failure was not the connection's fault."
         )
     if left_out := ranking.missing_names:
         lines.append(text(f"Left out of the job, as they do not exist: {', '.join(left_out)}."))
@@ -88,11 +87,12 @@ def _choice(ranking: Ranking) -> str:
 
 def _in_words(shortage: ShortagePolicy) -> str:
     if shortage.when_nothing_fits is WhenNothingFits.WAIT:
-        return f"wait for {shortage.wait_seconds / 60:g} minutes, then use the best there is"
+        minutes = f"{shortage.wait_seconds / 60:g} minutes"
+        return f"wait for {minutes}, then run on the best usable connection"
     if shortage.when_nothing_fits is WhenNothingFits.USE_BEST:
         return (
-            "use the best there is, or wait for "
-            f"{shortage.wait_seconds / 60:g} minutes while there is none"
+            "run on the best usable connection, and wait up to "
+            f"{shortage.wait_seconds / 60:g} minutes for one"
         )
     return "do not run"
 
