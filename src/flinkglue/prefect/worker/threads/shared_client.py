@@ -39,7 +39,7 @@ class SharedClient(SyncPrefectClient):
         super().__init__(*args, **kwargs)
         self._owners: dict[UUID, str] = {}
         self._names = RunNames(super().set_flow_run_name)
-        self.beside = Beside("Beside the flow runs")
+        self.beside = Beside("Next to the flow runs")
 
     def owns(self, flow_run_id: UUID, owner: str) -> None:
         """Have this written on the flow run, at the latest before it is Running."""
