@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import islice
 
 from flinkglue.clock import Pace
-from flinkglue.glue.api.connection_reading import Candidates, joined
+from flinkglue.glue.api.connection_reading import joined
 from flinkglue.glue.api.kept_jobs import settings_of
-from flinkglue.glue.api.live_runs import ListedRuns, list_runs
+from flinkglue.glue.api.live_runs import list_runs
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, Slots, slots_of
 from flinkglue.glue.coordination.start_deadline import StartDeadline
-from flinkglue.glue.models import Connection, Job, JobRun, Ranking
+from flinkglue.glue.models import Connection, Ranking
 from flinkglue.glue.placement.addresses import (
     Addresses,
     has_room,
     kept_for_the_next,
     kept_under,
 )
-from flinkglue.glue.placement.job_settings import OLDEST_LIVE_RUN, oldest_live_run, warnings_about
+from flinkglue.glue.placement.job_settings import warnings_about
 from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
-from flinkglue.glue.placement.shortage import (
-    CORRECT_ONE_ADVICE,
-    NO_ROOM_ADVICE,
-    Decision,
-    NoPlace,
-)
+from flinkglue.glue.placement.readings import Reading, by_zone, first_reading, running_runs
+from flinkglue.glue.placement.shortage import Decision, no_place, no_room_in_words
 from flinkglue.glue.placement.strategy_by_name import CalledOnce
-from flinkglue.glue.placement.zone_counts import running_by_connection
 
 POLL_FOR_ADDRESSES = Pace(first_seconds=5, most_seconds=20, jitter=0.5)
 
@@ -68,7 +59,7 @@ def select(
         DeadlineExceeded: The request's deadline passed while nothing fitted. Nothing is reserved.
     """
     began_at, deadline = context.clock.monotonic(), StartDeadline(requested.run, context.clock)
-    reading = _first_reading(context, requested)
+    reading = first_reading(context, requested)
     job, log = reading.candidates.job, context.log
     if not reading.candidates.connection_names:
         log.info("Job %s has no connections: it runs without any", requested.job_name)
@@ -84,8 +75,8 @@ def select(
         if decision is Decision.START:
             return ranking
         if decision is Decision.FAIL:
-            raise _no_place(ranking, requested)
-        no_room, pause = _no_room(ranking, requested), next(pauses)
+            raise no_place(ranking, requested.job_name)
+        no_room, pause = no_room_in_words(ranking, requested.job_name), next(pauses)
         log.info("%s; polling again in %.0f s", no_room, pause)
         context.clock.sleep(min(pause, max(0.0, deadline.left_seconds)))
         deadline.check(no_room)
@@ -100,23 +91,8 @@ def preview(context: RunContext, requested: PlacementRequest) -> Ranking:
         CallFailed: The job, its runs, all connections or the subnets could not be read.
         NoSlot: The job may have no other run now.
     """
-    reading, began_at = _first_reading(context, requested), context.clock.monotonic()
+    reading, began_at = first_reading(context, requested), context.clock.monotonic()
     return _Placing(context, requested, (), None, reading, began_at).without_reserving()
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What is read outside the lock: `live_runs` counts the job's runs by connection.
-
-    `listed_at` is a time before the list of runs was read, `known_job` the job if it was read
-    before, within a minute.
-    """
-
-    candidates: Candidates
-    runs: ListedRuns
-    listed_at: datetime
-    live_runs: Counter[str]
-    known_job: Job | None = None
 
 
 @dataclass
@@ -127,7 +103,7 @@ class _Placing:
     requested: PlacementRequest
     failed: Sequence[str]
     kept: Ranking | None
-    reading: _Reading
+    reading: Reading
     began_at: float
 
     def without_reserving(self) -> Ranking:
@@ -165,8 +141,7 @@ class _Placing:
         if decision is not Decision.START:
             return ranking, decision
         if reads_live_runs:
-            pages = _run_pages(self.context, self.requested)
-            live_runs = _running(pages, self.context, self.requested, self.reading.candidates)
+            live_runs = running_runs(self.context, self.requested, self.reading.candidates)
             self.reading = replace(self.reading, live_runs=live_runs)
         return self._under_the_lock()
 
@@ -222,7 +197,7 @@ class _Placing:
         request, reading = self.requested.run, self.reading
         subnets = addresses.subnets(reading.candidates.subnet_ids)
         connections = joined(reading.candidates, subnets)
-        zones = _by_zone(reading.live_runs, connections)
+        zones = by_zone(reading.live_runs, connections)
         knowledge = knowledge_for(request.key, addresses.reservations, addresses.cool_downs, zones)
         ranking = self._ranking_of(connections, knowledge)
         waited_seconds = self.context.clock.monotonic() - self.began_at
@@ -248,41 +223,6 @@ class _Placing:
         return replace(ranking, needed_because=demand.because, addresses_to_reserve=to_reserve)
 
 
-def _first_reading(context: RunContext, requested: PlacementRequest) -> _Reading:
-    """The connections, the job's runs, and those by connection, in one round trip.
-
-    Another is needed only for a job with more than 200 runs in the time that one of them can last.
-    """
-    client, pages = context.client, _run_pages(context, requested)
-    # Connections that nobody named are those of the job as it is now.
-    names = requested.connection_names
-    known_job = None if names is None else client.kept_jobs.recent(requested.job_name)
-    listed_at = context.clock.now()
-
-    def newest_first() -> Iterator[list[JobRun]]:
-        yield from newest.result()
-        yield from pages
-
-    with ThreadPoolExecutor(2, thread_name_prefix="glue-runs") as in_parallel:
-        runs = in_parallel.submit(list_runs, client, requested.run)
-        newest = in_parallel.submit(lambda: list(islice(pages, 1)))
-        candidates = client.get_candidates(
-            requested.job_name, names, list_all=requested.list_all, known_job=known_job
-        )
-        if requested.check_security_groups:
-            candidates = client.add_security_groups(candidates)
-        live_runs = _running(newest_first(), context, requested, candidates)
-        return _Reading(candidates, runs.result(), listed_at, live_runs, known_job)
-
-
-def _run_pages(context: RunContext, requested: PlacementRequest) -> Iterator[list[JobRun]]:
-    """The job's runs, newest first; only strategy spread uses them."""
-    if requested.strategy_name != "spread":
-        return iter(())
-    since = context.clock.now() - OLDEST_LIVE_RUN
-    return context.client.job_run_pages(requested.job_name, since)
-
-
 def _reserved(
     context: RunContext, ranking: Ranking, requested: PlacementRequest, addresses: Addresses
 ) -> Ranking:
@@ -303,44 +243,3 @@ def _reserved(
     )
     addresses.add(reservation)
     return replace(ranking, reserved_at=reserved_at, reservation_id=reservation.reservation_id)
-
-
-def _running(
-    pages: Iterable[list[JobRun]],
-    context: RunContext,
-    requested: PlacementRequest,
-    candidates: Candidates,
-) -> Counter[str]:
-    age = oldest_live_run(requested.run.options.over(candidates.job))
-    return running_by_connection(pages, context.clock.now() - age, context.log)
-
-
-def _by_zone(live_runs: Counter[str], connections: Sequence[Connection]) -> Counter[str]:
-    zones: Counter[str] = Counter()
-    for connection in connections:
-        if connection.subnet is not None:
-            zones[connection.subnet.availability_zone] += live_runs[connection.name]
-    return zones
-
-
-def _no_place(ranking: Ranking, requested: PlacementRequest) -> NoPlace:
-    if not ranking.needs_a_person:
-        return NoPlace(_no_room(ranking, requested), ranking, NO_ROOM_ADVICE)
-    problems = "; ".join(
-        f"{r.connection_name}: {r.problem}" for r in ranking.connections if r.problem
-    )
-    reason = f"No connection of job {requested.job_name} can hold a run, however long it waits: "
-    return NoPlace(reason + problems, ranking, CORRECT_ONE_ADVICE)
-
-
-def _no_room(ranking: Ranking, requested: PlacementRequest) -> str:
-    subnets = "; ".join(
-        f"{r.connection_name} {r.free_addresses}"
-        + (f", {r.reserved_addresses} of them reserved" if r.reserved_addresses else "")
-        for r in ranking.connections
-        if r.free_addresses is not None
-    )
-    return (
-        f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
-        f"{requested.job_name} takes (free: {subnets or 'not known'})"
-    )

@@ -60,6 +60,31 @@ class NoPlace(JobFailed):
         super().__init__(f"{reason}. What to do: {advice}")
 
 
+def no_place(ranking: Ranking, job_name: str) -> NoPlace:
+    """Why no run of the job is started."""
+    if not ranking.needs_a_person:
+        return NoPlace(no_room_in_words(ranking, job_name), ranking, NO_ROOM_ADVICE)
+    problems = "; ".join(
+        f"{r.connection_name}: {r.problem}" for r in ranking.connections if r.problem
+    )
+    reason = f"No connection of job {job_name} can hold a run, however long it waits: "
+    return NoPlace(reason + problems, ranking, CORRECT_ONE_ADVICE)
+
+
+def no_room_in_words(ranking: Ranking, job_name: str) -> str:
+    """How much each subnet has, and how much a run of the job takes."""
+    subnets = "; ".join(
+        f"{r.connection_name} {r.free_addresses}"
+        + (f", {r.reserved_addresses} of them reserved" if r.reserved_addresses else "")
+        for r in ranking.connections
+        if r.free_addresses is not None
+    )
+    return (
+        f"No subnet has the {ranking.needed_addresses} addresses that a run of job "
+        f"{job_name} takes (free: {subnets or 'not known'})"
+    )
+
+
 class Decision(StrEnum):
     """What follows from a ranking."""
 

@@ -12,7 +12,7 @@ import pytest
 from flinkglue.errors import Throttled
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.placement.job_settings import oldest_live_run
-from flinkglue.glue.placement.zone_counts import running_by_connection
+from flinkglue.glue.placement.readings import running_by_connection
 
 LOG = logging.getLogger(__name__)
 STREAMING = {"Command": {"Name": "gluestreaming"}, "Timeout": 2880}
