@@ -48,8 +48,11 @@ from uuid import uuid4
 from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.glue.client import GlueClient
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.monitoring.health import judge_connections

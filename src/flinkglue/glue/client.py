@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.errors import CallFailed, InvalidInput, NotFound
+from flinkglue.errors import CallFailed, NotFound
 from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.api.connection_reading import (
     LOOKUP_THREADS,
@@ -36,7 +36,6 @@ from flinkglue.glue.api.unknown_members import keep_unknown_members
 from flinkglue.glue.api.unwritten_fields import UNKNOWN_MEMBERS
 from flinkglue.glue.console import Console
 from flinkglue.glue.errors import translated
-from flinkglue.glue.job_definition import FIELD, JobDefinition
 from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import Connection, Job, JobRun, JobRunState, Subnet
@@ -44,6 +43,7 @@ from flinkglue.glue.run_request import RunRequest
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.model import StructureShape
     from mypy_boto3_ec2.client import EC2Client
     from mypy_boto3_glue.client import GlueClient as Boto3GlueClient
     from mypy_boto3_logs.client import CloudWatchLogsClient
@@ -240,29 +240,14 @@ class GlueClient:
             self._glue.update_job(JobName=job_name, JobUpdate=cast(Any, update.body))
 
     @property
+    def job_update_shape(self) -> StructureShape:
+        """The JobUpdate structure of the loaded service model."""
+        return self._glue.meta.service_model.shape_for("JobUpdate")  # type: ignore[return-value]
+
+    @property
     def job_members(self) -> frozenset[str]:
         """The members of JobUpdate, by the loaded service model."""
-        shape = self._glue.meta.service_model.shape_for("JobUpdate")
-        return frozenset(shape.members)  # type: ignore[attr-defined]
-
-    def check_job_definition(self, definition: JobDefinition) -> None:
-        """Check a definition against the loaded service model, before any call.
-
-        Raises:
-            InvalidInput: A value has another type than Glue takes, or is out of its range.
-        """
-        from botocore.validate import ParamValidator
-
-        shape = self._glue.meta.service_model.shape_for("JobUpdate")
-        given = definition.given()
-        if given.get("Timeout") == 0:  # streaming jobs have it; only the SDK's model refuses it
-            del given["Timeout"]
-        report = ParamValidator().validate(given, shape)
-        if report.has_errors():
-            lines = map(_without_value, report.generate_report().splitlines())
-            raise InvalidInput(
-                FIELD, f"that of job {definition.job_name}", f"Glue's own types: {'; '.join(lines)}"
-            )
+        return frozenset(self.job_update_shape.members)
 
     def create_job(self, job_name: str, body: Mapping[str, Any]) -> None:
         """Create the job. https://docs.aws.amazon.com/glue/latest/webapi/API_CreateJob.html
@@ -457,10 +442,3 @@ class GlueClient:
         self._learn_from(run)
         tail = last_log_lines(self._logs, run, kind, most, self._clock)
         return tail._replace(lines=[*map(self._masking.text, tail.lines)])
-
-
-def _without_value(problem: str) -> str:
-    """What the SDK's validation says, without the value, which may be a secret."""
-    parameter, _, rest = problem.partition(", value:")
-    valid = rest.rfind("valid ")
-    return f"{parameter}, {rest[valid:]}" if valid >= 0 else parameter

@@ -20,9 +20,12 @@ from flinkglue.errors import InvalidInput, JobFailed, NotFound, Throttled
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock, InProcessLocks
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.coordination.slots import NoSlot, wait_for_slot
 from flinkglue.glue.models import CONNECTION_ARGUMENT, RUN_KEY_ARGUMENT, Group, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest

@@ -20,7 +20,7 @@ from prefect.flow_engine import run_flow
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.coordination import coordination_over
+from flinkglue.glue.coordination.run_context import coordination_over
 from flinkglue.glue.models import CoolDown
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks

@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from flinkglue.errors import CallFailed
 from flinkglue.glue.api.live_runs import ListedRuns, list_runs
 from flinkglue.glue.api.run_listing import MOST_PAGES
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock, InProcessLock
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.run.outcome import recorded_attempts

@@ -24,6 +24,7 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.lock import HeldLock, Locks, job_lock_name
 from flinkglue.glue.definition.changes import changes_between, created_body, updated_body
 from flinkglue.glue.definition.script_store import Script, ScriptStore
+from flinkglue.glue.definition.service_model import check_definition
 from flinkglue.glue.definition.tags import JobTags, changed_tags, tag_differences
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.glue.models import Job
@@ -88,7 +89,7 @@ def deploy_job(
     """
     if script is not None:
         definition = definition.with_script(script.location)
-    client.check_job_definition(definition)
+    check_definition(definition, client.job_update_shape)
     job = _job(client, definition.job_name)
     if keep_connections and job is not None:
         definition = definition.without("Connections")

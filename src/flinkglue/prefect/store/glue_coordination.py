@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flinkglue.glue.coordination.coordination import Coordination, coordination_over
+from flinkglue.glue.coordination.run_context import Coordination, coordination_over
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 

@@ -11,8 +11,7 @@ import pytest
 
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
 from flinkglue.glue.coordination.claims import Claims, Reservation, Start
-from flinkglue.glue.coordination.coordination import coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run.stop import stop_live_runs

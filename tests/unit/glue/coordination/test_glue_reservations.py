@@ -11,8 +11,7 @@ import pytest
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims, Reservation
 from flinkglue.glue.coordination.cool_downs import CoolDowns
-from flinkglue.glue.coordination.coordination import coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.models import CoolDown, JobRun, Ranking
 from flinkglue.glue.placement.knowledge import knowledge_for
 from flinkglue.glue.run.run_claim import RENEW_EVERY_SECONDS, RunClaim

@@ -16,8 +16,11 @@ from flinkglue.glue.coordination.claims import (
     Claims,
 )
 from flinkglue.glue.coordination.cool_downs import CoolDowns
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, JobRun
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest

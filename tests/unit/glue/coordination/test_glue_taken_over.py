@@ -14,9 +14,12 @@ import pytest
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest

@@ -11,8 +11,11 @@ import pytest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, Ranking
 from flinkglue.glue.run.job_run import run_job

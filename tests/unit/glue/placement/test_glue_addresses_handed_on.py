@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.coordination import coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock, InProcessLock
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import CoolDown, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest

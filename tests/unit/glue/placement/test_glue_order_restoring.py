@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.coordination import coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock, InProcessLock, job_lock_name
 from flinkglue.glue.coordination.original_order import KIND, OriginalOrder, OriginalOrders
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.connection_order import TRY_EVERY_SECONDS, OrderRestoring
 from flinkglue.glue.run_request import RunRequest

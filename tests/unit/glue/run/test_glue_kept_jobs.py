@@ -9,8 +9,7 @@ import pytest
 
 from flinkglue.glue.api.kept_jobs import KEPT_SECONDS, KeptJobs
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.coordination.coordination import coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest

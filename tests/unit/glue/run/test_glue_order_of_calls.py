@@ -14,13 +14,13 @@ import pytest
 
 from flinkglue.errors import ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims, Reservation
-from flinkglue.glue.coordination.coordination import (
+from flinkglue.glue.coordination.lock import HeldLock
+from flinkglue.glue.coordination.run_context import (
     Coordination,
+    RunContext,
     coordination_in_process,
     coordination_over,
 )
-from flinkglue.glue.coordination.lock import HeldLock
-from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select

@@ -13,9 +13,12 @@ import pytest
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable
 from flinkglue.glue.coordination.claims import Claims
 from flinkglue.glue.coordination.cool_downs import CoolDowns
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
 from flinkglue.glue.coordination.lock import HeldLock, InProcessLock
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.coordination.slots import NoSlot, OrderStale
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, CoolDown, Ranking

@@ -10,8 +10,11 @@ import pytest
 from flinkglue.errors import CallFailed, DeadlineExceeded
 from flinkglue.glue.api.run_listing import MOST_PAGES
 from flinkglue.glue.coordination.claims import Reservation
-from flinkglue.glue.coordination.coordination import Coordination, coordination_in_process
-from flinkglue.glue.coordination.run_context import RunContext
+from flinkglue.glue.coordination.run_context import (
+    Coordination,
+    RunContext,
+    coordination_in_process,
+)
 from flinkglue.glue.models import RUN_KEY_ARGUMENT, JobRun
 from flinkglue.glue.run.outcome import attempts_of, recorded_attempts
 from flinkglue.glue.run.stop import (
