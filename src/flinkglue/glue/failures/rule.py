@@ -47,7 +47,8 @@ class Rule:
         blames: What goes on cooldown; only where the class is FAIL_OVER.
         alert: A setting is wrong and stays so until a person mends it, also when another connection
             carries the run meanwhile.
-        is_code: `pattern` is an error code, which Glue puts in brackets behind the reason.
+        code: The error code, which Glue puts in brackets behind the reason, or shows alone; without
+            a pattern, the reason does not matter.
         in_vpc_only: The row does not count for a run without a subnet.
         final_advice: What a person should do when no attempt follows; empty: `advice` fits as well.
     """
@@ -58,7 +59,7 @@ class Rule:
     sample: str
     blames: Blame = Blame.CONNECTION
     alert: bool = False
-    is_code: bool = False
+    code: str = ""
     in_vpc_only: bool = False
     final_advice: str = ""
 
@@ -67,9 +68,11 @@ class Rule:
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        pattern = f"(?:{SUBMISSION})?(?:{self.pattern})"
-        if self.is_code:  # alone, or in brackets behind the reason why a run was not submitted
-            code = rf"{self.pattern}(?:Exception)?\b"
-            alone = rf"(?:Error Code: )?{code}\s*(?:\(Service: |$)"
-            pattern = rf"{SUBMISSION}.*\(Service: [^()]*Error Code: {code}|{alone}"
-        return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+        patterns = [f"(?:{SUBMISSION})?(?:{self.pattern})"] if self.pattern else []
+        if self.code:  # alone, or in brackets behind the reason why a run was not submitted
+            code = rf"{self.code}(?:Exception)?\b"
+            patterns += [
+                rf"{SUBMISSION}.*\(Service: [^()]*Error Code: {code}",
+                rf"(?:Error Code: )?{code}\s*(?:\(Service: |$)",
+            ]
+        return re.compile("|".join(patterns), re.IGNORECASE | re.DOTALL)

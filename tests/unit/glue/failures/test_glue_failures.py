@@ -87,6 +87,13 @@ OF_GLUE_ITSELF = [
     ("ServiceUnavailableException: try again", FailureClass.WAIT),
     ("RequestExpired: Request has expired.", FailureClass.WAIT),
     ("ConcurrentRunsExceededException: Concurrent runs exceeded for weekly", FailureClass.WAIT),
+    ("ConcurrentRunsExceededException", FailureClass.WAIT),
+    ("Concurrent runs exceeded for nightly", FailureClass.WAIT),
+    (
+        f"{NOT_SUBMITTED}Too many calls (Service: AWSGlueJobExecutor; Status Code: 400; "
+        "Error Code: ThrottlingException; Request ID: 0; Proxy: null)",
+        FailureClass.WAIT,
+    ),
     (
         "Error: VPC S3 endpoint validation failed for SubnetId: subnet-0a1b. VPC: vpc-0a1b. "
         "Reason: Could not find S3 endpoint or NAT gateway for subnetId: subnet-0a1b in Vpc vpc-0a",
@@ -105,7 +112,15 @@ def test_what_only_glue_says_is_not_taken_for_an_error_of_the_script(
     assert failure.alert is (expected is FailureClass.FAIL_OVER), "a missing endpoint stays missing"
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.pattern} {rule.failure_class}")
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code], ids=lambda rule: rule.code)
+def test_every_row_with_a_code_is_reached_by_it(rule: Rule) -> None:
+    for text in (f"Error Code: {rule.code}", f"Error Code: {rule.code}Exception"):
+        assert next(row for row in RULES if row.matches(text)) is rule
+
+
+@pytest.mark.parametrize(
+    "rule", RULES, ids=lambda rule: f"{rule.pattern or rule.code} {rule.failure_class}"
+)
 def test_every_row_is_reached_by_its_recorded_sample(rule: Rule) -> None:
     in_vpc = rule.in_vpc_only or rule.failure_class is not FailureClass.WAIT
     rows = [row for row in RULES if in_vpc or not row.in_vpc_only]
@@ -124,7 +139,10 @@ def test_a_script_that_fails_with_the_words_of_a_service_is_never_run_again(text
 
 
 @given(
-    sample=st.sampled_from([rule.sample for rule in RULES if rule is not REPEATED_BY_SPARK]),
+    sample=st.sampled_from(
+        [rule.sample for rule in RULES if rule is not REPEATED_BY_SPARK]
+        + [f"Error Code: {rule.code}Exception" for rule in RULES if rule.code]
+    ),
     wrapped=st.sampled_from(WRAPPED_BY_A_SCRIPT),
     again=st.sampled_from(["{}", *WRAPPED_BY_A_SCRIPT]),
     tail=st.text(max_size=20),
@@ -144,14 +162,16 @@ def test_whatever_glue_says_in_the_mouth_of_a_script_is_never_run_again(
 def test_a_reason_why_a_run_was_not_submitted_is_read_behind_what_glue_puts_before_it(
     rule: Rule,
 ) -> None:
-    if not rule.is_code and not rule.sample.startswith("JobName:"):
-        text = REFUSED_BY_GLUE.format(rule.sample) + "InvalidInputException; Request ID: 0)"
-    else:
-        text = f"{REFUSED_BY_GLUE.format('it says so')}{rule.pattern}Exception; Request ID: 0)"
-        if not rule.is_code:
-            text = rule.sample
+    texts: list[str] = []
+    if rule.pattern:
+        refused = REFUSED_BY_GLUE.format(rule.sample) + "InvalidInputException; Request ID: 0)"
+        texts.append(rule.sample if rule.sample.startswith("JobName:") else refused)
+    if rule.code:
+        because = REFUSED_BY_GLUE.format("it says so")
+        texts.append(f"{because}{rule.code}Exception; Request ID: 0)")
     in_vpc = rule.failure_class is not FailureClass.WAIT
-    assert classify("FAILED", text, in_vpc=in_vpc).failure_class is rule.failure_class
+    for text in texts:
+        assert classify("FAILED", text, in_vpc=in_vpc).failure_class is rule.failure_class
 
 
 def test_a_missing_resource_needs_another_zone_in_a_vpc_and_else_time() -> None:

@@ -38,7 +38,7 @@ def ended(attempts: Sequence[Attempt]) -> list[Attempt]:
     return [*attempts[:-1], attempts[-1].as_last()]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.pattern[:40])
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: (rule.pattern or rule.code)[:40])
 def test_no_row_promises_another_attempt_when_none_follows(rule: Rule) -> None:
     failure = classify("FAILED", rule.sample).as_last()
     assert not PROMISES.search(failure.advice)
@@ -48,8 +48,8 @@ def test_no_row_promises_another_attempt_when_none_follows(rule: Rule) -> None:
 def test_rows_after_which_nothing_is_tried_have_one_advice() -> None:
     """A row about a wrong setting says the same either way."""
     for rule in RULES:
-        assert rule.final_advice or not PROMISES.search(rule.advice), rule.pattern
-        assert not (rule.final_advice and rule.failure_class is FailureClass.STOP), rule.pattern
+        assert rule.final_advice or not PROMISES.search(rule.advice), rule
+        assert not (rule.final_advice and rule.failure_class is FailureClass.STOP), rule
 
 
 def test_only_the_last_attempt_says_what_a_person_is_to_do() -> None:
