@@ -1,4 +1,4 @@
-"""Deployment glue-connection-health: tells which Glue connections can hold a run."""
+"""Deployment glue-connection-health: reports which Glue connections can hold a run."""
 
 from __future__ import annotations
 

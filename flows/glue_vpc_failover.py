@@ -310,13 +310,13 @@ class AnotherRun(RunInput):
 
 
 def _may_cost_more(job_name: str, attempts: list[Attempt], options: RetryOptions) -> bool:
-    """Whether another run may follow, by what those before took, or by who is asked."""
+    """Whether another run may follow, by what those before took, or by a person's answer."""
     hours = cost_of(attempts).capacity_seconds / SECONDS_PER_HOUR
     if options.max_dpu_hours is None or hours < options.max_dpu_hours:
         return True
     used = f"{hours:.4g} DPU-hours of at most {options.max_dpu_hours:g} are used"
     if not options.ask_within_minutes:
-        run_log().warning("No other run is started: %s", used)
+        run_log().warning("No further run is started: %s", used)
         return False
     question = f"Glue job {job_name} failed {len(attempts)} times; {used}. Start another run?"
     name = f"another-run-after-{attempts[-1].number}"
@@ -344,7 +344,7 @@ def _result(
 ) -> dict[str, Any]:
     last, job_name = attempts[-1], request.job_name
     if last.live:
-        output = RunOutput(note="The run goes on: this flow run was not to wait for it.")
+        output = RunOutput(note="The run continues: this flow run does not wait for its end.")
     else:
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()

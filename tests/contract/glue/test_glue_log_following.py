@@ -116,7 +116,7 @@ def test_of_a_flood_the_last_lines_are_shown(
     follower.on_observed(attempt.run)
     follower.on_observed(attempt.run)
     assert followed(caplog) == [
-        "output: 48 lines are left out here", "output: line 48", "output: line 49"
+        "output: 48 lines omitted", "output: line 48", "output: line 49"
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Live Glue runs and the flow runs that started them: which are still wanted. Pure."""
+"""Live Glue runs and the flow runs that started them: which are orphans. Pure."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def _judgement(
         return _cancelling(now - flow_run.since, rules)
     waited_for = flow_run.waits and not run.is_left_to_itself
     if flow_run.type == "COMPLETED" and not waited_for:  # whatever is to be stopped also
-        return RunCondition.WANTED, "its flow run was not to wait for it"
+        return RunCondition.WANTED, "its flow run does not wait for its end"
     if flow_run.type == "CANCELLED" or flow_run.type in rules.also:
         return RunCondition.ORPHAN, f"its flow run is {flow_run.name}"
     if flow_run.type in ("CRASHED", "FAILED", "COMPLETED"):

@@ -70,7 +70,7 @@ def _choice(ranking: Ranking) -> str:
     if not ranking.connections:
         return "the job has no connections, so it takes no addresses."
     if expected is None:
-        return "no connection has a free address that is known of; Glue decides."
+        return "no connection is known to have a free address; Glue decides."
     if expected.unread:
         return join(
             "no subnet is known to have room, and ",

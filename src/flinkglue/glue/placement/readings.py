@@ -106,7 +106,7 @@ def running_by_connection(pages: Iterable[list[JobRun]], since: datetime, log: L
             if any(run.started_on and run.started_on < since for run in page):
                 break
     except CallFailed as error:
-        log.warning("Zones are compared without the job's live runs: %s", error)
+        log.warning("Comparing zones without the job's live runs: %s", error)
         return Counter()
     return running
 

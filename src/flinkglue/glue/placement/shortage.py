@@ -31,7 +31,7 @@ class WhenNothingFits(StrEnum):
 
 NO_ROOM_ADVICE = (
     "give the job fewer workers, add a connection with a larger subnet, or let it wait or use the "
-    "best there is (when_nothing_fits)"
+    "best one available (when_nothing_fits)"
 )
 """What a person can do about a run that no subnet has room for."""
 

@@ -77,8 +77,8 @@ class OrderRestoring(RunObserver):
         except CallFailed as error:
             if self._request.restore_order and update.changes:
                 self._log.warning(
-                    "The connections of job %s will not be put back, as they cannot be written "
-                    "down: %s. They were: %s",
+                    "The connections of job %s will not be put back, because they cannot be "
+                    "recorded: %s. They were: %s",
                     self._request.job_name,
                     error,
                     in_words(update.connections_before),
@@ -139,7 +139,7 @@ class OrderRestoring(RunObserver):
         original = self._recorded(key, lock)
         if original and not original.explains(before):
             self._log.info(
-                "Somebody else changed the connections of job %s: theirs are not touched",
+                "Somebody else changed the connections of job %s: they stay as they are",
                 self._request.job_name,
             )
             self._record(key, None, lock)
@@ -184,7 +184,9 @@ class OrderRestoring(RunObserver):
                 self._key = original_order_key(self._client.region, job)
             return self._coordination.original_orders.read(self._key) is not None
         except CallFailed as error:
-            self._log.info("Whether job %s has another order is not known: %s", job_name, error)
+            self._log.info(
+                "Could not check whether job %s has an order to restore: %s", job_name, error
+            )
             return False
 
     def _try(self, within_seconds: float) -> CallFailed | DeadlineExceeded | InvalidInput | None:

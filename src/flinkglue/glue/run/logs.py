@@ -184,11 +184,11 @@ class LogFollower(RunObserver):
             empty += not page
         left_out = len(lines) - self._most_lines
         if left_out > 0:
-            self._log.info("%s: %d lines are left out here", kind, left_out)
+            self._log.info("%s: %d lines omitted", kind, left_out)
         for line in lines[-self._most_lines :]:
             self._log.info("%s: %s", kind, line)
         if run.ended and not is_all:
-            self._log.info("%s: what comes after this is in CloudWatch alone", kind)
+            self._log.info("%s: the rest is in CloudWatch only", kind)
         stream.last_lines.extend(lines)
         stream.is_at_its_end = is_all
         return bool(lines)

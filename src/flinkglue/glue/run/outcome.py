@@ -72,7 +72,7 @@ def classified(
         try:
             ranking = _order_of_the_job(context.client, request.job_name)
         except CallFailed as error:
-            context.log.warning("Other flow runs may not learn of the failure: %s", error)
+            context.log.warning("No cooldown, as the failed connection is not known: %s", error)
     rules = request.failure_rules
     return attempt_of(run, request.number, ranking, adopted=adopted, own_rules=rules)
 
@@ -115,6 +115,6 @@ class CoolDownsOfFailure(RunObserver):
             try:
                 self._cool_downs.start(cool_down)
             except CallFailed as error:
-                self._log.warning("Other flow runs do not learn of the failure: %s", error)
+                self._log.warning("The cooldown could not be recorded: %s", error)
             else:
                 self._log.info("Connection %s is on cooldown", ranked.connection_name)

@@ -47,7 +47,11 @@ def end_start(context: RunContext, start: Start) -> None:
     try:
         context.coordination.claims.end(start.start_id)
     except CallFailed as error:
-        context.log.warning("The record of the start of %s expires later: %s", start.run_key, error)
+        context.log.warning(
+            "The start record of %s was not deleted; it will expire: %s",
+            start.run_key,
+            error,
+        )
 
 
 class RunClaim(RunObserver):
@@ -134,7 +138,7 @@ class RunClaim(RunObserver):
             is_renewed = bool(reservation_id) and self._claims.renew(reservation_id)
         except CallFailed as error:
             self._renew_at = sent_at + RETRY_SECONDS
-            self._context.log.warning("The reserved addresses are not renewed yet: %s", error)
+            self._context.log.warning("Could not renew the reserved addresses; retrying: %s", error)
             return False
         self._renew_at = sent_at + RENEW_EVERY_SECONDS
         if not self._was_reserved:  # the order is as old as this says
@@ -187,7 +191,9 @@ class RunClaim(RunObserver):
             if reservation_id := self._found_reservation_id():
                 self._claims.release(reservation_id)
         except CallFailed as error:
-            self._context.log.warning("The reserved addresses expire later: %s", error)
+            self._context.log.warning(
+                "Could not release reserved addresses; they will expire: %s", error
+            )
 
     def start(self) -> Start:
         """Record that StartJobRun is about to be sent, or find that it may have been.
@@ -225,7 +231,7 @@ class RunClaim(RunObserver):
             run_keys = {start.run_key for start in starts}
             listed = listed_keys(self._context.client, request.job_name, run_keys, since)
         except CallFailed as error:
-            self._context.log.info("The records of starts expire later: %s", error)
+            self._context.log.info("Start records were not deleted; they will expire: %s", error)
             return
         for start in starts:
             if start.run_key in listed:

@@ -153,7 +153,7 @@ class _Starting:
                 if patience is None or clock.monotonic() - began_at > patience.seconds:
                     raise
                 pause = next(islice(patience.pace.pauses(), tries, None))
-                log.info("Trying to start again in %.1f s: %s", pause, error)
+                log.info("Retrying the start in %.1f s: %s", pause, error)
                 clock.sleep(pause)
                 continue
             if isinstance(outcome, Started):
@@ -281,28 +281,28 @@ class _Starting:
         job_name, missing = self.request.job_name, self.ranking.missing_names
         client, log = self.context.client, self.context.log
         if missing:
-            log.warning("Job %s without %s: no such connection", job_name, ", ".join(missing))
+            log.warning("Job %s: left out %s: no such connection", job_name, ", ".join(missing))
         update = client.plan_update(job, self.ranking.connection_names, leave_out=missing)
         update.check_nothing_is_lost(job_name, self.request.allow_lost_settings)
         self.observer.before_start(job, update, lock)
         if not update.changes:
-            log.info("Job %s has this connection order already; nothing is written", job_name)
+            log.info("Job %s already has this connection order; nothing is written", job_name)
             return
         if update.lost:
-            log.warning("Job %s loses by this: %s", job_name, ", ".join(update.lost))
+            log.warning("Job %s loses these settings: %s", job_name, ", ".join(update.lost))
         lock.check()
         client.update_job(job_name, update)
         if not update.lost:
             client.kept_jobs.keep(job_name, job)  # all of it but the order
         log.info(
-            "Job %s: connections %s, before %s",
+            "Job %s: connection order changed: %s → %s",
             job_name,
-            ", ".join(update.connections_after),
             ", ".join(update.connections_before) or "none",
+            ", ".join(update.connections_after),
         )
         if update.kept_by_glue:
             kept = ", ".join(update.kept_by_glue)
-            log.info("Job %s: not sent, as Glue keeps them itself: %s", job_name, kept)
+            log.info("Job %s: not sent, because Glue keeps them itself: %s", job_name, kept)
 
     def _search_for(self, doubt: _Doubt) -> JobRun | None:
         """The run, as soon as Glue lists it; None when the list is read and it is not there.

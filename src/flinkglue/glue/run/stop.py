@@ -215,4 +215,4 @@ def _release(context: RunContext, request: RunRequest, living: Collection[str]) 
                 context.log.info("Releasing the addresses reserved for %s", reservation.run_key)
                 claims.release(reservation.reservation_id)
     except CallFailed as error:
-        context.log.warning("The reserved addresses expire later: %s", error)
+        context.log.warning("Could not release reserved addresses; they will expire: %s", error)

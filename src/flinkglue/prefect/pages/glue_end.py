@@ -53,6 +53,6 @@ def show_early_end(
     shown = [known[number] for number in sorted(known)]
     if not shown:
         return
-    goes_on = " The run goes on, and nothing waits for it." if shown[-1].live else ""
+    goes_on = " The run continues, and nothing waits for it." if shown[-1].live else ""
     note = f"The flow run ended without reading the script's output: {error}{goes_on}"
     show_end(console, job_name, shown, RunOutput(note=note))

@@ -20,7 +20,7 @@ from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.best_effort import best_effort
 
-NOT_EMITTED = "Automations do not learn of this"
+NOT_EMITTED = "No event was emitted"
 EVIDENCE_CHARACTERS = 1000  # an event that is too large is refused
 
 

@@ -110,7 +110,7 @@ def test_slow_logs_do_not_hold_up_the_next_attempt(
     streams.follower().on_observed(ENDED)
     assert len(streams.calls) == kinds
     assert streams.clock.at <= 10
-    told = [r.getMessage() for r in caplog.records if "in CloudWatch alone" in r.getMessage()]
+    told = [r.getMessage() for r in caplog.records if "is in CloudWatch only" in r.getMessage()]
     assert [line.partition(":")[0] for line in told] == ["output", "error"]
 
 
