@@ -110,11 +110,12 @@ def _watched(flink: FlinkAccess, seconds: float) -> dict[str, tuple[float, int, 
         time.sleep(seconds)
         client.cancel(job_id)
         results = {name: watcher.result() for name, watcher in watchers.items()}
-        ended_ms = client.job(job_id).end_time_ms
+        job = client.job(job_id)
         client.delete_jar(jar_id)
-    assert ended_ms is not None, "a job that has ended says when"
+    assert job.duration_seconds is not None, "a job says how long it ran"
+    ended_at = job.started_at + job.duration_seconds
     return {
-        name: (seen_at - ended_ms / 1000, looks, lasted)
+        name: (seen_at - ended_at, looks, lasted)
         for name, (seen_at, looks, lasted) in results.items()
     }
 
@@ -128,7 +129,7 @@ def _watch(flink: FlinkAccess, job_id: str, pace: Pace) -> tuple[float, int, flo
         def look() -> bool:
             nonlocal looks
             looks += 1
-            return client.job(job_id).is_globally_terminal
+            return client.job(job_id).is_terminal
 
         wait_until(
             look,

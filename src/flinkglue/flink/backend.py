@@ -20,7 +20,7 @@ from flinkglue.flink.api.lifecycle_rest import CheckpointConfig, FlinkLifecycleC
 from flinkglue.flink.cluster_kind import is_application, why_it_grows
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.jars.uploaded import UploadedJars
-from flinkglue.flink.job_view import job_view, listed_view
+from flinkglue.flink.job_view import job_view
 from flinkglue.flink.launch.job_launch import JobLauncher
 from flinkglue.flink.launch.main_method import in_words
 from flinkglue.flink.launch.program_run import ProgramRun, run_of
@@ -92,7 +92,7 @@ class RestBackend:
     def find(self, job_name: str) -> list[JobView]:
         """The jobs that carry this name, newest first; what the job's code calls itself wins."""
         jobs = self._timeouts.retry(self._client.jobs)
-        named = [listed_view(job) for job in jobs if job.name == job_name]
+        named = [job for job in jobs if job.job_name == job_name]
         return sorted(named, key=lambda view: view.started_at, reverse=True)
 
     def view(self, job_id: str) -> JobView | None:

@@ -8,33 +8,19 @@ from flinkglue.errors import NotFound
 from flinkglue.flink.api.failures import JobNotFound
 from flinkglue.flink.api.lifecycle_rest import CheckpointConfig, FlinkLifecycleClient
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.models import Checkpoint, Checkpoints, JobDetails, JobStatus
+from flinkglue.flink.models import Checkpoint, Checkpoints
 from flinkglue.lifecycle.models import JobView
-
-
-def listed_view(details: JobDetails) -> JobView:
-    """What the list of jobs alone shows."""
-    return JobView(
-        job_id=details.job_id,
-        job_name=details.name,
-        state=str(details.status),
-        tasks_total=details.tasks.total,
-        tasks_running=details.tasks.running,
-        tasks_finished=details.tasks.finished,
-        started_at=details.start_time_ms / 1000,
-        duration_seconds=details.duration_ms / 1000,
-    )
 
 
 def brief_view(client: FlinkRestClient, job_id: str) -> JobView | None:
     """What the job's details show, and why it failed; None when Flink does not know it."""
     try:
-        details = client.job(job_id)
-        has_failed = details.status is JobStatus.FAILED
-        exception = client.exceptions(job_id).root_cause if has_failed else None
+        job = client.job(job_id)
+        if job.state == "FAILED":
+            return replace(job, exception=client.exceptions(job_id).root_cause)
     except NotFound:
         return None
-    return replace(listed_view(details), exception=exception)
+    return job
 
 
 def job_view(
@@ -46,15 +32,15 @@ def job_view(
         configs: What is known of jobs' checkpoint settings, which never change; it is added to.
     """
     try:
-        details = client.job(job_id)
+        job = client.job(job_id)
         exceptions = client.exceptions(job_id)
     except JobNotFound:
         return None
     checkpoints, config = _checkpoints(client, job_id), _config(client, job_id, configs)
     completed, savepoint = checkpoints.latest_completed, checkpoints.latest_savepoint
     return replace(
-        listed_view(details),
-        restarts=max(exceptions.failures, _restarts(client, details)),
+        job,
+        restarts=max(exceptions.failures, _restarts(client, job)),
         checkpoint_every_seconds=config.every_seconds,
         kept_on_cancel=config.kept_on_cancel,
         kept_on_failure=config.kept_on_failure,
@@ -96,12 +82,12 @@ def _config(
     return config
 
 
-def _restarts(client: FlinkLifecycleClient, details: JobDetails) -> int:
+def _restarts(client: FlinkLifecycleClient, job: JobView) -> int:
     # A metric comes up to 10 seconds late, so the remembered failures are counted beside it.
-    if details.is_globally_terminal:
+    if job.is_terminal:
         return 0
     try:
-        return int(float(client.job_metrics(details.job_id, "numRestarts").get("numRestarts", 0)))
+        return int(float(client.job_metrics(job.job_id, "numRestarts").get("numRestarts", 0)))
     except NotFound:
         return 0
 

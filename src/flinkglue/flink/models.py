@@ -5,116 +5,37 @@ Flink's REST API: https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
+from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 
 
-class JobStatus(StrEnum):
-    """The states of a job; a string that Flink may add later is kept as it is.
+def job_of(answer: Mapping[str, Any]) -> JobView:
+    """A job in an answer of ``/jobs/{id}`` or an entry of ``/jobs/overview``.
 
-    SUSPENDED is terminal for one JobManager only: with high availability another one goes on.
+    A state that Flink may add later is kept as it is.
     """
-
-    INITIALIZING = "INITIALIZING"
-    CREATED = "CREATED"
-    RUNNING = "RUNNING"
-    FAILING = "FAILING"
-    FAILED = "FAILED"
-    CANCELLING = "CANCELLING"
-    CANCELED = "CANCELED"
-    FINISHED = "FINISHED"
-    RESTARTING = "RESTARTING"
-    SUSPENDED = "SUSPENDED"
-    RECONCILING = "RECONCILING"
-
-    @classmethod
-    def _missing_(cls, value: object) -> JobStatus | None:
-        if not isinstance(value, str):
-            return None
-        unknown = str.__new__(cls, value)
-        unknown._name_ = unknown._value_ = value
-        return unknown
-
-    @property
-    def is_globally_terminal(self) -> bool:
-        """Whether the job has ended for good; never true for an unknown state."""
-        return self in (JobStatus.FINISHED, JobStatus.CANCELED, JobStatus.FAILED)
-
-
-@dataclass(frozen=True)
-class TaskCounts:
-    """How many parallel tasks of a job are in which state, by Flink's own names in upper case."""
-
-    by_state: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        return sum(self.by_state.values())
-
-    @property
-    def running(self) -> int:
-        return self.by_state.get("RUNNING", 0)
-
-    @property
-    def finished(self) -> int:
-        return self.by_state.get("FINISHED", 0)
-
-    @classmethod
-    def added_up(cls, counts: list[Mapping[str, int]]) -> TaskCounts:
-        """The sum of several vertices' counts; Flink's own ``total`` is left out."""
-        added: dict[str, int] = {}
-        for count in counts:
-            for state, tasks in count.items():
-                if state.lower() != "total":
-                    added[state.upper()] = added.get(state.upper(), 0) + int(tasks or 0)
-        return cls(added)
-
-
-@dataclass(frozen=True)
-class JobDetails:
-    """A job as the JobManager sees it.
-
-    Args:
-        job_id: 32 hexadecimal digits.
-        name: The name that the job's code gave it.
-        status: Its state. RUNNING does not mean that its tasks run: see ``tasks``.
-        start_time_ms: Milliseconds since the epoch.
-        end_time_ms: Milliseconds since the epoch; None while it has not ended.
-        duration_ms: Milliseconds since the start, or in all.
-        tasks: The parallel tasks by state.
-    """
-
-    job_id: str
-    name: str
-    status: JobStatus
-    start_time_ms: int
-    end_time_ms: int | None
-    duration_ms: int
-    tasks: TaskCounts
-
-    @property
-    def is_globally_terminal(self) -> bool:
-        """Whether the job has ended for good."""
-        return self.status.is_globally_terminal
-
-    @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> JobDetails:
-        """From ``/jobs/{id}`` or from an entry of ``/jobs/overview``."""
-        counted = answer.get("vertices") or [answer]
-        end_time_ms = int(answer.get("end-time") or -1)
-        return cls(
-            job_id=str(answer["jid"]),
-            name=str(answer.get("name") or ""),
-            status=JobStatus(answer["state"]),
-            start_time_ms=int(answer.get("start-time") or 0),
-            end_time_ms=end_time_ms if end_time_ms >= 0 else None,
-            duration_ms=int(answer.get("duration") or 0),
-            tasks=TaskCounts.added_up([each.get("tasks") or {} for each in counted]),
-        )
+    if not isinstance(state := answer["state"], str):
+        raise TypeError(f"the state {state!r}")
+    tasks = Counter[str]()
+    for each in answer.get("vertices") or [answer]:
+        for name, count in (each.get("tasks") or {}).items():
+            tasks[name.upper()] += int(count or 0)
+    del tasks["TOTAL"]  # Flink's own, in the overview
+    return JobView(
+        job_id=str(answer["jid"]),
+        job_name=str(answer.get("name") or ""),
+        state=state,
+        tasks_total=tasks.total(),
+        tasks_running=tasks["RUNNING"],
+        tasks_finished=tasks["FINISHED"],
+        started_at=int(answer.get("start-time") or 0) / 1000,
+        duration_seconds=int(answer.get("duration") or 0) / 1000,
+    )
 
 
 @dataclass(frozen=True)

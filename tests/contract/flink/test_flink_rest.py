@@ -12,7 +12,7 @@ import pytest
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, Conflict, InDoubt, NotFound, ServiceUnavailable
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.models import JobDetails, JobStatus
+from flinkglue.lifecycle.models import JobView
 from flinkglue.polling import wait_until
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
@@ -52,8 +52,8 @@ def _new_job_id() -> str:
 
 
 def _wait(
-    client: FlinkRestClient, job_id: str, done: Callable[[JobDetails], bool], seconds: float = 120
-) -> JobDetails:
+    client: FlinkRestClient, job_id: str, done: Callable[[JobView], bool], seconds: float = 120
+) -> JobView:
     return wait_until(
         lambda: client.job(job_id),
         done,
@@ -96,11 +96,11 @@ def test_a_word_count_runs_to_its_end(
     jar_id = _run_word_count(client, flink, tmp_path / "out", job_id)
     client.delete_jar(jar_id)
 
-    job = _wait(client, job_id, lambda job: job.is_globally_terminal)
-    assert job.status is JobStatus.FINISHED
-    assert job.tasks.finished == job.tasks.total > 0
+    job = _wait(client, job_id, lambda job: job.is_terminal)
+    assert job.state == "FINISHED"
+    assert job.tasks_finished == job.tasks_total > 0
     assert job_id in [listed.job_id for listed in client.jobs()]
-    assert client.job(job_id).status is JobStatus.FINISHED
+    assert client.job(job_id).state == "FINISHED"
     assert client.exceptions(job_id).root_cause is None
     licence = (flink.image_root / "opt" / "flink" / "LICENSE").read_text()
     counted = _counts_in(tmp_path / "out")
@@ -121,7 +121,7 @@ def test_a_job_id_is_taken_only_once(
         "DuplicateApplicationSubmissionException",
         "DuplicateJobSubmissionException",
     )
-    _wait(client, job_id, lambda job: job.is_globally_terminal)
+    _wait(client, job_id, lambda job: job.is_terminal)
 
 
 def test_an_unknown_job_is_not_found_by_either_call(client: FlinkRestClient) -> None:
@@ -145,8 +145,8 @@ def test_a_dropped_answer_leaves_the_submit_in_doubt_and_the_job_there(
     job_id = _new_job_id()
     with pytest.raises(InDoubt):
         _run_word_count(client, flink, tmp_path / "out", job_id)
-    job = _wait(client, job_id, lambda job: job.is_globally_terminal)
-    assert job.status is JobStatus.FINISHED
+    job = _wait(client, job_id, lambda job: job.is_terminal)
+    assert job.state == "FINISHED"
     (recorded,) = wire.requests.find("flink", "RunJar")
     assert (recorded.status, recorded.detail) == (200, {"fault": "drop_after"})
 

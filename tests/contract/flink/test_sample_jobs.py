@@ -16,8 +16,6 @@ import pytest
 
 from flinkglue.errors import CallFailed
 from flinkglue.flink.api.rest import FlinkRestClient
-from flinkglue.flink.job_view import listed_view
-from flinkglue.flink.models import JobStatus
 from localcloud.flink.cluster import FlinkCluster
 from tests.waiting import eventually
 
@@ -112,13 +110,13 @@ class StatefulCounts:
             place = f"/jobs/{job_id}/savepoints/{request.json()['request-id']}"
             eventually(lambda: http.get(place).json()["status"]["id"] == "COMPLETED")
             location: str = http.get(place).json()["operation"]["location"]
-        eventually(lambda: self.flink.job(job_id).status is JobStatus.FINISHED)
+        eventually(lambda: self.flink.job(job_id).state == "FINISHED")
         return location
 
     def cancel(self, job_id: str) -> None:
-        if not self.flink.job(job_id).is_globally_terminal:
+        if not self.flink.job(job_id).is_terminal:
             self.flink.cancel(job_id)
-            eventually(lambda: self.flink.job(job_id).status is JobStatus.CANCELED)
+            eventually(lambda: self.flink.job(job_id).state == "CANCELED")
 
 
 @pytest.fixture
@@ -144,10 +142,10 @@ def test_word_count_counts_every_word_of_a_real_text(
         program_args=["--input", str(ROOT / "LICENSE"), "--output", str(tmp_path / "out")],
         flink_configuration={"pipeline.name": "license-words"},
     )
-    eventually(lambda: flink.job(job_id).is_globally_terminal)
+    eventually(lambda: flink.job(job_id).is_terminal)
 
     job = flink.job(job_id)
-    assert (job.name, job.status) == ("license-words", JobStatus.FINISHED)
+    assert (job.job_name, job.state) == ("license-words", "FINISHED")
     with cluster.access.http() as http:
         vertices = http.get(f"/jobs/{job_id}").json()["vertices"]
     assert {vertex["parallelism"] for vertex in vertices} == {2}
@@ -166,8 +164,8 @@ def test_an_empty_text_has_no_words(flink: FlinkRestClient, tmp_path: Path) -> N
     empty.touch()
     arguments = ["--input", str(empty), "--output", str(tmp_path / "out")]
     job_id = submit(flink, "WordCount.jar", entry_class=WORD_COUNT, program_args=arguments)
-    eventually(lambda: flink.job(job_id).is_globally_terminal)
-    assert flink.job(job_id).status is JobStatus.FINISHED
+    eventually(lambda: flink.job(job_id).is_terminal)
+    assert flink.job(job_id).state == "FINISHED"
     assert flink.accumulators(job_id)["word-counts"] == ""
     assert flink.accumulators(job_id)["total-words"] == "0"
 
@@ -237,7 +235,7 @@ def test_a_cancelled_job_restarts_from_its_retained_checkpoint(counts: StatefulC
 
 def test_the_total_is_a_metric_and_an_accumulator(counts: StatefulCounts) -> None:
     job_id = counts.start("StatefulCount.jar", "--rate", "50")
-    eventually(lambda: listed_view(counts.flink.job(job_id)).is_running_for_real)
+    eventually(lambda: counts.flink.job(job_id).is_running_for_real)
     with counts.cluster.access.http() as http:
         vertices = http.get(f"/jobs/{job_id}").json()["vertices"]
     vertex = next(vertex for vertex in vertices if vertex["name"] == "total")
@@ -287,7 +285,7 @@ def test_a_bad_release_that_restarts_for_ever(
     bad = counts.start(jar, "--label", "bad", savepoint_path=savepoint)
     eventually(lambda: counts.flink.exceptions(bad).failures >= 2)
     assert reason in (counts.flink.exceptions(bad).root_cause or "")
-    assert not counts.flink.job(bad).is_globally_terminal
+    assert not counts.flink.job(bad).is_terminal
     counts.cancel(bad)
     back = counts.start(savepoint_path=savepoint)
     assert counts.line(back, "restored").total == stopped

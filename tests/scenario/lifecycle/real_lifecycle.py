@@ -162,7 +162,7 @@ class RealJob:
 
     def job_ids(self) -> list[str]:
         """The jobs of this name that Flink remembers, live and ended."""
-        return [job.job_id for job in self.client.jobs() if job.name == self.job_name]
+        return [job.job_id for job in self.client.jobs() if job.job_name == self.job_name]
 
     def live_job_ids(self) -> list[str]:
         return [job.job_id for job in self.backend.find(self.job_name) if not job.is_terminal]

@@ -83,11 +83,7 @@ class StatefulJob:
 
     def live_job_ids(self) -> list[str]:
         jobs = self.flink.jobs()
-        return [
-            job.job_id
-            for job in jobs
-            if job.name == self.name and not job.status.is_globally_terminal
-        ]
+        return [job.job_id for job in jobs if job.job_name == self.name and not job.is_terminal]
 
     def lines(self, event: str) -> list[Line]:
         """What the job has printed about such events, in all its launches."""

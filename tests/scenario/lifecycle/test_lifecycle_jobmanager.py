@@ -186,7 +186,7 @@ def flink_job_ids(job: RealJob) -> list[str]:
     return [
         seen.job_id
         for seen in job.client.jobs()
-        if seen.name == job.job_name and not seen.status.is_globally_terminal
+        if seen.job_name == job.job_name and not seen.is_terminal
     ]
 
 

@@ -6,50 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.flink.job_view import listed_view
-from flinkglue.flink.models import (
-    Checkpoints,
-    JobDetails,
-    JobExceptions,
-    JobStatus,
-    TaskCounts,
-)
+from flinkglue.flink.models import Checkpoints, JobExceptions, job_of
+from flinkglue.lifecycle.models import TERMINAL_STATES
 from flinkglue.stack_trace import last_cause
 
 
-def _job(state: str, **tasks: int) -> JobDetails:
-    return JobDetails.from_json(
-        {
-            "jid": "a" * 32,
-            "name": "word count",
-            "state": state,
-            "start-time": 1000,
-            "end-time": -1,
-            "duration": 50,
-            "vertices": [{"id": "v1", "name": "Source", "parallelism": 2, "tasks": tasks}],
-        }
-    )
-
-
-def _runs(job: JobDetails) -> bool:
-    return listed_view(job).is_running_for_real
+def _runs(state: str, **tasks: int) -> bool:
+    vertex = {"id": "v1", "name": "Source", "parallelism": 2, "tasks": tasks}
+    return job_of({"jid": "a" * 32, "state": state, "vertices": [vertex]}).is_running_for_real
 
 
 def test_a_running_job_runs_only_when_each_task_runs_or_finished() -> None:
-    assert not _runs(_job("RUNNING", RUNNING=1, SCHEDULED=1))
-    assert not _runs(_job("RUNNING", CREATED=2))
-    assert _runs(_job("RUNNING", RUNNING=1, FINISHED=1, CREATED=0))
-    assert not _runs(_job("RESTARTING", RUNNING=2))
+    assert not _runs("RUNNING", RUNNING=1, SCHEDULED=1)
+    assert not _runs("RUNNING", CREATED=2)
+    assert _runs("RUNNING", RUNNING=1, FINISHED=1, CREATED=0)
+    assert not _runs("RESTARTING", RUNNING=2)
 
 
 def test_a_job_without_known_tasks_does_not_count_as_running() -> None:
-    job = JobDetails.from_json({"jid": "a" * 32, "state": "RUNNING"})
-    assert not _runs(job)
-    assert job.end_time_ms is None or job.end_time_ms >= 0
+    assert not job_of({"jid": "a" * 32, "state": "RUNNING"}).is_running_for_real
 
 
 def test_the_tasks_of_all_vertices_are_added_up() -> None:
-    job = JobDetails.from_json(
+    job = job_of(
         {
             "jid": "a" * 32,
             "state": "RUNNING",
@@ -59,43 +38,34 @@ def test_the_tasks_of_all_vertices_are_added_up() -> None:
             ],
         }
     )
-    assert (job.tasks.total, job.tasks.running, job.tasks.finished) == (6, 5, 1)
+    assert (job.tasks_total, job.tasks_running, job.tasks_finished) == (6, 5, 1)
 
 
 def test_an_entry_of_the_overview_names_its_tasks_in_lower_case_with_a_total() -> None:
-    job = JobDetails.from_json(
+    job = job_of(
         {
             "jid": "a" * 32,
             "name": "n",
             "state": "FINISHED",
-            "end-time": 2000,
+            "start-time": 1000,
+            "duration": 1500,
             "tasks": {"total": 3, "running": 0, "finished": 3},
         }
     )
-    assert job.tasks == TaskCounts({"RUNNING": 0, "FINISHED": 3})
-    assert (job.end_time_ms, job.is_globally_terminal) == (2000, True)
+    assert (job.tasks_total, job.tasks_running, job.tasks_finished) == (3, 0, 3)
+    assert (job.job_name, job.started_at, job.duration_seconds) == ("n", 1, 1.5)
 
 
-@pytest.mark.parametrize("status", list(JobStatus))
-def test_only_three_states_are_globally_terminal(status: JobStatus) -> None:
-    assert status.is_globally_terminal is (status.value in {"FINISHED", "CANCELED", "FAILED"})
-
-
-@given(st.text(min_size=1))
-def test_an_unknown_state_is_kept_and_never_terminal(text: str) -> None:
-    status = JobStatus(text)
-    assert str(status) == text
-    if text not in {"FINISHED", "CANCELED", "FAILED"}:
-        assert not status.is_globally_terminal
-
-
-def test_an_unknown_state_does_not_join_the_known_ones() -> None:
-    assert JobStatus("HIBERNATING") not in list(JobStatus)
+@given(st.text(min_size=1) | st.sampled_from(sorted(TERMINAL_STATES)))
+def test_a_state_is_kept_as_it_is_and_only_three_are_terminal(state: str) -> None:
+    job = job_of({"jid": "a" * 32, "state": state})
+    assert job.state == state
+    assert job.is_terminal is (state in {"FINISHED", "CANCELED", "FAILED"})
 
 
 def test_a_state_that_is_no_string_is_an_error() -> None:
-    with pytest.raises(ValueError, match="42"):
-        JobStatus(42)
+    with pytest.raises(TypeError, match="42"):
+        job_of({"jid": "a" * 32, "state": 42})
 
 
 def test_the_last_cause_is_the_one_that_tells() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
-from flinkglue.flink.models import JobDetails
+from flinkglue.flink.models import job_of
 from localcloud.azure.arm.authorization import RoleAssignment
 from localcloud.azure.arm.jobs.flink_jobs import FlinkJob, FlinkTarget, pod_arguments
 from localcloud.azure.arm.jobs.jars import BlobJarStore, JarUnreadable
@@ -118,7 +118,7 @@ def test_a_row_shows_only_what_is_known() -> None:
     row = job("a")
     assert set(row.view()["properties"]) == {"jobName", "jarName", "action", "runId"}
     row.submitted("f" * 32)
-    row.follow(JobDetails.from_json({"jid": "f" * 32, "state": "RESTARTING"}))
+    row.follow(job_of({"jid": "f" * 32, "state": "RESTARTING"}))
     properties = row.view()["properties"]
     assert properties["jobId"] == "f" * 32
     assert properties["status"] == "RESTARTING"
@@ -131,7 +131,7 @@ def test_a_failed_action_keeps_its_reason_while_the_state_moves_on() -> None:
     row = job("a")
     row.submitted("f" * 32)
     row.action_failed("no savepoint directory")
-    row.follow(JobDetails.from_json({"jid": "f" * 32, "state": "RUNNING"}))
+    row.follow(job_of({"jid": "f" * 32, "state": "RUNNING"}))
     assert (row.status, row.job_output) == ("RUNNING", "no savepoint directory")
 
 
@@ -141,7 +141,7 @@ def test_word_of_the_job_before_is_not_taken_for_the_new_one() -> None:
     row.submitted("e" * 32)
     row.stopped("abfs://c@a/savepoints/savepoint-1")
     row.submitted("f" * 32)
-    row.follow(JobDetails.from_json({"jid": "e" * 32, "state": "FINISHED"}))
+    row.follow(job_of({"jid": "e" * 32, "state": "FINISHED"}))
     properties = row.view()["properties"]
     assert properties["jobId"] == "f" * 32
     assert not {"status", "jobOutput"} & properties.keys()

@@ -209,7 +209,7 @@ class FlinkJob:
             return False
         try:
             with self._target.connect(_ACTION_SECONDS) as flink:
-                return not flink.job(self._job.flink_job_id).is_globally_terminal
+                return not flink.job(self._job.flink_job_id).is_terminal
         except NotFound:
             return False
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flinkglue.flink.models import JobDetails
+from flinkglue.lifecycle.models import JobView
 from localcloud.azure.arm.responses import ArmRefused
 
 _FILTER = re.compile(r"(jobName|jarName)\s+eq\s+([^\s'\"]+)")
@@ -198,16 +198,15 @@ class ClusterJob:
             self.job_output, self.output_follows = output, False
             self.action_result = result
 
-    def follow(self, job: JobDetails) -> None:
+    def follow(self, job: JobView) -> None:
         """Take over what Flink says about it; word of the job before it comes too late."""
-        state = str(job.status.value)
         with self._changing():
             if job.job_id != self.flink_job_id:
                 return
             if self.status_follows:
-                self.status = state
+                self.status = job.state
             if self.output_follows:
-                self.job_output = f"Flink internal job status : {state}"
+                self.job_output = f"Flink internal job status : {job.state}"
 
 
 class JobBook:

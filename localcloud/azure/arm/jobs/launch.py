@@ -53,9 +53,9 @@ class JobLauncher:
                 seen = flink.jobs()
         except CallFailed:
             return
-        for details in seen:
-            if details.job_id in followed:
-                followed[details.job_id].follow(details)
+        for job in seen:
+            if job.job_id in followed:
+                followed[job.job_id].follow(job)
 
     def answers(self, cluster: Cluster) -> bool:
         """Whether the cluster's JobManager answers."""

@@ -12,12 +12,8 @@ from typing import Any, TypeVar
 
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.wire import JobManagerWire
-from flinkglue.flink.models import (
-    Checkpoints,
-    ClusterOverview,
-    JobDetails,
-    JobExceptions,
-)
+from flinkglue.flink.models import Checkpoints, ClusterOverview, JobExceptions, job_of
+from flinkglue.lifecycle.models import JobView
 
 T = TypeVar("T")
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
@@ -98,16 +94,16 @@ class FlinkRestClient(JobManagerWire):
         """Delete an uploaded jar; safe as soon as its job has started."""
         self._call("DeleteJar", "DELETE", f"/jars/{jar_id}", jar_id, _done)
 
-    def jobs(self) -> list[JobDetails]:
+    def jobs(self) -> list[JobView]:
         """All jobs that the JobManager remembers."""
         return self._get(
             "ListJobs",
             "/jobs/overview",
             self.base_url,
-            lambda answer: [JobDetails.from_json(job) for job in answer["jobs"]],
+            lambda answer: [job_of(job) for job in answer["jobs"]],
         )
 
-    def job(self, job_id: str) -> JobDetails:
+    def job(self, job_id: str) -> JobView:
         """The job, and how many tasks of its vertices are in which state."""
         return self._get_job("GetJob", job_id, "", _of_job(job_id))
 
@@ -207,11 +203,11 @@ def _accumulators(answer: Any) -> dict[str, str]:
     return {accumulator["name"]: accumulator["value"] for accumulator in accumulators}
 
 
-def _of_job(job_id: str) -> Callable[[Any], JobDetails]:
-    def read(answer: Any) -> JobDetails:
-        details = JobDetails.from_json(answer)
-        if details.job_id != job_id:
-            raise ValueError(f"it is about job {details.job_id}")
-        return details
+def _of_job(job_id: str) -> Callable[[Any], JobView]:
+    def read(answer: Any) -> JobView:
+        job = job_of(answer)
+        if job.job_id != job_id:
+            raise ValueError(f"it is about job {job.job_id}")
+        return job
 
     return read
