@@ -241,7 +241,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
 
     @property
     def launch_seconds(self) -> float:
-        """How long after it was sent a launch may come to be parts."""
+        """How long a launch that was sent may take to appear."""
         from flinkglue.azure.arm.timeouts import ArmTimeouts
 
         return ArmTimeouts().appears_within_seconds

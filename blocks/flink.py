@@ -278,7 +278,7 @@ class FlinkRestCluster(HiddenInput, Block):
 
     @property
     def launch_seconds(self) -> float:
-        """How long after it was sent a launch may come to be seen."""
+        """How long a launch that was sent may take to appear."""
         return max(_LEAST_LAUNCH_SECONDS, self.main_seconds)
 
     def get_jars(self) -> JarSource:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate, islice, takewhile
 
 from flinkglue.flink.api.failures import FlinkRefused, JobNotFound
@@ -22,8 +23,6 @@ _GOOD_SAVEPOINT = re.compile(r"savepoint has been created at: (?P<path>.+?), but
 # Flink's answer to disposing of a savepoint twice.
 _ALREADY_GONE = "Cannot find checkpoint or savepoint"
 _NO_DIRECTORY = "Name a savepoint directory, or set one for the cluster."
-
-
 # Flink's refusal while a job's tasks are deployed, restore their state or fail over.
 _TASKS_OPENING = "Not all required tasks are currently running"
 _MOST_TRIES = 100  # a pace without pauses is one of tests
@@ -51,12 +50,12 @@ class SavepointOperations:
 
     def take(self, request: SavepointRequest) -> str:
         """Take a savepoint of a running job; see ``FlinkBackend.savepoint``."""
-
-        def trigger(trigger_id: str) -> None:
-            self._client.trigger_savepoint(
-                request.job_id, trigger_id, request.directory, request.format
-            )
-
+        trigger = partial(
+            self._client.trigger_savepoint,
+            request.job_id,
+            directory=request.directory,
+            format_type=request.format,
+        )
         done = self._followed_until_tasks_run(request, trigger, self._already_taken)
         if isinstance(done, str):
             return done
@@ -68,16 +67,13 @@ class SavepointOperations:
 
     def stop(self, request: SavepointRequest, observed: OnSavepoint) -> str:
         """Stop a job with a savepoint; see ``FlinkBackend.stop_with_savepoint``."""
-
-        def trigger(trigger_id: str) -> None:
-            self._client.stop(
-                request.job_id,
-                trigger_id,
-                request.directory,
-                drain=request.drain,
-                format_type=request.format,
-            )
-
+        trigger = partial(
+            self._client.stop,
+            request.job_id,
+            directory=request.directory,
+            drain=request.drain,
+            format_type=request.format,
+        )
         done = self._followed_until_tasks_run(request, trigger, self._already_stopped)
         if isinstance(done, str):
             return done
@@ -115,16 +111,14 @@ class SavepointOperations:
         first: a process that goes on later finds them in the same order.
         """
         newest = self._newest_triggered(request) if request.requested_before else 0
-        for number, _ in enumerate(self._polls(), newest):
+        times = self._timeouts
+        polls = polls_for(times.outage_seconds, times.pace, times.clock)
+        for number, _ in enumerate(polls, newest):
             tried = replace(request, trigger_id=_nth_trigger_id(request.trigger_id, number))
             done = self._follow(tried, trigger, already)
             if isinstance(done, str) or _TASKS_OPENING not in done.stack_trace:
                 break
         return done
-
-    def _polls(self) -> Iterator[float]:
-        timeouts = self._timeouts
-        return polls_for(timeouts.outage_seconds, timeouts.pace, timeouts.clock)
 
     def _newest_triggered(self, request: SavepointRequest) -> int:
         """The number of the last try that an earlier process made, as far as Flink knows it.
@@ -132,16 +126,12 @@ class SavepointOperations:
         Flink forgets the first ones while a later one is in progress.
         """
         for number in reversed(range(self._most_tries())):
-            trigger_id = _nth_trigger_id(request.trigger_id, number)
-            if self._is_known(request.job_id, trigger_id):
+            if self._operation(request.job_id, _nth_trigger_id(request.trigger_id, number)):
                 return number
         return 0
 
-    def _is_known(self, job_id: str, trigger_id: str) -> bool:
-        client = self._client
-        return (
-            self._timeouts.retry(lambda: client.savepoint_operation(job_id, trigger_id)) is not None
-        )
+    def _operation(self, job_id: str, trigger_id: str) -> AsyncOperation | None:
+        return self._timeouts.retry(lambda: self._client.savepoint_operation(job_id, trigger_id))
 
     def _most_tries(self) -> int:
         """No process makes more within the time for it, however quickly it is answered."""
@@ -152,17 +142,12 @@ class SavepointOperations:
         return sum(1 for _ in takewhile(lambda at: at < within_seconds, tried_at)) + 1
 
     def _follow(
-        self,
-        request: SavepointRequest,
-        trigger: Trigger,
-        already: Already,
+        self, request: SavepointRequest, trigger: Trigger, already: Already
     ) -> AsyncOperation | str:
         """The completed operation, or the path of a savepoint whose operation was forgotten."""
         polling = self._timeouts.polling(f"savepoint {request.trigger_id} of job {request.job_id}")
         while True:
-            operation = self._timeouts.retry(
-                lambda: self._client.savepoint_operation(request.job_id, request.trigger_id)
-            )
+            operation = self._operation(request.job_id, request.trigger_id)
             if operation is None:
                 # Never requested, forgotten after five minutes, or lost with the JobManager.
                 if path := already(request):

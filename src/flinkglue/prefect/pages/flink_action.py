@@ -53,7 +53,7 @@ class ActionPage:
         self._step = name
         self._steps.append(f"{datetime.now(UTC):%H:%M:%S} UTC: {name}")
         with best_effort(f"The page does not show the step {name}"):
-            self._put(name)
+            self._put("under way", name, f"is under way: {name}")
 
     def end(self, outcome: Outcome) -> None:
         """How it ended, with its story and links."""
@@ -67,31 +67,24 @@ class ActionPage:
         """What kept it from its end; False: nothing was begun, and there is no page."""
         if not self._steps:
             return False
-        what = f"{self._request.action} of {self._request.job_name}"
-        put_markdown(self._key, self._failed(error), text(f"{what} has not ended: {error}"))
+        title = f"has not ended: {error}"
+        self._put("has not ended", self._step, title, quoted(str(error)))
         return True
-
-    def _failed(self, error: Exception) -> str:
-        head = self._table("has not ended", self._step)
-        return f"{head}\n\n{quoted(str(error))}\n\n{numbered(self._steps)}"
 
     @property
     def _key(self) -> str:
         return artifact_key(Kind.FLINK_ACTION, self._request.job_name, self._cluster.journal_name)
 
-    def _put(self, name: str) -> None:
-        what = f"{self._request.action} of {self._request.job_name}"
-        page = f"{self._table('under way', name)}\n\n{numbered(self._steps)}"
-        put_markdown(self._key, page, text(f"{what} is under way: {name}"))
-
-    def _table(self, result: str, step: str) -> str:
+    def _put(self, result: str, step: str, title: str, *failure: str) -> None:
         rows = [
             ("Job", code_span(self._request.job_name)),
             ("Result", bold(result)),
             ("Step", step),
             ("Cluster", link(cluster_title(self._cluster), self._cluster.dashboard_url)),
         ]
-        return table((self._request.action, ""), rows)
+        action, job_name = self._request.action, self._request.job_name
+        page = "\n\n".join([table((action, ""), rows), *failure, numbered(self._steps)])
+        put_markdown(self._key, page, text(f"{action} of {job_name} {title}"))
 
 
 def show_interrupted(
