@@ -118,8 +118,8 @@ def flink_watch(
         ends = silent_run_options.end_silent_runs
         _without_process(chosen, names, silent_minutes * 60, end=ends)
     if unwell := [finding for finding in findings if finding.is_unwell]:
-        told = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
-        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {told}")
+        reasons = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
+        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {reasons}")
     return completed(
         {finding.job_name: finding.condition for finding in findings},
         "; ".join(f"{finding.job_name}: {finding.condition}" for finding in findings),

@@ -89,7 +89,7 @@ def perform_flink_action(
     with best_effort(f"The page of {request.action} of {request.job_name} is missing"):
         page.end(outcome)
     emit_rolled_back(cluster, outcome)
-    if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not told yet
+    if outcome.action is Action.LIST_SAVEPOINT:  # it is no intent, so its story was not logged yet
         for line in outcome.story:
             logger.info(line)
     else:

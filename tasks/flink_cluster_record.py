@@ -62,7 +62,7 @@ def remember_flink_application(
 def spec_of_application(
     cluster_spec: FlinkApplicationCluster, job: ArmFlinkJob, job_name: str, jar: Jar
 ) -> JobSpec:
-    """What runs, as the actions know it; the settings are those that ARM's row tells."""
+    """What runs, as the actions know it; the settings are those of ARM's row."""
     return JobSpec(
         job_name,
         jar,

@@ -1,4 +1,4 @@
-"""How Flink jobs are: judged by several looks, told as events, counted when brought back."""
+"""How Flink jobs are: judged by several samples, reported as events, counted when re-launched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ARM tells about jobs, whole, and what went wrong with a failed action."""
+"""All that ARM returns about jobs, and why an action failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flinkglue.stack_trace import last_cause
 def show_flink_job_details(
     cluster: HDInsightFlinkCluster, job_name: str = ""
 ) -> list[dict[str, Any]]:
-    """Show the rows of a job, or of all jobs of the cluster, as ARM tells them.
+    """Show the rows of a job, or of all jobs of the cluster, as ARM returns them.
 
     Raises:
         CallFailed: ARM refused, or did not answer.

@@ -100,7 +100,7 @@ class RestBackend:
         return self._timeouts.retry(lambda: job_view(self._client, job_id, self._configs))
 
     def check_jar(self, spec: JobSpec) -> int:
-        """Upload the jar unless it is there, and let Flink make its plan, unless told not to."""
+        """Upload the jar unless it is there, and let Flink plan it, unless that is switched off."""
         self._uploaded.check_taken()
         with self._uploaded.tried(spec) as jar_id:
             # A launch has to know the settings too: better now, before anything is stopped.

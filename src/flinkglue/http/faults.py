@@ -123,9 +123,9 @@ def nobody_is_there(error: BaseException, status: int | None, evidence: str) -> 
 
 
 def _not_trusted(cause: ssl.SSLCertVerificationError, host: str) -> _Lasting:
-    told = getattr(cause, "verify_message", None) or _reason(cause)
+    reason = getattr(cause, "verify_message", None) or _reason(cause)
     advice = _BY_VERIFY_CODE.get(getattr(cause, "verify_code", 0), _NOT_TRUSTED)
-    return _Lasting(f"the certificate of {host} is not trusted: {told}", advice)
+    return _Lasting(f"the certificate of {host} is not trusted: {reason}", advice)
 
 
 def _is_about_client(cause: ssl.SSLError) -> bool:
@@ -138,7 +138,7 @@ def _reason(cause: ssl.SSLError) -> str:
 
 
 def _causes(fault: BaseException) -> Iterator[BaseException]:
-    """The fault and all that is told behind it, also as urllib3 and azure-core pass it on."""
+    """The fault and all its causes, also as urllib3 and azure-core pass it on."""
     seen: set[int] = set()
     left: list[object] = [fault]
     while left:

@@ -13,7 +13,7 @@ _CAUSE_WITHIN_SECONDS = 15.0
 
 
 class NotReady(JobFailed):
-    """A launched job did not come to run for real; the message tells the cause."""
+    """A launched job did not come to run for real; the message has the cause."""
 
 
 class Lost(NotReady):

@@ -1,4 +1,4 @@
-"""One action under way: what was decided is written down once, and what happened is told."""
+"""One action under way: each decision is written down once and logged."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Transaction:
         return self.journal.job_record(self.job_name)
 
     def say(self, line: str) -> None:
-        """Tell a decision; said again after a crash, it is told once."""
+        """Log a decision; repeated after a crash, it is logged once."""
         if line not in self._story:
             self._story.append(line)
 
@@ -130,7 +130,7 @@ class Transaction:
         Where nothing was planned, nothing was begun.
 
         Raises:
-            InvalidInput: The same intent asks for something else now; names the field.
+            InvalidInput: The same intent requests something else now; names the field.
         """
         document = request_document(self.entry.intent, self.request, self.spec)
         if self.fact("plan") is None:

@@ -1,4 +1,4 @@
-"""What a runJob call asks of ARM: one of the eleven actions, and what it needs. Pure.
+"""What a runJob call requests of ARM: one of the eleven actions, and what it needs. Pure.
 
 API: https://learn.microsoft.com/rest/api/hdinsightonaks/cluster-jobs/run-job
 """
@@ -18,7 +18,7 @@ from flinkglue.lifecycle.program import JAVA_CLASS
 
 @dataclass(frozen=True)
 class RunJob:
-    """What a runJob call asks for.
+    """What a runJob call requests.
 
     Args:
         job_name: The job's name; unique in the cluster and lower case.

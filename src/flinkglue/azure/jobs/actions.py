@@ -127,7 +127,7 @@ class JobActions:
         """The savepoints that ARM knows of a row's job, as old as the list may be.
 
         Raises:
-            CannotList: ARM was not asked, because an action on the row is in progress whose output
+            CannotList: ARM was not called, because an action on the row is in progress whose output
                 the answer would replace; or it did not answer.
         """
         if is_in_progress(row):

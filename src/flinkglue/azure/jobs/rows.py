@@ -99,7 +99,7 @@ def listed_savepoints(row: ArmFlinkJob) -> list[str]:
     """The paths that LIST_SAVEPOINT put into the output, in its order.
 
     The shape of that answer is not published, so addresses are taken from whatever text it is. One
-    with a space in it is told from two only where it is a string of JSON.
+    with a space in it is distinguished from two only where it is a string of JSON.
     """
     output = row.job_output or ""
     try:

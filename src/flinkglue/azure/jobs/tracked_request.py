@@ -48,7 +48,7 @@ class TrackedRequest:
         send: Sends it; raises ``InDoubt`` when it may not have arrived.
         lag_seconds: How long the list may be behind.
         request: What is requested, where it is a savepoint: what there was before, and whether an
-            earlier process may have asked.
+            earlier process may have sent it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What state a job has, by everything that tells of it: ledger, service, storage.
+"""What state a job has, by all that reports it: ledger, service, storage.
 
 Savepoints are taken and jobs are stopped with Flink's own tools as well. The ledger does not tell
 of that; the service does for some time, and the storage does.
@@ -123,7 +123,7 @@ def _found(tx: Transaction, view: JobView | None) -> _Found:
 def _unseen(tx: Transaction, view: JobView | None, not_listed: Sequence[str]) -> str:
     """Why a savepoint may be there that nobody here can see; empty: it cannot.
 
-    Where the service still knows the job, it tells of its newest. A launch that never came to run
+    Where the service still knows the job, it reports the newest. A launch that never came to run
     left none.
     """
     record = tx.journal.observed_job_record(tx.job_name)

@@ -34,7 +34,7 @@ def check_named(tx: Transaction) -> bool:
 
 
 def newest_savepoint(tx: Transaction, view: JobView | None) -> str | None:
-    """The newest savepoint of the job, by all that tells of it; None when there is none.
+    """The newest savepoint of the job, by all that reports one; None when there is none.
 
     Args:
         view: The job as its service shows it, ended; None: the service does not know it.

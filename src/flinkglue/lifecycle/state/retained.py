@@ -86,7 +86,7 @@ def left_behind(
     """What the job left that is newer, or may be, than a state to start from; None: nothing.
 
     A launch from that state replaces the job in the record. Should it not come to run, nobody
-    looks at the job again: so this is asked before, and remembered.
+    looks at the job again: so this is read before, and kept.
 
     Args:
         job_id: The job before the launch.
@@ -129,7 +129,7 @@ def was_ended_here(tx: Transaction, job_id: str) -> bool:
     """Whether an action ended a job that its service no longer knows.
 
     Somebody who ended it with Flink's own tools may have left a savepoint that nobody here knows
-    of. The version before did not write down who ended a job: there the ledger tells.
+    of. The version before did not write down who ended a job: there the ledger shows it.
     """
     record = tx.journal.job_record(tx.job_name)
     if record.job_id != job_id:
@@ -209,7 +209,7 @@ def _is_newer(
 
 
 def _stored_at(tx: Transaction, path: str, reported_at: float) -> float | None:
-    """By the storage's clock, which is one for savepoints and checkpoints; else as was told."""
+    """By the storage's clock, which is one for savepoints and checkpoints; else as reported."""
     try:
         return tx.backend.stored_at(path)
     except CannotList:

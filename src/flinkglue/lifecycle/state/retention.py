@@ -47,7 +47,7 @@ def disposable(
         savepoints: The job's ledger, in any order.
         retention: The limits.
         in_use: Paths that a running job started from, or that somebody is about to start from.
-        now: Seconds since the epoch, by the clock that ``taken_at`` is told by.
+        now: Seconds since the epoch, by the clock of ``taken_at``.
     """
     ours = [
         savepoint

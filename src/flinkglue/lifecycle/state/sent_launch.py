@@ -42,7 +42,7 @@ class SentLaunch:
 
     @property
     def job_id(self) -> str:
-        """The Flink job id, chosen or told by the service; empty when it was not made."""
+        """The Flink job id, chosen here or by the service; empty when it was not made."""
         plan = self.plan
         return str(self.fact("job_id") or (plan.job_id if plan else ""))
 
