@@ -222,3 +222,7 @@ class DeadlineExceeded(FlinkGlueError):
             f"{waited_for} was not reached within {deadline_seconds:g} s; last seen: {last_seen}. "
             f"{advice}"
         )
+
+    def advising(self, advice: str) -> DeadlineExceeded:
+        """The same, with another advice."""
+        return DeadlineExceeded(self.waited_for, self.deadline_seconds, self.last_seen, advice)

@@ -18,9 +18,15 @@ from flinkglue.glue.api.connection_reading import (
     describe_subnets,
     joined,
     list_connections,
+    listed,
     read_connections,
 )
-from flinkglue.glue.api.health_reading import Reading, read_health
+from flinkglue.glue.api.health_reading import (
+    Reading,
+    connections_by_name,
+    describe_zones,
+    raise_if_nothing_is_known,
+)
 from flinkglue.glue.api.job_update import JobUpdate, connections_of, plan_job_update
 from flinkglue.glue.api.kept_jobs import KeptJobs
 from flinkglue.glue.api.live_runs import SlotReadings
@@ -208,11 +214,26 @@ class GlueClient:
         *,
         list_all: bool = False,
     ) -> Reading:
-        """Connections and those of jobs, with their subnets and zones; see `health_reading`.
+        """Connections and those of jobs, with their subnets and the region's zones.
 
         Two dependent round trips; for the connections of jobs three, or two with `list_all`.
+
+        Raises:
+            CallFailed: A job, all connections or the subnets could not be read.
         """
-        return read_health(self._glue, self._ec2, connection_names, job_names, list_all=list_all)
+        pool = self._lookups
+        zones = pool.submit(describe_zones, self._ec2)
+        everything = pool.submit(connections_by_name, self._glue) if list_all else None
+        of_jobs = (
+            name for job in pool.map(self.get_job, job_names) for name in connections_of(job)
+        )
+        names = [*dict.fromkeys([*connection_names, *of_jobs])]
+        if everything:
+            lookups = listed(everything.result(), names)
+        else:
+            lookups = read_connections(self._glue, names, pool)
+        raise_if_nothing_is_known(lookups)
+        return Reading(self.add_subnets(Candidates({}, names, lookups)), *zones.result())
 
     def plan_update(
         self,

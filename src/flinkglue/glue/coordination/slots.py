@@ -159,11 +159,8 @@ def wait_for_slot(
             clock=context.clock,
         )
     except DeadlineExceeded as late:
-        raise DeadlineExceeded(
-            late.waited_for,
-            late.deadline_seconds,
-            late.last_seen,
-            "No run was started. Raise MaxConcurrentRuns in the job's settings, or the deadline.",
+        raise late.advising(
+            "No run was started. Raise MaxConcurrentRuns in the job's settings, or the deadline."
         ) from None
 
 

@@ -43,7 +43,6 @@ def select(
     taken only to reserve.
 
     Args:
-        context: The account, what other flow runs reserved, what failed, the log and time.
         requested: What is to be run. Of a run that may have been started before,
             `search_for_starts` comes first: a new choice replaces what is reserved for it.
         failed: Connections that failed in this flow run, the earliest first.

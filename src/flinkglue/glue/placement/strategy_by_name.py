@@ -30,9 +30,6 @@ class CalledOnce:
 
     It is called first without the placement lock. What it returns there it need not find
     out again under the lock, where others would wait for it.
-
-    Args:
-        context: The log, which warns when it is slow, and time.
     """
 
     def __init__(self, strategy: Strategy, name: str, context: RunContext) -> None:

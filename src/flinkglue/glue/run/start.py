@@ -98,7 +98,6 @@ def start_run(
     The job's lock is not held while waiting.
 
     Args:
-        claim: The run's; its addresses are renewed before a try.
         observer: Notified before each start of the order that is written for it.
 
     Raises:

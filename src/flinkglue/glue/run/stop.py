@@ -29,7 +29,6 @@ def stop_live_runs(
     the flow run's process died is searched for until Glue lists it.
 
     Args:
-        context: The account, and where the claims are that the flow run may have left.
         request: The flow run's; its number does not matter.
 
     Returns:
@@ -100,11 +99,7 @@ def stopped_at_the_deadline(late: DeadlineExceeded, runs: Sequence[JobRun]) -> D
     Args:
         runs: Those that were live and were to be stopped, as they were observed last.
     """
-    if not runs:
-        return late
-    return DeadlineExceeded(
-        late.waited_for, late.deadline_seconds, late.last_seen, " ".join(map(_stop_in_words, runs))
-    )
+    return late.advising(" ".join(map(_stop_in_words, runs))) if runs else late
 
 
 def _stop_in_words(run: JobRun) -> str:
