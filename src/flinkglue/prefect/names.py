@@ -89,10 +89,10 @@ def checked_connections(given: dict[str, Any]) -> str:
 
 def run_on_connection(job_name: str, ranking: Ranking | None) -> str:
     """``run orders on Subnet2``, of the run that is to be started."""
-    expected = ranking.expected if ranking else None
     if ranking is None:
         return f"continue {job_name}"
-    return f"run {job_name} on {expected.connection_name}" if expected else f"run {job_name}"
+    name = ranking.expected_name
+    return f"run {job_name} on {name}" if name else f"run {job_name}"
 
 
 def attempt_name(job_name: str, number: int, connection_name: str | None) -> str:

@@ -106,6 +106,10 @@ class Ranking:
         return next((r for r in self.connections if r.free_addresses or r.unread), None)
 
     @property
+    def expected_name(self) -> str | None:
+        return self.expected.connection_name if self.expected else None
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether no connection can hold a run before somebody corrects one."""
         with_network = [r for r in self.connections if r.subnet_id or r.unread]

@@ -87,8 +87,7 @@ class OrderRestoring(RunObserver):
     def on_started(self, run: JobRun) -> None:
         self._is_needed = not holds_or_gave_back(run)
 
-    def on_adopted(self, run: JobRun) -> None:
-        self._is_needed = not holds_or_gave_back(run)
+    on_adopted = on_started
 
     def on_observed(self, run: JobRun) -> None:
         """Put the order back as soon as neither this run nor another one needs the one it has."""

@@ -93,8 +93,7 @@ def refused_for_its_subnet(
     failure = classify_call(error, request.failure_rules)
     if failure.failure_class is not FailureClass.FAIL_OVER:
         return None
-    expected_name = ranking.expected.connection_name if ranking.expected else None
-    carrier, others = carried_by(ranking, failure, expected_name)
+    carrier, others = carried_by(ranking, failure, ranking.expected_name)
     return Attempt(request.number, None, carrier, failure, also_blamed=others, ranking=ranking)
 
 

@@ -31,7 +31,7 @@ def emit_choice(ranking: Ranking, request: RunRequest, moved_from: Attempt | Non
     Args:
         moved_from: The attempt before it, if its failure moved the run.
     """
-    expected = ranking.expected.connection_name if ranking.expected else None
+    expected = ranking.expected_name
     chosen = {
         "attempt": request.number,
         "connection_name": expected,

@@ -76,20 +76,16 @@ class RunPage(RunObserver):
         self._began_at: datetime | None = None
 
     def on_started(self, run: JobRun) -> None:
-        self._begin(run)
-
-    def on_adopted(self, run: JobRun) -> None:
-        self._begin(run)
-
-    def on_observed(self, run: JobRun) -> None:
-        if not run.ended:  # the end has a page of its own
-            self._show(run)
-
-    def _begin(self, run: JobRun) -> None:
         if self._names_flow_run:
             connection_name = run.arguments.get(CONNECTION_ARGUMENT)
             rename_flow_run(attempt_name(self._job_name, self._number, connection_name))
         self._show(run)
+
+    on_adopted = on_started
+
+    def on_observed(self, run: JobRun) -> None:
+        if not run.ended:  # the end has a page of its own
+            self._show(run)
 
     def _show(self, run: JobRun) -> None:
         now = self._clock.now()
