@@ -29,7 +29,7 @@ def arm_backend(
     Args:
         flink: The cluster's JobManager; None when it cannot be reached.
         storage: Reads savepoint and checkpoint directories; None when nobody here can.
-        pace: How often to look; None: each service's own pace.
+        pace: How often to poll; None: each service's own pace.
         list_lag_seconds: How long ARM's list of jobs may lag.
     """
     paced = {"clock": clock} if pace is None else {"clock": clock, "pace": pace}

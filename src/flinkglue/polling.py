@@ -56,7 +56,7 @@ class Polling:
         """Wait before the next poll; the last one is when the time is up.
 
         Args:
-            last_seen: What the last poll saw, in words, for the error.
+            last_seen: What the last poll observed, in words, for the error.
             most_seconds: The longest pause, where something is due before the next one by pace.
 
         Raises:
@@ -72,7 +72,7 @@ class Polling:
 
 
 def wait_until(
-    look: Callable[[], T],
+    poll: Callable[[], T],
     done: Callable[[T], bool],
     *,
     waited_for: str,
@@ -82,18 +82,18 @@ def wait_until(
     pace: Pace | None = None,
     clock: Clock | None = None,
 ) -> T:
-    """Look until it is done, and return what was seen then.
+    """Poll until it is done, and return what was observed then.
 
     Args:
-        look: Fetches the present state. Its exceptions are not caught: it decides what it retries.
+        poll: Fetches the present state. Its exceptions are not caught: it decides what it retries.
         done: Whether a state ends the wait.
         waited_for: What is waited for, with the id to look it up by; used in the error.
-        deadline_seconds: The longest time to wait, over all looks.
+        deadline_seconds: The longest time to wait, over all polls.
         waited_seconds: How much of it has passed already, in an earlier try of the same wait.
         describe: A state in words, for the error.
 
     Raises:
-        DeadlineExceeded: The deadline passed; it carries the last state seen.
+        DeadlineExceeded: The deadline passed; it carries the last state observed.
     """
     polling = Polling(
         waited_for,
@@ -103,10 +103,10 @@ def wait_until(
         waited_seconds=waited_seconds,
     )
     while True:
-        seen = look()
-        if done(seen):
-            return seen
-        polling.pause(partial(describe, seen))
+        observed = poll()
+        if done(observed):
+            return observed
+        polling.pause(partial(describe, observed))
 
 
 def polls_for(seconds: float, pace: Pace, clock: Clock) -> Iterator[float]:

@@ -71,10 +71,10 @@ class SystemClock:
 
 @dataclass(frozen=True)
 class Pace:
-    """How often to look: quickly at first, then less and less often, never in step with others.
+    """How often to poll: quickly at first, then less and less often, never in step with others.
 
     Args:
-        first_seconds: The pause after the first look.
+        first_seconds: The pause after the first poll.
         most_seconds: The longest pause.
         growth: Each pause is so many times the last one.
         jitter: Share of each pause that is random, 0 to 1.

@@ -146,7 +146,7 @@ def ended_as_crashed(silent: SilentFlowRun, why: str) -> SilentFlowRun:
     """Set a flow run without a process to Crashed, while it is as it was observed.
 
     Prefect's orchestration refuses that for a run that has ended. It cannot be made to compare
-    states: a run that is in another one is left out by a look right before.
+    states: a run that is in another one is left out by a reading right before.
 
     Args:
         why: What was observed besides its silence.
