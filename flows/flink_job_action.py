@@ -18,7 +18,8 @@ from flinkglue.blocks.forms.flink_job import (
     ProgramOptions,
     StateOptions,
     WaitOptions,
-    changes,
+    options_of,
+    request_of,
 )
 from flinkglue.errors import JobFailed
 from flinkglue.form_types import Name
@@ -34,26 +35,6 @@ from flinkglue.prefect.names import named, requested_action
 from flinkglue.prefect.pages.flink_action import outcome_in_words
 from flinkglue.prefect.questions import ask
 from flinkglue.tasks.flink_actions import find_action_to_resume, perform_flink_action
-
-
-def request_of(parameters: dict[str, Any]) -> ActionRequest:
-    """What a run's parameters ask for.
-
-    Raises:
-        InvalidInput: They do not fit together; names the field.
-    """
-    state: StateOptions = parameters["state_options"]
-    advanced: AdvancedOptions = parameters["advanced_options"]
-    return ActionRequest(
-        Action(parameters["action"]),
-        parameters["job_name"],
-        changes(parameters["program"], state),
-        savepoint_path=state.savepoint or None,
-        job_id=advanced.job_id,
-        drain=advanced.drain,
-        take_over=advanced.take_over,
-        without_state=state.without_state,
-    )
 
 
 @form_flow(
@@ -103,14 +84,7 @@ def flink_job_action(
         RolledBack: The new job did not reach RUNNING; the old one runs again.
         JobFailed: The action failed, with both stories.
     """
-    request = request_of(locals())
-    options = ActionOptions(
-        wait_options.deadline_minutes * 60,
-        wait_options.ready,
-        advanced_options.roll_back,
-        state_options.savepoint_format,
-        advanced_options.check_slots,
-    )
+    request, options = request_of(locals()), options_of(locals())
     chosen = cluster_of("cluster", cluster)
     asked_for = advanced_options.ask_within_minutes
     perform = partial(_performed, chosen, options)

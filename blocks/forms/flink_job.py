@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,9 +17,11 @@ from flinkglue.flink.inputs import (
 from flinkglue.form_schema import FormGroup
 from flinkglue.lifecycle.health.judgement import HealthLimits
 from flinkglue.lifecycle.interrupted import OnCancel
-from flinkglue.lifecycle.models import RestoreMode
+from flinkglue.lifecycle.models import Action, RestoreMode
 from flinkglue.lifecycle.readiness import ReadyLimits
+from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
+from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import (
     Count,
@@ -123,13 +126,6 @@ class WaitOptions(FormGroup):
         "is left as it is. stop_with_savepoint or cancel: it is ended.",
     )
 
-    @property
-    def ready(self) -> ReadyLimits:
-        """When a launched job counts."""
-        return ReadyLimits(
-            within_seconds=self.ready_within_seconds, stable_seconds=self.stable_seconds
-        )
-
 
 class AdvancedOptions(FormGroup):
     """Settings that few actions need."""
@@ -163,12 +159,50 @@ class AdvancedOptions(FormGroup):
     )
 
 
-def changes(program: ProgramOptions, state: StateOptions) -> JobChanges:
-    """What differs from how the job ran last."""
-    return JobChanges(
-        **dict(program),
+ACTION_GROUPS: Mapping[str, type[FormGroup]] = {
+    "program": ProgramOptions,
+    "state_options": StateOptions,
+    "wait_options": WaitOptions,
+    "advanced_options": AdvancedOptions,
+}
+"""The parameters of flink-job-action that are groups."""
+
+
+def request_of(parameters: Mapping[str, Any]) -> ActionRequest:
+    """What the parameters of flink-job-action ask for.
+
+    Raises:
+        InvalidInput: They do not fit together; names the field.
+    """
+    state: StateOptions = parameters["state_options"]
+    advanced: AdvancedOptions = parameters["advanced_options"]
+    changes = JobChanges(
+        **dict(parameters["program"]),
         allow_non_restored_state=state.allow_non_restored_state,
         restore_mode=state.restore_mode,
+    )
+    return ActionRequest(
+        Action(parameters["action"]),
+        parameters["job_name"],
+        changes,
+        savepoint_path=state.savepoint or None,
+        job_id=advanced.job_id,
+        drain=advanced.drain,
+        take_over=advanced.take_over,
+        without_state=state.without_state,
+    )
+
+
+def options_of(parameters: Mapping[str, Any]) -> ActionOptions:
+    """How the parameters of flink-job-action want it done."""
+    wait: WaitOptions = parameters["wait_options"]
+    advanced: AdvancedOptions = parameters["advanced_options"]
+    return ActionOptions(
+        wait.deadline_minutes * 60,
+        ReadyLimits(within_seconds=wait.ready_within_seconds, stable_seconds=wait.stable_seconds),
+        advanced.roll_back,
+        parameters["state_options"].savepoint_format,
+        advanced.check_slots,
     )
 
 
@@ -250,10 +284,7 @@ class SilentRunOptions(FormGroup):
 
 
 ACTION_MOVED = {
-    **{name: f"program.{name}" for name in ProgramOptions.model_fields},
-    **{name: f"state_options.{name}" for name in StateOptions.model_fields},
-    **{name: f"wait_options.{name}" for name in WaitOptions.model_fields},
-    **{name: f"advanced_options.{name}" for name in AdvancedOptions.model_fields},
+    name: f"{group}.{name}" for group, kind in ACTION_GROUPS.items() for name in kind.model_fields
 }
 """Where the parameters of flink-job-action are that had no group before."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from flinkglue.blocks.forms.flink_job import ACTION_GROUPS, options_of, request_of
 from flinkglue.errors import InvalidInput
 from flinkglue.flink.api.lifecycle_rest import MAIN_SECONDS
 from flinkglue.flink.inputs import (
@@ -18,9 +19,7 @@ from flinkglue.flink.inputs import (
 )
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
-from flinkglue.lifecycle.readiness import ReadyLimits
 from flinkglue.lifecycle.request.action import ActionRequest
-from flinkglue.lifecycle.request.changes import JobChanges
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
@@ -179,27 +178,17 @@ def requested(given: argparse.Namespace) -> ActionRequest:
     _check_where(given)
     if given.wait and given.deployment is None:
         raise InvalidInput("wait", given.wait, "with --deployment; otherwise it is waited for")
-    changes = JobChanges(
-        jar=given.jar,
-        entry_class=given.entry_class,
-        args=_args(given),
-        parallelism=given.parallelism,
-        flink_configuration=_configuration(given),
-        python_module=given.python_module,
-        python_files=tuple(given.python_file) if given.python_file else None,
-        allow_non_restored_state=given.allow_non_restored_state,
-        restore_mode=given.restore_mode,
-    )
-    return ActionRequest(
-        given.action,
-        given.job_name,
-        changes,
-        savepoint_path=given.savepoint,
-        job_id=given.job_id,
-        drain=given.drain,
-        take_over=given.take_over,
-        without_state=given.without_state,
-    )
+    return request_of(_in_groups(given))
+
+
+def options(given: argparse.Namespace) -> ActionOptions:
+    """How to go about it."""
+    return options_of(_in_groups(given))
+
+
+def _in_groups(given: argparse.Namespace) -> dict[str, Any]:
+    values = parameters(given)
+    return values | {name: kind(**values[name]) for name, kind in ACTION_GROUPS.items()}
 
 
 def _check_where(given: argparse.Namespace) -> None:
@@ -228,20 +217,6 @@ def _configuration(given: argparse.Namespace) -> dict[str, str] | None:
         if not (key and equals):
             raise InvalidInput("conf", key, "KEY=VALUE")
     return {key: value for key, _, value in settings}
-
-
-def options(given: argparse.Namespace) -> ActionOptions:
-    """How to go about it."""
-    ready = ReadyLimits(
-        within_seconds=given.ready_within_seconds, stable_seconds=given.stable_seconds
-    )
-    return ActionOptions(
-        given.deadline_minutes * 60,
-        roll_back=not given.no_roll_back,
-        ready=ready,
-        savepoint_format=given.savepoint_format,
-        check_slots=not given.no_slot_check,
-    )
 
 
 def parameters(given: argparse.Namespace) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from pydantic import ValidationError as BlockError
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
-from flinkglue.blocks.forms.flink_job import SilentRunOptions
+from flinkglue.blocks.forms.flink_job import SilentRunOptions, request_of
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.models import Action
-from flows.flink_job_action import flink_job_action, request_of
+from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
 
