@@ -27,6 +27,7 @@ from flinkglue.tasks.glue_sweep import (
     find_live_glue_runs,
     judge_glue_runs,
     running_glue_flow_runs,
+    show_swept_jobs,
     show_swept_runs,
     spared_flow_runs,
     stop_orphaned_glue_runs,
@@ -110,6 +111,7 @@ def glue_run_sweep(
     if stop and any(each.is_orphan for each in swept):
         swept = stop_orphaned_glue_runs(credentials, swept, rules, stopped_within_minutes * 60)
     show_swept_runs(credentials, swept, found, stop=stop)
+    show_swept_jobs(credentials, names, swept)
     emit_swept_runs(swept)
     failures = [f"job {name}: {problem}" for name, problem in found.problems.items()]
     failures += [each.describe() for each in swept if stop and each.is_orphan]

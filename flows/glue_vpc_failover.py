@@ -258,7 +258,7 @@ def _show_early_end(
 ) -> None:
     client = connect(credentials).masked_for(request)
     show_early_end(
-        client.console,
+        client,
         request.job_name,
         attempts,
         lambda: recorded_attempts(client, request),
@@ -349,7 +349,7 @@ def _result(
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
-    ended = show_end(connect(credentials).console, job_name, attempts, output, price)
+    ended = show_end(connect(credentials), job_name, attempts, output, price)
     if last.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(last.describe())}")
     result = {

@@ -72,7 +72,7 @@ def wait_for_glue_run_flow(
     except Exception as error:
         client = connect(credentials).masked_for(request)
         show_early_end(
-            client.console,
+            client,
             job_name,
             [],
             lambda: [attempt_of(client.get_job_run(job_name, job_run_id), 1, None, adopted=True)],
@@ -81,7 +81,7 @@ def wait_for_glue_run_flow(
         raise
     assert attempt.run is not None, "a run that was waited for is there"
     output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
-    ended = show_end(connect(credentials).console, job_name, [attempt], output)
+    ended = show_end(connect(credentials), job_name, [attempt], output)
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(attempt.describe())}")
     return completed({"job_name": job_name, **attempt.to_dict()}, ended)

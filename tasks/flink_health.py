@@ -12,7 +12,7 @@ from prefect.events import emit_event
 from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
-from flinkglue.lifecycle.health.finding import Finding
+from flinkglue.lifecycle.health.finding import Finding, findings_in_words
 from flinkglue.lifecycle.health.history import with_history
 from flinkglue.lifecycle.health.judgement import (
     Degraded,
@@ -24,6 +24,7 @@ from flinkglue.lifecycle.health.judgement import (
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.models import JobView
+from flinkglue.markdown import text
 from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -96,7 +97,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
             for finding in findings
         ],
         key="flink-health",
-        description="How the jobs are",
+        description=text(findings_in_words(findings)),
     )
 
 
@@ -177,7 +178,8 @@ class _Watched:
         if not is_desired_to_run(self._store, self._name) and (view is None or view.is_terminal):
             return "it was ended on purpose"
         owner = self._journal.owner(self._name)
-        return f"the intent {owner} holds it" if owner else ""
+        entry = self._journal.entry(owner) if owner else None
+        return f"{entry.action} is under way" if entry else ""
 
     def _judged(self, limits: HealthLimits) -> Finding:
         name, last = self._name, self._samples[-1].view

@@ -16,17 +16,20 @@ from flinkglue.errors import InvalidInput
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.monitoring.sweep import (
     FlowRunState,
+    RunCondition,
     SweepRules,
     SweptRun,
     flow_run_id_of,
     judged,
     may_wait,
 )
-from flinkglue.glue.monitoring.sweep_report import sweep_markdown
+from flinkglue.glue.monitoring.sweep_report import sweep_in_words, sweep_markdown
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
+from flinkglue.markdown import text
 from flinkglue.prefect.forms.moved import in_their_places
 from flinkglue.prefect.names import several
 from flinkglue.prefect.pages.glue_events import emit_swept_run
+from flinkglue.prefect.pages.jobs.glue import Place, refresh_swept_jobs
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.flow_run_signs import (
@@ -190,8 +193,17 @@ def show_swept_runs(
             stop=stop,
         ),
         key="glue-run-sweep",
-        description="Live Glue runs and the flow runs that started them",
+        description=text(f"Live Glue runs: {sweep_in_words(swept)}"),
     )
+
+
+def show_swept_jobs(
+    aws_credentials: AwsCredentials, job_names: Sequence[str], swept: Sequence[SweptRun]
+) -> None:
+    """How runs ended that were stopped, or that no flow run waited for, on the page of all jobs."""
+    client = connect(aws_credentials)
+    stopped = [each.run for each in swept if each.condition is RunCondition.STOPPED]
+    refresh_swept_jobs(job_names, Place.of(client), stopped, client.get_job_run)
 
 
 def _judged_now(runs: Sequence[JobRun], rules: SweepRules) -> list[SweptRun]:

@@ -61,6 +61,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``: for nouns that take an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def duration_in_words(seconds: float) -> str:
     """With as many digits as matter: ``42 s``, ``3 min``, ``2 h 5 min``."""
     if seconds < 59.5:

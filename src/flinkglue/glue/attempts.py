@@ -17,6 +17,9 @@ from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.log_places import LogTail
 from flinkglue.glue.models import JobRun, JobRunState, Ranking
 
+ENDS = (".", "!", "?", "…")
+"""What a sentence ends with."""
+
 
 def run_key(flow_run_id: str, number: int) -> str:
     """The key of one attempt's run."""
@@ -64,7 +67,7 @@ class Attempt:
         else:
             line = f"attempt {self.number} was refused: {self.failure and self.failure.evidence}"
         if self.failure and self.failure.advice not in line:  # a refused call may have its own
-            line += f" What to do: {self.failure.advice}."
+            line += f"{'' if line.endswith(ENDS) else '.'} What to do: {self.failure.advice}."
         return line
 
     def as_last(self) -> Attempt:

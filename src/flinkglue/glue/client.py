@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
 CLOCK_SKEW = timedelta(minutes=5)
+_ROLE = re.compile(r"arn:[^:]+:iam::([0-9]{12}):role/")
 
 
 class _Shared(NamedTuple):
@@ -64,6 +66,7 @@ class _Shared(NamedTuple):
     run_watch: RunWatch
     slot_readings: SlotReadings
     kept_jobs: KeptJobs
+    account_ids: set[str]
 
 
 class GlueClient:
@@ -102,9 +105,10 @@ class GlueClient:
             # Kept, because to start a hundred threads takes as long as to send twenty calls.
             lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
             kept_jobs = KeptJobs(self._clock)
-            shared = _Shared(lookups, RunWatch(self, self._clock), SlotReadings(), kept_jobs)
+            run_watch = RunWatch(self, self._clock)
+            shared = _Shared(lookups, run_watch, SlotReadings(), kept_jobs, set())
         self._shared = shared
-        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs = shared
+        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs, _ = shared
 
     @classmethod
     def connect(
@@ -135,6 +139,14 @@ class GlueClient:
         meta = self._glue.meta
         return Console(partition=meta.partition, region=meta.region_name)
 
+    @property
+    def account_id(self) -> str:
+        """The account, as the role of a job that was read says: Glue takes none of another account.
+
+        Empty: no job was read yet, or its role is a name.
+        """
+        return next(iter(self._shared.account_ids), "")
+
     def get_job(self, job_name: str) -> Job:
         """The Job structure. https://docs.aws.amazon.com/glue/latest/webapi/API_GetJob.html
 
@@ -145,6 +157,8 @@ class GlueClient:
         unknown = answer.get(UNKNOWN_MEMBERS)
         job = {**answer["Job"], UNKNOWN_MEMBERS: unknown} if unknown else answer["Job"]
         self.kept_jobs.keep(job_name, job)
+        if of_role := _ROLE.match(str(job.get("Role"))):
+            self._shared.account_ids.add(of_role[1])
         return job
 
     @property

@@ -42,7 +42,8 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     if earlier := _answer_before_a_crash(answer, question, name_now, flow_run):
         log.info("Continuing with the answer that was given before this attempt: %s", name)
         return earlier
-    log.info("Waiting %g minutes for an answer on this flow run's page: %s", within_minutes, name)
+    how = f"Resume on this flow run's page, within {within_minutes:g} minutes"
+    log.info("%s To answer: %s", question, how)
     try:
         return pause_flow_run(
             wait_for_input=answer.with_initial_data(description=question),

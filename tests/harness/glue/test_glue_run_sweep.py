@@ -24,6 +24,7 @@ from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
 from tests.harness.glue.test_glue_page import events
 from tests.harness.glue.test_glue_vpc_failover import artifacts
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("prefect_files")
 PARAMETERS = {"job_name": "job", "connection_names": "a,b"}
@@ -84,6 +85,23 @@ def test_the_run_of_a_flow_run_that_is_cancelled_without_a_worker_is_stopped(
     assert told["payload"]["flow_run_id"] == str(flow_run_id)
     [page] = artifacts(swept)["glue-run-sweep"]
     assert f"#/job/job/run/{job_run_id}) | STOPPED | **stopped**" in page
+    [jobs] = artifacts(swept)["glue-jobs"]
+    assert "| **STOPPED** |" in jobs
+
+
+def test_the_page_of_all_jobs_says_how_a_run_ended_that_no_flow_run_waited_for(
+    cloud: AwsCloud,
+) -> None:
+    left = glue_vpc_failover(**PARAMETERS, wait_options={"wait_for_end": False}, return_state=True)
+    [jobs] = artifacts(left)["glue-jobs"]
+    assert "| RUNNING, not waited for |" in jobs
+    [job_run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
+    cloud.glue.batch_stop_job_run(JobName="job", JobRunIds=[job_run["Id"]])
+    eventually(lambda: state_of(cloud, job_run["Id"]) == "STOPPED")
+
+    [jobs] = artifacts(sweep(["job"], return_state=True))["glue-jobs"]
+    assert "| **STOPPED** |" in jobs
+    assert "glue-jobs" not in artifacts(sweep(["job"], return_state=True))
 
 
 def test_only_runs_that_were_surely_given_up_are_stopped(cloud: AwsCloud) -> None:

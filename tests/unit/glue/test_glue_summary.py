@@ -39,7 +39,7 @@ def test_one_attempt_is_not_counted() -> None:
 
 
 def test_a_run_that_goes_on_and_one_that_never_began() -> None:
-    assert summary_in_words([attempt(1, "RUNNING", "a")]) == "RUNNING, not waited for on a"
+    assert summary_in_words([attempt(1, "RUNNING", "a")]) == "RUNNING on a, not waited for"
     refused = Attempt(1, None, "a", classify("FAILED", "Number of IP addresses on subnet is 0"))
     assert summary_in_words([refused]) == "Not started on a"
     assert str(AttemptFailed(refused)) == "Refused on a: Number of IP addresses on subnet is 0"

@@ -14,6 +14,7 @@ from flinkglue.azure.jobs.rows import (
     save_point_name,
 )
 from flinkglue.azure.models import ArmFlinkJob
+from flinkglue.azure.storage.abfs import AbfsUri
 from flinkglue.errors import InvalidInput
 from flinkglue.lifecycle.backend import Launch, LaunchRefused
 from flinkglue.lifecycle.models import Action, JobSpec
@@ -35,6 +36,7 @@ def run_job_of(spec: JobSpec, launch_id: str = "") -> RunJob:
         raise InvalidInput("jar", spec.jar.uri, allowed)
     if spec.entry_class is None:
         raise InvalidInput("entry_class", None, "the class with main(): ARM reads no manifest")
+    AbfsUri.parse(spec.jar.uri, "jar")  # what people give; ARM takes it as two values
     settings = flink_configuration(spec)
     if launch_id:
         settings[LAUNCH_KEY] = launch_id

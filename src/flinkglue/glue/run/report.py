@@ -162,12 +162,17 @@ def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
                 _seconds(run.duration_seconds) if run else NOTHING,
                 _capacity(run.capacity_seconds) if run else NOTHING,
                 link("error log", console.logs(run, "error")) if run else NOTHING,
-                link(run.job_run_id, console.job_run(run)) if run else NOTHING,
+                link(_short_id(run), console.job_run(run)) if run else NOTHING,
             )
             for attempt in attempts
             for run in (attempt.run,)
         ],
     )
+
+
+def _short_id(run: JobRun) -> str:
+    """So much of its id that a row of the table fits beside what the page shows of the flow run."""
+    return f"{run.job_run_id[:11]}…" if len(run.job_run_id) > 12 else run.job_run_id
 
 
 def _failures(attempts: Sequence[Attempt]) -> list[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flinkglue.lifecycle.health.judgement import Degraded, Verdict
 from flinkglue.lifecycle.models import JobView
+from flinkglue.markdown import NOTHING
+from flinkglue.texts import counted
+
+NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class Finding:
         """One word."""
         if self.relaunched_as:
             return "re-launched"
-        return type(self.verdict).__name__.lower() if self.verdict else "not judged"
+        return type(self.verdict).__name__.lower() if self.verdict else NOT_JUDGED
 
     @property
     def is_unwell(self) -> bool:
@@ -58,7 +63,16 @@ class Finding:
         return {
             "job": self.job_name,
             "condition": self.condition,
-            "why": self.reason or "-",
-            "job id": self.relaunched_as or (self.view.job_id if self.view else "-"),
-            "seen": self.view.in_words() if self.view else "-",
+            "why": self.reason or NOTHING,
+            "job id": self.relaunched_as or (self.view.job_id if self.view else NOTHING),
+            "seen": self.view.in_words() if self.view else NOTHING,
         }
+
+
+def findings_in_words(findings: Sequence[Finding]) -> str:
+    """``2 of 3 jobs unhealthy: orders, billing``."""
+    unwell = [finding.job_name for finding in findings if finding.is_unwell]
+    jobs = counted(len(findings), "job")
+    if not unwell:
+        return f"{jobs}, none unhealthy"
+    return f"{len(unwell)} of {jobs} unhealthy: {', '.join(unwell)}"

@@ -22,7 +22,7 @@ from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
 from flinkglue.prefect.pages.glue_run import show_cancelled
-from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
+from flinkglue.prefect.pages.jobs.glue import Place, refresh_glue_jobs
 from flinkglue.prefect.retries import first_started_at
 from flinkglue.prefect.run_log import HarmlessLog
 from flinkglue.prefect.store.glue_coordination import coordination_on_server
@@ -68,7 +68,7 @@ def stop_when_cancelled(client_of: Callable[[Parameters], GlueClient]) -> Hook:
         except (PrefectException, httpx.HTTPError) as error:
             log.warning("The page does not say how the Glue run ended: %s", error)
         if attempts := attempts_of(runs, request):
-            refresh_glue_jobs(request.job_name, attempts, client.console, flow_run.id)
+            refresh_glue_jobs(request.job_name, attempts, Place.of(client), flow_run.id)
 
     return settling_hook("stop_live_runs", settle, "Check the job's runs in Glue, and stop them")
 

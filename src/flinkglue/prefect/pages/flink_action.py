@@ -13,13 +13,13 @@ from prefect.artifacts import create_table_artifact
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.models import TERMINAL_STATES, Action, Outcome, Savepoint
 from flinkglue.lifecycle.request.action import ActionRequest
-from flinkglue.markdown import NOTHING, bold, code_span, link, numbered, quoted, table, text
+from flinkglue.markdown import bold, code_span, link, numbered, quoted, table, text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
 from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
 from flinkglue.prefect.pages.keys import Kind, artifact_key
-from flinkglue.texts import one_line
+from flinkglue.texts import counted, one_line
 
 
 def show_changes(cluster: FlinkCluster, job_name: str, changes: Sequence[Difference]) -> None:
@@ -113,7 +113,7 @@ def show_savepoints(cluster: FlinkCluster, job_name: str, savepoints: Sequence[S
     create_table_artifact(
         [savepoint_row(savepoint) for savepoint in savepoints],
         key=artifact_key(Kind.FLINK_SAVEPOINTS, job_name, cluster.journal_name),
-        description=text(f"{len(savepoints)} savepoints of {job_name}, newest first"),
+        description=text(f"{counted(len(savepoints), 'savepoint')} of {job_name}, newest first"),
     )
 
 
@@ -140,15 +140,20 @@ def savepoint_row(savepoint: Savepoint) -> dict[str, Any]:
 
 def outcome_markdown(cluster: FlinkCluster, outcome: Outcome) -> str:
     """The outcome as a table, and its story as a list."""
-    job_id = code_span(outcome.job_id or "")
-    rows = [
+    rows: list[tuple[str, str]] = [
         ("Job", code_span(outcome.job_name)),
         ("Result", bold(_result(outcome))),
-        ("Job id", link(job_id, job_link(cluster.dashboard_url, outcome.job_id, outcome.state))),
-        ("Job id before", code_span(outcome.previous_job_id or "")),
-        ("State", outcome.state or NOTHING),
-        ("Savepoint", code_span(outcome.savepoint_path or "")),
     ]
+    if outcome.job_id:
+        url = job_link(cluster.dashboard_url, outcome.job_id, outcome.state)
+        rows.append(("Job id", link(outcome.job_id, url)))
+    if outcome.previous_job_id:
+        rows.append(("Job id before", code_span(outcome.previous_job_id)))
+    if outcome.state:
+        rows.append(("State", outcome.state))
+    if outcome.savepoint_path:
+        rows.append(("Savepoint", code_span(outcome.savepoint_path)))
+    rows.append(("Cluster", link(cluster_title(cluster), cluster.dashboard_url)))
     parts = [table((outcome.action, ""), rows)]
     if outcome.failure:
         parts.append(quoted(outcome.failure))
@@ -165,7 +170,7 @@ def job_link(dashboard_url: str | None, job_id: str | None, state: str | None) -
 
 def in_words(seconds: float) -> str:
     """A time of day for people, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="seconds")
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def outcome_in_words(outcome: Outcome) -> str:
@@ -176,7 +181,7 @@ def outcome_in_words(outcome: Outcome) -> str:
     if outcome.savepoint_path:
         parts.append(f"savepoint {outcome.savepoint_path}")
     if outcome.action is Action.LIST_SAVEPOINT:
-        parts.append(f"{len(outcome.savepoints)} savepoints")
+        parts.append(counted(len(outcome.savepoints), "savepoint"))
     return parts[0] + (f": {', '.join(parts[1:])}" if parts[1:] else "")
 
 

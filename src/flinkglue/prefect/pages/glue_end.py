@@ -6,31 +6,31 @@ from collections.abc import Callable, Sequence
 
 from flinkglue.errors import CallFailed
 from flinkglue.glue.attempts import Attempt
-from flinkglue.glue.console import Console
+from flinkglue.glue.client import GlueClient
 from flinkglue.glue.run.report import RunOutput
 from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.glue_run import show_job_run
-from flinkglue.prefect.pages.jobs.glue import refresh_glue_jobs
+from flinkglue.prefect.pages.jobs.glue import Place, refresh_glue_jobs
 from flinkglue.prefect.run_log import run_log
 
 
 def show_end(
-    console: Console,
+    client: GlueClient,
     job_name: str,
     attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
 ) -> str:
     """Show how the runs ended, on the flow run's page and on that of all jobs; in one line."""
-    show_job_run(console, job_name, attempts, output, price_per_dpu_hour)
-    refresh_glue_jobs(job_name, attempts, console)
+    show_job_run(client.console, job_name, attempts, output, price_per_dpu_hour)
+    refresh_glue_jobs(job_name, attempts, Place.of(client))
     return summary_in_words(attempts, price_per_dpu_hour)
 
 
 @best_effort("The page does not say how the flow run ended")
 def show_early_end(
-    console: Console,
+    client: GlueClient,
     job_name: str,
     attempts: Sequence[Attempt],
     read_attempts: Callable[[], Sequence[Attempt]],
@@ -55,4 +55,4 @@ def show_early_end(
         return
     goes_on = " The run continues, and nothing waits for it." if shown[-1].live else ""
     note = f"The flow run ended without reading the script's output: {error}{goes_on}"
-    show_end(console, job_name, shown, RunOutput(note=note))
+    show_end(client, job_name, shown, RunOutput(note=note))

@@ -9,7 +9,8 @@ from typing import Any
 from prefect.artifacts import create_table_artifact
 
 from flinkglue.lifecycle.actions.inventory import Disposals
-from flinkglue.texts import printable
+from flinkglue.markdown import NOTHING, text
+from flinkglue.texts import counted, printable
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,20 @@ class JobReport:
         disposals = self.disposals or Disposals()
         row = {
             "job": self.job_name,
-            "new savepoint": self.path or "-",
-            "disposed of": "\n".join(gone.path for gone in disposals.disposed) or "-",
-            "trouble": self.trouble or "-",
+            "new savepoint": self.path or NOTHING,
+            "disposed of": "\n".join(gone.path for gone in disposals.disposed) or NOTHING,
+            "trouble": self.trouble or NOTHING,
         }
         return {title: printable(value) for title, value in row.items()}
+
+
+def report_in_words(reports: Sequence[JobReport]) -> str:
+    """``2 new savepoints, 1 disposed of; trouble: orders``."""
+    new = sum(bool(report.path) for report in reports)
+    disposed = sum(len((report.disposals or Disposals()).disposed) for report in reports)
+    troubled = ", ".join(report.job_name for report in reports if report.trouble)
+    told = f"{counted(new, 'new savepoint')}, {disposed} disposed of"
+    return f"{told}; trouble: {troubled}" if troubled else told
 
 
 def show_report(reports: Sequence[JobReport]) -> None:
@@ -63,5 +73,5 @@ def show_report(reports: Sequence[JobReport]) -> None:
     create_table_artifact(
         [report.row() for report in reports],
         key="flink-savepoint-report",
-        description="New savepoints, and those that were disposed of",
+        description=text(report_in_words(reports)),
     )

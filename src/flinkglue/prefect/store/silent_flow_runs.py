@@ -17,6 +17,7 @@ from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
+from flinkglue.markdown import NOTHING
 from flinkglue.prefect.store.flow_run_signs import (
     FlowRunSigns,
     MoreSigns,
@@ -89,8 +90,8 @@ class SilentFlowRun:
             "flow run": self.name,
             "id": self.flow_run_id,
             "condition": self.condition,
-            "silent for": f"{self.silent_seconds / 60:.0f} min" if self.silent_seconds else "-",
-            "note": self.note or "-",
+            "silent for": f"{self.silent_seconds / 60:.0f} min" if self.silent_seconds else NOTHING,
+            "note": self.note or NOTHING,
         }
 
 

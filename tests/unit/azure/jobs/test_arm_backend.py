@@ -358,7 +358,7 @@ def test_a_launch_that_flink_has_lost_comes_to_an_end(world: World) -> None:
         ({"allow_non_restored_state": True}, "allow_non_restored_state"),
         ({"entry_class": None}, "entry_class"),
         ({"args": ("two words",)}, r"args\[0\]"),
-        ({"jar": Jar("https://x/y.jar", "0" * 64)}, "job_jar_directory"),
+        ({"jar": Jar("https://x/y.jar", "0" * 64)}, "^jar: 'https://x/y.jar' is not"),
         ({"job_name": "Orders"}, "job_name"),
     ],
 )

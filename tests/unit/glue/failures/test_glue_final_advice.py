@@ -62,6 +62,7 @@ def test_only_the_last_attempt_says_what_a_person_is_to_do() -> None:
     assert "What to do: free addresses" in last
     assert "another one is tried" not in attempts[-1].describe()
     assert attempts[-1].to_dict()["advice"] in last
+    assert "subnet-a. What to do: free addresses" in attempts[-1].describe()
 
 
 def test_a_call_that_fails_at_the_end_promises_nothing_either() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,6 +17,7 @@ from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
+from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
 from tests.unit.glue.run.test_glue_start_deadline import FIVE_MINUTES, AddressesOnTheWire
 
@@ -109,3 +111,21 @@ def test_a_job_that_was_changed_since_it_was_read_is_chosen_for_again(runs: Runs
     order = runs.choose("second", ["a"])
     assert order.needed_addresses == 92
     assert runs.start(order).succeeded
+
+
+@pytest.mark.parametrize(
+    ("role", "account_id"),
+    [
+        ("arn:aws:iam::111122223333:role/glue/orders", "111122223333"),
+        ("arn:aws-cn:iam::111122223333:role/orders", "111122223333"),
+        ("orders", ""),
+    ],
+)
+def test_a_job_that_was_read_tells_the_account_by_its_role(role: str, account_id: str) -> None:
+    """Glue shows a role as it was given, by its ARN or its name."""
+    wire = AddressesOnTheWire(lambda: 200)
+    wire.settings["Role"] = role
+    assert wire.client.account_id == ""
+    masked = wire.client.masked_for(RunRequest(JOB, "flow-run", datetime.now(UTC)))
+    masked.get_job(JOB)
+    assert wire.client.account_id == account_id

@@ -13,6 +13,7 @@ from flinkglue.lifecycle.journal.records import JobRecord, document_of
 from flinkglue.lifecycle.models import Action, Savepoint
 from flinkglue.lifecycle.state.retention import Retention
 from flinkglue.lifecycle.transaction import Refused
+from flinkglue.markdown import NOTHING
 from flinkglue.prefect.pages.savepoints import JobReport
 from tests.unit.lifecycle.lifecycle_world import JOB_NAME, Killed, World
 
@@ -156,7 +157,7 @@ def test_a_run_that_disposed_of_some_is_well_and_tells_of_the_others(world: Worl
     assert report.is_well
     assert report.row()["disposed of"] == middle
     assert oldest in report.row()["trouble"]
-    assert JobReport(JOB_NAME, "file:/new").row()["trouble"] == "-"
+    assert JobReport(JOB_NAME, "file:/new").row()["trouble"] == NOTHING
 
 
 def test_what_is_being_disposed_of_is_not_started_from(world: World) -> None:

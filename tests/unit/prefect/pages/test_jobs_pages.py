@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,14 +18,16 @@ from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.models import JobRun
 from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
 from flinkglue.markdown import sparkline
-from flinkglue.prefect.pages.jobs import flink, glue
+from flinkglue.prefect.pages.jobs import flink, flink_page, glue
 from flinkglue.prefect.pages.jobs.rows import JobRows
+from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS
 from flinkglue.prefect.store.server_records import ServerRecords
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 CONSOLE = Console("aws", "us-east-1")
+PLACE = glue.Place(CONSOLE, "111122223333")
 
 
 def attempt(number: int, state: str, seconds: float = 60) -> Attempt:
@@ -78,39 +82,101 @@ def test_the_last_runs_of_a_glue_job_are_kept_and_drawn() -> None:
     for number in range(40):
         state = "FAILED" if number % 10 == 9 else "SUCCEEDED"
         made = [attempt(number, state, 60 + number)]
-        row = glue.with_attempts(row, "orders", made, CONSOLE, NOW)
+        row = glue.with_attempts(row, "orders", made, PLACE, NOW)
     assert len(row["runs"]) == glue.MOST_RUNS
     page = glue.jobs_markdown([row])
-    assert "| **FAILED** | Subnet2 | 2 min |" in page
-    assert "| 2 of 12 | 2026-11-29 12:00 |" in page
-    assert "▁" in page
-    assert "█" in page
+    assert "| **FAILED** | Subnet2 | ▁" in page
+    assert "█ 2 min | 2 of 12 | Nov 29, 12:00 |" in page
     assert "**orders**: Resource unavailable" in page
-    assert glue.in_words([row]) == "1 jobs; failed last: orders"
+    assert glue.in_words([row]) == "1 job; failed last: orders"
+
+
+def test_the_page_of_glue_jobs_is_read_without_scrolling() -> None:
+    row: dict[str, Any] = {}
+    for number in range(12):
+        made = replace(attempt(number, "SUCCEEDED"), connection_name="MWAA-Glue-Blog-Subnet1")
+        row = glue.with_attempts(row, "orders-enriched", [made], PLACE, NOW)
+    assert max(map(len, shown_rows(glue.jobs_markdown([row])))) <= 95  # blocks are wider
 
 
 def test_a_run_that_is_shown_again_is_one() -> None:
-    first = glue.with_attempts(None, "orders", [attempt(1, "FAILED")], CONSOLE, NOW)
+    first = glue.with_attempts(None, "orders", [attempt(1, "FAILED")], PLACE, NOW)
     again = glue.with_attempts(
-        first, "orders", [attempt(1, "FAILED"), attempt(2, "SUCCEEDED")], CONSOLE, NOW
+        first, "orders", [attempt(1, "FAILED"), attempt(2, "SUCCEEDED")], PLACE, NOW
     )
     assert [run["state"] for run in again["runs"]] == ["FAILED", "SUCCEEDED"]
 
 
 def test_a_run_that_goes_on_has_no_end() -> None:
     run = JobRun("orders", "jr_1", "RUNNING")
-    row = glue.with_attempts(None, "orders", [Attempt(1, run, "Subnet2", None)], CONSOLE, NOW)
+    row = glue.with_attempts(None, "orders", [Attempt(1, run, "Subnet2", None)], PLACE, NOW)
     assert [each["ended"] for each in row["runs"]] == [""]
     assert "RUNNING, not waited for" in glue.jobs_markdown([row])
-    assert "2026" not in glue.jobs_markdown([row])
+    assert "Nov" not in glue.jobs_markdown([row])
 
 
-def test_jobs_of_one_name_in_two_regions_are_two_rows() -> None:
-    other = Console("aws", "eu-west-1")
-    assert glue.row_key("orders", CONSOLE) != glue.row_key("orders", other)
-    of_before = glue.with_attempts(None, "orders", [attempt(1, "FAILED")], CONSOLE, NOW)
-    assert glue.is_of(of_before, "orders", CONSOLE)
-    assert not glue.is_of(of_before, "orders", other)
+def test_a_run_that_was_not_waited_for_is_found_again_and_keeps_its_place() -> None:
+    living = JobRun("orders", "jr_" + "1" * 64, "RUNNING")
+    row = glue.with_attempts(None, "orders", [Attempt(1, living, "Subnet2", None)], PLACE, NOW)
+    row = glue.with_attempts(row, "orders", [attempt(2, "SUCCEEDED")], PLACE, NOW)
+    assert glue.live_run_ids(row) == ["jr_" + "1" * 64]
+    ended = Attempt(1, replace(living, state="FAILED"), "Subnet2", None)
+    row = glue.with_attempts(row, "orders", [ended], PLACE, NOW)
+    assert [run["state"] for run in row["runs"]] == ["FAILED", "SUCCEEDED"]
+    assert glue.live_run_ids(row) == []
+
+
+def test_a_row_fits_into_a_variable() -> None:
+    """Names of connections have up to 255 characters, and Prefect counts those of the JSON."""
+    row: dict[str, Any] = {}
+    for number in range(20):
+        long = replace(attempt(number, "FAILED"), connection_name="ü" * 255)
+        row = glue.with_attempts(row, "orders", [long], PLACE, NOW)
+    assert len(json.dumps(row)) < VALUE_CHARACTERS
+    assert row["runs"][-1]["id"].endswith(f"{19:x}")
+
+
+def test_jobs_of_one_name_in_two_regions_or_accounts_are_two_rows() -> None:
+    places = [
+        glue.Place(Console("aws", region), account)
+        for region in ("us-east-1", "eu-west-1")
+        for account in ("111122223333", "444455556666")
+    ]
+    assert len({place.key("orders") for place in places}) == 4
+    made = [attempt(1, "SUCCEEDED")]
+    several = [glue.with_attempts(None, "orders", made, place, NOW) for place in places]
+    assert glue.places_of(several)[0] == " in 111122223333 us-east-1"
+    assert glue.places_of(several[::2]) == [" in us-east-1", " in eu-west-1"]
+    assert glue.places_of(several[:1]) == [""]
+    page = glue.jobs_markdown(several)
+    assert "script) in 444455556666 eu-west-1 | SUCCEEDED |" in page
+
+
+def test_a_row_of_an_earlier_version_is_found_by_its_region_or_its_page() -> None:
+    place = glue.Place(CONSOLE, "111122223333")
+    other = glue.Place(Console("aws", "eu-west-1"), "111122223333")
+    by_name = {"orders": {"job": "orders", "url": CONSOLE.job("orders"), "runs": []}}
+    assert place.found_key("orders", by_name) == "orders"
+    assert other.found_key("orders", by_name) == other.key("orders")
+    by_region = {"aws/us-east-1/orders": {"job": "orders", "runs": []}}
+    assert place.found_key("orders", by_region) == "aws/us-east-1/orders"
+    assert other.found_key("orders", by_region) == other.key("orders")
+    both = by_region | {place.key("orders"): {"job": "orders", "runs": []}}
+    assert place.found_key("orders", both) == place.key("orders")
+
+
+def test_a_run_whose_account_is_not_known_is_one_of_the_only_job_of_its_name() -> None:
+    """STS did not answer: the row keeps its account, and no second one is made."""
+    here, elsewhere = (glue.Place(CONSOLE, each) for each in ("111122223333", "444455556666"))
+    row = glue.with_attempts(None, "orders", [attempt(1, "FAILED")], here, NOW)
+    unknown = glue.Place(CONSOLE)
+    one = {here.key("orders"): row}
+    assert unknown.found_key("orders", one) == here.key("orders")
+    again = glue.with_attempts(row, "orders", [attempt(2, "SUCCEEDED")], unknown, NOW)
+    assert again["account"] == "111122223333"
+    assert len(again["runs"]) == 2
+    two = one | {elsewhere.key("orders"): row}
+    assert unknown.found_key("orders", two) == "aws/us-east-1/orders"
 
 
 def flink_row(**more: Any) -> dict[str, Any]:
@@ -119,7 +185,7 @@ def flink_row(**more: Any) -> dict[str, Any]:
 
 def test_a_flink_job_that_ended_leads_to_its_page_among_the_ended_ones() -> None:
     row = flink_row(job_id="a1", state="FINISHED")
-    assert "(https://flink/#/job/completed/a1)" in flink.jobs_markdown([row], NOW)
+    assert "(https://flink/#/job/completed/a1)" in flink_page.jobs_markdown([row], NOW)
 
 
 def test_a_flink_job_shows_what_runs_its_savepoint_and_its_checkpoints() -> None:
@@ -143,12 +209,56 @@ def test_a_flink_job_shows_what_runs_its_savepoint_and_its_checkpoints() -> None
             if k not in ("state", "job_id")
         },
     )
-    page = flink.jobs_markdown([row], NOW)
+    page = flink_page.jobs_markdown([row], NOW)
     assert "[orders](https://flink/#/job/running/a1) on cluster-x" in page
-    assert "| RUNNING | **degraded** | orders.jar 0a1b2c3d4e5f × 4 |" in page
-    assert "| savepoint-1, 2 h ago | ▁█ 2.5 MB | ▁█ 1.5 s | UPDATE rolled back, 5 min ago |" in page
-    assert "**orders**: crash loop" in page
-    assert flink.in_words([row]) == "1 jobs; degraded: orders"
+    assert "| RUNNING | **degraded** | UPDATE rolled back, 5 min ago | 2 h ago |" in page
+    assert "| orders on cluster-x | orders.jar | 0a1b2c3d4e5f | 4 |" in page
+    assert "| orders on cluster-x | savepoint-1 | 2026-11-29 10:00 UTC |" in page
+    assert "| orders on cluster-x | ▁█ 2.5 MB | ▁█ 1.5 s |" in page
+    assert "**orders on cluster-x**: crash loop" in page
+    assert flink_page.in_words([row]) == "1 job; degraded: orders"
+
+
+def shown_rows(page: str) -> list[str]:
+    """The rows of tables as they are seen, without the addresses of links."""
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(page)
+    rows: list[list[str]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and token.level > 3:  # within a cell
+            rows[-1].append("".join(each.content for each in token.children or ()))
+    return ["  ".join(row) for row in rows]
+
+
+def test_the_page_is_read_without_scrolling() -> None:
+    """About 100 characters fit in a row at 1,400 pixels; v1 wraps no cell."""
+    row = flink_row(
+        jar="orders-pipeline-2.14.3.jar",
+        version="0a1b2c3d4e5f",
+        parallelism=16,
+        checkpoints=[[1000, 0.5]] * flink.MOST_POINTS,
+        savepoint="abfs://state@account.dfs.core.windows.net/orders/savepoint-81d722-20e91b8058bc",
+        savepoint_at=NOW.isoformat(),
+        job_id="a1",
+        state="RESTARTING",
+        health="degraded",
+        why="crash loop " * 20,
+        action="LAST_STATE_UPDATE rolled back",
+        action_at=NOW.isoformat(),
+    )
+    page = flink_page.jobs_markdown([row | {"job": "orders-enriched"}], NOW)
+    assert max(map(len, shown_rows(page))) <= 100, shown_rows(page)
+
+
+def test_jobs_of_one_name_on_two_clusters_of_one_name_are_told_apart() -> None:
+    rows = [flink_row(url="https://flink-a"), flink_row(url="https://flink-b"), flink_row()]
+    rows[2]["job"] = "billing"
+    page = flink_page.jobs_markdown(rows, NOW)
+    read = MarkdownIt("gfm-like", {"linkify": False}).render(page)
+    assert 'href="https://flink-a">orders</a> on cluster-x (https://flink-a)</td>' in read
+    assert 'href="https://flink-b">orders</a> on cluster-x (https://flink-b)</td>' in read
+    assert 'href="https://flink">billing</a> on cluster-x</td>' in read
 
 
 def test_an_action_that_forgets_a_job_removes_its_row() -> None:
@@ -159,11 +269,11 @@ def test_an_action_that_forgets_a_job_removes_its_row() -> None:
 @given(st.text(max_size=50), st.text(max_size=50))
 def test_names_and_reasons_from_outside_make_no_markup(name: str, reason: str) -> None:
     row = flink_row(health="degraded", why=reason) | {"job": name, "cluster": name}
-    page = flink.jobs_markdown([row], NOW)
+    page = flink_page.jobs_markdown([row], NOW)
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(page)
     kinds = {each.type for token in tokens for each in [token, *(token.children or ())]}
     assert not kinds & {"html_block", "html_inline", "image", "fence"}
-    assert sum(token.type == "tr_open" for token in tokens) == 2
+    assert sum(token.type == "tr_open" for token in tokens) == 2  # a header and the job
 
 
 @given(st.lists(st.floats(0, 1e12), max_size=30))
@@ -197,7 +307,7 @@ def test_an_action_that_has_not_ended_changes_the_row_of_its_job() -> None:
     assert cancelled["savepoint"] == "s3://b/savepoint-1"
     assert cancelled["savepoint_at"] == NOW.isoformat()
     row = {"job": "orders", "cluster": "flink", "state": "RUNNING", **cancelled}
-    page = flink.jobs_markdown([row], NOW)
+    page = flink_page.jobs_markdown([row], NOW)
     assert "| CANCELED |" in page
     assert "UPDATE cancelled, 1 s ago" in page
     assert "RUNNING" not in page

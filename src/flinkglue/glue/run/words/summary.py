@@ -21,7 +21,10 @@ def summary_in_words(attempts: Sequence[Attempt], price_per_dpu_hour: float | No
     number = len(attempts)
     tries = f" after {number} attempts" if number > 1 else ""
     seconds = sum(each.run.duration_seconds or 0.0 for each in attempts if each.run)
-    parts = [f"{state_of(last)}{on}{tries}"]
+    state = last.run.state if last.run else state_of(last)
+    parts = [f"{state}{on}{tries}"]
+    if last.live:
+        parts.append("not waited for")
     if seconds:
         parts.append(duration_in_words(seconds))
     parts.append(_cost(cost_of(attempts, price_per_dpu_hour)))

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from flinkglue.lifecycle.health.finding import NOT_JUDGED
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
-from flinkglue.markdown import NOTHING, Markup, bold, heading, join, link, sparkline, table, text
+from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
 from flinkglue.prefect.pages.artifacts import publish_markdown
-from flinkglue.prefect.pages.flink_action import job_link
+from flinkglue.prefect.pages.jobs.flink_page import in_words, jobs_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_journal import VariableStore
-from flinkglue.texts import duration_in_words, shortened
+from flinkglue.texts import shortened
 
 KEY = "flink-jobs"
 MOST_POINTS = 20
 REASON_CHARACTERS = 300
-HEADER = (
-    "Job",
-    "State",
-    "Health",
-    "Runs",
-    "Last savepoint",
-    "Checkpoint size",
-    "Checkpoint time",
-    "Last action",
-)
 _TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.STOP, Action.UPDATE)
 
 Change = Mapping[str, Any]
@@ -62,7 +53,7 @@ def refresh_flink_jobs(
                 continue
             spec = journal.job_record(job_name).spec
             row = {
-                **known.get(key, {}),
+                **_still_true(known.get(key, {}), change),
                 "job": job_name,
                 "cluster": cluster_title(cluster),
                 "url": cluster.dashboard_url,
@@ -70,10 +61,17 @@ def refresh_flink_jobs(
                 **change,
             }
             rows.write(key, row)
-            known[key] = row
+            known[key] = {**row, "key": key}
     now = datetime.now(UTC)
     shown = sorted_rows(known)
     publish_markdown(KEY, jobs_markdown(shown, now), text(in_words(shown)), flow_run_id)
+
+
+def _still_true(row: Row, change: Change) -> Row:
+    """The row without a judgement that an action has made old: none was made while it worked."""
+    if "action" not in change or row.get("health") != NOT_JUDGED:
+        return row
+    return {name: value for name, value in row.items() if name not in ("health", "why")}
 
 
 def spec_fields(spec: JobSpec | None) -> dict[str, Any]:
@@ -148,75 +146,3 @@ def _acted(action: Action, ended: str, now: datetime) -> dict[str, Any]:
 
 def _seconds(at: datetime) -> str:
     return at.isoformat(timespec="seconds")
-
-
-def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
-    """The page."""
-    parts = [heading(1, "Flink jobs"), table(HEADER, [_cells(row, now) for row in rows])]
-    why = [(row["job"], row["why"]) for row in rows if row.get("why")]
-    if why:
-        parts.append(Markup("## Why"))
-        parts += [join(bold(job), ": ", reason) for job, reason in why]
-    parts.append(
-        text(f"As of {now:%Y-%m-%d %H:%M} UTC. Checkpoints: the newest at the right; from a watch.")
-    )
-    return "\n\n".join(parts)
-
-
-def in_words(rows: Sequence[Row]) -> str:
-    """The page in one line."""
-    unwell = [row["job"] for row in rows if row.get("health") == "degraded"]
-    names = f"; degraded: {', '.join(unwell)}" if unwell else ""
-    return f"{len(rows)} jobs{names}"
-
-
-def _cells(row: Row, now: datetime) -> Sequence[str]:
-    health = row.get("health", NOTHING)
-    points: Sequence[Sequence[float]] = row.get("checkpoints", ())
-    return (
-        join(link(row["job"], _link(row)), f" on {row['cluster']}"),
-        row.get("state", NOTHING),
-        bold(health) if health == "degraded" else health,
-        _runs(row),
-        _savepoint(row, now),
-        _chart([size for size, _ in points], _bytes),
-        _chart([seconds for _, seconds in points], lambda seconds: f"{seconds:.1f} s"),
-        _at(row.get("action", NOTHING), row.get("action_at"), now),
-    )
-
-
-def _link(row: Row) -> str | None:
-    url: str | None = row.get("url")
-    return job_link(url, row.get("job_id"), row.get("state")) or url
-
-
-def _runs(row: Row) -> str:
-    if "jar" not in row:
-        return NOTHING
-    return f"{row['jar']} {row['version']} × {row['parallelism']}"
-
-
-def _savepoint(row: Row, now: datetime) -> str:
-    path = row.get("savepoint")
-    if not path:
-        return NOTHING
-    return _at(str(path).rstrip("/").rpartition("/")[2], row.get("savepoint_at"), now)
-
-
-def _at(what: str, at: str | None, now: datetime) -> str:
-    if at is None:
-        return what
-    seconds = (now - datetime.fromisoformat(at)).total_seconds()
-    return f"{what}, {duration_in_words(max(0.0, seconds))} ago"
-
-
-def _chart(values: Sequence[float], shown: Callable[[float], str]) -> str:
-    return f"{sparkline(values)} {shown(values[-1])}" if values else NOTHING
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
+from flinkglue.errors import CallFailed
 from flinkglue.glue.attempts import Attempt
+from flinkglue.glue.client import GlueClient
 from flinkglue.glue.console import Console
+from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.outcome import attempt_of
 from flinkglue.glue.run.words.summary import state_of
 from flinkglue.markdown import NOTHING, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.beside import Gathered
@@ -17,15 +23,59 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.artifacts import publish_markdown
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import ServerRecords, server_records
-from flinkglue.texts import duration_in_words, shortened
+from flinkglue.texts import counted, duration_in_words, shortened
 
 KEY = "glue-jobs"
 GATHERED_SECONDS = 1.0
 """Flow runs of one worker that end within so short a time write the page together."""
 OUT_OF_DATE = "The page of all Glue jobs is not up to date"
 MOST_RUNS = 12
-REASON_CHARACTERS = 80
-HEADER = ("Job", "Last run", "Connection", "Duration", "Durations", "Failures", "Ended")
+REASON_CHARACTERS = 200
+MOST_CHARACTERS = 4500
+"""Of a row: a Variable of Prefect holds 5,000."""
+HEADER = ("Job", "Last run", "Connection", "Durations", "Failures", "Ended")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job is: jobs of one name in two accounts or regions are two jobs.
+
+    Args:
+        console: Knows the region, and the job's page.
+        account_id: The account; empty: not known.
+    """
+
+    console: Console
+    account_id: str = ""
+
+    @classmethod
+    def of(cls, client: GlueClient) -> Self:
+        """Where the jobs of a client are."""
+        return cls(client.console, client.account_id)
+
+    def key(self, job_name: str) -> str:
+        """The key of a job's row."""
+        parts = (self.console.partition, self.console.region, self.account_id, job_name)
+        return "/".join(part for part in parts if part)
+
+    def found_key(self, job_name: str, rows: Mapping[str, Row]) -> str:
+        """The key of the row that the job has; where it has none, its own.
+
+        Earlier versions knew a job by its name alone, then by its region. Where the account is not
+        known now, it is taken to be the only one that has a job of this name.
+        """
+        own = self.key(job_name)
+        if own in rows:
+            return own
+        if self.account_id:
+            earlier = [replace(self, account_id="").key(job_name)]
+            if rows.get(job_name, {}).get("url") == self.console.job(job_name):
+                earlier.append(job_name)
+        else:
+            here = (job_name, self.console.region)
+            same = [key for key, row in rows.items() if (row["job"], row.get("region")) == here]
+            earlier = same if len(same) == 1 else []
+        return next((key for key in earlier if key in rows), own)
 
 
 @dataclass(frozen=True)
@@ -34,7 +84,7 @@ class _Ended:
 
     job_name: str
     attempts: Sequence[Attempt]
-    console: Console
+    place: Place
 
 
 _ended: Gathered[_Ended] = Gathered(GATHERED_SECONDS)
@@ -44,7 +94,7 @@ _ended: Gathered[_Ended] = Gathered(GATHERED_SECONDS)
 def refresh_glue_jobs(
     job_name: str,
     attempts: Sequence[Attempt],
-    console: Console,
+    place: Place,
     flow_run_id: UUID | None = None,
 ) -> None:
     """Write a job's last runs down, and show all jobs.
@@ -54,7 +104,7 @@ def refresh_glue_jobs(
     Args:
         flow_run_id: The flow run that shows it; None: the one that runs here.
     """
-    ended = _Ended(job_name, attempts, console)
+    ended = _Ended(job_name, attempts, place)
     with server_records() as records:
         if records.beside is None:
             _refresh(records, [ended], flow_run_id)
@@ -69,47 +119,95 @@ def refresh_glue_jobs(
 def _refresh(records: ServerRecords, ended: Sequence[_Ended], flow_run_id: UUID | None) -> None:
     rows = JobRows(records, KEY)
     known = rows.read()
+    written = []
     for each in ended:
-        job_name, console = each.job_name, each.console
-        key = row_key(job_name, console)
-        before = known.get(key)
-        if before is None and is_of(known.get(job_name), job_name, console):
-            before = known.pop(job_name)  # earlier versions knew a job by its name alone
-            rows.remove(job_name)
-        known[key] = with_attempts(before, job_name, each.attempts, console, datetime.now(UTC))
-    for key in dict.fromkeys(row_key(each.job_name, each.console) for each in ended):
+        found = each.place.found_key(each.job_name, known)
+        before = known.pop(found, None)
+        key = each.place.key(each.job_name) if each.place.account_id else found
+        if before is not None and found != key:
+            rows.remove(found)
+        now = datetime.now(UTC)
+        known[key] = with_attempts(before, each.job_name, each.attempts, each.place, now)
+        written.append(key)
+    for key in dict.fromkeys(written):
         rows.write(key, known[key])
     shown = sorted_rows(known)
     publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
 
 
-def row_key(job_name: str, console: Console) -> str:
-    """The key of a job's row: jobs of one name in two regions are two jobs."""
-    return f"{console.partition}/{console.region}/{job_name}"
+@best_effort(OUT_OF_DATE)
+def refresh_swept_jobs(
+    job_names: Sequence[str],
+    place: Place,
+    stopped: Sequence[JobRun],
+    read_run: Callable[[str, str], JobRun],
+) -> None:
+    """Write down how runs ended that no flow run waited for, and show all jobs.
+
+    Args:
+        job_names: The jobs that were swept.
+        place: Where they are.
+        stopped: The runs that the sweep has stopped.
+        read_run: Reads a run by the name of its job and its id.
+    """
+    with server_records() as records:
+        rows = JobRows(records, KEY)
+        known = rows.read()
+        changed = {}
+        for name in job_names:
+            key = place.found_key(name, known)
+            row = known.get(key, {})
+            ended = _ended_since(row, name, stopped, read_run)
+            if ended:
+                changed[key] = with_attempts(row, name, ended, place, datetime.now(UTC))
+                rows.write(key, changed[key])
+    if changed:
+        shown = sorted_rows({**known, **changed})
+        publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)))
 
 
-def is_of(row: Row | None, job_name: str, console: Console) -> bool:
-    """Whether a row that an earlier version wrote is of the job in this region."""
-    return row is not None and row.get("url") == console.job(job_name)
+def _ended_since(
+    row: Row, job_name: str, stopped: Sequence[JobRun], read_run: Callable[[str, str], JobRun]
+) -> list[Attempt]:
+    """The runs of a job that have ended since they were written down, or were stopped."""
+    runs = {run.job_run_id: run for run in stopped if run.job_name == job_name}
+    for run_id in live_run_ids(row):
+        if run_id not in runs:
+            with suppress(CallFailed):  # a later sweep reads it
+                runs[run_id] = read_run(job_name, run_id)
+    return [attempt_of(run, 1, None, adopted=True) for run in runs.values() if run.ended]
+
+
+def live_run_ids(row: Row) -> Sequence[str]:
+    """The runs of a row that lived when they were written down."""
+    return [run["live"] for run in row.get("runs", ()) if run.get("live")]
 
 
 def with_attempts(
-    row: Row | None, job_name: str, attempts: Sequence[Attempt], console: Console, now: datetime
+    row: Row | None, job_name: str, attempts: Sequence[Attempt], place: Place, now: datetime
 ) -> dict[str, Any]:
-    """A job's row with these runs as its newest."""
+    """A job's row with these runs as its newest; one that it has keeps its place."""
     known = {run["id"]: run for run in (row or {}).get("runs", ())}
     for attempt in attempts:
         run = _run(attempt, now)
-        known.pop(run["id"], None)
         known[run["id"]] = run
     runs = [*known.values()][-MOST_RUNS:]
-    return {"job": job_name, "url": console.job(job_name), "runs": runs}
+    written = {
+        "job": job_name,
+        "url": place.console.job(job_name),
+        "region": place.console.region,
+        "account": place.account_id or (row or {}).get("account", ""),
+        "runs": runs,
+    }
+    while len(json.dumps(written)) > MOST_CHARACTERS and len(runs) > 1:
+        runs.pop(0)
+    return written
 
 
 def _run(attempt: Attempt, now: datetime) -> dict[str, Any]:
     run, failure = attempt.run, attempt.failure
     ended = (run.completed_on if run else None) or now
-    return {
+    shown = {
         "id": run.job_run_id[-16:] if run else f"refused at {now.isoformat()}",
         "state": state_of(attempt),
         "connection": attempt.connection_name,
@@ -117,44 +215,57 @@ def _run(attempt: Attempt, now: datetime) -> dict[str, Any]:
         "failure": shortened(failure.evidence, REASON_CHARACTERS) if failure else "",
         "ended": "" if attempt.live else ended.isoformat(timespec="seconds"),
     }
+    return shown | {"live": run.job_run_id} if run and attempt.live else shown
 
 
 def jobs_markdown(rows: Sequence[Row]) -> str:
     """The page."""
-    parts: list[str] = [heading(1, "Glue jobs"), table(HEADER, [_cells(row) for row in rows])]
-    failed = [(row["job"], row["runs"][-1]["failure"]) for row in rows if _failed(row)]
+    named = [*zip(rows, places_of(rows), strict=True)]
+    parts: list[str] = [
+        heading(1, "Glue jobs"),
+        table(HEADER, [_cells(row, place) for row, place in named]),
+    ]
+    failed = [(row["job"] + at, row["runs"][-1]["failure"]) for row, at in named if _failed(row)]
     if failed:
         parts.append("## Failed last")
         parts += [join(bold(job), ": ", why) for job, why in failed]
     parts.append(
         f"*Durations* are those of the last {MOST_RUNS} runs, the newest at the right, as far as "
-        "flow runs of this server made them."
+        "flow runs of this server made them. *Ended* is in UTC."
     )
     return "\n\n".join(parts)
+
+
+def places_of(rows: Sequence[Row]) -> Sequence[str]:
+    """Where each job is, as far as their accounts or regions differ."""
+    parts = [[str(row.get(part) or "") for row in rows] for part in ("account", "region")]
+    differing = [values for values in parts if len({*values} - {""}) > 1]
+    shown = [" ".join(each for each in values if each) for values in zip(*differing, strict=True)]
+    return [f" in {each}" if each else "" for each in shown] or [""] * len(rows)
 
 
 def in_words(rows: Sequence[Row]) -> str:
     """The page in one line."""
     failed = [row["job"] for row in rows if _failed(row)]
     names = f"; failed last: {', '.join(failed)}" if failed else ""
-    return f"{len(rows)} jobs{names}"
+    return f"{counted(len(rows), 'job')}{names}"
 
 
 def _failed(row: Row) -> bool:
     return bool(row["runs"] and row["runs"][-1]["failure"])
 
 
-def _cells(row: Row) -> Sequence[str]:
+def _cells(row: Row, place: str) -> Sequence[str]:
     runs: Sequence[Mapping[str, Any]] = row["runs"]
     last = runs[-1]
     failures = sum(bool(run["failure"]) for run in runs)
+    took = "" if last["seconds"] is None else duration_in_words(last["seconds"])
     seconds = [run["seconds"] for run in runs if run["seconds"] is not None]
     return (
-        link(row["job"], row.get("url")),
+        join(link(row["job"], row.get("url")), place),
         bold(last["state"]) if last["failure"] else last["state"],
         last["connection"] or NOTHING,
-        NOTHING if last["seconds"] is None else duration_in_words(last["seconds"]),
-        sparkline(seconds) or NOTHING,
+        " ".join(part for part in (sparkline(seconds), took) if part) or NOTHING,
         f"{failures} of {len(runs)}",
-        last["ended"].replace("T", " ")[:16] or NOTHING,
+        f"{datetime.fromisoformat(last['ended']):%b %d, %H:%M}" if last["ended"] else NOTHING,
     )
