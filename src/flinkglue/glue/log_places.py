@@ -6,7 +6,6 @@ Before: https://docs.aws.amazon.com/glue/latest/dg/monitor-continuous-logging-en
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from flinkglue.glue.log_arguments import (
     log_arguments,
 )
 from flinkglue.glue.models import Job, JobRun
+from flinkglue.glue.models.job_run import major_version
 
 CONTINUOUS_DEFAULT_GROUP = "/aws-glue/jobs/logs-v2"
 FIRST_VERSION_WITHOUT_CONTINUOUS = 5
@@ -59,7 +59,8 @@ def located(run: JobRun, job: Job) -> JobRun:
 def log_kinds(run: JobRun) -> tuple[str, ...]:
     """What a run's driver writes: its output, its errors, and until Glue 4 the continuous log."""
     is_on = run.log_arguments.get(CONTINUOUS, "").lower() == "true"
-    if is_on and _major(run.glue_version) < FIRST_VERSION_WITHOUT_CONTINUOUS:
+    major = major_version(run.glue_version)
+    if is_on and major is not None and major < FIRST_VERSION_WITHOUT_CONTINUOUS:
         return (OUTPUT, ERROR, DRIVER)
     return (OUTPUT, ERROR)
 
@@ -97,8 +98,3 @@ def _streams(run: JobRun, prefix: str | None) -> list[tuple[str, bool]]:
     named = [(f"{prefix}-driver", True)]
     named += [(f"{prefix}{dash}{run.job_run_id}-driver", False) for dash in ("-", "")]
     return [*named, *own]
-
-
-def _major(glue_version: str | None) -> int:
-    found = re.match(r"\d+", glue_version or "")
-    return int(found[0]) if found else FIRST_VERSION_WITHOUT_CONTINUOUS

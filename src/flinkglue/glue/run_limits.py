@@ -6,12 +6,12 @@ of, such as a newer command or type of worker, is left to Glue.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flinkglue.errors import InvalidInput
+from flinkglue.glue.models.job_run import major_version
 
 SPARK = ("glueetl", "gluestreaming")
 COMMANDS = {
@@ -80,7 +80,7 @@ def check_run(run: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     command = (run.get("Command") or {}).get("Name")
     if command not in COMMANDS:
         return
-    major = _major(run.get("GlueVersion"))
+    major = major_version(run.get("GlueVersion"))
     if "WorkerType" in given:
         _check_workers(given["WorkerType"], command, major)
     if "MaxCapacity" in given:
@@ -150,8 +150,3 @@ def _check_flex(
         raise InvalidInput(
             "run_options.worker_type", worker_type, f"{workers} for a job that runs with FLEX"
         )
-
-
-def _major(glue_version: object) -> int | None:
-    found = re.match(r"\d+", str(glue_version or ""))
-    return int(found[0]) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,6 +59,12 @@ ENDED_STATES = frozenset(
     }
 )
 """The states that never change again. A state that is not known here does not end a wait."""
+
+
+def major_version(glue_version: object) -> int | None:
+    """``4`` of ``4.0``; None where no version is given."""
+    found = re.match(r"\d+", str(glue_version or ""))
+    return int(found[0]) if found else None
 
 
 def own_arguments(arguments: Mapping[str, str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
             "Place": ranked.place,
             "Connection": one_line(ranked.connection_name),
             "Why": why(ranked, ranking.needed_addresses),
-            "Free addresses": _or_nothing(ranked.free_addresses),
+            "Free addresses": NOTHING if ranked.free_addresses is None else ranked.free_addresses,
             "Reserved": ranked.reserved_addresses,
             "Zone": ranked.availability_zone or NOTHING,
             "Subnet": ranked.subnet_id or NOTHING,
@@ -127,7 +127,3 @@ def _times(since: datetime | None, until: datetime | None) -> str:
         f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
     ]
     return f" ({', on cooldown '.join(noted)})" if noted else ""
-
-
-def _or_nothing(value: object) -> Any:
-    return NOTHING if value is None else value

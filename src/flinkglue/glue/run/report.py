@@ -87,7 +87,7 @@ def job_run_markdown(
     attempts = [_located(attempt, output) for attempt in attempts]
     last = attempts[-1]
     parts = [
-        heading(1, f"Glue job {job_name}: {_outcome(last)}"),
+        heading(1, f"Glue job {job_name}: {last.run.state if last.run else 'not started'}"),
         _details(last, job_name, console, output.tails),
         "## Attempts",
         _attempts_table(attempts, console),
@@ -100,10 +100,6 @@ def job_run_markdown(
         if lines := output.lines(kind):
             parts += [title, code(lines)]
     return "\n\n".join(parts)
-
-
-def _outcome(attempt: Attempt) -> str:
-    return attempt.run.state if attempt.run else "not started"
 
 
 def _located(attempt: Attempt, output: RunOutput) -> Attempt:

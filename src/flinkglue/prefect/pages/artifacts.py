@@ -89,23 +89,18 @@ def _note(key: str, made: object) -> None:
 def _replaced(key: str, update: ArtifactUpdate) -> bool:
     flow_run_id = str(runtime.flow_run.id)
     found = _known.get(flow_run_id, key)
-    if found is None and _may_be_there():
+    if found is None and (runtime.flow_run.run_count or 1) > 1:  # an earlier process may have it
         found = _found(flow_run_id, key)
     return found is not None and _updated(found, update)
 
 
-def _may_be_there() -> bool:
-    """Whether an earlier process of this flow run may have made it."""
-    return (runtime.flow_run.run_count or 1) > 1
-
-
 def _found(flow_run_id: str, key: str) -> UUID | None:
-    wanted = ArtifactFilter(
+    of_key = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]),
         key=ArtifactFilterKey(any_=[key]),
     )
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=wanted, limit=1)
+        found = client.read_artifacts(artifact_filter=of_key, limit=1)
     if not found:
         return None
     _known.put(flow_run_id, key, found[0].id)

@@ -1,15 +1,24 @@
-"""Numbers of seconds that the environment of workers and commands sets."""
+"""Leases of this process: whose they are, and what the environment sets about them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 
+from prefect import runtime
+
 from flinkglue.errors import InvalidInput
+from flinkglue.lifecycle.journal import processes
 
 LEAST_SECONDS = 1.0
 """Shorter, and the calls that renew a lease take longer than it."""
 MOST_SECONDS = 3600.0
+
+
+def this_holder() -> str:
+    """Who holds a lease, in words: the flow run that runs here, if one does, and its process."""
+    process = processes.in_words()
+    return f"flow run {runtime.flow_run.id} ({process})" if runtime.flow_run.id else process
 
 
 def lease_seconds_in(

@@ -128,7 +128,12 @@ class ServerRecords:
         found: dict[str, Record] = {}
         offset, last, steps_back = 0, set[str](), 0
         while steps_back < _MOST_STEPS_BACK:
-            body = {**_with_tag(tag), "limit": PAGE, "offset": offset, "sort": "NAME_ASC"}
+            body = {
+                "variables": {"tags": {"all_": [tag]}},
+                "limit": PAGE,
+                "offset": offset,
+                "sort": "NAME_ASC",
+            }
             page = {record.record_id: record for record in self._found(tag, body)}
             if offset and not last & page.keys():
                 offset, steps_back = max(0, offset - PAGE), steps_back + 1
@@ -167,15 +172,13 @@ class ServerRecords:
             try:
                 return self._client.request(method, path, **kwargs)  # type: ignore[arg-type]
             except httpx.HTTPError as error:
-                if _status(error) in expected and isinstance(error, httpx.HTTPStatusError):
+                if isinstance(error, httpx.HTTPStatusError) and (
+                    error.response.status_code in expected
+                ):
                     return error.response
                 raise server_failure(f"{method} {path}", resource, error) from error
 
         return retry(send, within_seconds=REPEATED_FOR_SECONDS, pace=_REPEATED, clock=self._clock)
-
-
-def _status(error: httpx.HTTPError) -> int | None:
-    return error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
 
 
 _KINDS: dict[int, type[CallFailed]] = {408: ServiceUnavailable, 429: Throttled}
@@ -213,10 +216,6 @@ def server_records() -> Iterator[ServerRecords]:
     """The records of the server that this process is set up for."""
     with get_client(sync_client=True) as client:
         yield ServerRecords(client)
-
-
-def _with_tag(tag: str) -> dict[str, Any]:
-    return {"variables": {"tags": {"all_": [tag]}}}
 
 
 def _server_time(answer: httpx.Response) -> datetime:

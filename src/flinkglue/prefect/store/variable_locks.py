@@ -6,8 +6,6 @@ No lock outlives its lease: what a killed process held is free again after it.
 from __future__ import annotations
 
 import math
-import os
-import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -18,13 +16,12 @@ from typing import Any
 from uuid import uuid4
 
 from prefect.logging import get_logger
-from prefect.runtime import flow_run
 
 from flinkglue.clock import SystemClock, elapsed_seconds
 from flinkglue.errors import CallFailed, ServiceUnavailable
 from flinkglue.glue.coordination.lock import KEPT_FOR_SECONDS, WORKS_FOR_SECONDS
 from flinkglue.lease import Lease, Unchanged, has_run_out
-from flinkglue.prefect.store.lease_setting import lease_seconds_in
+from flinkglue.prefect.store.lease_setting import lease_seconds_in, this_holder
 from flinkglue.prefect.store.lock_gate import LockGate
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.records import record_name
@@ -104,7 +101,7 @@ class VariableLocks:
         rng = Random()
         value = {
             "lock": name,
-            "holder": _this_process(),
+            "holder": this_holder(),
             "token": str(uuid4()),
             "lease_seconds": self._lease_seconds,
         }
@@ -199,7 +196,7 @@ class VariableLock:
         if not self._records.is_of_the_client_of(records) or not self.may_be_handed_on():
             return False
         self._change(lambda lease: replace(lease, taken_at=elapsed_seconds()))
-        self._value = {**self._value, "holder": _this_process()}
+        self._value = {**self._value, "holder": this_holder()}
         return True
 
     def _change(self, change: Callable[[Lease], Lease]) -> None:
@@ -264,9 +261,3 @@ def pause_seconds(call_seconds: float, left_seconds: float = math.inf) -> float:
 def _too_late(name: str, holder: str, wait_seconds: float) -> ServiceUnavailable:
     reason = f"could not acquire the lock within {wait_seconds:g} s, held by {holder}"
     return ServiceUnavailable("Prefect", "take lock", name, reason, advice=ADVICE)
-
-
-def _this_process() -> str:
-    """Who holds a lock, in words."""
-    process = f"process {os.getpid()} on {socket.gethostname()}"
-    return f"flow run {flow_run.id} ({process})" if flow_run.id else process

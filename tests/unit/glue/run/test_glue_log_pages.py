@@ -427,6 +427,7 @@ def test_the_job_is_read_once_for_its_logs() -> None:
 def test_the_continuous_log_is_one_kind_more_until_glue_4() -> None:
     assert log_kinds(run_of("4.0", Arguments=CONTINUOUS)) == ("output", "error", "driver")
     assert log_kinds(run_of("5.0", Arguments=CONTINUOUS)) == ("output", "error")
+    assert log_kinds(run_of("0.9", Arguments=CONTINUOUS)) == ("output", "error", "driver")
     assert log_kinds(run_of("4.0")) == ("output", "error")
 
 
