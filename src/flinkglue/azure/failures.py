@@ -15,19 +15,19 @@ from flinkglue.errors import (
     Throttled,
 )
 
-# Read top to bottom: the first range that holds the status counts.
-_BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
-    (range(401, 402), AuthenticationFailed, "check the service principal's secret and tenant."),
-    (range(407, 408), AuthenticationFailed, "give the proxy of this machine its credentials."),
-    (range(403, 404), PermissionDenied, "give the service principal the role it needs there."),
-    (range(404, 405), NotFound, "check the names; the caller may also lack the right to see it."),
-    (range(409, 410), Conflict, "wait for the operation that is under way, then run again."),
-    (range(412, 413), Conflict, "somebody else changed it at the same time: run again."),
-    (range(408, 409), ServiceUnavailable, "run again later."),
-    (range(429, 430), Throttled, "run again later, or less often."),
-    (range(400, 500), CallFailed, "correct what the service refuses, then run again."),
-    (range(500, 600), ServiceUnavailable, "run again later; see Azure's service health."),
-)
+# By the status, or else by its first digit.
+_BY_STATUS: dict[int, tuple[type[CallFailed], str]] = {
+    401: (AuthenticationFailed, "check the service principal's secret and tenant."),
+    407: (AuthenticationFailed, "give the proxy of this machine its credentials."),
+    403: (PermissionDenied, "give the service principal the role it needs there."),
+    404: (NotFound, "check the names; the caller may also lack the right to see it."),
+    409: (Conflict, "wait for the operation that is under way, then run again."),
+    412: (Conflict, "somebody else changed it at the same time: run again."),
+    408: (ServiceUnavailable, "run again later."),
+    429: (Throttled, "run again later, or less often."),
+    4: (CallFailed, "correct what the service refuses, then run again."),
+    5: (ServiceUnavailable, "run again later; see Azure's service health."),
+}
 _OTHERWISE = (CallFailed, "check the address: something else than the service may have answered.")
 
 
@@ -45,8 +45,8 @@ def call_failed(
     Args:
         retry_after: The answer's Retry-After header; dates in it are not understood.
     """
-    found = ((kind, text) for statuses, kind, text in _BY_STATUS if status in statuses)
-    error, advice = next(found, _OTHERWISE)
+    found = _BY_STATUS.get(status or 0) or _BY_STATUS.get((status or 0) // 100)
+    error, advice = found or _OTHERWISE
     return error(
         *call,
         reason,

@@ -85,16 +85,17 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[CallFailed], str], ...] = (
     (re.compile("DuplicateApplicationSubmissionException"), Conflict, _CHECK_THE_JOB),
     (_ROUTER, NotOffered, _NO_SUCH_CALL),
 )
-_BY_STATUS: tuple[tuple[range, type[CallFailed], str], ...] = (
-    (range(404, 405), NotFound, _FORGOTTEN),
-    (range(409, 410), Conflict, _CHECK_THE_JOB),
-    (range(413, 414), TooLarge, "raise rest.server.max-content-length on the JobManager."),
-    (range(429, 430), Throttled, "run again later, or less often."),
-    (range(408, 409), ServiceUnavailable, "run again later; see the JobManager's log."),
-    (range(400, 500), FlinkRefused, "correct what Flink refuses, then run again."),
-    (range(503, 504), ServiceUnavailable, "run again when the JobManager has a leader."),
-    (range(500, 600), ServiceUnavailable, "see the JobManager's log, and run again later."),
-)
+# By the status, or else by its first digit.
+_BY_STATUS: dict[int, tuple[type[CallFailed], str]] = {
+    404: (NotFound, _FORGOTTEN),
+    409: (Conflict, _CHECK_THE_JOB),
+    413: (TooLarge, "raise rest.server.max-content-length on the JobManager."),
+    429: (Throttled, "run again later, or less often."),
+    408: (ServiceUnavailable, "run again later; see the JobManager's log."),
+    4: (FlinkRefused, "correct what Flink refuses, then run again."),
+    503: (ServiceUnavailable, "run again when the JobManager has a leader."),
+    5: (ServiceUnavailable, "see the JobManager's log, and run again later."),
+}
 _NO_ANSWER_WITHIN_FLINK = re.compile(
     r"TimeoutException: (?:Invocation of \[|Ask timed out on \[|Recipient\[)"
 )
@@ -210,5 +211,5 @@ def _names_one_of(ids: Sequence[str], text: str) -> bool:
 def _by_status(status: int, *, is_submit: bool) -> tuple[type[CallFailed], str]:
     if is_submit and status >= 500 and status != 503:
         return _OF_A_SUBMIT
-    found = ((kind, advice) for statuses, kind, advice in _BY_STATUS if status in statuses)
-    return next(found, (CallFailed, "check the JobManager's address."))
+    found = _BY_STATUS.get(status) or _BY_STATUS.get(status // 100)
+    return found or (CallFailed, "check the JobManager's address.")
