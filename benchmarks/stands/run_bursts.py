@@ -13,12 +13,15 @@ from typing import Any
 
 from benchmarks.stands.process_tree import cpu_seconds, peak_memory
 from benchmarks.stands.run_stand import CONNECTIONS, Stand
-from benchmarks.stands.systems import System
+from benchmarks.stands.systems import Ended, System
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from localcloud.web.wire import Request
 
 ORDERS = (CONNECTIONS, CONNECTIONS[::-1])
 """Each run asks for the other order than the one before it, so that a mix-up shows."""
+
+NOT_TAKEN = Ended(succeeded=False, at=None)
+"""Of a run that the system refused until the time was over."""
 
 
 @dataclass(frozen=True)
@@ -102,21 +105,23 @@ def measure(stand: Stand, system: System, burst: Burst, jobs: Sequence[str]) -> 
 def _add(outcome: Outcome, stand: Stand, system: System, burst: Burst, jobs: Sequence[str]) -> None:
     orders_before = {job: _order(stand, job) for job in jobs}
     since = time.time()
+    give_up_at = since + burst.give_up_seconds
     with ThreadPoolExecutor(burst.runs) as pool:
         triggered = list(
             pool.map(
                 system.trigger,
                 itertools.islice([jobs[0]] * burst.runs if burst.one_job else jobs, burst.runs),
                 itertools.islice(itertools.cycle(ORDERS), burst.runs),
+                itertools.repeat(give_up_at),
             )
         )
-    states = system.ended([run.run_id for run in triggered], since + burst.give_up_seconds)
+    states = system.ended([run.run_id for run in triggered if run.run_id], give_up_at)
     requests = sorted(stand.cloud.requests(since=since), key=lambda request: request.at)
     outcome.calls.update(request.operation for request in requests)
     started = _started(stand, requests, orders_before)
     for run in triggered:
         outcome.refused += run.refused
-        glue_runs, end = started.get(run.run_id, []), states[run.run_id]
+        glue_runs, end = started.get(run.run_id, []), states.get(run.run_id, NOT_TAKEN)
         if len(glue_runs) != 1 or not end.succeeded:
             outcome.lost += 1
         for glue_run in glue_runs:
