@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+_A_MOMENT = 0.2
 _LOOK_SECONDS = 0.5  # how often work that waits for a lock looks whether it is to end
 
 
@@ -35,6 +36,8 @@ class Interruption:
         self._again = False
         self.is_waiting = False
         """Whether the work is in a wait just now."""
+        self.on_first_wait: Callable[[], None] | None = None
+        """Called once, when the work first waits for longer than a moment."""
 
     def request(self, error: Interrupted, *, again: bool = False) -> None:
         """Have the error raised where the work waits, or before its next call.
@@ -95,7 +98,7 @@ class Interruption:
         if self._requested.is_set():  # it was raised: this wait is on the way out
             time.sleep(seconds)
         else:
-            with self._waiting():
+            with self._waiting(seconds):
                 self._requested.wait(seconds)
             self.raise_if_requested()
 
@@ -109,7 +112,7 @@ class Interruption:
             self._woken.append(woken)
         try:
             self.raise_if_requested()
-            with self._waiting():
+            with self._waiting(seconds):
                 woken.wait(seconds)
         finally:
             with self._gate:
@@ -117,7 +120,10 @@ class Interruption:
         self.raise_if_requested()
 
     @contextmanager
-    def _waiting(self) -> Iterator[None]:
+    def _waiting(self, seconds: float) -> Iterator[None]:
+        if seconds > _A_MOMENT and (first := self.on_first_wait) is not None:
+            self.on_first_wait = None
+            first()
         self.is_waiting = True
         try:
             yield

@@ -89,6 +89,7 @@ class PoolEvents:
         state_type = event.resource.get("prefect.state-type")
         if state_type == StateType.SCHEDULED.value:
             self._wake()
+            self._wake_later()  # the event may come before the server offers the flow run
             return
         if state_type in _FREES_A_SLOT:
             self._wake_later()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
@@ -86,11 +87,20 @@ async def drained(
                 live.flow_run.id,
             )
         elif not live.is_cancelled:
-            now = await client.read_flow_run(live.flow_run.id)
-            if now.state is not None and not now.state.is_final() and not now.state.is_paused():
-                await reschedule(client, now, "The worker was stopped", log)
+            await hand_back(live.flow_run.id, client, log)
     if runs:
         _exit_soon()
+
+
+async def hand_back(
+    flow_run_id: UUID,
+    client: PrefectClient,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    """Schedule a flow run again that a worker that stops does not go on with."""
+    now = await client.read_flow_run(flow_run_id)
+    if now.state is not None and not now.state.is_final() and not now.state.is_paused():
+        await reschedule(client, now, "The worker was stopped", log)
 
 
 def _exit_soon() -> None:

@@ -26,11 +26,12 @@ from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
-from flinkglue.prefect.worker.stopping import drained, stoppable
+from flinkglue.prefect.worker.stopping import drained, hand_back, stoppable
 from flinkglue.prefect.worker.taking import NoDeployment, NotLoaded, NotTaken, Taking
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.shared_client import context_of_runs, shared_client
+from flinkglue.prefect.worker.threads.start_queue import NotBegun, StartQueue
 
 CANCELLED = "Flow run was cancelled."
 
@@ -59,6 +60,7 @@ class ThreadWorker(ProcessWorker):
         self._ending: dict[UUID, asyncio.Task[None]] = {}
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
+        self._starts = StartQueue()
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
@@ -148,6 +150,7 @@ class ThreadWorker(ProcessWorker):
 
     async def _drain(self, printer: Callable[..., None]) -> None:
         self.is_stopping = True
+        self._starts.close()
         if self.runs is not None:
             await drained(
                 self.runs, self.client, self.own_settings.drain_seconds, self._logger, printer
@@ -236,8 +239,13 @@ class ThreadWorker(ProcessWorker):
             return False
         else:
             try:
+                await self._starts.enter(flow_run.id)
+                live.interruption.on_first_wait = self._starts.leaver(flow_run.id)
                 await self.runs.run(live, lambda: self._started(flow_run.id))
+            except NotBegun:
+                await hand_back(flow_run.id, self.client, self._logger)
             finally:
+                self._starts.leave(flow_run.id)
                 self._taking.release(live.root)
         return True
 

@@ -140,3 +140,25 @@ def test_the_worker_asks_once_for_what_flow_runs_made_room_for_that_end_together
         assert asked == dict.fromkeys(once, 3)
 
     asyncio.run(scenario())
+
+
+def test_a_flow_run_is_asked_for_again_that_was_not_offered_when_its_event_came() -> None:
+    """The server may send the event before the flow run is committed; the next poll is late."""
+
+    async def scenario() -> None:
+        asked = Counter[str]()
+
+        async def never(flow_run_id: UUID) -> None:
+            raise AssertionError
+
+        def wake() -> None:
+            asked["asked"] += 1
+
+        log = logging.getLogger(__name__)
+        events = PoolEvents(uuid4(), wake=wake, cancelling=never, suspended=never, log=log)
+        for _ in range(30):
+            events._heard(event("SCHEDULED"))
+        await asyncio.sleep(FREED_SECONDS + 0.2)
+        assert asked["asked"] == 31
+
+    asyncio.run(scenario())

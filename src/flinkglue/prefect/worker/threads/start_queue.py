@@ -1,0 +1,95 @@
+"""Flow runs that come together begin a few at a time, in the order in which they came.
+
+Until a flow run waits for its job it calls the server all the time. A hundred that do so at once
+take turns at each call, and all of them start their jobs late: as late as the last one of a queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from uuid import UUID
+
+AT_ONCE = 8
+NEXT_AFTER_SECONDS = 0.5
+"""A flow run that does not wait, or not by this library, holds the others up for so long."""
+
+
+class NotBegun(Exception):
+    """The worker stops, and this flow run has not begun."""
+
+
+class StartQueue:
+    """Used in one event loop.
+
+    Args:
+        at_once: How many flow runs may be on their way to their first wait.
+        next_after_seconds: How often one more begins, however many are.
+    """
+
+    def __init__(
+        self, at_once: int = AT_ONCE, next_after_seconds: float = NEXT_AFTER_SECONDS
+    ) -> None:
+        self._at_once = at_once
+        self._next_after_seconds = next_after_seconds
+        self._beginning: set[UUID] = set()
+        self._queue: deque[tuple[UUID, asyncio.Future[None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def close(self) -> None:
+        """No flow run begins any more."""
+        self._is_closed = True
+        while self._queue:
+            _, turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_exception(NotBegun)
+
+    async def enter(self, flow_run_id: UUID) -> None:
+        """Return when this flow run may begin.
+
+        Raises:
+            NotBegun: The worker stops.
+        """
+        if self._is_closed:
+            raise NotBegun
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((flow_run_id, turn))
+        self._let_in()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self.leave(flow_run_id)
+            raise
+
+    def leave(self, flow_run_id: UUID) -> None:
+        """The flow run waits, or has ended; called again it does nothing."""
+        self._beginning.discard(flow_run_id)
+        self._let_in()
+
+    def leaver(self, flow_run_id: UUID) -> Callable[[], None]:
+        """Has the flow run leave; to be called in any thread."""
+        loop = asyncio.get_running_loop()
+
+        def leave() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self.leave, flow_run_id)
+
+        return leave
+
+    def _let_in(self, more: int = 0) -> None:
+        while self._queue and (more or len(self._beginning) < self._at_once):
+            flow_run_id, turn = self._queue.popleft()
+            if turn.done():  # whoever waited was cancelled
+                continue
+            self._beginning.add(flow_run_id)
+            turn.set_result(None)
+            more = 0
+        if self._queue and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._next_after_seconds, self._one_more)
+
+    def _one_more(self) -> None:
+        self._timer = None
+        self._let_in(more=1)

@@ -1,0 +1,120 @@
+"""Flow runs that come together, and begin a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from uuid import uuid4
+
+from flinkglue.clock.interruption import Interruption
+from flinkglue.prefect.worker.threads.start_queue import NotBegun, StartQueue
+
+NEVER = 3600.0
+
+
+class Runs:
+    """Flow runs by their number, and which have begun."""
+
+    def __init__(self, queue: StartQueue) -> None:
+        self.queue = queue
+        self.ids = [uuid4() for _ in range(10)]
+        self.begun: list[int] = []
+        self.not_begun: list[int] = []
+
+    async def come(self, *numbers: int) -> list[asyncio.Task[None]]:
+        tasks = [asyncio.create_task(self._enter(number)) for number in numbers]
+        await self.settle()
+        return tasks
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _enter(self, number: int) -> None:
+        try:
+            await self.queue.enter(self.ids[number])
+        except NotBegun:
+            self.not_begun.append(number)
+        else:
+            self.begun.append(number)
+
+
+def test_the_next_begins_when_one_waits_or_ends_in_the_order_in_which_they_came() -> None:
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=2, next_after_seconds=NEVER))
+        await runs.come(0, 1, 2, 3, 4)
+        assert runs.begun == [0, 1]
+        runs.queue.leave(runs.ids[1])
+        runs.queue.leave(runs.ids[1])  # it ends after it has waited
+        await runs.settle()
+        assert runs.begun == [0, 1, 2]
+        runs.queue.leave(runs.ids[0])
+        runs.queue.leave(runs.ids[2])
+        await runs.settle()
+        assert runs.begun == [0, 1, 2, 3, 4]
+
+    asyncio.run(scenario())
+
+
+def test_flow_runs_that_never_wait_hold_the_others_up_for_a_moment_each() -> None:
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=1, next_after_seconds=0.02))
+        tasks = await runs.come(0, 1, 2, 3)
+        assert runs.begun == [0]
+        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        assert runs.begun == [0, 1, 2, 3]
+
+    asyncio.run(scenario())
+
+
+def test_who_gives_up_takes_nobodys_turn() -> None:
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))
+        _, second, third = await runs.come(0, 1, 2)
+        second.cancel()
+        await runs.settle()
+        runs.queue.leave(runs.ids[0])
+        await runs.settle()
+        assert runs.begun == [0, 2]
+        runs.queue.leave(runs.ids[2])
+        await runs.come(3)
+        assert runs.begun == [0, 2, 3]
+        assert third.done()
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_that_stops_begins_nothing_more() -> None:
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))
+        await runs.come(0, 1)
+        runs.queue.close()
+        await runs.come(2)
+        runs.queue.leave(runs.ids[0])
+        await runs.settle()
+        assert (runs.begun, runs.not_begun) == ([0], [1, 2])
+
+    asyncio.run(scenario())
+
+
+def test_the_first_wait_of_its_thread_lets_the_next_begin() -> None:
+    """Not one of no time at all, such as for a lock that is free."""
+
+    async def scenario() -> None:
+        queue = StartQueue(at_once=1, next_after_seconds=NEVER)
+        first, second = uuid4(), uuid4()
+        await queue.enter(first)
+        interruption = Interruption()
+        interruption.on_first_wait = queue.leaver(first)
+        next_one = asyncio.create_task(queue.enter(second))
+        await asyncio.to_thread(interruption.sleep, 0.0)
+        await asyncio.sleep(0.01)
+        assert not next_one.done()
+        woken = threading.Event()
+        waiting = threading.Thread(target=interruption.sleep_unless, args=(woken, 30.0))
+        waiting.start()
+        await asyncio.wait_for(next_one, 10)
+        woken.set()
+        await asyncio.to_thread(waiting.join)
+
+    asyncio.run(scenario())
