@@ -277,6 +277,7 @@ class ThreadWorker(ProcessWorker):
             return
         if flow_run_id in self._submitting_flow_run_ids:
             self._early_cancelled.add(flow_run_id)
+            self._starts.hurry(flow_run_id)
         if self._is_mine(flow_run_id):
             return
         try:

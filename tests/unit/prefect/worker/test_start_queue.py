@@ -84,6 +84,22 @@ def test_who_gives_up_takes_nobodys_turn() -> None:
     asyncio.run(scenario())
 
 
+def test_a_flow_run_that_is_to_be_cancelled_does_not_wait_for_its_turn() -> None:
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))
+        await runs.come(0, 1, 2)
+        for number in (2, 0, 5):  # in the queue, at work, and not there
+            runs.queue.hurry(runs.ids[number])
+        await runs.settle()
+        assert runs.begun == [0, 2]
+        runs.queue.leave(runs.ids[2])
+        runs.queue.leave(runs.ids[0])
+        await runs.settle()
+        assert runs.begun == [0, 2, 1]
+
+    asyncio.run(scenario())
+
+
 def test_a_worker_that_stops_begins_nothing_more() -> None:
     async def scenario() -> None:
         runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))

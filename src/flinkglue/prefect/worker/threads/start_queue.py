@@ -68,6 +68,14 @@ class StartQueue:
         self._beginning.discard(flow_run_id)
         self._let_in()
 
+    def hurry(self, flow_run_id: UUID) -> None:
+        """Let this flow run begin now, if it is in the queue: it is to be cancelled."""
+        for entry in self._queue:
+            if entry[0] == flow_run_id:
+                self._queue.remove(entry)
+                self._begin(*entry)
+                return
+
     def leaver(self, flow_run_id: UUID) -> Callable[[], None]:
         """Has the flow run leave; to be called in any thread."""
         loop = asyncio.get_running_loop()
@@ -80,15 +88,19 @@ class StartQueue:
 
     def _let_in(self, more: int = 0) -> None:
         while self._queue and (more or len(self._beginning) < self._at_once):
-            flow_run_id, turn = self._queue.popleft()
-            if turn.done():  # whoever waited was cancelled
-                continue
-            self._beginning.add(flow_run_id)
-            turn.set_result(None)
-            more = 0
+            if self._begin(*self._queue.popleft()):
+                more = 0
         if self._queue and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._next_after_seconds, self._one_more)
+
+    def _begin(self, flow_run_id: UUID, turn: asyncio.Future[None]) -> bool:
+        """False: whoever waited for its turn has given up."""
+        if turn.done():
+            return False
+        self._beginning.add(flow_run_id)
+        turn.set_result(None)
+        return True
 
     def _one_more(self) -> None:
         self._timer = None
