@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 
@@ -169,14 +169,14 @@ def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
     yield f"| system | runs | {' | '.join(columns)} |"
     yield "|---|---|" + "---:|" * len(columns)
     for o in outcomes:
-        longest = max(o.start_seconds, default=float("inf"))
-        late = f"{median(o.end_seen_seconds):.1f} s" if o.end_seen_seconds else "–"
+        longest = max(o.start_seconds, default=inf)
+        late = _seconds(median(o.end_seen_seconds) if o.end_seen_seconds else inf)
         cells = (
             o.worker,
             o.burst.name,
-            f"{o.median_start:.1f} s",
-            f"× {o.median_start / floor:,.0f}",
-            f"{longest:.1f} s",
+            _seconds(o.median_start),
+            f"× {o.median_start / floor:,.0f}" if o.start_seconds else "–",
+            _seconds(longest),
             f"{len(o.start_seconds)} of {o.runs}",
             str(o.refused),
             str(o.lost),
@@ -187,6 +187,10 @@ def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
             f"{o.server_cpu_seconds / o.runs:.1f} s",
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if isfinite(value) else "–"
 
 
 def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
