@@ -22,10 +22,14 @@ from flinkglue.tasks.flink_cluster_record import remember_flink_application
 from flinkglue.tasks.flink_job_details import show_flink_job_details
 
 
-@form_flow(name="flink-cluster-create", flow_run_name="create {wanted.cluster_name}")
+@form_flow(
+    moved={"wanted": "cluster_spec"},
+    name="flink-cluster-create",
+    flow_run_name="create {cluster_spec.cluster_name}",
+)
 @ends_in_words
 def create_flink_cluster_flow(
-    wanted: FlinkApplicationCluster,
+    cluster_spec: FlinkApplicationCluster,
     cluster: HDInsightFlinkCluster | str = "hdinsight-pool",
     create_directories: bool = True,
     storage_block: OptionalName = "flink-storage",
@@ -39,7 +43,7 @@ def create_flink_cluster_flow(
     changes what can be changed and refuses the rest. It never makes a second one.
 
     Args:
-        wanted: The cluster and its job.
+        cluster_spec: The cluster and its job.
         cluster: An HDInsight Flink Cluster block, picked or by name, for its subscription,
             resource group, pool and credentials. These need the role of
             infra/azure_flink_cluster_role.json.
@@ -58,17 +62,18 @@ def create_flink_cluster_flow(
         JobFailed: The cluster is there, and its job failed.
     """
     block = block_of(HDInsightFlinkCluster, "cluster", cluster)
-    there = replace(block.cluster_id, cluster_name=wanted.cluster_name)
+    there = replace(block.cluster_id, cluster_name=cluster_spec.cluster_name)
     chosen = block.at(there, flink_rest_url=flink_rest_url or None)
     if create_directories and storage_block:
-        create_storage_layout(storage_block, wanted)
-    plan = create_flink_cluster(chosen, wanted, storage_key_block, deadline_minutes)
+        create_storage_layout(storage_block, cluster_spec)
+    plan = create_flink_cluster(chosen, cluster_spec, storage_key_block, deadline_minutes)
     try:
-        view = wait_for_flink_application(chosen, wanted, deadline_minutes)
+        view = wait_for_flink_application(chosen, cluster_spec, deadline_minutes)
     finally:
         show_flink_job_details(chosen)
-    remember_flink_application(chosen, wanted, view, is_new=plan.step is Step.CREATE)
+    remember_flink_application(chosen, cluster_spec, view, is_new=plan.step is Step.CREATE)
+    job = f"its job {view.row.job_name} is {view.state}"
     return completed(
         {"cluster": there.resource_id, "step": plan.step.value, **view.summary()},
-        f"{wanted.cluster_name}: {plan.step.value}; its job {view.row.job_name} is {view.state}",
+        f"{cluster_spec.cluster_name}: {plan.step.value}; {job}",
     )

@@ -231,8 +231,8 @@ class Cloud:
             return httpx.Response(404, json={"error": error})
         return httpx.Response(200, json=self.resource)
 
-    def creation(self, wanted: FlinkApplicationCluster | None = None) -> ClusterCreation:
-        wanted, clock, token = wanted or cluster(), Clock(), SecretStr("t")
+    def creation(self, cluster_spec: FlinkApplicationCluster | None = None) -> ClusterCreation:
+        cluster_spec, clock, token = cluster_spec or cluster(), Clock(), SecretStr("t")
         arm = ArmClusterClient(
             RenewedToken(lambda: token, lambda: token),
             arm_endpoint=ENDPOINT,
@@ -241,7 +241,7 @@ class Cloud:
             clock=clock,
         )
         timeouts = ArmTimeouts(60, 600, 120, STEADY, clock)
-        return ClusterCreation(arm, CLUSTER, wanted, put_body(wanted), timeouts)
+        return ClusterCreation(arm, CLUSTER, cluster_spec, put_body(cluster_spec), timeouts)
 
 
 def test_a_cluster_is_checked_put_followed_and_adopted_the_next_time() -> None:

@@ -29,8 +29,14 @@ def test_the_form_shows_every_property_with_its_description() -> None:
     """Nested forms too: a person fills in nothing that is not explained."""
     schema = create_flink_cluster_flow.parameters
     forms = schema.definitions
-    wanted = forms["FlinkApplicationCluster"]["properties"]
-    assert {"hive_catalog", "job_logs", "log_analytics", "prometheus", "tags"} <= wanted.keys()
+    cluster_spec = forms["FlinkApplicationCluster"]["properties"]
+    assert {
+        "hive_catalog",
+        "job_logs",
+        "log_analytics",
+        "prometheus",
+        "tags",
+    } <= cluster_spec.keys()
     ours = ("ApplicationJob", "ComputeSize", "HiveCatalog", "JobLogs", "LogAnalytics", "Nodes")
     for form in ("FlinkApplicationCluster", "ManagedIdentity", *ours):
         for name, field in forms[form]["properties"].items():
