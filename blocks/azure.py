@@ -13,6 +13,7 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
+from flinkglue.addresses import LOOPBACK_HOSTS
 from flinkglue.azure.arm.client import (
     API_VERSION,
     PUBLIC_ENDPOINT,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=ArmClient)
 _CLUSTERS_DOMAIN = ".hdinsightaks.net"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ClusterSignIn(StrEnum):
@@ -218,7 +218,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         parts = urlsplit(url)
         host = parts.hostname or ""
         is_clusters = parts.scheme == "https" and host.endswith(_CLUSTERS_DOMAIN)
-        if not is_clusters and host not in _LOOPBACK:
+        if not is_clusters and host not in LOOPBACK_HOSTS:
             allowed = f"https:// at a host of {_CLUSTERS_DOMAIN[1:]} for the sign-in entra"
             raise InvalidInput("flink_rest_url", f"{parts.scheme}://{host}", allowed)
         kept = KeptToken(lambda: self.credentials.get_token(CLUSTER_SCOPE))

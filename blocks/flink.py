@@ -12,6 +12,7 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
+from flinkglue.addresses import LOOPBACK_HOSTS
 from flinkglue.blocks.flink_storage import Storages
 from flinkglue.blocks.hidden_input import HiddenInput
 from flinkglue.blocks.tls import trusting
@@ -38,7 +39,6 @@ from flinkglue.http.auth import BearerToken
 from flinkglue.quantities import Count, Seconds, SecondsOrNone
 
 _LEAST_LAUNCH_SECONDS = 60.0
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class FlinkSignIn(StrEnum):
@@ -247,7 +247,7 @@ class FlinkRestCluster(HiddenInput, Block):
         url = urlsplit(self.url)
         if self.sign_in is FlinkSignIn.MUTUAL_TLS and url.scheme != "https":
             raise ValueError("url: must be https:// for the sign-in mutual_tls")
-        open_wire = url.scheme != "https" and url.hostname not in _LOOPBACK
+        open_wire = url.scheme != "https" and url.hostname not in LOOPBACK_HOSTS
         if open_wire and self.sign_in is not FlinkSignIn.NONE:
             raise ValueError(f"url: must be https:// for the sign-in {self.sign_in.value}")
 

@@ -17,6 +17,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.texts import is_plain
 
 MOST_CHARACTERS = 2048
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 MOST_PATH_BYTES = 4095  # Linux's PATH_MAX without its end
 MOST_NAME_BYTES = 255
 MOST_NAME_CHARACTERS = 200
