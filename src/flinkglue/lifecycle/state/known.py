@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from flinkglue.lifecycle.backend import CannotList
 from flinkglue.lifecycle.models import JobView, Savepoint
-from flinkglue.lifecycle.state.retained import newest_retained, was_ended_here
+from flinkglue.lifecycle.state.retained import newest_retained, storage_time, was_ended_here
 from flinkglue.lifecycle.state.taken import enter
 from flinkglue.lifecycle.state_paths import is_one_of, plain
 from flinkglue.lifecycle.transaction import Transaction
@@ -150,10 +149,7 @@ def _ended_jobs(tx: Transaction, view: JobView | None) -> list[JobView]:
 
 def may_be_stored(tx: Transaction, path: str) -> bool:
     """Whether a savepoint lies at this address, as far as that can be seen from here."""
-    try:
-        return tx.backend.stored_at(path) is not None
-    except CannotList:
-        return True
+    return storage_time(tx, path, 0.0) is not None
 
 
 def _is_newer(
@@ -174,9 +170,4 @@ def _is_newer(
 
 
 def _at(tx: Transaction, savepoint: Savepoint, stored_at: Mapping[str, float]) -> float | None:
-    if (known := stored_at.get(plain(savepoint.path))) is not None:
-        return known
-    try:
-        return tx.backend.stored_at(savepoint.path)
-    except CannotList:
-        return None
+    return stored_at.get(plain(savepoint.path)) or storage_time(tx, savepoint.path, None)

@@ -148,7 +148,7 @@ def _is_as_new(tx: Transaction, path: str, newest_path: str, reported_at: float)
 
 def _taken_at(tx: Transaction, path: str, reported_at: float = 0.0) -> float:
     known = next(iter(tx.journal.savepoints_at(path)), None)
-    return _stored_at(tx, path, reported_at or (known.taken_at if known else 0.0)) or reported_at
+    return storage_time(tx, path, reported_at or (known.taken_at if known else 0.0)) or reported_at
 
 
 def _checkpoint(
@@ -176,7 +176,7 @@ def _newest_savepoint(tx: Transaction, job_id: str, view: JobView | None) -> Ret
         return known
     if known is not None and not 0 < known.checkpoint_id < view.savepoint_id:
         return known
-    taken_at = _stored_at(tx, view.savepoint_path, view.savepoint_at or 0.0)
+    taken_at = storage_time(tx, view.savepoint_path, view.savepoint_at or 0.0)
     if taken_at is None or tx.journal.savepoints_at(view.savepoint_path):
         return known
     return RetainedState(view.savepoint_path, taken_at, view.savepoint_id)
@@ -186,7 +186,7 @@ def _newest_of_ledger(tx: Transaction, job_id: str) -> RetainedState | None:
     newest = tx.journal.newest_savepoint(tx.job_name, job_id)
     if newest is None or not newest.is_whole:
         return None
-    taken_at = _stored_at(tx, newest.path, newest.taken_at)
+    taken_at = storage_time(tx, newest.path, newest.taken_at)
     if taken_at is None:
         return None
     return RetainedState(newest.path, taken_at, newest.checkpoint_id)
@@ -202,18 +202,24 @@ def _is_newer(
         return checkpoint.checkpoint_id < savepoint.checkpoint_id
     if checkpoint is not None:
         return (
-            _stored_at(tx, checkpoint.path, checkpoint.taken_at) or checkpoint.taken_at
+            storage_time(tx, checkpoint.path, checkpoint.taken_at) or checkpoint.taken_at
         ) < savepoint.taken_at
     # A live job has a newer state than its savepoint, which would be given up with it.
     return view is None or view.is_terminal
 
 
-def _stored_at(tx: Transaction, path: str, reported_at: float) -> float | None:
-    """By the storage's clock, which is one for savepoints and checkpoints; else as reported."""
+def storage_time(tx: Transaction, path: str, otherwise: float | None) -> float | None:
+    """When a state was complete in storage; None: it is not there.
+
+    Its clock is one for savepoints and checkpoints.
+
+    Args:
+        otherwise: The answer where the storage cannot be read from here.
+    """
     try:
         return tx.backend.stored_at(path)
     except CannotList:
-        return reported_at
+        return otherwise
 
 
 def _beginning(job_id: str, view: JobView | None, record: JobRecord) -> str | None:
