@@ -199,12 +199,27 @@ def test_changed_code_is_loaded_again(worker: Worker, tmp_path: Path) -> None:
         assert file.read_text() == word
 
 
-def test_a_flow_run_may_ask_for_a_process(worker: Worker, tmp_path: Path) -> None:
-    (tmp_path / "go").touch()
-    waits = deployed(POOL, "waiting.py:waits")
-    asking = created(waits, {"isolation": "process"}, folder=str(tmp_path), name="asking")
-    assert started(tmp_path, "asking")["pid"] != worker.pid
-    eventually(lambda: state_name(asking) == "Completed")
+def test_a_flow_run_may_ask_for_a_process_which_counts_towards_the_limit_of_its_worker(
+    prefect_files: list[Path], tmp_path: Path
+) -> None:
+    """Until it has ended; the next flow run begins then."""
+    make_pool("narrow")
+    narrow = Worker("narrow", tmp_path / "narrow.log", limit=1).ready()
+    try:
+        waits = deployed("narrow", "waiting.py:waits")
+        in_process = {"isolation": "process"}
+        first = created(waits, in_process, folder=str(tmp_path), name="first", until="go-first")
+        assert started(tmp_path, "first")["pid"] != narrow.pid
+        second = created(waits, folder=str(tmp_path), name="second", until="go-first")
+        time.sleep(2)
+        assert state_name(second) in ("Scheduled", "Late")
+        (tmp_path / "go-first").touch()
+        assert started(tmp_path, "second")["pid"] == narrow.pid
+        eventually(lambda: state_name(second) == "Completed")
+        assert read(second).start_time >= read(first).end_time  # type: ignore[operator]
+    finally:
+        (tmp_path / "go-first").touch()
+        narrow.kill()
 
 
 def cancel(flow_run_id: Any) -> None:

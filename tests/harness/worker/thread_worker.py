@@ -27,10 +27,11 @@ class Worker:
     Args:
         pool: The work pool, which it makes.
         log: Where it writes.
+        limit: How many flow runs it has at once; 0: its default.
         environment: What it has beside the settings of the tests.
     """
 
-    def __init__(self, pool: str, log: Path, **environment: str) -> None:
+    def __init__(self, pool: str, log: Path, limit: int = 0, **environment: str) -> None:
         self.pool = pool
         self.log = log
         with log.open("a") as output:
@@ -38,6 +39,7 @@ class Worker:
                 [
                     *(sys.executable, "-m", "prefect", "worker", "start"),
                     *("--type", "thread", "--pool", pool, "--name", log.stem),
+                    *(("--limit", str(limit)) if limit else ()),
                 ],
                 cwd=log.parent,
                 env={
