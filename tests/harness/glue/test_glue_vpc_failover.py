@@ -21,7 +21,7 @@ from prefect.states import Failed, Pending, Running, Scheduled
 
 from flinkglue.errors import InvalidInput, JobFailed, NotFound
 from flinkglue.prefect.retries import first_started_at
-from flows.glue_vpc_failover import glue_vpc_failover, stop_live_runs
+from flows.glue_vpc_failover import glue_vpc_failover
 from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.flow_logs import logs_of
 from tests.waiting import eventually
@@ -292,18 +292,3 @@ def test_a_page_that_cannot_be_written_fails_no_run(
     assert "The choice is not shown on the flow run's page" in log
     assert "The Glue run is not shown on the flow run's page" in log
     assert "The Glue run is not shown on the flow run's page" in log
-
-
-def test_cancelling_stops_the_glue_run_and_waits_for_it(cloud: AwsCloud) -> None:
-    """The hook runs in another process than the flow and knows only the flow run."""
-    cloud.two_connections()
-    cloud.job()
-    cloud.fault("glue-timing", run_seconds=60)
-    state = run(deadline_minutes=0.05)
-    assert state.is_failed(), "the wait ended before the run"
-    assert state.state_details.flow_run_id is not None
-    with get_client(sync_client=True) as client:
-        flow_run = client.read_flow_run(state.state_details.flow_run_id)
-    stop_live_runs(glue_vpc_failover, flow_run, state)
-    [glue_run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
-    assert glue_run["JobRunState"] == "STOPPED"
