@@ -1,22 +1,22 @@
 """Questions that a flow run asks a person on its page, where only a person can decide.
 
-An answer counts until the attempt that put the question has ended. A flow run whose process died
-meanwhile, before the answer or after it, resumes with it and does not ask the same again. After an
-attempt that failed or was cancelled, the next one asks again: the answer may not hold any more.
+An answer counts for the very question, until the attempt that put it has ended. A flow run whose
+process died meanwhile, before the answer or after it, resumes with it and does not ask the same
+again. After an attempt that failed or was cancelled, the next one asks again: the answer may not
+hold any more.
 """
 
 from __future__ import annotations
 
-import json
+from hashlib import sha256
 from typing import TypeVar
 
-from prefect import pause_flow_run, runtime
+from prefect import pause_flow_run
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
-from prefect.input.run_input import keyset_from_base_key
 
 from flinkglue.prefect.run_log import run_log
 
@@ -38,8 +38,8 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
         The answer; None when nobody gave one in time.
     """
     log, flow_run = run_log(), _this_flow_run()
-    name_now = f"{name}-{_ended_attempts(flow_run)}"
-    if earlier := _answer_before_a_crash(answer, question, name_now, flow_run):
+    key = f"{name}-{_ended_attempts(flow_run)}-{sha256(question.encode()).hexdigest()[:12]}"
+    if earlier := _answer_before_a_crash(answer, key, flow_run):
         log.info("Continuing with the answer that was given before this attempt: %s", name)
         return earlier
     how = f"Resume on this flow run's page, within {within_minutes:g} minutes"
@@ -49,7 +49,7 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
             wait_for_input=answer.with_initial_data(description=question),
             timeout=max(1, round(within_minutes * 60)),
             poll_interval=_POLL_SECONDS,
-            key=f"{name_now}-{runtime.flow_run.run_count}",
+            key=f"{key}-{flow_run.run_count}",
         )
     except FlowPauseTimeout:
         log.warning("Nobody answered in time: %s", name)
@@ -74,18 +74,11 @@ def _ended_attempts(flow_run: FlowRun) -> int:
     return sum(state.type in _ENDED for state in states)
 
 
-def _answer_before_a_crash(
-    answer: type[Answer], question: str, name: str, flow_run: FlowRun
-) -> Answer | None:
-    """What was answered to the very same question; None: nobody answered."""
+def _answer_before_a_crash(answer: type[Answer], key: str, flow_run: FlowRun) -> Answer | None:
+    """What was answered in an earlier attempt; None: nothing was."""
     if flow_run.run_count <= 1:
         return None
     with get_client(sync_client=True) as client:
-        found = client.filter_flow_run_input(flow_run.id, f"paused-{name}-", _MOST_INPUTS, set())
-    inputs = {each.key: each.value for each in found}
-    for count in range(flow_run.run_count, 0, -1):
-        keys = keyset_from_base_key(f"paused-{name}-{count}")
-        given, asked = inputs.get(keys["response"]), inputs.get(keys["description"])
-        if given is not None and asked is not None and json.loads(asked) == question:
-            return answer(**(json.loads(given) or {}))
-    return None
+        found = client.filter_flow_run_input(flow_run.id, f"paused-{key}-", _MOST_INPUTS, set())
+    given = [each for each in found if each.key.endswith("-response")]
+    return answer(**given[-1].decoded_value) if given else None

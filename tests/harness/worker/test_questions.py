@@ -13,7 +13,7 @@ from localcloud.aws.glue.settings import GlueSettings
 from tests.azure_on_the_wire import AzureOnTheWire, served
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import read, resume, retry
+from tests.harness.execution import cancel, read, resume, retry
 from tests.harness.flink.deployed_job import DeployedJob, ended, flink_job_action
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 from tests.harness.flink.test_flink_cluster_deletion import hdinsight_cluster
@@ -67,7 +67,7 @@ def message(flow_run_id: UUID) -> str:
 def test_state_is_dropped_only_when_somebody_says_so(
     worker: Worker, flink: ServedJobManager, tmp_path: Path
 ) -> None:
-    """By NEW and by STATELESS_UPDATE; who retries a run that failed is asked again."""
+    """By NEW and STATELESS_UPDATE; Cancel is no answer, and Retry of a failed run asks again."""
     action_id = flink_job_action(POOL)
     cases = [(action, answer) for action in DROPS_STATE for answer in ANSWERS]
     jobs = {case: DeployedJob(action_id, flink, tmp_path) for case in cases}
@@ -91,6 +91,14 @@ def test_state_is_dropped_only_when_somebody_says_so(
         assert job.jobs[-1].restored is None
     assert "the answer was no; nothing was changed" in message(flow_runs["NEW", "no"])
     assert flink.sent("POST", "/run") == 6 + 2
+
+    cancelled = jobs["STATELESS_UPDATE", "no"].request(
+        "STATELESS_UPDATE", advanced_options={"ask_within_minutes": LONG}
+    )
+    eventually(lambda: state_name(cancelled) == "Paused")
+    cancel(cancelled)
+    assert ended(cancelled) == ["Cancelled"]
+    assert jobs["STATELESS_UPDATE", "no"].states == ["RUNNING"]
 
     retried = flow_runs["NEW", "no"]
     retry(retried)
