@@ -132,9 +132,9 @@ def test_a_job_is_started_and_shown(
     assert f"{flink.url}/#/job/running/{job.job_id}" in shown["flink-action"]
     assert "**done**" in shown["flink-action"]
     assert f"1. job {job.job_id} runs: RUNNING" in shown["flink-action"]
-    [row] = [line for line in shown["flink-jobs"].splitlines() if job_name in line]
-    assert " on flink | RUNNING | – | " in row
-    assert row.endswith("| NEW done, 1 s ago |")
+    row, program = [line for line in shown["flink-jobs"].splitlines() if job_name in line]
+    assert row.endswith(" on flink | RUNNING | – | NEW done, 1 s ago | – |")
+    assert program.startswith(f"| {job_name} on flink | good.jar | ")
 
 
 def test_an_update_shows_first_what_changes(
