@@ -140,7 +140,8 @@ class AdvancedOptions(FormGroup):
     roll_back: bool = Field(
         default=True,
         description="Whether an update, or a RE_LAUNCH with changes or a savepoint, returns to "
-        "what ran before when the new job does not reach RUNNING. It is refused when it could not.",
+        "what ran before when the new job does not reach RUNNING. An update that could not return "
+        "is refused.",
     )
     check_slots: bool = Field(
         default=True,

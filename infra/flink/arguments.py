@@ -14,8 +14,8 @@ from flinkglue.flink.inputs import (
     JarAddress,
     JavaClass,
     JobId,
-    OptionalSavepoint,
     PythonModule,
+    SavepointAddress,
 )
 from flinkglue.form_types import FilePath, Name, StorageAddress, WebUrl
 from flinkglue.lifecycle.models import RESTORE_MODES, Action
@@ -118,7 +118,7 @@ def _add_job(add: Add) -> None:
     add("--conf", action="append", metavar="KEY=VALUE", help="repeat")
     add(
         "--savepoint",
-        type=of_type(OptionalSavepoint),
+        type=of_type(SavepointAddress),  # empty: a variable without its value, not the newest
         help="a savepoint or checkpoint to start from",
     )
     add("--allow-non-restored-state", action="store_true")

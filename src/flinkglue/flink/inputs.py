@@ -17,6 +17,7 @@ from flinkglue.lifecycle.request.addresses import (
 )
 
 JarAddress = Annotated[str, checked(jar_address), InWords(JAR_PATTERN, JAR_ALLOWED)]
+SavepointAddress = Annotated[str, checked(savepoint_address)]
 OptionalSavepoint = Annotated[str, checked(or_empty(savepoint_address))]
 JavaClass = Annotated[str, StringConstraints(max_length=500), JAVA_CLASS]
 PythonModule = Annotated[str, StringConstraints(max_length=500), PYTHON_MODULE]

@@ -73,6 +73,7 @@ def test_how_main_is_run_is_part_of_the_cluster_at_a_url() -> None:
         (["--deadline-minutes", "1e300"], "--deadline-minutes"),
         (["--deadline-minutes=--"], "--deadline-minutes: needs a value"),
         (["--savepoint-directory", "savepoints"], "--savepoint-directory"),
+        (["--savepoint", ""], "--savepoint"),
         (["--job-id", "x"], "--job-id"),
         (["--intent", "a\nb"], "--intent"),
     ],

@@ -67,7 +67,7 @@ class SubmittedJob:
         self.emit(f"{named} is {ended.state if ended else 'gone from the list'}.")
 
     def _shown(self) -> ArmFlinkJob | None:
-        """Its row once that has a Flink job or an end; what was just sent may lag."""
+        """Its row, once it names a Flink job or shows an end: a job just sent may appear late."""
         row, timeouts = None, self.submission.timeouts
         lag = timeouts.appears_within_seconds
         for taken in timeouts.polls_for(lag):
