@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -23,7 +25,7 @@ from flinkglue.prefect.pages.jobs.rows import JobRows
 from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS
 from flinkglue.prefect.store.server_records import ServerRecords
 from tests.unit.lifecycle.fake_flink_jobs import Clock
-from tests.unit.prefect.variables_on_the_wire import FakeVariables
+from tests.unit.prefect.variables_on_the_wire import Cross, FakeVariables, at_once
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
 CONSOLE = Console("aws", "us-east-1")
@@ -177,6 +179,63 @@ def test_a_run_whose_account_is_not_known_is_one_of_the_only_job_of_its_name() -
     assert len(again["runs"]) == 2
     two = one | {elsewhere.key("orders"): row}
     assert unknown.found_key("orders", two) == "aws/us-east-1/orders"
+
+
+def run_ids(server: FakeVariables) -> dict[str, list[str]]:
+    """Of each row, by its key."""
+    return {key: [run["id"] for run in row["runs"]] for key, row in rows(server).read().items()}
+
+
+@pytest.mark.parametrize("last_call", ["POST /variables/", "DELETE /variables/"])
+def test_a_row_that_moves_to_its_key_of_now_loses_no_run_when_the_process_is_killed(
+    last_call: str,
+) -> None:
+    """The next run of the job completes what was left."""
+    server, key_before, row = FakeVariables(Clock()), "aws/us-east-1/orders", dict[str, Any]()
+    for number in range(glue.MOST_RUNS):
+        row = glue.with_attempts(row, "orders", [attempt(number, "SUCCEEDED")], PLACE, NOW)
+    written = rows(server)
+    written.read()
+    written.write(key_before, row)
+    ids = run_ids(server)[key_before]
+
+    def crash(what: str, call: Callable[[], Any]) -> Any:
+        if what.startswith(last_call) and not what.endswith("/filter"):
+            raise SystemExit
+        return call()
+
+    def end(number: int, cross: Cross = at_once) -> None:
+        ended = glue.Ended("orders", [attempt(number, "SUCCEEDED")], PLACE)
+        glue.write_down(JobRows(ServerRecords(server.client(cross)), "glue-jobs"), [ended])  # type: ignore[arg-type]
+
+    with pytest.raises(SystemExit):
+        end(glue.MOST_RUNS, crash)
+    left = run_ids(server)
+    assert left.pop(key_before) == ids
+    assert all(runs[:-1] == ids[1:] for runs in left.values())
+    end(glue.MOST_RUNS + 1)
+    [(key, runs)] = run_ids(server).items()
+    assert key == PLACE.key("orders")
+    assert {*ids[2:]} < {*runs}
+
+
+def test_a_job_whose_account_is_known_to_one_of_two_flow_runs_alone_has_one_row() -> None:
+    """They end together, and its row has the key of an earlier version."""
+    unknown = glue.Place(CONSOLE)
+    for places in ([unknown, PLACE], [PLACE, unknown]):
+        server = FakeVariables(Clock())
+        before = glue.with_attempts(None, "orders", [attempt(0, "FAILED")], unknown, NOW)
+        written = rows(server)
+        written.read()
+        written.write(unknown.key("orders"), before)
+        ended = [
+            glue.Ended("orders", [attempt(number, "SUCCEEDED")], place)
+            for number, place in enumerate(places, 1)
+        ]
+        glue.write_down(rows(server), ended)
+        [(key, runs)] = run_ids(server).items()
+        assert key == PLACE.key("orders")
+        assert len(runs) == 3
 
 
 def flink_row(**more: Any) -> dict[str, Any]:

@@ -65,8 +65,18 @@ class Place:
         known now, it is taken to be the only one that has a job of this name.
         """
         own = self.key(job_name)
-        if own in rows:
-            return own
+        return own if own in rows else next(iter(self._earlier_keys(job_name, rows)), own)
+
+    def moved_keys(self, job_name: str, rows: Mapping[str, Row]) -> Sequence[str]:
+        """The earlier keys of rows that were written under the job's own, and not removed yet.
+
+        Such a row shares runs with the job's own: no other job has them.
+        """
+        runs = _run_ids(rows.get(self.key(job_name), {}))
+        earlier = self._earlier_keys(job_name, rows) if self.account_id else []
+        return [key for key in earlier if not runs.isdisjoint(_run_ids(rows[key]))]
+
+    def _earlier_keys(self, job_name: str, rows: Mapping[str, Row]) -> Sequence[str]:
         if self.account_id:
             earlier = [replace(self, account_id="").key(job_name)]
             if rows.get(job_name, {}).get("url") == self.console.job(job_name):
@@ -75,11 +85,15 @@ class Place:
             here = (job_name, self.console.region)
             same = [key for key, row in rows.items() if (row["job"], row.get("region")) == here]
             earlier = same if len(same) == 1 else []
-        return next((key for key in earlier if key in rows), own)
+        return [key for key in earlier if key in rows]
+
+
+def _run_ids(row: Row) -> set[str]:
+    return {run["id"] for run in row.get("runs", ())}
 
 
 @dataclass(frozen=True)
-class _Ended:
+class Ended:
     """Runs of a job that have ended, the earliest first."""
 
     job_name: str
@@ -87,7 +101,7 @@ class _Ended:
     place: Place
 
 
-_ended: Gathered[_Ended] = Gathered(GATHERED_SECONDS)
+_ended: Gathered[Ended] = Gathered(GATHERED_SECONDS)
 
 
 @best_effort(OUT_OF_DATE)
@@ -104,7 +118,7 @@ def refresh_glue_jobs(
     Args:
         flow_run_id: The flow run that shows it; None: the one that runs here.
     """
-    ended = _Ended(job_name, attempts, place)
+    ended = Ended(job_name, attempts, place)
     with server_records() as records:
         if records.beside is None:
             _refresh(records, [ended], flow_run_id)
@@ -116,23 +130,30 @@ def refresh_glue_jobs(
             )
 
 
-def _refresh(records: ServerRecords, ended: Sequence[_Ended], flow_run_id: UUID | None) -> None:
-    rows = JobRows(records, KEY)
+def _refresh(records: ServerRecords, ended: Sequence[Ended], flow_run_id: UUID | None) -> None:
+    shown = sorted_rows(write_down(JobRows(records, KEY), ended))
+    publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
+
+
+def write_down(rows: JobRows, ended: Sequence[Ended]) -> Mapping[str, Row]:
+    """Add runs to the rows of their jobs; all rows as they are then, by their keys."""
     known = rows.read()
-    written = []
+    changed, moved = set[str](), set[str]()
     for each in ended:
         found = each.place.found_key(each.job_name, known)
-        before = known.pop(found, None)
         key = each.place.key(each.job_name) if each.place.account_id else found
-        if before is not None and found != key:
-            rows.remove(found)
         now = datetime.now(UTC)
-        known[key] = with_attempts(before, each.job_name, each.attempts, each.place, now)
-        written.append(key)
-    for key in dict.fromkeys(written):
+        row = with_attempts(known.get(found), each.job_name, each.attempts, each.place, now)
+        known[key] = row
+        changed.add(key)
+        for old in {found, *each.place.moved_keys(each.job_name, known)} - {key}:
+            if known.pop(old, None) is not None:
+                moved.add(old)
+    for key in sorted(changed & known.keys()):
         rows.write(key, known[key])
-    shown = sorted_rows(known)
-    publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
+    for key in sorted(moved - known.keys()):  # only now: whatever failed before has lost no run
+        rows.remove(key)
+    return known
 
 
 @best_effort(OUT_OF_DATE)
