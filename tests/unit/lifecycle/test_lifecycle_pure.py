@@ -286,3 +286,8 @@ class TestRetention:
     def test_limits_that_keep_nothing_are_refused(self, limits: dict[str, int]) -> None:
         with pytest.raises(InvalidInput):
             Retention(**limits)
+
+
+def test_a_view_is_one_phrase_whatever_its_exception_ends_with() -> None:
+    view = JobView("a", "orders", "RESTARTING", 2, restarts=1, exception="Error: no state.")
+    assert view.in_words() == "RESTARTING (0 of 2 tasks, 1 restart, Error: no state)"

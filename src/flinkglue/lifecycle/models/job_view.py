@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flinkglue.texts import counted
+
 TERMINAL_STATES = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
@@ -123,6 +125,6 @@ class JobView:
         """One phrase for logs and errors."""
         tasks = f"{self.tasks_active} of {self.tasks_total} tasks"
         tasks = tasks if self.tasks_known else "tasks not reported"
-        restarts = f", {self.restarts} restarts" if self.restarts else ""
-        failure = f", {self.exception}" if self.exception else ""
+        restarts = f", {counted(self.restarts, 'restart')}" if self.restarts else ""
+        failure = f", {self.exception.rstrip('.')}" if self.exception else ""
         return f"{self.state} ({tasks}{restarts}{failure})"
