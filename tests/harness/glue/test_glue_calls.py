@@ -22,6 +22,7 @@ from tests.harness.conftest import save_aws_block
 from tests.harness.glue_deaths import glue_flow_process
 
 ENDS_WITHIN_SECONDS = 120.0
+JOB = "counted-calls"  # of no other test: its row on the page of all jobs is created here
 AWS = {
     "GetJob": 2,  # to choose, and under the lock, where nothing else may have been written
     "GetConnection": 2,
@@ -48,7 +49,7 @@ SERVER = {
 def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path, GlueSettings(**QUICK, run_seconds=0.5))
     running.two_connections()
-    running.job(script="print('done')")
+    running.job(JOB, script="print('done')")
     save_aws_block(running)
     yield running
     running.close()
@@ -71,7 +72,7 @@ def test_a_flow_run_reads_nothing_twice_where_nothing_is_in_doubt(
     )
     server = AsgiServer(proxy)
     with get_client(sync_client=True) as client:
-        parameters = {"job_name": "job", "connection_names": "b,a", "strategy": "preferred"}
+        parameters = {"job_name": JOB, "connection_names": "b,a", "strategy": "preferred"}
         flow_run = client.create_flow_run(glue_vpc_failover, parameters=parameters)
     server.start()
     try:
