@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts import demo_run
 
@@ -47,10 +47,40 @@ def main() -> int:
         take(page, word_count, "Completed", "word-count")
         take_ranking(page, prefect, free, "ranking-free")
         take_ranking(page, prefect, full, "ranking-full")
+        rolled_back = update_flink_job(prefect, Path(directory))
+        take(page, prefect.page(rolled_back), "Failed", "update-rolled-back")
+        take_artifact(page, prefect, "flink-jobs", "CrashLoop.jar", "flink-jobs")
+        take_artifact(page, prefect, "glue-jobs", "SUCCEEDED", "glue-jobs")
         found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
         form = f"{prefect.ui_url}/deployments/deployment/{found['id']}/run"
         take(page, form, "Parameters", "glue-job-form")
     return 0
+
+
+def update_flink_job(prefect: PrefectStack, directory: Path) -> str:
+    """What the tutorial does with the job "counts"; the last update is rolled back."""
+    actions: list[tuple[str, dict[str, Any]]] = [
+        (
+            "NEW",
+            {
+                "jar": "jobs/flink/StatefulCount.jar",
+                "args": ["--output", f"{directory}/counts.txt"],
+            },
+        ),
+        ("SAVEPOINT", {}),
+        ("UPDATE", {"parallelism": 2}),
+        ("UPDATE", {"jar": "jobs/flink/bad/CrashLoop.jar"}),
+    ]
+    for action, program in actions:
+        parameters = {
+            "action": action,
+            "job_name": "counts",
+            "cluster": "flink-rest-cluster/flink",
+            "program": program,
+        }
+        flow_run_id = prefect.run_deployment("flink-job-action/flink-job-action", parameters)
+        print(f"{action} {program}: {prefect.wait_for(flow_run_id)['state_name']}", flush=True)
+    return flow_run_id
 
 
 @contextmanager
@@ -88,6 +118,12 @@ def take_ranking(page: Page, prefect: PrefectStack, flow_run_page: str, name: st
     )
     address = f"{prefect.ui_url}/artifacts/artifact/{ranking['id']}"
     take(page, address, "MWAA-Glue-Blog-Subnet1", name)
+
+
+def take_artifact(page: Page, prefect: PrefectStack, key: str, until: str, name: str) -> None:
+    """A picture of the newest artifact of a key."""
+    found = prefect.api.get(f"/artifacts/{key}/latest").raise_for_status().json()
+    take(page, f"{prefect.ui_url}/artifacts/artifact/{found['id']}", until, name)
 
 
 def shoot(page: Page, until: str, name: str) -> None:

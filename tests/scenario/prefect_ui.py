@@ -72,8 +72,8 @@ class PrefectUi:
 
     def open_artifact(self, key: str) -> None:
         """Open the newest artifact of a key."""
-        wanted = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
-        (found,) = self._prefect.post("/artifacts/filter", wanted).json()
+        query = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+        (found,) = self._prefect.post("/artifacts/filter", query).json()
         self.open(f"/artifacts/artifact/{found['id']}")
 
 
