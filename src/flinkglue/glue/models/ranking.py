@@ -56,6 +56,11 @@ class RankedConnection:
         """What its subnet can have when it is empty, where that is known."""
         return addresses_in(self.cidr_block) if self.cidr_block else None
 
+    @property
+    def unreserved_addresses(self) -> int:
+        """What its subnet has free for this run."""
+        return (self.free_addresses or 0) - self.reserved_addresses
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -91,6 +96,11 @@ class Ranking:
     def missing_names(self) -> list[str]:
         """Those that do not exist, and so cannot be written into the job."""
         return [ranked.connection_name for ranked in self.connections if ranked.missing]
+
+    @property
+    def most_needed_addresses(self) -> int:
+        """What the run may take at most."""
+        return max(self.needed_addresses, self.addresses_to_reserve)
 
     @property
     def in_vpc(self) -> bool:

@@ -85,8 +85,17 @@ def kept_for_the_next(lock: HeldLock, context: RunContext, addresses: Addresses)
 
 
 def has_room(ranking: Ranking) -> bool:
-    """Whether the run has room wherever it is put: older counts would lead to nothing else."""
+    """Whether each connection has all that the run may take, so that all of it is reserved.
+
+    Where one seems to have less, a reading of its own may show what was released since. Of several
+    that have it, such a reading could put another one first.
+    """
     return all(
-        ranked.group is Group.GOOD and not ranked.cooled_down and not ranked.problem
+        ranked.group is Group.GOOD
+        and not ranked.cooled_down
+        and not ranked.problem
+        and (
+            ranked.subnet_id is None or ranked.unreserved_addresses >= ranking.most_needed_addresses
+        )
         for ranked in ranking.connections
     )

@@ -229,7 +229,6 @@ def _reserved(
     if expected is None or expected.subnet_id is None:
         return ranking  # a run without a subnet takes no addresses
     reserved_at = context.clock.now()  # before the call: it lasts no longer than is believed
-    free = (expected.free_addresses or 0) - expected.reserved_addresses
     reservation = context.coordination.claims.reserve(
         Reservation(
             run_key=requested.run.key,
@@ -237,7 +236,7 @@ def _reserved(
             connection_name=expected.connection_name,
             subnet_id=expected.subnet_id,
             availability_zone=expected.availability_zone or "",
-            addresses=min(max(ranking.needed_addresses, ranking.addresses_to_reserve), free),
+            addresses=min(ranking.most_needed_addresses, expected.unreserved_addresses),
         )
     )
     addresses.add(reservation)

@@ -18,6 +18,8 @@ from flinkglue.glue.coordination.lock import HeldLock, InProcessLock
 from flinkglue.glue.coordination.run_context import RunContext, coordination_in_process
 from flinkglue.glue.coordination.slots import NoSlot
 from flinkglue.glue.models import CoolDown, Ranking
+from flinkglue.glue.options import RunOptions
+from flinkglue.glue.placement.demand import PUBLISHED_STRATEGIES
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
 from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits
@@ -86,12 +88,13 @@ class Burst:
         self.counted += 1
         return self.free
 
-    def place(self, flow_run: str) -> Ranking:
+    def place(self, flow_run: str, strategy: str = "best_fit", workers: int = 2) -> Ranking:
+        options = RunOptions(worker_type="G.1X", number_of_workers=workers)
         requested = PlacementRequest(
-            replace(FIVE_MINUTES, flow_run_id=flow_run),
+            replace(FIVE_MINUTES, flow_run_id=flow_run, options=options),
             ["a"],
-            "best_fit",
-            STRATEGIES["best_fit"],
+            strategy,
+            STRATEGIES[strategy],
             seed=0,
             shortage=ShortagePolicy(WhenNothingFits.FAIL),
         )
@@ -150,6 +153,19 @@ def test_who_finds_no_room_by_what_was_read_before_reads_again() -> None:
     burst.released("first")  # it failed at once, and took nothing
     assert burst.place("second").connections[0].reserved_addresses == 0
     assert burst.counted == 2
+
+
+@pytest.mark.parametrize("strategy", PUBLISHED_STRATEGIES)
+def test_a_run_reserves_all_that_it_may_take_where_the_addresses_are_there(strategy: str) -> None:
+    """It needs one for each worker, and Glue may add two nodes."""
+    burst = Burst(free=20)
+    burst.place("first", strategy, workers=10)
+    burst.released("first")  # it failed at once, and took nothing
+    burst.place("second", strategy, workers=8)
+    assert [each.addresses for each in Claims.reservations(burst.claims)] == [10]
+    burst.locks.others_have_their_turn()
+    with pytest.raises(NoPlace):
+        burst.place("third", strategy, workers=12)
 
 
 def test_who_finds_no_slot_by_what_was_read_before_reads_again() -> None:
