@@ -2,7 +2,8 @@
 
 A choice goes by a job's settings: its workers, its limit of runs. They seldom change, and the job
 is read under its lock before a run is started anyway. So the choice may go by what was read within
-a minute, if that reading is compared with the last one before anything is written or started.
+a minute, if that reading is compared with the last one before anything is written or started. A
+choice not to start the run is made again by the job as it is then.
 """
 
 from __future__ import annotations

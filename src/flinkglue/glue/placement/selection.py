@@ -110,6 +110,16 @@ class _Placing:
         return self._ranked()[0]
 
     def at_once(self) -> tuple[Ranking, Decision]:
+        """By the job as it is now, unless the run starts: a start checks what it was chosen by."""
+        ranking, decision = self._by_the_reading()
+        if decision is Decision.START or self.reading.known_job is None:
+            return ranking, decision
+        job = self.context.client.get_job(self.requested.job_name)
+        candidates = replace(self.reading.candidates, job=job)
+        self.reading = replace(self.reading, candidates=candidates, known_job=None)
+        return self._by_the_reading()
+
+    def _by_the_reading(self) -> tuple[Ranking, Decision]:
         """Most runs can start at once: they rank only under the lock.
 
         Ranking in advance would cost them a round trip, and all that start together would call EC2

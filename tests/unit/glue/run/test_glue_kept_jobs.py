@@ -15,6 +15,7 @@ from flinkglue.glue.coordination.slots import OrderStale
 from flinkglue.glue.models import Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
+from flinkglue.glue.placement.shortage import NoPlace, ShortagePolicy, WhenNothingFits
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
@@ -60,6 +61,7 @@ class Runs:
         self.coordination = coordination_in_process()
         self.wire.before = self._end_at_the_first_poll
         self.request = FIVE_MINUTES
+        self.clock = HastyClock(0)
 
     def _end_at_the_first_poll(self, operation: str, given: dict[str, str]) -> None:
         if operation == "GetJobRun":
@@ -67,12 +69,19 @@ class Runs:
 
     @property
     def context(self) -> RunContext:
-        return RunContext(self.wire.client, LOG, self.coordination, HastyClock(0))
+        return RunContext(self.wire.client, LOG, self.coordination, self.clock)
 
-    def choose(self, flow_run: str, names: list[str] | None) -> Ranking:
+    def choose(
+        self,
+        flow_run: str,
+        names: list[str] | None,
+        shortage: WhenNothingFits = WhenNothingFits.WAIT,
+    ) -> Ranking:
         self.request = replace(FIVE_MINUTES, flow_run_id=flow_run)
-        strategy = STRATEGIES["best_fit"]
-        requested = PlacementRequest(self.request, names, "best_fit", strategy, seed=0)
+        policy = ShortagePolicy(shortage)
+        requested = PlacementRequest(
+            self.request, names, "best_fit", STRATEGIES["best_fit"], seed=0, shortage=policy
+        )
         return select(self.context, requested)
 
     def start(self, order: Ranking) -> Attempt:
@@ -111,6 +120,30 @@ def test_a_job_that_was_changed_since_it_was_read_is_chosen_for_again(runs: Runs
     order = runs.choose("second", ["a"])
     assert order.needed_addresses == 92
     assert runs.start(order).succeeded
+
+
+def test_a_job_that_was_given_fewer_workers_is_not_refused_for_those_that_it_had(
+    runs: Runs,
+) -> None:
+    """As the refusal advises, and Retry follows within a minute."""
+    runs.wire.settings["NumberOfWorkers"] = 300
+    with pytest.raises(NoPlace, match=r"302 addresses.*fewer workers"):
+        runs.choose("run", ["a"], WhenNothingFits.FAIL)
+    runs.wire.settings["NumberOfWorkers"] = 100
+    order = runs.choose("run", ["a"], WhenNothingFits.FAIL)
+    assert order.needed_addresses == 102
+    assert runs.start(order).succeeded
+
+
+def test_a_job_that_was_given_fewer_workers_does_not_wait_for_those_that_it_had(
+    runs: Runs,
+) -> None:
+    runs.wire.settings["NumberOfWorkers"] = 230
+    runs.wire.client.get_job(JOB)
+    runs.wire.settings["NumberOfWorkers"] = 100
+    assert runs.choose("run", ["a"]).needed_addresses == 102
+    assert runs.clock.skipped == 0
+    assert runs.wire.counted()["GetJob"] == 2
 
 
 @pytest.mark.parametrize(
