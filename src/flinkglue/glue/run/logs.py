@@ -39,7 +39,6 @@ class _Stream:
     next_read_at: float = float("-inf")
     read_until: LogPosition | None = None
     is_at_its_end: bool = False
-    was_read: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
 
@@ -47,8 +46,8 @@ class LogFollower(RunObserver):
     """Logs new lines of a run's CloudWatch log streams, and never raises.
 
     Each line is shown once by one follower; another process that adopts the run begins again.
-    Of a run that succeeded before its logs were first read, the errors are read only where it wrote
-    no output.
+    Of a run that succeeded within `every_seconds` of its start here, the errors are read only where
+    it wrote no output.
 
     A driver can write far more than anybody reads on a flow run's page: of what is new at one poll
     the last lines are shown, with a word on how many were left out.
@@ -74,6 +73,7 @@ class LogFollower(RunObserver):
             lambda: _Stream(every_seconds)
         )
         self._located: dict[str, JobRun] = {}
+        self._started_at: dict[str, float] = {}
         self._locate_at = float("-inf")
         self._has_failed = False
 
@@ -83,6 +83,7 @@ class LogFollower(RunObserver):
         Its job is not read for them again, and its streams not before there can be anything.
         """
         self._located[run.job_run_id] = run
+        self._started_at[run.job_run_id] = self._clock.monotonic()
         for kind in log_kinds(run):
             stream = self._streams[run.job_run_id, kind]
             stream.next_read_at = self._clock.monotonic() + self._least_pause_seconds
@@ -103,10 +104,9 @@ class LogFollower(RunObserver):
         due = log_kinds(located) if run.ended else self._due(located, now)
         for n, kind in enumerate(due, start=1):
             stream = self._streams[run.job_run_id, kind]
-            if kind == ERROR and not stream.was_read and self._needs_no_errors(run):
+            if kind == ERROR and self._needs_no_errors(run, now):
                 stream.is_at_its_end = True
                 continue
-            stream.was_read = True
             try:
                 grew = self._show(
                     located, kind, stream, now + READS_BEGIN_WITHIN_SECONDS * n / len(due)
@@ -120,10 +120,15 @@ class LogFollower(RunObserver):
             stream.pause_seconds = self._every_seconds if grew else slower
             stream.next_read_at = now + max(stream.pause_seconds, self._least_pause_seconds)
 
-    def _needs_no_errors(self, run: JobRun) -> bool:
-        """Whether it succeeded and its output is shown: its errors are most often Spark's own."""
+    def _needs_no_errors(self, run: JobRun, now: float) -> bool:
+        """Whether it soon succeeded and its output is shown: its errors are most often Spark's own.
+
+        Nothing of it was read before then. Of a run that was not started here nobody knows.
+        """
         output = self._streams[run.job_run_id, OUTPUT]
-        return run.succeeded and output.is_at_its_end and bool(output.last_lines)
+        seconds = now - self._started_at.get(run.job_run_id, float("-inf"))
+        is_soon = seconds < self._every_seconds
+        return run.succeeded and is_soon and output.is_at_its_end and bool(output.last_lines)
 
     @property
     def _least_pause_seconds(self) -> float:
