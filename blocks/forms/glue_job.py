@@ -199,12 +199,29 @@ def strategy_name(strategy: StrategyChoice, strategy_function: str) -> str:
 
 
 MOVED = {
-    **{name: f"shortage_options.{name}" for name in ShortageOptions.model_fields},
-    **{name: f"retry_options.{name}" for name in RetryOptions.model_fields},
-    **{name: f"wait_options.{name}" for name in WaitOptions.model_fields},
-    **{name: f"advanced_options.{name}" for name in AdvancedOptions.model_fields},
+    "seed": "advanced_options.seed",
+    "when_nothing_fits": "shortage_options.when_nothing_fits",
+    "wait_for_addresses_minutes": "shortage_options.wait_for_addresses_minutes",
+    "extra_nodes": "shortage_options.extra_nodes",
+    "needed_addresses": "shortage_options.needed_addresses",
+    "allow_several_vpcs": "advanced_options.allow_several_vpcs",
+    "read_all_connections": "advanced_options.read_all_connections",
+    "check_security_groups": "advanced_options.check_security_groups",
+    "restore_order": "advanced_options.restore_order",
+    "allow_lost_settings": "advanced_options.allow_lost_settings",
+    "retries": "retry_options.retries",
+    "retry_delay_seconds": "retry_options.retry_delay_seconds",
+    "retry_every_failure": "retry_options.retry_every_failure",
+    "failure_rules": "retry_options.failure_rules",
+    "deadline_minutes": "wait_options.deadline_minutes",
+    "when_deadline_passes": "wait_options.when_deadline_passes",
+    "wait_for_end": "wait_options.wait_for_end",
+    "when_crashed": "wait_options.when_crashed",
+    "follow_logs": "wait_options.follow_logs",
+    "reset_bookmark": "advanced_options.reset_bookmark",
+    "price_per_dpu_hour": "advanced_options.price_per_dpu_hour",
 }
-"""Where the parameters of glue-job are that had no group before."""
+"""Where the parameters of glue-job are that had no group before; later ones are in theirs alone."""
 
 
 def with_strategy_function(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -212,5 +229,6 @@ def with_strategy_function(parameters: dict[str, Any]) -> dict[str, Any]:
     strategy = parameters.get("strategy")
     if not isinstance(strategy, str) or ":" not in strategy:
         return parameters
+    function = {"strategy_function": "advanced_options.strategy_function"}
     given = parameters | {"strategy": CUSTOM, "strategy_function": strategy}
-    return in_their_places(given, MOVED)
+    return in_their_places(given, function)

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 import pytest
-from prefect.exceptions import ParameterTypeError
+from prefect.exceptions import ParameterBindError, ParameterTypeError
 from prefect.utilities.callables import get_call_parameters, parameters_to_args_kwargs
 
 from flinkglue.errors import InvalidInput
@@ -106,6 +106,24 @@ def test_each_earlier_parameter_has_a_place_that_there_is(flow: FormFlow[Any, An
             assert inner in flow.parameters.definitions[definition]["properties"]
         else:
             assert inner in properties
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        ("advanced_options", "strategy_function", "nearest:order"),
+        ("retry_options", "max_dpu_hours", 3.0),
+        ("retry_options", "ask_within_minutes", 60),
+    ],
+)
+def test_a_field_that_never_was_outside_its_group_is_taken_there_alone(
+    group: str, name: str, value: object
+) -> None:
+    job = {"job_name": "orders", "strategy": "custom" if name == "strategy_function" else "random"}
+    glue_vpc_failover.validate_parameters(job | {group: {name: value}})
+    with pytest.raises(ParameterBindError, match=name):
+        get_call_parameters(glue_vpc_failover.fn, (), job | {name: value})
+    assert name not in glue_vpc_failover.moved
 
 
 def test_a_parameter_in_both_places_is_refused_with_what_to_change() -> None:
