@@ -147,7 +147,7 @@ def glue_vpc_failover(
         retry_options: When a failed run is followed by another one.
         wait_options: How long a run is waited for, and what happens to it when nobody waits any
             more.
-        advanced_options: What few runs need.
+        advanced_options: Settings that few runs need.
 
     Returns:
         The run that succeeded, or goes on without wait_for_end, the connection it was expected on,

@@ -131,7 +131,7 @@ class GlueClient:
 
     @property
     def account(self) -> object:
-        """The same one for all clients of an account and region that a process has connected."""
+        """The same one for all clients that were connected once, with the same credentials."""
         return self._shared
 
     @property

@@ -1,6 +1,5 @@
 """Records that end by themselves, whatever happens to who wrote them.
 
-
 How old a record is, is read from dates of two clocks: that of the database, or of the API's process
 that created it, and that of the answer, which may be a proxy's. They may be wrong by any time:
 
