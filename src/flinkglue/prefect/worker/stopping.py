@@ -15,6 +15,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import reschedule
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 
@@ -87,18 +88,25 @@ async def drained(
                 live.flow_run.id,
             )
         elif not live.is_cancelled:
-            await hand_back(live.flow_run.id, client, log)
+            await hand_back(live.flow_run.id, live.owner, client, log)
     if runs:
         _exit_soon()
 
 
 async def hand_back(
     flow_run_id: UUID,
+    owner: str,
     client: PrefectClient,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> None:
-    """Schedule a flow run again that a worker that stops does not go on with."""
+    """Schedule a flow run again that a worker that stops does not go on with.
+
+    Args:
+        owner: That worker, as written on its flow runs; those of others are left alone.
+    """
     now = await client.read_flow_run(flow_run_id)
+    if f"{THREAD_PREFIX}{owner_of(now)}" != owner:
+        return
     if now.state is not None and not now.state.is_final() and not now.state.is_paused():
         await reschedule(client, now, "The worker was stopped", log)
 

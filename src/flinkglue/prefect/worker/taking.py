@@ -98,6 +98,18 @@ class Taking:
             NotLoaded: It is this worker's, and its code is broken.
             NoDeployment: It is this worker's, and has no deployment any more.
         """
+        try:
+            return await self._taken(flow_run, template, membership)
+        except (NeedsProcess, NotLoaded, NoDeployment):
+            while not membership.is_known_held():
+                if membership.is_lost:
+                    raise NotTaken("another worker has taken it over") from None
+                await asyncio.sleep(0.1)
+            raise
+
+    async def _taken(
+        self, flow_run: FlowRun, template: dict[str, Any], membership: Membership
+    ) -> LiveRun:
         taken_at = time.monotonic()
         deployment, taken = await asyncio.gather(
             self._deployment_of(flow_run), self._take(flow_run, membership), return_exceptions=True
@@ -123,6 +135,7 @@ class Taking:
             variables.cancel_grace_seconds,
             f"{THREAD_PREFIX}{membership.worker_id}",
             membership.is_known_held,
+            lambda: membership.is_lost,
         )
 
     def release(self, root: str) -> None:

@@ -243,7 +243,7 @@ class ThreadWorker(ProcessWorker):
                 live.interruption.on_first_wait = self._starts.leaver(flow_run.id)
                 await self.runs.run(live, lambda: self._started(flow_run.id))
             except NotBegun:
-                await hand_back(flow_run.id, self.client, self._logger)
+                await hand_back(flow_run.id, live.owner, self.client, self._logger)
             finally:
                 self._starts.leave(flow_run.id)
                 self._taking.release(live.root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -21,7 +21,8 @@ from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_mess
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.taking import Taking
+from flinkglue.prefect.worker.stopping import hand_back
+from flinkglue.prefect.worker.taking import NotTaken, Taking
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
 
@@ -32,12 +33,14 @@ DEAD = "d" * 32
 class Server:
     """Flow runs and Variables on the wire.
 
-    `before_read` is called with a flow run that is about to be read alone.
+    `before_read` is called with a flow run that is about to be read alone, `after_state` with one
+    that has a new state.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, FlowRun] = {}
         self.before_read: Callable[[FlowRun], None] = lambda run: None
+        self.after_state: Callable[[FlowRun], None] = lambda run: None
         self.variables = FakeVariables(Clock())
 
     def has(self, state: State, pid: str | None = None, **more: Any) -> UUID:
@@ -66,6 +69,7 @@ class Server:
             return httpx.Response(200, json=run.model_dump(mode="json"))
         if parts[1:] == ["set_state"]:
             run.state = State.model_validate(body["state"])
+            self.after_state(run)
             accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
             answer = {**accepted, "state": run.state.model_dump(mode="json")}
             return httpx.Response(201, json=answer)
@@ -91,25 +95,31 @@ def member(server: Server) -> Membership:
     return joined
 
 
+def with_client(server: Server, work: Callable[[PrefectClient], Awaitable[None]]) -> None:
+    async def once() -> None:
+        settings = {"transport": httpx.MockTransport(server.answer)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            await work(client)
+
+    asyncio.run(once())
+
+
 def search(server: Server, worker: Membership, mine: set[UUID] = frozenset()) -> list[UUID]:  # type: ignore[assignment]
     """Search once; the cancelled flow runs that are to be ended."""
     ended: list[UUID] = []
 
-    async def once() -> None:
-        transport = httpx.MockTransport(server.answer)
-        settings = {"transport": transport}
-        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            client._client.enable_csrf_support = False
-            await Adoption(
-                client,
-                "pool",
-                worker,
-                is_mine=mine.__contains__,
-                end_cancelled=lambda run: ended.append(run.id),
-                log=LOG,
-            ).search()
+    async def once(client: PrefectClient) -> None:
+        await Adoption(
+            client,
+            "pool",
+            worker,
+            is_mine=mine.__contains__,
+            end_cancelled=lambda run: ended.append(run.id),
+            log=LOG,
+        ).search()
 
-    asyncio.run(once())
+    with_client(server, once)
     return ended
 
 
@@ -249,18 +259,67 @@ def test_a_flow_run_that_gets_a_process_is_adopted_by_nobody(
     """Its process goes on when the worker that started it has died."""
     flow_run_id, dead = server.has(Running()), member(server)
 
-    async def hand_over() -> None:
-        settings = {"transport": httpx.MockTransport(server.answer)}
-        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            client._client.enable_csrf_support = False
-            taking = Taking(client, "a worker", tmp_path, LOG)
-            await taking.hand_to_a_process(server.runs[str(flow_run_id)], dead)
-            taking.close()
+    async def hand_over(client: PrefectClient) -> None:
+        taking = Taking(client, "a worker", tmp_path, LOG)
+        await taking.hand_to_a_process(server.runs[str(flow_run_id)], dead)
+        taking.close()
 
-    asyncio.run(hand_over())
+    with_client(server, hand_over)
     assert dead.worker_id in str(server.runs[str(flow_run_id)].infrastructure_pid)
     dead.leave()
     search(server, member(server))
     state = server.runs[str(flow_run_id)].state
     assert state is not None
     assert state.is_running()
+
+
+def replace_by_another(server: Server, frozen: Membership) -> Membership:
+    """One stands still for longer than its lease, and another one finds that out."""
+    other = member(server)
+    other.bury_the_dead(LOG)
+    for _ in range(14):
+        server.variables.clock.sleep(5)
+        other.renew()
+    assert other.bury_the_dead(LOG)
+    return other
+
+
+def test_a_flow_run_gets_no_process_when_its_worker_was_replaced_while_it_took_it(
+    server: Server, tmp_path: Path
+) -> None:
+    """It learns that from its next sign of life."""
+    frozen, flow_run_id = member(server), server.has(State(type=StateType.SCHEDULED))
+    server.after_state = lambda _: replace_by_another(server, frozen) and None
+
+    async def take(client: PrefectClient) -> None:
+        taking = Taking(client, "a worker", tmp_path, LOG)
+        taken = asyncio.create_task(taking.take(server.runs[str(flow_run_id)], {}, frozen))
+        await asyncio.sleep(0.3)
+        assert not taken.done(), "it is not known yet"
+        assert not frozen.renew()
+        with pytest.raises(NotTaken, match="another worker"):
+            await asyncio.wait_for(taken, 10)
+        taking.close()
+
+    with_client(server, take)
+
+
+@pytest.mark.parametrize("is_adopted", [False, True])
+def test_a_worker_that_stops_schedules_only_its_own_flow_runs_again(
+    server: Server, is_adopted: bool
+) -> None:
+    """One that another worker has adopted, without this one's knowledge, goes on there."""
+    stopped = member(server)
+    flow_run_id = server.has(State(type=StateType.RUNNING), of(stopped.worker_id))
+    taken = server.runs[str(flow_run_id)]
+    if is_adopted:
+        other = replace_by_another(server, stopped)
+        search(server, other)
+        taken.state = Running()
+
+    async def stop(client: PrefectClient) -> None:
+        await hand_back(taken.id, of(stopped.worker_id), client, LOG)
+
+    with_client(server, stop)
+    assert taken.state is not None
+    assert taken.state.name == ("Running" if is_adopted else "AwaitingRetry")

@@ -13,9 +13,9 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import flow
 from prefect.states import Running
 
-from flinkglue.prefect.worker.threads.engine import ThreadFlowRunEngine
+from flinkglue.prefect.worker.threads.engine import ThreadFlowRunEngine, run_in_engine
 from flinkglue.prefect.worker.threads.live_run import LiveRun, RunLeft
-from flinkglue.prefect.worker.threads.shared_client import SharedClient
+from flinkglue.prefect.worker.threads.shared_client import SharedClient, context_of_runs
 
 OWNER = "flinkglue-thread:1"
 
@@ -47,13 +47,17 @@ class Server:
 class Thread:
     """The engine of a flow run that a worker has taken."""
 
-    def __init__(self, may_speak: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, may_speak: Callable[[], bool] = lambda: True, *, is_lost: bool = False
+    ) -> None:
         self.server = Server()
         flow_run = FlowRun(flow_id=uuid4())
         folder = str(Path(__file__).parent)
-        self.live = LiveRun(flow_run, nothing, folder, 10.0, OWNER, may_speak)
+        self.live = LiveRun(flow_run, nothing, folder, 10.0, OWNER, may_speak, lambda: is_lost)
         transport = httpx.MockTransport(self.server.answer)
-        client = SharedClient("http://prefect.test/api", httpx_settings={"transport": transport})
+        self.client = client = SharedClient(
+            "http://prefect.test/api", httpx_settings={"transport": transport}
+        )
         client.owns(flow_run.id, OWNER)
         self.engine = ThreadFlowRunEngine(
             flow=nothing, flow_run=flow_run, parameters={}, live=self.live
@@ -85,4 +89,12 @@ def test_a_run_that_goes_on_elsewhere_changes_nothing_any_more() -> None:
     with pytest.raises(RunLeft):
         thread.propose()
     thread.engine.handle_crash(OSError("whatever happens to it after that"))
+    assert thread.server.calls == []
+
+
+def test_a_run_whose_turn_comes_when_another_worker_has_it_does_not_begin() -> None:
+    """Its owner is not written over that of the other one."""
+    thread = Thread(may_speak=lambda: False, is_lost=True)
+    with pytest.raises(RunLeft):
+        context_of_runs(thread.client).run(run_in_engine, thread.live)
     assert thread.server.calls == []

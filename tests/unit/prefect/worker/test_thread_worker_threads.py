@@ -32,7 +32,9 @@ def nothing() -> None:
 
 
 def live_run(root: str = ROOT) -> LiveRun:
-    return LiveRun(FlowRun(flow_id=uuid4()), nothing, root, 10.0, "worker", lambda: True)
+    return LiveRun(
+        FlowRun(flow_id=uuid4()), nothing, root, 10.0, "worker", lambda: True, lambda: False
+    )
 
 
 class Working:

@@ -27,6 +27,9 @@ _MAX_WAITING = 250  # of a Variable's 5000 characters
 class Membership:
     """This worker's record, and those of its peers. Calls the server; not for an event loop.
 
+    Attributes:
+        is_lost: Whether others may have taken over this worker's flow runs. It stays so.
+
     Args:
         lease_seconds: How long this worker is taken to live without a sign of life.
         process: Which process it is, for others of the same machine.
@@ -54,6 +57,7 @@ class Membership:
             "process": processes.identity() if process is None else process,
             "lease_seconds": lease_seconds,
         }
+        self.is_lost = False
         self._lease: Lease | None = None
         self._record_id = ""
         self._seen: dict[str, Unchanged] = {}
@@ -78,6 +82,10 @@ class Membership:
         Args:
             waiting: Its flow runs that do nothing but wait: should it die now, not because of them.
         """
+        self.is_lost = not self._is_renewed(waiting)
+        return not self.is_lost
+
+    def _is_renewed(self, waiting: Iterable[UUID]) -> bool:
         lease = self._lease
         if lease is None or lease.is_lost:
             return False
@@ -109,7 +117,7 @@ class Membership:
     def leave(self) -> None:
         """Remove the record: what is left of this worker's flow runs may be adopted at once."""
         if self._lease is not None:
-            self._lease = self._lease.lost()
+            self._lease, self.is_lost = self._lease.lost(), True
             for record_id in (*self._duties.values(), self._record_id):
                 self._records.delete(record_id)
 

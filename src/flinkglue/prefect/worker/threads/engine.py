@@ -96,6 +96,8 @@ def run_in_engine(live: LiveRun) -> State:
         parameters=_flow_parameters(live.flow, live.flow_run, None),
         live=live,
     )
+    # The engine writes on the flow run before its first state, and it may have waited for its turn.
+    live.wait_for_right_to_speak()
     live.heartbeat = engine.beat
     if isinstance(client := get_client(sync_client=True), SharedClient):
         client.owns(live.flow_run.id, live.owner)

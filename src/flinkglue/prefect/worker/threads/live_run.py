@@ -35,6 +35,7 @@ class LiveRun:
         cancel_grace_seconds: How long it may take to notice that it was cancelled.
         owner: This worker, as written on the flow run.
         may_speak: Whether this worker is known to own its flow runs now.
+        is_lost: Whether it is known to own those no more that it took as this one.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class LiveRun:
         cancel_grace_seconds: float,
         owner: str,
         may_speak: Callable[[], bool],
+        is_lost: Callable[[], bool],
     ) -> None:
         self.flow_run = flow_run
         self.flow = flow
@@ -53,6 +55,7 @@ class LiveRun:
         self.owner = owner
         self.interruption = Interruption()
         self._may_speak = may_speak
+        self._is_lost = is_lost
         self.is_cancelled = False
         self._suspended: State | None = None
         self._when_suspended: Callable[[State], None] | None = None
@@ -120,5 +123,8 @@ class LiveRun:
         while not self.is_left:
             if self._may_speak():
                 return
-            time.sleep(0.1)
+            if self._is_lost():
+                self.leave("another worker has taken over the flow runs of this one")
+            else:
+                time.sleep(0.1)
         raise RunLeft(f"flow run {self.flow_run.id} goes on elsewhere")
