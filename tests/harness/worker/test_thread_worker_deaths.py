@@ -20,6 +20,9 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelling
 
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
+from flinkglue.prefect.pages.jobs import glue
+from flinkglue.prefect.pages.jobs.rows import JobRows
+from flinkglue.prefect.store.server_records import server_records
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
@@ -84,6 +87,19 @@ def glue_runs(cloud: AwsCloud) -> dict[str, list[str]]:
     return found
 
 
+def job_run_ids(cloud: AwsCloud) -> set[str]:
+    """The ids of the newest Glue runs, as far as a page shows them."""
+    runs = cloud.glue.get_job_runs(JobName="job")["JobRuns"][: glue.MOST_RUNS]
+    return {run["Id"][-16:] for run in runs}
+
+
+def ids_on_the_page() -> set[str]:
+    """Those of the page of all Glue jobs."""
+    with server_records() as records:
+        rows = JobRows(records, glue.KEY).read().values()
+    return {run["id"] for row in rows for run in row["runs"]}
+
+
 def cancel(flow_run_id: UUID) -> None:
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id, Cancelling())
@@ -137,16 +153,15 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
     assert current.terminate() == 0
     assert {state_name(flow_run_id) for flow_run_id in others} == {"AwaitingRetry"}
     before = attempts(others)
-    worker("dying")
+    current = worker("dying", FLINKGLUE_WORKER_DRAIN_SECONDS=str(PATIENCE_SECONDS))
     eventually(lambda: is_running_again(before), within_seconds=PATIENCE_SECONDS)
     go.touch()
-    for flow_run_id in others:
-        eventually(
-            lambda i=flow_run_id: state_name(i) == "Completed", within_seconds=PATIENCE_SECONDS
-        )  # type: ignore[misc]
+    assert current.terminate(PATIENCE_SECONDS) == 0
+    assert {state_name(flow_run_id) for flow_run_id in others} == {"Completed"}
     assert state_name(first) == "Cancelled"
     ended = {str(flow_run_id): ["SUCCEEDED"] for flow_run_id in others}
     assert glue_runs(cloud) == {**ended, str(first): ["STOPPED"]}
+    assert job_run_ids(cloud) <= ids_on_the_page(), "the worker ends after it has written the page"
 
 
 def test_two_workers_share_a_pool_and_one_goes_on_with_the_runs_of_the_other(

@@ -168,6 +168,7 @@ class ThreadWorker(ProcessWorker):
                 self._logger.warning(
                     "The record of this worker stays until its lease ends: %s", error
                 )
+        await asyncio.to_thread(self._http.close)  # the last names and rows of pages are written
         builtins.print = self._print
         if self.runs is not None:
             self._warming.cancel()
