@@ -13,7 +13,7 @@ from localcloud.aws.glue.settings import GlueSettings
 from tests.azure_on_the_wire import AzureOnTheWire, served
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import cancel, read, resume, retry
+from tests.harness.execution import Execute, cancel, read, resume, retry
 from tests.harness.flink.deployed_job import DeployedJob, ended, flink_job_action
 from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 from tests.harness.flink.test_flink_cluster_deletion import hdinsight_cluster
@@ -24,6 +24,7 @@ from tests.harness.worker.thread_worker import (
     deployed,
     logged,
     make_pool,
+    pause,
     state_name,
 )
 from tests.waiting import eventually
@@ -204,6 +205,31 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     ]
     assert flink.sent("POST", "/run") == 2 + 3
     eventually(lambda: "Continuing with the answer" in logged(flow_runs[0]))
+
+
+def test_an_answer_outlives_the_process_of_its_flow_run(
+    worker: Worker, flink: ServedJobManager, tmp_path: Path, execute: Execute
+) -> None:
+    """It is one of a process worker, and is killed while it asks."""
+    job = DeployedJob(flink_job_action(POOL), flink, tmp_path)
+    for action in ("NEW", "STOP"):
+        assert ended(job.request(action)) == ["Completed"]
+    pause(POOL, is_paused=True)
+    try:
+        asking = job.request("NEW", advanced_options={"ask_within_minutes": LONG})
+        first = execute(asking)
+        eventually(lambda: state_name(asking) == "Paused")
+        first.kill()
+        resume(asking, drop_state=True)
+        assert flink.sent("POST", "/run") == 1
+        retry(asking)
+        execute(asking)
+        assert ended(asking) == ["Completed"]
+    finally:
+        pause(POOL, is_paused=False)
+    assert job.states == ["FINISHED", "RUNNING"]
+    assert flink.sent("POST", "/run") == 2
+    eventually(lambda: "Continuing with the answer" in logged(asking))
 
 
 @pytest.fixture
