@@ -102,7 +102,7 @@ async def hand_back(
     """Schedule a flow run again that a worker that stops does not go on with.
 
     Args:
-        owner: That worker, as written on its flow runs; those of others are left alone.
+        owner: That worker, as written on its flow runs; those of other workers are not touched.
     """
     now = await client.read_flow_run(flow_run_id)
     if f"{THREAD_PREFIX}{owner_of(now)}" != owner:
