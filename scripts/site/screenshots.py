@@ -1,4 +1,4 @@
-"""Takes the pictures of the tutorial from a running local cloud.
+"""Takes the pictures of the site from a running local cloud.
 
     python -m scripts.site.screenshots
 
@@ -47,9 +47,9 @@ def main() -> int:
         take(page, word_count, "Completed", "word-count")
         take_ranking(page, prefect, free, "ranking-free")
         take_ranking(page, prefect, full, "ranking-full")
-        rolled_back = update_flink_job(prefect, Path(directory))
-        take(page, prefect.page(rolled_back), "Failed", "update-rolled-back")
-        take_artifact(page, prefect, "flink-jobs", "CrashLoop.jar", "flink-jobs")
+        update_flink_job(prefect, Path(directory))
+        take_artifact(page, prefect, "flink-action-counts", "CrashLoop.jar", "update-rolled-back")
+        take_artifact(page, prefect, "flink-jobs", "counts", "flink-jobs")
         take_artifact(page, prefect, "glue-jobs", "SUCCEEDED", "glue-jobs")
         found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
         form = f"{prefect.ui_url}/deployments/deployment/{found['id']}/run"
@@ -57,7 +57,7 @@ def main() -> int:
     return 0
 
 
-def update_flink_job(prefect: PrefectStack, directory: Path) -> str:
+def update_flink_job(prefect: PrefectStack, directory: Path) -> None:
     """What the tutorial does with the job "counts"; the last update is rolled back."""
     actions: list[tuple[str, dict[str, Any]]] = [
         (
@@ -80,7 +80,6 @@ def update_flink_job(prefect: PrefectStack, directory: Path) -> str:
         }
         flow_run_id = prefect.run_deployment("flink-job-action/flink-job-action", parameters)
         print(f"{action} {program}: {prefect.wait_for(flow_run_id)['state_name']}", flush=True)
-    return flow_run_id
 
 
 @contextmanager
@@ -121,8 +120,9 @@ def take_ranking(page: Page, prefect: PrefectStack, flow_run_page: str, name: st
 
 
 def take_artifact(page: Page, prefect: PrefectStack, key: str, until: str, name: str) -> None:
-    """A picture of the newest artifact of a key."""
-    found = prefect.api.get(f"/artifacts/{key}/latest").raise_for_status().json()
+    """A picture of the newest artifact whose key begins so."""
+    query = {"artifacts": {"key": {"like_": f"{key}%"}}, "sort": "CREATED_DESC", "limit": 1}
+    (found,) = prefect.api.post("/artifacts/filter", json=query).raise_for_status().json()
     take(page, f"{prefect.ui_url}/artifacts/artifact/{found['id']}", until, name)
 
 
