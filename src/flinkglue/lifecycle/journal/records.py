@@ -1,4 +1,8 @@
-"""What the journal remembers of an intent and of a job, as values. Pure."""
+"""What the journal remembers of an intent and of a job, as values. Pure.
+
+Documents of earlier versions are read too: an alias is the name that a field has in documents, and
+a field with a default may be absent.
+"""
 
 from __future__ import annotations
 
