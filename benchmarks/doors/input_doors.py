@@ -92,7 +92,7 @@ def _flow(door: Flow[Any, Any], **good: Any) -> Door[Flow[Any, Any]]:
 _CLUSTER = "flink-rest-cluster/flink"
 _ABFS = "abfs://jars@account.dfs.core.windows.net/jobs"
 _ANY_JAR = {"jar_directory": _ABFS, "jar_name": "a.jar", "entry_class": "com.example.Job"}
-_CLUSTER_SPEC = {
+CLUSTER_SPEC = {
     "cluster_name": "flink1",
     "location": "westus3",
     "managed_identity": {
@@ -128,7 +128,7 @@ FLOWS: list[Door[Flow[Any, Any]]] = [
         poolNm="pool1",
         clusterNm="flink1",
     ),
-    _flow(create_flink_cluster_flow, cluster_spec=_CLUSTER_SPEC),
+    _flow(create_flink_cluster_flow, cluster_spec=CLUSTER_SPEC),
     _flow(glue_vpc_failover, job_name="job", connection_names=["a", "b"]),
     _flow(deploy_glue_job_flow, definition="orders"),
     _flow(wait_for_glue_run_flow, job_name="job", job_run_id="jr_1"),
@@ -175,7 +175,7 @@ BLOCKS: list[Door[type[BaseModel]]] = [
     _block(FlinkRestCluster, **_URL, sign_in="basic", user_name="u", password="p"),
     _block(GlueJobDefinition, definition={"Name": "orders"}, script="orders.py"),
     # Forms inside flows.
-    _block(FlinkApplicationCluster, **_CLUSTER_SPEC),
+    _block(FlinkApplicationCluster, **CLUSTER_SPEC),
     _block(ApplicationJob, **_ANY_JAR),
     _block(RunOptions),
     *(_block(group) for group in GROUPS),

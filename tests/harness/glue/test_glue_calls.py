@@ -30,7 +30,7 @@ AWS = {
     "UpdateJob": 1,
     "StartJobRun": 1,
     "GetJobRuns": 2,  # for slots, and a poll or one more, which ends the claim
-    "GetLogEvents": 2,  # output to its end; errors of a run that succeeds at once are not read
+    "GetLogEvents": 4,  # output and errors, each to its end
 }
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,

@@ -182,8 +182,8 @@ def test_deployments_create_adopt_and_delete_a_cluster(platform: Platform) -> No
     }
     create = "flink-cluster-create/flink-cluster-create"
     delete = "flink-cluster-delete/flink-cluster-delete"
-    for name_of_the_spec in ("cluster_spec", "wanted"):  # as it is called now, and was before
-        run = platform.run(create, {name_of_the_spec: cluster_spec})
+    for _ in range(2):
+        run = platform.run(create, {"cluster_spec": cluster_spec})
         assert run["state_type"] == "COMPLETED", platform.prefect.logs(run["id"])
     puts = cloud.requests("arm", "Clusters_Create")
     assert len(puts) == 1

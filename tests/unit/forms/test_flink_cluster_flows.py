@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.doors.input_doors import CLUSTER_SPEC
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.errors import InvalidInput
 from flinkglue.tasks.flink_job_details import details_markdown
@@ -23,6 +24,14 @@ def row(**properties: Any) -> dict[str, Any]:
 def test_a_cluster_is_not_deleted_when_its_name_is_mistyped() -> None:
     with pytest.raises(InvalidInput, match=r"confirm_cluster_name.*'orders'"):
         delete_flink_cluster_flow.fn("orders", "oders")
+
+
+def test_a_cluster_is_taken_by_the_name_that_the_parameter_had_before() -> None:
+    """As a deployment that was not deployed again, and a flow of one's own, give it."""
+    earlier = {"wanted": CLUSTER_SPEC, "cluster": "hdinsight-flink-cluster/flink"}
+    validated = create_flink_cluster_flow.validate_parameters(earlier)
+    assert validated["cluster_spec"].cluster_name == "flink1"
+    assert "wanted" not in validated
 
 
 def test_the_form_shows_every_property_with_its_description() -> None:

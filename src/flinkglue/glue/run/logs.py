@@ -9,7 +9,7 @@ from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.log_reading import LogPosition
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.log_places import ERROR, OUTPUT, LogTail, log_kinds
+from flinkglue.glue.log_places import LogTail, log_kinds
 from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.run.observer import RunObserver
 
@@ -46,8 +46,6 @@ class LogFollower(RunObserver):
     """Logs new lines of a run's CloudWatch log streams, and never raises.
 
     Each line is shown once by one follower; another process that adopts the run begins again.
-    Of a run that succeeded within `every_seconds` of its start here, the errors are read only where
-    it wrote no output.
 
     A driver can write far more than anybody reads on a flow run's page: of what is new at one poll
     the last lines are shown, with a word on how many were left out.
@@ -73,7 +71,6 @@ class LogFollower(RunObserver):
             lambda: _Stream(every_seconds)
         )
         self._located: dict[str, JobRun] = {}
-        self._started_at: dict[str, float] = {}
         self._locate_at = float("-inf")
         self._has_failed = False
 
@@ -83,7 +80,6 @@ class LogFollower(RunObserver):
         Its job is not read for them again, and its streams not before there can be anything.
         """
         self._located[run.job_run_id] = run
-        self._started_at[run.job_run_id] = self._clock.monotonic()
         for kind in log_kinds(run):
             stream = self._streams[run.job_run_id, kind]
             stream.next_read_at = self._clock.monotonic() + self._least_pause_seconds
@@ -104,9 +100,6 @@ class LogFollower(RunObserver):
         due = log_kinds(located) if run.ended else self._due(located, now)
         for n, kind in enumerate(due, start=1):
             stream = self._streams[run.job_run_id, kind]
-            if kind == ERROR and self._needs_no_errors(run, now):
-                stream.is_at_its_end = True
-                continue
             try:
                 grew = self._show(
                     located, kind, stream, now + READS_BEGIN_WITHIN_SECONDS * n / len(due)
@@ -119,16 +112,6 @@ class LogFollower(RunObserver):
             slower = max(self._every_seconds, min(2 * stream.pause_seconds, SILENT_SECONDS))
             stream.pause_seconds = self._every_seconds if grew else slower
             stream.next_read_at = now + max(stream.pause_seconds, self._least_pause_seconds)
-
-    def _needs_no_errors(self, run: JobRun, now: float) -> bool:
-        """Whether it soon succeeded and its output is shown: its errors are most often Spark's own.
-
-        Nothing of it was read before then. Of a run that was not started here nobody knows.
-        """
-        output = self._streams[run.job_run_id, OUTPUT]
-        seconds = now - self._started_at.get(run.job_run_id, float("-inf"))
-        is_soon = seconds < self._every_seconds
-        return run.succeeded and is_soon and output.is_at_its_end and bool(output.last_lines)
 
     @property
     def _least_pause_seconds(self) -> float:

@@ -114,58 +114,7 @@ def test_slow_logs_do_not_hold_up_the_next_attempt(
     assert [line.partition(":")[0] for line in told] == ["output", "error"]
 
 
-def once(kind: str, token: str) -> Page:
-    return ([f"the {kind}"] if not token else [], "end")
-
-
-@pytest.mark.parametrize(
-    ("state", "after_seconds", "calls"),
-    [
-        ("SUCCEEDED", 9, {"output": 2}),
-        ("SUCCEEDED", 11, {"output": 2, "error": 2}),
-        ("FAILED", 9, {"output": 2, "error": 2}),
-    ],
-)
-def test_the_errors_of_a_run_that_soon_succeeded_with_output_are_not_read(
-    state: str, after_seconds: int, calls: dict[str, int]
-) -> None:
-    """However many others are waited for, which puts the first reading off."""
-    streams = Streams(once)
-    with ExitStack() as waiting:
-        for n in range(30):
-            other = replace(RUNNING, job_run_id=f"jr_other_{n}")
-            waiting.enter_context(streams.client.run_watch.waiting(other, streams.clock))
-        follower = streams.follower()
-        follower.on_started(STARTED)
-        streams.clock.sleep(after_seconds)
-        ended = JobRun("job", "jr_1", state)
-        follower.on_observed(ended)
-    assert streams.calls == calls
-    tails = follower.with_tails(Attempt(1, ended, None, None)).log_tails
-    assert tails["output"].lines == ["the output"]
-
-
-@pytest.mark.parametrize("was_read", [False, True])
-def test_the_errors_of_a_run_that_was_there_already_are_read(was_read: bool) -> None:
-    """It may have run for hours before."""
-    streams = Streams(once)
-    follower = streams.follower()
-    if was_read:
-        follower.on_observed(RUNNING)
-    follower.on_observed(SUCCEEDED)
-    assert streams.calls == {"output": 2, "error": 2}
-
-
-def test_the_errors_of_a_run_that_succeeded_without_output_are_read() -> None:
-    streams = Streams(lambda kind, token: ([], "end") if kind == "output" else once(kind, token))
-    follower = streams.follower()
-    follower.on_started(STARTED)
-    follower.on_observed(SUCCEEDED)
-    assert streams.calls["error"] == 2
-
-
 RUNNING = JobRun("job", "jr_1", "RUNNING")
-SUCCEEDED = JobRun("job", "jr_1", "SUCCEEDED")
 OWN_GROUP = {"Name": "job", "DefaultArguments": {"--custom-logGroup-prefix": "/team"}}
 
 
