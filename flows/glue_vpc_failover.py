@@ -7,8 +7,6 @@ from itertools import count
 from random import SystemRandom
 from typing import Any
 
-from prefect.client.schemas.objects import FlowRun
-from prefect.context import FlowRunContext
 from prefect.input import RunInput
 from pydantic import Field
 
@@ -65,7 +63,7 @@ from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.prefect.pages.glue_events import emit_exhausted
 from flinkglue.prefect.questions import ask
 from flinkglue.prefect.retries import failed_at, first_started_at, is_another_attempt
-from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.run_log import run_log, this_flow_run
 from flinkglue.tasks.glue import (
     connect,
     find_recorded_attempts,
@@ -169,7 +167,7 @@ def glue_vpc_failover(
         read_secret_arguments(secret_arguments or {})
         definition = definition_of(job_definition, job_name) if job_definition else None
     credentials = load_credentials(aws_credentials, region)
-    flow_run = _this_flow_run()
+    flow_run = this_flow_run()
     first = RunRequest(
         job_name=job_name,
         flow_run_id=str(flow_run.id),
@@ -324,13 +322,6 @@ def _may_cost_more(job_name: str, attempts: list[Attempt], options: RetryOptions
     if answer is None:  # the server lets this flow run do nothing more
         raise JobFailed(f"Glue job {job_name}: {attempts[-1].describe()} {used}; nobody answered.")
     return answer.start_another_run
-
-
-def _this_flow_run() -> FlowRun:
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    return context.flow_run
 
 
 def _pause(delay_seconds: float) -> None:

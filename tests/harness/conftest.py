@@ -23,6 +23,7 @@ from prefect_aws.client_parameters import AwsClientParameters
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from tests.contract.aws.aws_cloud import ROLE, SCRIPTS, AwsCloud
 from tests.harness.execution import Execute, Execution
+from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
 
 LEASE_SECONDS = 4.0
 
@@ -54,6 +55,13 @@ def processes_of_this_server(prefect_files: list[Path], monkeypatch: pytest.Monk
     for name, value in get_current_settings().to_environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GLUE_LOCK_LEASE_SECONDS", str(LEASE_SECONDS))
+
+
+@pytest.fixture
+def flink() -> Iterator[ServedJobManager]:
+    """A pretended JobManager on a real port."""
+    with served_jobmanager() as jobmanager:
+        yield jobmanager
 
 
 def save_aws_block(cloud: AwsCloud, name: str = "aws") -> UUID:

@@ -48,9 +48,13 @@ class Execution:
 Execute = Callable[[UUID], Execution]
 
 
-def created(deployment_id: UUID, **parameters: Any) -> UUID:
+def created(
+    deployment_id: UUID, job_variables: dict[str, Any] | None = None, **parameters: Any
+) -> UUID:
     with get_client(sync_client=True) as client:
-        return client.create_flow_run_from_deployment(deployment_id, parameters=parameters).id
+        return client.create_flow_run_from_deployment(
+            deployment_id, parameters=parameters, job_variables=job_variables
+        ).id
 
 
 def read(flow_run_id: UUID) -> FlowRun:

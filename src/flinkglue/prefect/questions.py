@@ -14,11 +14,10 @@ from typing import TypeVar
 from prefect import pause_flow_run
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.context import FlowRunContext
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
-from flinkglue.prefect.run_log import run_log
+from flinkglue.prefect.run_log import run_log, this_flow_run
 
 Answer = TypeVar("Answer", bound=RunInput)
 
@@ -37,7 +36,7 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     Returns:
         The answer; None when nobody gave one in time.
     """
-    log, flow_run = run_log(), _this_flow_run()
+    log, flow_run = run_log(), this_flow_run()
     key = f"{name}-{_ended_attempts(flow_run)}-{sha256(question.encode()).hexdigest()[:12]}"
     if earlier := _answer_before_a_crash(answer, key, flow_run):
         log.info("Continuing with the answer that was given before this attempt: %s", name)
@@ -54,13 +53,6 @@ def ask(answer: type[Answer], question: str, name: str, within_minutes: float) -
     except FlowPauseTimeout:
         log.warning("Nobody answered in time: %s", name)
         return None
-
-
-def _this_flow_run() -> FlowRun:
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    return context.flow_run
 
 
 def _ended_attempts(flow_run: FlowRun) -> int:

@@ -1,4 +1,4 @@
-"""The log of this flow run or task run, for lines that may hold texts from outside."""
+"""The flow run that runs here, and its log, for lines that may hold texts from outside."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
 
 from flinkglue.texts import printable, without_credentials
 
@@ -32,3 +34,11 @@ class HarmlessLog(_Adapter):
 def run_log() -> HarmlessLog:
     """The log of the flow run or task run that runs here."""
     return HarmlessLog(get_run_logger())
+
+
+def this_flow_run() -> FlowRun:
+    """The flow run that runs here; called in a flow alone."""
+    context = FlowRunContext.get()
+    assert context is not None
+    assert context.flow_run is not None
+    return context.flow_run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,7 +30,7 @@ from flinkglue.prefect.store.variable_journal import variable_store
 from flows.flink_job_action import flink_job_action
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.served_flink import ServedJobManager
 from tests.harness.flow_logs import logs_of
 from tests.harness.task_runs import states, task_runs
 from tests.unit.lifecycle.fake_flink_jobs import DIRECTORY, Behaviour
@@ -39,12 +38,6 @@ from tests.unit.lifecycle.fake_flink_jobs import DIRECTORY, Behaviour
 TOKEN = "token-that-nobody-may-see-d41d8cd9"
 QUICK = {"stable_seconds": 0.1, "deadline_minutes": 2}
 pytestmark = pytest.mark.usefixtures("prefect_files")
-
-
-@pytest.fixture
-def flink() -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        yield jobmanager
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +29,11 @@ from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.transaction import Refused
 from infra.exit_codes import exit_code_of_name
 from infra.flink_action import main
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.served_flink import ServedJobManager
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 
 ROOT = Path(__file__).resolve().parents[3]
 PIPELINES = [ROOT / "ci" / "azure-pipelines.yml", ROOT / "ci" / "github-actions.yml"]
-
-
-@pytest.fixture
-def flink() -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        yield jobmanager
 
 
 class Shell:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.harness.execution import cancel, read, resume, retry, suspend
 from tests.harness.flink.deployed_job import QUICK, DeployedJob, ended, flink_job_action
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
-from tests.harness.worker.thread_worker import Worker, make_pool, state_name
+from tests.harness.flink.served_flink import ServedJobManager
+from tests.harness.worker.thread_worker import Worker, state_name, worker_of
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 from tests.waiting import eventually
 
@@ -22,16 +22,8 @@ WAITING = {"stable_seconds": 250, "deadline_minutes": 10}
 
 @pytest.fixture(scope="module")
 def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    make_pool(POOL)
-    running = Worker(POOL, tmp_path_factory.mktemp("worker") / "flink.log")
-    yield running.ready()
-    running.kill()
-
-
-@pytest.fixture
-def flink(prefect_files: list[Path]) -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        yield jobmanager
+    with worker_of(POOL, tmp_path_factory.mktemp("worker")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

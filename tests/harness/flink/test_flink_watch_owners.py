@@ -32,7 +32,7 @@ from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_journal, variable_store
 from flows.flink_savepoints import flink_savepoints
 from flows.flink_watch import flink_watch
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.served_flink import ServedJobManager
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 from tests.waiting import repeating
 
@@ -83,12 +83,6 @@ def never_renewed(call: Callable[[], bool], every_seconds: float) -> Callable[[]
 def prefect(prefect_files: list[Path]) -> Iterator[SyncPrefectClient]:
     with get_client(sync_client=True) as client:
         yield client
-
-
-@pytest.fixture
-def flink() -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        yield jobmanager
 
 
 @pytest.fixture

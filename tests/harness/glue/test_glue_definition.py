@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import AwaitingRetry, Running
+from prefect.states import Running
 
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
 from flinkglue.errors import InvalidInput
@@ -17,6 +17,7 @@ from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, SCRIPTS, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.harness.execution import retry
 from tests.harness.glue.test_glue_vpc_failover import artifacts
 from tests.harness.glue_deaths import glue_flow_process
 
@@ -66,7 +67,7 @@ def test_a_run_that_is_there_is_adopted_without_deploying_its_job(
     Path(str(orders.script)).unlink()
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run.id, Running())
-        client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
+    retry(flow_run.id)
     process = glue_flow_process.started(flow_run.id, tmp_path / "process.log")
     process.join(300)
     process.close()

@@ -16,13 +16,13 @@ from prefect.client.schemas.filters import (
 )
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.states import AwaitingRetry, Cancelling, Scheduled
+from prefect.states import Scheduled
 from prefect_aws import AwsCredentials
 
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import Execute, created, read, resume, suspend
+from tests.harness.execution import Execute, cancel, created, read, resume, retry, suspend
 from tests.harness.task_runs import states, task_runs
 from tests.harness.worker.thread_worker import logged
 from tests.waiting import eventually
@@ -151,8 +151,7 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     flow_run_id = requested(deployment_id)
     execution = execute(flow_run_id)
     eventually(lambda: glue_runs(cloud) and glue_runs(cloud)[0]["JobRunState"] == "RUNNING")
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, Cancelling())
+    cancel(flow_run_id)
     execution.wait()
     assert glue_runs(cloud)[0]["JobRunState"] == "STOPPED"
     assert read(flow_run_id).state_name == "Cancelled"
@@ -245,8 +244,7 @@ def test_a_failed_flow_run_starts_another_glue_run_when_it_is_retried(
     flow_run_id = requested(deployment_id, retry_options={"retries": 0})
     execute(flow_run_id).wait()
     assert read(flow_run_id).state_name == "Failed"
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
+    retry(flow_run_id)
     execute(flow_run_id).wait()
     assert read(flow_run_id).state_name == "Completed"
     execute(requested(deployment_id)).wait()

@@ -18,7 +18,7 @@ from flows.flink_job_action import flink_job_action
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.served_flink import ServedJobManager
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -55,10 +55,9 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def flink(prefect_files: list[Path]) -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        FlinkRestCluster(url=jobmanager.url).save("own-flow", overwrite=True)
-        yield jobmanager
+def flink(prefect_files: list[Path], flink: ServedJobManager) -> ServedJobManager:
+    FlinkRestCluster(url=flink.url).save("own-flow", overwrite=True)
+    return flink
 
 
 @pytest.fixture

@@ -13,19 +13,19 @@ from localcloud.aws.glue.settings import GlueSettings
 from tests.azure_on_the_wire import AzureOnTheWire, served
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import Execute, cancel, read, resume, retry
+from tests.harness.execution import Execute, cancel, created, read, resume, retry
 from tests.harness.flink.deployed_job import DeployedJob, ended, flink_job_action
-from tests.harness.flink.served_flink import ServedJobManager, served_jobmanager
+from tests.harness.flink.served_flink import ServedJobManager
 from tests.harness.flink.test_flink_cluster_deletion import hdinsight_cluster
 from tests.harness.worker.thread_worker import (
     REPOSITORY,
     Worker,
-    created,
     deployed,
     logged,
     make_pool,
     pause,
     state_name,
+    worker_of,
 )
 from tests.waiting import eventually
 
@@ -38,16 +38,8 @@ LONG, SHORT = 10, 0.05
 
 @pytest.fixture(scope="module")
 def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    make_pool(POOL)
-    running = Worker(POOL, tmp_path_factory.mktemp("worker") / "asking.log")
-    yield running.ready()
-    running.kill()
-
-
-@pytest.fixture
-def flink(prefect_files: list[Path]) -> Iterator[ServedJobManager]:
-    with served_jobmanager() as jobmanager:
-        yield jobmanager
+    with worker_of(POOL, tmp_path_factory.mktemp("worker")) as running:
+        yield running
 
 
 def minutes(answer: str) -> float:

@@ -34,11 +34,11 @@ from flows.glue_run_sweep import glue_run_sweep
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 from tests.contract.aws.aws_cloud import AwsCloud
-from tests.harness.flink.test_flink_watch_owners import BLOCK, Job, cluster, flink, job, prefect
+from tests.harness.flink.test_flink_watch_owners import BLOCK, Job, cluster, job, prefect
 from tests.harness.glue.test_glue_run_sweep import cloud, flow_run, glue_run
 from tests.waiting import eventually, repeating
 
-__all__ = ["cloud", "cluster", "flink", "job", "prefect"]  # fixtures
+__all__ = ["cloud", "cluster", "job", "prefect"]  # fixtures
 pytestmark = pytest.mark.usefixtures("prefect_files")
 SILENT_MINUTES = 0.2
 """So little is refused in the forms. A stall of a loaded machine is a third of it at most."""

@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Cancelling, Scheduled
+from prefect.states import Scheduled
 
 from tests.contract.aws.aws_cloud import eventually
+from tests.harness.execution import cancel, created, read
 from tests.harness.worker.thread_worker import (
     FLOWS,
     Worker,
-    created,
     deployed,
     limit,
     logged,
     make_pool,
     pause,
-    read,
     state_name,
+    worker_of,
 )
 
 POOL = "threads"
@@ -34,10 +34,8 @@ AT_ONCE = int(os.environ.get("THREAD_RUNS", "10"))
 
 @pytest.fixture(scope="module")
 def worker(prefect_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    make_pool(POOL)
-    running = Worker(POOL, tmp_path_factory.mktemp("worker") / "threads.log")
-    yield running.ready()
-    running.kill()
+    with worker_of(POOL, tmp_path_factory.mktemp("worker")) as running:
+        yield running
 
 
 def started(folder: Path, name: str) -> dict[str, Any]:
@@ -220,8 +218,3 @@ def test_a_flow_run_may_ask_for_a_process_which_counts_towards_the_limit_of_its_
     finally:
         (tmp_path / "go-first").touch()
         narrow.kill()
-
-
-def cancel(flow_run_id: Any) -> None:
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, Cancelling())

@@ -10,14 +10,14 @@ import pytest
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
+from tests.harness.execution import created
 from tests.harness.worker.thread_worker import (
     REPOSITORY,
     Worker,
-    created,
     deployed,
     logged,
-    make_pool,
     state_name,
+    worker_of,
 )
 
 POOL = "accounts"
@@ -52,10 +52,8 @@ def clouds(prefect_files: list[Path], tmp_path: Path) -> Iterator[dict[str, AwsC
 
 @pytest.fixture
 def worker(prefect_files: list[Path], tmp_path: Path) -> Iterator[Worker]:
-    make_pool(POOL)
-    running = Worker(POOL, tmp_path / "accounts.log")
-    yield running.ready()
-    running.kill()
+    with worker_of(POOL, tmp_path) as running:
+        yield running
 
 
 def test_each_flow_run_has_the_client_the_credentials_and_the_log_of_its_account(

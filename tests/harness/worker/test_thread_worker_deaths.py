@@ -16,8 +16,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.states import Cancelling
 
 from flinkglue.glue.models import RUN_KEY_ARGUMENT
 from flinkglue.prefect.pages.jobs import glue
@@ -26,13 +24,12 @@ from flinkglue.prefect.store.server_records import server_records
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.harness.execution import cancel, created, read
 from tests.harness.worker.thread_worker import (
     REPOSITORY,
     Worker,
-    created,
     deployed,
     make_pool,
-    read,
     state_name,
 )
 from tests.waiting import eventually
@@ -98,11 +95,6 @@ def ids_on_the_page() -> set[str]:
     with server_records() as records:
         rows = JobRows(records, glue.KEY).read().values()
     return {run["id"] for row in rows for run in row["runs"]}
-
-
-def cancel(flow_run_id: UUID) -> None:
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(flow_run_id, Cancelling())
 
 
 def attempts(flow_runs: list[UUID]) -> dict[UUID, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,10 +14,10 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
-from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
 
 from tests.contract.aws.aws_cloud import eventually
+from tests.harness.execution import read
 
 REPOSITORY = Path(__file__).parents[3]
 FLOWS = Path(__file__).parent / "thread_worker_flows"
@@ -72,6 +74,17 @@ class Worker:
         self._process.wait()
 
 
+@contextmanager
+def worker_of(pool: str, directory: Path) -> Iterator[Worker]:
+    """A worker that takes flow runs, with a pool of its own."""
+    make_pool(pool)
+    running = Worker(pool, directory / f"{pool}.log").ready()
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
 def make_pool(name: str) -> None:
     """A work pool as a worker of this type makes it, before that is there."""
     with get_client(sync_client=True) as client:
@@ -108,20 +121,6 @@ def deployed(pool: str, entrypoint: str, directory: Path = FLOWS, **job_variable
             work_pool_name=pool,
             job_variables=job_variables,
         )
-
-
-def created(
-    deployment_id: UUID, job_variables: dict[str, Any] | None = None, **parameters: Any
-) -> UUID:
-    with get_client(sync_client=True) as client:
-        return client.create_flow_run_from_deployment(
-            deployment_id, parameters=parameters, job_variables=job_variables
-        ).id
-
-
-def read(flow_run_id: UUID) -> FlowRun:
-    with get_client(sync_client=True) as client:
-        return client.read_flow_run(flow_run_id)
 
 
 def state_name(flow_run_id: UUID) -> str:
