@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 from typing import cast
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.prefect.store.server_records import ServerRecords
-from infra.setup.record import TAG, Applied, AppliedRecords
+from infra.setup.record import PART_TAG, TAG, Applied, AppliedRecords
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
@@ -73,6 +74,22 @@ def test_what_was_kept_before_is_replaced_and_nothing_of_it_is_left() -> None:
     records = world.records()
     records.forget(applied(of_schedules(50)))
     assert world.variables.rows == {}
+
+
+def test_a_record_in_parts_of_the_version_before_is_read_and_replaced() -> None:
+    """Its parts are pieces of JSON, which were not compressed."""
+    world, marks = World(), of_schedules(50)
+    records = ServerRecords(cast(SyncPrefectClient, world.variables.client()), world.clock)
+    world.records().keep(applied({}))
+    (head,) = records.tagged(TAG)
+    text, names = json.dumps({"production": marks}), []
+    for start in range(0, len(text), 2400):
+        names.append(f"{head.name}-{start}")
+        records.create(names[-1], {"text": text[start : start + 2400]}, [PART_TAG])
+    records.put(head.name, {**head.value, "marks": {}, "parts": names}, [TAG], head.record_id)
+    assert world.records().of(*NIGHTLY) == applied(marks)
+    world.records().keep(applied({"parameters": "m"}))
+    assert len(world.variables.rows) == 1
 
 
 def test_what_a_file_named_is_known_while_its_marks_are_being_written_anew() -> None:

@@ -47,9 +47,13 @@ class DocumentParts:
 
     def read(self, names: Collection[str]) -> Any | None:
         """The document; None when another process has written it anew since it was named."""
-        parts = [self._records.read(name) for name in names]
-        text = "".join(str(part.value["part"]) for part in parts if part is not None)
-        return None if None in parts else json.loads(zlib.decompress(base64.b85decode(text)))
+        parts = [part.value for name in names if (part := self._records.read(name))]
+        if len(parts) < len(names):
+            return None
+        if all("text" in part for part in parts):  # of a set-up by the version before: plain JSON
+            return json.loads("".join(str(part["text"]) for part in parts))
+        text = "".join(str(part["part"]) for part in parts)
+        return json.loads(zlib.decompress(base64.b85decode(text)))
 
     def delete(self, names: Collection[str]) -> None:
         """Delete these parts, if they are there."""
