@@ -28,6 +28,7 @@ from flinkglue.tasks.flink_actions import (
     forget_old_intents,
     perform_flink_action,
 )
+from flinkglue.texts import counted
 
 REMEMBER_DAYS = 30
 """So long can an action's run be retried and be known as the same."""
@@ -94,7 +95,7 @@ def flink_savepoints(
     disposed = sum(len(report.disposals.disposed) for report in reports if report.disposals)
     return completed(
         {report.job_name: report.summary() for report in reports},
-        f"{len(reports)} new savepoint{'s' if len(reports) > 1 else ''}, {disposed} disposed of",
+        f"{counted(len(reports), 'new savepoint')}, {disposed} disposed of",
     )
 
 

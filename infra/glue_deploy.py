@@ -42,6 +42,7 @@ from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
 from infra.argument_types import Command, of_type
+from infra.command_output import print_outcome
 from infra.exit_codes import exit_code_of
 from infra.glue.account import add_account_options, session_of
 
@@ -81,7 +82,7 @@ def _apply(arguments: argparse.Namespace) -> int:
             allow_lost_settings=arguments.allow_lost_settings,
         )
     _warn(deployment)
-    print(json.dumps(deployment_document(deployment), indent=2))
+    print_outcome(deployment_document(deployment))
     return WOULD_CHANGE if deployment.deployed is Deployed.PLANNED else 0
 
 
@@ -95,7 +96,7 @@ def _export(arguments: argparse.Namespace) -> int:
     client = GlueClient.connect(session, endpoint)
     job = client.get_job(arguments.job_name)
     body = client.plan_update(job, connections_of(job)).body
-    print(json.dumps({"Name": arguments.job_name, **body}, indent=2, default=str))
+    print_outcome({"Name": arguments.job_name, **body})
     return 0
 
 

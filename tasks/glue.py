@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
@@ -131,10 +130,7 @@ def may_run_again(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) ->
     return passing_fault(task, task_run, state) or isinstance(failure, Conflict)
 
 
-# What a task here reads or starts lies outside Prefect, so a cached or kept answer would be wrong.
-UNCACHED: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 RETRIED: dict[str, Any] = {
-    **UNCACHED,
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=2),
     "retry_jitter_factor": 0.5,
@@ -269,7 +265,7 @@ def find_recorded_attempts(
         raise
 
 
-@step(task_run_name="read the logs of {request.job_name}", **UNCACHED)
+@step(task_run_name="read the logs of {request.job_name}")
 def read_script_output(
     aws_credentials: AwsCredentials, request: RunRequest, run: JobRun
 ) -> RunOutput:

@@ -39,7 +39,7 @@ from flinkglue.prefect.store.flow_run_signs import (
 )
 from flinkglue.prefect.store.server_records import server_client
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
-from flinkglue.tasks.glue import RETRIED, UNCACHED, connect, load_credentials
+from flinkglue.tasks.glue import RETRIED, connect, load_credentials
 
 RENAMED_FLOWS = ("glue-vpc-failover",)
 """What glue-job was called; its flow runs go on while workers are upgraded."""
@@ -83,7 +83,7 @@ def judge_glue_runs(found: LiveRuns, rules: SweepRules) -> list[SweptRun]:
     return swept
 
 
-@step(task_run_name="stop orphaned Glue runs", **UNCACHED)
+@step(task_run_name="stop orphaned Glue runs")
 def stop_orphaned_glue_runs(
     aws_credentials: AwsCredentials,
     swept: Sequence[SweptRun],

@@ -148,10 +148,9 @@ class ReservingStarter:
         taken = ranking.expected
         assert taken is not None, "what starts was decided to have room somewhere"
         run.placed_at_once = first
-        free = (taken.free_addresses or 0) - taken.reserved_addresses
         self._reservations[run.number] = Reservation(
             str(run.number), "job", taken.connection_name, str(taken.subnet_id),
-            str(taken.availability_zone), min(run.needed, free),
+            str(taken.availability_zone), min(run.needed, taken.unreserved_addresses),
         )  # fmt: skip
 
         def held() -> None:

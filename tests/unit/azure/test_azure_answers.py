@@ -10,7 +10,7 @@ from flinkglue.azure.arm.client import ArmClient
 from flinkglue.azure.arm.clusters import ArmClusterClient
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.errors import InvalidInput, ServiceUnavailable
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from tests.azure_on_the_wire import AzureOnTheWire, Clock
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
@@ -24,7 +24,7 @@ def azure() -> AzureOnTheWire:
 @pytest.fixture
 def arm(azure: AzureOnTheWire) -> ArmClient:
     token = SecretStr("token-1")
-    tokens = RenewedToken(lambda: token, lambda: token)
+    tokens = BearerToken(token)
     return ArmClient(tokens, transport=httpx.MockTransport(azure), clock=Clock())
 
 
@@ -72,7 +72,7 @@ def test_an_answer_that_is_no_object_is_no_cluster(
     """Whether ARM's DELETE deletes a job or its whole cluster is read from such an answer."""
     token = SecretStr("token-1")
     clusters = ArmClusterClient(
-        RenewedToken(lambda: token, lambda: token),
+        BearerToken(token),
         transport=httpx.MockTransport(azure),
         clock=Clock(),
     )

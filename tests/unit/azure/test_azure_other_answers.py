@@ -24,7 +24,7 @@ from flinkglue.errors import (
     ServiceUnavailable,
     Throttled,
 )
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from tests.azure_on_the_wire import Clock, error
 from tests.gateways import GATEWAYS, REDIRECTS, STATUSES, redirect
 from tests.unit.azure.jobs.fake_arm import _NO_CERTIFICATES
@@ -60,7 +60,7 @@ NO_WORD_OF_ARM = (
 def raised(call: Call, answer: Callable[[], httpx.Response]) -> CallFailed:
     token = SecretStr("token")
     client = ArmClusterClient(
-        RenewedToken(lambda: token, lambda: token),
+        BearerToken(token),
         transport=httpx.MockTransport(lambda request: answer()),
         verify=_NO_CERTIFICATES,
         reads_for_seconds=0,

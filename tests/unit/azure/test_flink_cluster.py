@@ -17,7 +17,7 @@ from flinkglue.azure.clusters.body import differences, fixed, put_body
 from flinkglue.azure.clusters.cluster import FlinkApplicationCluster
 from flinkglue.azure.clusters.creation import ClusterCreation, Step
 from flinkglue.errors import CallFailed, Conflict, InvalidInput
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from tests.unit.azure.jobs.fake_arm import CLUSTER, ENDPOINT, STEADY
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
@@ -234,7 +234,7 @@ class Cloud:
     def creation(self, cluster_spec: FlinkApplicationCluster | None = None) -> ClusterCreation:
         cluster_spec, clock, token = cluster_spec or cluster(), Clock(), SecretStr("t")
         arm = ArmClusterClient(
-            RenewedToken(lambda: token, lambda: token),
+            BearerToken(token),
             arm_endpoint=ENDPOINT,
             transport=httpx.MockTransport(self),
             pace=STEADY,

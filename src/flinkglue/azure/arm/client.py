@@ -118,7 +118,7 @@ class ArmClient(GuardedClient):
             InDoubt: It was sent and no clear answer came: look for the job before sending another.
             CallFailed: ARM refused it, or it never left this machine.
         """
-        call = arm_call(f"RunJob {request.action}", f"{cluster} job {request.job_name}")
+        call = run_job_call(cluster, request)
         url = self._url(f"{cluster.resource_id}/runJob")
         answer = self._send(call, "POST", url, is_submit=True, json=request.body())
         if _leaves_open(answer):
@@ -192,6 +192,11 @@ class ArmClient(GuardedClient):
                 f"{self._endpoint} only",
                 advice="set the ARM endpoint to that of the cluster's own cloud.",
             )
+
+
+def run_job_call(cluster: FlinkClusterId, request: RunJob) -> Call:
+    """What errors call the submission of an action on a job."""
+    return arm_call(f"RunJob {request.action}", f"{cluster} job {request.job_name}")
 
 
 def _leaves_open(answer: httpx.Response) -> bool:

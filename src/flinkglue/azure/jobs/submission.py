@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flinkglue.azure.arm.answers import arm_call, in_doubt
-from flinkglue.azure.arm.client import ArmClient
+from flinkglue.azure.arm.answers import in_doubt
+from flinkglue.azure.arm.client import ArmClient, run_job_call
 from flinkglue.azure.arm.run_job import RunJob
 from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId, choose_row
-from flinkglue.errors import Call, CallFailed, InDoubt
+from flinkglue.errors import CallFailed, InDoubt
 from flinkglue.stack_trace import last_cause
 
 Pick = Callable[[Sequence[ArmFlinkJob]], ArmFlinkJob | None]
@@ -91,7 +91,7 @@ class Submission:
             raise self._in_doubt(request, reason) from fault
         if ended.failed:
             raise OperationFailed(
-                *self._call(request),
+                *run_job_call(self.cluster, request),
                 ended.message or ended.status or "it failed",
                 code=ended.code,
                 advice="retry; if it fails again, check the cluster in the portal.",
@@ -138,10 +138,7 @@ class Submission:
         return None
 
     def _in_doubt(self, request: RunJob, reason: str) -> InDoubt:
-        return in_doubt(self._call(request), reason)
-
-    def _call(self, request: RunJob) -> Call:
-        return arm_call(f"RunJob {request.action}", f"{self.cluster} job {request.job_name}")
+        return in_doubt(run_job_call(self.cluster, request), reason)
 
 
 def _explained(failed: OperationFailed, row: ArmFlinkJob | None) -> CallFailed:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flinkglue.glue.definition.deploy import JobDeployment
 from flinkglue.markdown import code_span, heading, join, link, table
+from flinkglue.texts import counted
 
 
 def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
@@ -30,7 +31,7 @@ def deployment_markdown(deployment: JobDeployment, url: str | None) -> str:
 def deployment_in_words(deployment: JobDeployment) -> str:
     """``orders: changed, 3 settings``."""
     count = len(deployment.changes)
-    settings = f", {count} setting{'s' if count > 1 else ''}" if count else ""
+    settings = f", {counted(count, 'setting')}" if count else ""
     return f"{deployment.job_name}: {deployment.deployed}{settings}"
 
 

@@ -77,11 +77,11 @@ def _choice(ranking: Ranking) -> str:
             bold(expected.connection_name),
             " could not be read, so it may have; Glue decides.",
         )
-    usable = (expected.free_addresses or 0) - expected.reserved_addresses
     return join(
         "Glue should take ",
         bold(expected.connection_name),
-        f", whose subnet has {usable} addresses free and not reserved ({expected.group.value}).",
+        f", whose subnet has {expected.unreserved_addresses} addresses free and not reserved "
+        f"({expected.group.value}).",
     )
 
 
@@ -102,7 +102,7 @@ def why(ranked: RankedConnection, needed_addresses: int) -> str:
     if ranked.free_addresses is None:
         room = ranked.group.value
     else:
-        usable = ranked.free_addresses - ranked.reserved_addresses
+        usable = ranked.unreserved_addresses
         room = f"{ranked.group.value}: {usable} addresses usable, {needed_addresses} needed"
     return "; ".join(part for part in (room, note(ranked)) if part)
 

@@ -183,7 +183,7 @@ def _plain(connection: Connection, ranked: RankedConnection, needed: int) -> Pla
         "vpc_id": subnet.vpc_id,
         "availability_zone": subnet.availability_zone,
         "cidr_block": subnet.cidr_block,
-        "free_addresses": subnet.free_addresses - ranked.reserved_addresses,
+        "free_addresses": ranked.unreserved_addresses,
         "reserved_addresses": ranked.reserved_addresses,
         "live_runs_in_zone": ranked.live_runs_in_zone,
         "needed_addresses": needed,

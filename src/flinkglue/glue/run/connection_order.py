@@ -69,11 +69,11 @@ class OrderRestoring(RunObserver):
         A record that is there needs no change while the job gets none: what the run has to do with
         it is read when its order is not needed any more.
         """
-        self._key = original_order_key(self._client.region, job)
+        key = self._key = original_order_key(self._client.region, job)
         if not (update.changes or self._request.restore_order):
             return
         try:
-            self._remember(job, update, lock)
+            self._remember(key, update, lock)
         except CallFailed as error:
             if self._request.restore_order and update.changes:
                 self._log.warning(
@@ -132,8 +132,7 @@ class OrderRestoring(RunObserver):
                 return
             self._clock.sleep(next(islice(patience.pace.pauses(), tries, None)))
 
-    def _remember(self, job: Job, update: JobUpdate, lock: HeldLock) -> None:
-        key = self._key = original_order_key(self._client.region, job)
+    def _remember(self, key: str, update: JobUpdate, lock: HeldLock) -> None:
         before = update.connections_before
         original = self._recorded(key, lock)
         if original and not original.explains(before):

@@ -267,12 +267,12 @@ class _Starting:
         return runs.by_key.get(self.request.key)
 
     def _arguments(self) -> dict[str, str]:
-        expected = self.ranking.expected
+        expected_name = self.ranking.expected_name
         return {
             **self.request.arguments,
             **self.context.read_secrets(self.request.secret_arguments),
             RUN_KEY_ARGUMENT: self.request.key,
-            **({CONNECTION_ARGUMENT: expected.connection_name} if expected else {}),
+            **({CONNECTION_ARGUMENT: expected_name} if expected_name is not None else {}),
             **({} if self.request.wait_for_end else {WAIT_FOR_END_ARGUMENT: "false"}),
         }
 

@@ -75,7 +75,7 @@ def _owner(job: Job, intent: str) -> Owner:
 
 def _claimed(job: Job, mine: Owner, version: str, written_at: float) -> Claim:
     lease = Lease.taken(mine.lease_seconds, written_at)
-    claim = Claim(job.store, mine, version, lease, job)
+    claim = Claim(mine, version, lease, job)
     try:
         claim.outwait()
     except BaseException:

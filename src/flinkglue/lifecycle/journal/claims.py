@@ -86,11 +86,8 @@ class Job:
 class Claim:
     """A job that this process holds for an intent; it is renewed until it is released."""
 
-    def __init__(
-        self, store: JournalStore, owner: Owner, version: str, lease: Lease, job: Job
-    ) -> None:
+    def __init__(self, owner: Owner, version: str, lease: Lease, job: Job) -> None:
         self._owner = owner
-        self._store = store
         self._version = version
         self._lease = lease
         self._job = job
@@ -128,7 +125,7 @@ class Claim:
         if not self._lease.is_to_be_renewed(sent_at):
             return False
         try:
-            is_there = self._store.touch("claim", self._job.name, self._version)
+            is_there = self._job.store.touch("claim", self._job.name, self._version)
         except CallFailed:
             return True  # `check` notices when it does not get better
         answered_at = self._job.clock.monotonic()
@@ -148,7 +145,7 @@ class Claim:
         alone = replace(owner, former_holder="", former_lease_seconds=0.0)
         with self._gate:
             sent_at = clock.monotonic()
-            version = self._store.swap("claim", name, self._version, alone.document)
+            version = self._job.store.swap("claim", name, self._version, alone.document)
             answered_at = clock.monotonic()
             if version is None:
                 self._lease = self._lease.lost()
@@ -168,6 +165,6 @@ class Claim:
         try:
             # Whom this process has not outwaited, the next one has to.
             rest = None if is_over else replace(self._owner, token="").document
-            self._store.swap("claim", self._job.name, self._version, rest)
+            self._job.store.swap("claim", self._job.name, self._version, rest)
         except CallFailed:
             return

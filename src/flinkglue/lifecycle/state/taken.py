@@ -8,13 +8,13 @@ from flinkglue.lifecycle.journal.ledger import added
 from flinkglue.lifecycle.journal.plans import SavepointPlan
 from flinkglue.lifecycle.models import JobView, Savepoint
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
-from flinkglue.lifecycle.state_paths import is_same_path
+from flinkglue.lifecycle.state_paths import is_one_of, is_same_path
 from flinkglue.lifecycle.transaction import Transaction
 
 
 def note_savepoint(tx: Transaction, job_id: str, path: str) -> None:
     """Write a savepoint into the ledger without asking the service for more about it."""
-    if not any(is_same_path(one.path, path) for one in tx.journal.savepoints(tx.job_name)):
+    if not is_one_of(path, (one.path for one in tx.journal.savepoints(tx.job_name))):
         _enter(tx, job_id, path, None)
 
 

@@ -66,8 +66,7 @@ def _refresh_jobs(
     if entry.outcome is not None and entry.outcome.succeeded:
         change = after_action(entry.outcome, now)
     else:
-        view, savepoints = interrupted.view(), journal.savepoints(job_name)
-        newest = savepoints[0] if savepoints else None
+        view, newest = interrupted.view(), journal.newest_savepoint(job_name)
         change = after_interruption(entry.action, ended.removeprefix("was "), now, view, newest)
     refresh_flink_jobs(cluster, {job_name: change}, flow_run_id)
 

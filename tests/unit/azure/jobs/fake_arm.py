@@ -17,7 +17,7 @@ from flinkglue.azure.arm.timeouts import ArmTimeouts
 from flinkglue.azure.jobs.backend import ArmBackend
 from flinkglue.azure.models import FlinkClusterId
 from flinkglue.clock import Clock, Pace
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from flinkglue.lifecycle.backend import FlinkBackend
 
 ENDPOINT = "https://arm.test"
@@ -204,7 +204,7 @@ class FakeArm:
         """As a new process would make it."""
         token = SecretStr("token")
         return ArmClient(
-            RenewedToken(lambda: token, lambda: token),
+            BearerToken(token),
             arm_endpoint=ENDPOINT,
             transport=httpx.MockTransport(send or self),
             verify=_NO_CERTIFICATES,

@@ -19,7 +19,7 @@ from flinkglue.errors import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
 
 CLUSTER = FlinkClusterId("sub", "group", "pool1", "flink1")
@@ -44,7 +44,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def submission(azure: AzureOnTheWire, clock: Clock, told: list[str]) -> Submission:
-    tokens = RenewedToken(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
+    tokens = BearerToken(SecretStr("token-1"))
     arm = ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock)
     return Submission(arm, CLUSTER, ArmTimeouts(clock=clock, pace=Pace(jitter=0)), told.append)
 

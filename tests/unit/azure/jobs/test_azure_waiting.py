@@ -22,7 +22,7 @@ from flinkglue.azure.jobs.state import (
 from flinkglue.azure.jobs.waiting import JobWatch
 from flinkglue.azure.models import ArmFlinkJob, FlinkClusterId
 from flinkglue.errors import DeadlineExceeded
-from flinkglue.http.auth import RenewedToken
+from flinkglue.http.auth import BearerToken
 from flinkglue.lifecycle.models import JobView
 from flinkglue.stack_trace import last_cause
 from tests.azure_on_the_wire import JOB_ID, AzureOnTheWire, Clock, error
@@ -55,7 +55,7 @@ def told() -> list[str]:
 def watch(azure: AzureOnTheWire, told: list[str]) -> Watch:
     def make(*looks: JobView | None) -> JobWatch:
         clock = Clock()
-        tokens = RenewedToken(lambda: SecretStr("token-1"), lambda: SecretStr("token-1"))
+        tokens = BearerToken(SecretStr("token-1"))
         arm = ArmClient(tokens, transport=httpx.MockTransport(azure), clock=clock)
         seen = iter(looks)
         look = (lambda job_id: next(seen)) if looks else None

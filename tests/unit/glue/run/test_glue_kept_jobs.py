@@ -20,21 +20,11 @@ from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.job_run import run_job
 from flinkglue.glue.run_request import RunRequest
 from tests.contract.aws.aws_cloud import HastyClock
+from tests.unit.glue.coordination.test_glue_reservations import HandClock
 from tests.unit.glue.run.test_glue_start_deadline import FIVE_MINUTES, AddressesOnTheWire
 
 LOG = logging.getLogger(__name__)
 JOB = "nightly"
-
-
-class HandClock(HastyClock):
-    """Moves when it is moved."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-        self.at = 0.0
-
-    def monotonic(self) -> float:
-        return self.at
 
 
 def test_a_job_is_kept_for_a_minute() -> None:

@@ -131,7 +131,11 @@ def refresh_glue_jobs(
 
 
 def _refresh(records: ServerRecords, ended: Sequence[Ended], flow_run_id: UUID | None) -> None:
-    shown = sorted_rows(write_down(JobRows(records, KEY), ended))
+    _publish(write_down(JobRows(records, KEY), ended), flow_run_id)
+
+
+def _publish(rows: Mapping[str, Row], flow_run_id: UUID | None = None) -> None:
+    shown = sorted_rows(rows)
     publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)), flow_run_id)
 
 
@@ -183,8 +187,7 @@ def refresh_swept_jobs(
                 changed[key] = with_attempts(row, name, ended, place, datetime.now(UTC))
                 rows.write(key, changed[key])
     if changed:
-        shown = sorted_rows({**known, **changed})
-        publish_markdown(KEY, jobs_markdown(shown), text(in_words(shown)))
+        _publish({**known, **changed})
 
 
 def _ended_since(
