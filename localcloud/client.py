@@ -139,7 +139,7 @@ class LocalCloud:
             self._process = None
 
     def status(self) -> dict[str, Any]:
-        """Parts, addresses and accounts; see docs/contributing/architecture.md.
+        """Parts, addresses and accounts; see docs/contributing/local-cloud.md.
 
         Raises:
             CloudNotRunning: There is none.

@@ -21,7 +21,7 @@ from scripts.site.tables import cell
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("src/flinkglue", "tasks", "flows")
 CONSTANTS = {"FOUND": FOUND}
-OPERATIONS = ROOT / "docs" / "how-to" / "operations.md"
+NOTIFICATIONS = ROOT / "docs" / "how-to" / "notifications.md"
 PREFIX = "glue-job."
 """What `_emit` of the Glue events puts before the name that it is given."""
 
@@ -31,7 +31,7 @@ _HEAD = """\
 Made from the code when this site is built. Automations act on these. Each event carries its flow
 run; its resource is `glue-job.<job name>`, `glue-connection.<connection name>`,
 `flink-job.<job name>` or the silent flow run.
-[Operations](../how-to/operations.md#events) says when each is emitted and shows an automation.
+[Notifications](../how-to/notifications.md) says when each is emitted and shows an automation.
 
 | event | what it says | payload |
 |---|---|---|
@@ -75,8 +75,8 @@ def by_name(event: Event) -> str:
 
 
 def _when_by_name() -> dict[str, str]:
-    """What the page of operations says of events, which stand there alone or several in a row."""
-    section = OPERATIONS.read_text(encoding="utf-8").partition("\n## Events\n")[2]
+    """What the page of notifications says of events, alone or several in a row."""
+    section = NOTIFICATIONS.read_text(encoding="utf-8").partition("\n## Events\n")[2]
     found: dict[str, str] = {}
     for names, when in re.findall(r"^\| (`[^|]+) \| ([^|]+) \|", section, re.MULTILINE):
         first, *others = re.findall(r"`([\w.-]+)`", names)

@@ -3,7 +3,7 @@
 It is a record whose writes are dated by the storage. Its holder writes it again before a lease has
 passed; whoever sees it older than a lease deletes it by its id, and takes it. Between seeing and
 deleting, a late renewal may still write the record: the holder must not believe in that one.
-docs/explanation/glue-selection.md says why two never hold it.
+docs/contributing/locks.md says why two never hold it.
 """
 
 from __future__ import annotations

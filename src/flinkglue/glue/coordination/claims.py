@@ -20,7 +20,7 @@ expired is started, and the run of either may never have been sent.
 The start is a record of its own because it is created: only that is refused when there is one
 already, and so reveals another start. A reservation may be replaced by another placement of its
 key and deleted by its age, which is read from the server's dates; nothing of that touches the
-start. docs/explanation/glue-selection.md has the whole argument.
+start. docs/contributing/glue-coordination.md has the whole argument.
 """
 
 from __future__ import annotations

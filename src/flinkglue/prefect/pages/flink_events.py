@@ -1,4 +1,4 @@
-"""What actions on Flink jobs tell automations, as events. docs/how-to/operations.md lists them."""
+"""Events of actions on Flink jobs, for automations. docs/how-to/notifications.md lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events of Glue flow runs, for automations. docs/how-to/operations.md lists them.
+"""The events of Glue flow runs, for automations. docs/how-to/notifications.md lists them.
 
 Prefect adds the flow run, its flow and its deployment to each event, and sends it from a thread of
 its own: a run neither waits for that nor fails with it.

@@ -19,7 +19,7 @@ from infra.glue.policy import Account, caller_policy
 from infra.glue_sample import main
 
 PROJECT = Path(__file__).resolve().parents[4]
-PAGE = PROJECT / "docs" / "how-to" / "operations.md"
+PAGE = PROJECT / "docs" / "how-to" / "permissions.md"
 SPAN = re.compile(r"`([^`]+)`")
 ACTION = re.compile(r"[a-z0-9]+:[A-Z]\w+")
 VALUES: dict[str, Any] = {"script_prefix": "s3://bucket/etl", "log_groups": ["/team/etl"]}
