@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,20 +16,15 @@ from prefect.client.schemas.filters import (
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Scheduled
-from prefect_aws import AwsCredentials
 
-from localcloud.aws.glue.settings import GlueSettings
-from tests.contract.aws.aws_cloud import QUICK, ROLE, AwsCloud
+from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import Execute, cancel, created, read, resume, retry, suspend
+from tests.harness.execution import Execute, cancel, created, read, resume, suspend
 from tests.harness.task_runs import states, task_runs
 from tests.harness.worker.thread_worker import logged
 from tests.waiting import eventually
 
 ENTRYPOINT = "flows/glue_vpc_failover.py:glue_vpc_failover"
-UNTIL_TOLD = "import os, time\nwhile not os.path.exists({go!r}): time.sleep(0.1)"
-"""A job's script that goes on until a file is there."""
-
 PARAMETERS: dict[str, Any] = {
     "job_name": "job",
     "connection_names": "a,b",
@@ -49,18 +43,8 @@ def deployment_id(prefect_files: list[Path]) -> UUID:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, go: Path) -> Iterator[AwsCloud]:
-    running = AwsCloud(tmp_path, GlueSettings(**QUICK))
-    running.two_connections()
-    running.job(script=UNTIL_TOLD.format(go=str(go)))
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def go(tmp_path: Path) -> Path:
-    """The file that ends the job's script."""
-    return tmp_path / "go"
+def cloud(job_until_go: AwsCloud) -> AwsCloud:
+    return job_until_go
 
 
 @pytest.fixture
@@ -166,49 +150,6 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     assert "| **STOPPED** | " in jobs
 
 
-def test_the_form_may_leave_out_the_wait_for_the_end(
-    cloud: AwsCloud,
-    go: Path,
-    deployment_id: UUID,
-    block_id: UUID,
-    execute: Execute,
-) -> None:
-    """The script goes on after the flow run has completed. Parameters may be of before groups."""
-    flow_run_id = requested(deployment_id, wait_for_end=False)
-    execute(flow_run_id).wait()
-    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
-    [run] = glue_runs(cloud)
-    assert run["JobRunState"] == "RUNNING"
-    go.touch()
-    cloud.finished(run["Id"])
-
-
-def test_the_form_may_leave_the_connections_out_and_name_a_region(
-    cloud: AwsCloud,
-    go: Path,
-    deployment_id: UUID,
-    block_id: UUID,
-    execute: Execute,
-) -> None:
-    """The job's own connections are put in order; the block is for another region."""
-    go.touch()
-    definition = {"Role": ROLE, "Command": cloud.glue.get_job(JobName="job")["Job"]["Command"]}
-    named = {"Connections": {"Connections": ["a", "b"]}}
-    cloud.glue.update_job(JobName="job", JobUpdate={**definition, **named})
-    elsewhere = AwsCredentials.load("aws")
-    elsewhere.region_name = "eu-west-1"
-    elsewhere.save("elsewhere", overwrite=True)
-    with get_client(sync_client=True) as client:
-        parameters = {"job_name": "job", "aws_credentials": "elsewhere", "region": "us-east-1"}
-        flow_run_id = client.create_flow_run_from_deployment(
-            deployment_id, parameters=parameters
-        ).id
-    execute(flow_run_id).wait()
-    assert read(flow_run_id).state.is_completed()  # type: ignore[union-attr]
-    [run] = glue_runs(cloud)
-    assert run["Arguments"]["--flinkglue-connection"] in ("a", "b")
-
-
 def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
     cloud: AwsCloud,
     go: Path,
@@ -229,23 +170,3 @@ def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
     assert read(flow_run_id).state_name == "Completed"
     [after] = glue_runs(cloud)
     assert (after["Id"], after["JobRunState"]) == (before["Id"], "SUCCEEDED")
-
-
-def test_a_failed_flow_run_starts_another_glue_run_when_it_is_retried(
-    cloud: AwsCloud,
-    go: Path,
-    deployment_id: UUID,
-    block_id: UUID,
-    execute: Execute,
-) -> None:
-    """The one that failed stays as it is; another flow run starts a Glue run of its own."""
-    go.touch()
-    cloud.fault("fail-next-runs", job_name="job", times=1, error_message="Command failed: no data")
-    flow_run_id = requested(deployment_id, retry_options={"retries": 0})
-    execute(flow_run_id).wait()
-    assert read(flow_run_id).state_name == "Failed"
-    retry(flow_run_id)
-    execute(flow_run_id).wait()
-    assert read(flow_run_id).state_name == "Completed"
-    execute(requested(deployment_id)).wait()
-    assert [run["JobRunState"] for run in glue_runs(cloud)] == ["SUCCEEDED", "SUCCEEDED", "FAILED"]
