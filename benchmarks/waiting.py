@@ -1,14 +1,16 @@
 """A thousand runs waited for in one process, beside one blocking poller per run.
 
-    python -m benchmarks.waiting
+    python -m benchmarks.waiting [--simulated]
 
 Each design has a process of its own with a thread per run, as Prefect's task runner has it, against
-a Glue in another process that answers after 40 ms. Writes a section of
+a Glue in another process that answers after 40 ms. How late an end is observed by what is known of
+a job's earlier runs is simulated; --simulated does that alone, in a minute. Writes the sections of
 docs/contributing/benchmarks-glue.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_section
+from benchmarks.stands import simulated_polls
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DELAY_SECONDS = 0.04
@@ -133,6 +136,18 @@ def table(waited: Sequence[Waited]) -> Iterator[str]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.waiting", description=__doc__)
+    parser.add_argument("--simulated", action="store_true", help="the simulation alone")
+    only_simulated = parser.parse_args().simulated
+    simulated = "\n".join(simulated_polls.rows())
+    print(simulated)
+    write_section("polls", simulated)
+    if not only_simulated:
+        measure_all()
+
+
+def measure_all() -> None:
+    """Of each design, for three minutes."""
     waited = []
     for setting in SETTINGS:
         print(f"Measuring for three minutes: {setting.name}", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
@@ -16,6 +16,13 @@ T = TypeVar("T")
 
 TRANSIENT = (ServiceUnavailable, Throttled)
 """Faults of a call that may be gone when it is sent again."""
+
+
+class Pauses(Protocol):
+    """How often to poll."""
+
+    def pauses(self) -> Iterator[float]:
+        """The pauses in seconds, without end."""
 
 
 class Polling:
@@ -31,7 +38,7 @@ class Polling:
         self,
         waited_for: str,
         within_seconds: float,
-        pace: Pace,
+        pace: Pauses,
         clock: Clock,
         *,
         waited_seconds: float = 0.0,
@@ -79,7 +86,7 @@ def wait_until(
     deadline_seconds: float,
     waited_seconds: float = 0.0,
     describe: Callable[[T], str] = str,
-    pace: Pace | None = None,
+    pace: Pauses | None = None,
     clock: Clock | None = None,
 ) -> T:
     """Poll until it is done, and return what was observed then.

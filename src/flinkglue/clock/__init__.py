@@ -85,6 +85,10 @@ class Pace:
     growth: float = 1.5
     jitter: float = 0.2
 
+    def pause_after(self, seconds: float) -> float:
+        """The pause when the first poll was so long ago, before anything random is taken off."""
+        return min(self.most_seconds, self.first_seconds + (self.growth - 1) * max(0.0, seconds))
+
     def pauses(self, rng: random.Random | None = None) -> Iterator[float]:
         """The pauses in seconds, without end."""
         rng = rng or random.Random()

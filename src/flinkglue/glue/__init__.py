@@ -9,7 +9,8 @@ question:
 - `failures`: what a failure means, and which connection it speaks against
 - `monitoring`: the health of connections, and runs that nobody waits for
 - `definition`: the job and its script as code
+- `pacing`: how often a run is polled
 - `api`: how single calls are made and their answers read
 
-Imports go from the later to the earlier: models, api, client, failures, coordination, placement,
-run."""
+Imports go from the later to the earlier: models, pacing, api, client, failures, coordination,
+placement, run."""

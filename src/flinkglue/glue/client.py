@@ -46,6 +46,8 @@ from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import LogTail, located
 from flinkglue.glue.masking import Masking
 from flinkglue.glue.models import Connection, Job, JobRun, JobRunState, Subnet
+from flinkglue.glue.pacing.budget import PollBudget
+from flinkglue.glue.pacing.durations import RunDurations
 from flinkglue.glue.run_request import RunRequest
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class _Shared(NamedTuple):
     run_watch: RunWatch
     slot_readings: SlotReadings
     kept_jobs: KeptJobs
+    durations: RunDurations
+    poll_budget: PollBudget
     account_ids: set[str]
 
 
@@ -80,7 +84,7 @@ class GlueClient:
 
     Those who wait for runs in threads of one process share their polls in `run_watch`,
     those that wait for a slot of a job in `slot_readings`; `kept_jobs` are the last readings of
-    jobs.
+    jobs, `durations` how long their last runs took, and `poll_budget` what that may cost in polls.
     """
 
     def __init__(
@@ -106,9 +110,18 @@ class GlueClient:
             lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
             kept_jobs = KeptJobs(self._clock)
             run_watch = RunWatch(self, self._clock)
-            shared = _Shared(lookups, run_watch, SlotReadings(), kept_jobs, set())
+            shared = _Shared(
+                lookups,
+                run_watch,
+                SlotReadings(),
+                kept_jobs,
+                RunDurations(),
+                PollBudget(self._clock),
+                set(),
+            )
         self._shared = shared
-        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs, _ = shared
+        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs = shared[:4]
+        self.durations, self.poll_budget = shared.durations, shared.poll_budget
 
     @classmethod
     def connect(
@@ -340,6 +353,7 @@ class GlueClient:
         """A run as a value; every answer of Glue that has one passes here."""
         run = JobRun.from_response(answer)
         self._masking.learn_from(run, answer.get("Arguments") or {})
+        self.durations.learn(run)
         return self._masking.run(run)
 
     def _learn_from(self, run: JobRun) -> None:

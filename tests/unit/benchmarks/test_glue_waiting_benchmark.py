@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from benchmarks.stands.simulated_polls import FIXED_SECONDS, KNOWN, VARIES, by_history, rows
 from benchmarks.stands.waiting_aws import WaitingGlue
 from benchmarks.waiting import PEER, SETTINGS, Setting, Waited, table
 
@@ -60,3 +61,13 @@ def test_runs_end_when_they_are_told_to() -> None:
     ended = asked(glue, "AWSGlue.GetJobRun", **run)["JobRun"]
     assert ended["JobRunState"] == "SUCCEEDED"
     assert ended["CompletedOn"] >= ended["StartedOn"]
+
+
+def test_the_simulation_has_a_row_for_each_way_to_poll_and_what_is_known_shortens_the_delay() -> (
+    None
+):
+    assert len([*rows(1)]) == 2 + len(VARIES) * (len(KNOWN) + len(FIXED_SECONDS))
+    draw = VARIES["5 %"]
+    first, last = (by_history(draw, 60, known, 20) for known in (0, 10))
+    assert last.delay_seconds < first.delay_seconds
+    assert last.polls < first.polls

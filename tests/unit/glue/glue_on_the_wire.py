@@ -13,6 +13,7 @@ import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from flinkglue.clock import Clock
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.claims import Claims, Reservation
 from flinkglue.glue.models import Group, JobRun, RankedConnection, Ranking
@@ -37,10 +38,11 @@ class RunsOnTheWire:
     `most_a_page`: a page may have fewer runs than were asked for.
 
     Args:
+        clock: The client's.
         **settings: What GetJob answers of each job.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, clock: Clock | None = None, **settings: Any) -> None:
         self.settings = settings
         self.orders: list[list[str]] = []
         self.runs: dict[str, list[dict[str, Any]]] = {}
@@ -52,7 +54,7 @@ class RunsOnTheWire:
         glue = SESSION.client("glue", config=once)
         glue.meta.events.register("before-send.glue", self._send)
         self.ec2, logs = SESSION.client("ec2"), SESSION.client("logs")
-        self.client = GlueClient(glue, glue, self.ec2, logs)
+        self.client = GlueClient(glue, glue, self.ec2, logs, clock=clock)
 
     def start(
         self, job_name: str, *, at: float = 0.0, arguments: dict[str, str] | None = None
@@ -68,6 +70,23 @@ class RunsOnTheWire:
         }
         runs.append(run)
         return JobRun.from_response({**run, "StartedOn": datetime.fromtimestamp(STARTED + at, UTC)})
+
+    def took(
+        self, job_name: str, seconds: float, *, at: float = -1e6, starting: float = 0.0, **more: Any
+    ) -> None:
+        """A run of earlier that succeeded after so many seconds."""
+        runs = self.runs.setdefault(job_name, [])
+        runs.append(
+            {
+                "Id": f"jr_{job_name}_{len(runs)}",
+                "JobName": job_name,
+                "JobRunState": "SUCCEEDED",
+                "StartedOn": STARTED + at,
+                "CompletedOn": STARTED + at + seconds,
+                "ExecutionTime": int(seconds - starting),
+                **more,
+            }
+        )
 
     def turn(self, run: JobRun, state: str) -> None:
         """From now on the run has this state."""

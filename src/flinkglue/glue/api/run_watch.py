@@ -108,6 +108,11 @@ class Waiter:
             self._changed.clear()
         return self.run
 
+    @property
+    def least_pause_seconds(self) -> float:
+        """How soon the run may be polled again: a list that many wait for is long."""
+        return self._watch.least_pause_seconds(self)
+
     def monotonic(self) -> float:
         return self._clock.monotonic()
 
@@ -174,14 +179,20 @@ class RunWatch:
         Args:
             alone_seconds: How long who waits alone would.
         """
+        least = self.least_pause_seconds(waiter)
+        if not least or waiter.reading.failure:
+            return alone_seconds
+        return min(alone_seconds, max(alone_seconds / len(waiter.job.waiters), least))
+
+    def least_pause_seconds(self, waiter: Waiter) -> float:
+        """How long a list rests between two readings at the least; 0 where none is read."""
         with self._lock:
-            if not waiter.job.is_shared or waiter.reading.failure:
-                return alone_seconds
+            if not waiter.job.is_shared:
+                return 0.0
             pages = sum(
                 ceil(len(job.waiters) / PAGE) for job in self._jobs.values() if job.is_shared
             )
-            together = alone_seconds / len(waiter.job.waiters)
-        return min(alone_seconds, max(together, LEAST_SHARED_SECONDS, SECONDS_PER_PAGE * pages))
+        return max(LEAST_SHARED_SECONDS, SECONDS_PER_PAGE * pages)
 
     def refresh(self, waiter: Waiter) -> None:
         """Have the waiter learn how its run is.

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded, NotFound, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_watch import Waiter
 from flinkglue.glue.coordination.claims import RESERVED_FOR_SECONDS
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.pacing.run_pace import RunPace
 from flinkglue.glue.run.observer import RunObserver
 from flinkglue.glue.run.run_claim import holds_or_gave_back
 from flinkglue.glue.run_request import RunRequest
@@ -92,9 +94,16 @@ class _Polling:
                 deadline_seconds=deadline_seconds,
                 waited_seconds=waited_seconds,
                 describe=JobRun.describe,
-                pace=context.pace,
+                pace=self._pace(waiter),
                 clock=waiter,
             )
+
+    def _pace(self, waiter: Waiter) -> RunPace:
+        context, client = self.context, self.context.client
+        started_on = self.run.started_on
+        age = (context.clock.now() - started_on).total_seconds() if started_on else 0.0
+        usual = context.pace or Pace()
+        return RunPace(waiter, usual, client.durations, client.poll_budget, age_seconds=age)
 
     def _poll(self, waiter: Waiter, began_at: float) -> JobRun:
         """A run that was started just now may not be known to all of Glue yet."""
@@ -105,6 +114,8 @@ class _Polling:
             is_too_late = self.is_known or waited_seconds > KNOWN_WITHIN_SECONDS
             if isinstance(error, NotFound) and is_too_late:
                 raise
+            if not isinstance(error, NotFound):
+                self.context.client.poll_budget.throttled()
             self.context.log.warning("Polling again later: %s", error)
             return self.run
         if run.describe() != self.run.describe():

@@ -1,0 +1,52 @@
+"""How many more polls the waits of a process make than at their usual pace."""
+
+from __future__ import annotations
+
+import threading
+
+from flinkglue.clock import Clock
+
+A_MINUTE = 300.0
+AT_ONCE = 60.0
+LEFT_ALONE_SECONDS = 60.0
+"""For how long a service that throttles is polled at the usual pace."""
+
+
+class PollBudget:
+    """Extra polls for all waits of an account, filled up steadily to a limit.
+
+    Args:
+        clock: The time to go by.
+        a_minute: How many are added in a minute.
+        at_once: How many may be taken together after a quiet time.
+    """
+
+    def __init__(self, clock: Clock, a_minute: float = A_MINUTE, at_once: float = AT_ONCE) -> None:
+        self._clock = clock
+        self._per_second = a_minute / 60
+        self._at_once = at_once
+        self._gate = threading.Lock()
+        self._left = at_once
+        self._filled_at = clock.monotonic()
+
+    def take(self, polls: float, *, leave: float = 0.0) -> bool:
+        """Take so many, or none where there are not as many; shares of a poll count.
+
+        Args:
+            leave: The share of the limit that is left for others.
+        """
+        with self._gate:
+            now = self._clock.monotonic()
+            added = self._per_second * max(0.0, now - self._filled_at)
+            self._left = min(self._at_once, self._left + added)
+            self._filled_at = max(now, self._filled_at)
+            if polls > self._left - leave * self._at_once:
+                return False
+            self._left -= polls
+            return True
+
+    def throttled(self) -> None:
+        """The service throttles: there are none for a minute."""
+        with self._gate:
+            self._left = 0.0
+            self._filled_at = self._clock.monotonic() + LEFT_ALONE_SECONDS

@@ -1,0 +1,139 @@
+"""The pauses between the polls of one run: short where its end is likely. Pure.
+
+The usual pause grows with the time that is waited, up to what the next attempt may wait for
+after a failure. Some polls are made sooner:
+
+- Of a job of which nothing is known, so that no end is seen late in comparison to what it took.
+- In the windows in which earlier runs ended, about every second where they are short.
+- Right after the moment at which an earlier run ended, even if nothing else can be afforded.
+- When a run takes longer than all before it, less and less often.
+
+Each poll counts by how much sooner it is than the usual one. A run has so many of them, and all
+runs of a process share a budget: what is known may be wrong, and then costs little.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Protocol
+
+from flinkglue.clock import Pace
+from flinkglue.glue.models import JobRun, JobRunState
+from flinkglue.glue.pacing.budget import PollBudget
+from flinkglue.glue.pacing.durations import RunDurations, Took
+from flinkglue.glue.pacing.expected_end import ExpectedEnd
+
+EXTRA_POLLS = 60.0
+"""How many polls a run may take more than at its usual pace."""
+UNKNOWN_SHARE = 0.05
+"""The pause, as a share of what a run of a job has taken of which nothing is known."""
+OVERDUE_SHARE = 0.2
+"""The pause, as a share of the time since a run should have ended."""
+RIGHT_AFTER_SECONDS = 0.5
+LEFT_FOR_ENDS = 0.5
+"""The share of the budget that is left to polls right after the end of an earlier run."""
+NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
+
+
+class Waited(Protocol):
+    """A run that is waited for; `run` is as it was observed last."""
+
+    run: JobRun
+
+    @property
+    def least_pause_seconds(self) -> float:
+        """Zero, unless its polls are shared with others."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+
+
+class RunPace:
+    """How often one run is polled.
+
+    Args:
+        waited: The run.
+        usual: The pauses where nothing speaks for another; no pause is longer.
+        durations: How long earlier runs took.
+        budget: What all runs of the process may be polled more than usual.
+        age_seconds: How long the run has lasted when the wait begins.
+    """
+
+    def __init__(
+        self,
+        waited: Waited,
+        usual: Pace,
+        durations: RunDurations,
+        budget: PollBudget,
+        *,
+        age_seconds: float = 0.0,
+    ) -> None:
+        self._waited = waited
+        self._usual = usual
+        self._durations = durations
+        self._budget = budget
+        self._began_at = waited.monotonic()
+        self._age_seconds = max(0.0, age_seconds)
+        self._earlier: list[Took] = []
+        self._expected = ExpectedEnd()
+        self._starting_seconds = 0.0
+        self._extra_left = EXTRA_POLLS
+
+    def pauses(self, rng: random.Random | None = None) -> Iterator[float]:
+        """The pauses in seconds, without end."""
+        rng = rng or random.Random()
+        while True:
+            yield self._pause(1 - self._usual.jitter * rng.random())
+
+    def _pause(self, share: float) -> float:
+        """One pause, so much of it as chance leaves: runs are not polled in step.
+
+        How long runs take is chance enough.
+        """
+        waited_seconds = self._waited.monotonic() - self._began_at
+        elapsed = waited_seconds + self._age_seconds
+        expected = self._expected_now(elapsed)
+        usual = self._usual.pause_after(waited_seconds)
+        least = min(usual, max(self._usual.first_seconds, self._waited.least_pause_seconds))
+        if least == usual:
+            return usual * share
+        soon = min(usual, max(least, self._preferred(elapsed, usual, expected)))
+        if self._is_granted(1 - soon / usual, leave=LEFT_FOR_ENDS):
+            return soon * share
+        end = expected.next_end(elapsed + least - RIGHT_AFTER_SECONDS)
+        right_after = usual if end is None else end + RIGHT_AFTER_SECONDS - elapsed
+        if right_after < usual and self._is_granted(1 - right_after / usual):
+            return right_after
+        return usual * share
+
+    def _expected_now(self, elapsed: float) -> ExpectedEnd:
+        """A run that waited longer for its start than others did ends later by that."""
+        run = self._waited.run
+        if run.state in NOT_YET:
+            self._starting_seconds = elapsed
+        earlier = self._durations.like(run)
+        if earlier != self._earlier:
+            self._earlier = earlier
+            self._expected = ExpectedEnd.after([took.seconds for took in earlier])
+        usually = max((took.starting_seconds for took in earlier), default=elapsed)
+        later = self._starting_seconds - usually
+        return self._expected.later(later) if later > 0 else self._expected
+
+    def _preferred(self, elapsed: float, usual: float, expected: ExpectedEnd) -> float:
+        """The pause if all can be afforded; in windows the extra polls are spread over them."""
+        if not expected.windows:
+            return UNKNOWN_SHARE * elapsed
+        if expected.is_likely_at(elapsed):
+            extra_per_second = self._extra_left / expected.likely_seconds_left(elapsed)
+            return 1 / (extra_per_second + 1 / usual)
+        begins = expected.next_window(elapsed)
+        if begins is not None:
+            return begins - elapsed
+        return OVERDUE_SHARE * expected.overdue_seconds(elapsed)
+
+    def _is_granted(self, extra: float, leave: float = 0.0) -> bool:
+        if extra > self._extra_left or not self._budget.take(extra, leave=leave):
+            return False
+        self._extra_left -= extra
+        return True
