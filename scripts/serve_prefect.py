@@ -1,10 +1,10 @@
 """A Prefect server on PostgreSQL, for flow runs in numbers; on loopback, until Ctrl-C.
 
-    python -m scripts.serve_prefect --state-dir DIR [--port 4200]
+    python -m scripts.serve_prefect --state-dir DIR [--port 4200] [--database sqlite]
 
 Sets both up in the directory, and finds them there again. It needs no root and no Docker, only the
 programs of a PostgreSQL (scripts/postgres.py says where they are searched for). To try things out,
-SQLite is enough: that is what scripts/demo uses.
+SQLite is enough: that is what scripts/demo uses, with transactions that take turns.
 """
 
 from __future__ import annotations
@@ -28,15 +28,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--state-dir", type=Path, required=True, help="where everything is kept")
     parser.add_argument("--port", type=int, default=0, help="Prefect's port (default: a free one)")
+    parser.add_argument(
+        "--database",
+        choices=("postgresql", "sqlite"),
+        default="postgresql",
+        help="where flow runs are kept (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
     for ending in (signal.SIGTERM, signal.SIGHUP):  # leave through the exit stack
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         with ExitStack() as running:
-            postgres = Postgres(options.state_dir / "postgres")
-            running.callback(postgres.stop)
-            postgres.start()
-            prefect = PrefectStack(options.state_dir / "prefect", options.port, postgres.url)
+            database_url = None
+            if options.database == "postgresql":
+                postgres = Postgres(options.state_dir / "postgres")
+                running.callback(postgres.stop)
+                postgres.start()
+                database_url = postgres.url
+            prefect = PrefectStack(options.state_dir / "prefect", options.port, database_url)
             running.callback(prefect.stop)
             prefect.start_server()
             password = prefect.home / "ui-password"
