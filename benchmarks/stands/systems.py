@@ -16,6 +16,9 @@ from benchmarks.stands.run_stand import Stand, Worker
 from scripts.prefect_stack import FINAL_STATES
 
 TRIGGER_AGAIN_SECONDS = 0.5
+ANSWERS_WITHIN_SECONDS = 120.0
+LAST_TRIES, LAST_TRY_SECONDS = 3, 10.0
+"""To read what became of flow runs when they are over, or their time is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ class PrefectRuns:
         for refused in itertools.count():
             try:
                 answer = self._stand.prefect.api.post(
-                    f"/deployments/{self._stand.deployment_id}/create_flow_run", json=body
+                    f"/deployments/{self._stand.deployment_id}/create_flow_run",
+                    json=body,
+                    timeout=_until(give_up_at),
                 )
             except httpx.TransportError:  # no answer in time, or the connection was dropped
                 answer = None
@@ -106,19 +111,28 @@ class PrefectRuns:
         query: dict[str, Any] = {"flow_runs": {"id": {"any_": run_ids}}}
         final = {"state": {"type": {"any_": sorted(FINAL_STATES)}}}
         over = {"flow_runs": {**query["flow_runs"], **final}}
-        while self._answer("count", over) != len(run_ids) and time.time() < give_up_at:
+        while self._answer("count", over, give_up_at) != len(run_ids) and time.time() < give_up_at:
             time.sleep(1)
-        while not (found := self._answer("filter", query)):
-            time.sleep(1)
-        return {run["id"]: _ended(run) for run in found}
+        for _ in range(LAST_TRIES):
+            found = self._answer("filter", query, time.time() + LAST_TRY_SECONDS)
+            if found:
+                return {run["id"]: _ended(run) for run in found}
+            time.sleep(0.5)
+        return {}
 
-    def _answer(self, what: str, query: dict[str, Any]) -> Any:
+    def _answer(self, what: str, query: dict[str, Any], give_up_at: float) -> Any:
         """None: there is no answer now."""
+        url = f"/flow_runs/{what}"
         try:
-            answer = self._stand.prefect.post(f"/flow_runs/{what}", query)
+            answer = self._stand.prefect.api.post(url, json=query, timeout=_until(give_up_at))
         except httpx.TransportError:
             return None
         return answer.json() if answer.is_success else None
+
+
+def _until(give_up_at: float) -> float:
+    """How long to wait for an answer."""
+    return min(ANSWERS_WITHIN_SECONDS, max(1.0, give_up_at - time.time()))
 
 
 def _ended(run: dict[str, Any]) -> Ended:

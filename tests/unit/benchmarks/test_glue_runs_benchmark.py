@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
+from math import inf
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
 
 from benchmarks.deaths import wrong_ones
-from benchmarks.runs import ALONE, THIRTY, kept_beside, plot, summary, table
+from benchmarks.runs import ALONE, THIRTY, kept_beside, plot, summary, table, within
 from benchmarks.soak import Held, grown
 from benchmarks.stands.run_bursts import Burst, Outcome
-from benchmarks.stands.systems import Ended
+from benchmarks.stands.run_stand import Worker
+from benchmarks.stands.systems import Ended, PrefectRuns
 
 
 def outcome(system: str, runs: int, start_seconds: float, *, lost: int = 0) -> Outcome:
@@ -46,6 +54,40 @@ def test_nothing_that_started_is_null_and_not_a_number_that_json_does_not_know()
     assert json.loads(json.dumps(summary(none)))["start_30_s"] is None
     assert "0 of 30" in "\n".join(table(none, floor=0.1))
     assert plot([*OURS, *none, *AIRFLOW]).count("0.5 s") == 1
+
+
+def test_the_last_line_says_what_was_measured_when_the_time_was_not_enough_for_all() -> None:
+    assert summary([THREADS[0]]) == {
+        "worker": "thread",
+        "start_s": 0.5,
+        "start_30_s": None,
+        "worker_mb_30": None,
+        "wrong_orders": 0,
+        "lost": 0,
+    }
+    assert summary(AIRFLOW)["worker"] is None
+    assert summary([*THREADS, OURS[0]])["worker"] == "thread"
+
+
+def test_a_server_that_answers_nothing_more_ends_the_measuring_of_its_flow_runs() -> None:
+    def breaks(request: httpx.Request) -> httpx.Response:
+        raise httpx.ReadTimeout("no answer", request=request)
+
+    api = httpx.Client(base_url="http://prefect/api", transport=httpx.MockTransport(breaks))
+    stand = SimpleNamespace(prefect=SimpleNamespace(api=api), deployment_id="glue-job")
+    runs = PrefectRuns(cast(Any, stand), Worker("thread", pid=1))
+    began = time.monotonic()
+    triggered = runs.trigger("orders", ("first", "second"), give_up_at=time.time() - 1)
+    assert (triggered.run_id, triggered.refused) == ("", 1)
+    assert runs.ended(["its-id"], give_up_at=time.time() - 1) == {}
+    assert time.monotonic() - began < 10
+
+
+def test_a_burst_gives_up_when_all_have_to() -> None:
+    burst = Burst(ALONE, times=3, give_up_seconds=60)
+    assert within(burst, inf) == burst
+    assert within(burst, time.monotonic() + 30).give_up_seconds == pytest.approx(10, abs=1)
+    assert within(burst, time.monotonic() - 30).give_up_seconds == 0
 
 
 def test_systems_that_are_measured_one_at_a_time_stand_in_one_table(tmp_path: Path) -> None:
