@@ -15,6 +15,7 @@ from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.names import block_title, named
 from flinkglue.prefect.run_log import run_log
 from flinkglue.tasks.block_checks import check_block
+from flinkglue.texts import counted
 
 
 @form_flow(
@@ -62,5 +63,5 @@ def check_block_flow(
     if failed := [f"{each.what}: {each.answer}" for each in checks if not each.passed]:
         raise JobFailed(f"{len(failed)} of {len(checks)} checks failed. {'; '.join(failed)}")
     return completed(
-        {each.what: each.answer for each in checks}, f"All {len(checks)} checks passed"
+        {each.what: each.answer for each in checks}, f"{counted(len(checks), 'check')} passed"
     )

@@ -13,6 +13,7 @@ from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.names import cluster_title, named
 from flinkglue.tasks.flink_job_details import show_flink_job_details
+from flinkglue.texts import counted
 
 
 def _details_of(given: dict[str, Any]) -> str:
@@ -38,4 +39,4 @@ def flink_job_details(
     if cluster_name:
         chosen = chosen.at(replace(chosen.cluster_id, cluster_name=cluster_name))
     jobs = show_flink_job_details(chosen, job_name)
-    return completed(jobs, f"{len(jobs)} jobs of {chosen.cluster_name}")
+    return completed(jobs, f"{counted(len(jobs), 'job')} of {chosen.cluster_name}")

@@ -9,6 +9,7 @@ from pydantic import Field
 from flinkglue.blocks.aws import AwsCredentialsChoice, AwsRegion
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.inputs import JobName, parse_connection_names
+from flinkglue.glue.monitoring.health_report import health_in_words
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.names import checked_connections, named
@@ -87,6 +88,4 @@ def glue_connection_health(
         }
         for health in found
     }
-    not_well = [f"{each.connection_name}: {each.condition.value}" for each in below]
-    counted = f"{len(found) - len(below)} of {len(found)} connections can be counted on"
-    return completed(result, "; ".join([counted, *not_well]))
+    return completed(result, health_in_words(found))

@@ -75,7 +75,7 @@ from flinkglue.tasks.glue import (
 )
 from flinkglue.tasks.glue_definition import definition_of, deploy_glue_job
 from flinkglue.tasks.glue_wait import reset_job_bookmark
-from flinkglue.texts import sentence
+from flinkglue.texts import counted, sentence
 
 DEFAULT_CREDENTIALS = "aws"
 
@@ -316,7 +316,9 @@ def _may_cost_more(job_name: str, attempts: list[Attempt], options: RetryOptions
     if not options.ask_within_minutes:
         run_log().warning("No further run is started: %s", used)
         return False
-    question = f"Glue job {job_name} failed {len(attempts)} times; {used}. Start another run?"
+    question = (
+        f"Glue job {job_name} failed {counted(len(attempts), 'time')}; {used}. Start another run?"
+    )
     name = f"another-run-after-{attempts[-1].number}"
     answer = ask(AnotherRun, question, name, options.ask_within_minutes)
     if answer is None:  # the server lets this flow run do nothing more

@@ -22,6 +22,7 @@ from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import account_of
 from flinkglue.prefect.steps import step
 from flinkglue.tasks.glue import aws_session, connect
+from flinkglue.texts import counted
 
 OLDEST_FLINK = (1, 17)
 
@@ -114,7 +115,7 @@ def _of_cluster_at_azure(block: HDInsightFlinkCluster) -> Iterator[Check]:
             return f"{found.provisioning_state}, {found.status}, Flink {found.oss_version}"
 
         def jobs() -> str:
-            return f"{len(arm.list_jobs(block.cluster_id))} jobs in its list"
+            return f"{counted(len(arm.list_jobs(block.cluster_id)), 'job')} in its list"
 
         yield _check("cluster", cluster)
         yield _check("jobs", jobs)
@@ -169,7 +170,7 @@ def _first_container(block: AzureBlobStorageCredentials) -> str:
         our_errors("Blob storage", "List Containers", "the storage account"),
     ):
         names = [each.name for each in service.list_containers(results_per_page=1)]
-    return f"{len(names)} containers at {service.account_name}"
+    return f"{counted(len(names), 'container')} at {service.account_name}"
 
 
 def _account(block: AwsCredentials) -> str:
@@ -187,7 +188,7 @@ def _of_account(
 
     def runs() -> str:
         newest = next(glue.job_run_pages(job_name, SystemClock().now()), [])
-        return f"{len(newest)} runs just now"
+        return f"{counted(len(newest), 'run')} read"
 
     yield _check("glue:GetJob", lambda: f"job {glue.get_job(job_name).get('Name', job_name)}")
     yield _check("glue:GetJobRuns", runs)

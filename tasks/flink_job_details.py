@@ -14,6 +14,7 @@ from flinkglue.lifecycle.sensitive import shown
 from flinkglue.markdown import NOTHING, code_span, fenced, table, text
 from flinkglue.prefect.steps import step
 from flinkglue.stack_trace import last_cause
+from flinkglue.texts import counted
 
 
 @step(task_run_name="read the jobs of {cluster.cluster_name}", retry_after=[2, 10])
@@ -32,7 +33,7 @@ def show_flink_job_details(
         details_markdown(chosen)
         or text(f"ARM lists no job {job_name or ''} on {cluster.cluster_id}."),
         key="flink-cluster-jobs",
-        description=f"{len(chosen)} jobs of {cluster.cluster_id}",
+        description=f"{counted(len(chosen), 'job')} of {cluster.cluster_id}",
     )
     return chosen
 

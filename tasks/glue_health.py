@@ -11,7 +11,8 @@ from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.clock import SystemClock
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.monitoring.health import ConnectionHealth, judge_connections
-from flinkglue.glue.monitoring.health_report import health_markdown
+from flinkglue.glue.monitoring.health_report import health_in_words, health_markdown
+from flinkglue.markdown import text
 from flinkglue.prefect.pages.glue_events import emit_health
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
@@ -83,5 +84,5 @@ def show_connections(
     create_markdown_artifact(
         health_markdown(found, minimum_free_addresses, console),
         key="glue-connection-health",
-        description="How the Glue connections are",
+        description=text(health_in_words(found)),
     )

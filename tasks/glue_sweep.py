@@ -40,6 +40,7 @@ from flinkglue.prefect.store.flow_run_signs import (
 from flinkglue.prefect.store.server_records import server_client
 from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from flinkglue.tasks.glue import RETRIED, connect, load_credentials
+from flinkglue.texts import counted
 
 RENAMED_FLOWS = ("glue-vpc-failover",)
 """What glue-job was called; its flow runs go on while workers are upgraded."""
@@ -227,7 +228,7 @@ def _wait_for_end(parameters: Mapping[str, Any]) -> Any:
 
 def _states_of(flow_run_ids: Sequence[str]) -> dict[str, FlowRunState]:
     """The states of those flow runs that the server knows."""
-    with server_client("POST /flow_runs/filter", f"{len(flow_run_ids)} flow runs") as client:
+    with server_client("POST /flow_runs/filter", counted(len(flow_run_ids), "flow run")) as client:
         found = flow_runs_of(client, flow_run_ids)
     return {
         str(flow_run.id): FlowRunState(

@@ -99,6 +99,7 @@ TEXTS = [
 NAMES = re.compile(
     r"(?:^|_)(?:way_back|good_spec|carry_out|hindsight|saw|bears?|bearable|tells?|surely)(?:_|$)"
 )
+PLURAL = re.compile(r" (?:\w+ ){0,2}[a-z]+s\b")
 PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 
 
@@ -150,6 +151,18 @@ def names(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
+def counts(source: str) -> Iterator[tuple[int, str]]:
+    """Texts that count something in the plural, whatever there is: `… of 3 jobs` may stay."""
+    for node in ast.walk(ast.parse(source)):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for before, part, after in zip(["", *parts], parts, parts[1:], strict=False):
+            counted = isinstance(part, ast.FormattedValue) and ast.unparse(part.value)
+            text = str(getattr(after, "value", ""))
+            share = str(getattr(before, "value", "")).endswith(" of ")
+            if counted and counted.startswith("len(") and not share and PLURAL.match(text):
+                yield node.lineno, f"{counted}{text}"
+
+
 def is_form(node: ast.ClassDef | ast.FunctionDef) -> bool:
     """Whether Prefect shows its docstring: a flow, a block, a model of what a form takes."""
     named = node.bases if isinstance(node, ast.ClassDef) else node.decorator_list
@@ -179,6 +192,17 @@ def test_texts_in_code_use_the_fields_terms(path: Path) -> None:
         f"{path.relative_to(ROOT)}:{line}: {', '.join(banned)}: {text!r}"
         for line, text in texts
         if is_sentence(text) and (banned := banned_in(text))
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    """`flinkglue.texts.counted` does so."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in CODE
+        if path.parent.name in ("flows", "tasks")  # others count where there are several
+        for line, text in counts(path.read_text())
     ]
     assert not found, "\n".join(found)
 

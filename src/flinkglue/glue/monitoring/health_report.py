@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flinkglue.glue.console import Console
 from flinkglue.glue.monitoring.health import ConnectionHealth
 from flinkglue.markdown import NOTHING, Markup, bar, bold, join, link, table
+from flinkglue.texts import counted
 
 
 def health_markdown(
@@ -45,6 +46,13 @@ def health_markdown(
             *(join(bold(name), " ", what.describe()) for name, what in failures),
         ]
     return "\n\n".join(parts)
+
+
+def health_in_words(found: Sequence[ConnectionHealth]) -> str:
+    """``1 of 2 connections can be counted on; b: short of addresses``."""
+    below = [each for each in found if each.is_below_threshold]
+    well = f"{len(found) - len(below)} of {counted(len(found), 'connection')} can be counted on"
+    return "; ".join([well, *(f"{each.connection_name}: {each.condition.value}" for each in below)])
 
 
 def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:

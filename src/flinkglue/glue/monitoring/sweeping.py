@@ -13,6 +13,7 @@ from flinkglue.glue.models import JobRun, JobRunState
 from flinkglue.glue.monitoring.sweep import RunCondition, SweptRun, flow_run_id_of
 from flinkglue.glue.run_request import Log
 from flinkglue.polling import wait_until
+from flinkglue.texts import counted
 
 MOST_IDS_A_STOP = 25
 
@@ -90,7 +91,7 @@ def stop_orphans(
         wait_until(
             poll,
             lambda living: not living,
-            waited_for=f"The end of {len(observed)} runs",
+            waited_for=f"The end of {counted(len(observed), 'run')}",
             deadline_seconds=deadline_seconds,
             clock=clock,
             pace=pace or Pace(),

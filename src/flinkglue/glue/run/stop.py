@@ -14,6 +14,7 @@ from flinkglue.glue.run.run_claim import end_start
 from flinkglue.glue.run.run_search import listed_runs, runs_within_reach
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.polling import TRANSIENT, polls_for, wait_until
+from flinkglue.texts import counted
 
 LIST_WITHIN_SECONDS = 180.0
 """How long runs are searched for when Glue cannot list them."""
@@ -151,7 +152,7 @@ class _Stopping:
             wait_until(
                 self._poll,
                 lambda living: not living,
-                waited_for=f"The end of {len(self.runs)} runs",
+                waited_for=f"The end of {counted(len(self.runs), 'run')}",
                 deadline_seconds=deadline_seconds,
                 clock=self.context.clock,
                 pace=self.context.pace,

@@ -22,6 +22,7 @@ from flinkglue.lifecycle.request.addresses import savepoint_address
 from flinkglue.lifecycle.state.retention import Retention, disposable
 from flinkglue.lifecycle.state_paths import is_below, is_same_path, plain
 from flinkglue.lifecycle.transaction import Transaction
+from flinkglue.texts import counted
 
 
 def delete(tx: Transaction) -> Outcome:
@@ -39,7 +40,7 @@ def delete(tx: Transaction) -> Outcome:
     tx.held.check()
     tx.journal.forget_job_record(tx.job_name)
     savepoints = tuple(tx.journal.savepoints(tx.job_name))
-    tx.say(f"the job is forgotten; {len(savepoints)} savepoints stay in the ledger")
+    tx.say(f"the job is forgotten; the ledger keeps {counted(len(savepoints), 'savepoint')}")
     return tx.outcome(previous_job_id=plan.job_id, savepoints=savepoints)
 
 

@@ -18,7 +18,7 @@ from flinkglue.glue.monitoring.health import (
     addresses_in,
     judge_connections,
 )
-from flinkglue.glue.monitoring.health_report import health_markdown
+from flinkglue.glue.monitoring.health_report import health_in_words, health_markdown
 
 UP = {"us-east-1a": ZoneState("available")}
 DOWN = {"us-east-1a": ZoneState("unavailable", ["power is out"])}
@@ -100,6 +100,9 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     assert "| a | **short of addresses** |" in told
     assert "| a | healthy |" in told
     assert "**a**: 9 usable addresses, 10 are required" in told
+    in_words = "1 of 2 connections can be counted on; a: short of addresses"
+    assert health_in_words(found) == in_words
+    assert health_in_words(found[1:]) == "1 of 1 connection can be counted on"
 
 
 def failed(hours_ago: float, *, left_alone: bool = False) -> CoolDown:
