@@ -15,6 +15,7 @@ import yaml
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
+from flinkglue.errors import InvalidInput
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.forms.form_signature import A_PICKER
@@ -148,24 +149,45 @@ def test_fields_are_labelled_by_their_names_and_described_in_sentences(deploymen
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_a_block_that_is_not_picked_is_refused(deployment: str) -> None:
-    """One of the pages sends null then, the other one nothing; no default takes its place."""
+    """One of the pages sends its kind's default then, the other one nothing; no default block."""
     flow, required = form(deployment), schema(deployment)["required"]
     parameters = inspect.signature(flow.fn).parameters
     for name in flow.needed_blocks:
         assert name in required
         field = schema(deployment)["properties"][name]
         kinds = field["anyOf"]
-        assert all(kind["default"] is None for kind in kinds if "$ref" in kind)
         assert all(kind["description"] == A_PICKER for kind in kinds if "$ref" in kind)
         of_one = {"definitions": schema(deployment)["definitions"], "properties": {name: field}}
-        with pytest.raises(ValidationError, match="a saved block: pick one, or give its name"):
-            validate({name: None}, of_one, raise_on_error=True)
+        for not_picked in [None, *(kind["default"] for kind in kinds if "$ref" in kind)]:
+            with pytest.raises(ValidationError, match="a saved block: pick one, or give its name"):
+                validate({name: not_picked}, of_one, raise_on_error=True)
+            with pytest.raises(InvalidInput, match="a saved block: pick one, or give its name"):
+                flow.validate_parameters({name: not_picked})
         own = DEPLOYMENTS[deployment].get("parameters", {})
         if deployment in WITHOUT_DEFAULT:
             assert name not in own
             assert parameters[name].default is inspect.Parameter.empty
         elif parameters[name].default is not inspect.Parameter.empty:
             assert own[name] == parameters[name].default
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_a_list_of_blocks_stays_open_when_none_is_picked(deployment: str) -> None:
+    """The page v2 shows the kind whose properties a value has, and says all that is wrong."""
+    for name in form(deployment).needed_blocks:
+        whole, field = schema(deployment), schema(deployment)["properties"][name]
+        kinds = [kind for kind in field["anyOf"] if "$ref" in kind]
+        for kind in kinds:
+            assert [each for each in kinds if shown_for(kind["default"], each, whole)] == [kind]
+            of_one = {"definitions": whole["definitions"], "properties": {name: field}}
+            faults = [fault.message for fault in validate({name: kind["default"]}, of_one)]
+            assert faults == ["'a saved block: pick one, or give its name' was expected"]
+
+
+def shown_for(value: dict[str, Any], kind: dict[str, Any], whole: dict[str, Any]) -> bool:
+    """Whether a value has properties of a kind."""
+    definition = whole["definitions"][kind["$ref"].rpartition("/")[2]]
+    return bool(value.keys() & definition["properties"].keys())
 
 
 def as_the_first_page_sends_it(part: Any) -> Any:
@@ -197,9 +219,10 @@ def test_a_form_has_no_fields_of_blocks(deployment: str) -> None:
     """The server reads all of a schema for each run; what is filled in there would be shown."""
     for definition in schema(deployment).get("definitions", {}).values():
         if "block_type_slug" in definition:
-            assert set(definition) <= {
-                "title", "type", "block_type_slug", "additionalProperties", "required"
+            assert set(definition) == {
+                "title", "type", "block_type_slug", "properties", "additionalProperties", "required"
             }  # fmt: skip
+            assert list(definition["properties"]) == definition["required"]
 
 
 def test_strategies_are_chosen_from_a_list() -> None:

@@ -12,6 +12,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.prefect.forms.form_signature import (
     A_BLOCK,
     form_signature,
+    is_no_block,
     needed_blocks,
     with_earlier_names,
 )
@@ -61,7 +62,7 @@ class FormFlow(Flow[P, R]):
         """
         placed = self.in_their_places(parameters)
         for name in self.needed_blocks:
-            if name in placed and placed[name] in (None, ""):
+            if name in placed and is_no_block(placed[name]):
                 raise InvalidInput(name, placed[name], A_BLOCK)
         validated = super().validate_parameters(placed)
         return {name: value for name, value in validated.items() if name not in self.moved}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, get_args
 
 from prefect.blocks.core import Block
@@ -13,6 +13,10 @@ from flinkglue.form_schema import without_null
 
 A_BLOCK = "a saved block: pick one, or give its name"
 A_PICKER = "A saved block of this kind."
+_NONE_IS_PICKED = "no block is picked"
+_NO_BLOCK = {
+    "anyOf": [{"type": "null"}, {"type": "object", "not": {"required": ["$ref"]}}],
+}
 
 
 class _Shown:
@@ -20,8 +24,13 @@ class _Shown:
 
     A page that changes from the name of a block to a list of blocks, in which none is picked, sends
     nothing, so that the deployment's own block would be taken. One of the two pages begins a list
-    with the default of its kind: with null, it sends that, which is refused. The other one checks
-    that what is required is there.
+    with the default of its kind: it sends that, which is refused. The other one checks that what is
+    required is there.
+
+    The default is an object with a key of its own for each kind of block, because that page shows
+    the kind whose properties a value has: null would bring it back to the first one, and no block
+    of another kind could ever be picked. As the kind's schema takes it, it is refused in our own
+    words alone.
     """
 
     def __init__(self, *, is_needed_block: bool) -> None:
@@ -32,31 +41,48 @@ class _Shown:
     ) -> dict[str, Any]:
         shown = without_null(handler(core_schema))
         if "anyOf" in shown:
-            for kind in shown["anyOf"]:
-                _as_picker(handler.resolve_ref_schema(kind))
-            picker: dict[str, Any] = {
-                "description": A_PICKER
-            }  # in place of all that the class says of itself
-            if self._is_needed_block:
-                picker["default"] = None
-            shown["anyOf"] = [kind | picker if "$ref" in kind else kind for kind in shown["anyOf"]]
+            shown["anyOf"] = [self._kind(kind, handler) for kind in shown["anyOf"]]
         if not self._is_needed_block:
             return shown
-        return shown | {"if": {"type": "null"}, "then": {"const": A_BLOCK}}
+        return shown | {"if": _NO_BLOCK, "then": {"const": A_BLOCK}}
+
+    def _kind(self, kind: dict[str, Any], handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """A kind of value that the parameter takes."""
+        definition = handler.resolve_ref_schema(kind)
+        not_picked = _as_picker(definition)
+        if not_picked is None:
+            return kind
+        picker: dict[str, Any] = kind | {"description": A_PICKER}  # not what the class says
+        return picker | {"default": not_picked} if self._is_needed_block else picker
 
 
-def _as_picker(definition: dict[str, Any]) -> None:
-    """Leave of a block's schema what a list of saved blocks needs.
+def is_no_block(value: object) -> bool:
+    """Whether a parameter that takes a block has none: null, nothing, or what a page sends."""
+    if isinstance(value, Mapping):
+        return any(str(key).startswith(_NONE_IS_PICKED) for key in value)
+    return value is None or value == ""
+
+
+def _as_picker(definition: dict[str, Any]) -> dict[str, Any] | None:
+    """Leave of a block's schema what a list of saved blocks needs: what it sends with none picked.
 
     The server reads the whole schema for each run that is created, and most of it were the fields
     of blocks. It takes no block that is filled in there, whose secrets would be shown, and takes a
     reference to a saved block for a reference alone: what is both is refused. The page v1 leaves
     out of a schema what closes it, so that what cannot be there is required, too.
+
+    Returns:
+        None where it is no block's schema.
     """
-    if "block_type_slug" in definition:
-        needed = {name: definition[name] for name in ("title", "type", "block_type_slug")}
-        definition.clear()
-        definition.update(needed, additionalProperties=False, required=[A_BLOCK])
+    if "block_type_slug" not in definition:
+        return None
+    needed = {name: definition[name] for name in ("title", "type", "block_type_slug")}
+    key = f"{_NONE_IS_PICKED}: {needed['block_type_slug']}"
+    definition.clear()
+    definition.update(
+        needed, properties={key: {"const": True}}, additionalProperties=False, required=[key]
+    )
+    return {key: True}
 
 
 def with_earlier_names(function: Callable[..., Any], names: Iterable[str]) -> inspect.Signature:
