@@ -7,8 +7,10 @@ the one that was given.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flinkglue.clock import Clock
 from flinkglue.errors import NotFound
@@ -19,9 +21,14 @@ from flinkglue.glue.models import JobRun
 if TYPE_CHECKING:
     from mypy_boto3_logs.client import CloudWatchLogsClient
 
+T = TypeVar("T")
+
 PAGES_OF_A_TAIL = 50
 TAIL_READ_WITHIN_SECONDS = 10.0
 """How long the end of a log is paged for, over answers that are empty or short."""
+
+NO_GROUP = "log group does not exist"
+"""Of a ResourceNotFoundException; where only the stream is missing, it names the stream."""
 
 CLOCKS_DIFFER = timedelta(seconds=10)
 FLUSHED_WITHIN = timedelta(minutes=2)
@@ -57,35 +64,53 @@ def new_log_lines(
     """The lines after those that were read until there, the oldest first."""
     if read_until is not None:
         given = {"startFromHead": True, "nextToken": read_until.token}
-        answer = _answer(logs, run, read_until.place, given)
-        return _page(read_until.place, answer) if answer else LogPage([], None)
-    for place in log_places(run, kind):
-        if answer := _answer(logs, run, place, {"startFromHead": True}):
-            return _page(place, answer)
-    return LogPage([], None)
+        with suppress(NotFound):
+            return _page(read_until.place, _answer(logs, run, read_until.place, given))
+        return LogPage([], None)
+    pages = _where_it_exists(
+        log_places(run, kind), lambda place: _answer(logs, run, place, {"startFromHead": True})
+    )
+    return next((_page(place, answer) for place, answer in pages), LogPage([], None))
 
 
 def last_log_lines(
     logs: CloudWatchLogsClient, run: JobRun, kind: str, most: int, clock: Clock
 ) -> LogTail:
     """The last lines, back over pages that are empty or short."""
-    for place in log_places(run, kind):
-        lines = _last_lines(logs, run, place, most, clock)
-        if lines is not None:
-            return LogTail(lines, place)
-    return LogTail([], None)
+    tails = _where_it_exists(
+        log_places(run, kind), lambda place: _last_lines(logs, run, place, most, clock)
+    )
+    return next((LogTail(lines, place) for place, lines in tails), LogTail([], None))
+
+
+def _where_it_exists(
+    places: Sequence[LogPlace], read: Callable[[LogPlace], T]
+) -> Iterator[tuple[LogPlace, T]]:
+    """What is read of each stream that exists; a group that does not exist has none."""
+    missing = set()
+    for place in places:
+        if place.log_group_name in missing:
+            continue
+        try:
+            yield place, read(place)
+        except NotFound as error:
+            if NO_GROUP in error.reason:
+                missing.add(place.log_group_name)
 
 
 def _last_lines(
     logs: CloudWatchLogsClient, run: JobRun, place: LogPlace, most: int, clock: Clock
-) -> list[str] | None:
+) -> list[str]:
     lines: list[str] = []
     token, give_up_at = None, clock.monotonic() + TAIL_READ_WITHIN_SECONDS
     for _ in range(PAGES_OF_A_TAIL):
         given: dict[str, Any] = {"limit": most, "startFromHead": False}
-        answer = _answer(logs, run, place, given | ({"nextToken": token} if token else {}))
-        if answer is None:
-            return lines if token else None
+        try:
+            answer = _answer(logs, run, place, given | ({"nextToken": token} if token else {}))
+        except NotFound:
+            if token:  # it was deleted meanwhile
+                break
+            raise
         lines = [*answer.lines, *lines]
         if len(lines) >= most or answer.backward == token or clock.monotonic() > give_up_at:
             break
@@ -99,19 +124,20 @@ def _page(place: LogPlace, answer: _Answer) -> LogPage:
 
 def _answer(
     logs: CloudWatchLogsClient, run: JobRun, place: LogPlace, given: dict[str, Any]
-) -> _Answer | None:
-    """One page; None when there is no such stream."""
+) -> _Answer:
+    """One page.
+
+    Raises:
+        NotFound: There is no such stream.
+    """
     if place.is_shared:
         given = given | _times(run)
-    try:
-        with translated("CloudWatch Logs", "GetLogEvents", str(place)):
-            answer = logs.get_log_events(
-                logGroupName=place.log_group_name,
-                logStreamName=place.log_stream_name,
-                **given,
-            )
-    except NotFound:
-        return None
+    with translated("CloudWatch Logs", "GetLogEvents", str(place)):
+        answer = logs.get_log_events(
+            logGroupName=place.log_group_name,
+            logStreamName=place.log_stream_name,
+            **given,
+        )
     lines = [line for event in answer["events"] for line in event["message"].splitlines()]
     return _Answer(lines, answer["nextForwardToken"], answer["nextBackwardToken"])
 

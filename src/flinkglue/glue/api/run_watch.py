@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +81,7 @@ class Waiter:
         job: WatchedJob,
         run: JobRun,
         clock: WakeableClock,
-        tries_to_list: int = 0,
+        until_listed: Callable[[JobRun], bool] | None = None,
     ) -> None:
         self.run = run
         self.job = job
@@ -94,7 +94,8 @@ class Waiter:
         self._sent_at = NEVER
         self.age_seconds = 0.0
         self.is_listed = False
-        self.tries_to_list = tries_to_list
+        self.tries_to_list = TRIES_TO_LIST if until_listed else 0
+        self._until_listed = until_listed
 
     def poll(self) -> JobRun:
         """The run as it is now, or as a reading showed it that this waiter did not get yet.
@@ -112,6 +113,13 @@ class Waiter:
     def least_pause_seconds(self) -> float:
         """How soon the run may be polled again: a list that many wait for is long."""
         return self._watch.least_pause_seconds(self)
+
+    @property
+    def is_to_be_listed(self) -> bool:
+        """Whether to search the list now: not before it can be expected to show the run."""
+        if self.tries_to_list <= 0 or self.is_listed or self.run.state in NOT_YET:
+            return False
+        return self._until_listed is not None and self._until_listed(self.run)
 
     def monotonic(self) -> float:
         return self._clock.monotonic()
@@ -147,17 +155,21 @@ class RunWatch:
 
     @contextmanager
     def waiting(
-        self, run: JobRun, clock: WakeableClock, *, until_listed: bool = False
+        self,
+        run: JobRun,
+        clock: WakeableClock,
+        *,
+        until_listed: Callable[[JobRun], bool] | None = None,
     ) -> Iterator[Waiter]:
         """Count among those who wait for runs of this job.
 
         Args:
             clock: The time that its waiter goes by.
-            until_listed: Whether it is to be known if GetJobRuns shows the run.
+            until_listed: Whether of the run as it is now it is to be known if GetJobRuns shows it.
         """
         with self._lock:
             job = self._jobs.setdefault(run.job_name, WatchedJob(run.job_name))
-            waiter = Waiter(self, job, run, clock, TRIES_TO_LIST if until_listed else 0)
+            waiter = Waiter(self, job, run, clock, until_listed)
             job.waiters.add(waiter)
         try:
             yield waiter
@@ -201,7 +213,7 @@ class RunWatch:
             CallFailed: It could not be read.
         """
         if waiter.is_new or not waiter.job.is_shared:
-            is_due = not waiter.is_new and waiter.job.may_be_listed and _is_to_be_listed(waiter)
+            is_due = not waiter.is_new and waiter.job.may_be_listed and waiter.is_to_be_listed
             waiter.is_new = False
             if not (is_due and self._is_among_the_newest(waiter)):
                 self._read_alone(waiter)
@@ -285,8 +297,3 @@ class RunWatch:
                     waiter.learn(run, sent_at)
                     waiter.is_listed = True
         return waiter.is_listed
-
-
-def _is_to_be_listed(waiter: Waiter) -> bool:
-    """Whether to search the list now: not before it can be expected to show the run."""
-    return waiter.tries_to_list > 0 and not waiter.is_listed and waiter.run.state not in NOT_YET

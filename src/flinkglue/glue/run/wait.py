@@ -9,7 +9,7 @@ from functools import partial
 from flinkglue.clock import Pace
 from flinkglue.errors import CallFailed, DeadlineExceeded, NotFound, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_watch import Waiter
-from flinkglue.glue.coordination.claims import RESERVED_FOR_SECONDS
+from flinkglue.glue.coordination.claims import RESERVED_FOR_SECONDS, SEARCHED_FOR_SECONDS
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.pacing.run_pace import RunPace
@@ -64,7 +64,8 @@ def watch_run(
 class _Polling:
     """A run that is polled: `run` is as it was observed last.
 
-    `is_listed`: a poll has shown that GetJobRuns lists it, which is searched for of a new run.
+    `is_listed`: a poll has shown that GetJobRuns lists it, which is searched for of a new run that
+    may end soon: otherwise its start is over before it ends.
     """
 
     context: RunContext
@@ -72,6 +73,7 @@ class _Polling:
     observer: RunObserver
     is_known: bool = False
     is_listed: bool = False
+    began_at: float = 0.0
 
     def until(
         self,
@@ -82,13 +84,16 @@ class _Polling:
     ) -> JobRun:
         """Poll until the run's state is enough; `what` names that in the error."""
         run, context = self.run, self.context
+        self.began_at = context.clock.monotonic()
         if is_enough(run):
             self.observer.on_observed(run)
             return run
         is_new = run.started_on is None  # as StartJobRun answered, and not as a poll showed it
-        with context.client.run_watch.waiting(run, context.clock, until_listed=is_new) as waiter:
+        until_listed = self._may_end_soon if is_new else None
+        watch = context.client.run_watch
+        with watch.waiting(run, context.clock, until_listed=until_listed) as waiter:
             return wait_until(
-                partial(self._poll, waiter, context.clock.monotonic()),
+                partial(self._poll, waiter),
                 is_enough,
                 waited_for=f"{what} of run {run.job_run_id} of job {run.job_name}",
                 deadline_seconds=deadline_seconds,
@@ -98,6 +103,13 @@ class _Polling:
                 clock=waiter,
             )
 
+    def _may_end_soon(self, run: JobRun) -> bool:
+        """Whether the run may end while others that find its start have to search for it."""
+        if self.context.clock.monotonic() - self.began_at > SEARCHED_FOR_SECONDS:
+            return False
+        earlier = [took.seconds for took in self.context.client.durations.like(run)]
+        return min(earlier, default=0.0) < 2 * SEARCHED_FOR_SECONDS
+
     def _pace(self, waiter: Waiter) -> RunPace:
         context, client = self.context, self.context.client
         started_on = self.run.started_on
@@ -105,12 +117,12 @@ class _Polling:
         usual = context.pace or Pace()
         return RunPace(waiter, usual, client.durations, client.poll_budget, age_seconds=age)
 
-    def _poll(self, waiter: Waiter, began_at: float) -> JobRun:
+    def _poll(self, waiter: Waiter) -> JobRun:
         """A run that was started just now may not be known to all of Glue yet."""
         try:
             run = self.context.client.poll(waiter)
         except (NotFound, Throttled, ServiceUnavailable) as error:
-            waited_seconds = self.context.clock.monotonic() - began_at
+            waited_seconds = self.context.clock.monotonic() - self.began_at
             is_too_late = self.is_known or waited_seconds > KNOWN_WITHIN_SECONDS
             if isinstance(error, NotFound) and is_too_late:
                 raise

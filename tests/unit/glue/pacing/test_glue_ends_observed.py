@@ -177,3 +177,13 @@ def test_a_service_that_throttles_is_polled_as_if_nothing_were_known(waits: Wait
     waits.wait(75)
     assert refused
     assert waits.polls[0] <= 26
+
+
+@pytest.mark.parametrize(("seconds", "lists"), [(20.0, 1), (90.0, 0)])
+def test_the_list_is_not_read_again_for_a_run_that_is_known_to_last(
+    waits: Waits, seconds: float, lists: int
+) -> None:
+    """Its start is over before it ends: nobody has to find it in the list for that."""
+    know(waits, seconds, seconds)
+    waits.wait(seconds)
+    assert waits.wire.calls.count("GetJobRuns") == 1 + lists

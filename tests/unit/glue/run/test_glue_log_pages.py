@@ -31,6 +31,10 @@ SESSION = boto3.Session("key", "secret", region_name="eu-west-1")  # it keeps th
 ENDED = JobRun("job", "jr_1", "FAILED")
 
 Page = tuple[list[str], str]
+NO_GROUP = {
+    "__type": "ResourceNotFoundException",
+    "message": "The specified log group does not exist.",
+}
 
 
 def answered(request: AWSPreparedRequest, status: int, content: bytes) -> AWSResponse:
@@ -47,6 +51,7 @@ class Streams:
         self.clock = HandClock()
         self.call_seconds = 0.0
         self.only: set[str] = set()
+        self.missing_groups: set[str] = set()
         self.calls: Counter[str] = Counter()
         self.given: list[dict[str, Any]] = []
         self._page = page
@@ -76,6 +81,8 @@ class Streams:
         self.calls[kind] += 1
         self.clock.sleep(self.call_seconds)
         place = LogPlace(given["logGroupName"], given["logStreamName"])
+        if place.log_group_name in self.missing_groups:
+            return answered(request, 400, json.dumps(NO_GROUP).encode())
         if self.only and str(place) not in self.only:
             content = json.dumps({"__type": "ResourceNotFoundException", "message": "no"}).encode()
             return answered(request, 400, content)
@@ -297,6 +304,23 @@ def test_short_pages_are_put_together_up_to_what_is_shown() -> None:
         "4",
         "5",
     ]
+
+
+def test_a_log_group_that_does_not_exist_is_read_once_for_all_its_streams() -> None:
+    """A run's stream may have one of two names; the group of a prefix comes first."""
+    streams = Streams(empty_first(0))
+    streams.missing_groups = {"/team/output", "/aws-glue/jobs/error"}
+    streams.only = {"/aws-glue/jobs/output jr_1"}
+    streams.job = OWN_GROUP
+    streams.follower().on_observed(ENDED)
+    assert [each["logGroupName"] for each in streams.given] == [
+        *["/team/output", "/aws-glue/jobs/output", "/aws-glue/jobs/output"],
+        *["/team/error", "/team/error", "/aws-glue/jobs/error"],
+    ]
+    streams.given.clear()
+    streams.missing_groups |= {"/aws-glue/jobs/output"}
+    assert streams.client.log_tail(ENDED, "output", 50) == LogTail([], None)
+    assert len(streams.given) == 1
 
 
 PREFIXES = {"--custom-logGroup-prefix": "/team/etl/", "--custom-logStream-prefix": "nightly"}

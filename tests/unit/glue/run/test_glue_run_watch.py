@@ -83,6 +83,10 @@ def wait(watch: RunWatch, clock: ClockByHand) -> Iterator[Callable[[JobRun], Wai
 Wait = Callable[[JobRun], Waiter]
 
 
+def always(run: JobRun) -> bool:
+    return True
+
+
 def refuse(operation: str, status: int, code: str) -> Callable[[str, dict[str, Any]], None]:
     def answer(called: str, given: dict[str, Any]) -> None:
         if called == operation:
@@ -290,7 +294,7 @@ def test_a_run_that_has_to_be_listed_is_polled_by_the_list_once_it_can_be_on_it(
     wire: RunsOnTheWire, watch: RunWatch, clock: ClockByHand
 ) -> None:
     run = wire.start("job")
-    with watch.waiting(run, clock, until_listed=True) as waiter:
+    with watch.waiting(run, clock, until_listed=always) as waiter:
         waiter.poll(), waiter.poll()
         wire.turn(run, "RUNNING")
         waiter.poll()
@@ -308,7 +312,7 @@ def test_a_run_that_the_list_does_not_show_yet_is_polled_by_itself_as_well(
     run = wire.start("job")
     wire.turn(run, "RUNNING")
     wire.unlisted.add(run.job_run_id)
-    with watch.waiting(run, clock, until_listed=True) as waiter:
+    with watch.waiting(run, clock, until_listed=always) as waiter:
         waiter.poll(), wire.counted()
         wire.turn(run, "STOPPING")
         assert waiter.poll().state == "STOPPING"
@@ -323,7 +327,7 @@ def test_who_may_not_list_runs_polls_its_own(
     run = wire.start("job")
     wire.turn(run, "RUNNING")
     wire.before = refuse("GetJobRuns", 400, "AccessDeniedException")
-    with watch.waiting(run, clock, until_listed=True) as waiter:
+    with watch.waiting(run, clock, until_listed=always) as waiter:
         for _ in range(5):
             assert waiter.poll().state == "RUNNING"
     assert wire.counted() == {"GetJobRun": 5, "GetJobRuns": 1}
