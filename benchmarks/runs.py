@@ -4,7 +4,8 @@
         [--airflow DIR] [--beside FILE]
 
 Starts the emulated AWS, a Prefect server and a worker of each type, one after the other, and
-triggers the deployment glue-job: one run several times, then many at once. The floor is what a
+triggers the deployment glue-job: one run several times, then many at once, for a thread worker
+twice: the list of a job's runs shows when the next one ends. The floor is what a
 program takes that makes the published calls and nothing else, in the same minutes. With --airflow,
 the published design in the Airflow of this directory (scripts/install-airflow) is measured, too.
 Writes a section of docs/contributing/benchmarks-glue.md; --quick ends with JSON instead. Systems
@@ -19,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from math import inf, isfinite
@@ -137,23 +138,26 @@ def measure_all(
         give_up_at: By the monotonic clock. Bursts for which there may be no time are left out, and
             so is a system that fails: what was measured counts.
     """
-    jobs = running.make_jobs(HUNDRED, concurrent_runs=2 * THIRTY)
     running.cloud.fault("aws", "glue-scripts", run=False)
-    floors = list(bare_calls(running, jobs[-1]))
+    (floor_job,) = running.make_jobs(1, 2 * THIRTY, "benchmark-floor")
+    floors = list(bare_calls(running, floor_job))
     outcomes: list[Outcome] = []
-    for each in systems:
+    for number, each in enumerate(systems):
         try:
             with each() as system:
-                more = (HUNDRED_AT_ONCE,) if system.name == "thread" and bursts is BURSTS else ()
+                planned: Iterable[Burst] = bursts
+                if system.name == "thread" and bursts is BURSTS:
+                    planned = with_repeats((*bursts, HUNDRED_AT_ONCE))
+                jobs = JobsOfBursts(running, f"benchmark-{number}")
                 # The first one warms up server, worker and page cache.
-                measure(running, system, within(WARM_UP, give_up_at), jobs)
-                for burst in (*bursts, *more):
+                measure(running, system, within(WARM_UP, give_up_at), jobs.of(WARM_UP))
+                for burst in planned:
                     if time.monotonic() + burst.give_up_seconds * burst.times > give_up_at:
                         print(f"No time for: {system.name}, {burst.name}", file=sys.stderr)
                         continue
-                    floors += bare_calls(running, jobs[-1])
+                    floors += bare_calls(running, floor_job)
                     print(f"Measuring: {system.name}, {burst.name}", file=sys.stderr, flush=True)
-                    outcomes.append(measure(running, system, burst, jobs))
+                    outcomes.append(measure(running, system, burst, jobs.of(burst)))
         except (TimeoutError, StackFailed, httpx.HTTPError) as failure:
             if give_up_at == inf:
                 raise
@@ -165,6 +169,44 @@ def within(burst: Burst, give_up_at: float) -> Burst:
     """The burst, which gives up at this time if that comes first."""
     left = max(0.0, give_up_at - time.monotonic()) / burst.times
     return replace(burst, give_up_seconds=min(burst.give_up_seconds, left))
+
+
+class JobsOfBursts:
+    """Jobs of its own for each burst of a system, so that Glue's list shows no others of theirs.
+
+    One run alone is always of the same job, and a burst again of those of the one before.
+    """
+
+    def __init__(self, running: Stand, prefix: str) -> None:
+        self._running = running
+        self._prefix = prefix
+        self._alone: list[str] = []
+        self._last: list[str] = []
+        self._bursts = 0
+
+    def of(self, burst: Burst) -> list[str]:
+        """The jobs of this burst."""
+        if burst.runs == ALONE:
+            self._alone = self._alone or self._made(1)
+            return self._alone
+        if not burst.again:
+            self._last = self._made(burst.jobs)
+        return self._last
+
+    def _made(self, count: int) -> list[str]:
+        self._bursts += 1
+        return self._running.make_jobs(count, 2 * THIRTY, f"{self._prefix}-{self._bursts}")
+
+
+def with_repeats(bursts: Sequence[Burst]) -> Iterator[Burst]:
+    """Where each run has a job of its own, the same burst again: how long it takes is known then.
+
+    Many runs of one job share their polls, and are polled often without that.
+    """
+    for burst in bursts:
+        yield burst
+        if burst.runs > ALONE and not burst.one_job:
+            yield replace(burst, again=True)
 
 
 def bare_calls(running: Stand, job: str) -> Iterator[float]:
@@ -244,9 +286,9 @@ def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
     for o in outcomes:
         if o.burst.runs == ALONE:
             each = ", ".join(f"{name} {n / o.runs:.1f}" for name, n in sorted(o.calls.items()))
-            total = o.calls.total() / o.runs
+            total, polls = o.calls.total() / o.runs, o.calls["GetJobRun"] / o.runs
             which = f"a run of {o.burst.run_seconds:g} s, {o.worker}"
-            yield f"Calls to AWS, {which}: {total:.1f} ({each})."
+            yield f"Calls to AWS, {which}: {total:.1f}, {total - polls:.1f} beside polls ({each})."
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str | None]:
@@ -276,7 +318,7 @@ def _rounded(seconds: float) -> float | None:
 def plot(outcomes: Sequence[Outcome]) -> str:
     panels: dict[str, dict[str, float]] = {}
     for o in outcomes:
-        if isfinite(o.median_start):
+        if isfinite(o.median_start) and not o.burst.again:
             panels.setdefault(o.burst.name, {})[o.worker] = o.median_start
     most = max(value for bars in panels.values() for value in bars.values())
     title = "Seconds from trigger to StartJobRun, median"

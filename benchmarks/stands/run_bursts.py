@@ -26,19 +26,31 @@ NOT_TAKEN = Ended(succeeded=False, at=None)
 
 @dataclass(frozen=True)
 class Burst:
-    """So many flow runs at once, each of a job of its own or all of one."""
+    """So many flow runs at once, each of a job of its own or all of one.
+
+    Args:
+        again: Of the jobs of the burst before, for as long: what is known of them says when the
+            runs end.
+    """
 
     runs: int
     one_job: bool = False
     run_seconds: float = 5.0
     give_up_seconds: float = 240.0
     times: int = 1
+    again: bool = False
 
     @property
     def name(self) -> str:
         if self.runs == 1:
             return "one run"
-        return f"{self.runs} at once, {'one job' if self.one_job else 'a job each'}"
+        jobs = "one job" if self.one_job else "a job each"
+        return f"{self.runs} at once, {jobs}{', again' if self.again else ''}"
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs it takes."""
+        return 1 if self.one_job else self.runs
 
 
 @dataclass
@@ -110,7 +122,7 @@ def _add(outcome: Outcome, stand: Stand, system: System, burst: Burst, jobs: Seq
         triggered = list(
             pool.map(
                 system.trigger,
-                itertools.islice([jobs[0]] * burst.runs if burst.one_job else jobs, burst.runs),
+                itertools.islice(itertools.cycle(jobs[: burst.jobs]), burst.runs),
                 itertools.islice(itertools.cycle(ORDERS), burst.runs),
                 itertools.repeat(give_up_at),
             )

@@ -68,11 +68,11 @@ class Stand:
         response = prefect.api.get(f"/deployments/name/{DEPLOYMENT}").raise_for_status()
         self.deployment_id: str = response.json()["id"]
 
-    def make_jobs(self, count: int, concurrent_runs: int) -> list[str]:
+    def make_jobs(self, count: int, concurrent_runs: int, prefix: str = "benchmark") -> list[str]:
         """Glue jobs like the sample's, each with both connections."""
         sample = self.glue.get_job(JobName=SAMPLE_JOB)["Job"]
         copied = ("Role", "Command", "GlueVersion", "WorkerType", "NumberOfWorkers")
-        names = [f"benchmark-{number:03}" for number in range(count)]
+        names = [f"{prefix}-{number:03}" for number in range(count)]
         there = set(self.glue.list_jobs(MaxResults=1000)["JobNames"])
         for name in names:
             if name not in there:

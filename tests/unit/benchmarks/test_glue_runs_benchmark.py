@@ -14,7 +14,18 @@ import httpx
 import pytest
 
 from benchmarks.deaths import wrong_ones
-from benchmarks.runs import ALONE, THIRTY, kept_beside, plot, summary, table, within
+from benchmarks.runs import (
+    ALONE,
+    BURSTS,
+    THIRTY,
+    calls,
+    kept_beside,
+    plot,
+    summary,
+    table,
+    with_repeats,
+    within,
+)
 from benchmarks.soak import Held, grown
 from benchmarks.stands.run_bursts import Burst, Outcome
 from benchmarks.stands.run_stand import Worker
@@ -131,3 +142,21 @@ def test_what_grows_from_wave_to_wave_is_named_and_what_fills_at_first_is_not() 
         "files grew from 36 to 54",
     ]
     assert grown(filling) == ["3 waves say nothing about growth"]
+
+
+def test_bursts_are_measured_again_where_it_makes_a_difference() -> None:
+    names = [burst.name for burst in with_repeats(BURSTS)]
+    assert names == [
+        "one run",
+        *("10 at once, a job each", "10 at once, a job each, again"),
+        *("30 at once, a job each", "30 at once, a job each, again"),
+        "30 at once, one job",
+    ]
+
+
+def test_calls_are_shown_with_and_without_polls() -> None:
+    one = Outcome("thread", Burst(1, times=2), calls=Counter(GetJobRun=10, StartJobRun=2, GetJob=2))
+    shown = (
+        "a run of 5 s, thread: 7.0, 2.0 beside polls (GetJob 1.0, GetJobRun 5.0, StartJobRun 1.0)"
+    )
+    assert [*calls([one])] == [f"Calls to AWS, {shown}."]
