@@ -121,7 +121,7 @@ class HDInsightFlinkCluster(HiddenInput, Block):
         default=None,
         title="Flink REST URL",
         description="The cluster's JobManager, if it can be reached from where flows run. With it, "
-        "RUNNING counts only when all tasks run; without it, ARM's word is taken.",
+        "RUNNING counts only when all tasks run; without it, ARM's state of the job counts.",
         examples=["https://flink1.pool1.westus2.hdinsightaks.net"],
     )
     flink_sign_in: ClusterSignIn = Field(

@@ -115,7 +115,7 @@ class KeyVaultServicePrincipal(HiddenInput, Block):
     secret_prefix: SecretPrefix = Field(
         default="hdinsight-aks-variables-",
         title="Secret prefix",
-        description="What stands before the names api-client-id, api-secret and tenant-id.",
+        description="The prefix of the names api-client-id, api-secret and tenant-id.",
         examples=["hdinsight-aks-variables-"],
     )
     reader: EntraServicePrincipal = Field(

@@ -39,7 +39,7 @@ def create_flink_cluster_flow(
 ) -> dict[str, Any]:
     """Create a cluster in Application Mode, and wait until it is ready and its job runs.
 
-    Run again with the same values, it adopts the cluster that is there; with other values it
+    Run again with the same values, it adopts the existing cluster; with other values it
     changes what can be changed and refuses the rest. It never makes a second one.
 
     Args:

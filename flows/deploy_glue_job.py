@@ -30,7 +30,7 @@ def deploy_glue_job_flow(
     """Create a Glue job, or change what differs from its definition.
 
     A job that is as its definition says is not written. The script is uploaded under a name made of
-    its content, so that live runs and a definition put back keep the script that they had. The
+    its content, so that live runs and a restored definition keep the script that they had. The
     order of the job's connections is left to the runs.
 
     Args:

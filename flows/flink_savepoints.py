@@ -64,7 +64,7 @@ def flink_savepoints(
             A path that neither the ledger nor storage knows fails the run, and nothing is
             disposed of.
         savepoint_format: How savepoints are written. canonical: read by every state backend.
-            native: quicker. automatic: canonical, unless a job's state backend writes native ones
+            native: faster. automatic: canonical, unless a job's state backend writes native ones
             only. A format that a job cannot write is refused for that job.
         deadline_minutes: How long one savepoint may take.
 

@@ -134,7 +134,7 @@ def _without_process(
         running = running_flink_flow_runs(job_names, _CLUSTER)
         silent = find_silent_flow_runs(running, silent_seconds, claim_signs(cluster, job_names))
         if end and silent:
-            why = "Nor did it renew a claim on a job."
+            why = "It did not renew a claim on a job either."
             silent = end_silent_flow_runs(silent, {}, why)
         show_silent_flow_runs(silent)
 

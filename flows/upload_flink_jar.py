@@ -23,7 +23,7 @@ def upload_flink_jar_flow(
     jar_name: JarName | None = None,
     storage_block: Name = "flink-storage",
 ) -> str:
-    """Upload a job jar to Blob storage, unless the same content is there already.
+    """Upload a job jar to Blob storage, unless the same content exists already.
 
     Args:
         jar_path: The jar on the worker's machine.

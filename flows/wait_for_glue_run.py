@@ -33,7 +33,7 @@ def wait_for_glue_run_flow(
     region: AwsRegion | None = None,
     aws_credentials: AwsCredentialsChoice = "aws",
 ) -> dict[str, Any]:
-    """Wait until a Glue run has ended, whoever started it; fail when it failed.
+    """Wait until any Glue run has ended, and fail when it failed.
 
     The run is only read: cancelling this flow run does not stop it.
 

@@ -1,9 +1,9 @@
-"""One of the eleven actions on a Flink job, for people and for pipelines.
+"""One of the eleven actions on a Flink job, from a terminal or a pipeline.
 
 python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME [...]
     acts from this process, with the block and the journal of the Prefect server
 python -m infra.flink_action ACTION JOB --url URL [--journal DIRECTORY] [...]
-    acts from this process, without Prefect: the journal is a directory, to be kept between calls
+    acts from this process, without Prefect: keep the directory of the journal between calls
 python -m infra.flink_action ACTION JOB --cluster-block TYPE/NAME --deployment [--wait] [...]
     runs the deployment flink-job-action, so a worker acts
 
@@ -17,7 +17,7 @@ examples:
       --jar s3://jars/orders-2.4.jar --parallelism 4 --arg=--topic --arg=orders \\
       --intent build-1842 --deployment --wait
 
-The outcome is printed as JSON on standard output, the story on standard error.
+The outcome is printed as JSON on standard output, each step on standard error.
 
 exit codes:
   0  done; with --deployment but not --wait: the flow run was created
@@ -31,7 +31,7 @@ exit codes:
 
 The same command with the same --intent resumes where it was, retries what failed, and does
 nothing when it was done: give the number of the build. Another action, job or cluster may have the
-same --intent; other options of the same action may not.
+same --intent; other options of the same action are refused.
 
 Commands with --url and its --journal, and flow runs or commands with a block, do not exclude each
 other: use one of the two journals for a cluster. Stop all workers and commands of the version

@@ -5,7 +5,7 @@ python -m infra.glue_deploy apply job.json [--script jobs/orders.py --script-pre
 python -m infra.glue_deploy apply job.json --dry-run
     only shows what would change; ends with 3 when something would
 python -m infra.glue_deploy export JOB > job.json
-    prints a job's definition, to begin with or to put back later
+    prints a job's definition, to begin with, or to restore later
 
 A definition has Name, and settings by the names of Glue's CreateJob. Settings that are left out
 stay as they are; null removes one. The changes are printed on standard error, the result as JSON on
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    apply = commands.add_parser("apply", help="create the job, or write what differs")
+    apply = commands.add_parser("apply", help="create the job, or update what differs")
     apply.add_argument(
         "definition", type=of_type(FilePath), help="a JSON file, or - for standard input"
     )
@@ -162,12 +162,12 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument(
         "--allow-lost-settings",
         action="store_true",
-        help="write also when the job loses what cannot be read of it",
+        help="update the job even if it loses settings that cannot be read",
     )
     apply.add_argument(
         "--without-prefect",
         action="store_true",
-        help="no Prefect server runs this job: do not wait for its runs",
+        help="do not wait for runs of a Prefect server",
     )
     export = commands.add_parser("export", help="print a job's definition")
     export.add_argument("job_name", type=of_type(JobName))

@@ -1,4 +1,4 @@
-"""A Glue job's runs from a command line: which connection, run, stop, and how connections are.
+"""Runs of a Glue job from a command line: rank its connections, run, stop, and check connections.
 
 python -m infra.glue_run rank JOB [--connection NAME ...] [--strategy NAME]
     the order of connections that a run would get now: a dry run, which changes nothing
@@ -6,9 +6,9 @@ python -m infra.glue_run run JOB [--connection NAME ...] [--arg NAME=VALUE ...] 
     a run through the deployment glue-job, or another one of --deployment, with its retries on other
     connections; what is not given here is as the deployment has it saved
 python -m infra.glue_run stop JOB RUN_ID ...
-    stops runs, whoever started them, and waits until they have ended
+    stops runs of any origin, and waits until they have ended
 python -m infra.glue_run health [--connection NAME ...] [--job JOB ...]
-    how many addresses connections have left, and what is wrong with the others
+    how many addresses the connections have left, and what is wrong with them
 
 examples:
   python -m infra.glue_run rank orders --connection orders-a --connection orders-b
@@ -16,16 +16,16 @@ examples:
       --arg=--date=2026-11-29 --intent nightly-2026-11-29 --wait
   python -m infra.glue_run health --job orders --minimum-free-addresses 20
 
-The outcome is printed as JSON on standard output, the story on standard error.
+The outcome is printed as JSON on standard output, each step on standard error.
 
 rank, stop and health call AWS from here, by the usual configuration of boto3 (--profile, --region).
 What flow runs have reserved and which connections failed is read from the Prefect server;
 --without-prefect leaves that out. run needs the server: the same command with the same --intent
-means the same flow run, continues it, or tries again what failed; give the number of the build.
+finds the same flow run, continues it, or retries what failed; give the number of the build.
 
 exit codes:
-  0  done; rank: a subnet has room for the whole run; health: all connections can be counted on
-  1  the run failed; rank: no subnet has; health: one cannot be counted on
+  0  done; rank: a subnet has room for the whole run; health: all connections are usable
+  1  the run failed; rank: no subnet has; health: one is not usable
   2  the input was refused; nothing was called
   4  refused: the job has as many runs as it may
   5  not ended: a service did not answer, time ran out, or the flow run crashed

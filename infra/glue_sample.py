@@ -3,10 +3,10 @@
 python -m infra.glue_sample up      VPC, subnets, S3 endpoint, security group, role, bucket, script,
                                     connections MWAA-Glue-Blog-Subnet1 and -Subnet2, the job
                                     AirflowBlogJob, and the IAM policy for the flow's caller
-python -m infra.glue_sample down    removes all of it again
+python -m infra.glue_sample down    removes all of it
 python -m infra.glue_sample policy  prints that IAM policy
 
-Each can be repeated, also after one that failed half way. What is set up costs nothing while no job
+Each can be repeated, also after a failure. What is set up costs nothing while no job
 runs, but for the stored script: the subnets reach S3 through a gateway endpoint, not a NAT gateway.
 """
 
@@ -167,7 +167,7 @@ def _confirmed(stack_name: str) -> bool:
     try:
         return input(f"Remove everything of stack {stack_name}? Type its name: ") == stack_name
     except EOFError:
-        print("Nobody is there to confirm it: use --yes.", file=sys.stderr)
+        print("No terminal to confirm in: use --yes.", file=sys.stderr)
         return False
 
 
@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stack-name",
         type=of_type(Name),
         default=STACK_NAME,
-        help="marks everything that is made",
+        help="the name that marks everything it creates",
     )
     parser.add_argument("--job-name", type=of_type(JobName), default=JOB_NAME)
     parser.add_argument(
@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
     )
     _add_policy_options(parser)
-    parser.add_argument("--yes", action="store_true", help="for down: do not ask")
+    parser.add_argument("--yes", action="store_true", help="for down: do not ask for confirmation")
     return parser
 
 

@@ -114,7 +114,7 @@ def _add_up(verbs: argparse._SubParsersAction, place: argparse.ArgumentParser) -
         "--only",
         default=",".join(PART_NAMES),
         metavar="PARTS",
-        help="comma-separated parts to run, with those that they need (default: all)",
+        help="comma-separated parts to run, with the parts that they need (default: all)",
     )
     up.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of faults with a share (default: 0)"
@@ -142,7 +142,7 @@ def _add_looks(verbs: argparse._SubParsersAction, place: argparse.ArgumentParser
     secret.set_defaults(run=commands.secret)
     logs = verbs.add_parser("logs", parents=[place], help="show the log of a part")
     logs.add_argument("part", nargs="?", metavar="PART", help="default: the supervisor's own log")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    logs.add_argument("-f", "--follow", action="store_true", help="follow until Ctrl-C")
     logs.add_argument("-n", "--lines", type=int, default=50, help="last lines (default: 50)")
     logs.set_defaults(run=commands.logs)
     requests = verbs.add_parser("requests", parents=[place], help="show the recorded requests")

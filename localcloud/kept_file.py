@@ -36,7 +36,7 @@ def _close(directory: Path, own_file: str) -> None:
     if seen.st_uid != os.getuid() or not is_own:
         raise ValueError(
             f"{directory}: is not accepted, as other users may read it and secrets are kept "
-            f"there. Allowed: a new directory, or one of your own after: chmod 700 {directory}"
+            f"there. Allowed: a new directory, or your own directory after: chmod 700 {directory}"
         )
     directory.chmod(0o700)
 

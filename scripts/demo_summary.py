@@ -56,7 +56,7 @@ def next_steps(cloud: LocalCloud, prefect: PrefectStack) -> list[str]:
         f"{prefect.ui_url}/deployments  run a deployment from its form",
         "prefect deployment run glue-job/glue-job --params "
         """'{"job_name": "AirflowBlogJob", "strategy": "random"}'""",
-        f"python -m localcloud fault{state} aws  the faults that AWS can have",
+        f"python -m localcloud fault{state} aws  the faults that AWS can simulate",
         f"python -m localcloud dashboard{state}  a new link to the Flink dashboard",
         "docs/tutorial/next.md  failovers, updates and kills, step by step",
     ]

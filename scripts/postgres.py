@@ -189,6 +189,6 @@ def find_programs() -> Path:
         if all((directory / name).exists() for name in ("initdb", "postgres", "pg_isready")):
             return directory
     raise PostgresFailed(
-        "no PostgreSQL on this machine: install a package of it, such as Debian's postgresql, "
+        "PostgreSQL was not found: install it, for example Debian's package postgresql, "
         "or put the bin directory of one into PATH"
     )

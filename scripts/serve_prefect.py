@@ -1,9 +1,9 @@
-"""A Prefect server on PostgreSQL, for flow runs in numbers; on loopback, until Ctrl-C.
+"""A Prefect server on PostgreSQL, for many flow runs at a time; on loopback, until Ctrl-C.
 
     python -m scripts.serve_prefect --state-dir DIR [--port 4200] [--database sqlite]
 
-Sets both up in the directory, and finds them there again. It needs no root and no Docker, only the
-programs of a PostgreSQL (scripts/postgres.py says where they are searched for). To try things out,
+Sets both up in the directory, and reuses them there. It needs neither root nor Docker, only
+PostgreSQL's programs (scripts/postgres.py says where they are searched for). To try things out,
 SQLite is enough: that is what scripts/demo uses, with transactions that take turns.
 """
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--state-dir", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--state-dir", type=Path, required=True, help="the directory for all data")
     parser.add_argument("--port", type=int, default=0, help="Prefect's port (default: a free one)")
     parser.add_argument(
         "--database",
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             prefect.start_server()
             password = prefect.home / "ui-password"
             print(f"Prefect: {prefect.ui_url}, with the user and password of {password}")
-            print("Its clients need:")
+            print("Clients need:")
             print(f"  export PREFECT_API_URL={prefect.ui_url}/api")
             print(f'  export PREFECT_API_AUTH_STRING="$(cat {password})"', flush=True)
             threading.Event().wait()

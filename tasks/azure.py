@@ -47,7 +47,7 @@ def get_token(cluster: HDInsightFlinkCluster) -> AccessToken:
 def upload_flink_jar(
     storage: AzureBlobStorageCredentials, jar_path: Path, jar_directory: AbfsUri, jar_name: str
 ) -> str:
-    """Upload a jar to a directory of the storage account, unless it is there already.
+    """Upload a jar to a directory of the storage account, unless it exists already.
 
     Returns:
         The jar's abfs URI.
@@ -69,7 +69,7 @@ def upload_flink_jar(
         progress = _progress(jar_name)
         jar = upload_jar(service, jar_path, there.container, there.path, progress)
     progress(jar.size, jar.size)
-    verb = "is there already" if jar.was_there else "uploaded"
+    verb = "exists already" if jar.was_there else "uploaded"
     run_log().info("%s %s: %d bytes, sha256 %s", there, verb, jar.size, jar.sha256)
     return str(there)
 

@@ -124,7 +124,7 @@ def count_relaunch(
         return RelaunchLimit(store, most, within_seconds).count(job_name, requested_by, time.time())
 
 
-@step(task_run_name="take back a relaunch of {job_name}")
+@step(task_run_name="uncount a relaunch of {job_name}")
 def uncount_relaunch(cluster: FlinkCluster, job_name: str, requested_by: str) -> None:
     """Count one less: it was refused."""
     with variable_store(cluster.journal_name) as store:
@@ -179,7 +179,7 @@ class _Watched:
             return "it was ended on purpose"
         owner = self._journal.owner(self._name)
         entry = self._journal.entry(owner) if owner else None
-        return f"{entry.action} is under way" if entry else ""
+        return f"{entry.action} is in progress" if entry else ""
 
     def _judged(self, limits: HealthLimits) -> Finding:
         name, last = self._name, self._samples[-1].view

@@ -84,12 +84,12 @@ class StateOptions(FormGroup):
     )
     allow_non_restored_state: bool = Field(
         default=False,
-        description="For this launch alone: start even if the savepoint has state that the job "
+        description="For this launch only: start even if the savepoint has state that the job "
         "lacks.",
     )
     restore_mode: RestoreMode = Field(
         default="NO_CLAIM",
-        description="For this launch alone: NO_CLAIM leaves the savepoint in place, CLAIM lets "
+        description="For this launch only: NO_CLAIM leaves the savepoint in place, CLAIM lets "
         "Flink delete it.",
     )
     without_state: bool = Field(
@@ -100,7 +100,7 @@ class StateOptions(FormGroup):
     savepoint_format: SavepointFormat = Field(
         default=SavepointFormat.AUTOMATIC,
         description="For SAVEPOINT, STOP and UPDATE. canonical: read by every state backend. "
-        "native: quicker, and read by the same state backend alone. automatic: canonical, unless "
+        "native: faster, and read by the same state backend alone. automatic: canonical, unless "
         "the job's state backend, like ForSt, writes native ones only.",
     )
 
@@ -268,15 +268,15 @@ class RelaunchOptions(FormGroup):
 
 
 class SilentRunOptions(FormGroup):
-    """What to do about flow runs that are Running and have no process any more."""
+    """What to do about flow runs that are Running and no longer have a process."""
 
     silent_minutes: SilentMinutes | None = Field(
         default=None,
-        description="A Running flow run that acts on the jobs has no process any more after this "
+        description="A Running flow run that acts on the jobs no longer has a process after this "
         "long without a heartbeat, log line, task run or renewed claim. Use more than three times "
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY, 3 minutes by default. Empty: such flow runs are not "
         "searched for. The watch ends only after it has observed them for this long, so use a "
-        "deployment of its own.",
+        "separate deployment.",
     )
     end_silent_runs: bool = Field(
         default=False,

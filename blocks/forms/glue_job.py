@@ -41,7 +41,7 @@ class ShortageOptions(FormGroup):
     )
     extra_nodes: Annotated[int, Field(ge=0, le=10)] | None = Field(
         default=None,
-        description="Nodes that Glue adds to the job's workers, each with an address of its own. "
+        description="Nodes that Glue adds to the job's workers, each with its own address. "
         "Empty: 2, which are reserved for the run; random and capacity, as in the AWS blog post, "
         "do not check that a subnet has room for them.",
     )
@@ -160,7 +160,7 @@ class AdvancedOptions(FormGroup):
     restore_order: bool = Field(
         default=False,
         description="Restore the job's own order of connections once no run needs the chosen one. "
-        "An order that somebody else has written meanwhile is kept. After a kill, when Glue or "
+        "An order that someone else wrote in the meantime is kept. After a kill, when Glue or "
         "others are busy, or when a queued run is not waited for, it is restored by the job's next "
         "flow run.",
     )

@@ -123,7 +123,7 @@ def _add_job(add: Add) -> None:
     )
     add("--allow-non-restored-state", action="store_true")
     add("--restore-mode", choices=RESTORE_MODES, default="NO_CLAIM")
-    add("--without-state", action="store_true", help="NEW starts empty although the job has state")
+    add("--without-state", action="store_true", help="NEW starts empty even if the job has state")
 
 
 def _add_action_options(add: Add) -> None:
@@ -141,7 +141,7 @@ def _add_action_options(add: Add) -> None:
         default=SavepointFormat.AUTOMATIC,
         help="%(choices)s (default: by the job's state backend)",
     )
-    add("--no-roll-back", action="store_true", help="an update may leave no job")
+    add("--no-roll-back", action="store_true", help="no rollback: a failed update leaves no job")
     add("--no-slot-check", action="store_true", help="update even if task slots are missing")
     add("--take-over", action="store_true", help="discard the unfinished action of a dead run")
     add("--stable-seconds", type=of_type(Seconds), default=10)
@@ -163,7 +163,7 @@ def _add_intent_and_deployment(add: Add) -> None:
         metavar="FLOW/NAME",
         help="run a deployment instead; without a name: %(const)s",
     )
-    add("--wait", action="store_true", help="with --deployment: until it has ended")
+    add("--wait", action="store_true", help="with --deployment: wait until it has ended")
     add("--dry-run", action="store_true", help="check the input and call nothing")
 
 

@@ -33,7 +33,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     rank = commands.add_parser("rank", help="the order that a run would get now; changes nothing")
     run = commands.add_parser("run", help="one run through the deployment glue-job")
     stop = commands.add_parser("stop", help="stop runs and wait until they have ended")
-    health = commands.add_parser("health", help="how the connections are")
+    health = commands.add_parser("health", help="free addresses and faults of connections")
     for each in (rank, run, stop):
         each.add_argument("job_name", metavar="JOB", type=of_type(JobName), help="the Glue job")
     _choosing(rank, "random")
@@ -44,7 +44,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         each.add_argument(
             "--without-prefect",
             action="store_true",
-            help="leave out what flow runs have reserved, and which connections failed",
+            help="ignore what flow runs have reserved, and which connections failed",
         )
     _running(run)
     stop.add_argument("run_id", metavar="RUN_ID", nargs="+", type=of_type(Name))
@@ -59,7 +59,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         "--minimum-free-addresses",
         type=of_type(Count),
         default=10,
-        help="fewer are too few (default: %(default)s)",
+        help="a connection with fewer usable addresses is short of them (default: %(default)s)",
     )
     return command
 

@@ -13,11 +13,11 @@ examples:
   python -m infra.setup up --dry-run                          what would be done
   python -m infra.setup up deployments/production.yaml        do it
   python -m infra.setup up deployments/production.yaml        again: nothing is changed
-  python -m infra.setup down deployments/production.yaml      take it away again
+  python -m infra.setup down deployments/production.yaml      undo it
 
-Only what FILE names is set. Everything else stays as people set it in the UI, such as further
-parameters and schedules. Where a person or another file changed what FILE names, the change is
-shown (field, value now, value in FILE) and stays: take it into FILE, or give --overwrite. What
+Only what FILE names is set. Everything else stays as it was set in the UI, such as further
+parameters and schedules. Where someone or another file changed what FILE names, the change is
+shown (field, value now, value in FILE) and stays: copy it into FILE, or give --overwrite. What
 several files name is deleted with the last of them.
 
 Secrets of blocks are not in FILE: a field says {env: NAME}, and the variable NAME is read here.
@@ -25,8 +25,8 @@ Secrets of blocks are not in FILE: a field says {env: NAME}, and the variable NA
 exit codes:
   0  done, or there was nothing to do
   2  the input was refused; nothing was called
-  4  done, except for fields that a person or another file changed; they are listed
-  5  the Prefect server did not answer; the same command goes on
+  4  done, except for fields that someone or another file changed; they are listed
+  5  the Prefect server did not answer; run the same command again to resume
   6  the Prefect server refused a call
 """
 
@@ -145,14 +145,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = command.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    up = commands.add_parser("up", help="set everything up, or bring it to what the file says")
+    up = commands.add_parser("up", help="set everything up, or update it to match the file")
     up.add_argument(
         "--overwrite",
         action="store_true",
-        help="take the file's values for what a person or another file changed",
+        help="overwrite what someone or another file changed",
     )
     up.add_argument(
-        "--prune", action="store_true", help="delete what was created from this file and left it"
+        "--prune",
+        action="store_true",
+        help="delete what was created from this file and is no longer in it",
     )
     down = commands.add_parser("down", help="delete what was created from the file")
     check = commands.add_parser("check", help="check the file and call nothing")
@@ -161,7 +163,7 @@ def parser() -> argparse.ArgumentParser:
             "file", type=of_type(FilePath), nargs="?", metavar="FILE", help="the environment"
         )
     for each in (up, down):
-        each.add_argument("--dry-run", action="store_true", help="say what would be done")
+        each.add_argument("--dry-run", action="store_true", help="show what would be done")
         each.add_argument("--json", action="store_true", help="print it as JSON")
     return command
 

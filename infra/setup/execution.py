@@ -42,7 +42,7 @@ def _create(step: Step, records: AppliedRecords, environment: str) -> Step:
 
 
 def _change(step: Step, records: AppliedRecords, environment: str) -> Step:
-    assert step.observed is not None, "it is there"
+    assert step.observed is not None, "it exists"
     step.kind.update(step.name, step.observed, step.changes)
     after = {**step.observed.fields, **{each.path: each.after for each in step.changes}}
     after = {path: value for path, value in after.items() if value is not ABSENT}
@@ -76,7 +76,7 @@ def _leave(step: Step, records: AppliedRecords, environment: str) -> Step:
 
 
 def _keep(step: Step, records: AppliedRecords, environment: str, created: bool) -> None:
-    assert step.observed is not None, "it is there now"
+    assert step.observed is not None, "it exists now"
     before = step.applied or Applied(step.kind.noun, step.name)
     marks = applied_after(
         step.kind.desired()[step.name],

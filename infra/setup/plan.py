@@ -123,7 +123,7 @@ def _removal(kind: Kind, applied: Applied, environment: str) -> Step:
     if not others and applied.created:
         return Step(kind, applied.name, Verb.DELETE, applied=applied)
     files = ", ".join(sorted(others - {WITHOUT_FILE}))
-    note = "it was there before it was set up from this file"
+    note = "it existed before it was set up from this file"
     if others and applied.created:
         note = f"it is set up {f'from {files}' if files else 'without a file'}, too"
     return Step(kind, applied.name, Verb.LEFT, note=note, is_released=True, applied=applied)

@@ -22,7 +22,7 @@ def print_step(step: Step) -> None:
         line = f"{change.path}: as the code has it" if change.path in of_code else _line(change)
         print(f"            {line}", flush=True)
     for change in step.kept:
-        by = f"it was set from {change.set_by}" if change.set_by else "a person changed it"
+        by = f"it was set from {change.set_by}" if change.set_by else "someone changed it"
         print(printable(f"          ! {_line(change)}  ({by}; it stays)"), flush=True)
 
 
@@ -32,7 +32,7 @@ def print_summary(steps: Sequence[Step], *, dry_run: bool) -> None:
     words = ", ".join(f"{counts[verb]} {verb}" for verb in Verb if counts[verb])
     print(f"{'Dry run, nothing was done: ' if dry_run else ''}{words or 'nothing to do'}")
     if any(step.kept for step in steps):
-        print("Fields marked ! differ from the file. Take them into it, or give --overwrite.")
+        print("Fields marked ! differ from the file. Copy them into it, or give --overwrite.")
 
 
 def as_json(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:

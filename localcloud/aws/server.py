@@ -29,7 +29,7 @@ _LEFT_OUT = [
     "Glue: auto scaling takes the maximum number of workers at once.",
     "Glue: all types of worker are there in every region, and as many as one likes.",
     "Glue: job bookmarks, usage profiles, triggers and workflows start no runs.",
-    "Glue: no rate limits of its own; use a throttle fault.",
+    "Glue: no rate limits; use a throttle fault.",
     "Glue: NAT gateways, endpoints and security group rules are not checked.",
     "Glue: continuous logging and Spark's own logs; output and error logs are kept.",
 ]

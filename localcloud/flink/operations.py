@@ -22,7 +22,7 @@ class _Route:
 
 
 _ROUTES = (
-    _Route("GetOverview", "GET", "/overview", "The cluster in numbers."),
+    _Route("GetOverview", "GET", "/overview", "Counts of task managers, slots and jobs."),
     _Route("GetConfig", "GET", "/config", "The dashboard's configuration, with Flink's version."),
     _Route("ListJars", "GET", "/jars", "The uploaded jars."),
     _Route("UploadJar", "POST", "/jars/upload", "Upload a job jar."),

@@ -12,8 +12,8 @@ from scripts.site.tables import fields_table, models_tables
 _HEAD = """\
 # Blocks
 
-Made from the code when this site is built. `python -m infra.blocks register` makes the types known
-to a Prefect server; fill them in under *Blocks* in the UI. Values marked *secret* are stored
+Made from the code when this site is built. `python -m infra.blocks register` registers the types
+with a Prefect server; fill them in under *Blocks* in the UI. Values marked *secret* are stored
 encrypted and never shown.
 """
 

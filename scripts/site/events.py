@@ -31,7 +31,7 @@ _HEAD = """\
 Made from the code when this site is built. Automations act on these. Each event carries its flow
 run; its resource is `glue-job.<job name>`, `glue-connection.<connection name>`,
 `flink-job.<job name>` or the silent flow run.
-[Notifications](../how-to/notifications.md) says when each is emitted and shows an automation.
+[Notifications](../how-to/notifications.md) says when each is emitted, and has ready automations.
 
 | event | what it says | payload |
 |---|---|---|

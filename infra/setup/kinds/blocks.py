@@ -121,7 +121,7 @@ def checked(name: str, kind: type[Block], given: Mapping[str, Any]) -> Fields:
             raise InvalidInput(
                 where,
                 "(not shown)",
-                "{env: NAME} with the name of a variable: a file is no place for a secret",
+                "{env: NAME} with the name of a variable: secrets do not belong in a file",
             )
         else:
             plain[field] = value

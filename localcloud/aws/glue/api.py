@@ -28,7 +28,7 @@ DESCRIPTIONS = {
     "GetJob": "with the defaults and the computed MaxCapacity and AllocatedCapacity",
     "GetJobs": "by name, 100 a page",
     "ListJobs": "by name, with the requested tags",
-    "BatchGetJobs": "those that exist, and the names of the others",
+    "BatchGetJobs": "existing ones, and the names of the others",
     "DeleteJob": "stops its runs and forgets them",
     "StartJobRun": "takes the first connection in list order that has a free address",
     "GetJobRun": "state, times, error text as the run engine left them",
@@ -41,7 +41,7 @@ DESCRIPTIONS = {
     "GetConnections": "filtered by ConnectionType, MatchCriteria, ConnectionSchemaVersion",
     "UpdateConnection": "replaces the definition",
     "DeleteConnection": "jobs keep the name; their runs skip it",
-    "BatchDeleteConnection": "those that exist, and an error for each of the others",
+    "BatchDeleteConnection": "existing ones, and an error for each of the others",
     "TestConnection": "looks the subnet up; nothing behind it is tried",
 }
 """The operations served here rather than by moto, and what is worth knowing of each."""

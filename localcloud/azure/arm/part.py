@@ -122,7 +122,7 @@ class ArmPart(TlsPart):
         """What this ARM does not do."""
         return [
             "All clusters in Session mode run their jobs on the one Flink of the local cloud; each "
-            "cluster in Application Mode has a Flink of its own: a JobManager and a TaskManager of "
+            "cluster in Application Mode has its own Flink: a JobManager and a TaskManager of "
             "the installed Flink in session form, with the cluster's job as the only one. "
             "Versions, sizes, storage, logs, metrics and the Hive catalog have no effect.",
             "The job of a cluster in Application Mode is listed under the cluster's name. A later "

@@ -21,7 +21,7 @@ JAR_NAME = Matched(r"^[^/\\\s]+\.jar$", "a file name that ends in .jar, without 
 ARGUMENT = Matched(
     r"^\S+$",
     "text without spaces: ARM takes all arguments as one space-separated string, so give each word "
-    "as an argument of its own",
+    "as a separate argument",
 )
 
 

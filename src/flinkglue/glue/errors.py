@@ -82,7 +82,7 @@ INVALID_INPUT = "InvalidInputException"
 INVALID_INPUT_ADVICE = (
     "correct in the job, or in run_options and arguments, what the message names; where it names "
     "nothing, compare workers, capacity, Glue version and connections with what Glue's console "
-    "takes for such a job"
+    "accepts for such a job"
 )
 
 ADVICE: dict[type[CallFailed], str] = {
@@ -95,7 +95,7 @@ ADVICE: dict[type[CallFailed], str] = {
     NotFound: "check the name, the region and the account of the AWS Credentials block",
     Throttled: "try again later; fewer jobs at once make fewer calls",
     ServiceUnavailable: "try again later",
-    Conflict: "try again later: somebody else changes or runs the same job",
+    Conflict: "try again later: someone else is changing or running the same job",
     InDoubt: "search for the run before another is started; running the flow again does that",
 }
 

@@ -107,13 +107,13 @@ def check_arguments(arguments: Mapping[str, str], field: str = "arguments") -> N
                 name,
                 "arguments with a value: of an empty one Glue passes the name alone, and a script "
                 "takes the next argument for its value. Leave it out, or write what the script "
-                f"takes for empty. Only names that begin with {FLAGS} may stand alone",
+                f"takes for empty. Only names that begin with {FLAGS} may have none",
             )
         if name in OWN_ARGUMENTS:
-            raise InvalidInput(field, name, "any name but those that the flow sets itself")
+            raise InvalidInput(field, name, "any name that the flow does not set itself")
         if name in GLUES_OWN_ARGUMENTS:
             glues = ", ".join(GLUES_OWN_ARGUMENTS)
-            raise InvalidInput(field, name, f"any name but those that Glue sets itself: {glues}")
+            raise InvalidInput(field, name, f"any name that Glue does not set itself: {glues}")
         bare = name.removeprefix("--")
         if not bare or bare == name or name != name.strip() or not is_plain(name):
             raise InvalidInput(field, name, "names that start with --, for example --date")

@@ -114,11 +114,11 @@ class Interrupted:
         except Refused as refused:
             if unseen:
                 self.emit(
-                    f"The launch {unseen} may still be under way, and could not be ended. Should "
-                    f"it show up, end it with CANCEL. {refused.reason}"
+                    f"The launch {unseen} may still be in progress, and could not be ended. If it "
+                    f"appears, end it with CANCEL. {refused.reason}"
                 )
             else:
-                self.emit(f"There was nothing to end: {refused.reason}")
+                self.emit(f"Nothing to end: {refused.reason}")
             return
         for line in (*outcome.story, outcome.failure):
             if line:
@@ -168,7 +168,7 @@ class Interrupted:
         except SavepointFailed as failed:
             self.emit(str(failed))
         else:
-            self.emit(f"The savepoint that was under way is good: {path}")
+            self.emit(f"The savepoint in progress has completed: {path}")
 
     def _settle(self, entry: Entry | None, action: Action) -> str:
         """Wait for a launch that is on its way: what is not listed cannot be ended.

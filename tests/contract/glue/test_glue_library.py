@@ -344,7 +344,7 @@ def test_a_replaced_streaming_run_whose_follower_is_not_found_is_told(
     attempt = run_job(RunContext(client, LOG, clock=HastyClock(), pace=FAST), request(), ranking)
     assert attempt.failure is not None
     assert attempt.failure.failure_class is FailureClass.STOP
-    assert "goes on without being observed" in attempt.describe()
+    assert "continues unobserved" in attempt.describe()
 
 
 def test_a_connection_that_was_deleted_does_not_keep_the_job_from_the_others(

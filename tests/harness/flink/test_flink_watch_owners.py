@@ -203,7 +203,7 @@ def test_an_update_that_is_under_way_is_left_alone(job: Job, ends: bool) -> None
 def test_an_action_whose_process_is_gone_is_told(job: Job, command: str) -> None:
     """Although its flow run is Running: the server failed as it ended, or its machine died."""
     job.act(Action.UPDATE, dies_before="submit", ends=False, command=command)
-    with pytest.raises(JobFailed, match="gives no sign of life any more") as told:
+    with pytest.raises(JobFailed, match="gives no sign of life") as told:
         job.watched("when_down")
     assert ("although its flow run is Running" in str(told.value)) == (not command)
 

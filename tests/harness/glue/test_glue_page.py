@@ -89,7 +89,7 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     first, second = (json.loads(data) for data in page["connection-ranking-job"])
     assert [row["Connection"] for row in first] == ["a", "b"]
     assert [row["Connection"] for row in second] == ["b", "a"]
-    assert "failed in this flow run; failed lately (at " in second[1]["Why"]
+    assert "failed in this flow run; failed recently (at " in second[1]["Why"]
     [told] = page["glue-job-run-job"]
     assert "## Failure of attempt 1 on a: fail over" in told
     assert "Manual fix needed." in told

@@ -62,7 +62,7 @@ class TestJarSource:
         jar = JarSource().identify(str(path))
         path.write_bytes(b"another release")
         with (
-            pytest.raises(NotFound, match="an address of its own"),
+            pytest.raises(NotFound, match="its own address"),
             JarSource().content(jar, "x.jar"),
         ):
             pass

@@ -106,8 +106,8 @@ def test_a_run_keeps_only_the_arguments_of_this_project() -> None:
 @pytest.mark.parametrize(
     ("name", "allowed"),
     [
-        ("--flinkglue-run-key", "any name but those that the flow sets itself"),
-        ("--flinkglue-connection", "any name but those that the flow sets itself"),
+        ("--flinkglue-run-key", "any name that the flow does not set itself"),
+        ("--flinkglue-connection", "any name that the flow does not set itself"),
         ("password", "names that start with --"),
         ("--date", "names that are not in arguments as well"),
     ],

@@ -105,7 +105,7 @@ def test_the_record_tells_what_was_known_of_each_connection() -> None:
         "usable",
     )
     assert rows["c"]["Why"] == (
-        "good: 50 addresses usable, 6 needed; failed lately (at 12:00:00 UTC, on cooldown until "
+        "good: 50 addresses usable, 6 needed; failed recently (at 12:00:00 UTC, on cooldown until "
         "12:05:00 UTC): Resource unavailable"
     )
     assert rows["b"]["Why"] == "usable: 4 addresses usable, 6 needed"
@@ -135,7 +135,7 @@ def test_the_record_tells_what_was_asked_and_what_decided() -> None:
         (
             {"NumberOfWorkers": 5},
             {"arguments": {"--enable-auto-scaling": "true"}},
-            "5 workers, the most that auto scaling may reach, + 2 for extra nodes",
+            "5 workers, the maximum of auto scaling, + 2 for extra nodes",
         ),
     ],
 )
@@ -168,7 +168,7 @@ def test_the_choice_can_be_made_again_from_its_record(strategy: str) -> None:
             [
                 CoolDown(row["Connection"], row["Subnet"], "")
                 for row in rows
-                if "failed lately" in row["Why"]
+                if "failed recently" in row["Why"]
             ],
         ),
         given_order=[r["Connection"] for r in sorted(rows, key=lambda r: r["Given as"])],

@@ -27,7 +27,7 @@ WRONG = {
     "work_pools: {flinkglue: {type: process, base_job_template: none.json}}": "base_job_template",
     "blocks: {flink-rest-cluster/a: {url: 'https://f', tocken: x}}": "tocken",
     "blocks: {flink-rest-cluster/a: {url: 'not a web address'}}": "url",
-    "blocks: {flink-rest-cluster/a: {url: 'https://f', token: s3cr3t}}": "no place for a secret",
+    "blocks: {flink-rest-cluster/a: {url: 'https://f', token: s3cr3t}}": "do not belong in a file",
     "blocks: {flink-rest-cluster/a: {url: 'https://f', token: {env: NOT_THERE}}}": "variable",
     "blocks: {nothing-of-that-kind/a: {}}": "nothing-of-that-kind",
     "automations: [{file: none.yaml}]": "none.yaml",

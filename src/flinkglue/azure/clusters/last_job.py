@@ -34,10 +34,10 @@ class LastJob:
         """
         if self.doubt:
             raise JobFailed(
-                f"{self.doubt}. Nothing was deleted, because it may run on without its last "
+                f"{self.doubt}. Nothing was deleted, because it may keep running without its last "
                 "savepoint. What to do: check the job in the portal and run this again when ARM "
-                "lists it as RUNNING, STOPPED or CANCELED; or, when you need no savepoint, run "
-                "this with take_last_savepoint off."
+                "lists it as RUNNING, STOPPED or CANCELED; or, if you need no savepoint, run this "
+                "with take_last_savepoint off."
             )
 
 
@@ -72,7 +72,9 @@ def last_job(rows: Sequence[ArmFlinkJob], view: Callable[[str], JobView | None])
         )
         return LastJob(row.job_name, doubt=doubt)
     if observed.is_terminal and (is_in_progress(row) or len(live) > 1):
-        return LastJob(row.job_name, doubt=f"A launch may be under way besides {_in_words(row)}")
+        return LastJob(
+            row.job_name, doubt=f"A launch may be in progress in addition to {_in_words(row)}"
+        )
     return LastJob(row.job_name, is_running=not observed.is_terminal)
 
 

@@ -151,8 +151,8 @@ def gateway_failed(call: Call, status: int, answered: str, base_url: str) -> Cal
     if not advice:
         sign_in = 200 <= status < 400
         advice = (
-            "a sign-in may stand before the JobManager: fill in the sign-in of the cluster's "
-            "block, or an address behind it."
+            "a sign-in page may be in front of the JobManager: fill in the sign-in of the "
+            "cluster's block, or an address behind it."
             if sign_in
             else f"check the route from {base_url} to the JobManager."
         )
@@ -166,7 +166,7 @@ _OF_A_GATEWAY: dict[int, tuple[type[CallFailed], str]] = {
     403: (PermissionDenied, f"{_RIGHTS} {_CREDENTIALS.capitalize()}"),
     413: (
         TooLarge,
-        "raise the limit for requests of what stands before Flink, for nginx and its ingress "
+        "raise the request size limit of the gateway in front of Flink, for nginx and its ingress "
         "client_max_body_size or proxy-body-size, above the size of the jar.",
     ),
     429: (Throttled, "run again later, or less often."),
@@ -179,8 +179,8 @@ def main_timed_out(error: CallFailed, main_seconds: float) -> CallFailed:
         MainTimedOut,
         reason=f"main() did not reach execute() in time: {error.reason}",
         advice=f"raise main_seconds of the cluster's block, now {main_seconds:g}, and above it the "
-        "time-out of what stands before the JobManager; or let main() do less. Where it must not "
-        "run twice, switch check_plan off.",
+        "time-out of the gateway; or let main() do less. Switch check_plan off for a main() that "
+        "must not run twice.",
     )
 
 

@@ -34,7 +34,7 @@ _BY_STATUS: dict[int, tuple[type[CallFailed], str]] = {
     410: (NotFound, ""),
     429: (Throttled, ""),
 }
-_CHECK_ADDRESS = "Check the address; a sign-in page may stand before it."
+_CHECK_ADDRESS = "Check the address; a sign-in page may be in front of it."
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Fetch = Callable[[str, Path], None]
 """Writes what lies at an address into a file."""
 
 _DIGEST_DIGITS = 16
-_OWN_ADDRESSES = "Give each release of a jar an address of its own."
+_OWN_ADDRESSES = "Give each release of a jar its own address."
 _OTHER_PACKING = "Another release of this project packed it: give jar again."
 
 
@@ -132,7 +132,7 @@ def _check_content(known: Jar | ProgramFile, path: Path, advice: str) -> None:
             "jar source",
             "read",
             known.uri,
-            f"sha256 {known.sha256[:12]}… was requested, sha256 {found[:12]}… is there",
+            f"sha256 {known.sha256[:12]}… was requested, sha256 {found[:12]}… was found",
             advice=advice,
         )
 

@@ -20,7 +20,7 @@ _REFUSED_JOB = re.compile(r"Failed to execute job '(?P<name>.*)'")
 _PYTHON_ENDED = re.compile(r"Python process exits with code: (?P<code>\d+)")
 _PRINTED = re.compile(r"System\.out: (?P<text>.*?)\n\s*System\.err:", re.DOTALL)
 NO_JOB = (
-    "main() submits no job. It has to call execute() or executeAsync(), or to execute an INSERT or "
+    "main() submits no job. It must call execute() or executeAsync(), or execute an INSERT or "
     "a StatementSet"
 )
 

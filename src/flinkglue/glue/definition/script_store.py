@@ -53,7 +53,7 @@ class Script:
         try:
             content = Path(path).read_bytes()
         except (OSError, ValueError) as error:
-            raise InvalidInput("script", path, "a file that can be read from here") from error
+            raise InvalidInput("script", path, "a file that can be read by this process") from error
         if len(content) > LARGEST_SCRIPT_BYTES:
             limit = f"a file of at most {LARGEST_SCRIPT_BYTES} bytes"
             raise InvalidInput("script", path, limit)

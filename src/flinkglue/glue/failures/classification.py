@@ -52,11 +52,11 @@ class Failure:
 
 
 STATES: dict[str, str] = {
-    JobRunState.STOPPED: "somebody stopped the run",
+    JobRunState.STOPPED: "someone stopped the run",
     JobRunState.TIMEOUT: "the run took longer than the job's time-out",
     JobRunState.EXPIRED: (
         "Glue replaces a streaming run at its maintenance, and the run that follows it was not "
-        "found by its key: search the job's runs for it; it goes on without being observed"
+        "found by its key: search the job's runs for it; it continues unobserved"
     ),
 }
 """Ends that are judged by the state alone: all are STOP."""
@@ -73,7 +73,7 @@ def classify(
 
     Args:
         in_vpc: Whether the job has a connection with a subnet: another one may help then.
-        own_rules: The person's, which go first, unless somebody stopped the run, or Glue replaced
+        own_rules: The person's, which go first, unless someone stopped the run, or Glue replaced
             it.
     """
     evidence = message or f"the run ended {state} and Glue gave no message"
@@ -101,7 +101,7 @@ def _by_own_rule(rule: FailureRule, evidence: str) -> Failure:
 def classify_call(error: CallFailed, own_rules: Sequence[FailureRule] = ()) -> Failure:
     """Judge a call that failed before there was a run."""
     if isinstance(error, Throttled | ServiceUnavailable | Conflict | InDoubt):
-        advice = error.advice or "it is tried again later"
+        advice = error.advice or "it is retried later"
         final = error.advice or "run the job again later"
         return Failure(FailureClass.WAIT, str(error), advice, final_advice=final)
     own = first_match(own_rules, error.reason)

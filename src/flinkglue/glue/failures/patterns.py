@@ -50,7 +50,7 @@ def check_pattern(pattern: str) -> None:
         if (elements := _elements(pattern)) > MOST_ELEMENTS:
             raise ValueError(
                 f"its repetitions in each other make {elements} elements of it, more than "
-                f"{MOST_ELEMENTS}: repeat less, or not what is repeated already"
+                f"{MOST_ELEMENTS}: avoid nested repetitions"
             )
         _compiled(pattern)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
@@ -89,7 +89,7 @@ def _check_standard(pattern: str) -> None:
         try:
             re.compile(pattern)
         except FutureWarning as warning:
-            raise ValueError(f"escape what stands in [ ]: {warning}") from warning
+            raise ValueError(f"escape the characters in [ ]: {warning}") from warning
 
 
 @lru_cache(maxsize=256)

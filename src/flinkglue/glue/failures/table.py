@@ -44,8 +44,8 @@ INTERFACE_QUOTA = (
     "the region's quota of network interfaces is in use, so no other subnet helps: have it raised, "
     "or delete interfaces that nobody uses"
 )
-NO_EXECUTORS = "executors could not be started; the same order is tried later"
-NO_SLOT = "another run of the job lives, or Glue is still cleaning up after one (5 to 10 s)"
+NO_EXECUTORS = "executors could not be started; the same order is retried later"
+NO_SLOT = "another run of the job is live, or Glue is still cleaning up after one (5 to 10 s)"
 
 SERVICE_CODES = (
     "ConcurrentRunsExceededException",
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         rf"(?:{'|'.join(SERVICE_CODES)}): (?!An error occurred)",
         B,
-        "a service is busy, or failed; it is tried again later",
+        "a service is busy, or failed; it is retried later",
         "InternalServiceException: Internal service failure",
         final_advice=RUN_AGAIN,
     ),
@@ -229,7 +229,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         r"Resource unavailable\b",
         B,
-        "Glue has no capacity now; the run takes no subnet, so it is tried again later",
+        "Glue has no capacity now; the run takes no subnet, so it is retried later",
         "Resource unavailable",
         final_advice=FEWER_WORKERS,
     ),
@@ -267,7 +267,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "",
         B,
-        "Glue itself failed; it is tried again later",
+        "Glue itself failed; it is retried later",
         "Error Code: InternalServiceException",
         code="InternalService",
         final_advice=RUN_AGAIN,
@@ -275,7 +275,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "",
         B,
-        "Glue itself timed out; it is tried again later",
+        "Glue itself timed out; it is retried later",
         "Error Code: OperationTimeoutException",
         code="OperationTimeout",
         final_advice=RUN_AGAIN,
@@ -283,7 +283,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "",
         B,
-        "a service is unavailable; it is tried again later",
+        "a service is unavailable; it is retried later",
         "Error Code: ServiceUnavailableException",
         code="ServiceUnavailable",
         final_advice=RUN_AGAIN,
@@ -291,7 +291,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         r"Request has expired\b",
         B,
-        "a request was late; it is tried again later",
+        "a request was late; it is retried later",
         "Request has expired. (Service: AmazonEC2; Status Code: 400; Error Code: RequestExpired)",
         final_advice=RUN_AGAIN,
         code="RequestExpired",

@@ -42,7 +42,7 @@ def health_markdown(
     failures = [(each.connection_name, each.failures) for each in found if each.failures]
     if failures:
         parts += [
-            "## What failed",
+            "## Recent failures",
             *(join(bold(name), " ", what.describe()) for name, what in failures),
         ]
     return "\n\n".join(parts)

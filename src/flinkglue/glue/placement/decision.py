@@ -118,7 +118,7 @@ def note(ranked: RankedConnection) -> str:
         notes.append("failed in this flow run")
     if cool_down := ranked.cooled_down:
         times = _times(cool_down.since, cool_down.until)
-        notes.append(f"failed lately{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
+        notes.append(f"failed recently{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
     return one_line("; ".join(notes))
 
 

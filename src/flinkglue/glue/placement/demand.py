@@ -75,7 +75,7 @@ def demand_of(
         workers, unit = int(count), "workers"
     else:
         workers, unit = max(1, math.ceil(job.get("MaxCapacity") or 0)), "units of capacity"
-    most = ", the most that auto scaling may reach," if auto_scaling else ""
+    most = ", the maximum of auto scaling," if auto_scaling else ""
     because = f"{workers} {unit}{most} + {extra_nodes} for extra nodes"
     to_reserve = workers + max(extra_nodes, reserved_extra_nodes)
     if reserved_extra_nodes > extra_nodes:

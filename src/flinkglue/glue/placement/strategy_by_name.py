@@ -18,7 +18,7 @@ MODULES_VARIABLE = "FLINKGLUE_STRATEGY_MODULES"
 """Where flows run: the modules, with commas between, from which runs may take a function."""
 
 ALLOWED = (
-    f"{', '.join(STRATEGIES)}, or module:function of your own that gets a list of dictionaries "
+    f"{', '.join(STRATEGIES)}, or your own module:function, which gets a list of dictionaries "
     f"and returns the names in order; {MODULES_VARIABLE} lists the module where flows run"
 )
 

@@ -34,7 +34,7 @@ def last_of_glues_own(
         if newest.job_run_id == ended.job_run_id:
             break
         context.log.warning(
-            "Run %s ended %s; Glue goes on with %s",
+            "Run %s ended %s; Glue continues with %s",
             ended.job_run_id,
             ended.state,
             newest.job_run_id,
@@ -62,7 +62,7 @@ def _newest_run(context: RunContext, request: RunRequest, ended: JobRun) -> JobR
         return wait_until(
             newest,
             lambda run: run.job_run_id != ended.job_run_id,
-            waited_for=f"The run with which Glue goes on after run {ended.job_run_id}",
+            waited_for=f"The run with which Glue continues after run {ended.job_run_id}",
             deadline_seconds=GLUE_RETRIES_WITHIN_SECONDS,
             clock=context.clock,
         )

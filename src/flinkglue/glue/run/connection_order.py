@@ -77,7 +77,7 @@ class OrderRestoring(RunObserver):
         except CallFailed as error:
             if self._request.restore_order and update.changes:
                 self._log.warning(
-                    "The connections of job %s will not be put back, because they cannot be "
+                    "The connections of job %s will not be restored, because they cannot be "
                     "recorded: %s. They were: %s",
                     self._request.job_name,
                     error,
@@ -99,7 +99,7 @@ class OrderRestoring(RunObserver):
         passes = error is None or _patience(error) is not None
         self._next_try_at = now + TRY_EVERY_SECONDS if passes else float("inf")
         if error:
-            self._log.info("The connections of %s are not put back yet: %s", run.job_name, error)
+            self._log.info("The connections of %s are not restored yet: %s", run.job_name, error)
 
     def on_not_started(self, error: FlinkGlueError) -> None:
         """After a start in doubt there may be a run that needs the order."""
@@ -137,7 +137,7 @@ class OrderRestoring(RunObserver):
         original = self._recorded(key, lock)
         if original and not original.explains(before):
             self._log.info(
-                "Somebody else changed the connections of job %s: they stay as they are",
+                "Someone else changed the connections of job %s: they stay as they are",
                 self._request.job_name,
             )
             self._record(key, None, lock)
@@ -229,7 +229,7 @@ class OrderRestoring(RunObserver):
             return
         if not original.explains(now):
             self._log.info(
-                "The connections of job %s stay as somebody else has set them: %s",
+                "The connections of job %s stay as someone else has set them: %s",
                 job_name,
                 in_words(now),
             )
@@ -245,9 +245,9 @@ class OrderRestoring(RunObserver):
         self._record(key, None, lock)
 
     def _warn(self, error: Exception) -> None:
-        before = in_words(self._original.connection_names) if self._original else "not known here"
+        before = in_words(self._original.connection_names) if self._original else "unknown"
         self._log.warning(
-            "The connections of job %s are not put back: %s. What they were: %s. Put them back in "
+            "The connections of job %s are not restored: %s. They were: %s. Restore them in "
             "Glue, or leave it to the job's next flow run",
             self._request.job_name,
             error,

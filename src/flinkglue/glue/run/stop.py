@@ -40,8 +40,8 @@ def stop_live_runs(
     except CallFailed as error:
         console = context.client.console.job(request.job_name) or "the console, AWS Glue, Job runs"
         context.log.error(
-            "It is not known whether a Glue run of job %s goes on for flow run %s: %s. Check %s "
-            "for live runs and stop them",
+            "It is not known whether a Glue run of job %s is still live for flow run %s: %s. Check "
+            "%s for live runs and stop them",
             request.job_name,
             request.flow_run_id,
             error,
@@ -172,7 +172,7 @@ class _Stopping:
                         run.job_name, job_run_id
                     )
                 except TRANSIENT as error:
-                    self.context.log.warning("Trying again: %s", error)
+                    self.context.log.warning("Retrying: %s", error)
                 except CallFailed as error:
                     self.refused[job_run_id] = str(error)
         return [i for i, run in self.runs.items() if not run.ended and i not in self.refused]

@@ -63,9 +63,7 @@ def _last_stable(tx: Transaction, view: JobView) -> RollbackTarget:
         return RollbackTarget(record.spec)
     good = record.rollback_target
     in_words = f"What ran well before it, {good.jar.name}," if good else ""
-    tx.say(
-        f"job {view.job_id} was never seen to run well. {in_words} is what a bad launch returns to"
-    )
+    tx.say(f"job {view.job_id} was never stable. {in_words} is what a bad launch returns to")
     return RollbackTarget(good, in_words)
 
 

@@ -106,7 +106,7 @@ def _roll_back(
         return _ended(tx, plan, "new", failure=failure, savepoint_path=return_to)
     old_failure = launch(tx, "rollback", plan.old_spec, return_to, left)
     if old_failure:
-        failure = f"{story}. Nor did the old one from {return_to}: {old_failure}"
+        failure = f"{story}. The old one did not either, from {return_to}: {old_failure}"
         kept_now = state_left(tx, "rollback")
         path = kept_now.path if kept_now else return_to
         return _ended(tx, plan, "rollback", failure=failure, savepoint_path=path)

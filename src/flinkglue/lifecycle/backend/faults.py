@@ -30,8 +30,8 @@ class MoreThanOneJob(LaunchRefused):
     def __init__(self, which: str) -> None:
         super().__init__(
             f"{self.in_words}: {which}. One launch is one job, with one id and one savepoint: call "
-            "execute() once, and put all INSERTs into one StatementSet; or make each of them a job "
-            "of its own name"
+            "execute() once, and put all INSERTs into one StatementSet; or give each of them its "
+            "own job name"
         )
 
 

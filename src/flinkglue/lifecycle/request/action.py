@@ -31,7 +31,9 @@ JOB_ID_PATTERN = r"^[0-9a-f]{32}$"
 def check_without_state(action: Action, savepoint: str | None, *, without_state: bool) -> None:
     """Refuse ``without_state`` where it has no meaning."""
     if without_state and action is not Action.NEW:
-        allowed = f"nothing for {action}; it is for NEW, and STATELESS_UPDATE needs no such word"
+        allowed = (
+            f"nothing for {action}; it is for NEW; STATELESS_UPDATE always starts without state"
+        )
         raise InvalidInput("without_state", without_state, allowed)
     if without_state and savepoint is not None:
         raise InvalidInput("without_state", without_state, "only where no savepoint is named")

@@ -46,9 +46,7 @@ def newest_known(tx: Transaction, view: JobView | None) -> Savepoint | None:
         best = one if newer else best
     if best is not None and best is not newest:
         than = f", and is newer than {newest.path}" if newest else ""
-        tx.say(
-            f"the savepoint {best.path} was not taken here{than}; it is in the ledger from now on"
-        )
+        tx.say(f"the savepoint {best.path} was not taken here{than}; it is now in the ledger")
         enter(tx, best)
     return best
 
@@ -130,8 +128,8 @@ def _unseen(tx: Transaction, view: JobView | None, not_listed: Sequence[str]) ->
     if view or not not_listed or not record.was_ready or was_ended_here(tx, job_id):
         return ""
     return (
-        f"the service no longer knows job {job_id}, which no action ended here; whether somebody "
-        f"stopped it with a newer savepoint cannot be seen: {'; '.join(not_listed)}"
+        f"the service no longer knows job {job_id}, which no action ended here; whether someone "
+        f"stopped it with a newer savepoint is not known: {'; '.join(not_listed)}"
     )
 
 

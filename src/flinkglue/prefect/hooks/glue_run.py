@@ -83,7 +83,7 @@ def stop_when_crashed(stop: Hook) -> Hook:
             stop(flow, flow_run, state)
         else:
             HarmlessLog(flow_run_logger(flow_run, flow)).warning(
-                "A Glue run of this flow run may go on. Retry the flow run to adopt it."
+                "A Glue run of this flow run may still be live. Retry the flow run to adopt it."
             )
 
     return stop_if_requested

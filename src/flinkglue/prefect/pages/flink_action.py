@@ -53,7 +53,7 @@ class ActionPage:
         self._step = name
         self._steps.append(f"{datetime.now(UTC):%H:%M:%S} UTC: {name}")
         with best_effort(f"The page does not show the step {name}"):
-            self._put("under way", name, f"is under way: {name}")
+            self._put("in progress", name, f"is in progress: {name}")
 
     def end(self, outcome: Outcome) -> None:
         """How it ended, with its story and links."""

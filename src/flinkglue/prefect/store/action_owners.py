@@ -151,7 +151,7 @@ def _why_over(owner: Owner, claim: ClaimWatch, *, waits: bool) -> str:
     is_silent = owner.token and not is_held  # it can be seen from here that its process is gone
     if is_silent or (is_held and claim.stays(lease_seconds + SILENT_SECONDS, waits=waits)):
         although = f" although its flow run is {state}" if state else ""
-        return f"{owner.holder} gives no sign of life any more{although}"
+        return f"{owner.holder} gives no sign of life{although}"
     return ""
 
 

@@ -187,8 +187,8 @@ def _who_goes_on(run: RunningFlowRun) -> str:
     if not run.worker_id:
         return ""
     return (
-        f"it is a thread of worker {run.worker_id}: it goes on when a worker of its pool runs, so "
-        "it is not set to Crashed"
+        f"it is a thread of worker {run.worker_id}: it continues when a worker of its pool runs, "
+        "so it is not set to Crashed"
     )
 
 

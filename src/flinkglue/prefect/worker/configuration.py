@@ -26,7 +26,7 @@ class ThreadVariables(ProcessVariables):
         title="Isolation",
         description=(
             "thread: the flow run is a thread of the worker's process and starts at once. "
-            "process: it gets a process of its own, as with a process worker; choose it for code "
+            "process: it gets its own process, as with a process worker; choose it for code "
             "that may crash the interpreter, that changes the environment, or that is not trusted."
             " A flow run with a command, a working directory or environment variables that the "
             "worker does not have always gets a process, and so does an async or generator flow."

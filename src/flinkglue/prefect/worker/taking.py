@@ -214,7 +214,7 @@ class Taking:
 
     async def _take(self, flow_run: FlowRun, membership: Membership) -> None:
         if not membership.is_known_held():
-            raise NotTaken("this worker has to give a sign of life first")
+            raise NotTaken("this worker must renew its record first")
         message = pending_message(self._worker_name, membership.worker_id)
         try:
             state: State = await propose_state(

@@ -44,7 +44,7 @@ class ThreadWorker(ProcessWorker):
     job_configuration_variables = ThreadVariables  # type: ignore[assignment]
     _description = (
         "Execute flow runs as threads of a worker that keeps their flows loaded. For many flow "
-        "runs that mostly wait; a flow run may ask for a process of its own."
+        "runs that mostly wait; a flow run may request its own process."
     )
     _display_name = "Thread"
 
@@ -235,7 +235,7 @@ class ThreadWorker(ProcessWorker):
         except NotLoaded as why:
             await self._propose_crashed_state(flow_run, str(why))
         except NeedsProcess as why:
-            log.info("The flow run gets a process of its own: %s", why)
+            log.info("The flow run gets its own process: %s", why)
             await self._start_process(flow_run)
             return False
         else:

@@ -67,7 +67,7 @@ def test_only_the_last_attempt_says_what_a_person_is_to_do() -> None:
 
 def test_a_call_that_fails_at_the_end_promises_nothing_either() -> None:
     busy = Throttled("AWS Glue", "StartJobRun", "job nightly", "Rate exceeded")
-    assert "tried again later" in classify_call(busy).advice
+    assert "retried later" in classify_call(busy).advice
     assert not PROMISES.search(classify_call(busy).as_last().advice)
     full = CallFailed("AWS Glue", "StartJobRun", "job nightly", "InsufficientFreeAddressesInSubnet")
     assert not PROMISES.search(classify_call(full).as_last().advice)

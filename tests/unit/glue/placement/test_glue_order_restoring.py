@@ -230,7 +230,7 @@ def test_an_order_that_a_person_has_set_meanwhile_stays(
     run.is_seen("RUNNING")
     assert world.connections == ["y"]
     assert world.remembered == []
-    assert "as somebody else has set them: y" in caplog.text
+    assert "as someone else has set them: y" in caplog.text
 
 
 def test_other_settings_that_a_person_has_changed_meanwhile_stay(world: World) -> None:
@@ -340,7 +340,7 @@ def test_a_service_that_is_away_is_asked_again_at_the_end_and_then_no_more(
     run.ends()
     assert 30 < world.clock.at < 60
     assert 5 < world.glue.counted()["UpdateJob"] < 40
-    assert "What they were: x, y, z" in caplog.text
+    assert "They were: x, y, z" in caplog.text
     assert world.remembered == [("x", "y", "z")]
 
 
@@ -356,7 +356,7 @@ def test_a_refusal_is_told_with_the_order_and_fails_nothing(
     run.ends()
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "UpdateJob failed for job nightly" in warning.getMessage()
-    assert "What they were: x, y, z. Put them back in Glue" in warning.getMessage()
+    assert "They were: x, y, z. Restore them in Glue" in warning.getMessage()
     assert world.remembered == [("x", "y", "z")]
     assert world.glue.counted()["UpdateJob"] == 3
 
@@ -388,7 +388,7 @@ def test_a_lock_that_others_hold_delays_nobody_who_watches_a_run(
     began_at = world.clock.at
     busy.ends()
     assert 20 < world.clock.at - began_at <= 35
-    assert "What they were" in caplog.text
+    assert "They were" in caplog.text
     assert world.remembered == [("x", "y", "z")]
     run.is_seen("RUNNING")
     assert world.connections == ["x", "y", "z"]
@@ -452,7 +452,7 @@ def test_an_order_that_cannot_be_written_down_is_told_and_the_run_goes_on(
 ) -> None:
     world = World(["x", "y"], BrokenOrders())
     run = world.flow_run("A").starts("y", "x")
-    assert "will not be put back" in caplog.text
+    assert "will not be restored" in caplog.text
     assert "They were: x, y" in caplog.text
     run.ends()
     assert world.connections == ["y", "x"]

@@ -38,7 +38,7 @@ def test_auto_scaling_is_planned_for_at_its_maximum_and_shown() -> None:
     job = {"NumberOfWorkers": 50, "DefaultArguments": {"--enable-auto-scaling": "true"}}
     planned = demand_of(job)
     assert planned == Demand(52, 52)
-    assert "50 workers, the most that auto scaling may reach" in planned.because
+    assert "50 workers, the maximum of auto scaling" in planned.because
     off = demand_of(job, arguments={"--enable-auto-scaling": "false"})
     assert "auto scaling" not in off.because
 

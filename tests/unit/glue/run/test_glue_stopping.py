@@ -262,7 +262,7 @@ def test_runs_that_cannot_be_listed_are_told(
 
     wire.before = refuses
     assert stopped(wire, coordination) == []
-    assert "not known whether a Glue run of job nightly goes on for flow run" in caplog.text
+    assert "not known whether a Glue run of job nightly is still live for flow run" in caplog.text
 
 
 def test_what_was_promised_to_the_flow_run_is_given_back(

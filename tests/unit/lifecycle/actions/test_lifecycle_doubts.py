@@ -200,5 +200,5 @@ def test_a_launch_that_cannot_be_seen_is_not_called_nothing(world: World) -> Non
         asked, "run:NEW:1", store, world.backend(), told.append, OPTIONS, world.clock
     )
     interrupted.after_cancellation(OnCancel.CANCEL)
-    (warning,) = [line for line in told if "may still be under way" in line]
+    (warning,) = [line for line in told if "may still be in progress" in line]
     assert world.journal.job_record(JOB_NAME).job_id in warning

@@ -106,7 +106,7 @@ class FlowCode:
         if (directory := _set_directory(steps, deployment.path)) is not None:
             return Pulled(os.path.realpath(directory), time.monotonic())
         if not working_directory.can_be_private():
-            raise NeedsProcess("threads have no working directory of their own here")
+            raise NeedsProcess("threads cannot have separate working directories here")
         key, made_of = str(deployment.id), _made_of(deployment)
         if not self._pulling[key].acquire(timeout=DEADLINE_SECONDS):
             raise NeedsProcess(_TOO_SLOW)
@@ -191,7 +191,7 @@ class FlowCode:
             if self._in_use.keys() - {root}:
                 raise NeedsProcess(
                     "flow runs with code of another directory are threads of this worker now; "
-                    "give deployments of another checkout a work pool of their own"
+                    "give deployments of another checkout their own work pool"
                 )
             for other in {self._root, root} - {None}:
                 self._modules.forget(str(other))

@@ -127,4 +127,4 @@ class LiveRun:
                 self.leave("another worker has taken over the flow runs of this one")
             else:
                 time.sleep(0.1)
-        raise RunLeft(f"flow run {self.flow_run.id} goes on elsewhere")
+        raise RunLeft(f"flow run {self.flow_run.id} continues in another process")
