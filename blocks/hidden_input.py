@@ -32,7 +32,7 @@ logging.getLogger("prefect.flows").addFilter(_WithoutValues())
 class HiddenInput(BaseModel):
     """Put it before ``Block`` among the bases of a block.
 
-    pydantic shows in an error what was given, which for a block filled in in the UI then stands in
+    pydantic shows in an error what was given, which for a block filled in in the UI is then in
     the state and the log of the first run that loads it. pydantic's own setting leaves that out of
     the text alone, and only where the block is not part of another model; Prefect logs the details.
     """

@@ -57,8 +57,8 @@ def flink_job_action(
 ) -> dict[str, Any]:
     """Execute one of the eleven actions on a Flink job, exactly once, to its end.
 
-    A run that crashed resumes where it was when it is retried; nothing is started twice. A run
-    whose action failed tries again.
+    A run that crashed resumes where it was when it is retried; nothing is started twice. A
+    retry of a run whose action failed tries the action again.
 
     Args:
         action: NEW starts a job for the first time. START resumes from the newest savepoint. STOP
@@ -76,13 +76,13 @@ def flink_job_action(
         advanced_options: What few actions need.
 
     Returns:
-        How it ended: job id, state, savepoint, story.
+        How it ended: job id, state, savepoint, steps.
 
     Raises:
         InvalidInput: A parameter was refused before any call.
         Conflict: Refused: the job is not in a state for this, or another run acts on it.
         RolledBack: The new job did not reach RUNNING; the old one runs again.
-        JobFailed: The action failed, with both stories.
+        JobFailed: The action failed; the message says what happened to both jobs.
     """
     request, options = request_of(locals()), options_of(locals())
     chosen = cluster_of("cluster", cluster)

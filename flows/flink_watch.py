@@ -64,7 +64,7 @@ def flink_watch(
     relaunch_options: RelaunchOptions = RelaunchOptions(),  # noqa: B008
     silent_run_options: SilentRunOptions = SilentRunOptions(),  # noqa: B008
 ) -> dict[str, Any]:
-    """Observe jobs, report their health, and relaunch those that are down.
+    """Observe jobs, report their health, and relaunch jobs that are down.
 
     A job is healthy only when all its tasks run, it does not restart again and again, and its
     checkpoints complete. A job that was stopped or cancelled on purpose, or that an action is

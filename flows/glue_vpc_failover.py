@@ -120,7 +120,7 @@ def glue_vpc_failover(
     Args:
         job_name: The Glue job to run.
         connection_names: The connections to choose from, as a list or comma-separated. Other
-            connections of the job are kept, after these. Empty: those that the job has, except for
+            connections of the job are kept, after these. Empty: the job's connections, except for
             strategy preferred; a job without connections just runs.
         strategy: How the connections are ordered. random: shuffled, those with enough addresses
             first. capacity: most free addresses first. weighted: drawn, each in
@@ -148,8 +148,8 @@ def glue_vpc_failover(
         advanced_options: Settings that few runs need.
 
     Returns:
-        The run that succeeded, or goes on without wait_for_end, the connection it was expected on,
-        all attempts, and the cost.
+        The run that succeeded (without wait_for_end: that continues), its expected connection, all
+        attempts, and the cost.
 
     Raises:
         InvalidInput: A parameter was refused before any call.

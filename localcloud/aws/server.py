@@ -20,8 +20,8 @@ from localcloud.web.wire import Wire, WsgiWire
 _LEFT_OUT = [
     "AWS: permissions are not checked; what a policy would refuse is served.",
     "AWS: every request must be signed, with Signature Version 4 or as a presigned URL of S3. Not "
-    "served are those that AWS takes unsigned: public objects, forms with a POST policy, "
-    "AssumeRoleWithSAML, AssumeRoleWithWebIdentity.",
+    "served: what AWS accepts unsigned, such as public objects, forms with a POST policy, "
+    "AssumeRoleWithSAML and AssumeRoleWithWebIdentity.",
     "AWS: nothing is kept over a restart except the account and its key.",
     "EC2: Amazon's own machine images.",
     "Glue: one region; requests signed for another one are refused.",

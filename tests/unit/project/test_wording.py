@@ -56,12 +56,30 @@ BANNED = {
     r"in place of": "instead of",
     r"seen through": "completed",
     r"must be dead": "dead",
+    r"(?:go|goes|went|gone|going) on": "continue, resume, keep running",
+    r"under way": "in progress",
+    r"lives|lived": "is live, is alive, runs",
+    r"stands?(?! for|-)|stood": "is, is in, is in front of",
+    r"of (?:its|their|your|his|one's) own(?! (?:time|account))": "its own, separate, additional",
+    r"those (?:that|which)": "name the things",
+    r"(?:for|in) numbers": "many, counts",
+    r"story|stories": "each step, what happened",
+    r"quicker": "faster",
+    r"somebody else": "someone else",
+    r"(?:that|which) is there": "existing",
+    r"is there already": "exists already",
+    r"(?:'s|the) word (?:is taken|of (?:ARM|Flink|Glue|the))": "what it reports",
+    r"so many|for so long": "how many, that long",
+    r"hears?|heard": "receives, accepts",
+    r"as ever|half ?way|of no use|in vain": "say what happens",
+    r"(?:is|are|be|was) put back": "restored",
+    r"tak(?:e|es|en) back": "undone, removed",
+    r"to be seen|cannot be seen|(?:was|were) never seen|is seen for": "observed, known",
+    r"None: (?:any|all|no)\b.*": "Empty: all",
 }
 """What is not written, as words, and what to write for it."""
-BANNED_OF_FLINK = re.compile(
-    r"\b(?:go|goes|went|gone|going) on\b|\bc[ao]mes? to run\b", re.IGNORECASE
-)
-"""Write resume, continue or keep running; reach RUNNING."""
+BANNED_OF_FLINK = re.compile(r"\bc[ao]mes? to run\b", re.IGNORECASE)
+"""Write reach RUNNING."""
 FINE = re.compile(r"\blook(?:s|ed|ing)? (?:\w+ ){0,2}up\b", re.IGNORECASE)
 WORDS = re.compile(rf"\b(?:{'|'.join(BANNED)})\b", re.IGNORECASE)
 
@@ -117,7 +135,7 @@ def user_texts(source: str, *, shows_module: bool = False) -> Iterator[tuple[int
     tree = ast.parse(source)
     hidden = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             shown = shows_module if isinstance(node, ast.Module) else is_form(node)
             docstrings = [
                 each.value
@@ -163,7 +181,7 @@ def counts(source: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{counted}{text}"
 
 
-def is_form(node: ast.ClassDef | ast.FunctionDef) -> bool:
+def is_form(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether Prefect shows its docstring: a flow, a block, a model of what a form takes."""
     named = node.bases if isinstance(node, ast.ClassDef) else node.decorator_list
     names = {ast.unparse(each).partition("(")[0] for each in named}
@@ -292,6 +310,7 @@ import logging
 def run(name: str) -> None:
     """Tell what becomes of a job."""
     logging.info("Connection %s is left " "alone for a while", name)
+    log.warning("It goes on: the launch is under way, in a process of its own")
     raise LookupError(f"it {name} saw")
 
 def look() -> str:
@@ -302,5 +321,6 @@ def look() -> str:
     assert [banned_in(text) for text in texts] == [
         ["Tell", "what becomes of"],
         ["left alone", "for a while"],
+        ["goes on", "under way", "of its own"],
         ["saw"],
     ]

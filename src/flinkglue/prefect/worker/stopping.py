@@ -99,7 +99,7 @@ async def hand_back(
     client: PrefectClient,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> None:
-    """Schedule a flow run again that a worker that stops does not go on with.
+    """Schedule a flow run again that a stopping worker leaves behind.
 
     Args:
         owner: That worker, as written on its flow runs; those of other workers are not touched.

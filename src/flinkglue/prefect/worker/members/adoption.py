@@ -150,7 +150,7 @@ async def reschedule(
     why: str,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> bool:
-    """Let the next free worker go on with a flow run; False: the server does not want that."""
+    """Have the next free worker resume a flow run; False: the server refuses that."""
     if run.empirical_policy.retry_type == _IN_PROCESS:
         policy = run.empirical_policy.model_copy(update={"retry_type": "reschedule"})
         await client.update_flow_run(run.id, empirical_policy=policy)
