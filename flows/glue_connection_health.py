@@ -60,7 +60,7 @@ def glue_connection_health(
     Raises:
         InvalidInput: A parameter was refused before any call.
         CallFailed: A service refused a call, or did not answer after several.
-        JobFailed: A connection cannot be counted on, and that was to fail.
+        JobFailed: A connection is not usable, and fail_below_threshold is on.
     """
     names = parse_connection_names(connection_names) or []
     if not names and not job_names:
