@@ -55,11 +55,8 @@ def checks_of(
         InvalidInput: There is no check for a block of this kind.
     """
     match block:
-        case EntraServicePrincipal():
-            yield _check("token", lambda: _token_of(block, PUBLIC_ENDPOINT))
-        case KeyVaultServicePrincipal():
-            yield _check("vault", lambda: f"three secrets read at {_vault_of(block)}")
-            yield _check("token", lambda: _token_of(block, PUBLIC_ENDPOINT))
+        case EntraServicePrincipal() | KeyVaultServicePrincipal():
+            yield from _of_sign_in(block, PUBLIC_ENDPOINT)
         case HDInsightFlinkCluster():
             yield from _of_cluster_at_azure(block)
         case FlinkRestCluster():
@@ -93,6 +90,18 @@ def _check(what: str, read: Callable[[], str]) -> Check:
         return Check(what, False, str(error))
 
 
+def _of_sign_in(
+    block: EntraServicePrincipal | KeyVaultServicePrincipal, arm_endpoint: str
+) -> Iterator[Check]:
+    """Up to the first that fails: without a vault's secrets there is no token."""
+    if isinstance(block, KeyVaultServicePrincipal):
+        vault = _check("vault", lambda: f"three secrets read at {_vault_of(block)}")
+        yield vault
+        if not vault.passed:
+            return
+    yield _check("token", lambda: _token_of(block, arm_endpoint))
+
+
 def _token_of(block: EntraServicePrincipal | KeyVaultServicePrincipal, arm_endpoint: str) -> str:
     block.get_token(token_scope(arm_endpoint))
     return f"issued for {arm_endpoint}"
@@ -104,10 +113,10 @@ def _vault_of(block: KeyVaultServicePrincipal) -> str:
 
 
 def _of_cluster_at_azure(block: HDInsightFlinkCluster) -> Iterator[Check]:
-    signs_in = block.credentials
-    if isinstance(signs_in, KeyVaultServicePrincipal):
-        yield _check("vault", lambda: f"three secrets read at {_vault_of(signs_in)}")
-    yield _check("token", lambda: _token_of(signs_in, block.arm_endpoint))
+    for signed_in in _of_sign_in(block.credentials, block.arm_endpoint):
+        yield signed_in
+        if not signed_in.passed:
+            return  # all that follows needs a token, and would fail with the same words
     with block.get_client() as arm:
 
         def cluster() -> str:

@@ -19,7 +19,7 @@ from flinkglue.errors import (
 _BY_STATUS: dict[int, tuple[type[CallFailed], str]] = {
     401: (AuthenticationFailed, "check the service principal's secret and tenant."),
     407: (AuthenticationFailed, "give the proxy of this machine its credentials."),
-    403: (PermissionDenied, "give the service principal the role it needs there."),
+    403: (PermissionDenied, "check the names; give the service principal the role it needs there."),
     404: (NotFound, "check the names; the caller may also lack permission to read it."),
     409: (Conflict, "wait for the operation in progress, then run again."),
     412: (Conflict, "someone else changed it at the same time: run again."),

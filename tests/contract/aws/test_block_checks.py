@@ -61,6 +61,29 @@ def test_a_wrong_key_fails_each_check_with_what_the_service_says(cloud: AwsCloud
     assert all("signature" in each.answer.lower() for each in failed)
 
 
+@pytest.mark.parametrize(
+    ("permission", "what"),
+    [
+        ("glue:GetJob", "glue:GetJob"),
+        ("glue:GetJobRuns", "glue:GetJobRuns"),
+        ("glue:GetConnection", "glue:GetConnection, ec2:DescribeSubnets"),
+        ("ec2:DescribeSubnets", "glue:GetConnection, ec2:DescribeSubnets"),
+    ],
+)
+def test_a_permission_that_is_missing_is_named(cloud: AwsCloud, permission: str, what: str) -> None:
+    """The other checks are made all the same."""
+    denied = {
+        "glue": {"status": 400, "message": "AccessDeniedException: not authorized"},
+        "ec2": {"status": 403, "message": "UnauthorizedOperation: not authorized"},
+    }[permission.partition(":")[0]]
+    cloud.wire.faults.add(permission, "error", **denied)
+    found = {each.what: each for each in checks_of(block_of(cloud), "job", ["a"])}
+    assert not found[what].passed
+    assert permission.partition(":")[2] in found[what].answer
+    assert found["account"].passed
+    assert {"glue:GetJob", "glue:GetJobRuns"} < found.keys()
+
+
 def test_a_jobmanager_says_its_version_and_slots() -> None:
     with served_jobmanager() as jobmanager:
         [check] = checks_of(FlinkRestCluster(url=jobmanager.url))
