@@ -91,7 +91,7 @@ def flink_savepoints(
     forget_old_intents(chosen, REMEMBER_DAYS)
     if failed := [report for report in reports if not report.is_well]:
         reasons = "; ".join(f"{report.job_name}: {report.trouble}" for report in failed)
-        raise JobFailed(f"{len(failed)} of {len(reports)} jobs could not be done: {reasons}")
+        raise JobFailed(f"Savepoints of {len(failed)} of {len(reports)} jobs failed: {reasons}")
     disposed = sum(len(report.disposals.disposed) for report in reports if report.disposals)
     return completed(
         {report.job_name: report.summary() for report in reports},

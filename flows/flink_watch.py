@@ -17,6 +17,7 @@ from flinkglue.blocks.forms.flink_job import (
 )
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
+from flinkglue.lifecycle.health.finding import findings_in_words
 from flinkglue.lifecycle.health.watch import Relaunch, should_relaunch
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -72,7 +73,8 @@ def flink_watch(
     when it was a relaunch, and relaunch is not never, it is finished.
 
     For every job there is an event: flink-job.healthy, flink-job.finished, flink-job.degraded,
-    flink-job.re-launched or flink-job.not-judged.
+    flink-job.re-launched, flink-job.not-judged or, where it could not be read,
+    flink-job.not-observed.
 
     Args:
         job_names: The jobs, one per item.
@@ -91,7 +93,8 @@ def flink_watch(
 
     Raises:
         InvalidInput: A parameter was refused before any call.
-        JobFailed: At least one job is unhealthy and was not relaunched; names each.
+        JobFailed: At least one job is unhealthy and was not relaunched, or could not be read; names
+            each.
     """
     options = ActionOptions(
         relaunch_options.deadline_minutes * 60,
@@ -119,7 +122,7 @@ def flink_watch(
         _without_process(chosen, names, silent_minutes * 60, end=ends)
     if unwell := [finding for finding in findings if finding.is_unwell]:
         reasons = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
-        raise JobFailed(f"{len(unwell)} of {len(findings)} jobs are unhealthy: {reasons}")
+        raise JobFailed(f"{findings_in_words(findings)}. {reasons}")
     return completed(
         {finding.job_name: finding.condition for finding in findings},
         "; ".join(f"{finding.job_name}: {finding.condition}" for finding in findings),

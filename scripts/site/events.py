@@ -158,7 +158,8 @@ def _verdicts() -> Mapping[str, str]:
     said = {f"flink-job.{each.__name__.lower()}": _first_line(each) for each in get_args(Verdict)}
     return said | {
         "flink-job.re-launched": "The job had ended, and the watch launched it again.",
-        "flink-job.not-judged": "The job could not be read, or an action on it is in progress.",
+        "flink-job.not-judged": "An action on the job is in progress, or it was ended on purpose.",
+        "flink-job.not-observed": "The job could not be read.",
     }
 
 

@@ -219,8 +219,8 @@ class DeadlineExceeded(FlinkGlueError):
         self.deadline_seconds = deadline_seconds
         self.last_seen = last_seen
         super().__init__(
-            f"{waited_for} was not reached within {deadline_seconds:g} s; last seen: {last_seen}. "
-            f"{advice}"
+            f"{waited_for} was not reached within {deadline_seconds:g} s; last observed: "
+            f"{last_seen}. {advice}"
         )
 
     def advising(self, advice: str) -> DeadlineExceeded:

@@ -301,7 +301,7 @@ def test_old_savepoints_are_disposed_of(
     cluster_name = "flink-rest-cluster/flink"
     first = flink_savepoints([job_name], cluster_name, keep=1)[job_name]
     state = flink_savepoints([f"{job_name} 2", job_name], cluster_name, keep=1, return_state=True)
-    with pytest.raises(JobFailed, match=r"1 of 2 jobs could not be done: .* 2: "):
+    with pytest.raises(JobFailed, match=r"1 of 2 jobs failed: .* 2: "):
         state.result()
     lost, done = json.loads(artifacts_of(state)["flink-savepoint-report"])
     assert "no such job runs" in lost["trouble"]

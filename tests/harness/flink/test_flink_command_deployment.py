@@ -107,7 +107,7 @@ def test_without_a_worker_the_wait_ends(prefect: SyncPrefectClient) -> None:
 def test_a_flow_run_that_does_not_end_is_not_waited_for_ever(prefect: SyncPrefectClient) -> None:
     asked, clock = update(f"build-{uuid4()}"), Clock()
     prefect.set_flow_run_state(started(asked).id, Running(), force=True)
-    with pytest.raises(DeadlineExceeded, match="last seen: Running"):
+    with pytest.raises(DeadlineExceeded, match="last observed: Running"):
         run_deployment(asked, wait=True, say=print, clock=clock)
     assert clock.now == pytest.approx(STARTS_WITHIN_SECONDS + 60)
 

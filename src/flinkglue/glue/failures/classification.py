@@ -52,11 +52,14 @@ class Failure:
 
 
 STATES: dict[str, str] = {
-    JobRunState.STOPPED: "someone stopped the run",
-    JobRunState.TIMEOUT: "the run took longer than the job's time-out",
+    JobRunState.STOPPED: "run the job again, if it was not stopped on purpose",
+    JobRunState.TIMEOUT: (
+        "raise run_options.timeout_minutes or the job's own time-out, or read in its logs what "
+        "takes so long"
+    ),
     JobRunState.EXPIRED: (
-        "Glue replaces a streaming run at its maintenance, and the run that follows it was not "
-        "found by its key: search the job's runs for it; it continues unobserved"
+        "search the job's runs for the one with which Glue continued this streaming run after its "
+        "maintenance: it was not found by its key, and runs on without a flow run"
     ),
 }
 """Ends that are judged by the state alone: all are STOP."""

@@ -11,7 +11,7 @@ from flinkglue.lifecycle.models import JobView
 from flinkglue.markdown import NOTHING
 from flinkglue.texts import counted
 
-NOT_JUDGED = "not judged"
+NOT_JUDGED, NOT_OBSERVED = "not judged", "not observed"
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Finding:
             return "re-launched"
         return type(self.verdict).__name__.lower() if self.verdict else NOT_JUDGED
 
+        if self.not_observed:
+            return NOT_OBSERVED
     @property
     def is_unwell(self) -> bool:
         """Whether somebody has to look after the job."""
@@ -70,9 +72,10 @@ class Finding:
 
 
 def findings_in_words(findings: Sequence[Finding]) -> str:
-    """``2 of 3 jobs unhealthy: orders, billing``."""
-    unwell = [finding.job_name for finding in findings if finding.is_unwell]
+    """``2 of 3 jobs unhealthy: orders, billing``; those that could not be read are named apart."""
     jobs = counted(len(findings), "job")
-    if not unwell:
-        return f"{jobs}, none unhealthy"
-    return f"{len(unwell)} of {jobs} unhealthy: {', '.join(unwell)}"
+    unhealthy = [each.job_name for each in findings if each.is_unwell and not each.not_observed]
+    unread = [each.job_name for each in findings if each.not_observed]
+    parts = [f"{len(unhealthy)} of {jobs} unhealthy: {', '.join(unhealthy)}"] if unhealthy else []
+    parts += [f"{len(unread)} of {jobs} could not be read: {', '.join(unread)}"] if unread else []
+    return "; ".join(parts) or f"{jobs}, none unhealthy"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flinkglue.lifecycle.health.finding import NOT_JUDGED
+from flinkglue.lifecycle.health.finding import NOT_JUDGED, NOT_OBSERVED
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
 from flinkglue.markdown import text
@@ -69,7 +69,7 @@ def refresh_flink_jobs(
 
 def _still_true(row: Row, change: Change) -> Row:
     """The row without a judgement that an action has made old: none was made while it worked."""
-    if "action" not in change or row.get("health") != NOT_JUDGED:
+    if "action" not in change or row.get("health") not in (NOT_JUDGED, NOT_OBSERVED):
         return row
     return {name: value for name, value in row.items() if name not in ("health", "why")}
 
