@@ -10,7 +10,7 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.glue.definition.report import deployment_document, deployment_in_words
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
-from flinkglue.prefect.names import definition_name, named
+from flinkglue.prefect.names import definition_name, glue_place, named
 from flinkglue.tasks.glue import load_credentials
 from flinkglue.tasks.glue_definition import deploy_glue_job
 
@@ -53,5 +53,11 @@ def deploy_glue_job_flow(
     """
     credentials = load_credentials(aws_credentials, region)
     block = block_of(GlueJobDefinition, "definition", definition)
-    deployment = deploy_glue_job(credentials, block, dry_run, allow_lost_settings)
+    deployment = deploy_glue_job(
+        credentials,
+        block,
+        dry_run,
+        allow_lost_settings,
+        place=glue_place(aws_credentials, region),
+    )
     return completed(deployment_document(deployment), deployment_in_words(deployment))

@@ -46,7 +46,7 @@ from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
-from flinkglue.glue.run.cost import SECONDS_PER_HOUR, cost_of
+from flinkglue.glue.run.cost import cost_of, limit_in_words
 from flinkglue.glue.run.outcome import recorded_attempts
 from flinkglue.glue.run.report import RunOutput, followed_output
 from flinkglue.glue.run.stop import stopped_at_the_deadline
@@ -58,6 +58,7 @@ from flinkglue.prefect.hooks.glue_run import (
     stop_when_cancelled,
     stop_when_crashed,
 )
+from flinkglue.prefect.names import USUAL_CREDENTIALS, glue_place
 from flinkglue.prefect.pages.glue_choices import Choices
 from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.prefect.pages.glue_events import emit_exhausted
@@ -75,9 +76,13 @@ from flinkglue.tasks.glue import (
 )
 from flinkglue.tasks.glue_definition import definition_of, deploy_glue_job
 from flinkglue.tasks.glue_wait import reset_job_bookmark
-from flinkglue.texts import counted, sentence
+from flinkglue.texts import counted, sentence, sentences
 
-DEFAULT_CREDENTIALS = "aws"
+RAISE_THE_LIMIT = (
+    "What to do: start a new flow run, which counts from 0, with a higher "
+    "retry_options.max_dpu_hours if it needs one; with retry_options.ask_within_minutes, its page "
+    "shows the question instead"
+)
 
 stop_live_runs = stop_when_cancelled(
     lambda given: connect(load_credentials(given["aws_credentials"], given["region"]))
@@ -99,7 +104,7 @@ def glue_vpc_failover(
     strategy: StrategyChoice = "random",
     arguments: dict[str, Any] | None = None,
     secret_arguments: dict[str, str] | None = None,
-    aws_credentials: AwsCredentialsChoice = DEFAULT_CREDENTIALS,
+    aws_credentials: AwsCredentialsChoice = USUAL_CREDENTIALS,
     region: AwsRegion | None = None,
     job_definition: GlueJobDefinitionChoice | None = None,
     # The groups are frozen, and the form shows their defaults.
@@ -181,6 +186,7 @@ def glue_vpc_failover(
         failure_rules=tuple(retry_options.failure_rules),
         wait_for_end=wait_options.wait_for_end,
         may_exist=False,  # the task that starts it knows of another attempt
+        place=glue_place(aws_credentials, region),
     )
     seed = advanced_options.seed
     placement = PlacementRequest(
@@ -205,7 +211,10 @@ def glue_vpc_failover(
     policy = replace(retry_options.policy, settled=settled_number(attempts, ended_before))
     follow_logs, requested_again = wait_options.follow_logs, ended_before is not None
     first_number = policy.first_number(attempts)
-    if is_recorded(attempts, first_number):
+    goes_on = is_recorded(attempts, first_number)
+    if attempts and not goes_on and (why := _why_no_other_run(job_name, attempts, retry_options)):
+        raise JobFailed(_failed(job_name, attempts[-1].as_last().describe(), why))
+    if goes_on:
         definition = None  # a run that is there already goes on as its job was
     elif definition is None:
         definition = definition_of(job_definition, job_name)
@@ -215,7 +224,9 @@ def glue_vpc_failover(
             definition,
             allow_lost_settings=advanced_options.allow_lost_settings,
             keep_connections=True,
+            place=first.place,
         )
+    why = ""
     try:
         for number in count(first_number):
             now = SystemClock().now()
@@ -239,7 +250,8 @@ def glue_vpc_failover(
             attempts = with_attempt(attempts, attempt)
             if not policy.again(attempt):
                 break
-            if not _may_cost_more(job_name, attempts, retry_options):
+            if why := _why_no_other_run(job_name, attempts, retry_options):
+                run_log().warning("%s", why)
                 break
             _pause(policy.delay_after(attempts))
     except Exception as error:
@@ -248,7 +260,7 @@ def glue_vpc_failover(
     attempts = [*attempts[:-1], attempts[-1].as_last()]
     if policy.may_help(attempts[-1]):
         emit_exhausted(job_name, attempts)
-    return _result(credentials, first, attempts, advanced_options.price_per_dpu_hour)
+    return _result(credentials, first, attempts, advanced_options.price_per_dpu_hour, why)
 
 
 def _show_early_end(
@@ -257,7 +269,7 @@ def _show_early_end(
     client = connect(credentials).masked_for(request)
     show_early_end(
         client,
-        request.job_name,
+        request,
         attempts,
         lambda: recorded_attempts(client, request),
         error,
@@ -307,23 +319,26 @@ class AnotherRun(RunInput):
     start_another_run: bool = Field(default=False, description="Whether another run may follow.")
 
 
-def _may_cost_more(job_name: str, attempts: list[Attempt], options: RetryOptions) -> bool:
-    """Whether another run may follow, by what those before took, or by a person's answer."""
-    hours = cost_of(attempts).capacity_seconds / SECONDS_PER_HOUR
-    if options.max_dpu_hours is None or hours < options.max_dpu_hours:
-        return True
-    used = f"{hours:.4g} DPU-hours of at most {options.max_dpu_hours:g} are used"
+def _why_no_other_run(job_name: str, attempts: list[Attempt], options: RetryOptions) -> str:
+    """Why what the runs took allows no other one; empty: one may follow, perhaps by an answer."""
+    used = limit_in_words(attempts, options.max_dpu_hours)
+    if not used:
+        return ""
+    why = f"No further run is started: {used}"
     if not options.ask_within_minutes:
-        run_log().warning("No further run is started: %s", used)
-        return False
-    question = (
-        f"Glue job {job_name} failed {counted(len(attempts), 'time')}; {used}. Start another run?"
-    )
+        return f"{why}. {RAISE_THE_LIMIT}"
+    times = counted(len(attempts), "time")
+    question = f"Glue job {job_name} failed {times}; {used}. Start another run?"
     name = f"another-run-after-{attempts[-1].number}"
     answer = ask(AnotherRun, question, name, options.ask_within_minutes)
     if answer is None:  # the server lets this flow run do nothing more
-        raise JobFailed(f"Glue job {job_name}: {attempts[-1].describe()} {used}; nobody answered.")
-    return answer.start_another_run
+        described = attempts[-1].as_last().describe()
+        raise JobFailed(_failed(job_name, described, f"{why}, and nobody answered in time"))
+    return "" if answer.start_another_run else f"{why}, and the answer was no"
+
+
+def _failed(job_name: str, *parts: str) -> str:
+    return f"Glue job {job_name}: {sentences(*parts)}"
 
 
 def _pause(delay_seconds: float) -> None:
@@ -333,7 +348,11 @@ def _pause(delay_seconds: float) -> None:
 
 
 def _result(
-    credentials: AwsCredentials, request: RunRequest, attempts: list[Attempt], price: float | None
+    credentials: AwsCredentials,
+    request: RunRequest,
+    attempts: list[Attempt],
+    price: float | None,
+    why_no_other_run: str,
 ) -> dict[str, Any]:
     last, job_name = attempts[-1], request.job_name
     if last.live:
@@ -342,9 +361,9 @@ def _result(
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
-    ended = show_end(connect(credentials), job_name, attempts, output, price)
+    ended = show_end(connect(credentials), request, attempts, output, price)
     if last.failure:
-        raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(last.describe())}")
+        raise JobFailed(_failed(job_name, ended, sentence(last.describe()), why_no_other_run))
     result = {
         "job_name": job_name,
         **last.to_dict(),

@@ -15,6 +15,7 @@ from flinkglue.glue.run.report import followed_output
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
+from flinkglue.prefect.names import glue_place
 from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.quantities import Minutes
 from flinkglue.tasks.glue import connect, load_credentials, read_script_output
@@ -63,6 +64,7 @@ def wait_for_glue_run_flow(
         since=SystemClock().now(),
         deadline_seconds=deadline_minutes * 60,
         secret_arguments=dict.fromkeys(secret_arguments or (), "(read from the run)"),
+        place=glue_place(aws_credentials, region),
     )
     check_secret_arguments(request.secret_arguments, {})
     try:
@@ -73,7 +75,7 @@ def wait_for_glue_run_flow(
         client = connect(credentials).masked_for(request)
         show_early_end(
             client,
-            job_name,
+            request,
             [],
             lambda: [attempt_of(client.get_job_run(job_name, job_run_id), 1, None, adopted=True)],
             error,
@@ -81,7 +83,7 @@ def wait_for_glue_run_flow(
         raise
     assert attempt.run is not None, "a run that was waited for is there"
     output = followed_output(attempt) or read_script_output(credentials, request, attempt.run)
-    ended = show_end(connect(credentials), job_name, [attempt], output)
+    ended = show_end(connect(credentials), request, [attempt], output)
     if attempt.failure:
         raise JobFailed(f"Glue job {job_name}: {ended}. {sentence(attempt.describe())}")
     return completed({"job_name": job_name, **attempt.to_dict()}, ended)

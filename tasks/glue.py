@@ -211,7 +211,7 @@ def run_glue_job(
     with run_context(client, run_log(), POLL_RUNS) as context:
         follower = LogFollower(context)
         logs = [follower] if follow_logs else []
-        page = RunPage(client.console, context.clock, request.job_name, request.number)
+        page = RunPage(client.console, context.clock, request)
         observers = Observers([page, AdoptionEvent(request), *logs])
         try:
             attempt = run_job(context, request, ranking, observers)

@@ -15,7 +15,7 @@ from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
-from flinkglue.prefect.pages.keys import Kind, artifact_key
+from flinkglue.prefect.pages.keys import Kind, glue_key
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.server_records import server_records
@@ -68,12 +68,14 @@ def deploy_glue_job(
     dry_run: bool = False,
     allow_lost_settings: bool = False,
     keep_connections: bool = False,
+    place: str = "",
 ) -> JobDeployment:
     """Create the job, or write what differs from its definition; safe to repeat.
 
     Args:
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
+        place: Where the job is, for its page's key; see `RunRequest.place`.
     """
     client = connect(aws_credentials)
     document = JobDefinition.from_document(definition.definition, client.job_members)
@@ -94,16 +96,16 @@ def deploy_glue_job(
             allow_lost_settings=allow_lost_settings,
             keep_connections=keep_connections,
         )
-    show_deployment(client.console.job(document.job_name), deployment)
+    show_deployment(client.console.job(document.job_name), deployment, place)
     return deployment
 
 
-def show_deployment(url: str | None, deployment: JobDeployment) -> None:
+def show_deployment(url: str | None, deployment: JobDeployment, place: str) -> None:
     """Show the changes on the flow run's page."""
     with best_effort("The changes of the job are not shown on the flow run's page"):
         create_markdown_artifact(
             deployment_markdown(deployment, url),
-            key=artifact_key(Kind.GLUE_DEFINITION, deployment.job_name),
+            key=glue_key(Kind.GLUE_DEFINITION, deployment.job_name, place),
             description=text(deployment_in_words(deployment)),
         )
     for difference in deployment.not_taken:

@@ -27,7 +27,7 @@ from flinkglue.glue.monitoring.sweep_report import sweep_in_words, sweep_markdow
 from flinkglue.glue.monitoring.sweeping import LiveRuns, find_live_runs, stop_orphans
 from flinkglue.markdown import text
 from flinkglue.prefect.forms.moved import in_their_places
-from flinkglue.prefect.names import several
+from flinkglue.prefect.names import USUAL_CREDENTIALS, several
 from flinkglue.prefect.pages.glue_events import emit_swept_run
 from flinkglue.prefect.pages.jobs.glue import Place, refresh_swept_jobs
 from flinkglue.prefect.run_log import run_log
@@ -46,7 +46,6 @@ RENAMED_FLOWS = ("glue-vpc-failover",)
 """What glue-job was called; its flow runs go on while workers are upgraded."""
 FLOWS = ("glue-job", "glue-run-wait", *RENAMED_FLOWS)
 """Whose flow runs wait for Glue runs."""
-DEFAULT_CREDENTIALS = "aws"
 """The block of a flow run that names none, as these flows have it."""
 UNCLEAR = "unclear"
 """A value that is neither true nor false."""
@@ -151,7 +150,7 @@ def is_read_with(
     theirs = flow_run_parameters.get("region") or block.region_name
     if theirs != (region or block.region_name):
         return False
-    chosen = flow_run_parameters.get("aws_credentials") or DEFAULT_CREDENTIALS
+    chosen = flow_run_parameters.get("aws_credentials") or USUAL_CREDENTIALS
     if isinstance(chosen, str):
         slug = AwsCredentials.get_block_type_slug()
         return chosen.removeprefix(f"{slug}/") == block._block_document_name

@@ -39,7 +39,7 @@ def wait_for_glue_run(
     client = connect(aws_credentials).masked_for(request)
     context = RunContext(client, run_log(), pace=POLL_RUNS)
     run = JobRun(request.job_name, job_run_id, "not observed yet")
-    page = RunPage(client.console, context.clock, request.job_name, names_flow_run=False)
+    page = RunPage(client.console, context.clock, request, names_flow_run=False)
     follower = LogFollower(context)
     observer = Observers([page, follower] if follow_logs else [page])
     run = watch_run(context, request, run, observer)

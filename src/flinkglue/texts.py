@@ -27,6 +27,8 @@ _SIGNATURE = re.compile(
 )
 _BEARER = re.compile(r"(?P<name>\b(?:Bearer|Basic) )[A-Za-z0-9._~+/=-]{8,}")
 HIDDEN = "…"
+ENDS = (".", "!", "?", "…")
+"""What a sentence ends with."""
 
 
 def printable(text: str) -> str:
@@ -59,6 +61,11 @@ def shortened(text: str, most: int) -> str:
 def sentence(text: str) -> str:
     """The text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def sentences(*parts: str) -> str:
+    """Texts one after the other, each ended by a full stop where it has no end of its own."""
+    return " ".join(part if part.endswith(ENDS) else f"{part}." for part in parts if part)
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,9 +16,7 @@ from flinkglue.glue.failures.classification import Failure
 from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.log_places import LogTail
 from flinkglue.glue.models import JobRun, JobRunState, Ranking
-
-ENDS = (".", "!", "?", "…")
-"""What a sentence ends with."""
+from flinkglue.texts import ENDS
 
 
 def run_key(flow_run_id: str, number: int) -> str:

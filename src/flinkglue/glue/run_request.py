@@ -38,7 +38,8 @@ class RunRequest:
     `allow_lost_settings` lets the order be written although the job loses something by it that
     cannot be read or is not known here. Without `wait_for_end` a run that holds its addresses is
     enough. `may_exist` is False when the caller knows that nobody has tried to start a run of this
-    key before, nor does now; it only saves a reading of the list of runs.
+    key before, nor does now; it only saves a reading of the list of runs. `place` keeps what is
+    shown of jobs of one name apart: the account and region, as the flow run's parameters name them.
     """
 
     job_name: str
@@ -56,6 +57,7 @@ class RunRequest:
     failure_rules: tuple[FailureRule, ...] = ()
     wait_for_end: bool = True
     may_exist: bool = True
+    place: str = ""
 
     @property
     def key(self) -> str:

@@ -111,15 +111,17 @@ def cloud(prefect_files: list[Path], tmp_path: Path) -> Iterator[AwsCloud]:
 def test_another_glue_run_beyond_the_limit_starts_only_when_somebody_says_so(
     worker: Worker, cloud: AwsCloud
 ) -> None:
+    """Also when somebody retries the flow run, which is refused where nobody is to be asked."""
     glue_job = deployed(POOL, "flows/glue_vpc_failover.py:glue_vpc_failover", REPOSITORY)
     block = f"aws-{uuid4().hex}"
     save_aws_block(cloud, block)
     flow_runs = {}
-    for answer in ANSWERS:
+    for answer in (*ANSWERS, "unasked"):
         cloud.job(answer, script="import time; time.sleep(1.2)")
         why = "Resource unavailable"
         cloud.fault("fail-next-runs", job_name=answer, times=1, error_message=why, after_seconds=1)
-        limit = {"max_dpu_hours": 1e-9, "ask_within_minutes": minutes(answer)}
+        within_minutes = 0 if answer == "unasked" else minutes(answer)
+        limit = {"max_dpu_hours": 1e-9, "ask_within_minutes": within_minutes}
         flow_runs[answer] = created(
             glue_job,
             job_name=answer,
@@ -127,14 +129,29 @@ def test_another_glue_run_beyond_the_limit_starts_only_when_somebody_says_so(
             aws_credentials=block,
             retry_options={"retry_delay_seconds": 0, **limit},
         )
+
+    def states() -> dict[str, list[str]]:
+        return {
+            answer: [
+                run["JobRunState"] for run in cloud.glue.get_job_runs(JobName=answer)["JobRuns"]
+            ]
+            for answer in flow_runs
+        }
+
     say(flow_runs["yes"], start_another_run=True)
     say(flow_runs["no"], start_another_run=False)
-    assert ended(*flow_runs.values()) == ["Completed", "Failed", "Failed"]
-    states = {
-        answer: [run["JobRunState"] for run in cloud.glue.get_job_runs(JobName=answer)["JobRuns"]]
-        for answer in ANSWERS
-    }
-    assert states == {"yes": ["SUCCEEDED", "FAILED"], "no": ["FAILED"], "silence": ["FAILED"]}
+    assert ended(*flow_runs.values()) == ["Completed", "Failed", "Failed", "Failed"]
+    failed = {answer: ["FAILED"] for answer in ("no", "silence", "unasked")}
+    assert states() == {"yes": ["SUCCEEDED", "FAILED"], **failed}
+    assert "and the answer was no." in message(flow_runs["no"])
+    assert "What to do: start a new flow run" in message(flow_runs["unasked"])
+
+    for answer in ("no", "unasked"):
+        retry(flow_runs[answer])
+    say(flow_runs["no"], start_another_run=True)
+    assert ended(flow_runs["no"], flow_runs["unasked"]) == ["Completed", "Failed"]
+    assert states() == {"yes": ["SUCCEEDED", "FAILED"], **failed, "no": ["SUCCEEDED", "FAILED"]}
+    assert "No further run is started: " in message(flow_runs["unasked"])
 
 
 def test_a_cluster_is_deleted_only_when_somebody_repeats_its_name(

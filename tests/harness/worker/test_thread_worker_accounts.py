@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
+from flinkglue.prefect.pages.keys import Kind
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud, eventually
 from tests.harness.conftest import save_aws_block
@@ -56,6 +60,15 @@ def worker(prefect_files: list[Path], tmp_path: Path) -> Iterator[Worker]:
         yield running
 
 
+def shown_run(flow_run_id: UUID) -> str:
+    """The key of the page that shows its Glue run."""
+    only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as client:
+        keys = {str(each.key) for each in client.read_artifacts(artifact_filter=only)}
+    [key] = {key for key in keys if Kind.of(key) == Kind.GLUE_RUN}
+    return key
+
+
 def test_each_flow_run_has_the_client_the_credentials_and_the_log_of_its_account(
     clouds: dict[str, AwsCloud], worker: Worker
 ) -> None:
@@ -77,6 +90,9 @@ def test_each_flow_run_has_the_client_the_credentials_and_the_log_of_its_account
     for _, flow_run_id in flow_runs:
         eventually(lambda i=flow_run_id: state_name(i) == "Completed", within_seconds=120)  # type: ignore[misc]
 
+    keys = {name: {shown_run(i) for its, i in flow_runs if its == name} for name in NAMES}
+    assert {len(of_account) for of_account in keys.values()} == {1}
+    assert len(set.union(*keys.values())) == len(NAMES), "each account has a history of its own"
     for name, cloud in clouds.items():
         assert {request.status for request in cloud.requests(service="glue")} == {200}
         started = {

@@ -9,8 +9,9 @@ import pytest
 from flinkglue.glue.attempts import Attempt, AttemptFailed
 from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.models import JobRun
+from flinkglue.glue.run.cost import limit_in_words
 from flinkglue.glue.run.words.summary import summary_in_words
-from flinkglue.texts import duration_in_words
+from flinkglue.texts import duration_in_words, sentences
 
 
 def attempt(number: int, state: str, connection_name: str | None, **more: Any) -> Attempt:
@@ -58,3 +59,18 @@ def test_a_run_that_goes_on_and_one_that_never_began() -> None:
 )
 def test_a_duration_has_as_many_digits_as_matter(seconds: float, words: str) -> None:
     assert duration_in_words(seconds) == words
+
+
+def test_the_limit_counts_all_runs_of_a_flow_run() -> None:
+    """From the hour on that reaches it; also those before somebody retried the flow run."""
+    attempts = [attempt(number, "FAILED", "a", ExecutionTime=450) for number in (1, 2)]
+    assert limit_in_words(attempts, 2.0) == "2 DPU-hours of at most 2 are used"
+    assert limit_in_words(attempts, 2.01) == ""
+    assert limit_in_words(attempts[:1], 2.0) == ""
+    assert limit_in_words(attempts, None) == ""
+
+
+def test_sentences_end_once() -> None:
+    assert sentences("FAILED on a", "", "What to do: retry.", "Why?") == (
+        "FAILED on a. What to do: retry. Why?"
+    )

@@ -53,6 +53,18 @@ def cost_of(attempts: Sequence[Attempt], price_per_dpu_hour: float | None = None
     return Cost(sum(known), is_complete, price_per_dpu_hour)
 
 
+def limit_in_words(attempts: Sequence[Attempt], max_dpu_hours: float | None) -> str:
+    """``0.4 DPU-hours of at most 0.3 are used``; empty while another run may follow.
+
+    Args:
+        attempts: All of the flow run, also those before a person retried it.
+    """
+    hours = cost_of(attempts).capacity_seconds / SECONDS_PER_HOUR
+    if max_dpu_hours is None or hours < max_dpu_hours:
+        return ""
+    return f"{hours:.4g} DPU-hours of at most {max_dpu_hours:g} are used"
+
+
 def estimate(capacity_seconds: float | None, price_per_dpu_hour: float | None) -> float | None:
     """What this capacity costs at this price; None when either is not known."""
     if capacity_seconds is None or price_per_dpu_hour is None:

@@ -21,6 +21,7 @@ from flinkglue.glue.run.stop import stop_live_runs, with_those_that_ended_before
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
+from flinkglue.prefect.names import glue_place
 from flinkglue.prefect.pages.glue_run import show_cancelled
 from flinkglue.prefect.pages.jobs.glue import Place, refresh_glue_jobs
 from flinkglue.prefect.retries import first_started_at
@@ -58,13 +59,14 @@ def stop_when_cancelled(client_of: Callable[[Parameters], GlueClient]) -> Hook:
             secret_arguments=given["secret_arguments"] or {},
             restore_order=given["advanced_options"].restore_order,
             allow_lost_settings=given["advanced_options"].allow_lost_settings,
+            place=glue_place(given["aws_credentials"], given["region"]),
         )
         client = client_of(given).masked_for(request)
         stopped = stop_and_restore(client, request, log)
         runs = with_those_that_ended_before(RunContext(client, log), request, stopped)
         try:
             now = SystemClock().now()
-            show_cancelled(flow_run.id, request.job_name, runs, client.console, now)
+            show_cancelled(flow_run.id, request, runs, client.console, now)
         except (PrefectException, httpx.HTTPError) as error:
             log.warning("The page does not say how the Glue run ended: %s", error)
         if attempts := attempts_of(runs, request):

@@ -9,6 +9,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.run.report import RunOutput
 from flinkglue.glue.run.words.summary import summary_in_words
+from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.glue_run import show_job_run
 from flinkglue.prefect.pages.jobs.glue import Place, refresh_glue_jobs
@@ -17,21 +18,21 @@ from flinkglue.prefect.run_log import run_log
 
 def show_end(
     client: GlueClient,
-    job_name: str,
+    request: RunRequest,
     attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
 ) -> str:
     """Show how the runs ended, on the flow run's page and on that of all jobs; in one line."""
-    show_job_run(client.console, job_name, attempts, output, price_per_dpu_hour)
-    refresh_glue_jobs(job_name, attempts, Place.of(client))
+    show_job_run(client.console, request, attempts, output, price_per_dpu_hour)
+    refresh_glue_jobs(request.job_name, attempts, Place.of(client))
     return summary_in_words(attempts, price_per_dpu_hour)
 
 
 @best_effort("The page does not say how the flow run ended")
 def show_early_end(
     client: GlueClient,
-    job_name: str,
+    request: RunRequest,
     attempts: Sequence[Attempt],
     read_attempts: Callable[[], Sequence[Attempt]],
     error: Exception,
@@ -55,4 +56,4 @@ def show_early_end(
         return
     goes_on = " The run continues, and nothing waits for it." if shown[-1].live else ""
     note = f"The flow run ended without reading the script's output: {error}{goes_on}"
-    show_end(client, job_name, shown, RunOutput(note=note))
+    show_end(client, request, shown, RunOutput(note=note))

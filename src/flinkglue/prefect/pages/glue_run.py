@@ -29,7 +29,7 @@ from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.names import attempt_name, rename_flow_run
 from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
-from flinkglue.prefect.pages.keys import Kind, artifact_key
+from flinkglue.prefect.pages.keys import Kind, glue_key
 
 
 @best_effort("The choice is not shown on the flow run's page")
@@ -43,7 +43,7 @@ def show_ranking(
     """
     create_table_artifact(
         ranking_rows(ranking),
-        key=artifact_key(Kind.GLUE_CHOICE, request.job_name),
+        key=glue_key(Kind.GLUE_CHOICE, request.job_name, request.place),
         description=ranking_description(ranking, request, shortage, refusal),
     )
 
@@ -62,15 +62,14 @@ class RunPage(RunObserver):
         self,
         console: Console,
         clock: Clock,
-        job_name: str,
-        number: int = 1,
+        request: RunRequest,
         *,
         names_flow_run: bool = True,
     ) -> None:
         self._console = console
         self._clock = clock
-        self._job_name = job_name
-        self._number = number
+        self._job_name, self._number = request.job_name, request.number
+        self._key = glue_key(Kind.GLUE_RUN, request.job_name, request.place)
         self._names_flow_run = names_flow_run
         self._shown = Shown()
         self._began_at: datetime | None = None
@@ -96,26 +95,25 @@ class RunPage(RunObserver):
 
     @best_effort("The Glue run is not shown on the flow run's page")
     def _put(self, live: LiveRun) -> None:
-        key = artifact_key(Kind.GLUE_RUN, self._job_name)
-        put_markdown(key, live.markdown(self._console), text(live.title))
+        put_markdown(self._key, live.markdown(self._console), text(live.title))
 
 
 @best_effort("The Glue run is not shown on the flow run's page")
 def show_job_run(
     console: Console,
-    job_name: str,
+    request: RunRequest,
     attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
 ) -> None:
     """The attempts, the run, what they cost and the run's output on the run's page."""
-    markdown = job_run_markdown(job_name, attempts, output, console, price_per_dpu_hour)
+    markdown = job_run_markdown(request.job_name, attempts, output, console, price_per_dpu_hour)
     outcome = text(summary_in_words(attempts, price_per_dpu_hour))
-    put_markdown(artifact_key(Kind.GLUE_RUN, job_name), markdown, outcome)
+    put_markdown(glue_key(Kind.GLUE_RUN, request.job_name, request.place), markdown, outcome)
 
 
 def show_cancelled(
-    flow_run_id: UUID, job_name: str, runs: Sequence[JobRun], console: Console, now: datetime
+    flow_run_id: UUID, request: RunRequest, runs: Sequence[JobRun], console: Console, now: datetime
 ) -> None:
     """What became of a cancelled flow run's Glue runs, on its page. It may not run here.
 
@@ -124,6 +122,6 @@ def show_cancelled(
     """
     shown = live_runs(runs, now)
     if shown:
-        key = artifact_key(Kind.GLUE_RUN, job_name)
-        markdown = cancelled_markdown(job_name, shown, console)
+        key = glue_key(Kind.GLUE_RUN, request.job_name, request.place)
+        markdown = cancelled_markdown(request.job_name, shown, console)
         replace_markdown(flow_run_id, key, markdown, text(cancelled_in_words(shown)))

@@ -35,14 +35,21 @@ class Kind(StrEnum):
         return next((kind for kind in cls if key.startswith(f"{kind}-")), key)
 
 
-def artifact_key(kind: Kind, name: str, place: str = "") -> str:
+def artifact_key(kind: Kind, name: str, place: str = "", *, place_is_read: bool = False) -> str:
     """The key of what is shown of a job.
 
     Args:
         place: Where the job is, when its name means another one elsewhere.
+        place_is_read: Whether people are to read the place in the key, too.
     """
     if not place and len(name) <= READABLE_CHARACTERS and _PLAIN.fullmatch(name):
         return f"{kind}-{name}"
-    readable = re.sub(r"[^a-z0-9]+", "-", name.lower())[:READABLE_CHARACTERS].strip("-")
+    shown = f"{name}-{place}" if place_is_read else name
+    readable = re.sub(r"[^a-z0-9]+", "-", shown.lower())[:READABLE_CHARACTERS].strip("-")
     digits = sha256(f"{place}\0{name}".encode(errors="surrogatepass")).hexdigest()
     return "-".join(part for part in (kind, readable, digits[:_HASH_CHARACTERS]) if part)
+
+
+def glue_key(kind: Kind, job_name: str, place: str) -> str:
+    """The key of what is shown of a Glue job; jobs of one name in two accounts have two."""
+    return artifact_key(kind, job_name, place, place_is_read=True)

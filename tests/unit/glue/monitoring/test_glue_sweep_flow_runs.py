@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from flinkglue.blocks.aws_credentials import AwsCredentials
-from flinkglue.tasks.glue_sweep import DEFAULT_CREDENTIALS, is_read_with
+from flinkglue.prefect.names import USUAL_CREDENTIALS
+from flinkglue.tasks.glue_sweep import is_read_with
 from flows.glue_vpc_failover import glue_vpc_failover
 from flows.wait_for_glue_run import wait_for_glue_run_flow
 
@@ -69,4 +70,4 @@ def test_a_block_that_is_saved_nowhere_judges_nobody() -> None:
 def test_a_flow_run_that_names_no_block_has_the_default_of_its_flow() -> None:
     for each in (glue_vpc_failover, wait_for_glue_run_flow):
         default = signature(each.fn).parameters["aws_credentials"].default
-        assert default == DEFAULT_CREDENTIALS
+        assert default == USUAL_CREDENTIALS

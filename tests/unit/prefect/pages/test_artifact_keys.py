@@ -7,8 +7,10 @@ from itertools import permutations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect_aws import AwsCredentials
 
-from flinkglue.prefect.pages.keys import Kind, artifact_key
+from flinkglue.prefect.names import glue_place
+from flinkglue.prefect.pages.keys import Kind, artifact_key, glue_key
 
 PREFECT_TAKES = re.compile(r"[a-z0-9-]+")
 
@@ -45,3 +47,28 @@ def test_no_kind_begins_as_another_one() -> None:
 def test_a_plain_name_is_read_in_its_key() -> None:
     assert artifact_key(Kind.GLUE_RUN, "orders") == "glue-job-run-orders"
     assert artifact_key(Kind.GLUE_RUN, "Orders").startswith("glue-job-run-orders-")
+
+
+def test_glue_jobs_of_one_name_in_two_accounts_have_two_histories() -> None:
+    """The block names the account. Of the usual one, the key is that of earlier versions."""
+    usual, prod = (glue_place(name, None) for name in ("aws", "aws-credentials/prod"))
+    assert glue_key(Kind.GLUE_RUN, "orders", usual) == "glue-job-run-orders"
+    assert glue_key(Kind.GLUE_RUN, "orders", prod).startswith("glue-job-run-orders-prod-")
+    elsewhere = glue_place("aws", "eu-west-1")
+    assert glue_key(Kind.GLUE_RUN, "orders", elsewhere).startswith("glue-job-run-orders-eu-west-1-")
+    keys = {glue_key(Kind.GLUE_RUN, "orders", place) for place in (usual, prod, elsewhere)}
+    assert len(keys) == 3
+
+
+def test_a_block_that_was_picked_is_the_one_of_its_name() -> None:
+    picked = AwsCredentials()
+    assert glue_place(picked, None) == ""
+    picked._block_document_name = "prod"
+    assert glue_place(picked, "eu-west-1") == glue_place("prod", "eu-west-1") == "prod eu-west-1"
+
+
+@given(st.lists(st.tuples(NAMES, st.text("ab -1", max_size=6)), unique=True, max_size=8))
+def test_two_places_never_share_a_key(jobs: list[tuple[str, str]]) -> None:
+    keys = {glue_key(Kind.GLUE_RUN, *job) for job in jobs}
+    assert len(keys) == len(jobs)
+    assert all(PREFECT_TAKES.fullmatch(key) for key in keys)
