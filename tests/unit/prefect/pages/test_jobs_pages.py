@@ -113,8 +113,19 @@ def test_a_run_that_goes_on_has_no_end() -> None:
     run = JobRun("orders", "jr_1", "RUNNING")
     row = glue.with_attempts(None, "orders", [Attempt(1, run, "Subnet2", None)], PLACE, NOW)
     assert [each["ended"] for each in row["runs"]] == [""]
-    assert "RUNNING, not waited for" in glue.jobs_markdown([row])
-    assert "Nov" not in glue.jobs_markdown([row])
+    page = glue.jobs_markdown([row])
+    assert "| RUNNING, not waited for since Nov 29, 12:00 | Subnet2 | – | 0 of 1 | – |" in page
+    assert "*glue-run-sweep* writes down how it ended" in page
+    ended = glue.with_attempts(row, "orders", [attempt(2, "SUCCEEDED")], PLACE, NOW)
+    assert "not waited for" not in glue.jobs_markdown([ended])
+    assert "glue-run-sweep" not in glue.jobs_markdown([ended])
+
+
+def test_a_live_run_that_an_earlier_version_wrote_down_has_no_time() -> None:
+    run = JobRun("orders", "jr_1", "RUNNING")
+    row = glue.with_attempts(None, "orders", [Attempt(1, run, "Subnet2", None)], PLACE, NOW)
+    del row["runs"][0]["observed"]
+    assert "| RUNNING, not waited for | Subnet2 |" in glue.jobs_markdown([row])
 
 
 def test_a_run_that_was_not_waited_for_is_found_again_and_keeps_its_place() -> None:

@@ -239,7 +239,9 @@ def _run(attempt: Attempt, now: datetime) -> dict[str, Any]:
         "failure": shortened(failure.evidence, REASON_CHARACTERS) if failure else "",
         "ended": "" if attempt.live else ended.isoformat(timespec="seconds"),
     }
-    return shown | {"live": run.job_run_id} if run and attempt.live else shown
+    if run is None or not attempt.live:
+        return shown
+    return shown | {"live": run.job_run_id, "observed": now.isoformat(timespec="seconds")}
 
 
 def jobs_markdown(rows: Sequence[Row]) -> str:
@@ -253,6 +255,11 @@ def jobs_markdown(rows: Sequence[Row]) -> str:
     if failed:
         parts.append("## Failed last")
         parts += [join(bold(job), ": ", why) for job, why in failed]
+    if any(live_run_ids({"runs": row["runs"][-1:]}) for row in rows):
+        parts.append(
+            "A run that no flow run waits for is shown as it was then: *glue-run-sweep* writes "
+            "down how it ended."
+        )
     parts.append(
         f"*Durations* are those of the last {MOST_RUNS} runs, the newest at the right, as far as "
         "flow runs of this server made them. *Ended* is in UTC."
@@ -287,9 +294,19 @@ def _cells(row: Row, place: str) -> Sequence[str]:
     seconds = [run["seconds"] for run in runs if run["seconds"] is not None]
     return (
         join(link(row["job"], row.get("url")), place),
-        bold(last["state"]) if last["failure"] else last["state"],
+        bold(last["state"]) if last["failure"] else _state(last),
         last["connection"] or NOTHING,
         " ".join(part for part in (sparkline(seconds), took) if part) or NOTHING,
         f"{failures} of {len(runs)}",
-        f"{datetime.fromisoformat(last['ended']):%b %d, %H:%M}" if last["ended"] else NOTHING,
+        _time(last["ended"]) if last["ended"] else NOTHING,
     )
+
+
+def _state(run: Mapping[str, Any]) -> str:
+    """The state of a run; of one that lives, how old that is, as nobody waits for its end."""
+    observed = run.get("observed")
+    return f"{run['state']} since {_time(observed)}" if observed else str(run["state"])
+
+
+def _time(at: str) -> str:
+    return f"{datetime.fromisoformat(at):%b %d, %H:%M}"
