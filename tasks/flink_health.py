@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from prefect.artifacts import create_table_artifact
@@ -23,7 +24,7 @@ from flinkglue.lifecycle.health.judgement import (
 )
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.models import JobView, SourceLag
 from flinkglue.markdown import text
 from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
@@ -108,7 +109,11 @@ def show_watched_jobs(cluster: FlinkCluster, findings: Sequence[Finding]) -> Non
         cluster,
         {
             each.job_name: after_watch(
-                each.condition, each.reason, None if each.relaunched_as else each.view, now
+                each.condition,
+                each.reason,
+                None if each.relaunched_as else each.view,
+                now,
+                each.lag,
             )
             for each in findings
         },
@@ -166,7 +171,17 @@ class _Watched:
         except FlinkGlueError as fault:
             self.fault = fault
             return Finding(self._name, not_observed=str(fault))
-        return found
+        return replace(found, lag=self._lag(found.view))
+
+    def _lag(self, view: JobView | None) -> SourceLag | None:
+        """Read last, when Flink has fetched the metrics that an earlier call asked for."""
+        if view is None or view.is_terminal:
+            return None
+        try:
+            return self._backend.source_lag(view.job_id)
+        except FlinkGlueError as fault:  # how the job is was observed already
+            run_log().info("The lag of %s could not be read: %s", self._name, fault)
+            return None
 
     def _current(self) -> JobView | None:
         recorded = self._journal.job_record(self._name).job_id

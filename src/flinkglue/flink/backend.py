@@ -38,7 +38,7 @@ from flinkglue.lifecycle.backend import (
     StoredSavepoints,
     nobody_listens,
 )
-from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.models import JobSpec, JobView, SourceLag
 from flinkglue.lifecycle.slots import Slots
 
 T = TypeVar("T")
@@ -199,6 +199,10 @@ class RestBackend:
     def forget(self, job_name: str) -> None:
         """Delete all jars of this job; the JobManager forgets ended jobs by itself."""
         self.keep_jars(job_name, frozenset())
+
+    def source_lag(self, job_id: str) -> SourceLag:
+        """What its sources report; nothing where a gateway keeps metrics to itself."""
+        return self._reported(lambda: self._client.source_lag(job_id), SourceLag())
 
     def taskmanagers(self) -> int | None:
         return self._timeouts.retry(self._client.overview).taskmanagers

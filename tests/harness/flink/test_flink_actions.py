@@ -347,6 +347,26 @@ def test_a_watch_brings_a_failed_job_back_but_not_for_ever(
     assert flink.live_jobs() == []
 
 
+def test_a_watch_shows_how_far_a_job_is_behind_its_sources(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
+) -> None:
+    """On its own page, and on the page of all jobs, where a chart of several watches grows."""
+    running(job_name, jar)
+    for records in (400, 1200):
+        flink.source_metrics = {
+            "Source__orders.pendingRecords": {"max": records, "sum": records},
+            "Source__orders.currentEmitEventTimeLag": {"max": 90_000, "sum": 90_000},
+        }
+        state = flink_watch(
+            [job_name], "flink-rest-cluster/flink", watch_seconds=0, return_state=True
+        )
+        (row,) = json.loads(artifacts_of(state)["flink-health"])
+        assert row["lag"] == f"{records:,} records pending, event time lag 2 min"
+    page = str(artifacts_of(state)["flink-jobs"])
+    (lag,) = [line for line in page.splitlines() if job_name in line and "▁█" in line]
+    assert lag.endswith("| ▁█ 1,200 | ▁▁ 2 min |")
+
+
 def test_a_watch_leaves_jobs_alone_that_were_ended_on_purpose(
     cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
 ) -> None:

@@ -143,6 +143,7 @@ class FakeJobManager(PretendedCluster):
         self.tells_state_backend = True
         self.slots = 64
         self.tells_slots_of_jobs = True
+        self.source_metrics: dict[str, dict[str, float]] = {}  # max and sum, by id
         self.own_parallelism = 0  # what main() sets itself, whatever it was launched with
         self.settings: dict[str, str] = {}
         self._cached: dict[str, tuple[float, dict[str, Any]]] = {}
@@ -209,6 +210,7 @@ class FakeJobManager(PretendedCluster):
             ("PATCH", job, self._cancel),
             ("GET", f"{job}/exceptions", self._exceptions),
             ("GET", f"{job}/metrics", self._metrics),
+            ("GET", f"{job}/vertices/v/subtasks/metrics", self._source_metrics),
             ("GET", f"{job}/checkpoints", self._checkpoints),
             ("GET", f"{job}/checkpoints/config", self._checkpoint_config),
             ("POST", f"{job}/(savepoints|stop)", self._trigger),
@@ -382,7 +384,8 @@ class FakeJobManager(PretendedCluster):
         vertex = {"id": "v", "name": "count", "parallelism": 2, "status": "X", "tasks": tasks}
         kept = self._cached.get(job_id)
         if kept is None or self.clock.seconds - kept[0] >= self.cached_seconds:
-            kept = self.clock.seconds, {**_details(job), "vertices": [vertex]}
+            plan = {"nodes": [{"id": "v", "parallelism": 2}]}
+            kept = self.clock.seconds, {**_details(job), "vertices": [vertex], "plan": plan}
             self._cached[job_id] = kept
         return 200, kept[1]
 
@@ -413,6 +416,14 @@ class FakeJobManager(PretendedCluster):
         # The first read finds nothing, and later ones come late: never ahead of the exceptions.
         self._known(job_id)
         return 200, []
+
+    def _source_metrics(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
+        """Their ids; with ``get`` and ``agg``, what they are over all subtasks."""
+        self._known(job_id)
+        if "get" not in request.url.params:
+            return 200, [{"id": each} for each in self.source_metrics]
+        names = request.url.params["get"].split(",")
+        return 200, [{"id": name, **self.source_metrics[name]} for name in names]
 
     def _checkpoints(self, request: httpx.Request, job_id: str) -> tuple[int, Any]:
         job = self._known(job_id)

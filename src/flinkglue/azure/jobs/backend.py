@@ -41,7 +41,7 @@ from flinkglue.lifecycle.backend import (
     StoredSavepoints,
     nobody_listens,
 )
-from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint
+from flinkglue.lifecycle.models import Jar, JobSpec, JobView, Savepoint, SourceLag
 from flinkglue.lifecycle.slots import Slots
 from flinkglue.lifecycle.state_paths import distinct, is_one_of
 
@@ -202,6 +202,9 @@ class ArmBackend:
         if rows and not self._arm.get_cluster(self._cluster).is_application:
             for row in rows:
                 self._actions.delete(row)
+
+    def source_lag(self, job_id: str) -> SourceLag:
+        return self._flink.source_lag(job_id) if self._flink else SourceLag()
 
     def taskmanagers(self) -> int | None:
         return self._flink.taskmanagers() if self._flink else None

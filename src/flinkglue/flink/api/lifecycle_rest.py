@@ -11,6 +11,8 @@ from typing import Any
 
 from flinkglue.errors import NotFound
 from flinkglue.flink.api.rest import FlinkRestClient, given, list_of, program_body
+from flinkglue.flink.source_metrics import lag_metrics, lag_of, source_vertices, totals_of
+from flinkglue.lifecycle.models.source_lag import SourceLag
 from flinkglue.lifecycle.savepoint_formats import CANONICAL
 from flinkglue.stack_trace import NO_REASON, last_cause
 
@@ -152,6 +154,22 @@ class FlinkLifecycleClient(FlinkRestClient):
         except NotFound:
             return CheckpointConfig()
 
+    def source_lag(self, job_id: str) -> SourceLag:
+        """How far the job is behind: two requests for each vertex that reads a source.
+
+        Flink caches metrics for 10 s; the first call about a job may find none.
+        """
+        sources = []
+        for vertex_id in self._get_job("GetJob", job_id, "", source_vertices):
+            part = f"/vertices/{vertex_id}/subtasks/metrics"
+            names = self._get_job("ListSubtaskMetrics", job_id, part, _lag_metrics)
+            if names:
+                query = {"get": ",".join(names), "agg": "max,sum"}
+                sources.append(
+                    self._get_job("GetSubtaskMetrics", job_id, part, _totals, params=query)
+                )
+        return lag_of(sources)
+
     def jobmanager_config(self) -> dict[str, str]:
         """The JobManager's own settings."""
         return self._get(
@@ -226,6 +244,14 @@ def _most_parallelism(answer: Any) -> int:
     """A node whose parallelism Flink chooses later has -1."""
     nodes = answer["plan"].get("nodes") or ()
     return max((int(node.get("parallelism") or 0) for node in nodes), default=0)
+
+
+def _lag_metrics(answer: Any) -> list[str]:
+    return lag_metrics(str(each["id"]) for each in list_of(answer))
+
+
+def _totals(answer: Any) -> dict[str, dict[str, float]]:
+    return totals_of(list_of(answer))
 
 
 def _slots_of_jobs(answer: Any) -> list[str] | None:

@@ -18,7 +18,7 @@ from flinkglue.lifecycle.backend.values import (
     SavepointRequest,
     StoredSavepoints,
 )
-from flinkglue.lifecycle.models import JobSpec, JobView
+from flinkglue.lifecycle.models import JobSpec, JobView, SourceLag
 from flinkglue.lifecycle.slots import Slots
 
 
@@ -139,6 +139,9 @@ class FlinkBackend(Protocol):
 
     def forget(self, job_name: str) -> None:
         """Let the service forget this job, which has ended: its entry and its jars."""
+
+    def source_lag(self, job_id: str) -> SourceLag:
+        """How far a live job is behind its sources, as far as the service reports it."""
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks; None when the service does not report it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flinkglue.lifecycle.health.judgement import Degraded, Verdict
-from flinkglue.lifecycle.models import JobView
+from flinkglue.lifecycle.models import JobView, SourceLag
 from flinkglue.markdown import NOTHING
 from flinkglue.texts import counted
 
@@ -26,6 +26,7 @@ class Finding:
         is_abandoned: Whether an action on it has not ended, and its flow run has.
         relaunched_as: The Flink job id that it was brought back under.
         not_relaunched: Why it was not brought back although it was to be.
+        lag: How far it is behind its sources; None: they were not read.
     """
 
     job_name: str
@@ -36,16 +37,17 @@ class Finding:
     is_abandoned: bool = False
     relaunched_as: str = ""
     not_relaunched: str = ""
+    lag: SourceLag | None = None
 
     @property
     def condition(self) -> str:
         """One word."""
         if self.relaunched_as:
             return "re-launched"
-        return type(self.verdict).__name__.lower() if self.verdict else NOT_JUDGED
-
         if self.not_observed:
             return NOT_OBSERVED
+        return type(self.verdict).__name__.lower() if self.verdict else NOT_JUDGED
+
     @property
     def is_unwell(self) -> bool:
         """Whether somebody has to look after the job."""
@@ -68,6 +70,7 @@ class Finding:
             "why": self.reason or NOTHING,
             "job id": self.relaunched_as or (self.view.job_id if self.view else NOTHING),
             "seen": self.view.in_words() if self.view else NOTHING,
+            "lag": self.lag.in_words() if self.lag else NOTHING,
         }
 
 

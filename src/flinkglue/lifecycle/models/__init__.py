@@ -6,6 +6,7 @@ Read first `spec` (what is to run) and `job_view` (what a cluster shows of it), 
 from flinkglue.lifecycle.models.action import LAUNCHING, Action
 from flinkglue.lifecycle.models.job_view import TERMINAL_STATES, JobView
 from flinkglue.lifecycle.models.outcome import Outcome, Savepoint
+from flinkglue.lifecycle.models.source_lag import SourceLag
 from flinkglue.lifecycle.models.spec import (
     MOST_PARALLELISM,
     NO_ARGS_FOR_SQL,
@@ -28,4 +29,5 @@ __all__ = [
     "Outcome",
     "RestoreMode",
     "Savepoint",
+    "SourceLag",
 ]

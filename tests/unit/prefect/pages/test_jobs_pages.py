@@ -18,7 +18,7 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
 from flinkglue.glue.failures.classification import classify
 from flinkglue.glue.models import JobRun
-from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, JobView, Outcome, Savepoint, SourceLag
 from flinkglue.markdown import sparkline
 from flinkglue.prefect.pages.jobs import flink, flink_page, glue
 from flinkglue.prefect.pages.jobs.rows import JobRows
@@ -256,6 +256,41 @@ def flink_row(**more: Any) -> dict[str, Any]:
 def test_a_flink_job_that_ended_leads_to_its_page_among_the_ended_ones() -> None:
     row = flink_row(job_id="a1", state="FINISHED")
     assert "(https://flink/#/job/completed/a1)" in flink_page.jobs_markdown([row], NOW)
+
+
+def watched(row: dict[str, Any], lag: SourceLag | None) -> dict[str, Any]:
+    """The row of a job after one more watch of it."""
+    return flink.changed_row(row, flink.after_watch("healthy", "", None, NOW, lag))
+
+
+def test_the_lags_of_the_last_watches_are_drawn() -> None:
+    row = flink_row()
+    for records in range(30):
+        row = watched(row, SourceLag(records * 100, event_time_seconds=60.0 + records))
+    assert len(row["lags"]) == flink.MOST_POINTS
+    page = flink_page.jobs_markdown([row, flink_row(job="other")], NOW)
+    assert "| Job | Pending records | Event time lag |" in page
+    assert "| orders on cluster-x | ▁" in page
+    assert "█ 2,900 | ▁" in page
+    assert "█ 1 min |" in page
+    assert "| other on cluster-x | ▁" not in page
+
+
+def test_a_lag_that_is_not_reported_is_a_dash() -> None:
+    """Also when it was reported before; a page of jobs none of which report any has no table."""
+    silent = watched(flink_row(), SourceLag())
+    assert "Pending records" not in flink_page.jobs_markdown([silent], NOW)
+    telling = watched(flink_row(job="billing"), SourceLag(5, pending_at_least=True))
+    page = flink_page.jobs_markdown([silent, telling], NOW)
+    assert "| orders on cluster-x | – | – |" in page
+    assert "| billing on cluster-x | ▁ at least 5 | – |" in page
+    stopped = watched(watched(flink_row(job="orders"), SourceLag(5)), SourceLag())
+    assert "| orders on cluster-x | – | – |" in flink_page.jobs_markdown([stopped, telling], NOW)
+
+
+def test_a_watch_that_did_not_read_the_lag_leaves_it_as_it_was() -> None:
+    row = watched(watched(flink_row(), SourceLag(5)), None)
+    assert row["lags"] == [[5, None, False]]
 
 
 def test_a_flink_job_shows_what_runs_its_savepoint_and_its_checkpoints() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flinkglue.lifecycle.health.finding import NOT_JUDGED, NOT_OBSERVED
 from flinkglue.lifecycle.journal.journal import Journal
-from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint
+from flinkglue.lifecycle.models import Action, JobSpec, JobView, Outcome, Savepoint, SourceLag
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
@@ -52,14 +52,16 @@ def refresh_flink_jobs(
                 known.pop(key, None)
                 continue
             spec = journal.job_record(job_name).spec
-            row = {
-                **_still_true(known.get(key, {}), change),
-                "job": job_name,
-                "cluster": cluster_title(cluster),
-                "url": cluster.dashboard_url,
-                **spec_fields(spec),
-                **change,
-            }
+            row = changed_row(
+                {
+                    **_still_true(known.get(key, {}), change),
+                    "job": job_name,
+                    "cluster": cluster_title(cluster),
+                    "url": cluster.dashboard_url,
+                    **spec_fields(spec),
+                },
+                change,
+            )
             rows.write(key, row)
             known[key] = {**row, "key": key}
     now = datetime.now(UTC)
@@ -72,6 +74,14 @@ def _still_true(row: Row, change: Change) -> Row:
     if "action" not in change or row.get("health") not in (NOT_JUDGED, NOT_OBSERVED):
         return row
     return {name: value for name, value in row.items() if name not in ("health", "why")}
+
+
+def changed_row(row: Row, change: Change) -> dict[str, Any]:
+    """The row with what differs; a lag that was observed is the newest of several."""
+    changed = {**row, **change}
+    if lag := changed.pop("lag", None):
+        changed["lags"] = [*row.get("lags", ()), lag][-MOST_POINTS:]
+    return changed
 
 
 def spec_fields(spec: JobSpec | None) -> dict[str, Any]:
@@ -121,13 +131,21 @@ def after_interruption(
     return change
 
 
-def after_watch(condition: str, reason: str, view: JobView | None, now: datetime) -> Change:
+def after_watch(
+    condition: str,
+    reason: str,
+    view: JobView | None,
+    now: datetime,
+    lag: SourceLag | None = None,
+) -> Change:
     """What a watch changes in the row of a job."""
     change: dict[str, Any] = {
         "health": condition,
         "why": shortened(reason, REASON_CHARACTERS),
         "health_at": _seconds(now),
     }
+    if lag is not None:
+        change["lag"] = [lag.pending_records, lag.event_time_seconds, lag.pending_at_least]
     if view is None:
         return change
     change |= {"state": view.state, "job_id": view.job_id}

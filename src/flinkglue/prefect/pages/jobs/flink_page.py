@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
+from flinkglue.lifecycle.models import SourceLag
 from flinkglue.markdown import NOTHING, Markup, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.pages.flink_action import job_link
 from flinkglue.prefect.pages.jobs.rows import Row
@@ -14,6 +16,7 @@ JOBS = ("Job", "State", "Health", "Last action", "Last savepoint")
 PROGRAMS = ("Job", "Program", "Version", "Parallelism")
 SAVEPOINTS = ("Job", "Savepoint", "Taken")
 CHECKPOINTS = ("Job", "Size", "Duration")
+LAGS = ("Job", "Pending records", "Event time lag")
 
 
 def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
@@ -54,10 +57,16 @@ def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
             Markup("## Checkpoints"),
             table(CHECKPOINTS, [(name, *_charts(points)) for name, points in drawn]),
         ]
+    lags = [(name, [_lag(each) for each in row["lags"]]) for name, row in named if "lags" in row]
+    if any(lag.is_reported for _, observed in lags for lag in observed):
+        parts += [
+            Markup("## Lag"),
+            table(LAGS, [(name, *_lag_charts(observed)) for name, observed in lags]),
+        ]
     parts.append(
         text(
-            f"As of {now:%Y-%m-%d %H:%M} UTC. Health and checkpoints are those of the last "
-            "flink-watch of a job; the newest checkpoint is at the right."
+            f"As of {now:%Y-%m-%d %H:%M} UTC. Health, checkpoints and lag are those of the last "
+            "flink-watch of a job, lag as its sources report it; the newest is at the right."
         )
     )
     return "\n\n".join(parts)
@@ -102,6 +111,20 @@ def _charts(points: Sequence[Sequence[float]]) -> Sequence[str]:
         _chart([size for size, _ in points], _bytes),
         _chart([seconds for _, seconds in points], _seconds),
     )
+
+
+def _lag(point: Sequence[Any]) -> SourceLag:
+    records, seconds, at_least = point
+    return SourceLag(records, at_least, seconds)
+
+
+def _lag_charts(observed: Sequence[SourceLag]) -> Sequence[str]:
+    """Charts of what was reported; none where the last watch found nothing reported."""
+    last = observed[-1]
+    records = [each.pending_records for each in observed if each.pending_records is not None]
+    seconds = [each.event_time_seconds for each in observed if each.event_time_seconds is not None]
+    shown = ((records, last.records_in_words()), (seconds, last.event_time_in_words()))
+    return [f"{sparkline(values)} {words}" if words else NOTHING for values, words in shown]
 
 
 def _link(row: Row) -> str | None:

@@ -1,0 +1,148 @@
+"""How far a job is behind its sources, from the metrics that a JobManager shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from flinkglue.errors import ServiceUnavailable
+from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
+from flinkglue.flink.backend import RestBackend
+from flinkglue.flink.jars.sources import JarSource
+from flinkglue.flink.timeouts import FlinkTimeouts
+from flinkglue.lifecycle.models import SourceLag
+from tests.unit.flink.rest_bench import JOB_ID, errors
+from tests.unit.lifecycle.fake_flink_jobs import Clock
+
+Metrics = dict[str, dict[str, float]]
+"""Of a vertex: what its subtasks report, by the metric's id, as max and sum."""
+
+
+class Sources:
+    """A JobManager of one job, whose vertices report these metrics; `sink` reads `orders`."""
+
+    def __init__(self, **sources: Metrics) -> None:
+        self.sources = sources
+        self.requests: list[httpx.Request] = []
+        self.instead: httpx.Response | None = None
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        path, job = request.url.path, f"/jobs/{JOB_ID}"
+        if path == job:
+            nodes: list[dict[str, Any]] = [{"id": each} for each in self.sources]
+            nodes.append({"id": "sink", "inputs": [{"num": 0, "id": "orders"}]})
+            return httpx.Response(200, json={"jid": JOB_ID, "plan": {"nodes": nodes}})
+        if self.instead:
+            return self.instead
+        vertex = path.removeprefix(f"{job}/vertices/").removesuffix("/subtasks/metrics")
+        metrics = self.sources[vertex]
+        if "get" not in request.url.params:
+            return httpx.Response(200, json=[{"id": each} for each in metrics])
+        names = request.url.params["get"].split(",")
+        return httpx.Response(200, json=[{"id": each, **metrics[each]} for each in names])
+
+    def backend(self) -> RestBackend:
+        client = FlinkLifecycleClient(
+            "http://flink.test", transport=httpx.MockTransport(self.answer)
+        )
+        return RestBackend(client, JarSource(), timeouts=FlinkTimeouts(5, 5, clock=Clock()))
+
+    @property
+    def lag(self) -> SourceLag:
+        return self.backend().source_lag(JOB_ID)
+
+
+def each(most: float, total: float | None = None) -> dict[str, float]:
+    return {"max": most, "sum": most if total is None else total}
+
+
+def test_the_lags_of_a_kafka_source_are_read_in_two_calls_for_its_vertex() -> None:
+    flink = Sources(
+        orders={
+            "numRecordsIn": each(7),
+            "Source__orders.numRecordsOut": each(7),
+            "Source__orders.pendingRecords": each(800, 1200),
+            "Source__orders.currentEmitEventTimeLag": each(90_000, 180_000),
+            "Source__orders.watermarkLag": each(95_000),
+            "Source__orders.KafkaSourceReader.KafkaConsumer.records-lag-max": each(500, 900),
+        }
+    )
+    assert flink.lag == SourceLag(1200, event_time_seconds=90.0)
+    assert len(flink.requests) == 3
+    assert flink.lag.in_words() == "1,200 records pending, event time lag 2 min"
+
+
+def test_a_source_without_event_times_reports_no_age() -> None:
+    """Flink says -1 then, of each reader."""
+    source = {"Source__numbers.currentEmitEventTimeLag": each(-1, -2)}
+    assert Sources(orders=source).lag == SourceLag()
+    assert Sources(orders=source).lag.in_words() == "–"
+
+
+def test_where_nothing_is_emitted_with_a_time_the_next_best_lag_counts() -> None:
+    source = {
+        "Source__orders.currentEmitEventTimeLag": each(-1),
+        "Source__orders.watermarkLag": each(5_500),
+    }
+    assert Sources(orders=source).lag == SourceLag(event_time_seconds=5.5)
+
+
+def test_records_of_all_sources_are_added_and_the_oldest_age_counts() -> None:
+    lag = Sources(
+        orders={
+            "Source__orders.pendingRecords": each(10),
+            "Source__orders.currentEmitEventTimeLag": each(2_000),
+        },
+        rates={
+            "Source__rates.pendingRecords": each(5),
+            "Source__rates.currentEmitEventTimeLag": each(60_000),
+        },
+    ).lag
+    assert lag == SourceLag(15, event_time_seconds=60.0)
+
+
+def test_an_older_kafka_connector_says_at_least_how_many_are_pending() -> None:
+    """It has the worst partition of each subtask alone."""
+    source = {"Source__orders.KafkaConsumer.records-lag-max": each(500, 900)}
+    lag = Sources(orders=source).lag
+    assert lag == SourceLag(900, pending_at_least=True)
+    assert lag.in_words() == "at least 900 records pending"
+
+
+def test_a_consumer_without_partitions_reports_no_number() -> None:
+    source: Metrics = {"Source__o.KafkaConsumer.records-lag-max": each(float("-inf"))}
+    flink = Sources(orders=source)
+    name = next(iter(source))
+    answer = [{"id": name, "max": "-Infinity", "sum": "NaN"}]
+
+    def numbers(request: httpx.Request) -> httpx.Response:
+        if "get" in request.url.params:
+            return httpx.Response(200, json=answer)
+        return httpx.Response(200, json=[{"id": name}])
+
+    flink.sources["orders"] = {name: {}}
+    client = FlinkLifecycleClient(
+        "http://flink.test",
+        transport=httpx.MockTransport(
+            lambda request: (
+                flink.answer(request) if request.url.path.endswith(JOB_ID) else numbers(request)
+            )
+        ),
+    )
+    assert client.source_lag(JOB_ID) == SourceLag()
+
+
+def test_a_gateway_that_keeps_metrics_to_itself_reports_none() -> None:
+    flink = Sources(orders={})
+    flink.instead = errors(403, "Forbidden")
+    assert flink.lag == SourceLag()
+
+
+def test_a_jobmanager_that_does_not_answer_is_an_error() -> None:
+    flink = Sources(orders={})
+    flink.instead = httpx.Response(503, json={"errors": ["Service temporarily unavailable"]})
+    with pytest.raises(ServiceUnavailable):
+        assert flink.lag
