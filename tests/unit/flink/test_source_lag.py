@@ -75,6 +75,26 @@ def test_the_lags_of_a_kafka_source_are_read_in_two_calls_for_its_vertex() -> No
     assert flink.lag.in_words() == "1,200 records pending, event time lag 2 min"
 
 
+RECORDED: Metrics = {
+    "Source__orders__v1_2__eu.numRecordsOut": {},
+    "Source__orders__v1_2__eu.split.1.watermark.currentWatermark": {},
+    "Source__orders__v1_2__eu.sourceIdleTime": {},
+    "Source__orders__v1_2__eu.pendingRecords": {"max": 600.0, "sum": 600.0},
+    "Source__orders__v1_2__eu.currentEmitEventTimeLag": {"max": 90000.0, "sum": 180000.0},
+    "Source__orders__v1_2__eu.watermarkLag": {"max": 90161.0, "sum": 180321.0},
+    "numRecordsOut": {},
+}
+"""Of Flink 2.3.0, whose source is called `orders: v1.2, eu` and has two readers."""
+
+
+def test_what_a_real_flink_answered_is_understood() -> None:
+    flink = Sources(orders=RECORDED)
+    assert flink.lag == SourceLag(600, event_time_seconds=90.0)
+    asked = flink.requests[-1].url.params
+    assert asked["agg"] == "max,sum"
+    assert "numRecordsOut" not in asked["get"]
+
+
 def test_a_source_without_event_times_reports_no_age() -> None:
     """Flink says -1 then, of each reader."""
     source = {"Source__numbers.currentEmitEventTimeLag": each(-1, -2)}
