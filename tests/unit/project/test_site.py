@@ -13,6 +13,7 @@ import pytest
 from scripts.site.events import Unnamed, events_in
 from scripts.site.hooks import PAGES
 from scripts.site.state_diagram import EDGE, draw
+from tests.unit.project.test_wording import banned_in
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
@@ -75,6 +76,15 @@ def test_the_references_are_made_from_the_code(site: Path, name: str) -> None:
         "reference/cli.md": ["--cluster-block", "python -m localcloud", "fill-subnet"],
     }
     assert [fact for fact in facts[name] if fact not in page] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_generated_pages_use_the_fields_terms(site: Path, name: str) -> None:
+    """They show what no other check reads: what a developer wrote below a member of an enum."""
+    page = (site / name).with_suffix(".html").read_text(encoding="utf-8")
+    article = page.partition("<article")[2].partition("</article>")[0]
+    lines = re.sub(r"<code>.*?</code>|<[^>]+>", " ", article).splitlines()
+    assert [line for line in lines if banned_in(line)] == []
 
 
 def test_a_page_names_files_of_the_checkout_by_links_that_work(site: Path) -> None:

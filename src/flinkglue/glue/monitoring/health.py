@@ -20,7 +20,7 @@ class Condition(StrEnum):
     NOT_READABLE = "not readable"
     """The connection or its subnet could not be read, so nothing else is known."""
     MISCONFIGURED = "misconfigured"
-    """A setting of its own keeps runs from it until somebody corrects it."""
+    """One of its settings keeps runs from starting: it needs a manual fix."""
     ZONE_DOWN = "zone down"
     """The availability zone is not available."""
     NOT_READY = "not ready"
