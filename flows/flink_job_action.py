@@ -64,9 +64,10 @@ def flink_job_action(
         action: NEW starts a job for the first time. START resumes from the newest savepoint. STOP
             ends it with a savepoint. UPDATE stops it with a savepoint and starts the new jar from
             it, or returns to the old one. STATELESS_UPDATE starts without state. LAST_STATE_UPDATE
-            starts from the newest checkpoint. SAVEPOINT, LIST_SAVEPOINT. CANCEL ends it without a
-            savepoint. DELETE forgets it. RE_LAUNCH brings a failed one back.
-        job_name: The name that people and Flink know the job by.
+            starts from the newest checkpoint. SAVEPOINT takes a savepoint, LIST_SAVEPOINT lists
+            them. CANCEL ends the job without a savepoint. DELETE removes its record. RE_LAUNCH
+            starts a failed one again from its newest state.
+        job_name: The job's name in Flink and in the journal.
         cluster: A Flink REST Cluster or HDInsight Flink Cluster block, picked or by type and name,
             for example flink-rest-cluster/flink.
         program: What the job runs. What is left out stays as it ran last.
