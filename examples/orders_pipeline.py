@@ -1,4 +1,4 @@
-"""A flow of one's own: load the orders with Glue, then bring the Flink job up to the new jar.
+"""Your own flow: load the orders with Glue, then bring the Flink job up to the new jar.
 
     pip install "prefect-flink-glue[prefect]"
     prefect block register -m flinkglue.blocks

@@ -99,7 +99,7 @@ BANNED_NAMES = {
 FLINK_ROOMS = ("lifecycle", "azure", "flink")
 CODE = sorted(
     path
-    for folder in ("blocks", "flows", "infra", "localcloud", "scripts", "src", "tasks")
+    for folder in ("blocks", "examples", "flows", "infra", "localcloud", "scripts", "src", "tasks")
     for path in (ROOT / folder).rglob("*.py")
     if "jobs" not in path.parts  # what an emulated service says
 )
@@ -112,6 +112,7 @@ FLINK = [
 ]
 TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(p for name in ("docs", "deployments", "ci") for p in (ROOT / name).rglob("*.y*ml")),
     *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
 ]
 NAMES = re.compile(
