@@ -1,11 +1,14 @@
-"""SIGKILL of the worker, the server and the database while many flow runs wait for Glue runs.
+"""SIGKILL of the worker, the server and the database while flow runs are in all phases.
 
-    python -m benchmarks.deaths [--runs 100] [--rounds 20] [--kills 4] [--seed N]
+    python -m benchmarks.deaths [--runs 100] [--rounds 20] [--kills 5] [--seed N] [--home DIR]
 
-Each round triggers the flow runs one after the other, so that they are in all phases, kills one of
-the three at random moments and starts it again, and cancels one of the flow runs. Then every other
-one has to end as Completed with exactly one Glue run. Needs PostgreSQL; prints a line per round,
-and ends with 1 if anything was lost, doubled or not stopped in time. A seed replays the kills.
+Each round triggers the flow runs one after the other. Half of the jobs have fewer slots than flow
+runs, so that some wait for one while others begin, wait for their Glue run or end. At random
+moments until most have ended, each of the three is killed at least once and started again, and
+some of the flow runs are cancelled. Then every other one has to end as Completed with exactly one
+Glue run, no Glue run may go on, and no record may be left on the server. Needs PostgreSQL; prints
+the phases at each kill and a line per round, and ends with 1 if anything was lost, doubled or left.
+A seed replays the kills.
 """
 
 from __future__ import annotations
@@ -16,215 +19,213 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import httpx
+
+from benchmarks.stands.flow_runs_judged import (
+    PHASES,
+    Judged,
+    glue_runs,
+    live_ones,
+    phases,
+    records,
+    state_types,
+    wrong_ones,
+)
 from benchmarks.stands.run_bursts import ORDERS
-from benchmarks.stands.run_stand import Stand, Worker, pool_of, stand
-from benchmarks.stands.systems import Ended, PrefectRuns
-from flinkglue.glue.models import RUN_KEY_ARGUMENT
-from localcloud.processes import ChildProcess
-from scripts.postgres import PostgresFailed
+from benchmarks.stands.run_stand import Stand, Worker, stand
+from benchmarks.stands.systems import PrefectRuns
+from benchmarks.stands.victims import Victims
+from scripts.prefect_stack import FINAL_STATES
 
 JOBS = 10
-RUN_SECONDS = 40.0
+SLOTS = 4
+"""Of every other job, with a tenth of the flow runs each."""
+RUN_SECONDS = (5.0, 30.0)
 TRIGGERED_WITHIN_SECONDS = 30.0
-DOWN_SECONDS = (0.0, 4.0)
+KILLED_WITHIN_SECONDS = 90.0
+CANCELLED = 3
 ENDED_WITHIN_SECONDS = 420.0
-STOPPED_WITHIN_SECONDS = 5.0
-LEASES = {"FLINKGLUE_WORKER_LEASE_SECONDS": "20", "GLUE_LOCK_LEASE_SECONDS": "6"}
+GONE_WITHIN_SECONDS = 90.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Round:
-    """What became of one round.
-
-    `stopped_seconds` is from the cancellation of a flow run to the end of its Glue run.
-    """
+    """What became of one round."""
 
     number: int
-    killed: Sequence[str]
-    runs: int
-    wrong: Sequence[str]
-    stopped_seconds: float
-    seconds: float
-
-    @property
-    def is_right(self) -> bool:
-        return not self.wrong and self.stopped_seconds <= STOPPED_WITHIN_SECONDS
+    killed: list[str] = field(default_factory=list)
+    phases: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    runs: int = 0
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     def describe(self) -> str:
+        at_kills = "".join(f"\n  {line}" for line in self.phases)
         return (
-            f"round {self.number}: {self.runs} flow runs, killed {', '.join(self.killed)}; "
-            f"the cancelled one stopped after {self.stopped_seconds:.1f} s; "
-            f"{self.seconds:.0f} s; {'; '.join(self.wrong) or 'all right, one Glue run each'}"
+            f"round {self.number}: {self.runs} flow runs, {len(self.cancelled)} cancelled, "
+            f"killed {', '.join(self.killed)}; {self.seconds:.0f} s; "
+            f"{'; '.join(self.wrong) or 'all right, one Glue run each'}{at_kills}"
         )
 
 
-class Victims:
-    """What is killed, and how it comes back."""
+class DeathRound:
+    """One round: what is triggered, killed and cancelled, and how that ends."""
 
-    def __init__(self, running: Stand, rng: random.Random) -> None:
-        self._stand = running
+    def __init__(
+        self, running: Stand, victims: Victims, rng: random.Random, slots: dict[str, int]
+    ) -> None:
+        self._running = running
+        self._victims = victims
         self._rng = rng
-        self.worker: ChildProcess = running.worker_process("thread", **LEASES)
-        self.worker.start()
-        running.wait_until_ready(pool_of("thread"))
-        self._deaths: dict[str, Callable[[], None]] = {
-            "worker": self._kill_worker,
-            "server": self._kill_server,
-            "database": self._kill_database,
-        }
+        self._slots = slots
+        self._began_at = time.time()
+        self._system = PrefectRuns(running, Worker("thread", victims.worker.pid or 0))
+        self._triggered: list[Judged] = []
 
-    def kill(self) -> str:
-        """One of them, which is down for a moment."""
-        name = self._rng.choice([*self._deaths])
-        self._deaths[name]()
-        return name
+    def done(self, number: int, runs: int, kills: int) -> Round:
+        """Carry it out."""
+        done = Round(number, killed=self._victims.names(kills))
+        moments = sorted(self._rng.uniform(0, KILLED_WITHIN_SECONDS) for _ in done.killed)
+        cancels = sorted(self._rng.uniform(5, KILLED_WITHIN_SECONDS) for _ in range(CANCELLED))
+        seconds = [self._rng.uniform(*RUN_SECONDS) for _ in range(runs)]
+        cancelled_by = random.Random(self._rng.random())
+        beside = [
+            threading.Thread(target=self._trigger_all, args=(seconds,)),
+            threading.Thread(target=self._cancel, args=(cancels, cancelled_by, done.cancelled)),
+        ]
+        for thread in beside:
+            thread.start()
+        for moment, name in zip(moments, done.killed, strict=True):
+            self._wait_until(moment)
+            done.phases.append(f"{time.time() - self._began_at:.0f} s, {name}: {self._phases()}")
+            self._victims.kill(name)
+        for thread in beside:
+            thread.join()
+        done.runs = len(self._triggered)
+        done.wrong = self._wrong(done.cancelled)
+        done.seconds = time.time() - self._began_at
+        return done
 
-    def _kill_worker(self) -> None:
-        self.worker.kill()
-        self._pause()
-        self.worker.start()
+    def _wait_until(self, moment: float) -> None:
+        time.sleep(max(0.0, self._began_at + moment - time.time()))
 
-    def _kill_server(self) -> None:
-        self._stand.prefect.kill_server()
-        self._pause()
-        self._stand.prefect.start_server()
+    def _trigger_all(self, seconds: Sequence[float]) -> None:
+        jobs = [*self._slots]
+        for number, run_seconds in enumerate(seconds):
+            self._running.cloud.glue_timing(run_seconds=run_seconds)
+            job = jobs[number % len(jobs)]
+            found = self._system.trigger(job, ORDERS[number % len(ORDERS)])
+            self._triggered.append(Judged(found.run_id, job))
+            time.sleep(TRIGGERED_WITHIN_SECONDS / len(seconds))
 
-    def _kill_database(self) -> None:
-        postgres = self._stand.postgres
-        assert postgres is not None
-        postgres.kill()
-        self._pause()
-        for _ in range(20):  # what it left may take a moment to end
-            try:
-                postgres.start()
-            except PostgresFailed:
+    def _cancel(self, moments: Sequence[float], rng: random.Random, cancelled: list[str]) -> None:
+        """As the button of the page does, whatever phase the flow run is in."""
+        for moment in moments:
+            self._wait_until(moment)
+            while (states := state_types(self._running, self._ids())) is None:
                 time.sleep(1)
-            else:
-                return
-        postgres.start()
+            live = [one for one, state in states.items() if state not in FINAL_STATES]
+            if live and self._set_cancelling(flow_run_id := rng.choice(sorted(live))):
+                cancelled.append(flow_run_id)
 
-    def _pause(self) -> None:
-        time.sleep(self._rng.uniform(*DOWN_SECONDS))
+    def _set_cancelling(self, flow_run_id: str) -> bool:
+        """Whether the server took it, now or in a try whose answer was lost."""
+        body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        while True:
+            try:
+                answer = self._running.prefect.post(f"/flow_runs/{flow_run_id}/set_state", body)
+            except httpx.TransportError:
+                time.sleep(1)
+                continue
+            if answer.is_success:
+                return True
+            time.sleep(1)
+
+    def _ids(self) -> list[str]:
+        return [each.flow_run_id for each in [*self._triggered]]
+
+    def _phases(self) -> str:
+        triggered = [*self._triggered]
+        states = state_types(self._running, [each.flow_run_id for each in triggered])
+        if states is None:
+            return "the server did not answer"
+        counted = phases(
+            triggered, states, glue_runs(self._running, self._slots, self._began_at), self._slots
+        )
+        return ", ".join(f"{counted[phase]} {phase}" for phase in PHASES if counted[phase])
+
+    def _wrong(self, cancelled: Sequence[str]) -> list[str]:
+        states = self._system.ended(self._ids(), time.time() + ENDED_WITHIN_SECONDS)
+        give_up_at = time.time() + GONE_WITHIN_SECONDS
+        while time.time() < give_up_at:  # a stop, and leases of the dead, take a moment
+            started = glue_runs(self._running, self._slots, self._began_at)
+            left = records(self._running)
+            if not left and not live_ones(started):
+                break
+            time.sleep(2)
+        wrong = wrong_ones(states, started, self._ids(), cancelled)
+        wrong += live_ones(started)
+        wrong += [f"left on the server: {', '.join(left)}"] if left else []
+        for flow_run_id in self._ids():
+            if any(flow_run_id in line for line in wrong):
+                print(f"--- {flow_run_id}", *self._running.prefect.logs(flow_run_id), sep="\n")
+        return wrong
+
+
+def slots_of(running: Stand, runs: int) -> dict[str, int]:
+    """New jobs, and how many Glue runs each may have at a time."""
+    many = running.make_jobs(JOBS // 2, 2 * runs)
+    few = running.make_jobs(JOBS // 2, SLOTS, prefix="benchmark-slots")
+    slots: dict[str, int] = {}
+    for roomy, narrow in zip(many, few, strict=True):  # in turn: flow runs take jobs in this order
+        slots |= {roomy: 2 * runs, narrow: SLOTS}
+    return slots
+
+
+@contextmanager
+def directory(home: Path | None) -> Iterator[Path]:
+    """Where everything of this benchmark lies; one that is named stays."""
+    if home is not None:
+        home.mkdir(parents=True)
+        yield home
+    else:
+        with tempfile.TemporaryDirectory(prefix="benchmark-deaths-") as temporary:
+            yield Path(temporary)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.deaths", description=__doc__)
     parser.add_argument("--runs", type=int, default=100, help="(default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=20, help="(default: %(default)s)")
-    parser.add_argument("--kills", type=int, default=4, help="per round (default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=5, help="per round (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    parser.add_argument("--home", type=Path, help="a new directory, which keeps the logs")
     options = parser.parse_args()
     print(f"--seed {options.seed}", flush=True)
     rng, wrong = random.Random(options.seed), 0
-    with tempfile.TemporaryDirectory(prefix="benchmark-deaths-") as home:
-        Path(home).chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
-        with stand(Path(home), on_postgres=True) as running:
-            jobs = running.make_jobs(JOBS, concurrent_runs=2 * options.runs)
+    with directory(options.home) as home:
+        home.chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
+        with stand(home, on_postgres=True) as running:
+            slots = slots_of(running, options.runs)
             running.cloud.fault("aws", "glue-scripts", run=False)
             victims = Victims(running, rng)
             try:
                 for number in range(1, options.rounds + 1):
-                    done = one_round(running, victims, rng, jobs, number, options)
+                    done = DeathRound(running, victims, rng, slots).done(
+                        number, options.runs, options.kills
+                    )
                     print(done.describe(), flush=True)
-                    wrong += not done.is_right
+                    wrong += bool(done.wrong)
             finally:
                 victims.worker.stop(grace_seconds=30)
     print(f"{options.rounds - wrong} of {options.rounds} rounds were right")
     return 1 if wrong else 0
-
-
-def one_round(
-    running: Stand,
-    victims: Victims,
-    rng: random.Random,
-    jobs: Sequence[str],
-    number: int,
-    options: argparse.Namespace,
-) -> Round:
-    began_at = time.time()
-    running.cloud.glue_timing(run_seconds=RUN_SECONDS)
-    system = PrefectRuns(running, Worker("thread", victims.worker.pid or 0))
-    triggered: list[str] = []
-
-    def trigger_all() -> None:
-        for n in range(options.runs):
-            found = system.trigger(jobs[n % len(jobs)], ORDERS[n % len(ORDERS)])
-            triggered.append(found.run_id)
-            time.sleep(TRIGGERED_WITHIN_SECONDS / options.runs)
-
-    triggering = threading.Thread(target=trigger_all)
-    triggering.start()
-    killed = []
-    for _ in range(options.kills):
-        time.sleep(rng.uniform(0, TRIGGERED_WITHIN_SECONDS / 2))
-        killed.append(victims.kill())
-    triggering.join()
-    cancelled, stopped_seconds = cancel_one(running, jobs, triggered)
-    give_up_at = time.time() + ENDED_WITHIN_SECONDS
-    states = system.ended(triggered, give_up_at)
-    started = glue_runs(running, jobs, since=began_at)
-    wrong = [*wrong_ones(states, started, triggered, cancelled)]
-    seconds = time.time() - began_at
-    return Round(number, killed, len(triggered), wrong, stopped_seconds, seconds)
-
-
-def cancel_one(running: Stand, jobs: Sequence[str], triggered: Sequence[str]) -> tuple[str, float]:
-    """Cancel the newest flow run whose Glue run goes on; it, and how long that took to stop."""
-    give_up_at = time.time() + ENDED_WITHIN_SECONDS
-    while time.time() < give_up_at:
-        found = glue_runs(running, jobs, since=0.0)
-        for flow_run_id in reversed(triggered):
-            if [run["JobRunState"] for run in found.get(flow_run_id, ())] == ["RUNNING"]:
-                return flow_run_id, _stopped(running, jobs, flow_run_id)
-        time.sleep(0.5)
-    return "", float("inf")
-
-
-def _stopped(running: Stand, jobs: Sequence[str], flow_run_id: str) -> float:
-    began_at = time.time()
-    cancelling = {"state": {"type": "CANCELLING"}}
-    running.prefect.post(f"/flow_runs/{flow_run_id}/set_state", cancelling).raise_for_status()
-    while time.time() - began_at < ENDED_WITHIN_SECONDS:
-        [run] = glue_runs(running, jobs, since=0.0)[flow_run_id]
-        if run["JobRunState"] in ("STOPPED", "STOPPING"):
-            return time.time() - began_at
-        time.sleep(0.1)
-    return float("inf")
-
-
-def glue_runs(running: Stand, jobs: Sequence[str], since: float) -> dict[str, list[dict[str, Any]]]:
-    """The Glue runs that were started since, by the flow run that started them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for job in jobs:
-        for page in running.glue.get_paginator("get_job_runs").paginate(JobName=job):
-            for run in page["JobRuns"]:
-                if run["StartedOn"].timestamp() >= since:
-                    flow_run_id = run["Arguments"][RUN_KEY_ARGUMENT].partition("/")[0]
-                    found.setdefault(flow_run_id, []).append(run)
-    return found
-
-
-def wrong_ones(
-    states: dict[str, Ended],
-    started: dict[str, list[dict[str, Any]]],
-    triggered: Sequence[str],
-    cancelled: str,
-) -> Sequence[str]:
-    wrong = []
-    for flow_run_id in triggered:
-        state = states[flow_run_id].state
-        ends = [run["JobRunState"] for run in started.get(flow_run_id, ())]
-        right = (
-            ("Cancelled", ["STOPPED"]) if flow_run_id == cancelled else ("Completed", ["SUCCEEDED"])
-        )
-        if (state, ends) != right:
-            wrong.append(f"{flow_run_id} is {state} with Glue runs {ends}")
-    return wrong
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
     python -m benchmarks.soak [--minutes 60] [--runs 20]
 
 Waves of flow runs, each of a Glue run of some seconds, one wave after the other: an hour of it has
-as many as days of a usual load. Memory, threads, sockets and files of the worker are read after
-each wave, when it is idle; afterwards the records that flow runs keep on the server are counted.
-Prints a line per wave, and ends with 1 if anything of that grew or was left.
+as many as days of a usual load. With each wave one more flow run fails, one fails and is tried
+again, and one is cancelled. Memory, threads, sockets and files of the worker are read after each
+wave, when it is idle; afterwards the records that flow runs keep on the server are counted. Prints
+a line per wave, and ends with 1 if anything of that grew or was left, or a flow run ended wrong.
 """
 
 from __future__ import annotations
@@ -20,17 +21,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from benchmarks.stands.flow_runs_judged import glue_runs, records
 from benchmarks.stands.process_tree import megabytes
-from benchmarks.stands.run_bursts import Burst, measure
+from benchmarks.stands.run_bursts import ORDERS, Burst, measure
 from benchmarks.stands.run_stand import Stand, stand
 from benchmarks.stands.systems import PrefectRuns
 
 SETTLE_SECONDS = 3.0
+OTHERS_WITHIN_SECONDS = 60.0
 WARM_WAVES = 3
 """Before these have passed, caches and pools of threads and connections still fill."""
 GROWTH_MEGABYTES = 15.0
 GROWTH_COUNT = 8
-OF_THE_WORKER = "flinkglue-worker-"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def main() -> int:
             wrong, held = waves(running, options.runs, options.minutes * 60)
             left = records(running)
     told = [*grown(held), *([f"left on the server: {', '.join(left)}"] if left else [])]
-    told += [f"{wrong} flow runs were lost or had a wrong order"] if wrong else []
+    told += [f"{wrong} flow runs were lost, ended otherwise or had a wrong order"] if wrong else []
     print(f"{len(held)} waves of {options.runs}: {'; '.join(told) or 'nothing grew or was left'}")
     return 1 if told else 0
 
@@ -88,11 +90,46 @@ def waves(running: Stand, runs: int, seconds: float) -> tuple[int, list[Held]]:
         give_up_at = time.monotonic() + seconds
         while time.monotonic() < give_up_at:
             outcome = measure(running, system, Burst(runs, run_seconds=4), jobs)
-            wrong += outcome.lost + outcome.wrong_orders
+            wrong += outcome.lost + outcome.wrong_orders + others(running, system)
             time.sleep(SETTLE_SECONDS)
             held.append(Held.by(worker.pid))
             print(f"wave {len(held)}: {held[-1].describe()}", flush=True)
     return wrong, held
+
+
+def others(running: Stand, system: PrefectRuns) -> int:
+    """Flow runs that end otherwise; how many did not end as they should."""
+    failing, again, cancelled = running.make_jobs(3, 10, prefix="benchmark-other")
+    for job in (failing, again):
+        running.cloud.fault(
+            "aws", "fail-next-runs", job_name=job, error_message="Command failed with exit code 1"
+        )
+    running.cloud.glue_timing(run_seconds=1)
+    expected = {
+        system.trigger(failing, ORDERS[0]).run_id: ("Failed", ["FAILED"]),
+        system.trigger(again, ORDERS[1], retry_every_failure=True, retries=1).run_id: (
+            "Completed",
+            ["FAILED", "SUCCEEDED"],
+        ),
+    }
+    states = system.ended([*expected], time.time() + OTHERS_WITHIN_SECONDS)
+    running.cloud.glue_timing(run_seconds=OTHERS_WITHIN_SECONDS)
+    to_cancel = system.trigger(cancelled, ORDERS[0]).run_id
+    expected[to_cancel] = ("Cancelled", ["STOPPED"])
+    give_up_at = time.time() + OTHERS_WITHIN_SECONDS
+    while to_cancel not in glue_runs(running, [cancelled]) and time.time() < give_up_at:
+        time.sleep(0.5)
+    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+    running.prefect.post(f"/flow_runs/{to_cancel}/set_state", cancelling).raise_for_status()
+    states |= system.ended([to_cancel], give_up_at)
+    started = glue_runs(running, (failing, again, cancelled))
+    wrong = 0
+    for flow_run_id, (state, ends) in expected.items():
+        found = sorted(run["JobRunState"] for run in started.get(flow_run_id, []))
+        if (states[flow_run_id].state, found) != (state, ends):
+            print(f"{flow_run_id} is {states[flow_run_id].state} with {found}, not {state}")
+            wrong += 1
+    return wrong
 
 
 def grown(held: Sequence[Held]) -> list[str]:
@@ -109,12 +146,6 @@ def grown(held: Sequence[Held]) -> list[str]:
         if last - first > (GROWTH_MEGABYTES if name == "megabytes" else GROWTH_COUNT):
             told.append(f"{name} grew from {first:.0f} to {last:.0f}")
     return told
-
-
-def records(running: Stand) -> list[str]:
-    """The names of Variables that are there when no flow run and no worker is."""
-    answer = running.prefect.post("/variables/filter", {"limit": 200}).raise_for_status()
-    return sorted(row["name"] for row in answer.json() if not row["name"].startswith(OF_THE_WORKER))
 
 
 if __name__ == "__main__":

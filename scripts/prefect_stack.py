@@ -44,11 +44,20 @@ class PrefectStack:
         home: Where the database, results and logs go. It is made if it is missing.
         port: The server's port; 0 takes a free one.
         database_url: The server's database; None: SQLite, in a file of the home.
+        log_requests: Whether the server's log has a line for each request.
     """
 
-    def __init__(self, home: Path, port: int = 0, database_url: str | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        port: int = 0,
+        database_url: str | None = None,
+        *,
+        log_requests: bool = False,
+    ) -> None:
         self.home = home.resolve()
         self._database_url = database_url
+        self._server_log_level = "INFO" if log_requests else "WARNING"  # the latter is Prefect's
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
         # SQLite answers late when much is going on at once.
@@ -77,6 +86,7 @@ class PrefectStack:
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **self._database,
+            "PREFECT_SERVER_LOGGING_LEVEL": self._server_log_level,
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",  # as runs do, by prefect.yaml
             "PREFECT_CLI_COLORS": "false",
@@ -100,6 +110,11 @@ class PrefectStack:
                 said = tail(self._server.log_file)
                 raise StackFailed(f"The Prefect server did not start:\n{said}")
             time.sleep(0.3)
+
+    @property
+    def server_log(self) -> Path:
+        """What the server prints."""
+        return self._server.log_file
 
     @property
     def server_pid(self) -> int:

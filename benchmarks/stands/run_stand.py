@@ -96,7 +96,7 @@ class Stand:
         finally:
             process.stop(grace_seconds=30)
 
-    def worker_process(self, worker_type: str, **environment: str) -> ChildProcess:
+    def worker_process(self, worker_type: str, *arguments: str, **environment: str) -> ChildProcess:
         """A worker that is not started yet, with its pool, to which the deployment now belongs."""
         pool = pool_of(worker_type)
         template = REPOSITORY / "infra" / f"{worker_type}_work_pool.json"
@@ -105,8 +105,9 @@ class Stand:
             "work-pool", "create", pool, "--type", worker_type, "--overwrite", *chosen
         )
         self.prefect.move_deployment(DEPLOYMENT, pool)
+        command = ("worker", "start", "--pool", pool, "--type", worker_type, *arguments)
         return ChildProcess(
-            [sys.executable, "-m", "prefect", "--no-prompt", "worker", "start", "--pool", pool],
+            [sys.executable, "-m", "prefect", "--no-prompt", *command],
             log_file=self.prefect.home / f"worker-{worker_type}.log",
             environment={**self.prefect.environment, **environment},
             directory=REPOSITORY,
@@ -125,15 +126,21 @@ def pool_of(worker_type: str) -> str:
 
 
 @contextmanager
-def stand(home: Path, *, on_postgres: bool) -> Iterator[Stand]:
-    """Starts AWS and Prefect on loopback, with the sample job, a block and the deployment."""
+def stand(home: Path, *, on_postgres: bool, log_requests: bool = False) -> Iterator[Stand]:
+    """Starts AWS and Prefect on loopback, with the sample job, a block and the deployment.
+
+    Args:
+        log_requests: Whether the Prefect server's log has a line for each request.
+    """
     with ExitStack() as running:
         postgres = Postgres(home / "postgres") if on_postgres else None
         if postgres is not None:
             running.callback(postgres.stop)
             postgres.start()
         database_url = postgres.url if postgres is not None else None
-        prefect = PrefectStack(home / "prefect", database_url=database_url)
+        prefect = PrefectStack(
+            home / "prefect", database_url=database_url, log_requests=log_requests
+        )
         running.callback(prefect.stop)
         prefect.start_server()
         cloud = running.enter_context(LocalCloud.up(home / "cloud", only=("aws",)))

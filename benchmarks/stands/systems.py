@@ -74,13 +74,20 @@ class PrefectRuns:
     def server_pid(self) -> int:
         return self._stand.prefect.server_pid
 
-    def trigger(self, job: str, order: tuple[str, ...], give_up_at: float = inf) -> Triggered:
-        """The time counts from the first try."""
+    def trigger(
+        self, job: str, order: tuple[str, ...], give_up_at: float = inf, **more: Any
+    ) -> Triggered:
+        """The time counts from the first try.
+
+        Args:
+            more: Further parameters of the flow run.
+        """
         parameters = {
             "job_name": job,
             "connection_names": ",".join(order),
             "strategy": "preferred",
             "retry_delay_seconds": 1,
+            **more,
         }
         body = {
             "parameters": parameters,

@@ -13,7 +13,6 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from benchmarks.deaths import wrong_ones
 from benchmarks.runs import (
     ALONE,
     BURSTS,
@@ -27,6 +26,7 @@ from benchmarks.runs import (
     within,
 )
 from benchmarks.soak import Held, grown
+from benchmarks.stands.flow_runs_judged import Judged, live_ones, phases, wrong_ones
 from benchmarks.stands.run_bursts import Burst, Outcome
 from benchmarks.stands.run_stand import Worker
 from benchmarks.stands.systems import Ended, PrefectRuns
@@ -113,23 +113,74 @@ def test_systems_that_are_measured_one_at_a_time_stand_in_one_table(tmp_path: Pa
     assert [each.median_start for each in together] == [3.0, 50.0, 0.25]
 
 
+def glue_run(state: str, job: str = "job") -> dict[str, str]:
+    return {"Id": f"jr_{state}", "JobName": job, "JobRunState": state}
+
+
 def test_a_flow_run_is_right_with_one_glue_run_that_ended_as_it_did() -> None:
     states = {
         "right": Ended(True, 1.0, "Completed"),
         "twice": Ended(True, 1.0, "Completed"),
         "none": Ended(True, 1.0, "Completed"),
+        "goes on": Ended(True, 1.0, "Running"),
         "stopped": Ended(False, 1.0, "Cancelled"),
-        "goes on": Ended(False, 1.0, "Cancelled"),
+        "early": Ended(False, 1.0, "Cancelled"),
+        "late": Ended(True, 1.0, "Completed"),
+        "not stopped": Ended(False, 1.0, "Cancelled"),
+        "stopped by whom": Ended(False, 1.0, "Cancelled"),
     }
-    succeeded, stopped = {"JobRunState": "SUCCEEDED"}, {"JobRunState": "STOPPED"}
+    succeeded, stopped = glue_run("SUCCEEDED"), glue_run("STOPPED")
     started = {
         "right": [succeeded],
         "twice": [succeeded, succeeded],
+        "goes on": [succeeded],
         "stopped": [stopped],
-        "goes on": [{"JobRunState": "RUNNING"}],
+        "late": [succeeded],
+        "not stopped": [glue_run("RUNNING")],
+        "stopped by whom": [stopped],
+        "orphan": [glue_run("RUNNING")],
     }
-    wrong = wrong_ones(states, started, [*states], cancelled="stopped")
-    assert [line.split(" is ")[0] for line in wrong] == ["twice", "none", "goes on"]
+    cancelled = ["stopped", "early", "late", "not stopped"]
+    wrong = wrong_ones(states, started, [*states, "deleted"], cancelled)
+    assert [line.split(" with ")[0] for line in wrong] == [
+        "twice is Completed",
+        "none is Completed",
+        "goes on is Running",
+        "not stopped was cancelled and is Cancelled",
+        "stopped by whom is Cancelled",
+        "deleted is gone",
+        "1 Glue runs of orphan, which is no flow run",
+    ]
+    assert live_ones(started) == ["jr_RUNNING is RUNNING"] * 2
+
+
+def test_a_flow_run_is_in_a_phase_by_its_state_and_its_glue_run() -> None:
+    states = {
+        "ended": "COMPLETED",
+        "scheduled": "SCHEDULED",
+        "taken": "PENDING",
+        "queued": "RUNNING",
+        "chooses": "RUNNING",
+        "waits": "RUNNING",
+        "ends": "RUNNING",
+        "left alone": "SCHEDULED",
+    }
+    started = {
+        "ended": [glue_run("SUCCEEDED")],
+        "waits": [glue_run("RUNNING", "full")],
+        "ends": [glue_run("SUCCEEDED")],
+        "left alone": [glue_run("STARTING")],
+    }
+    jobs = {"queued": "full", "waits": "full"}
+    triggered = [Judged(each, jobs.get(each, "job")) for each in states]
+    assert phases(triggered, states, started, {"job": 2, "full": 1}) == {
+        "ended": 1,
+        "not begun": 2,
+        "waiting for a slot": 1,
+        "choosing or starting": 1,
+        "waiting for its Glue run": 2,
+        "ending": 1,
+    }
 
 
 def test_what_grows_from_wave_to_wave_is_named_and_what_fills_at_first_is_not() -> None:
