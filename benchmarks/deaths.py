@@ -1,6 +1,7 @@
 """SIGKILL of the worker, the server and the database while flow runs are in all phases.
 
     python -m benchmarks.deaths [--runs 100] [--rounds 20] [--kills 5] [--seed N] [--home DIR]
+        [--workers 1] [--down 4] [--freezes]
 
 Each round triggers the flow runs one after the other. Half of the jobs have fewer slots than flow
 runs, so that some wait for one while others begin, wait for their Glue run or end. At random
@@ -43,9 +44,9 @@ from benchmarks.stands.victims import Victims
 from scripts.prefect_stack import FINAL_STATES
 
 JOBS = 10
-SLOTS = 4
+SLOTS = 2
 """Of every other job, with a tenth of the flow runs each."""
-RUN_SECONDS = (5.0, 30.0)
+RUN_SECONDS = (5.0, 40.0)
 TRIGGERED_WITHIN_SECONDS = 30.0
 KILLED_WITHIN_SECONDS = 90.0
 CANCELLED = 3
@@ -85,7 +86,7 @@ class DeathRound:
         self._rng = rng
         self._slots = slots
         self._began_at = time.time()
-        self._system = PrefectRuns(running, Worker("thread", victims.worker.pid or 0))
+        self._system = PrefectRuns(running, Worker("thread", victims.workers[0].pid or 0))
         self._triggered: list[Judged] = []
 
     def done(self, number: int, runs: int, kills: int) -> Round:
@@ -204,6 +205,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100, help="(default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=20, help="(default: %(default)s)")
     parser.add_argument("--kills", type=int, default=5, help="per round (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="of one pool (default: 1)")
+    parser.add_argument("--down", type=float, default=4.0, help="seconds, the most (default: 4)")
+    parser.add_argument("--freezes", action="store_true", help="stop and continue a worker as well")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     parser.add_argument("--home", type=Path, help="a new directory, which keeps the logs")
     options = parser.parse_args()
@@ -214,7 +218,13 @@ def main() -> int:
         with stand(home, on_postgres=True) as running:
             slots = slots_of(running, options.runs)
             running.cloud.fault("aws", "glue-scripts", run=False)
-            victims = Victims(running, rng)
+            victims = Victims(
+                running,
+                rng,
+                workers=options.workers,
+                down_seconds=options.down,
+                freezes=options.freezes,
+            )
             try:
                 for number in range(1, options.rounds + 1):
                     done = DeathRound(running, victims, rng, slots).done(
@@ -223,7 +233,7 @@ def main() -> int:
                     print(done.describe(), flush=True)
                     wrong += bool(done.wrong)
             finally:
-                victims.worker.stop(grace_seconds=30)
+                victims.stop()
     print(f"{options.rounds - wrong} of {options.rounds} rounds were right")
     return 1 if wrong else 0
 
