@@ -23,6 +23,7 @@ from flinkglue.prefect.worker.code.flows import NeedsProcess
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.outage import outlasted
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
@@ -78,6 +79,14 @@ class ThreadWorker(ProcessWorker):
         self._polls_once = run_once
         work = super().start(run_once, with_healthcheck, printer)
         await stoppable(work, lambda: self._drain(printer))
+
+    async def _sync_and_initialize(self) -> None:
+        """As of every worker; it starts before its server, and outlasts one that is away."""
+        if self._polls_once:
+            await super()._sync_and_initialize()
+        else:
+            # The setup must not wait: Prefect cannot end a worker in the middle of it.
+            await outlasted(super()._sync_and_initialize, self._logger, just_once=not self.is_setup)
 
     async def _initialize_after_sync(self) -> None:
         if self._work_pool is not None and self._service is None:
