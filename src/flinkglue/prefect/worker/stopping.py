@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from prefect.client.orchestration import PrefectClient
 
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import reschedule
+from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 
 LEAVING_SECONDS = 5.0
@@ -87,10 +88,26 @@ async def drained(
                 live.flow_run.name,
                 live.flow_run.id,
             )
-        elif not live.is_cancelled:
-            await hand_back(live.flow_run.id, live.owner, client, log)
+    over = [live for live in left if live.flow_run.id not in runs and not live.is_cancelled]
+    await hand_back_all([(live.flow_run.id, live.owner) for live in over], client, log)
     if runs:
         _exit_soon()
+
+
+async def hand_back_all(
+    flow_runs: Sequence[tuple[UUID, str]],
+    client: PrefectClient,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    """Hand flow runs back, each with its owner: a worker may not have long to stop."""
+
+    async def one(flow_run: tuple[UUID, str]) -> None:
+        await hand_back(*flow_run, client, log)
+
+    def failed(flow_run: tuple[UUID, str], error: Exception) -> None:
+        log.warning("Flow run %s is left to the next worker: %s", flow_run[0], error)
+
+    await each_of(flow_runs, one, failed)
 
 
 async def hand_back(

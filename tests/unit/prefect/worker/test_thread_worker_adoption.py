@@ -21,7 +21,7 @@ from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_mess
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.stopping import hand_back
+from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
 from flinkglue.prefect.worker.taking import NotTaken, Taking
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
@@ -34,11 +34,12 @@ class Server:
     """Flow runs and Variables on the wire.
 
     `before_read` is called with a flow run that is about to be read alone, `after_state` with one
-    that has a new state.
+    that has a new state. Somebody has deleted those in `deleted` since they were listed.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, FlowRun] = {}
+        self.deleted: set[UUID] = set()
         self.before_read: Callable[[FlowRun], None] = lambda run: None
         self.after_state: Callable[[FlowRun], None] = lambda run: None
         self.variables = FakeVariables(Clock())
@@ -64,6 +65,8 @@ class Server:
             ]
             return httpx.Response(200, json=[run.model_dump(mode="json") for run in found])
         run = self.runs[parts[0]]
+        if run.id in self.deleted:
+            return httpx.Response(404, json={"detail": "Flow run not found"})
         if request.method == "GET":
             self.before_read(run)
             return httpx.Response(200, json=run.model_dump(mode="json"))
@@ -185,6 +188,14 @@ def test_a_flow_run_that_went_on_since_it_was_listed_is_not_touched(server: Serv
     server.before_read = goes_on
     search(server, worker)
     assert server.runs[str(running)].state.name == "Running"  # type: ignore[union-attr]
+
+
+def test_a_flow_run_that_was_deleted_since_holds_no_other_up(server: Server) -> None:
+    runs = [server.has(State(type=StateType.RUNNING), of(DEAD)) for _ in range(5)]
+    server.deleted = {runs[0], runs[3]}
+    search(server, member(server))
+    names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
+    assert names == ["Running", *["AwaitingRetry"] * 2, "Running", "AwaitingRetry"]
 
 
 def test_one_worker_at_a_time_adopts(server: Server) -> None:
@@ -323,3 +334,31 @@ def test_a_worker_that_stops_schedules_only_its_own_flow_runs_again(
     with_client(server, stop)
     assert taken.state is not None
     assert taken.state.name == ("Running" if is_adopted else "AwaitingRetry")
+
+
+def test_a_worker_that_stops_hands_several_back_at_a_time_and_those_behind_a_deleted_one(
+    server: Server,
+) -> None:
+    owner = of(member(server).worker_id)
+    runs = [server.has(State(type=StateType.RUNNING), owner) for _ in range(12)]
+    server.deleted = {runs[0]}
+    reading, most = 0, 0
+
+    async def slowly(request: httpx.Request) -> httpx.Response:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0.01)
+        reading -= 1
+        return server.answer(request)
+
+    async def stop() -> None:
+        settings = {"transport": httpx.MockTransport(slowly)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            await hand_back_all([(each, owner) for each in runs], client, LOG)
+
+    asyncio.run(stop())
+    names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
+    assert names == ["Running", *["AwaitingRetry"] * 11]
+    assert 2 <= most <= 8

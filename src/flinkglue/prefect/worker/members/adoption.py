@@ -26,6 +26,7 @@ from prefect.utilities.engine import propose_state
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.several import each_of
 
 _PAGE = 200
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -75,9 +76,13 @@ class Adoption:
             # Workers may have come since: who is there is read after the runs.
             living = await asyncio.to_thread(self._membership.living)
             orphaned += [(run, owner) for run, owner in owned if owner not in living | {me}]
-        return sum([await self._adopt(run.id, owner) for run, owner in orphaned])
+        return sum(await each_of(orphaned, self._adopt, self._not_adopted))
 
-    async def _adopt(self, flow_run_id: UUID, owner: str) -> bool:
+    def _not_adopted(self, orphaned: tuple[FlowRun, str], error: Exception) -> None:
+        self._log.warning("Flow run %s is not adopted yet: %s", orphaned[0].id, error)
+
+    async def _adopt(self, orphaned: tuple[FlowRun, str]) -> bool:
+        flow_run_id, owner = orphaned[0].id, orphaned[1]
         if self._is_mine(flow_run_id):
             return False
         run = await self._client.read_flow_run(flow_run_id)
