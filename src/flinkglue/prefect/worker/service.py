@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,8 @@ class Service:
         poll: Takes what there is to run; how many flow runs that were.
         cancelling: Called with a flow run that is to be cancelled.
         lost: Called when the worker's flow runs were taken over by another.
+        waiting: The flow runs that do nothing just now, by which no worker dies. It is called from
+            another thread.
         log: Of the worker.
     """
 
@@ -65,6 +67,7 @@ class Service:
         poll: Callable[[], Awaitable[int]],
         cancelling: Callable[[UUID], Awaitable[None]],
         lost: Callable[[], Awaitable[bool]],
+        waiting: Callable[[], Iterable[UUID]],
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._client = client
@@ -76,6 +79,7 @@ class Service:
         self._poll = poll
         self._cancelling = cancelling
         self._lost = lost
+        self._waiting = waiting
         self._log = log
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -162,7 +166,7 @@ class Service:
             await self._tried_in_a_thread("send heartbeats", self._runs.send_heartbeats)
 
     def _alive(self) -> bool:
-        return self._membership.renew(self._runs.waiting())
+        return self._membership.renew(self._waiting())
 
     def _bury(self) -> bool:
         return self._membership.bury_the_dead(self._log)

@@ -139,9 +139,15 @@ class ThreadWorker(ProcessWorker):
             poll=self._poll,
             cancelling=self._cancel_run,
             lost=self._lost,
+            waiting=self._waiting,
             log=self._logger,
         )
         self._service.start()
+
+    def _waiting(self) -> list[UUID]:
+        """The flow runs that only wait just now: for something of theirs, or to begin."""
+        assert self.runs is not None
+        return [*self.runs.waiting(), *self._starts.queued()]
 
     async def _lost(self) -> bool:
         """Another worker has taken over: leave everything to it, and join again."""

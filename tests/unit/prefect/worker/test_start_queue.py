@@ -44,6 +44,7 @@ def test_the_next_begins_when_one_waits_or_ends_in_the_order_in_which_they_came(
         runs = Runs(StartQueue(at_once=2, next_after_seconds=NEVER))
         await runs.come(0, 1, 2, 3, 4)
         assert runs.begun == [0, 1]
+        assert runs.queue.queued() == runs.ids[2:5]
         runs.queue.leave(runs.ids[1])
         runs.queue.leave(runs.ids[1])  # it ends after it has waited
         await runs.settle()

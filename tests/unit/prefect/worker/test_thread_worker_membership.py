@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any, cast
+from uuid import uuid4
 
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.types import MAX_VARIABLE_VALUE_LENGTH
 
 from flinkglue.errors import CallFailed
 from flinkglue.lifecycle.journal import processes
@@ -173,3 +176,33 @@ def test_a_worker_that_was_replaced_while_the_server_was_away_learns_so(pool: Po
     assert one.bury_the_dead(LOG)
     assert not frozen.renew()
     assert one.living() == {one.worker_id}
+
+
+def test_what_a_worker_died_of_is_none_of_a_thousand_flow_runs_that_just_waited(
+    pool: Pool,
+) -> None:
+    """Each that counts three times in a row gets a process."""
+    one, dead = pool.worker("one"), pool.worker("dead")
+    waiting, at_work = [uuid4() for _ in range(1000)], uuid4()
+    one.bury_the_dead(LOG)
+    assert dead.renew(waiting)
+    longest = max(len(json.dumps(row["value"])) for row in pool.variables.rows.values())
+    assert longest <= MAX_VARIABLE_VALUE_LENGTH
+    one.bury_the_dead(LOG)
+    pool.passes(70, one)
+    assert one.bury_the_dead(LOG)
+    assert [each for each in waiting if one.may_have_died_of(dead.worker_id, each)] == []
+    assert all(one.has_waited(dead.worker_id, each) for each in waiting)
+    assert one.may_have_died_of(dead.worker_id, at_work)
+
+
+def test_the_record_of_a_worker_of_the_version_before_says_what_waited(pool: Pool) -> None:
+    one, dead = pool.worker("one"), pool.worker("dead")
+    waiting, at_work = uuid4(), uuid4()
+    [row] = [row for row in pool.variables.rows.values() if row["value"]["name"] == "dead"]
+    row["value"] = {**row["value"], "waiting": [waiting.hex[-12:]]}
+    one.bury_the_dead(LOG)
+    pool.passes(70, one)
+    assert one.bury_the_dead(LOG)
+    assert one.has_waited(dead.worker_id, waiting)
+    assert one.may_have_died_of(dead.worker_id, at_work)

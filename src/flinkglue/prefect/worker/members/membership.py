@@ -18,10 +18,10 @@ from flinkglue.errors import CallFailed
 from flinkglue.lease import Lease, Unchanged, has_run_out
 from flinkglue.lifecycle.journal import processes
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.worker.members import waiting_ids
 from flinkglue.records import Record
 
 TAG = "flinkglue-worker"
-_MAX_WAITING = 250  # of a Variable's 5000 characters
 
 
 class Membership:
@@ -62,7 +62,7 @@ class Membership:
         self._record_id = ""
         self._seen: dict[str, Unchanged] = {}
         self._duties: dict[str, str] = {}
-        self._waited: dict[str, set[str]] = {}
+        self._waited: dict[str, set[bytes]] = {}
 
     def join(self) -> None:
         """Write the record down; before it no flow run may be taken."""
@@ -89,7 +89,7 @@ class Membership:
         lease = self._lease
         if lease is None or lease.is_lost:
             return False
-        self._value["waiting"] = [_short(flow_run_id) for flow_run_id in waiting][:_MAX_WAITING]
+        self._value = waiting_ids.written(self._value, waiting)
         sent_at = self._clock.monotonic()
         if not self._records.rewrite(self._record_id, self._value):
             self._lease = lease.lost()
@@ -144,17 +144,17 @@ class Membership:
                 peer.value["holder"],
             )
             if self._records.delete(peer.record_id):
-                self._waited[peer.value["worker_id"]] = {*peer.value.get("waiting", [])}
+                self._waited[peer.value["worker_id"]] = waiting_ids.read(peer.value)
         return bool(dead)
 
     def may_have_died_of(self, worker_id: str, flow_run_id: UUID) -> bool:
         """Whether a worker was found dead whose flow run did not just wait by its last record."""
         waited = self._waited.get(worker_id)
-        return waited is not None and _short(flow_run_id) not in waited
+        return waited is not None and waiting_ids.short(flow_run_id) not in waited
 
     def has_waited(self, worker_id: str, flow_run_id: UUID) -> bool:
         """Whether a flow run of a dead worker just waited by that one's last record."""
-        return _short(flow_run_id) in self._waited.get(worker_id, set())
+        return waiting_ids.short(flow_run_id) in self._waited.get(worker_id, set())
 
     def _is_dead(self, peer: Record, asked_at: float, answered_at: float) -> bool:
         silent_seconds = self._seen[peer.record_id].seconds(peer.dated, asked_at, answered_at)
@@ -180,8 +180,3 @@ class Membership:
                 return False
             self._records.delete(record.record_id)
         return False
-
-
-def _short(flow_run_id: UUID) -> str:
-    """The part of an id that differs between flow runs of the same minute."""
-    return flow_run_id.hex[-12:]

@@ -38,6 +38,10 @@ class StartQueue:
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
+    def queued(self) -> list[UUID]:
+        """The flow runs that have not begun. Called from any thread."""
+        return [flow_run_id for flow_run_id, _ in tuple(self._queue)]
+
     def close(self) -> None:
         """No flow run begins any more."""
         self._is_closed = True
