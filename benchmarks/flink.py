@@ -19,9 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.flink_detection import Detection, detection_rows, real_detections, simulated
-from benchmarks.flink_plot import scatter
 from benchmarks.flink_submit import Submitter, measure_submits, submit_rows
 from benchmarks.report import DOCS, FLINK_PAGE, write_section
+from benchmarks.stands.flink_plot import scatter
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
 from localcloud.web.wire import Wire

@@ -13,7 +13,14 @@ import httpx
 import pytest
 
 from flinkglue.clock import SystemClock
-from flinkglue.clock.interruption import Interrupted, Interruption, acquire, interrupted_by
+from flinkglue.clock.interruption import (
+    Interrupted,
+    Interruption,
+    acquire,
+    calling,
+    interrupted_by,
+    raise_if_interrupted,
+)
 from flinkglue.flink.api.rest import FlinkRestClient
 from flinkglue.glue.api.boto3_clients import boto3_clients
 from flinkglue.glue.coordination.lock import InProcessLocks
@@ -153,6 +160,21 @@ def test_no_call_is_made_any_more(call: Callable[[], None]) -> None:
     interruption.request(Interrupted("enough"))
     with interrupted_by(interruption), pytest.raises(Interrupted, match="enough"):
         call()
+
+
+def test_work_gets_on_while_it_is_in_a_call_and_a_moment_after_its_last() -> None:
+    interruption = Interruption()
+    with interrupted_by(interruption):
+        with calling():
+            time.sleep(0.02)
+            assert interruption.is_getting_on(within_seconds=0.01)
+        assert interruption.is_getting_on(within_seconds=LONG)
+        time.sleep(0.02)
+        assert not interruption.is_getting_on(within_seconds=0.01), "it computes"
+        raise_if_interrupted()
+        assert interruption.is_getting_on(within_seconds=LONG)
+    with calling():
+        """Nothing that could end, as in a process of its own."""
 
 
 REPOSITORY = Path(__file__).parents[2]

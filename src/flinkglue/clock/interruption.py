@@ -18,6 +18,8 @@ from contextvars import ContextVar
 
 _A_MOMENT = 0.2
 _LOOK_SECONDS = 0.5  # how often work that waits for a lock looks whether it is to end
+GETS_ON_SECONDS = 2.0
+"""How long after its last call or wait work counts as getting on by those of this library."""
 
 
 class Interrupted(BaseException):
@@ -34,6 +36,8 @@ class Interruption:
         self._error: Interrupted | None = None
         self._is_raised = False
         self._again = False
+        self._calls = 0
+        self._got_on_at = time.monotonic()
         self.is_waiting = False
         """Whether the work is in a wait just now."""
         self.on_first_wait: Callable[[], None] | None = None
@@ -75,12 +79,35 @@ class Interruption:
             self._is_raised = self._is_raised or (is_pending and not self._again)
             return is_pending
 
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Run the block, which is a call to a service."""
+        with self._gate:
+            self._calls += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._calls -= 1
+            self.get_on()
+
+    def get_on(self) -> None:
+        """The work is at its next call, or waits for a lock."""
+        self._got_on_at = time.monotonic()
+
+    def is_getting_on(self, within_seconds: float = GETS_ON_SECONDS) -> bool:
+        """Whether the work is in a call, or was a moment ago: it does not just compute."""
+        with self._gate:
+            is_calling = self._calls > 0
+        return is_calling or time.monotonic() - self._got_on_at < within_seconds
+
     def raise_if_requested(self) -> None:
         """Raise the error, unless it was raised before.
 
         Raises:
             Interrupted: The work is to end.
         """
+        self.get_on()
         with self._gate:
             if self._error is None or self._is_raised:
                 return
@@ -157,6 +184,16 @@ def raise_if_interrupted() -> None:
     """
     if (interruption := _current.get()) is not None:
         interruption.raise_if_requested()
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """Run the block as a call to a service by the work that runs here."""
+    if (interruption := _current.get()) is None:
+        yield
+    else:
+        with interruption.calling():
+            yield
 
 
 def acquire(lock: threading.Lock, timeout_seconds: float) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.flink_detection import PACES, SimulatedClock, detection_rows, seen_after, simulated
-from benchmarks.flink_plot import scatter
 from benchmarks.flink_submit import Submit, submit_rows
+from benchmarks.stands.flink_plot import scatter
 from flinkglue.clock import Pace
 
 

@@ -61,7 +61,7 @@ class ThreadWorker(ProcessWorker):
         self._ending: dict[UUID, asyncio.Task[None]] = {}
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
-        self._starts = StartQueue()
+        self._starts = StartQueue(is_getting_on=self._is_getting_on)
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
@@ -143,6 +143,9 @@ class ThreadWorker(ProcessWorker):
             log=self._logger,
         )
         self._service.start()
+
+    def _is_getting_on(self, flow_run_id: UUID) -> bool:
+        return self.runs is not None and self.runs.is_getting_on(flow_run_id)
 
     def _waiting(self) -> list[UUID]:
         """The flow runs that only wait just now: for something of theirs, or to begin."""

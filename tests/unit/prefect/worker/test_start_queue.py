@@ -57,6 +57,48 @@ def test_the_next_begins_when_one_waits_or_ends_in_the_order_in_which_they_came(
     asyncio.run(scenario())
 
 
+def test_no_more_begin_while_those_that_have_begun_wait_for_late_answers_of_the_server() -> None:
+    async def scenario() -> None:
+        late = set(range(10))
+        queue = StartQueue(
+            at_once=2,
+            next_after_seconds=0.005,
+            is_getting_on=lambda flow_run_id: runs.ids.index(flow_run_id) in late,
+        )
+        runs = Runs(queue)
+        await runs.come(*range(6))
+        await asyncio.sleep(0.05)
+        assert runs.begun == [0, 1]
+        late.remove(1)  # it computes from now on
+        await asyncio.sleep(0.05)
+        assert runs.begun == [0, 1, 2]
+        queue.leave(runs.ids[0])
+        await runs.settle()
+        assert runs.begun == [0, 1, 2], "as many as may at once are left"
+        await asyncio.sleep(0.05)
+        assert runs.begun == [0, 1, 2, 3]
+
+    asyncio.run(scenario())
+
+
+def test_flow_runs_that_make_calls_all_the_time_do_not_hold_the_others_up_for_ever() -> None:
+    async def scenario() -> None:
+        queue = StartQueue(
+            at_once=2,
+            next_after_seconds=0.005,
+            begins_within_seconds=0.1,
+            is_getting_on=lambda _: True,
+        )
+        runs = Runs(queue)
+        await runs.come(*range(4))
+        await asyncio.sleep(0.05)
+        assert runs.begun == [0, 1]
+        await asyncio.sleep(0.15)
+        assert runs.begun == [0, 1, 2, 3]
+
+    asyncio.run(scenario())
+
+
 def test_flow_runs_that_never_wait_hold_the_others_up_for_a_moment_each() -> None:
     async def scenario() -> None:
         runs = Runs(StartQueue(at_once=1, next_after_seconds=0.02))

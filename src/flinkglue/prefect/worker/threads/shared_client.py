@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import ServerDefaultResultStorage
 from prefect.context import FlowRunContext, SyncClientContext, TaskRunContext
 from prefect.settings import get_current_settings
 
+from flinkglue.clock.interruption import calling
 from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
 from flinkglue.prefect.worker.threads.run_names import RunNames
@@ -40,6 +41,11 @@ class SharedClient(SyncPrefectClient):
         self._owners: dict[UUID, str] = {}
         self._names = RunNames(super().set_flow_run_name)
         self.beside = Beside("Next to the flow runs")
+
+    def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
+        """As a call of the flow run whose thread makes it: it gets on, however late the answer."""
+        with calling():
+            return super().request(*args, **kwargs)
 
     def owns(self, flow_run_id: UUID, owner: str) -> None:
         """Have this written on the flow run, at the latest before it is Running."""

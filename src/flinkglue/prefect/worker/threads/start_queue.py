@@ -2,6 +2,7 @@
 
 Until a flow run waits for its job it calls the server all the time. A hundred that do so at once
 take turns at each call, and all of them start their jobs late: as late as the last one of a queue.
+The later the server answers, the longer each is on its way, and no more of them begin for that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from uuid import UUID
 
 AT_ONCE = 8
 NEXT_AFTER_SECONDS = 0.5
-"""A flow run that does not wait, or not by this library, holds the others up for so long."""
+"""A flow run that neither waits nor calls, or not by this library, holds the others up so long."""
+BEGINS_WITHIN_SECONDS = 20.0
+"""One that makes calls for longer than this does not just begin."""
 
 
 class NotBegun(Exception):
@@ -25,15 +28,24 @@ class StartQueue:
 
     Args:
         at_once: How many flow runs may be on their way to their first wait.
-        next_after_seconds: How often one more begins, however many are.
+        next_after_seconds: How often one more begins, unless as many get on as may at once.
+        begins_within_seconds: For how long a flow run that gets on counts for that.
+        is_getting_on: Whether a flow run that has begun makes calls, however late their answers
+            are. One that just computes, or is in a wait that is not this library's, does not.
     """
 
     def __init__(
-        self, at_once: int = AT_ONCE, next_after_seconds: float = NEXT_AFTER_SECONDS
+        self,
+        at_once: int = AT_ONCE,
+        next_after_seconds: float = NEXT_AFTER_SECONDS,
+        begins_within_seconds: float = BEGINS_WITHIN_SECONDS,
+        is_getting_on: Callable[[UUID], bool] = lambda _: False,
     ) -> None:
         self._at_once = at_once
         self._next_after_seconds = next_after_seconds
-        self._beginning: set[UUID] = set()
+        self._begins_within_seconds = begins_within_seconds
+        self._is_getting_on = is_getting_on
+        self._beginning: dict[UUID, float] = {}
         self._queue: deque[tuple[UUID, asyncio.Future[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -69,7 +81,7 @@ class StartQueue:
 
     def leave(self, flow_run_id: UUID) -> None:
         """The flow run waits, or has ended; called again it does nothing."""
-        self._beginning.discard(flow_run_id)
+        self._beginning.pop(flow_run_id, None)
         self._let_in()
 
     def hurry(self, flow_run_id: UUID) -> None:
@@ -102,10 +114,15 @@ class StartQueue:
         """False: whoever waited for its turn has given up."""
         if turn.done():
             return False
-        self._beginning.add(flow_run_id)
+        self._beginning[flow_run_id] = asyncio.get_running_loop().time()
         turn.set_result(None)
         return True
 
     def _one_more(self) -> None:
         self._timer = None
-        self._let_in(more=1)
+        not_before = asyncio.get_running_loop().time() - self._begins_within_seconds
+        getting_on = sum(
+            begun_at > not_before and self._is_getting_on(flow_run_id)
+            for flow_run_id, begun_at in self._beginning.items()
+        )
+        self._let_in(more=int(getting_on < self._at_once))
