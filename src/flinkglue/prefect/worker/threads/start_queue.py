@@ -15,7 +15,7 @@ from uuid import UUID
 AT_ONCE = 8
 NEXT_AFTER_SECONDS = 0.5
 """A flow run that neither waits nor calls, or not by this library, holds the others up so long."""
-BEGINS_WITHIN_SECONDS = 20.0
+BEGINS_WITHIN_SECONDS = 60.0
 """One that makes calls for longer than this does not just begin."""
 
 
