@@ -167,12 +167,12 @@ def test_work_gets_on_while_it_is_in_a_call_and_a_moment_after_its_last() -> Non
     with interrupted_by(interruption):
         with calling():
             time.sleep(0.02)
-            assert interruption.is_getting_on(within_seconds=0.01)
-        assert interruption.is_getting_on(within_seconds=LONG)
+            assert interruption.is_active(within_seconds=0.01)
+        assert interruption.is_active(within_seconds=LONG)
         time.sleep(0.02)
-        assert not interruption.is_getting_on(within_seconds=0.01), "it computes"
+        assert not interruption.is_active(within_seconds=0.01), "it computes"
         raise_if_interrupted()
-        assert interruption.is_getting_on(within_seconds=LONG)
+        assert interruption.is_active(within_seconds=LONG)
     with calling():
         """Nothing that could end, as in a process of its own."""
 

@@ -18,8 +18,8 @@ from contextvars import ContextVar
 
 _A_MOMENT = 0.2
 _LOOK_SECONDS = 0.5  # how often work that waits for a lock looks whether it is to end
-GETS_ON_SECONDS = 2.0
-"""How long after its last call or wait work counts as getting on by those of this library."""
+ACTIVE_SECONDS = 2.0
+"""How long after its last call or wait work is active."""
 
 
 class Interrupted(BaseException):
@@ -37,7 +37,7 @@ class Interruption:
         self._is_raised = False
         self._again = False
         self._calls = 0
-        self._got_on_at = time.monotonic()
+        self._active_at = time.monotonic()
         self.is_waiting = False
         """Whether the work is in a wait just now."""
         self.on_first_wait: Callable[[], None] | None = None
@@ -89,17 +89,17 @@ class Interruption:
         finally:
             with self._gate:
                 self._calls -= 1
-            self.get_on()
+            self.mark_active()
 
-    def get_on(self) -> None:
+    def mark_active(self) -> None:
         """The work is at its next call, or waits for a lock."""
-        self._got_on_at = time.monotonic()
+        self._active_at = time.monotonic()
 
-    def is_getting_on(self, within_seconds: float = GETS_ON_SECONDS) -> bool:
+    def is_active(self, within_seconds: float = ACTIVE_SECONDS) -> bool:
         """Whether the work is in a call, or was a moment ago: it does not just compute."""
         with self._gate:
             is_calling = self._calls > 0
-        return is_calling or time.monotonic() - self._got_on_at < within_seconds
+        return is_calling or time.monotonic() - self._active_at < within_seconds
 
     def raise_if_requested(self) -> None:
         """Raise the error, unless it was raised before.
@@ -107,7 +107,7 @@ class Interruption:
         Raises:
             Interrupted: The work is to end.
         """
-        self.get_on()
+        self.mark_active()
         with self._gate:
             if self._error is None or self._is_raised:
                 return

@@ -1,4 +1,4 @@
-"""A Prefect server that is away: the worker outlasts it, with the flow runs that it has.
+"""An outage of the Prefect server does not end a worker and the flow runs that wait in it.
 
 Prefect's loop ends a worker whose server does not answer for some ten minutes. That would end its
 threads, which only wait for jobs elsewhere and need no server meanwhile.
@@ -19,7 +19,7 @@ from flinkglue.errors import ServiceUnavailable, Throttled
 TRIED_AGAIN = Pace(first_seconds=1, most_seconds=10)
 
 
-async def outlasted(
+async def retried_until_available(
     call: Callable[[], Awaitable[None]],
     log: logging.Logger | logging.LoggerAdapter[Any],
     *,

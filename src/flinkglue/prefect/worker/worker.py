@@ -23,7 +23,7 @@ from flinkglue.prefect.worker.code.flows import NeedsProcess
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.outage import outlasted
+from flinkglue.prefect.worker.outage import retried_until_available
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
@@ -61,7 +61,7 @@ class ThreadWorker(ProcessWorker):
         self._ending: dict[UUID, asyncio.Task[None]] = {}
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
-        self._starts = StartQueue(is_getting_on=self._is_getting_on)
+        self._starts = StartQueue(is_active=self._is_active)
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
@@ -81,12 +81,14 @@ class ThreadWorker(ProcessWorker):
         await stoppable(work, lambda: self._drain(printer))
 
     async def _sync_and_initialize(self) -> None:
-        """As of every worker; it starts before its server, and outlasts one that is away."""
+        """As of every worker, but an outage of the server does not end it."""
         if self._polls_once:
             await super()._sync_and_initialize()
         else:
             # The setup must not wait: Prefect cannot end a worker in the middle of it.
-            await outlasted(super()._sync_and_initialize, self._logger, just_once=not self.is_setup)
+            await retried_until_available(
+                super()._sync_and_initialize, self._logger, just_once=not self.is_setup
+            )
 
     async def _initialize_after_sync(self) -> None:
         if self._work_pool is not None and self._service is None:
@@ -144,8 +146,8 @@ class ThreadWorker(ProcessWorker):
         )
         self._service.start()
 
-    def _is_getting_on(self, flow_run_id: UUID) -> bool:
-        return self.runs is not None and self.runs.is_getting_on(flow_run_id)
+    def _is_active(self, flow_run_id: UUID) -> bool:
+        return self.runs is not None and self.runs.is_active(flow_run_id)
 
     def _waiting(self) -> list[UUID]:
         """The flow runs that only wait just now: for something of theirs, or to begin."""

@@ -63,7 +63,7 @@ def test_no_more_begin_while_those_that_have_begun_wait_for_late_answers_of_the_
         queue = StartQueue(
             at_once=2,
             next_after_seconds=0.005,
-            is_getting_on=lambda flow_run_id: runs.ids.index(flow_run_id) in late,
+            is_active=lambda flow_run_id: runs.ids.index(flow_run_id) in late,
         )
         runs = Runs(queue)
         await runs.come(*range(6))
@@ -87,7 +87,7 @@ def test_flow_runs_that_make_calls_all_the_time_do_not_hold_the_others_up_for_ev
             at_once=2,
             next_after_seconds=0.005,
             begins_within_seconds=0.1,
-            is_getting_on=lambda _: True,
+            is_active=lambda _: True,
         )
         runs = Runs(queue)
         await runs.come(*range(4))

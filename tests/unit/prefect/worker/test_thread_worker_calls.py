@@ -65,18 +65,18 @@ def test_an_engine_that_updates_nothing_first_does_not_leave_the_owner_unwritten
 
 def test_a_flow_run_gets_on_while_the_server_has_not_answered() -> None:
     server, interruption = Server(), Interruption()
-    getting_on: list[bool] = []
+    active: list[bool] = []
 
     def answers_late(request: httpx.Request) -> httpx.Response:
-        getting_on.append(interruption.is_getting_on(within_seconds=0.0))
+        active.append(interruption.is_active(within_seconds=0.0))
         return server.answer(request)
 
     settings = {"transport": httpx.MockTransport(answers_late)}
     client = SharedClient("http://prefect.test/api", httpx_settings=settings)
     with interrupted_by(interruption):
         client.update_flow_run(uuid4(), flow_version="1")
-    assert set(getting_on) == {True}
-    assert not interruption.is_getting_on(within_seconds=0.0)
+    assert set(active) == {True}
+    assert not interruption.is_active(within_seconds=0.0)
 
 
 def test_the_name_of_a_flow_run_is_written_by_the_time_that_the_worker_ends() -> None:

@@ -64,7 +64,7 @@ def test_a_worker_that_starts_before_its_server_goes_on_to_the_loop_that_tries_a
 
 
 @pytest.mark.parametrize("error", AWAY)
-def test_a_worker_outlasts_a_server_that_is_away(error: Exception) -> None:
+def test_an_outage_of_the_server_does_not_end_a_worker(error: Exception) -> None:
     assert synchronized(error).calls == 2
 
 

@@ -62,10 +62,10 @@ class ThreadRuns:
         live = [*self._live.values()]
         return [each.flow_run.id for each in live if each.interruption.is_waiting]
 
-    def is_getting_on(self, flow_run_id: UUID) -> bool:
+    def is_active(self, flow_run_id: UUID) -> bool:
         """Whether a flow run makes calls, or has just begun."""
         live = self._live.get(flow_run_id)
-        return live is not None and live.interruption.is_getting_on()
+        return live is not None and live.interruption.is_active()
 
     async def run(self, live: LiveRun, when_started: Callable[[], None]) -> None:
         """Run a flow run in a thread, and return when that has ended and the server knows how."""
@@ -76,7 +76,7 @@ class ThreadRuns:
 
         thread = RunThread(live, self._context, wake)
         self._live[live.flow_run.id], self._ended[live.flow_run.id] = live, ended
-        live.interruption.get_on()
+        live.interruption.mark_active()
         try:
             thread.start()
             self._threads[live.flow_run.id] = thread

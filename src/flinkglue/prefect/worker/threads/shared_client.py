@@ -43,7 +43,7 @@ class SharedClient(SyncPrefectClient):
         self.beside = Beside("Next to the flow runs")
 
     def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
-        """As a call of the flow run whose thread makes it: it gets on, however late the answer."""
+        """The flow run whose thread makes the call is active until it is answered."""
         with calling():
             return super().request(*args, **kwargs)
 

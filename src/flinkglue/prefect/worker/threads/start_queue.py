@@ -28,9 +28,9 @@ class StartQueue:
 
     Args:
         at_once: How many flow runs may be on their way to their first wait.
-        next_after_seconds: How often one more begins, unless as many get on as may at once.
-        begins_within_seconds: For how long a flow run that gets on counts for that.
-        is_getting_on: Whether a flow run that has begun makes calls, however late their answers
+        next_after_seconds: How often one more begins, unless as many are active as may be.
+        begins_within_seconds: For how long an active flow run counts for that.
+        is_active: Whether a flow run that has begun makes calls, however late their answers
             are. One that just computes, or is in a wait that is not this library's, does not.
     """
 
@@ -39,12 +39,12 @@ class StartQueue:
         at_once: int = AT_ONCE,
         next_after_seconds: float = NEXT_AFTER_SECONDS,
         begins_within_seconds: float = BEGINS_WITHIN_SECONDS,
-        is_getting_on: Callable[[UUID], bool] = lambda _: False,
+        is_active: Callable[[UUID], bool] = lambda _: False,
     ) -> None:
         self._at_once = at_once
         self._next_after_seconds = next_after_seconds
         self._begins_within_seconds = begins_within_seconds
-        self._is_getting_on = is_getting_on
+        self._is_active = is_active
         self._beginning: dict[UUID, float] = {}
         self._queue: deque[tuple[UUID, asyncio.Future[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -121,8 +121,8 @@ class StartQueue:
     def _one_more(self) -> None:
         self._timer = None
         not_before = asyncio.get_running_loop().time() - self._begins_within_seconds
-        getting_on = sum(
-            begun_at > not_before and self._is_getting_on(flow_run_id)
+        active = sum(
+            begun_at > not_before and self._is_active(flow_run_id)
             for flow_run_id, begun_at in self._beginning.items()
         )
-        self._let_in(more=int(getting_on < self._at_once))
+        self._let_in(more=int(active < self._at_once))
