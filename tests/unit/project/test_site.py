@@ -17,6 +17,9 @@ from tests.unit.project.test_wording import banned_in
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
+LISTS = {"benchmarks-flink.md", "benchmarks-glue.md", "local-cloud-operations.md"}
+WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in LISTS]
+MOST_WORDS = 2500
 # Ends the build at its first connection, whoever makes it.
 BUILD = """
 import os, sys
@@ -64,6 +67,12 @@ def test_every_table_row_is_in_a_table(site: Path) -> None:
         for row in re.findall(r"<p>(\|.{0,60})", page.read_text(encoding="utf-8"))
     ]
     assert not stray, "\n".join(stray)
+
+
+def test_no_page_is_longer_than_people_read() -> None:
+    """Lists that are generated are for searching, and may be; other pages are split by question."""
+    lengths = {page: len(page.read_text(encoding="utf-8").split()) for page in WRITTEN}
+    assert {page.name: words for page, words in lengths.items() if words > MOST_WORDS} == {}
 
 
 @pytest.mark.parametrize("name", PAGES)
