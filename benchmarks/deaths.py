@@ -48,7 +48,9 @@ SLOTS = 2
 """Of every other job, with a tenth of the flow runs each."""
 RUN_SECONDS = (5.0, 40.0)
 TRIGGERED_WITHIN_SECONDS = 30.0
-KILLED_WITHIN_SECONDS = 90.0
+KILLED_WITHIN_SECONDS = 60.0
+MOST_ENDED = 0.9
+"""The last kills of a round come when between none and so many of its flow runs have ended."""
 CANCELLED = 3
 ENDED_WITHIN_SECONDS = 420.0
 GONE_WITHIN_SECONDS = 90.0
@@ -92,7 +94,9 @@ class DeathRound:
     def done(self, number: int, runs: int, kills: int) -> Round:
         """Carry it out."""
         done = Round(number, killed=self._victims.names(kills))
-        moments = sorted(self._rng.uniform(0, KILLED_WITHIN_SECONDS) for _ in done.killed)
+        early = len(done.killed) // 2
+        moments = sorted(self._rng.uniform(0, KILLED_WITHIN_SECONDS) for _ in range(early))
+        shares = sorted(self._rng.uniform(0, MOST_ENDED) for _ in done.killed[early:])
         cancels = sorted(self._rng.uniform(5, KILLED_WITHIN_SECONDS) for _ in range(CANCELLED))
         seconds = [self._rng.uniform(*RUN_SECONDS) for _ in range(runs)]
         cancelled_by = random.Random(self._rng.random())
@@ -102,8 +106,11 @@ class DeathRound:
         ]
         for thread in beside:
             thread.start()
-        for moment, name in zip(moments, done.killed, strict=True):
-            self._wait_until(moment)
+        for name in done.killed:
+            if moments:
+                self._wait_until(moments.pop(0))
+            else:  # however slow the machine is, some die when many have ended
+                self._wait_until_ended(shares.pop(0), runs)
             done.phases.append(f"{time.time() - self._began_at:.0f} s, {name}: {self._phases()}")
             self._victims.kill(name)
         for thread in beside:
@@ -115,6 +122,16 @@ class DeathRound:
 
     def _wait_until(self, moment: float) -> None:
         time.sleep(max(0.0, self._began_at + moment - time.time()))
+
+    def _wait_until_ended(self, share: float, runs: int) -> None:
+        """Return when this share of the flow runs has ended, a moment later."""
+        give_up_at = time.time() + ENDED_WITHIN_SECONDS
+        while time.time() < give_up_at:
+            states = state_types(self._running, self._ids()) or {}
+            if sum(state in FINAL_STATES for state in states.values()) >= share * runs:
+                break
+            time.sleep(1)
+        time.sleep(self._rng.uniform(0, 5))
 
     def _trigger_all(self, seconds: Sequence[float]) -> None:
         jobs = [*self._slots]
