@@ -106,7 +106,7 @@ def test_what_is_no_uri_is_refused_and_never_crashes(text: str) -> None:
 )
 def test_what_is_no_abfs_uri_is_refused(text: str) -> None:
     """With the field's name, and what a right one looks like."""
-    with pytest.raises(InvalidInput, match=r"jarDirectory.*abfs://<container>@<account>"):
+    with pytest.raises(InvalidInput, match=r"jarDirectory.*abfs://container@account"):
         AbfsUri.parse(text, "jarDirectory")
     with pytest.raises(ValidationError):
         TypeAdapter(inputs.JarDirectory).validate_python(text)

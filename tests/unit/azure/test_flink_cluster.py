@@ -57,7 +57,7 @@ def cluster(**changes: Any) -> FlinkApplicationCluster:
     [
         ({"cluster_name": "My_Cluster"}, "cluster_name", "lower case"),
         ({"location": "West US 3"}, "location", "for example westus3"),
-        ({"storage_uri": "https://account/streams"}, "storage_uri", "abfs://<container>"),
+        ({"storage_uri": "https://account/streams"}, "storage_uri", "abfs://container@"),
         ({"flink_version": "1.17"}, "flink_version", "three numbers"),
         ({"cluster_version": "1.2"}, "cluster_version", "three or four numbers"),
         ({"pool_version": "latest"}, "pool_version", "two numbers"),

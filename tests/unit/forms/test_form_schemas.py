@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -169,6 +170,12 @@ def test_a_block_that_is_not_picked_is_refused(deployment: str) -> None:
             assert parameters[name].default is inspect.Parameter.empty
         elif parameters[name].default is not inspect.Parameter.empty:
             assert own[name] == parameters[name].default
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS)
+def test_what_is_allowed_is_shown_whole(deployment: str) -> None:
+    """The page v1 shows a refusal as HTML: a name in angle brackets is not seen there."""
+    assert re.findall(r"<[^>]*>", json.dumps(schema(deployment))) == []
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)

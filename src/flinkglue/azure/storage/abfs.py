@@ -11,9 +11,7 @@ from flinkglue.errors import InvalidInput
 ABFS_PATTERN = (
     r"^abfss?://[a-z0-9](?:-?[a-z0-9]){2,62}@[a-z0-9]{3,24}\.dfs(?:\.[a-z0-9-]+)+(?:/[^\s?#]*)?$"
 )
-ALLOWED = (
-    "abfs://<container>@<account>.dfs.core.windows.net[/<directory>], or the same with abfss://"
-)
+ALLOWED = "abfs://container@account.dfs.core.windows.net[/directory], or the same with abfss://"
 _PARTS = re.compile(r"(?P<scheme>abfss?)://(?P<container>[^@]+)@(?P<host>[^/]+)(?P<path>/.*)?")
 
 
