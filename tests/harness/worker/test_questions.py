@@ -187,7 +187,8 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
 ) -> None:
     """The worker is killed while one asks, and when Flink has taken the launches of two others.
 
-    None asks again, and each job is launched once.
+    The question is answered when the next worker has begun. None asks again, and each job is
+    launched once.
     """
     make_pool("answered")
     action_id = flink_job_action("answered")
@@ -204,8 +205,9 @@ def test_an_answer_outlives_the_worker_of_its_flow_run(
     eventually(lambda: state_name(flow_runs[0]) == "Paused")
     worker.kill()
     flink.answers_launches.set()
-    resume(flow_runs[0], drop_state=True)
     another_worker()
+    assert ended(*flow_runs[1:]) == ["Completed"] * 2
+    resume(flow_runs[0], drop_state=True)
     assert ended(*flow_runs) == ["Completed"] * 3
     assert [job.states for job in (asking, launched, first)] == [
         ["FINISHED", "RUNNING"],

@@ -34,6 +34,7 @@ class PoolEvents:
 
     Args:
         wake: Called when there may be something to run.
+        answered: Called when a flow run goes on that waited for an answer: its process may be gone.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class PoolEvents:
         pool_id: UUID,
         *,
         wake: Callable[[], None],
+        answered: Callable[[], None],
         cancelling: Callable[[UUID], Coroutine[Any, Any, None]],
         suspended: Callable[[UUID], Coroutine[Any, Any, None]],
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._pool_id = pool_id
         self._wake = wake
+        self._answered = answered
         self._cancelling = cancelling
         self._suspended = suspended
         self._log = log
@@ -93,6 +96,11 @@ class PoolEvents:
             return
         if state_type in _FREES_A_SLOT:
             self._wake_later()
+            return
+        if state_type == StateType.RUNNING.value:
+            before = event.payload.get("initial_state") or {}
+            if before.get("type") == StateType.PAUSED.value:  # the event may come before the state
+                asyncio.get_running_loop().call_later(FREED_SECONDS, self._answered)
             return
         try:
             flow_run_id = UUID(event.resource.id.removeprefix(_FLOW_RUN))

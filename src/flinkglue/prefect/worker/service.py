@@ -47,6 +47,7 @@ class Service:
         runs: The worker's threads.
         events: The event stream of the pool.
         woken: Is set when there may be something to run.
+        answered: Is set when a flow run was answered whose worker may be dead.
         poll: Takes what there is to run; how many flow runs that were.
         cancelling: Called with a flow run that is to be cancelled.
         lost: Called when the worker's flow runs were taken over by another.
@@ -64,6 +65,7 @@ class Service:
         events: PoolEvents,
         *,
         woken: asyncio.Event,
+        answered: asyncio.Event,
         poll: Callable[[], Awaitable[int]],
         cancelling: Callable[[UUID], Awaitable[None]],
         lost: Callable[[], Awaitable[bool]],
@@ -76,6 +78,7 @@ class Service:
         self._runs = runs
         self._events = events
         self._woken = woken
+        self._answered = answered
         self._poll = poll
         self._cancelling = cancelling
         self._lost = lost
@@ -133,10 +136,13 @@ class Service:
         searched_at = float("-inf")
         while True:
             found = await self._tried_in_a_thread("find dead workers", self._bury)
-            if found or loop.time() - searched_at > ADOPTION_EVERY_SECONDS:
+            is_answered = self._answered.is_set()
+            self._answered.clear()
+            if found or is_answered or loop.time() - searched_at > ADOPTION_EVERY_SECONDS:
                 searched_at = loop.time()
                 await self._tried("adopt flow runs", self._adoption.search)
-            await asyncio.sleep(self._membership.lease_seconds / 4)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._answered.wait(), self._membership.lease_seconds / 4)
 
     async def _find_cancelling(self) -> None:
         """Find cancellations that no event reported."""

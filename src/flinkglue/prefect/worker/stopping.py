@@ -89,22 +89,28 @@ async def drained(
                 live.flow_run.id,
             )
     over = [live for live in left if live.flow_run.id not in runs and not live.is_cancelled]
-    await hand_back_all([(live.flow_run.id, live.owner) for live in over], client, log)
+    await hand_back_all(
+        [(live.flow_run.id, live.owner, live.may_speak) for live in over], client, log
+    )
     if runs:
         _exit_soon()
 
 
+OwnFlowRun = tuple[UUID, str, Callable[[], bool]]
+"""What `hand_back` takes of a flow run."""
+
+
 async def hand_back_all(
-    flow_runs: Sequence[tuple[UUID, str]],
+    flow_runs: Sequence[OwnFlowRun],
     client: PrefectClient,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> None:
     """Hand flow runs back, each with its owner: a worker may not have long to stop."""
 
-    async def one(flow_run: tuple[UUID, str]) -> None:
+    async def one(flow_run: OwnFlowRun) -> None:
         await hand_back(*flow_run, client, log)
 
-    def failed(flow_run: tuple[UUID, str], error: Exception) -> None:
+    def failed(flow_run: OwnFlowRun, error: Exception) -> None:
         log.warning("Flow run %s is left to the next worker: %s", flow_run[0], error)
 
     await each_of(flow_runs, one, failed)
@@ -113,6 +119,7 @@ async def hand_back_all(
 async def hand_back(
     flow_run_id: UUID,
     owner: str,
+    may_speak: Callable[[], bool],
     client: PrefectClient,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> None:
@@ -120,11 +127,15 @@ async def hand_back(
 
     Args:
         owner: That worker, as written on its flow runs; those of other workers are not touched.
+        may_speak: Whether nobody else can have taken over its flow runs: the server takes a state
+            from everybody, whoever owns the flow run by then.
     """
     now = await client.read_flow_run(flow_run_id)
     if f"{THREAD_PREFIX}{owner_of(now)}" != owner:
         return
-    if now.state is not None and not now.state.is_final() and not now.state.is_paused():
+    if now.state is None or now.state.is_final() or now.state.is_paused():
+        return
+    if may_speak():  # right before it is proposed; otherwise who takes over schedules it again
         await reschedule(client, now, "The worker was stopped", log)
 
 

@@ -55,7 +55,7 @@ class ThreadWorker(ProcessWorker):
         self.own_settings = WorkerSettings.from_environment()
         self.is_stopping = False
         self._polls_once = True
-        self._woken = asyncio.Event()
+        self._woken, self._answered = asyncio.Event(), asyncio.Event()
         self._polling = asyncio.Lock()
         self._early_cancelled: set[UUID] = set()
         self._ending: dict[UUID, asyncio.Task[None]] = {}
@@ -126,6 +126,7 @@ class ThreadWorker(ProcessWorker):
         events = PoolEvents(
             pool.id,
             wake=self._woken.set,
+            answered=self._answered.set,
             cancelling=self._cancel_run,
             suspended=self.runs.suspended,
             log=self._logger,
@@ -138,6 +139,7 @@ class ThreadWorker(ProcessWorker):
             self.runs,
             events,
             woken=self._woken,
+            answered=self._answered,
             poll=self._poll,
             cancelling=self._cancel_run,
             lost=self._lost,
@@ -264,7 +266,7 @@ class ThreadWorker(ProcessWorker):
                 live.interruption.on_first_wait = self._starts.leaver(flow_run.id)
                 await self.runs.run(live, lambda: self._started(flow_run.id))
             except NotBegun:
-                await hand_back(flow_run.id, live.owner, self.client, self._logger)
+                await hand_back(flow_run.id, live.owner, live.may_speak, self.client, self._logger)
             finally:
                 self._starts.leave(flow_run.id)
                 self._taking.release(live.root)

@@ -14,13 +14,14 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
-from prefect.states import Running
+from prefect.states import Paused, Running
 
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
 from flinkglue.prefect.worker.taking import NotTaken, Taking
 from tests.unit.lifecycle.fake_flink_jobs import Clock
@@ -141,6 +142,46 @@ def test_the_flow_runs_of_dead_workers_are_scheduled_again_in_every_phase(server
         assert run.state is not None
         assert run.state.name == "AwaitingRetry"
     assert server.runs[str(cancelled)].infrastructure_pid == of(worker.worker_id)
+
+
+def test_a_flow_run_that_is_answered_after_the_next_worker_began_is_adopted_at_once(
+    server: Server,
+) -> None:
+    """While it asked, there was nothing to adopt; nobody searches again for a minute by itself."""
+    asking = server.has(Paused(), of(DEAD))
+    state = lambda: server.runs[str(asking)].state  # noqa: E731
+
+    async def scenario(client: PrefectClient) -> None:
+        worker, answered = member(server), asyncio.Event()
+        adoption = Adoption(
+            client, "pool", worker, is_mine=lambda _: False, end_cancelled=lambda _: None, log=LOG
+        )
+        beside: Any = None  # of the loops that do not run here
+        service = Service(
+            client,
+            worker,
+            adoption,
+            beside,
+            beside,
+            woken=asyncio.Event(),
+            answered=answered,
+            poll=beside,
+            cancelling=beside,
+            lost=beside,
+            waiting=beside,
+            log=LOG,
+        )
+        searching = asyncio.create_task(service._adopt())
+        await asyncio.sleep(0.3)
+        assert state().is_paused()  # type: ignore[union-attr]
+        server.runs[str(asking)].state = Running()
+        answered.set()
+        async with asyncio.timeout(5):
+            while not state().is_scheduled():  # type: ignore[union-attr]
+                await asyncio.sleep(0.05)
+        searching.cancel()
+
+    with_client(server, scenario)
 
 
 def test_a_flow_run_that_waits_in_its_thread_to_retry_is_offered_to_workers(
@@ -329,7 +370,8 @@ def test_a_worker_that_stops_schedules_only_its_own_flow_runs_again(
         taken.state = Running()
 
     async def stop(client: PrefectClient) -> None:
-        await hand_back(taken.id, of(stopped.worker_id), client, LOG)
+        owner = of(stopped.worker_id)
+        await hand_back(taken.id, owner, stopped.is_known_held, client, LOG)
 
     with_client(server, stop)
     assert taken.state is not None
@@ -339,7 +381,8 @@ def test_a_worker_that_stops_schedules_only_its_own_flow_runs_again(
 def test_a_worker_that_stops_hands_several_back_at_a_time_and_those_behind_a_deleted_one(
     server: Server,
 ) -> None:
-    owner = of(member(server).worker_id)
+    stopped = member(server)
+    owner = of(stopped.worker_id)
     runs = [server.has(State(type=StateType.RUNNING), owner) for _ in range(12)]
     server.deleted = {runs[0]}
     reading, most = 0, 0
@@ -356,9 +399,29 @@ def test_a_worker_that_stops_hands_several_back_at_a_time_and_those_behind_a_del
         settings = {"transport": httpx.MockTransport(slowly)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             client._client.enable_csrf_support = False
-            await hand_back_all([(each, owner) for each in runs], client, LOG)
+            await hand_back_all(
+                [(each, owner, stopped.is_known_held) for each in runs], client, LOG
+            )
 
     asyncio.run(stop())
     names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
     assert names == ["Running", *["AwaitingRetry"] * 11]
     assert 2 <= most <= 8
+
+
+def test_a_worker_that_was_replaced_while_it_stopped_schedules_nothing_again(
+    server: Server,
+) -> None:
+    """It has read that the flow run is its own, and was frozen before it could say anything."""
+    stopped = member(server)
+    flow_run_id = server.has(State(type=StateType.RUNNING), of(stopped.worker_id))
+    server.before_read = lambda run: server.variables.clock.sleep(61)
+
+    async def stop(client: PrefectClient) -> None:
+        owner = of(stopped.worker_id)
+        await hand_back(flow_run_id, owner, stopped.is_known_held, client, LOG)
+
+    with_client(server, stop)
+    state = server.runs[str(flow_run_id)].state
+    assert state is not None
+    assert state.name == "Running"

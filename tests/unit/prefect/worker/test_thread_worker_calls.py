@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -114,14 +115,31 @@ def test_the_default_storage_is_read_once_for_all_flow_runs() -> None:
     assert len(server.calls) == 1
 
 
-def event(state_type: str) -> Event:
+def event(state_type: str, **payload: Any) -> Event:
     resource = Resource(
         {
             "prefect.resource.id": f"prefect.flow-run.{uuid4()}",
             "prefect.state-type": state_type,
         }
     )
-    return Event(event=f"prefect.flow-run.{state_type.title()}", resource=resource, id=uuid4())
+    name = f"prefect.flow-run.{state_type.title()}"
+    return Event(event=name, resource=resource, id=uuid4(), payload=payload)
+
+
+def nothing() -> None:
+    """What a test does not look at."""
+
+
+def pool_events(
+    wake: Callable[[], None] = nothing, answered: Callable[[], None] = nothing
+) -> PoolEvents:
+    async def never(_: UUID) -> None:
+        raise AssertionError("nothing is cancelled or suspended")
+
+    log = logging.getLogger(__name__)
+    return PoolEvents(
+        uuid4(), wake=wake, answered=answered, cancelling=never, suspended=never, log=log
+    )
 
 
 ENDS = (["COMPLETED"], ["FAILED"], ["CRASHED"], ["CANCELLED"], ["COMPLETED"] * 30)
@@ -131,13 +149,9 @@ def test_the_worker_asks_once_for_what_flow_runs_made_room_for_that_end_together
     """However they end; and once more for those that end later."""
     asked: Counter[int] = Counter()
 
-    async def never(_: UUID) -> None:
-        raise AssertionError("nothing is cancelled or suspended")
-
     def listening(number: int) -> PoolEvents:
         wake = lambda: asked.update([number])  # noqa: E731
-        log = logging.getLogger(__name__)
-        return PoolEvents(uuid4(), wake=wake, cancelling=never, suspended=never, log=log)
+        return pool_events(wake)
 
     async def scenario() -> None:
         pools = [listening(number) for number in range(len(ENDS))]
@@ -165,17 +179,30 @@ def test_a_flow_run_is_asked_for_again_that_was_not_offered_when_its_event_came(
     async def scenario() -> None:
         asked = Counter[str]()
 
-        async def never(flow_run_id: UUID) -> None:
-            raise AssertionError
-
         def wake() -> None:
             asked["asked"] += 1
 
-        log = logging.getLogger(__name__)
-        events = PoolEvents(uuid4(), wake=wake, cancelling=never, suspended=never, log=log)
+        events = pool_events(wake)
         for _ in range(30):
             events._heard(event("SCHEDULED"))
         await asyncio.sleep(FREED_SECONDS + 0.2)
         assert asked["asked"] == 31
+
+    asyncio.run(scenario())
+
+
+def test_a_flow_run_that_was_answered_is_looked_for_and_no_other_that_runs() -> None:
+    """The one that was asked may have no process any more."""
+
+    async def scenario() -> None:
+        answered = Counter[str]()
+        events = pool_events(answered=lambda: answered.update(["answered"]))
+        events._heard(event("RUNNING", initial_state={"type": "PENDING", "name": "Pending"}))
+        events._heard(event("RUNNING"))
+        await asyncio.sleep(FREED_SECONDS + 0.2)
+        assert not answered
+        events._heard(event("RUNNING", initial_state={"type": "PAUSED", "name": "Paused"}))
+        await asyncio.sleep(FREED_SECONDS + 0.2)
+        assert answered["answered"] == 1
 
     asyncio.run(scenario())

@@ -54,7 +54,7 @@ class LiveRun:
         self.cancel_grace_seconds = cancel_grace_seconds
         self.owner = owner
         self.interruption = Interruption()
-        self._may_speak = may_speak
+        self.may_speak = may_speak
         self._is_lost = is_lost
         self.is_cancelled = False
         self._suspended: State | None = None
@@ -121,7 +121,7 @@ class LiveRun:
             RunLeft: It does not any more.
         """
         while not self.is_left:
-            if self._may_speak():
+            if self.may_speak():
                 return
             if self._is_lost():
                 self.leave("another worker has taken over the flow runs of this one")
