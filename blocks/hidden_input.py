@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from flinkglue.form_schema import without_null
 
 _NOT_SHOWN = "(not shown)"
 _REFUSED = "Parameter validation failed for flow"
@@ -38,6 +40,17 @@ class HiddenInput(BaseModel):
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Show an optional field as one that may be left out, without a tab for null."""
+        json_schema = handler(core_schema)
+        shown = handler.resolve_ref_schema(json_schema)
+        fields = shown.get("properties", {})
+        shown["properties"] = {name: without_null(field) for name, field in fields.items()}
+        return json_schema
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         try:

@@ -27,3 +27,13 @@ def test_a_block_has_a_logo_a_description_a_link_and_code_that_runs(kind: type[B
 
 def test_all_block_types_of_the_project_are_among_them() -> None:
     assert len(OURS) == 5
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_an_optional_field_has_no_tab_for_null(kind: type[Block]) -> None:
+    """A page says of that one *Property is type "None"*, and of a saved block all over."""
+    fields = kind.model_json_schema()["properties"]
+    assert fields
+    for name, field in fields.items():
+        assert {"type": "null"} not in field.get("anyOf", []), name
+        assert field.get("default", "") is not None, name
