@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,24 @@ _TIMES_AS_QUIET = 2
 _PAGE = 200
 
 
+@dataclass(frozen=True)
+class Callbacks:
+    """What the loops have the worker do.
+
+    Args:
+        poll: Takes what there is to run; how many flow runs that were.
+        cancelling: Called with a flow run that is to be cancelled.
+        lost: Called when the worker's flow runs were taken over by another.
+        waiting: The flow runs that do nothing just now, by which no worker dies. It is called from
+            another thread.
+    """
+
+    poll: Callable[[], Awaitable[int]]
+    cancelling: Callable[[UUID], Awaitable[None]]
+    lost: Callable[[], Awaitable[bool]]
+    waiting: Callable[[], Iterable[UUID]]
+
+
 class Service:
     """The loops of a worker, until they are stopped.
 
@@ -48,11 +67,7 @@ class Service:
         events: The event stream of the pool.
         woken: Is set when there may be something to run.
         answered: Is set when a flow run was answered whose worker may be dead.
-        poll: Takes what there is to run; how many flow runs that were.
-        cancelling: Called with a flow run that is to be cancelled.
-        lost: Called when the worker's flow runs were taken over by another.
-        waiting: The flow runs that do nothing just now, by which no worker dies. It is called from
-            another thread.
+        callbacks: What the loops have the worker do.
         log: Of the worker.
     """
 
@@ -66,10 +81,7 @@ class Service:
         *,
         woken: asyncio.Event,
         answered: asyncio.Event,
-        poll: Callable[[], Awaitable[int]],
-        cancelling: Callable[[UUID], Awaitable[None]],
-        lost: Callable[[], Awaitable[bool]],
-        waiting: Callable[[], Iterable[UUID]],
+        callbacks: Callbacks,
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._client = client
@@ -79,10 +91,7 @@ class Service:
         self._events = events
         self._woken = woken
         self._answered = answered
-        self._poll = poll
-        self._cancelling = cancelling
-        self._lost = lost
-        self._waiting = waiting
+        self._callbacks = callbacks
         self._log = log
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -118,7 +127,7 @@ class Service:
                 await asyncio.wait_for(self._woken.wait(), timeout)
             self._woken.clear()
             began_at = asyncio.get_running_loop().time()
-            taken = await self._tried("take flow runs", self._poll) or 0
+            taken = await self._tried("take flow runs", self._callbacks.poll) or 0
             pause = FIRST_POLL_SECONDS if taken else min(pause * _GROWTH, most)
             await asyncio.sleep(rest_seconds(asyncio.get_running_loop().time() - began_at))
 
@@ -127,7 +136,7 @@ class Service:
             await asyncio.sleep(self._membership.lease_seconds / 6)
             is_member = await self._tried_in_a_thread("give a sign of life", self._alive)
             if is_member is False:
-                while not await self._tried("join again", self._lost):
+                while not await self._tried("join again", self._callbacks.lost):
                     await asyncio.sleep(FIRST_POLL_SECONDS)
                 return
 
@@ -163,7 +172,7 @@ class Service:
                 ),
                 limit=_PAGE,
             ):
-                await self._cancelling(run.id)
+                await self._callbacks.cancelling(run.id)
 
     async def _send_heartbeats(self) -> None:
         frequency = get_current_settings().flows.heartbeat_frequency
@@ -172,7 +181,7 @@ class Service:
             await self._tried_in_a_thread("send heartbeats", self._runs.send_heartbeats)
 
     def _alive(self) -> bool:
-        return self._membership.renew(self._waiting())
+        return self._membership.renew(self._callbacks.waiting())
 
     def _bury(self) -> bool:
         return self._membership.bury_the_dead(self._log)

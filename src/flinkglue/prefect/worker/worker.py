@@ -25,7 +25,7 @@ from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available
 from flinkglue.prefect.worker.pool_events import PoolEvents
-from flinkglue.prefect.worker.service import Service
+from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
 from flinkglue.prefect.worker.stopping import drained, hand_back, stoppable
 from flinkglue.prefect.worker.taking import NoDeployment, NotLoaded, NotTaken, Taking
@@ -140,10 +140,12 @@ class ThreadWorker(ProcessWorker):
             events,
             woken=self._woken,
             answered=self._answered,
-            poll=self._poll,
-            cancelling=self._cancel_run,
-            lost=self._lost,
-            waiting=self._waiting,
+            callbacks=Callbacks(
+                poll=self._poll,
+                cancelling=self._cancel_run,
+                lost=self._lost,
+                waiting=self._waiting,
+            ),
             log=self._logger,
         )
         self._service.start()

@@ -165,10 +165,7 @@ def test_a_flow_run_that_is_answered_after_the_next_worker_began_is_adopted_at_o
             beside,
             woken=asyncio.Event(),
             answered=answered,
-            poll=beside,
-            cancelling=beside,
-            lost=beside,
-            waiting=beside,
+            callbacks=beside,
             log=LOG,
         )
         searching = asyncio.create_task(service._adopt())
