@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from prefect.artifacts import create_table_artifact
@@ -22,9 +21,10 @@ from flinkglue.lifecycle.health.judgement import (
     Sample,
     verdict,
 )
+from flinkglue.lifecycle.health.lags import with_lags
 from flinkglue.lifecycle.health.watch import RelaunchLimit, is_desired_to_run, remembered_end
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.models import JobView, SourceLag
+from flinkglue.lifecycle.models import JobView
 from flinkglue.markdown import text
 from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
@@ -67,13 +67,21 @@ def judge_flink_jobs(
             taskmanagers = backend.taskmanagers()
             for job in watched:
                 job.poll(taskmanagers)
-        found = [job.finding(limits) for job in watched]
+        # Last, when Flink has fetched the metrics that an earlier call requested.
+        found = with_lags(
+            [job.finding(limits) for job in watched], backend.source_lag, _note_unread_lag
+        )
     if all(finding.not_observed for finding in found):
         raise watched[0].fault or AssertionError("no job was observed")
     for finding in found:
         emit = run_log().warning if finding.is_unwell else run_log().info
         emit("%s: %s %s", finding.job_name, finding.condition, finding.reason)
     return found
+
+
+def _note_unread_lag(job_name: str, fault: FlinkGlueError) -> None:
+    log = run_log()
+    log.info("The lag of %s could not be read, and that of no job after it: %s", job_name, fault)
 
 
 def report_finding(finding: Finding) -> None:
@@ -171,17 +179,7 @@ class _Watched:
         except FlinkGlueError as fault:
             self.fault = fault
             return Finding(self._name, not_observed=str(fault))
-        return replace(found, lag=self._lag(found.view))
-
-    def _lag(self, view: JobView | None) -> SourceLag | None:
-        """Read last, when Flink has fetched the metrics that an earlier call asked for."""
-        if view is None or view.is_terminal:
-            return None
-        try:
-            return self._backend.source_lag(view.job_id)
-        except FlinkGlueError as fault:  # how the job is was observed already
-            run_log().info("The lag of %s could not be read: %s", self._name, fault)
-            return None
+        return found
 
     def _current(self) -> JobView | None:
         recorded = self._journal.job_record(self._name).job_id

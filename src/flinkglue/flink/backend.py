@@ -201,8 +201,14 @@ class RestBackend:
         self.keep_jars(job_name, frozenset())
 
     def source_lag(self, job_id: str) -> SourceLag:
-        """What its sources report; nothing where a gateway keeps metrics to itself."""
-        return self._reported(lambda: self._client.source_lag(job_id), SourceLag())
+        """What its sources report; nothing where a gateway keeps metrics to itself.
+
+        It is only shown, so an outage is not waited for.
+        """
+        try:
+            return self._client.source_lag(job_id)
+        except _NOT_REPORTED:
+            return SourceLag()
 
     def taskmanagers(self) -> int | None:
         return self._timeouts.retry(self._client.overview).taskmanagers

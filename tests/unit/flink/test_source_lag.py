@@ -7,12 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from flinkglue.errors import ServiceUnavailable
+from flinkglue.errors import CallFailed
 from flinkglue.flink.api.lifecycle_rest import FlinkLifecycleClient
 from flinkglue.flink.backend import RestBackend
 from flinkglue.flink.jars.sources import JarSource
 from flinkglue.flink.timeouts import FlinkTimeouts
-from flinkglue.lifecycle.models import SourceLag
+from flinkglue.lifecycle.health.finding import Finding
+from flinkglue.lifecycle.health.judgement import Healthy
+from flinkglue.lifecycle.health.lags import with_lags
+from flinkglue.lifecycle.models import JobView, SourceLag
 from tests.unit.flink.rest_bench import JOB_ID, errors
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 
@@ -44,11 +47,11 @@ class Sources:
         names = request.url.params["get"].split(",")
         return httpx.Response(200, json=[{"id": each, **metrics[each]} for each in names])
 
-    def backend(self) -> RestBackend:
+    def backend(self, clock: Clock | None = None) -> RestBackend:
         client = FlinkLifecycleClient(
             "http://flink.test", transport=httpx.MockTransport(self.answer)
         )
-        return RestBackend(client, JarSource(), timeouts=FlinkTimeouts(5, 5, clock=Clock()))
+        return RestBackend(client, JarSource(), timeouts=FlinkTimeouts(clock=clock or Clock()))
 
     @property
     def lag(self) -> SourceLag:
@@ -161,8 +164,47 @@ def test_a_gateway_that_keeps_metrics_to_itself_reports_none() -> None:
     assert flink.lag == SourceLag()
 
 
-def test_a_jobmanager_that_does_not_answer_is_an_error() -> None:
-    flink = Sources(orders={})
-    flink.instead = httpx.Response(503, json={"errors": ["Service temporarily unavailable"]})
-    with pytest.raises(ServiceUnavailable):
-        assert flink.lag
+def html(status: int) -> httpx.Response:
+    """What a gateway answers itself."""
+    return httpx.Response(status, headers={"content-type": "text/html"}, text="<html>nginx</html>")
+
+
+NO_LAG = {
+    "page of a gateway": html(404),
+    "method that a gateway refuses": html(405),
+    "page instead of an answer": html(200),
+    "JobManager that is busy": errors(503, "Service temporarily unavailable"),
+    "fault of Flink": errors(500, "Internal server error."),
+}
+
+
+@pytest.mark.parametrize("instead", NO_LAG.values(), ids=NO_LAG)
+def test_a_lag_that_cannot_be_read_is_requested_once(instead: httpx.Response) -> None:
+    """A watch relaunches jobs after it: how the job is was observed before."""
+    flink, clock = Sources(orders={}), Clock()
+    flink.instead = instead
+    backend, began = flink.backend(clock), clock.seconds
+    with pytest.raises(CallFailed):
+        backend.source_lag(JOB_ID)
+    assert (len(flink.requests), clock.seconds - began) == (2, 0)
+
+
+def watched(job_name: str, state: str = "RUNNING") -> Finding:
+    return Finding(job_name, Healthy(JOB_ID), JobView(JOB_ID, job_name, state))
+
+
+def test_after_one_lag_that_cannot_be_read_no_other_one_of_the_cluster_is_requested() -> None:
+    flink, notes = Sources(orders={}), list[str]()
+    flink.instead = html(404)
+    jobs = [watched("ended", "FINISHED"), Finding("gone"), watched("orders"), watched("billing")]
+    found = with_lags(jobs, flink.backend().source_lag, lambda name, _: notes.append(name))
+    assert found == jobs
+    assert notes == ["orders"]
+    assert len(flink.requests) == 2
+
+
+def test_each_live_job_of_a_watch_has_its_lag() -> None:
+    flink = Sources(orders={"Source__orders.pendingRecords": each(5)})
+    jobs = [watched("orders"), watched("ended", "FAILED"), watched("billing")]
+    found = with_lags(jobs, flink.backend().source_lag, lambda name, _: pytest.fail(name))
+    assert [job.lag for job in found] == [SourceLag(5), None, SourceLag(5)]

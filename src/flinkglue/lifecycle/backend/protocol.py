@@ -141,7 +141,11 @@ class FlinkBackend(Protocol):
         """Let the service forget this job, which has ended: its entry and its jars."""
 
     def source_lag(self, job_id: str) -> SourceLag:
-        """How far a live job is behind its sources, as far as the service reports it."""
+        """How far a live job is behind its sources, as far as the service reports it.
+
+        Raises:
+            CallFailed: It could not be read; unlike other reads, this one is not repeated.
+        """
 
     def taskmanagers(self) -> int | None:
         """Processes that run tasks; None when the service does not report it."""
