@@ -288,9 +288,36 @@ def test_a_lag_that_is_not_reported_is_a_dash() -> None:
     assert "| orders on cluster-x | – | – |" in flink_page.jobs_markdown([stopped, telling], NOW)
 
 
-def test_a_watch_that_did_not_read_the_lag_leaves_it_as_it_was() -> None:
+def shown_lags(row: dict[str, Any]) -> str:
+    """The line of the row in the table of lags, which another job has, too."""
+    telling = watched(flink_row(job="billing"), SourceLag(7))
+    lag = flink_page.jobs_markdown([row, telling], NOW).partition("## Lag")[2]
+    lines = [line for line in lag.splitlines() if line.startswith("| orders on cluster-x |")]
+    return "".join(lines)
+
+
+def test_a_lag_that_the_last_watch_did_not_read_is_a_dash_and_stays_in_the_chart() -> None:
+    """What was read before is not how the job is now."""
     row = watched(watched(flink_row(), SourceLag(5)), None)
-    assert row["lags"] == [[5, None, False]]
+    assert shown_lags(row) == "| orders on cluster-x | – | – |"
+    assert shown_lags(watched(row, SourceLag(9))) == "| orders on cluster-x | ▁█ 9 | – |"
+
+
+@pytest.mark.parametrize("state", ["FINISHED", "FAILED", "CANCELED"])
+def test_a_job_that_ended_has_no_lag_any_more(state: str) -> None:
+    """By an action, too, which reads none."""
+    row = watched(flink_row(job_id="a1", state="RUNNING"), SourceLag(5))
+    ended = Outcome(Action.STOP, "orders", "a1", state=state)
+    row = flink.changed_row(row, flink.after_action(ended, NOW) or {})
+    assert shown_lags(row) == "| orders on cluster-x | – | – |"
+
+
+def test_another_flink_job_of_the_name_has_lags_of_its_own() -> None:
+    row = watched(flink_row(job_id="a1", state="RUNNING"), SourceLag(5))
+    updated = Outcome(Action.UPDATE, "orders", "a2", state="RUNNING")
+    row = flink.changed_row(row, flink.after_action(updated, NOW) or {})
+    assert shown_lags(row) == ""
+    assert shown_lags(watched(row, SourceLag(9))) == "| orders on cluster-x | ▁ 9 | – |"
 
 
 def test_a_flink_job_shows_what_runs_its_savepoint_and_its_checkpoints() -> None:

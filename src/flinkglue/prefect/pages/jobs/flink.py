@@ -24,6 +24,7 @@ from flinkglue.texts import shortened
 KEY = "flink-jobs"
 MOST_POINTS = 20
 REASON_CHARACTERS = 300
+_UNREAD = [None, None, False]
 _TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.STOP, Action.UPDATE)
 
 Change = Mapping[str, Any]
@@ -77,11 +78,21 @@ def _still_true(row: Row, change: Change) -> Row:
 
 
 def changed_row(row: Row, change: Change) -> dict[str, Any]:
-    """The row with what differs; a lag that was observed is the newest of several."""
+    """The row with what differs.
+
+    A lag that was observed is the newest of several of one Flink job; one that was not read is
+    an empty point after them.
+    """
     changed = {**row, **change}
-    if lag := changed.pop("lag", None):
-        changed["lags"] = [*row.get("lags", ()), lag][-MOST_POINTS:]
-    return changed
+    lag = changed.pop("lag", None)
+    is_same_job = row.get("job_id") in (None, changed.get("job_id"))
+    earlier = changed.pop("lags", [])
+    lags = earlier if is_same_job else []
+    if lag is None and "health" in change and lags and lags[-1] != _UNREAD:
+        lag = _UNREAD
+    if lag is not None:
+        lags = [*lags, lag][-MOST_POINTS:]
+    return {**changed, "lags": lags} if lags else changed
 
 
 def spec_fields(spec: JobSpec | None) -> dict[str, Any]:

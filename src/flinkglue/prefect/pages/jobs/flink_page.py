@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from flinkglue.lifecycle.models import SourceLag
+from flinkglue.lifecycle.models import TERMINAL_STATES, SourceLag
 from flinkglue.markdown import NOTHING, Markup, bold, heading, join, link, sparkline, table, text
 from flinkglue.prefect.pages.flink_action import job_link
 from flinkglue.prefect.pages.jobs.rows import Row
@@ -57,7 +57,7 @@ def jobs_markdown(rows: Sequence[Row], now: datetime) -> str:
             Markup("## Checkpoints"),
             table(CHECKPOINTS, [(name, *_charts(points)) for name, points in drawn]),
         ]
-    lags = [(name, [_lag(each) for each in row["lags"]]) for name, row in named if "lags" in row]
+    lags = [(name, _lags(row)) for name, row in named if "lags" in row]
     if any(lag.is_reported for _, observed in lags for lag in observed):
         parts += [
             Markup("## Lag"),
@@ -111,6 +111,12 @@ def _charts(points: Sequence[Sequence[float]]) -> Sequence[str]:
         _chart([size for size, _ in points], _bytes),
         _chart([seconds for _, seconds in points], _seconds),
     )
+
+
+def _lags(row: Row) -> Sequence[SourceLag]:
+    """What the watches of the job read; a job that has ended is not behind any more."""
+    is_live = row.get("state") not in TERMINAL_STATES
+    return [_lag(each) for each in row["lags"]] if is_live else [SourceLag()]
 
 
 def _lag(point: Sequence[Any]) -> SourceLag:
