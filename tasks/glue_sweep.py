@@ -46,7 +46,6 @@ RENAMED_FLOWS = ("glue-vpc-failover",)
 """What glue-job was called; its flow runs go on while workers are upgraded."""
 FLOWS = ("glue-job", "glue-run-wait", *RENAMED_FLOWS)
 """Whose flow runs wait for Glue runs."""
-"""The block of a flow run that names none, as these flows have it."""
 UNCLEAR = "unclear"
 """A value that is neither true nor false."""
 
