@@ -93,6 +93,7 @@ def flink_watch(
 
     Raises:
         InvalidInput: A parameter was refused before any call.
+        CallFailed: No job could be read.
         JobFailed: At least one job is unhealthy and was not relaunched, or could not be read; names
             each.
     """
@@ -102,21 +103,27 @@ def flink_watch(
     )
     chosen = cluster_of("cluster", cluster)
     names = list(dict.fromkeys(job_names))
-    findings = judge_flink_jobs(
-        chosen,
-        names,
-        health_options.limits,
-        health_options.watch_seconds,
-        health_options.every_seconds,
-    )
+    try:
+        findings = judge_flink_jobs(
+            chosen,
+            names,
+            health_options.limits,
+            health_options.watch_seconds,
+            health_options.every_seconds,
+        )
+    except FlinkGlueError as fault:  # no job was observed, which the task was repeated for
+        findings = [Finding(name, not_observed=str(fault)) for name in names]
+        for finding in findings:
+            report_finding(finding)
+        _show(chosen, findings)
+        raise
     most = relaunch_options.max_relaunches
     window_seconds = relaunch_options.relaunch_window_hours * 3600
     for place, finding in enumerate(findings):
         if _is_to_be_relaunched(finding, relaunch):
             findings[place] = _relaunched(chosen, finding, options, most, window_seconds)
         report_finding(findings[place])
-    show_findings(findings)
-    show_watched_jobs(chosen, findings)
+    _show(chosen, findings)
     if (silent_minutes := silent_run_options.silent_minutes) is not None:
         ends = silent_run_options.end_silent_runs
         _without_process(chosen, names, silent_minutes * 60, end=ends)
@@ -127,6 +134,11 @@ def flink_watch(
         {finding.job_name: finding.condition for finding in findings},
         "; ".join(f"{finding.job_name}: {finding.condition}" for finding in findings),
     )
+
+
+def _show(cluster: FlinkCluster, findings: list[Finding]) -> None:
+    show_findings(findings)
+    show_watched_jobs(cluster, findings)
 
 
 def _without_process(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +20,7 @@ from prefect.states import Cancelling
 from pydantic import SecretStr
 
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
-from flinkglue.errors import Conflict, InvalidInput, JobFailed
+from flinkglue.errors import Conflict, InvalidInput, JobFailed, PermissionDenied
 from flinkglue.lifecycle.execute import RolledBack
 from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
@@ -34,6 +33,7 @@ from tests.harness.flink.served_flink import ServedJobManager
 from tests.harness.flow_logs import logs_of
 from tests.harness.task_runs import states, task_runs
 from tests.unit.lifecycle.fake_flink_jobs import DIRECTORY, Behaviour
+from tests.waiting import eventually
 
 TOKEN = "token-that-nobody-may-see-d41d8cd9"
 QUICK = {"stable_seconds": 0.1, "deadline_minutes": 2}
@@ -398,20 +398,40 @@ def test_a_watch_raises_events(
     """That an automation can act on."""
     state = flink_watch([job_name], "flink-rest-cluster/flink", watch_seconds=0, return_state=True)
     assert state.is_failed()
+    assert "no longer knows the job" in event("degraded", job_name)["payload"]["reason"]
+
+
+def event(condition: str, job_name: str) -> dict[str, Any]:
+    """The event about a job, when the server has it."""
     wanted = {
-        "event": {"name": ["flink-job.degraded"]},
+        "event": {"name": [f"flink-job.{condition}"]},
         "resource": {"id": [f"flink-job.{job_name}"]},
     }
-    with get_client(sync_client=True) as prefect:
-        give_up_at = time.monotonic() + 60
-        while not (
-            found := prefect.request("POST", "/events/filter", json={"filter": wanted}).json()[
-                "events"
-            ]
-        ):
-            assert time.monotonic() < give_up_at
-            time.sleep(0.2)
-    assert "no longer knows the job" in found[0]["payload"]["reason"]
+
+    def found() -> list[dict[str, Any]]:
+        with get_client(sync_client=True) as prefect:
+            answer = prefect.request("POST", "/events/filter", json={"filter": wanted})  # type: ignore[arg-type]
+        events: list[dict[str, Any]] = answer.json()["events"]
+        return events
+
+    return eventually(found)[0]
+
+
+@pytest.mark.parametrize("unread", ["cluster", "job"])
+def test_a_watch_that_cannot_read_its_only_job_raises_an_event_and_shows_it(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str, unread: str
+) -> None:
+    """Also when nothing of the cluster can be read."""
+    running(job_name, jar)
+    flink.refuses = "/overview" if unread == "cluster" else f"/jobs/{flink.live_jobs()[0].job_id}"
+    state = flink_watch([job_name], "flink-rest-cluster/flink", watch_seconds=0, return_state=True)
+    with pytest.raises(PermissionDenied) as failure:
+        state.result()
+    assert "[PermissionDenied]" in str(state.message)
+    assert event("not-observed", job_name)["payload"]["reason"] == str(failure.value)
+    assert "| RUNNING | not observed |" in row_of(job_name)
+    (row,) = json.loads(artifacts_of(state)["flink-health"])
+    assert (row["condition"], row["job"]) == ("not observed", job_name)
 
 
 def test_no_secret_is_written_by_prefect(
