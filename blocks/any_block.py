@@ -44,6 +44,6 @@ def any_block_of(field: str, value: Block | str) -> Block:
     slug, _, name = value.rpartition("/")
     block_type = _BLOCK_TYPES.get(slug)
     if block_type is None or not name:
-        allowed = " or ".join(f"{known}/<name>" for known in _BLOCK_TYPES)
-        raise InvalidInput(field, value, allowed)
+        allowed = " or ".join(f"{known}/name" for known in _BLOCK_TYPES)
+        raise InvalidInput(field, value, f"{allowed}, with the name of a saved block")
     return block_of(block_type, field, name)

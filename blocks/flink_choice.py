@@ -42,6 +42,6 @@ def block_type_of(field: str, value: str) -> type[FlinkRestCluster | HDInsightFl
     slug, slash, name = value.rpartition("/")
     block_type = _BLOCK_TYPES.get(slug if slash else FlinkRestCluster.get_block_type_slug())
     if block_type is None or not name:
-        allowed = " or ".join(f"{known}/<name>" for known in _BLOCK_TYPES)
-        raise InvalidInput(field, value, allowed)
+        allowed = " or ".join(f"{known}/name" for known in _BLOCK_TYPES)
+        raise InvalidInput(field, value, f"{allowed}, with the name of a saved block")
     return block_type

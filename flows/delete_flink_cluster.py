@@ -70,7 +70,7 @@ def delete_flink_cluster_flow(
     """Stop the cluster's job with a last savepoint, and delete the cluster.
 
     When the savepoint cannot be taken, or it is not certain whether a job runs, nothing is deleted.
-    A cluster that does not exist any more is fine.
+    A cluster that no longer exists is fine.
 
     Args:
         cluster_name: The cluster to delete.

@@ -78,7 +78,7 @@ def glue_connection_health(
     emit_connections(found, minimum_free_addresses)
     below = [health for health in found if health.is_below_threshold]
     if below and fail_below_threshold:
-        why = "; ".join(f"{each.connection_name}: {each.condition.value}" for each in below)
+        why = "; ".join(f"{each.connection_name}: {each.condition.in_words}" for each in below)
         raise JobFailed(f"{len(below)} of {len(found)} connections are not usable: {why}")
     result = {
         health.connection_name: {

@@ -85,9 +85,9 @@ def glue_run_sweep(
         look_back_days: Runs that were started earlier are not checked. A Glue job may run for
             7 days; use more for streaming jobs.
         stopped_within_minutes: How long to wait for stopped runs to end.
-        find_silent_runs: Search for flow runs that have no process any more.
-        silent_minutes: A Running flow run of glue-job or glue-run-wait without a live Glue run has
-            no process any more after this long without a heartbeat, log line or task run. Only
+        find_silent_runs: Search for flow runs that no longer have a process.
+        silent_minutes: A Running flow run of glue-job or glue-run-wait without a live Glue run no
+            longer has a process after this long without a heartbeat, log line or task run. Only
             flow runs with this saved aws_credentials block and this region are searched. Use more
             than three times PREFECT_FLOWS_HEARTBEAT_FREQUENCY, 3 minutes by default.
         end_silent_runs: Set such flow runs to Crashed, so that they can be retried. no: report

@@ -137,7 +137,7 @@ def count_relaunch(
         return RelaunchLimit(store, most, within_seconds).count(job_name, requested_by, time.time())
 
 
-@step(task_run_name="uncount a relaunch of {job_name}")
+@step(task_run_name="subtract a refused relaunch of {job_name}")
 def uncount_relaunch(cluster: FlinkCluster, job_name: str, requested_by: str) -> None:
     """Count one less: it was refused."""
     with variable_store(cluster.journal_name) as store:

@@ -64,7 +64,7 @@ def judge_glue_connections(
     )
     for health in found:
         log_it = log.warning if health.is_below_threshold else log.info
-        log_it("%s: %s %s", health.connection_name, health.condition.value, health.reason)
+        log_it("%s: %s %s", health.connection_name, health.condition.in_words, health.reason)
         if health.failures:
             log.info("%s %s", health.connection_name, health.failures.describe())
     return found

@@ -102,7 +102,7 @@ class RetryOptions(FormGroup):
 
 
 class WaitOptions(FormGroup):
-    """How long a run is waited for, and what happens to it when nobody waits any more."""
+    """How long a run is waited for, and what happens to it when nobody does."""
 
     deadline_minutes: Minutes = Field(
         default=2880,

@@ -66,7 +66,7 @@ def plan_of(
         if prune:
             steps.append(_removal(kind, applied, environment))
         else:
-            note = "it is not in the file any more; --prune deletes it"
+            note = "it is no longer in the file; --prune deletes it"
             steps.append(Step(kind, applied.name, Verb.LEFT, note=note, applied=applied))
     return steps
 

@@ -108,7 +108,7 @@ def test_two_dashes_are_an_argument_of_the_job(capsys: pytest.CaptureFixture[str
 def test_a_block_of_no_known_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Whether there is such a block only the server knows."""
     block = ["SAVEPOINT", "orders", "--dry-run", "--cluster-block"]
-    assert "flink-rest-cluster/<name>" in refused(capsys, *block, "secret/flink")
+    assert "flink-rest-cluster/name" in refused(capsys, *block, "secret/flink")
     assert main([*block, "hdinsight-flink-cluster/flink"]) == 0
 
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import yaml
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
+from flinkglue.blocks.any_block import any_block_of
+from flinkglue.blocks.flink_choice import cluster_of
 from flinkglue.errors import InvalidInput
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.prefect.forms.form_flow import FormFlow
@@ -176,6 +178,17 @@ def test_a_block_that_is_not_picked_is_refused(deployment: str) -> None:
 def test_what_is_allowed_is_shown_whole(deployment: str) -> None:
     """The page v1 shows a refusal as HTML: a name in angle brackets is not seen there."""
     assert re.findall(r"<[^>]*>", json.dumps(schema(deployment))) == []
+
+
+@pytest.mark.parametrize("block_by_name", [cluster_of, any_block_of])
+@pytest.mark.parametrize("value", ["no-such-type/x", "flink-rest-cluster/"])
+def test_a_refused_type_of_a_block_is_answered_whole(
+    block_by_name: Callable[[str, str], object], value: str
+) -> None:
+    """The page v1 shows what a flow run ended with as HTML, too."""
+    with pytest.raises(InvalidInput, match="flink-rest-cluster/name or ") as refused:
+        block_by_name("cluster", value)
+    assert "<" not in str(refused.value)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)

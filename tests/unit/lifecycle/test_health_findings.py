@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flinkglue.lifecycle.health.finding import Finding, findings_in_words
 from flinkglue.lifecycle.health.judgement import Degraded, Healthy
+from flinkglue.markdown import NOTHING
 
 WELL = Finding("orders", Healthy("a1"))
 LOOPING = Finding("billing", Degraded("b1", "crash loop: 5 restarts within 600 s"))
@@ -23,6 +24,7 @@ def test_a_job_that_could_not_be_read_has_a_condition_of_its_own() -> None:
     assert UNREAD.condition == "not observed"
     assert UNREAD.is_unwell
     assert UNREAD.row()["why"] == "Flink REST GetJob failed"
+    assert UNREAD.row()["observed"] == NOTHING
     spared = Finding("orders", not_judged="UPDATE is under way")
     assert spared.condition == "not judged"
     assert not spared.is_unwell

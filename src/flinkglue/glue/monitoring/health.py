@@ -34,6 +34,11 @@ class Condition(StrEnum):
     HEALTHY = "healthy"
     """Runs can use it."""
 
+    @property
+    def in_words(self) -> str:
+        """As people read it. The value names the event and is in results, so it stays as it was."""
+        return "failed recently" if self is Condition.FAILED_LATELY else self.value
+
 
 BELOW_THRESHOLD = frozenset(
     {

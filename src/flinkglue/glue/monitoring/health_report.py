@@ -52,13 +52,15 @@ def health_in_words(found: Sequence[ConnectionHealth]) -> str:
     """``1 of 2 connections can be counted on; b: short of addresses``."""
     below = [each for each in found if each.is_below_threshold]
     well = f"{len(found) - len(below)} of {counted(len(found), 'connection')} can be counted on"
-    return "; ".join([well, *(f"{each.connection_name}: {each.condition.value}" for each in below)])
+    return "; ".join(
+        [well, *(f"{each.connection_name}: {each.condition.in_words}" for each in below)]
+    )
 
 
 def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
     subnet, zone = health.subnet_id, health.availability_zone
     usable, total = health.usable_addresses, health.total_addresses
-    condition = health.condition.value
+    condition = health.condition.in_words
     return (
         health.connection_name,
         bold(condition) if health.is_below_threshold else condition,

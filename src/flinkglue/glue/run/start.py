@@ -80,7 +80,7 @@ def adopted_run(context: RunContext, request: RunRequest, claim: RunClaim) -> St
             "AWS Glue",
             "GetJobRuns",
             f"job {request.job_name}",
-            f"the run with key {request.key} is not there any more",
+            f"the run with key {request.key} no longer exists",
             advice="run the flow again",
         )
     return Started(run, adopted=True)

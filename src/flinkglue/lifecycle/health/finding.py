@@ -69,7 +69,7 @@ class Finding:
             "condition": self.condition,
             "why": self.reason or NOTHING,
             "job id": self.relaunched_as or (self.view.job_id if self.view else NOTHING),
-            "seen": self.view.in_words() if self.view else NOTHING,
+            "observed": self.view.in_words() if self.view else NOTHING,
             "lag": self.lag.in_words() if self.lag else NOTHING,
         }
 

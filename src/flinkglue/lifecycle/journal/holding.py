@@ -94,7 +94,7 @@ class Held:
         intent, job_name = self.entry.intent, self.entry.job_name
         owner = Owner.of(self._store.stored("claim", job_name))
         if owner is None or owner.intent != intent:
-            belongs = f"the intent {owner.intent}" if owner else "no intent any more"
+            belongs = f"the intent {owner.intent}" if owner else "no intent"
             return self._lost_to(f"the job now belongs to {belongs}")
         advice = "Run the same action again: it resumes where it was."
         return ServiceUnavailable(*self._call, str(lost), advice=advice)
@@ -113,7 +113,7 @@ class Held:
     def _overtaken(self) -> Conflict:
         owner = Owner.of(self._store.stored("claim", self.entry.job_name))
         if owner is None:
-            return self._lost_to("no intent owns the job any more")
+            return self._lost_to("no intent owns the job now")
         if owner.intent == self.entry.intent:
             return self._lost_to(f"{owner.holder or 'another process'} continues this intent")
         return self._lost_to(f"the job now belongs to the intent {owner.intent}")

@@ -155,7 +155,7 @@ class Taking:
         """
         deployment = await self._read(flow_run.deployment_id) if flow_run.deployment_id else None
         if deployment is None:
-            raise NeedsProcess(f"flow run {flow_run.id} has no deployment any more")
+            raise NeedsProcess(f"flow run {flow_run.id} no longer has a deployment")
         loaded = await self._load(flow_run, deployment, time.monotonic(), 0.0)
         self.release(loaded.root)
         return loaded.flow

@@ -105,6 +105,13 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     assert health_in_words(found[1:]) == "1 of 1 connection can be counted on"
 
 
+def test_a_failure_of_late_is_named_as_in_the_ranking() -> None:
+    """The event, and the value in the flow's result, keep the name that automations match."""
+    health = judged(connection(20), failed=True)
+    assert "| a | failed recently |" in health_markdown([health], 10, Console("aws", "us-east-1"))
+    assert health.condition.value == "failed lately"
+
+
 def failed(hours_ago: float, *, left_alone: bool = False) -> CoolDown:
     """Failed so long ago, and an hour before that."""
     last = datetime.now(UTC) - timedelta(hours=hours_ago)
