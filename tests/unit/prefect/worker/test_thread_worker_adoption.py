@@ -19,7 +19,7 @@ from prefect.states import Paused, Running
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
-from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
@@ -34,13 +34,16 @@ DEAD = "d" * 32
 class Server:
     """Flow runs and Variables on the wire.
 
-    `before_read` is called with a flow run that is about to be read alone, `after_state` with one
-    that has a new state. Somebody has deleted those in `deleted` since they were listed.
+    Flow runs are listed in pages, as in prefect.server.models.flow_runs of 3.8: each page is one
+    SELECT, by id in descending order. `before_page` is called before each, `before_read` with a
+    flow run that is about to be read alone, `after_state` with one that has a new state. Somebody
+    has deleted those in `deleted` since they were listed.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, FlowRun] = {}
         self.deleted: set[UUID] = set()
+        self.before_page: Callable[[], None] = lambda: None
         self.before_read: Callable[[FlowRun], None] = lambda run: None
         self.after_state: Callable[[FlowRun], None] = lambda run: None
         self.variables = FakeVariables(Clock())
@@ -54,6 +57,7 @@ class Server:
         parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
         body = json.loads(request.content) if request.content else {}
         if parts == ["filter"]:
+            self.before_page()
             wanted = body["flow_runs"]["state"]
             types = (wanted.get("type") or {}).get("any_")
             names = (wanted.get("name") or {}).get("any_")
@@ -64,7 +68,10 @@ class Server:
                 and (types is None or run.state.type.value in types)
                 and (names is None or run.state.name in names)
             ]
-            return httpx.Response(200, json=[run.model_dump(mode="json") for run in found])
+            assert body["sort"] == "ID_DESC"
+            found.sort(key=lambda run: str(run.id), reverse=True)
+            page = found[body["offset"] :][: body["limit"]]
+            return httpx.Response(200, json=[run.model_dump(mode="json") for run in page])
         run = self.runs[parts[0]]
         if run.id in self.deleted:
             return httpx.Response(404, json={"detail": "Flow run not found"})
@@ -100,8 +107,14 @@ def member(server: Server) -> Membership:
 
 
 def with_client(server: Server, work: Callable[[PrefectClient], Awaitable[None]]) -> None:
+    """Do the work with a client of the server, which handles requests one beside the other."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        return server.answer(request)
+
     async def once() -> None:
-        settings = {"transport": httpx.MockTransport(server.answer)}
+        settings = {"transport": httpx.MockTransport(answer)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             client._client.enable_csrf_support = False
             await work(client)
@@ -234,6 +247,27 @@ def test_a_flow_run_that_was_deleted_since_holds_no_other_up(server: Server) -> 
     search(server, member(server))
     names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
     assert names == ["Running", *["AwaitingRetry"] * 2, "Running", "AwaitingRetry"]
+
+
+def test_a_flow_run_that_comes_again_on_the_next_page_is_scheduled_again_once(
+    server: Server,
+) -> None:
+    """A newer flow run has entered before each page, and moved all others down by a row."""
+    worker = member(server)
+    last = server.has(Running(), of(DEAD), id=UUID(int=1))
+    for number in range(2, PAGE):
+        server.has(Running(), "4711", id=UUID(int=number))
+    pages: list[UUID] = []
+    scheduled: list[UUID] = []
+
+    def enters() -> None:
+        pages.append(server.has(Running(), "4711", id=UUID(int=PAGE + len(pages))))
+
+    server.before_page = enters
+    server.after_state = lambda run: scheduled.append(run.id)
+    search(server, worker)
+    assert len(pages) == 3, "two of open flow runs, and one of those that await a retry"
+    assert scheduled == [last]
 
 
 def test_one_worker_at_a_time_adopts(server: Server) -> None:

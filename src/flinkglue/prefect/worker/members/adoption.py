@@ -28,7 +28,7 @@ from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.several import each_of
 
-_PAGE = 200
+PAGE = 200
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _AWAITS_RETRY = "AwaitingRetry"
 _IN_PROCESS = "in_process"
@@ -68,7 +68,9 @@ class Adoption:
         time for those of the dead.
         """
         me = self._membership.worker_id
-        owned = [(run, owner) async for run in self._open_runs() if (owner := owner_of(run))]
+        # One is listed twice if others moved it to the next page, or if it went on meanwhile.
+        listed = {run.id: run async for run in self._open_runs()}
+        owned = [(run, owner) for run in listed.values() if (owner := owner_of(run))]
         orphaned = [(run, owner) for run, owner in owned if owner == me]
         if any(owner != me for _, owner in owned) and await asyncio.to_thread(
             self._membership.hold, "adoption"
@@ -131,14 +133,14 @@ class Adoption:
                 flow_run_filter=FlowRunFilter(state=state),
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name])),
                 sort=FlowRunSort.ID_DESC,
-                limit=_PAGE,
+                limit=PAGE,
                 offset=offset,
             )
             for run in page:
                 yield run
-            if len(page) < _PAGE:
+            if len(page) < PAGE:
                 return
-            offset += _PAGE
+            offset += PAGE
 
 
 def _needs_a_worker(run: FlowRun) -> bool:
