@@ -86,13 +86,14 @@ class RetryOptions(FormGroup):
 
     max_dpu_hours: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="No more runs are started once all runs together took this many DPU-hours. "
-        "Empty: no limit.",
+        description="No more runs are started once all runs of the flow run together took this "
+        "many DPU-hours; those before a Retry count. Empty: no limit.",
     )
     ask_within_minutes: MinutesOrNone = Field(
         default=0,
         description="At max_dpu_hours, ask on this flow run's page whether to start another run, "
-        "and wait this long for the answer. Without an answer, or with 0, none is started.",
+        "and wait this long for the answer. Without an answer, or with 0, none is started; with 0, "
+        "Retry at the limit is refused.",
     )
 
     @property
