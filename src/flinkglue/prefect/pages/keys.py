@@ -51,5 +51,5 @@ def artifact_key(kind: Kind, name: str, place: str = "", *, place_is_read: bool 
 
 
 def glue_key(kind: Kind, job_name: str, place: str) -> str:
-    """The key of what is shown of a Glue job; jobs of one name in two accounts have two."""
+    """The key of what is shown of a Glue job by its AWS Credentials block and region."""
     return artifact_key(kind, job_name, place, place_is_read=True)
