@@ -212,8 +212,16 @@ def glue_vpc_failover(
     follow_logs, requested_again = wait_options.follow_logs, ended_before is not None
     first_number = policy.first_number(attempts)
     goes_on = is_recorded(attempts, first_number)
-    if attempts and not goes_on and (why := _why_no_other_run(job_name, attempts, retry_options)):
-        raise JobFailed(_failed(job_name, attempts[-1].as_last().describe(), why))
+    price = advanced_options.price_per_dpu_hour
+    if attempts and not goes_on:
+        try:
+            why = _why_no_other_run(job_name, attempts, retry_options, policy)
+        except JobFailed as error:
+            _show_early_end(credentials, first, attempts, error)
+            raise
+        if why:
+            attempts = _ended(job_name, attempts, policy)
+            return _result(credentials, first, attempts, price, why)
     if goes_on:
         definition = None  # a run that is there already goes on as its job was
     elif definition is None:
@@ -250,17 +258,22 @@ def glue_vpc_failover(
             attempts = with_attempt(attempts, attempt)
             if not policy.again(attempt):
                 break
-            if why := _why_no_other_run(job_name, attempts, retry_options):
+            if why := _why_no_other_run(job_name, attempts, retry_options, policy):
                 run_log().warning("%s", why)
                 break
             _pause(policy.delay_after(attempts))
     except Exception as error:
         _show_early_end(credentials, first, attempts, error)
         raise
-    attempts = [*attempts[:-1], attempts[-1].as_last()]
-    if policy.may_help(attempts[-1]):
-        emit_exhausted(job_name, attempts)
-    return _result(credentials, first, attempts, advanced_options.price_per_dpu_hour, why)
+    return _result(credentials, first, _ended(job_name, attempts, policy), price, why)
+
+
+def _ended(job_name: str, attempts: list[Attempt], policy: RetryPolicy) -> list[Attempt]:
+    """The attempts, which no other one follows; an event says so where one might have helped."""
+    ended = [*attempts[:-1], attempts[-1].as_last()]
+    if policy.may_help(ended[-1]):
+        emit_exhausted(job_name, ended)
+    return ended
 
 
 def _show_early_end(
@@ -319,7 +332,9 @@ class AnotherRun(RunInput):
     start_another_run: bool = Field(default=False, description="Whether another run may follow.")
 
 
-def _why_no_other_run(job_name: str, attempts: list[Attempt], options: RetryOptions) -> str:
+def _why_no_other_run(
+    job_name: str, attempts: list[Attempt], options: RetryOptions, policy: RetryPolicy
+) -> str:
     """Why what the runs took allows no other one; empty: one may follow, perhaps by an answer."""
     used = limit_in_words(attempts, options.max_dpu_hours)
     if not used:
@@ -332,7 +347,7 @@ def _why_no_other_run(job_name: str, attempts: list[Attempt], options: RetryOpti
     name = f"another-run-after-{attempts[-1].number}"
     answer = ask(AnotherRun, question, name, options.ask_within_minutes)
     if answer is None:  # the server lets this flow run do nothing more
-        described = attempts[-1].as_last().describe()
+        described = _ended(job_name, attempts, policy)[-1].describe()
         raise JobFailed(_failed(job_name, described, f"{why}, and nobody answered in time"))
     return "" if answer.start_another_run else f"{why}, and the answer was no"
 
@@ -361,7 +376,7 @@ def _result(
         output = followed_output(last) or (
             read_script_output(credentials, request, last.run) if last.run else RunOutput()
         )
-    ended = show_end(connect(credentials), request, attempts, output, price)
+    ended = show_end(connect(credentials), request, attempts, output, price, why_no_other_run)
     if last.failure:
         raise JobFailed(_failed(job_name, ended, sentence(last.describe()), why_no_other_run))
     result = {

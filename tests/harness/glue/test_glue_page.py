@@ -17,6 +17,7 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.schemas.events import Event
 from prefect.flow_engine import run_flow
+from prefect.states import Scheduled
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.coordination.claims import Reservation
@@ -56,8 +57,43 @@ def test_a_run_that_failed_does_not_stay_running_when_nobody_answers(cloud: AwsC
     [page] = artifacts(state)["glue-job-run-job"]
     assert page.startswith("# Glue job job: FAILED")
     assert "## Failure of attempt 1 on a" in page
+    assert page.count("No further run is started: ") == 1
+    assert "and nobody answered in time" in page
+    assert "glue-job.exhausted" in [each["event"] for each in events(state, "glue-job.exhausted")]
     [jobs] = artifacts(state)["glue-jobs"]
     assert "| **FAILED** | a | " in jobs
+
+
+def test_a_limit_is_told_as_exhausted_and_also_on_a_retry_that_it_refuses(
+    cloud: AwsCloud,
+) -> None:
+    """Nobody is to be asked; the page says the limit, below what the script wrote."""
+    cloud.two_connections()
+    cloud.job(script="import time; time.sleep(1.2)")
+    why = "Resource unavailable"
+    cloud.fault("fail-next-runs", job_name="job", times=1, error_message=why, after_seconds=1)
+    limit = {"max_dpu_hours": 1e-9, "ask_within_minutes": 0, "retry_delay_seconds": 0}
+    parameters = {"job_name": "job", "connection_names": "a,b", "retry_options": limit}
+    with get_client(sync_client=True) as client:
+        flow_run = client.create_flow_run(glue_vpc_failover, parameters=parameters)
+        for attempts in (1, 2):
+            state: Any = run_flow(
+                glue_vpc_failover, flow_run=flow_run, parameters=parameters, return_type="state"
+            )
+            assert state.is_failed()
+            assert "No further run is started: " in state.message
+            page = artifacts(state)["glue-job-run-job"][-1]
+            assert page.count("No further run is started: ") == 1
+            assert "without reading the script's output" not in page
+            eventually(lambda: exhausted(state) >= attempts)  # noqa: B023, called at once
+            client.set_flow_run_state(flow_run.id, Scheduled(), force=True)
+            flow_run = client.read_flow_run(flow_run.id)
+
+
+def exhausted(state: State[Any]) -> int:
+    """How often the flow run told that no attempt is left."""
+    told = events(state, "glue-job.exhausted")
+    return [event["event"] for event in told].count("glue-job.exhausted")
 
 
 def events(state: State[Any], last: str) -> list[dict[str, Any]]:

@@ -82,8 +82,13 @@ def job_run_markdown(
     output: RunOutput,
     console: Console,
     price_per_dpu_hour: float | None = None,
+    why_no_other_run: str = "",
 ) -> str:
-    """The last run, all attempts, why some failed, the cost, and what the script wrote."""
+    """The last run, all attempts, why some failed, the cost, and what the script wrote.
+
+    Args:
+        why_no_other_run: What keeps another run from following, where it might have helped.
+    """
     attempts = [_located(attempt, output) for attempt in attempts]
     last = attempts[-1]
     parts = [
@@ -93,6 +98,7 @@ def job_run_markdown(
         _attempts_table(attempts, console),
         f"Total: {cost_of(attempts, price_per_dpu_hour).in_words()}.",
         *_failures(attempts),
+        *([text(f"{why_no_other_run}.")] if why_no_other_run else []),
         "## Output of the script",
         code(output.lines(OUTPUT)) if output.lines(OUTPUT) else text(output.note),
     ]

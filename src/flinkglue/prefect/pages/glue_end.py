@@ -22,9 +22,10 @@ def show_end(
     attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
+    why_no_other_run: str = "",
 ) -> str:
     """Show how the runs ended, on the flow run's page and on that of all jobs; in one line."""
-    show_job_run(client.console, request, attempts, output, price_per_dpu_hour)
+    show_job_run(client.console, request, attempts, output, price_per_dpu_hour, why_no_other_run)
     refresh_glue_jobs(request.job_name, attempts, Place.of(client))
     return summary_in_words(attempts, price_per_dpu_hour)
 

@@ -105,9 +105,12 @@ def show_job_run(
     attempts: Sequence[Attempt],
     output: RunOutput,
     price_per_dpu_hour: float | None = None,
+    why_no_other_run: str = "",
 ) -> None:
     """The attempts, the run, what they cost and the run's output on the run's page."""
-    markdown = job_run_markdown(request.job_name, attempts, output, console, price_per_dpu_hour)
+    markdown = job_run_markdown(
+        request.job_name, attempts, output, console, price_per_dpu_hour, why_no_other_run
+    )
     outcome = text(summary_in_words(attempts, price_per_dpu_hour))
     put_markdown(glue_key(Kind.GLUE_RUN, request.job_name, request.place), markdown, outcome)
 
