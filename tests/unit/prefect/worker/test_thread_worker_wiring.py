@@ -1,0 +1,172 @@
+"""What a worker knows of its threads: which are active, which wait to begin, which to hand back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.flows import Flow, flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Running
+
+from flinkglue.prefect.worker.stopping import drained
+from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.live_run import LiveRun
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.threads.shared_client import SharedClient, context_of_runs
+from flinkglue.prefect.worker.threads.start_queue import AT_ONCE, NEXT_AFTER_SECONDS
+from flinkglue.prefect.worker.worker import ThreadWorker
+
+LOG = logging.getLogger(__name__)
+API = "http://prefect.test/api"
+OWNER = "flinkglue-thread:" + "a" * 32
+QUEUED_SECONDS = 60.0
+
+
+@flow
+def nothing() -> None:
+    """A flow."""
+
+
+class Server:
+    """Prefect's API. It answers a thread's first call late: not before the thread was left."""
+
+    def __init__(self) -> None:
+        self.runs: dict[UUID, FlowRun] = {}
+        self.lives: dict[UUID, LiveRun] = {}
+        self.calling: set[UUID] = set()
+
+    def live(self, state: State, *, may_speak: bool = True) -> LiveRun:
+        """A flow run that a worker has taken, and that has been in its queue since."""
+        run = FlowRun(flow_id=uuid4(), state=state, infrastructure_pid=OWNER)
+        live = LiveRun(run, nothing, os.getcwd(), 10.0, OWNER, lambda: may_speak, lambda: False)
+        live.interruption._active_at -= QUEUED_SECONDS
+        self.runs[run.id], self.lives[run.id] = run, live
+        return live
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/csrf-token":
+            return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        flow_run_id = UUID(request.url.path.split("/")[3])
+        run = self.runs[flow_run_id]
+        if request.method == "GET":
+            return httpx.Response(200, json=run.model_dump(mode="json"))
+        if request.url.path.endswith("/set_state"):
+            state = State.model_validate(json.loads(request.content)["state"])
+            run.state = state
+            accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
+            answer = {**accepted, "state": state.model_dump(mode="json")}
+            return httpx.Response(201, json=answer)
+        self.calling.add(flow_run_id)
+        while not self.lives[flow_run_id].is_left:
+            time.sleep(0.01)
+        return httpx.Response(204)
+
+
+@pytest.fixture
+def worker() -> Iterator[ThreadWorker]:
+    with temporary_settings({PREFECT_API_URL: API}):
+        yield (worker := ThreadWorker("pool"))
+    shutil.rmtree(worker._home)
+
+
+async def with_runs(server: Server, work: Callable[[PrefectClient, ThreadRuns], Any]) -> None:
+    """Do the work with threads that call the server; none is left."""
+    settings = {"transport": httpx.MockTransport(server.answer)}
+    context = context_of_runs(SharedClient(API, httpx_settings=settings))
+    async with PrefectClient(API, httpx_settings=settings) as client:
+        endings = Endings(client, no_flow, LOG)
+        runs = ThreadRuns(client, endings, context, LOG)
+        try:
+            await work(client, runs)
+        finally:
+            runs.leave_all("the test ends")
+            await until(lambda: not runs)
+
+
+async def no_flow(run: FlowRun) -> Flow[..., Any]:
+    raise AssertionError(f"the flow of {run.name} is loaded already")
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.01)
+
+
+def test_no_more_begin_while_the_threads_of_the_worker_wait_for_answers_of_the_server(
+    worker: ThreadWorker,
+) -> None:
+    """The one that waits to begin does nothing by which the worker may die."""
+    server = Server()
+    first = [server.live(Running()) for _ in range(AT_ONCE)]
+    next_one = server.live(Running()).flow_run.id
+
+    async def begin(live: LiveRun, runs: ThreadRuns) -> None:
+        await worker._starts.enter(live.flow_run.id)
+        await runs.run(live, lambda: None)
+        worker._starts.leave(live.flow_run.id)
+
+    async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
+        worker.runs = runs
+        begun = [asyncio.create_task(begin(live, runs)) for live in first]
+        await until(lambda: len(server.calling) == AT_ONCE)
+        entering = asyncio.create_task(worker._starts.enter(next_one))
+        await asyncio.sleep(1.4 * NEXT_AFTER_SECONDS)
+        assert not entering.done()
+        assert worker._waiting() == [next_one]
+        runs.leave_all("their answers come")
+        await asyncio.gather(*begun)
+        await asyncio.wait_for(entering, 5)
+        assert worker._waiting() == []
+
+    asyncio.run(with_runs(server, scenario))
+
+
+def test_a_flow_run_that_has_just_begun_is_active_however_long_it_was_queued() -> None:
+    server = Server()
+    live = server.live(Running(), may_speak=False)  # its thread calls nobody yet
+    active: list[bool] = []
+
+    async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
+        assert not live.interruption.is_active()
+        begun = asyncio.create_task(
+            runs.run(live, lambda: active.append(runs.is_active(live.flow_run.id)))
+        )
+        await until(lambda: bool(active))
+        runs.leave_all("that is all")
+        await begun
+
+    asyncio.run(with_runs(server, scenario))
+    assert active == [True]
+    assert not server.calling
+
+
+def test_a_worker_that_stops_hands_its_flow_runs_on_but_for_those_that_are_cancelled() -> None:
+    """The next worker ends those; scheduled again, they would run."""
+    server, said = Server(), list[str]()
+    running = server.live(Running())
+    cancelled = server.live(State(type=StateType.CANCELLING))
+
+    async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
+        begun = [asyncio.create_task(runs.run(live, lambda: None)) for live in (running, cancelled)]
+        await until(lambda: len(server.calling) == 2)
+        assert await runs.cancel(cancelled.flow_run.id)
+        await drained(runs, client, 0.0, LOG, said.append)
+        await asyncio.gather(*begun)
+
+    asyncio.run(with_runs(server, scenario))
+    states = [server.runs[live.flow_run.id].state for live in (running, cancelled)]
+    assert [state and state.name for state in states] == ["AwaitingRetry", "Cancelling"]
+    assert said == ["The worker stops, and waits up to 0 s for 2 flow runs."]
