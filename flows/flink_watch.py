@@ -85,8 +85,8 @@ def flink_watch(
             unhealthy.
         health_options: How long jobs are observed, and what counts as unhealthy.
         relaunch_options: How often a job is relaunched, and how long that may take.
-        silent_run_options: What to do about flow runs that are Running and have no process any
-            more.
+        silent_run_options: What to do about flow runs that are Running and no longer have a
+            process.
 
     Returns:
         For each job its condition and why.

@@ -148,8 +148,7 @@ def glue_vpc_failover(
         run_options: Settings of this run that override the job's. Empty: as the job has them.
         shortage_options: What a run needs of a subnet, and what to do when no subnet has it.
         retry_options: When a failed run is followed by another one.
-        wait_options: How long a run is waited for, and what happens to it when nobody waits any
-            more.
+        wait_options: How long a run is waited for, and what happens to it when nobody does.
         advanced_options: Settings that few runs need.
 
     Returns:

@@ -76,7 +76,7 @@ BANNED = {
     r"tak(?:e|es|en) back": "undone, removed",
     r"to be seen|cannot be seen|(?:was|were) never seen|is seen for": "observed, known",
     r"None: (?:any|all|no)\b.*": "Empty: all",
-    r"any more": "no longer",
+    r"any\s+more": "no longer",
 }
 """What is not written, as words, and what to write for it."""
 BANNED_OF_FLINK = re.compile(r"\bc[ao]mes? to run\b", re.IGNORECASE)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +20,8 @@ from flinkglue.glue.placement.knowledge import Knowledge
 from flinkglue.glue.placement.ranking import rank
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def connection(name: str, free: int | None, state: str = "available") -> Connection:
@@ -80,6 +84,25 @@ def test_unfit_and_unknown_connections_come_after_fitting_ones_and_are_never_dro
         places = [{1: 2, 2: 1}[place] for place in places]
     assert places == sorted(places)
     assert len(places) == len(connections)
+
+
+def test_the_page_lists_the_classes_in_the_order_of_the_code() -> None:
+    """Once with, once without a connection that holds the run."""
+    page = (ROOT / "docs" / "explanation" / "glue-selection.md").read_text()
+    _, _, after = page.partition("| class | the connection's subnet |\n|---|---|\n")
+    table, _, paragraph = after.partition("\n\n")
+    fit = [connection("good", 20), connection("usable", 5), connection("failed", 20)]
+    rest = [
+        connection("unfit", 1),
+        connection("unknown", None),
+        replace(connection("misconfigured", 20), needs_fix=True),
+        connection("failed, no longer fits", 1),
+    ]
+    failed = ["failed", "failed, no longer fits"]
+    ranked = ordered([*fit, *rest], failed=failed).connection_names
+    assert [row.split(" | ")[0].strip("| ") for row in table.splitlines()] == ranked
+    named = re.findall(r"\*([\w, ]+)\*", paragraph.partition("\n\n")[0].lower())
+    assert named == ordered(rest, failed=failed).connection_names
 
 
 def test_when_nothing_fits_glue_is_expected_to_try_what_could_not_be_read() -> None:
