@@ -262,6 +262,7 @@ def measured(waited: Waited, options: argparse.Namespace) -> Waited:
         with stand(Path(home), on_postgres=True, log_requests=True) as running:
             running.cloud.fault("aws", "glue-scripts", run=False)
             running.cloud.glue_timing(run_seconds=RUN_SECONDS)
+            running.widen()
             process = running.worker_process("thread", "--limit", str(waited.runs + MORE))
             process.start()
             try:

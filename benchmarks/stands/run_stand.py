@@ -84,6 +84,35 @@ class Stand:
                 )
         return names
 
+    def widen(self) -> None:
+        """Put both connections into subnets of 32,000 addresses: the sample's have 251 each."""
+        vpc_id = self.ec2.create_vpc(CidrBlock="10.64.0.0/16")["Vpc"]["VpcId"]
+        group_id = self.ec2.create_security_group(
+            GroupName="wide", Description="Wide", VpcId=vpc_id
+        )["GroupId"]
+        itself = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535}
+        self.ec2.authorize_security_group_ingress(
+            GroupId=group_id,
+            IpPermissions=[{**itself, "UserIdGroupPairs": [{"GroupId": group_id}]}],
+        )
+        for number, name in enumerate(CONNECTIONS):
+            before = self.glue.get_connection(Name=name)["Connection"]
+            zone = before["PhysicalConnectionRequirements"]["AvailabilityZone"]
+            subnet = self.ec2.create_subnet(
+                VpcId=vpc_id, CidrBlock=f"10.64.{128 * number}.0/17", AvailabilityZone=zone
+            )["Subnet"]
+            wide = {
+                "Name": name,
+                "ConnectionType": before["ConnectionType"],
+                "ConnectionProperties": before.get("ConnectionProperties", {}),
+                "PhysicalConnectionRequirements": {
+                    "SubnetId": subnet["SubnetId"],
+                    "SecurityGroupIdList": [group_id],
+                    "AvailabilityZone": zone,
+                },
+            }
+            self.glue.update_connection(Name=name, ConnectionInput=wide)
+
     @contextmanager
     def worker(self, worker_type: str) -> Iterator[Worker]:
         """Runs a worker of this type; the deployment's flow runs go to it while the block runs."""
