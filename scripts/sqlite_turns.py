@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
@@ -32,10 +32,16 @@ _HAS_OPEN_CURSOR = "has_open_cursor"
 
 
 class SqliteInTurns(AioSqliteConfiguration):
-    """Transactions wait in line before they take a connection, and begin as writers."""
+    """Transactions wait in line before they take a connection, and begin as writers.
 
-    def __init__(self, connection_url: str) -> None:
+    What else begins within one, in its task or one that this starts, begins as a reader.
+    """
+
+    def __init__(
+        self, connection_url: str, waits_at_most_seconds: float = WAITS_AT_MOST_SECONDS
+    ) -> None:
         super().__init__(connection_url)
+        self._waits_at_most_seconds = waits_at_most_seconds
         self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
 
     async def engine(self) -> AsyncEngine:
@@ -50,11 +56,19 @@ class SqliteInTurns(AioSqliteConfiguration):
     async def begin_transaction(
         self, session: AsyncSession, with_for_update: bool = False
     ) -> AsyncIterator[AsyncSessionTransaction]:
-        line = self._lines.setdefault(asyncio.get_running_loop(), _Line())
-        async with line.turn() as is_outermost:
-            writes = with_for_update or is_outermost
-            async with super().begin_transaction(session, writes) as transaction:
+        loop, most = asyncio.get_running_loop(), self._waits_at_most_seconds
+        async with (
+            self._lines.setdefault(loop, _Line(most)).turn() as is_outermost,
+            # Never against the one that this task is in, which has SQLite's lock.
+            super().begin_transaction(session, with_for_update=is_outermost) as transaction,
+        ):
+            if is_outermost:
+                await session.connection()  # sends BEGIN, which would be sent when first used
+            token = SQLITE_BEGIN_MODE.set("DEFERRED")
+            try:
                 yield transaction
+            finally:
+                SQLITE_BEGIN_MODE.reset(token)
 
 
 def _after_failure(failure: ExceptionContext) -> None:
@@ -70,29 +84,31 @@ def _before_use(connection: Any, entry: ConnectionPoolEntry, proxy: Any) -> None
 class _Line:
     """The transactions of one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits_at_most_seconds: float) -> None:
+        self._waits_at_most_seconds = waits_at_most_seconds
         self._lock = asyncio.Lock()
-        self._writer: asyncio.Task[Any] | None = None
+        self._writers: set[asyncio.Task[Any] | None] = set()
+        """Also those that no longer wait: each has its turn, or leaves it to SQLite."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
         """Waits for it, unless this task has it already; whether it has not."""
         task = asyncio.current_task()
-        if task is self._writer:
+        if task in self._writers:
             yield False
-        elif await self._comes():
-            self._writer = task
-            try:
-                yield True
-            finally:
-                self._writer = None
-                self._lock.release()
-        else:
+            return
+        has_come = await self._comes()
+        self._writers.add(task)
+        try:
             yield True
+        finally:
+            self._writers.remove(task)
+            if has_come:
+                self._lock.release()
 
     async def _comes(self) -> bool:
         try:
-            async with asyncio.timeout(WAITS_AT_MOST_SECONDS):
+            async with asyncio.timeout(self._waits_at_most_seconds):
                 return await self._lock.acquire()
         except TimeoutError:
             return False
