@@ -8,8 +8,9 @@ triggers the deployment glue-job: one run several times, then many at once, for 
 twice: the list of a job's runs shows when the next one ends. The floor is what a
 program takes that makes the published calls and nothing else, in the same minutes. With --airflow,
 the published design in the Airflow of this directory (scripts/install-airflow) is measured, too.
-Writes a section of docs/contributing/benchmarks-glue.md; --quick ends with JSON instead. Systems
-may be measured one at a time: --beside keeps what was measured, and shows what it kept before.
+Writes a section of docs/contributing/benchmarks-glue.md; --quick ends with JSON instead, whose
+`failed` has what was not measured; the exit code is 1 then. Systems may be measured one at a time:
+--beside keeps what was measured, and shows what it kept before.
 """
 
 from __future__ import annotations
@@ -20,21 +21,23 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from pathlib import Path
 from statistics import median
 
 import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.report import DOCS, write_section
 from benchmarks.stands.airflow_stand import AirflowRuns, airflow
-from benchmarks.stands.run_bursts import Burst, Outcome, measure
+from benchmarks.stands.run_bursts import NO_TIME, Burst, Outcome, Unmeasured, measure
 from benchmarks.stands.run_stand import CONNECTIONS, Stand, stand, worker_types
 from benchmarks.stands.systems import PrefectRuns, System
 from benchmarks.svg import bar_chart
+from localcloud.client import CloudNotRunning, CloudRefused
 from scripts.postgres import PostgresFailed
 from scripts.prefect_stack import StackFailed
 
@@ -56,6 +59,11 @@ QUICK = (
 QUICK_WITHIN_SECONDS = 530.0
 """From the start to the end of the last burst; to end everything takes up to a minute more."""
 WARM_UP = Burst(ALONE, give_up_seconds=60)
+FAILURES = (
+    TimeoutError, StackFailed, httpx.HTTPError, BotoCoreError, ClientError, CloudNotRunning,
+    CloudRefused,
+)  # fmt: skip
+"""Of a system that is measured, or of what it is measured with."""
 PLOT = DOCS / "images" / "glue-runs.svg"
 
 
@@ -81,21 +89,25 @@ def main() -> int:
         Path(home).chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
         with started(Path(home), options.database) as running:
             database = "postgresql" if running.postgres else "sqlite"
-            systems = [prefect(running, each) for each in options.workers if each != "none"]
+            systems = {each: prefect(running, each) for each in options.workers if each != "none"}
             if options.airflow:
-                systems.append(lambda: airflow(options.airflow, Path(home) / "airflow", running))
+                systems[AirflowRuns.name] = lambda: airflow(
+                    options.airflow, Path(home) / "airflow", running
+                )
             bursts = QUICK if options.quick else BURSTS
-            floor, outcomes = measure_all(running, systems, bursts, give_up_at)
+            measured = measure_all(running, systems, bursts, give_up_at)
+    floor, outcomes = measured.floor, measured.outcomes
     if options.beside:
         floor, outcomes = kept_beside(options.beside, floor, outcomes)
     described = about(floor, database, outcomes)
     shown = "\n".join([*described, "", *table(outcomes, floor), "", *calls(outcomes)])
     print(shown)
     if options.quick:
-        print(json.dumps(summary(outcomes)))
-    else:
-        write_section("runs", shown)
-        PLOT.write_text(plot(outcomes), encoding="utf-8")
+        last_line = summary(outcomes, measured.unmeasured)
+        print(json.dumps(last_line))
+        return 1 if last_line["failed"] else 0
+    write_section("runs", shown)
+    PLOT.write_text(plot(outcomes), encoding="utf-8")
     return 0
 
 
@@ -129,40 +141,77 @@ def prefect(running: Stand, worker_type: str) -> Running:
     return run
 
 
+@dataclass
+class Measured:
+    """Readings of the floor, outcomes, and what was to be measured and was not."""
+
+    floors: list[float] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    unmeasured: list[Unmeasured] = field(default_factory=list)
+
+    @property
+    def floor(self) -> float:
+        return median(self.floors) if self.floors else inf
+
+    def leave_out(self, worker: str, bursts: Sequence[Burst | None], why: str) -> None:
+        """Says so at once, too."""
+        for burst in bursts or [None]:
+            self.unmeasured.append(Unmeasured(worker, burst, why))
+            print(f"Not measured: {self.unmeasured[-1]}", file=sys.stderr, flush=True)
+
+
 def measure_all(
-    running: Stand, systems: Sequence[Running], bursts: Sequence[Burst], give_up_at: float = inf
-) -> tuple[float, list[Outcome]]:
-    """The floor and all outcomes; scripts do not run, as thirty of them would be measured too.
+    running: Stand,
+    systems: Mapping[str, Running],
+    bursts: Sequence[Burst],
+    give_up_at: float = inf,
+) -> Measured:
+    """Scripts do not run, as thirty of them would be measured too.
 
     Args:
+        systems: By name.
         give_up_at: By the monotonic clock. Bursts for which there may be no time are left out, and
-            so is a system that fails: what was measured counts.
+            so are those of a system that fails: what was measured counts.
     """
-    running.cloud.fault("aws", "glue-scripts", run=False)
-    (floor_job,) = running.make_jobs(1, 2 * THIRTY, "benchmark-floor")
-    floors = list(bare_calls(running, floor_job))
-    outcomes: list[Outcome] = []
-    for number, each in enumerate(systems):
+    measured = Measured()
+    for number, (name, system) in enumerate(systems.items()):
+        left = list(bursts)
+        if name == "thread" and bursts is BURSTS:
+            left = [*with_repeats((*bursts, HUNDRED_AT_ONCE))]
         try:
-            with each() as system:
-                planned: Iterable[Burst] = bursts
-                if system.name == "thread" and bursts is BURSTS:
-                    planned = with_repeats((*bursts, HUNDRED_AT_ONCE))
-                jobs = JobsOfBursts(running, f"benchmark-{number}")
-                # The first one warms up server, worker and page cache.
-                measure(running, system, within(WARM_UP, give_up_at), jobs.of(WARM_UP))
-                for burst in planned:
-                    if time.monotonic() + burst.give_up_seconds * burst.times > give_up_at:
-                        print(f"No time for: {system.name}, {burst.name}", file=sys.stderr)
-                        continue
-                    floors += bare_calls(running, floor_job)
-                    print(f"Measuring: {system.name}, {burst.name}", file=sys.stderr, flush=True)
-                    outcomes.append(measure(running, system, burst, jobs.of(burst)))
-        except (TimeoutError, StackFailed, httpx.HTTPError) as failure:
+            _measure(running, name, system, f"benchmark-{number}", left, give_up_at, measured)
+        except FAILURES as failure:
             if give_up_at == inf:
                 raise
-            print(f"A system failed: {failure!r}", file=sys.stderr, flush=True)
-    return median(floors), outcomes
+            measured.leave_out(name, left, repr(failure))
+    return measured
+
+
+def _measure(
+    running: Stand,
+    name: str,
+    system: Running,
+    prefix: str,
+    left: list[Burst],
+    give_up_at: float,
+    measured: Measured,
+) -> None:
+    """What is measured, or for which there is no time, is taken from the bursts that are left."""
+    running.cloud.fault("aws", "glue-scripts", run=False)
+    (floor_job,) = running.make_jobs(1, 2 * THIRTY, "benchmark-floor")
+    with system() as runs:
+        jobs = JobsOfBursts(running, prefix)
+        # The first one warms up server, worker and page cache.
+        measure(running, runs, within(WARM_UP, give_up_at), jobs.of(WARM_UP))
+        while left:
+            burst = left[0]
+            if time.monotonic() + burst.give_up_seconds * burst.times > give_up_at:
+                measured.leave_out(name, [burst], NO_TIME)
+            else:
+                measured.floors += bare_calls(running, floor_job)
+                print(f"Measuring: {name}, {burst.name}", file=sys.stderr, flush=True)
+                measured.outcomes.append(measure(running, runs, burst, jobs.of(burst)))
+            left.pop(0)
 
 
 def within(burst: Burst, give_up_at: float) -> Burst:
@@ -234,18 +283,20 @@ def kept_beside(file: Path, floor: float, outcomes: list[Outcome]) -> tuple[floa
     before = json.loads(file.read_text()) if file.exists() else {"floors": [], "outcomes": []}
     measured = {outcome.worker for outcome in outcomes}
     others = [Outcome.of(row) for row in before["outcomes"] if row["worker"] not in measured]
-    floors, together = [*before["floors"], floor], [*others, *outcomes]
+    floors = [each for each in (*before["floors"], floor) if isfinite(each)]
+    together = [*others, *outcomes]
     file.write_text(json.dumps({"floors": floors, "outcomes": [o.row() for o in together]}))
-    return median(floors), together
+    return Measured(floors).floor, together
 
 
 def about(floor: float, database: str, outcomes: Sequence[Outcome]) -> list[str]:
     load = os.getloadavg()[0]
     machine = f"{os.cpu_count()} processors, load {load:.1f} at the end"
+    alone = f"{floor:.2f} s" if isfinite(floor) else "not measured"
     has_airflow = any(o.worker == AirflowRuns.name for o in outcomes)
     beside = "" if has_airflow else " Airflow was not installed beside it."
     return [
-        f"{machine}; servers on {database}; floor (the calls alone): {floor:.2f} s.{beside}",
+        f"{machine}; servers on {database}; floor (the calls alone): {alone}.{beside}",
     ]
 
 
@@ -263,7 +314,7 @@ def table(outcomes: Sequence[Outcome], floor: float) -> Iterator[str]:
             o.worker,
             o.burst.name,
             _seconds(o.median_start),
-            f"× {o.median_start / floor:,.0f}" if o.start_seconds else "–",
+            f"× {o.median_start / floor:,.0f}" if o.start_seconds and isfinite(floor) else "–",
             _seconds(longest),
             f"{len(o.start_seconds)} of {o.runs}",
             str(o.refused),
@@ -291,23 +342,31 @@ def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
             yield f"Calls to AWS, {which}: {total:.1f}, {total - polls:.1f} beside polls ({each})."
 
 
-def summary(outcomes: Sequence[Outcome]) -> dict[str, float | str | None]:
-    """Of the quickest type of worker that was measured; None: nothing started, or was measured."""
-    ours = {kind: [o for o in outcomes if o.worker == kind] for kind in worker_types()}
-    measured = [kind for kind, those in ours.items() if those]
-    best = ours[measured[-1]] if measured else []
+def summary(
+    outcomes: Sequence[Outcome], unmeasured: Sequence[Unmeasured] = ()
+) -> dict[str, float | str | list[str] | None]:
+    """Of the quickest type of worker that was to be measured.
+
+    None: nothing started, or was measured. Runs of its bursts that were not measured are lost.
+    """
+    there = {each.worker for each in (*outcomes, *unmeasured)}
+    workers = [kind for kind in worker_types() if kind in there]
+    worker = workers[-1] if workers else None
+    best = [o for o in outcomes if o.worker == worker]
+    missing = [each for each in unmeasured if each.worker == worker]
     starts = {
         runs: max((o.median_start for o in best if o.burst.runs == runs), default=inf)
         for runs in (ALONE, THIRTY)
     }
     megabytes = [o.worker_mb for o in best if o.burst.runs == THIRTY]
     return {
-        "worker": measured[-1] if measured else None,
+        "worker": worker,
         "start_s": _rounded(starts[ALONE]),
         "start_30_s": _rounded(starts[THIRTY]),
         "worker_mb_30": round(max(megabytes)) if megabytes else None,
-        "wrong_orders": sum(o.wrong_orders for those in ours.values() for o in those),
-        "lost": sum(o.lost for o in best),
+        "wrong_orders": sum(o.wrong_orders for o in outcomes if o.worker in workers),
+        "lost": sum(o.lost for o in best) + sum(each.runs for each in missing),
+        "failed": [str(each) for each in unmeasured if each.why != NO_TIME or each in missing],
     }
 
 

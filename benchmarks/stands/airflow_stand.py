@@ -21,6 +21,7 @@ from benchmarks.stands.run_stand import Stand
 from benchmarks.stands.systems import TRIGGER_AGAIN_SECONDS, Ended, Triggered
 from localcloud.config import free_port
 from localcloud.processes import ChildProcess, tail
+from scripts.prefect_stack import StackFailed
 
 DAG_FILE = Path(__file__).with_name("airflow_dag.py")
 DAG = "glue_vpc_failover"
@@ -112,7 +113,7 @@ def airflow(environment: Path, home: Path, stand: Stand) -> Iterator[AirflowRuns
     migration = process("migration", program, "db", "migrate")
     migration.start()
     if migration.wait(STARTS_WITHIN_SECONDS):
-        raise RuntimeError(f"Airflow's database:\n{tail(home / 'migration.log')}")
+        raise StackFailed(f"Airflow's database:\n{tail(home / 'migration.log')}")
     server = process("api", program, "api-server", "--host", "127.0.0.1", "--port", str(port))
     worker = process("scheduler", "/bin/sh", "-c", _TOGETHER, program)
     api = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v2", timeout=60)

@@ -48,6 +48,11 @@ class Burst:
         return f"{self.runs} at once, {jobs}{', again' if self.again else ''}"
 
     @property
+    def all_runs(self) -> int:
+        """Of all times."""
+        return self.runs * self.times
+
+    @property
     def jobs(self) -> int:
         """How many jobs it takes."""
         return 1 if self.one_job else self.runs
@@ -92,11 +97,35 @@ class Outcome:
 
     @property
     def runs(self) -> int:
-        return self.burst.runs * self.burst.times
+        return self.burst.all_runs
 
     @property
     def median_start(self) -> float:
         return median(self.start_seconds) if self.start_seconds else float("inf")
+
+
+NO_TIME = "no time was left"
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """A burst that was to be measured of a system and was not, and why.
+
+    Args:
+        burst: None: all were measured, and the system failed afterwards.
+    """
+
+    worker: str
+    burst: Burst | None
+    why: str
+
+    def __str__(self) -> str:
+        what = f", {self.burst.name}" if self.burst else ""
+        return f"{self.worker}{what}: {self.why}"
+
+    @property
+    def runs(self) -> int:
+        return self.burst.all_runs if self.burst else 0
 
 
 def measure(stand: Stand, system: System, burst: Burst, jobs: Sequence[str]) -> Outcome:

@@ -27,7 +27,7 @@ from benchmarks.runs import (
 )
 from benchmarks.soak import Held, grown
 from benchmarks.stands.flow_runs_judged import Judged, live_ones, phases, wrong_ones
-from benchmarks.stands.run_bursts import Burst, Outcome
+from benchmarks.stands.run_bursts import NO_TIME, Burst, Outcome, Unmeasured
 from benchmarks.stands.run_stand import Worker
 from benchmarks.stands.systems import Ended, PrefectRuns
 
@@ -57,6 +57,7 @@ def test_the_last_line_is_of_our_quicker_worker_whatever_was_measured_beside_it(
         "worker_mb_30": 100,
         "wrong_orders": 2,
         "lost": 0,
+        "failed": [],
     }
 
 
@@ -68,16 +69,25 @@ def test_nothing_that_started_is_null_and_not_a_number_that_json_does_not_know()
 
 
 def test_the_last_line_says_what_was_measured_when_the_time_was_not_enough_for_all() -> None:
-    assert summary([THREADS[0]]) == {
+    thirty = Burst(THIRTY, times=2)
+    assert summary([THREADS[0]], [Unmeasured("thread", thirty, NO_TIME)]) == {
         "worker": "thread",
         "start_s": 0.5,
         "start_30_s": None,
         "worker_mb_30": None,
         "wrong_orders": 0,
-        "lost": 0,
+        "lost": 60,
+        "failed": ["thread, 30 at once, a job each: no time was left"],
     }
     assert summary(AIRFLOW)["worker"] is None
-    assert summary([*THREADS, OURS[0]])["worker"] == "thread"
+    slow = summary([*THREADS, OURS[0]], [Unmeasured("process", thirty, NO_TIME)])
+    assert (slow["worker"], slow["lost"], slow["failed"]) == ("thread", 0, [])
+
+
+def test_a_slower_worker_that_fails_is_no_loss_of_the_quickest_and_is_named() -> None:
+    gone = summary([*THREADS, OURS[0]], [Unmeasured("process", Burst(THIRTY), "gone")])
+    assert (gone["worker"], gone["lost"]) == ("thread", 0)
+    assert gone["failed"] == ["process, 30 at once, a job each: gone"]
 
 
 def test_a_server_that_answers_nothing_more_ends_the_measuring_of_its_flow_runs() -> None:
