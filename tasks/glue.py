@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 ROLE_LASTS_SECONDS = 3600.0  # STS's default
 POLL_RUNS = Pace(first_seconds=1, most_seconds=7, growth=1.3, jitter=0.1)
-"""How often a run is polled while nothing says that it ends now (`flinkglue.glue.pacing`): the next
-attempt has to start within 10 s of a failure."""
+"""How often a run is polled while nothing says that it ends now, and no list of many is shared
+(`flinkglue.glue.pacing`): the next attempt has to start within 10 s of a failure."""
 
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 LOGS_ARRIVE = Pace(first_seconds=0.5, most_seconds=4)

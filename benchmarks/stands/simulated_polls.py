@@ -54,6 +54,9 @@ class Simulated:
         self.run = JobRun("job", "jr", "STARTING")
         self.least_pause_seconds = 0.0
 
+    def shared_pause_seconds(self, alone_seconds: float) -> float:
+        return alone_seconds
+
     def monotonic(self) -> float:
         return self.at
 

@@ -7,10 +7,14 @@ waited for, whoever polls first reads the job's list, and what it shows serves t
 - A reading serves each waiter once. So the list is read again only when a waiter has paused since
   the last reading, however many wait.
 - A waiter's pause counts from the reading that served it, and ends at once when a later one shows
-  that its run has changed. So no thread observes an end later than by polling alone.
+  that its run has changed.
 - A reading that failed is shared as well: a service that throttles is not called again by all.
+- Nobody waits for long while another reads: a few at a time read their run alone then, and the
+  others go on with what is known.
 - The more wait for runs of a job, the sooner its list is read again, up to as often as all of them
-  together would call by themselves, and about 40 times a minute for all lists of an account.
+  together would call by themselves, and 40 pages a minute for all lists of an account. With more
+  than five lists these are more: each rests for 8.5 s at the most (`flinkglue.glue.pacing`), as the
+  next attempt after a failure waits for it, so ten lists of a page each are read 71 times a minute.
 
 Whoever has to know that the list shows a run has one of its polls made by reading the newest runs.
 
@@ -28,6 +32,7 @@ from datetime import datetime
 from math import ceil
 
 from flinkglue.clock import Clock, SystemClock, WakeableClock
+from flinkglue.clock.interruption import acquire
 from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
 from flinkglue.glue.api.run_listing import PAGE, RunReader
 from flinkglue.glue.models import JobRun, JobRunState
@@ -39,6 +44,10 @@ SECONDS_PER_PAGE = 1.5
 NEWEST = 25
 """So many runs are read to find one that was started a moment ago."""
 TRIES_TO_LIST = 3
+READ_WITHIN_SECONDS = 3.0
+"""How long a waiter waits for the thread that reads the list."""
+READ_BESIDE_AT_ONCE = 8
+"""So many waiters of a job read their run alone at the same time while the list is being read."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
@@ -58,6 +67,7 @@ class WatchedJob:
     def __init__(self, job_name: str) -> None:
         self.job_name = job_name
         self.being_read = threading.Lock()
+        self.read_beside = threading.BoundedSemaphore(READ_BESIDE_AT_ONCE)
         self.waiters: set[Waiter] = set()
         self.last = Reading(0, NEVER)
         self.may_be_listed = True
@@ -114,6 +124,10 @@ class Waiter:
         """How soon the run may be polled again: a list that many wait for is long."""
         return self._watch.least_pause_seconds(self)
 
+    def shared_pause_seconds(self, alone_seconds: float) -> float:
+        """How long a pause of so long becomes as others poll for this run as well."""
+        return self._watch.pause_seconds(self, alone_seconds)
+
     @property
     def is_to_be_listed(self) -> bool:
         """Whether to search the list now: not before it can be expected to show the run."""
@@ -128,7 +142,7 @@ class Waiter:
         return self._clock.now()
 
     def sleep(self, seconds: float) -> None:
-        seconds = self._watch.pause_seconds(self, seconds)
+        seconds = self.shared_pause_seconds(seconds)
         self._clock.sleep_unless(self._changed, max(0.0, seconds - self.age_seconds))
 
     def learn(self, run: JobRun, sent_at: float) -> None:
@@ -145,10 +159,18 @@ class RunWatch:
 
     Args:
         clock: Tells how old a reading is.
+        read_within_seconds: How long a waiter waits for another that reads for it.
     """
 
-    def __init__(self, reader: RunReader, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        reader: RunReader,
+        clock: Clock | None = None,
+        *,
+        read_within_seconds: float = READ_WITHIN_SECONDS,
+    ) -> None:
         self._reader = reader
+        self._read_within_seconds = read_within_seconds
         self._clock = clock or SystemClock()
         self._jobs: dict[str, WatchedJob] = {}
         self._lock = threading.Lock()  # of what is kept here and in the waiters, never over a call
@@ -211,6 +233,7 @@ class RunWatch:
 
         Raises:
             CallFailed: It could not be read.
+            Interrupted: The work is to end, while it waits for another that reads.
         """
         if waiter.is_new or not waiter.job.is_shared:
             is_due = not waiter.is_new and waiter.job.may_be_listed and waiter.is_to_be_listed
@@ -219,6 +242,9 @@ class RunWatch:
                 self._read_alone(waiter)
             return
         reading = self._reading_for(waiter)
+        if reading is None:
+            self._read_beside(waiter)
+            return
         waiter.age_seconds = self._clock.monotonic() - reading.read_at
         if waiter.run.job_run_id in reading.shown:
             return
@@ -227,14 +253,30 @@ class RunWatch:
             raise reading.failure.with_traceback(None)
         self._read_alone(waiter)
 
-    def _reading_for(self, waiter: Waiter) -> Reading:
-        """The last reading if it is new to the waiter, else another one; one thread reads."""
+    def _reading_for(self, waiter: Waiter) -> Reading | None:
+        """The last reading if it is new to the waiter, else another one; one thread reads.
+
+        None: it takes that thread too long, as when Glue does not answer.
+        """
         job = waiter.job
-        with job.being_read:
+        if not acquire(job.being_read, self._read_within_seconds):
+            return None
+        try:
             if waiter.reading.number == job.last.number:
                 job.last = self._read(job)
             waiter.reading = job.last
             return job.last
+        finally:
+            job.being_read.release()
+
+    def _read_beside(self, waiter: Waiter) -> None:
+        """Read the run alone, unless others of its job do: a slow service is not called by all."""
+        waiter.age_seconds = 0.0
+        if waiter.job.read_beside.acquire(blocking=False):
+            try:
+                self._read_alone(waiter)
+            finally:
+                waiter.job.read_beside.release()
 
     def _read(self, job: WatchedJob) -> Reading:
         with self._lock:

@@ -9,7 +9,9 @@ after a failure. Some polls are made sooner:
 - When a run takes longer than all before it, less and less often.
 
 Each poll counts by how much sooner it is than the usual one. A run has so many of them, and all
-runs of a process share a budget: what is known may be wrong, and then costs little.
+runs of a process share a budget: what is known may be wrong, and then costs little. A list that
+several wait for is read more often as it is, which counts for nothing; where there are many lists,
+each rests for longer than the usual pause.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ UNKNOWN_SHARE = 0.05
 OVERDUE_SHARE = 0.2
 """The pause, as a share of the time since a run should have ended."""
 RIGHT_AFTER_SECONDS = 0.5
+LONGEST_REST_SECONDS = 8.5
+"""How long a shared list rests at the most. After a failure that leaves 1.5 s of the 10 s in which
+the next attempt starts: for the list to be answered, and for the start."""
 LEFT_FOR_ENDS = 0.5
 """The share of the budget that is left to polls right after the end of an earlier run."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
@@ -45,6 +50,9 @@ class Waited(Protocol):
     def least_pause_seconds(self) -> float:
         """Zero, unless its polls are shared with others."""
 
+    def shared_pause_seconds(self, alone_seconds: float) -> float:
+        """What becomes of a pause as others poll for this run as well."""
+
     def monotonic(self) -> float:
         """Seconds that only go forward."""
 
@@ -54,7 +62,7 @@ class RunPace:
 
     Args:
         waited: The run.
-        usual: The pauses where nothing speaks for another; no pause is longer.
+        usual: The pauses where nothing speaks for another. None is longer, but that of a list.
         durations: How long earlier runs took.
         budget: What all runs of the process may be polled more than usual.
         age_seconds: How long the run has lasted when the wait begins.
@@ -95,15 +103,20 @@ class RunPace:
         elapsed = waited_seconds + self._age_seconds
         expected = self._expected_now(elapsed)
         usual = self._usual.pause_after(waited_seconds)
-        least = min(usual, max(self._usual.first_seconds, self._waited.least_pause_seconds))
+        rests = min(self._waited.least_pause_seconds, LONGEST_REST_SECONDS)
+        if usual >= self._usual.most_seconds and rests >= usual:
+            return rests  # whoever polls first polls for all, so chance would only make it sooner
+        least = min(usual, max(self._usual.first_seconds, rests))
         if least == usual:
             return usual * share
         soon = min(usual, max(least, self._preferred(elapsed, usual, expected)))
-        if self._is_granted(1 - soon / usual, leave=LEFT_FOR_ENDS):
+        if not self._extra(soon, usual):
+            return usual * share
+        if self._is_granted(self._extra(soon, usual), leave=LEFT_FOR_ENDS):
             return soon * share
         end = expected.next_end(elapsed + least - RIGHT_AFTER_SECONDS)
         right_after = usual if end is None else end + RIGHT_AFTER_SECONDS - elapsed
-        if right_after < usual and self._is_granted(1 - right_after / usual):
+        if right_after < usual and self._is_granted(self._extra(right_after, usual)):
             return right_after
         return usual * share
 
@@ -131,6 +144,11 @@ class RunPace:
         if begins is not None:
             return begins - elapsed
         return OVERDUE_SHARE * expected.overdue_seconds(elapsed)
+
+    def _extra(self, pause: float, usual: float) -> float:
+        """The share of a poll that is made more with this pause than with the usual one."""
+        shared = self._waited.shared_pause_seconds
+        return max(0.0, 1 - shared(pause) / shared(usual))
 
     def _is_granted(self, extra: float, leave: float = 0.0) -> bool:
         if extra > self._extra_left or not self._budget.take(extra, leave=leave):

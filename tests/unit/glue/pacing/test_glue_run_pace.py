@@ -17,7 +17,7 @@ from flinkglue.glue.models import JobRun
 from flinkglue.glue.pacing.budget import PollBudget
 from flinkglue.glue.pacing.durations import KEPT_RUNS, RunDurations, Took
 from flinkglue.glue.pacing.expected_end import ExpectedEnd
-from flinkglue.glue.pacing.run_pace import EXTRA_POLLS, RunPace
+from flinkglue.glue.pacing.run_pace import EXTRA_POLLS, LONGEST_REST_SECONDS, RunPace
 
 USUAL = Pace(first_seconds=1, most_seconds=7, growth=1.3, jitter=0)
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +35,9 @@ class Waited:
         self.run = run
         self.least_pause_seconds = least_pause_seconds
         self.at = 0.0
+
+    def shared_pause_seconds(self, alone_seconds: float) -> float:
+        return alone_seconds
 
     def monotonic(self) -> float:
         return self.at
@@ -80,7 +83,8 @@ def polls(
     for pause in pace.pauses(random.Random(7)):
         if waited.at >= until:
             return at
-        assert 0 < pause <= USUAL.pause_after(waited.at)
+        rests = min(waited.least_pause_seconds, LONGEST_REST_SECONDS)
+        assert 0 < pause <= max(USUAL.pause_after(waited.at), rests)
         waited.at += pause
         at.append(waited.at)
     raise AssertionError("pauses never end")

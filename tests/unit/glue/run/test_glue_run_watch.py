@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flinkglue.clock import Pace
+from flinkglue.clock.interruption import Interrupted, Interruption, interrupted_by
 from flinkglue.errors import PermissionDenied, Throttled
-from flinkglue.glue.api.run_watch import RunWatch, Waiter
+from flinkglue.glue.api.run_watch import READ_BESIDE_AT_ONCE, RunWatch, Waiter
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.run.wait import watch_run
@@ -457,6 +459,90 @@ def test_the_waiters_of_one_job_do_not_hold_up_those_of_another(
         assert not held.done()
         answer_now.set()
         assert held.result(IN_TIME).state == "STARTING"
+
+
+@contextmanager
+def a_list_that_hangs(wire: RunsOnTheWire, first: Waiter) -> Iterator[None]:
+    """Another thread reads it, and is not answered until the block ends."""
+    asked, answer_now = threading.Event(), threading.Event()
+
+    def hold(operation: str, given: dict[str, Any]) -> None:
+        if operation == "GetJobRuns":
+            asked.set()
+            assert answer_now.wait(IN_TIME)
+
+    wire.before = hold
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(first.poll)
+        try:
+            assert asked.wait(IN_TIME)
+            yield
+            assert not held.done()
+        finally:
+            answer_now.set()
+        held.result(IN_TIME)
+
+
+def test_who_waits_too_long_for_another_that_reads_polls_its_own_run(
+    wire: RunsOnTheWire, clock: ClockByHand
+) -> None:
+    """So a failure is observed, and a deadline ends the wait, while GetJobRuns hangs."""
+    watch = RunWatch(wire.client, clock, read_within_seconds=0.01)
+    runs = [wire.start("job") for _ in range(2)]
+    with watch.waiting(runs[0], clock) as first, watch.waiting(runs[1], clock) as second:
+        first.poll(), second.poll(), wire.counted()
+        with a_list_that_hangs(wire, first):
+            wire.turn(runs[1], "FAILED")
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(second.poll).result(IN_TIME).state == "FAILED"
+        assert wire.counted() == {"GetJobRun": 1, "GetJobRuns": 1}
+
+
+def test_while_a_list_hangs_a_few_poll_at_a_time_and_the_others_go_on(
+    wire: RunsOnTheWire, clock: ClockByHand
+) -> None:
+    watch = RunWatch(wire.client, clock, read_within_seconds=0.01)
+    with ExitStack() as waits:
+        run = wire.start("job")
+        waiters = [waits.enter_context(watch.waiting(run, clock)) for _ in range(20)]
+        for waiter in waiters:
+            waiter.poll()
+        wire.counted()
+        with a_list_that_hangs(wire, waiters[0]):
+            hold_list, answer_now = wire.before, threading.Event()
+
+            def hold(operation: str, given: dict[str, Any]) -> None:
+                hold_list(operation, given)
+                assert answer_now.wait(IN_TIME)
+
+            wire.before = hold
+            with ThreadPoolExecutor(len(waiters)) as pool:
+                polls = [pool.submit(waiter.poll) for waiter in waiters[1:]]
+                done, _ = futures.wait(polls, IN_TIME, futures.FIRST_COMPLETED)
+                while len(done) < len(polls) - READ_BESIDE_AT_ONCE:
+                    more = futures.wait(set(polls) - done, IN_TIME, futures.FIRST_COMPLETED).done
+                    assert more
+                    done |= more
+                answer_now.set()
+        assert wire.counted() == {"GetJobRun": READ_BESIDE_AT_ONCE, "GetJobRuns": 1}
+
+
+def test_a_wait_that_is_to_end_does_so_while_another_reads(
+    wire: RunsOnTheWire, clock: ClockByHand
+) -> None:
+    watch = RunWatch(wire.client, clock, read_within_seconds=IN_TIME)
+    runs, interruption = [wire.start("job") for _ in range(2)], Interruption()
+
+    def poll(waiter: Waiter) -> None:
+        with interrupted_by(interruption):
+            waiter.poll()
+
+    with watch.waiting(runs[0], clock) as first, watch.waiting(runs[1], clock) as second:
+        first.poll(), second.poll()
+        with a_list_that_hangs(wire, first), ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(poll, second)
+            interruption.request(Interrupted())
+            assert isinstance(waits.exception(IN_TIME / 2), Interrupted)
 
 
 def test_nothing_is_kept_of_a_job_that_nobody_waits_for(
