@@ -25,8 +25,9 @@ SILENT_SECONDS = 60.0
 this."""
 SECONDS_PER_RUN, SECONDS_PER_PAIR = 2.0, 1 / 40
 """How long a stream is not read again grows with the runs that the same client waits for: up to 80
-runs make about 60 reads a minute together, 300 make 16, and a thousand 5, as polling them takes the
-rest of the 60 calls a minute that a process may make."""
+runs make about 60 reads a minute together, 300 make 16, and a thousand 5, as polling them takes
+more then (`flinkglue.glue.api.run_watch`). It counts how many they are now, not when the stream was
+read: of a crowd that comes together, the first would all be read soon otherwise."""
 LOG_LINES = 50
 """So many of the last lines are shown on the flow run's page."""
 
@@ -36,7 +37,7 @@ class _Stream:
     """How far one kind of log of a run was read, and when it is read again."""
 
     pause_seconds: float
-    next_read_at: float = float("-inf")
+    read_at: float = float("-inf")
     read_until: LogPosition | None = None
     is_at_its_end: bool = False
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
@@ -82,7 +83,7 @@ class LogFollower(RunObserver):
         self._located[run.job_run_id] = run
         for kind in log_kinds(run):
             stream = self._streams[run.job_run_id, kind]
-            stream.next_read_at = self._clock.monotonic() + self._least_pause_seconds
+            stream.read_at = self._clock.monotonic()
 
     def on_observed(self, run: JobRun) -> None:
         """Show what is new, when it is time."""
@@ -111,13 +112,14 @@ class LogFollower(RunObserver):
                 self._has_failed = True
             slower = max(self._every_seconds, min(2 * stream.pause_seconds, SILENT_SECONDS))
             stream.pause_seconds = self._every_seconds if grew else slower
-            stream.next_read_at = now + max(stream.pause_seconds, self._least_pause_seconds)
+            stream.read_at = now
 
     @property
     def _least_pause_seconds(self) -> float:
         """The least between two reads of a stream: the more runs are waited for, the longer."""
         runs = self._client.run_watch.runs
-        return max(self._every_seconds, runs * max(SECONDS_PER_RUN, runs * SECONDS_PER_PAIR))
+        shared = runs * max(SECONDS_PER_RUN, runs * SECONDS_PER_PAIR) if runs > 1 else 0.0
+        return max(self._every_seconds, shared)
 
     def with_tails(self, attempt: Attempt) -> Attempt:
         """The attempt with its run's last lines, if all that the run wrote was shown."""
@@ -136,10 +138,12 @@ class LogFollower(RunObserver):
         return replace(attempt, run=run, log_tails=tails)
 
     def _due(self, run: JobRun, now: float) -> tuple[str, ...]:
+        streams = {kind: self._streams[run.job_run_id, kind] for kind in log_kinds(run)}
+        least = self._least_pause_seconds
         return tuple(
             kind
-            for kind in log_kinds(run)
-            if now >= self._streams[run.job_run_id, kind].next_read_at
+            for kind, stream in streams.items()
+            if now >= stream.read_at + max(stream.pause_seconds, least)
         )
 
     def _locate(self, run: JobRun) -> JobRun | None:

@@ -200,7 +200,7 @@ def test_the_logs_of_many_runs_are_read_the_less_often_the_more_there_are(
     runs: int, reads_a_minute: int
 ) -> None:
     """All of them grow all the time; in the first pause each stream is read once at most."""
-    streams, minutes, step = Streams(endless), 60, 10
+    streams, minutes, step = Streams(endless), 20, 10
     running = [replace(RUNNING, job_run_id=f"jr_{n}") for n in range(runs)]
     with ExitStack() as waiting:
         for run in running:
@@ -213,6 +213,27 @@ def test_the_logs_of_many_runs_are_read_the_less_often_the_more_there_are(
                 follower.on_observed(run)
             streams.clock.sleep(step)
     assert 0.5 * reads_a_minute <= streams.calls.total() / minutes <= reads_a_minute
+
+
+def test_the_logs_of_runs_that_come_together_are_read_as_rarely_as_their_number_says() -> None:
+    """Not as often as the few that there were when the first of them began would be."""
+    streams, wait_together = Streams(endless), ExitStack()
+    followers: list[tuple[JobRun, LogFollower]] = []
+    for n in range(200):
+        run = replace(RUNNING, job_run_id=f"jr_{n}")
+        wait_together.enter_context(streams.client.run_watch.waiting(run, streams.clock))
+        followers.append((run, streams.follower()))
+        followers[-1][1].on_started(run)
+        streams.clock.sleep(1)
+    for _ in range(6):
+        for run, follower in followers:
+            follower.on_observed(run)
+        streams.clock.sleep(30)
+    assert streams.calls.total() / 3 <= 24, "200 runs, two streams each, every 1,000 s"
+    streams.clock.sleep(1000)
+    for run, follower in followers:
+        follower.on_observed(run)
+    assert streams.calls == {"output": 200, "error": 200}
 
 
 STARTED = JobRun("job", "jr_1", "STARTING", log_arguments={"--custom-logGroup-prefix": "/team"})
