@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 import yaml
 from prefect import State
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.schemas.events import Event
@@ -20,9 +23,12 @@ from prefect.flow_engine import run_flow
 from prefect.states import Scheduled
 
 from flinkglue.errors import InvalidInput, JobFailed
+from flinkglue.glue.console import Console
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import coordination_over
-from flinkglue.glue.models import CoolDown
+from flinkglue.glue.models import CoolDown, JobRun
+from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.pages.glue_run import show_cancelled
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
 from flows.glue_connection_health import glue_connection_health
@@ -94,6 +100,23 @@ def exhausted(state: State[Any]) -> int:
     """How often the flow run told that no attempt is left."""
     told = events(state, "glue-job.exhausted")
     return [event["event"] for event in told].count("glue-job.exhausted")
+
+
+@pytest.mark.parametrize("place", ["", "prod"])
+def test_a_cancelled_run_does_not_stay_running_on_a_page_of_an_earlier_version(place: str) -> None:
+    """It was begun before an upgrade, under a key without the block's name."""
+    with get_client(sync_client=True) as client:
+        flow_run_id = client.create_flow_run(glue_vpc_failover, parameters={"job_name": "job"}).id
+        page = {"type": "markdown", "key": "glue-job-run-job", "data": "# Glue job job: RUNNING"}
+        client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run_id))
+        now = datetime.now(UTC)
+        request = RunRequest("job", str(flow_run_id), now, place=place)
+        stopped = [JobRun("job", "jr_1", "STOPPED", arguments={})]
+        show_cancelled(flow_run_id, request, stopped, Console("aws", "us-east-1"), now)
+        only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+        [shown] = client.read_artifacts(artifact_filter=only)
+    assert "STOPPED" in str(shown.data)
+    assert "RUNNING" not in str(shown.data)
 
 
 def events(state: State[Any], last: str) -> list[dict[str, Any]]:

@@ -125,6 +125,9 @@ def show_cancelled(
     """
     shown = live_runs(runs, now)
     if shown:
-        key = glue_key(Kind.GLUE_RUN, request.job_name, request.place)
         markdown = cancelled_markdown(request.job_name, shown, console)
-        replace_markdown(flow_run_id, key, markdown, text(cancelled_in_words(shown)))
+        words = text(cancelled_in_words(shown))
+        for place in (request.place, ""):  # a page that an earlier version began has no place
+            key = glue_key(Kind.GLUE_RUN, request.job_name, place)
+            if replace_markdown(flow_run_id, key, markdown, words):
+                break
