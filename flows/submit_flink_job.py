@@ -105,5 +105,5 @@ def submit_flink_job_flow(
     job = submit_flink_job(chosen, request, token)
     view = wait_for_flink_job(chosen, job, wait_until, deadline_minutes, token)
     return completed(
-        view.summary(), f"{request.job_name} on {chosen.cluster_name}: {view.in_words()}"
+        view.summary(), f"{view.in_words()}: {request.job_name} on {chosen.cluster_name}"
     )

@@ -341,7 +341,10 @@ def test_any_job_is_submitted_with_all_that_was_asked(account: AzureOnTheWire) -
     body = account.sent("POST", "runJob")[0].content
     for part in (b"--rate 5", b'"parallelism":"2"', b'"restart-strategy.type":"none"', b"sp-1"):
         assert part in body
-    assert state.result()["job_name"] == f"orders-{state.state_details.flow_run_id}"
+    job_name = f"orders-{state.state_details.flow_run_id}"
+    assert state.result()["job_name"] == job_name
+    # A run's page cuts its message after 70 characters: the state comes first.
+    assert state.message == f"RUNNING, 2 of 2 tasks active, NEW SUCCESS: {job_name} on flink1"
 
 
 def test_a_submit_in_doubt_is_not_tried_again(account: AzureOnTheWire) -> None:
