@@ -20,9 +20,7 @@ def _directory(field: str, value: str) -> str:
 TenantId = Annotated[str, Matched(rf"^$|{names.TENANT_ID.pattern}", names.TENANT_ID.allowed)]
 ClientId = Annotated[str, Matched(rf"^$|{names.CLIENT_ID.pattern}", names.CLIENT_ID.allowed)]
 ResourceName = Annotated[str, names.RESOURCE_NAME]
-OptionalResourceName = Annotated[
-    str, Matched(rf"^$|{names.RESOURCE_NAME.pattern}", f"{names.RESOURCE_NAME.allowed}, or nothing")
-]
+OptionalResourceName = Annotated[str, names.OPTIONAL_RESOURCE_NAME]
 ResourceGroup = Annotated[str, names.RESOURCE_GROUP]
 JobNamePrefix = Annotated[str, names.JOB_NAME_PREFIX]
 JarDirectory = Annotated[str, Matched(ABFS_PATTERN, ABFS_ALLOWED), checked(_directory)]

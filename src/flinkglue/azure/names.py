@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flinkglue.form_types import Matched
 
-RESOURCE_NAME = Matched(
-    r"^[A-Za-z0-9][A-Za-z0-9._()-]*$", "letters, digits and . _ ( ) -, not empty"
-)
+_RESOURCE_NAME = r"[A-Za-z0-9][A-Za-z0-9._()-]*"
+_RESOURCE_CHARACTERS = "letters, digits and . _ ( ) -"
+RESOURCE_NAME = Matched(f"^{_RESOURCE_NAME}$", f"{_RESOURCE_CHARACTERS}, not empty")
+OPTIONAL_RESOURCE_NAME = Matched(f"^({_RESOURCE_NAME})?$", f"{_RESOURCE_CHARACTERS}, or nothing")
 # Letters and digits of every script; Azure prescribes nothing for the first character.
 RESOURCE_GROUP = Matched(
     r"^[\w.()-]{0,89}[\w()-]$", "1 to 90 letters, digits and . _ ( ) -, without a . at the end"

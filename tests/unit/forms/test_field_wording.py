@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ DEPLOYMENTS = {
 }
 OWN_BLOCKS = [each for each in BLOCK_TYPES if each.__module__.startswith("flinkglue")]
 OWN = {each.__name__ for each in OWN_BLOCKS}
+CONTRADICTS_ITSELF = "not empty, or nothing"
 OLD_NAME = re.compile(r"(^|_)(most|least)_")
 LEANS_ON_ANOTHER = re.compile(
     r"(That|These|Those|It|Its|This|Then|Their|Them|They|More of|Of it|Where to\.|Whether any do)\b"
@@ -44,7 +46,7 @@ def fields(schema: Any, owner: str = "") -> Iterator[tuple[str, str]]:
 
 
 def faults(schema: Any) -> list[str]:
-    found = []
+    found = [CONTRADICTS_ITSELF] if CONTRADICTS_ITSELF in json.dumps(schema) else []
     for name, description in fields(schema):
         if OLD_NAME.search(name):
             found.append(f"{name}: min_ or max_")
