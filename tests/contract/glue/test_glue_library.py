@@ -344,7 +344,7 @@ def test_a_replaced_streaming_run_whose_follower_is_not_found_is_told(
     attempt = run_job(RunContext(client, LOG, clock=HastyClock(), pace=FAST), request(), ranking)
     assert attempt.failure is not None
     assert attempt.failure.failure_class is FailureClass.STOP
-    assert "continues unobserved" in attempt.describe()
+    assert "runs on without a flow run" in attempt.describe()
 
 
 def test_a_connection_that_was_deleted_does_not_keep_the_job_from_the_others(
@@ -474,7 +474,7 @@ def test_a_continued_run_that_is_not_there_is_not_started(
     cloud: AwsCloud, client: GlueClient
 ) -> None:
     cloud.job()
-    with pytest.raises(NotFound, match="key flow-run-1/1 is not there"):
+    with pytest.raises(NotFound, match="key flow-run-1/1 no longer exists"):
         ran(client, None)
     assert not cloud.requests(operation="StartJobRun")
 

@@ -94,7 +94,7 @@ def test_the_page_of_all_jobs_says_how_a_run_ended_that_no_flow_run_waited_for(
 ) -> None:
     left = glue_vpc_failover(**PARAMETERS, wait_options={"wait_for_end": False}, return_state=True)
     [jobs] = artifacts(left)["glue-jobs"]
-    assert "| RUNNING, not waited for |" in jobs
+    assert "| RUNNING, not waited for since " in jobs
     [job_run] = cloud.glue.get_job_runs(JobName="job")["JobRuns"]
     cloud.glue.batch_stop_job_run(JobName="job", JobRunIds=[job_run["Id"]])
     eventually(lambda: state_of(cloud, job_run["Id"]) == "STOPPED")
