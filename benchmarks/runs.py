@@ -294,7 +294,7 @@ def about(floor: float, database: str, outcomes: Sequence[Outcome]) -> list[str]
     machine = f"{os.cpu_count()} processors, load {load:.1f} at the end"
     alone = f"{floor:.2f} s" if isfinite(floor) else "not measured"
     has_airflow = any(o.worker == AirflowRuns.name for o in outcomes)
-    beside = "" if has_airflow else " Airflow was not installed beside it."
+    beside = "" if has_airflow else " Airflow was not measured."
     return [
         f"{machine}; servers on {database}; floor (the calls alone): {alone}.{beside}",
     ]
@@ -339,7 +339,7 @@ def calls(outcomes: Sequence[Outcome]) -> Iterator[str]:
             each = ", ".join(f"{name} {n / o.runs:.1f}" for name, n in sorted(o.calls.items()))
             total, polls = o.calls.total() / o.runs, o.calls["GetJobRun"] / o.runs
             which = f"a run of {o.burst.run_seconds:g} s, {o.worker}"
-            yield f"Calls to AWS, {which}: {total:.1f}, {total - polls:.1f} beside polls ({each})."
+            yield f"Calls to AWS, {which}: {total:.1f}, {total - polls:.1f} without polls ({each})."
 
 
 def summary(

@@ -218,6 +218,6 @@ def test_bursts_are_measured_again_where_it_makes_a_difference() -> None:
 def test_calls_are_shown_with_and_without_polls() -> None:
     one = Outcome("thread", Burst(1, times=2), calls=Counter(GetJobRun=10, StartJobRun=2, GetJob=2))
     shown = (
-        "a run of 5 s, thread: 7.0, 2.0 beside polls (GetJob 1.0, GetJobRun 5.0, StartJobRun 1.0)"
+        "a run of 5 s, thread: 7.0, 2.0 without polls (GetJob 1.0, GetJobRun 5.0, StartJobRun 1.0)"
     )
     assert [*calls([one])] == [f"Calls to AWS, {shown}."]
