@@ -103,18 +103,6 @@ class PrefectUi:
         """Send what was filled in, or that the run goes on."""
         self._confirm({"v1": "Submit", "v2": "Resume"})
 
-    def suspend(self, flow_run_id: str) -> None:
-        """Suspend a flow run on its page."""
-        self.flow_run(flow_run_id)
-        self._press_in_menu({"v1": "Suspend", "v2": "Pause"}[self.version])
-        self._confirm({"v1": "Submit", "v2": "Pause Flow Run"})
-
-    def cancel(self, flow_run_id: str) -> None:
-        """Cancel a flow run on its page."""
-        self.flow_run(flow_run_id)
-        self._press_in_menu("Cancel")
-        self._confirm({"v1": "Confirm", "v2": "Cancel Flow Run"})
-
     def _confirm(self, names: Mapping[str, str]) -> None:
         button = self._dialog.get_by_role("button", name=names[self.version], exact=True)
         button.click()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,9 @@ import yaml
 from scripts.prefect_stack import REPOSITORY
 from tests.scenario.browser.all_forms import GROUPS, all_forms, flink_forms
 from tests.scenario.browser.form_runs import FormRuns
-from tests.scenario.browser.glue_forms import JOB, glue_forms
+from tests.scenario.browser.glue_forms import glue_forms
 from tests.scenario.browser.prefect_ui import BROWSER, VERSIONS, PrefectUi
 from tests.scenario.conftest import Platform
-from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -94,59 +92,6 @@ def ended_in_flink(platform: Platform, job_name: str) -> Iterator[None]:
             for job in flink.jobs():
                 if job.job_name == job_name and not job.is_terminal:
                     flink.cancel(job.job_id)
-
-
-@on_request
-def test_runs_that_a_person_stopped_say_so(platform: Platform, ui: PrefectUi) -> None:
-    """One is cancelled, and one suspended and resumed, by the buttons of their pages."""
-    platform.cloud.glue_timing(run_seconds=60)
-    try:
-        parameters = {"job_name": JOB, "aws_credentials": "aws"}
-        cancelled, suspended = (
-            platform.prefect.run_deployment("glue-job/glue-job", parameters) for _ in range(2)
-        )
-        for flow_run_id in (cancelled, suspended):
-            eventually(partial(has_page, platform, flow_run_id), every_seconds=0.5)
-        ui.suspend(suspended)
-        ui.cancel(cancelled)
-        assert platform.prefect.wait_for(cancelled)["state_type"] == "CANCELLED"
-        ui.shows(cancelled, "Details", f"{JOB}: attempt 1 on")
-        ui.picture("cancelled-details")
-        ui.shows(cancelled, "Task Runs", f"run {JOB} on")
-        ui.picture("cancelled-tasks")
-        ui.open_artifact("glue-job-run", cancelled)
-        ui.page.get_by_text("STOPPED").first.wait_for()
-        ui.picture("cancelled-page")
-        eventually(lambda: platform.prefect.flow_run(suspended)["state_name"] == "Suspended")
-        ui.shows(suspended, "Details", "Suspended")
-        ui.picture("suspended-details")
-        ui.question(suspended, JOB)
-        ui.picture("suspended-question")
-        ui.answer()
-        ended = platform.prefect.wait_for(suspended)
-        assert ended["state_type"] == "COMPLETED", platform.prefect.whole_log(suspended)
-    finally:
-        platform.cloud.glue_timing(run_seconds=3)
-
-
-def has_page(platform: Platform, flow_run_id: str) -> bool:
-    """Whether its Glue run has been started."""
-    return any(
-        str(key).startswith("glue-job-run") for key in platform.prefect.artifacts(flow_run_id)
-    )
-
-
-@on_request
-def test_a_block_is_changed_in_its_form(platform: Platform, ui: PrefectUi) -> None:
-    """Each field has its text, and no row is of type None."""
-    documents = platform.prefect.post("/block_documents/filter", {}).json()
-    kinds = {each["block_type"]["slug"]: each["id"] for each in documents}
-    for slug in ("flink-rest-cluster", "hdinsight-flink-cluster"):
-        ui.open(f"/blocks/block/{kinds[slug]}/edit")
-        ui.page.get_by_role("button", name="Save").wait_for()
-        ui.picture(f"block-{slug}")
-        text = ui.page.inner_text("body")
-        assert "Property is type" not in text, slug
 
 
 def test_the_dashboard_is_opened_by_a_link_and_by_links_of_run_pages_then(
