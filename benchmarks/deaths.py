@@ -154,10 +154,9 @@ class DeathRound:
 
     def _set_cancelling(self, flow_run_id: str) -> bool:
         """Whether the server took it, now or in a try whose answer was lost."""
-        body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
         while True:
             try:
-                answer = self._running.prefect.post(f"/flow_runs/{flow_run_id}/set_state", body)
+                answer = self._system.cancel(flow_run_id)
             except httpx.TransportError:
                 time.sleep(1)
                 continue

@@ -119,8 +119,7 @@ def others(running: Stand, system: PrefectRuns) -> int:
     give_up_at = time.time() + OTHERS_WITHIN_SECONDS
     while to_cancel not in glue_runs(running, [cancelled]) and time.time() < give_up_at:
         time.sleep(0.5)
-    cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-    running.prefect.post(f"/flow_runs/{to_cancel}/set_state", cancelling).raise_for_status()
+    system.cancel(to_cancel).raise_for_status()
     states |= system.ended([to_cancel], give_up_at)
     started = glue_runs(running, (failing, again, cancelled))
     wrong = 0

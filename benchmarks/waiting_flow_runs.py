@@ -188,9 +188,7 @@ class Crowd:
 
     def _stopped(self, flow_run_id: str, run: dict[str, Any]) -> float:
         glue, began_at = self._running.glue, time.time()
-        body = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
-        answer = self._running.prefect.post(f"/flow_runs/{flow_run_id}/set_state", body)
-        answer.raise_for_status()
+        self._system.cancel(flow_run_id).raise_for_status()
 
         def is_stopped() -> bool:
             now = glue.get_job_run(JobName=run["JobName"], RunId=run["Id"])["JobRun"]

@@ -10,8 +10,7 @@ from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster
-from flinkglue.blocks.loading import block_of
-from flinkglue.errors import InvalidInput
+from flinkglue.blocks.loading import block_of, type_named
 
 BlockChoice = FlinkRestCluster | HDInsightFlinkCluster | AwsCredentialsChoice
 """A saved block of the kinds that a form can tell apart, or type and name of any."""
@@ -42,8 +41,4 @@ def any_block_of(field: str, value: Block | str) -> Block:
     if not isinstance(value, str):
         return value
     slug, _, name = value.rpartition("/")
-    block_type = _BLOCK_TYPES.get(slug)
-    if block_type is None or not name:
-        allowed = " or ".join(f"{known}/name" for known in _BLOCK_TYPES)
-        raise InvalidInput(field, value, f"{allowed}, with the name of a saved block")
-    return block_of(block_type, field, name)
+    return block_of(type_named(_BLOCK_TYPES, field, value, slug), field, name)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from flinkglue.blocks.azure import HDInsightFlinkCluster
 from flinkglue.blocks.flink import FlinkRestCluster
-from flinkglue.blocks.loading import block_of
-from flinkglue.errors import InvalidInput
+from flinkglue.blocks.loading import block_of, type_named
 from flinkglue.prefect.flink_cluster import FlinkCluster
 
 FlinkClusterChoice = FlinkRestCluster | HDInsightFlinkCluster | str
@@ -39,9 +38,6 @@ def block_type_of(field: str, value: str) -> type[FlinkRestCluster | HDInsightFl
     Raises:
         InvalidInput: There is no such kind.
     """
-    slug, slash, name = value.rpartition("/")
-    block_type = _BLOCK_TYPES.get(slug if slash else FlinkRestCluster.get_block_type_slug())
-    if block_type is None or not name:
-        allowed = " or ".join(f"{known}/name" for known in _BLOCK_TYPES)
-        raise InvalidInput(field, value, f"{allowed}, with the name of a saved block")
-    return block_type
+    slug, slash, _ = value.rpartition("/")
+    meant = slug if slash else FlinkRestCluster.get_block_type_slug()
+    return type_named(_BLOCK_TYPES, field, value, meant)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from flinkglue.form_schema import without_null
+from flinkglue.form_schema import shown_fields
 
 _NOT_SHOWN = "(not shown)"
 _REFUSED = "Parameter validation failed for flow"
@@ -46,11 +46,7 @@ class HiddenInput(BaseModel):
         cls, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Show an optional field as one that may be left out, without a tab for null."""
-        json_schema = handler(core_schema)
-        shown = handler.resolve_ref_schema(json_schema)
-        fields = shown.get("properties", {})
-        shown["properties"] = {name: without_null(field) for name, field in fields.items()}
-        return json_schema
+        return shown_fields(core_schema, handler)[0]
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         try:

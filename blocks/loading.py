@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from prefect.blocks.core import Block
@@ -15,6 +16,21 @@ from flinkglue.errors import InvalidInput
 from flinkglue.prefect.kept_readings import kept
 
 B = TypeVar("B", bound=Block)
+
+
+def type_named(known: Mapping[str, type[B]], field: str, value: str, slug: str) -> type[B]:
+    """The kind of block that ``type/name`` means, of those known by their slugs.
+
+    Args:
+        slug: The kind, as the value has it or means it.
+
+    Raises:
+        InvalidInput: There is no such kind, or the name is empty.
+    """
+    if slug not in known or not value.rpartition("/")[2]:
+        allowed = " or ".join(f"{each}/name" for each in known)
+        raise InvalidInput(field, value, f"{allowed}, with the name of a saved block")
+    return known[slug]
 
 
 def block_of(

@@ -56,6 +56,15 @@ def without_null(schema: Mapping[str, Any]) -> Schema:
     return {**kinds[0], **shown} if len(kinds) == 1 else {**shown, "anyOf": kinds}
 
 
+def shown_fields(core_schema: Any, handler: GetJsonSchemaHandler) -> tuple[Schema, Schema]:
+    """The schema of a model without tabs for null, and the schemas of its fields in it, by name."""
+    json_schema = handler(core_schema)
+    shown = handler.resolve_ref_schema(json_schema)
+    fields = shown.get("properties", {})
+    shown["properties"] = {name: without_null(field) for name, field in fields.items()}
+    return json_schema, shown["properties"]
+
+
 class FormGroup(BaseModel):
     """Fields that belong together, as a card of a form.
 
@@ -73,10 +82,7 @@ class FormGroup(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        json_schema = handler(core_schema)
-        shown = handler.resolve_ref_schema(json_schema)
-        shown["properties"] = {
-            name: without_null(field) | {"title": name, "position": position}
-            for position, (name, field) in enumerate(shown.get("properties", {}).items())
-        }
+        json_schema, fields = shown_fields(core_schema, handler)
+        for position, (name, field) in enumerate(fields.items()):
+            field.update(title=name, position=position)
         return json_schema

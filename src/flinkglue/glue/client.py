@@ -108,19 +108,18 @@ class GlueClient:
             keep_unknown_members(glue)
             # Kept, because to start a hundred threads takes as long as to send twenty calls.
             lookups = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="glue-lookup")
-            kept_jobs = KeptJobs(self._clock)
-            run_watch = RunWatch(self, self._clock)
             shared = _Shared(
                 lookups,
-                run_watch,
+                RunWatch(self, self._clock),
                 SlotReadings(),
-                kept_jobs,
+                KeptJobs(self._clock),
                 RunDurations(),
                 PollBudget(self._clock),
                 set(),
             )
         self._shared = shared
-        self._lookups, self.run_watch, self.slot_readings, self.kept_jobs = shared[:4]
+        self._lookups, self.run_watch = shared.lookups, shared.run_watch
+        self.slot_readings, self.kept_jobs = shared.slot_readings, shared.kept_jobs
         self.durations, self.poll_budget = shared.durations, shared.poll_budget
 
     @classmethod

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
 
-import boto3
-
+from scripts.demo_checks import client
 from tests.scenario.browser.azure_forms import AzureForms
 from tests.scenario.browser.filled_in import FilledIn
 from tests.scenario.browser.flink_forms import FlinkForms
@@ -43,14 +42,7 @@ def all_forms(platform: Platform, flink: FlinkForms) -> Mapping[str, Sequence[Fi
 
 def _started_by_others(platform: Platform) -> str:
     """A run of the sample job that no flow run has started."""
-    aws = platform.cloud.aws
-    glue = boto3.client(
-        "glue",
-        endpoint_url=aws["endpoint_url"],
-        region_name=aws["region"],
-        aws_access_key_id=aws["access_key_id"],
-        aws_secret_access_key=aws["secret_access_key"],
-    )
+    glue = client(platform.cloud.aws, "glue")
     job_run_id = str(glue.start_job_run(JobName=JOB)["JobRunId"])
     glue.close()
     return job_run_id

@@ -1,8 +1,7 @@
 """What a person sees in a real browser, on both of Prefect's pages: forms, runs, jobs pages.
 
-BROWSER_FORMS=all runs every deployment from its form in both UIs, and acts on runs by their
-buttons; by default one does so in each UI. BROWSER_PICTURES names a directory that keeps a picture
-of each step.
+BROWSER_FORMS=all runs every deployment from its form in both UIs; by default one does so in each
+UI. BROWSER_PICTURES names a directory that keeps a picture of each step.
 """
 
 from __future__ import annotations

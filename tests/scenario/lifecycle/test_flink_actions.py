@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 from azure.storage.blob import ContainerClient
 
+from scripts.demo_checks import client
 from tests.scenario.conftest import Platform
 from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS, JARS, ROOT, Line
 from tests.waiting import eventually
@@ -121,14 +121,7 @@ def command(platform: Platform, *arguments: str) -> subprocess.CompletedProcess[
 
 def jar_in_s3(platform: Platform) -> str:
     """The sample jar in a bucket of the local cloud."""
-    aws = platform.cloud.aws
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=aws["endpoint_url"],
-        region_name=aws["region"],
-        aws_access_key_id=aws["access_key_id"],
-        aws_secret_access_key=aws["secret_access_key"],
-    )
+    s3 = client(platform.cloud.aws, "s3")
     bucket = f"jars-{uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
     s3.upload_file(str(JARS / "StatefulCount.jar"), bucket, "releases/counts-1.jar")

@@ -110,9 +110,10 @@ class RunPace:
         if least == usual:
             return usual * share
         soon = min(usual, max(least, self._preferred(elapsed, usual, expected)))
-        if not self._extra(soon, usual):
+        extra = self._extra(soon, usual)
+        if not extra:
             return usual * share
-        if self._is_granted(self._extra(soon, usual), leave=LEFT_FOR_ENDS):
+        if self._is_granted(extra, leave=LEFT_FOR_ENDS):
             return soon * share
         end = expected.next_end(elapsed + least - RIGHT_AFTER_SECONDS)
         right_after = usual if end is None else end + RIGHT_AFTER_SECONDS - elapsed

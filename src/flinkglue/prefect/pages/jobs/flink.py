@@ -15,7 +15,7 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
 from flinkglue.prefect.pages.artifacts import publish_markdown
-from flinkglue.prefect.pages.jobs.flink_page import in_words, jobs_markdown
+from flinkglue.prefect.pages.jobs.flink_page import in_words, jobs_markdown, lag_point
 from flinkglue.prefect.pages.jobs.rows import JobRows, Row, sorted_rows
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_journal import VariableStore
@@ -24,7 +24,7 @@ from flinkglue.texts import shortened
 KEY = "flink-jobs"
 MOST_POINTS = 20
 REASON_CHARACTERS = 300
-_UNREAD = [None, None, False]
+_UNREAD = lag_point(SourceLag())
 _TAKES_SAVEPOINT = (Action.SAVEPOINT, Action.STOP, Action.UPDATE)
 
 Change = Mapping[str, Any]
@@ -156,7 +156,7 @@ def after_watch(
         "health_at": _seconds(now),
     }
     if lag is not None:
-        change["lag"] = [lag.pending_records, lag.event_time_seconds, lag.pending_at_least]
+        change["lag"] = lag_point(lag)
     if view is None:
         return change
     change |= {"state": view.state, "job_id": view.job_id}

@@ -119,7 +119,13 @@ def _lags(row: Row) -> Sequence[SourceLag]:
     return [_lag(each) for each in row["lags"]] if is_live else [SourceLag()]
 
 
+def lag_point(lag: SourceLag) -> list[Any]:
+    """A lag as a row keeps it."""
+    return [lag.pending_records, lag.event_time_seconds, lag.pending_at_least]
+
+
 def _lag(point: Sequence[Any]) -> SourceLag:
+    """What `lag_point` made of it."""
     records, seconds, at_least = point
     return SourceLag(records, at_least, seconds)
 
