@@ -46,26 +46,36 @@ class Observed:
     polls: float
 
 
-class Simulated:
+class SimulatedWait:
     """The clock of a wait, and the run that it is for."""
 
-    def __init__(self) -> None:
-        self.at = 0.0
-        self.run = JobRun("job", "jr", "STARTING")
-        self.least_pause_seconds = 0.0
+    def __init__(self, run: JobRun, least_pause_seconds: float = 0.0) -> None:
+        self.seconds = 0.0
+        self.run = run
+        self.least_pause_seconds = least_pause_seconds
 
     def shared_pause_seconds(self, alone_seconds: float) -> float:
         return alone_seconds
 
     def monotonic(self) -> float:
-        return self.at
+        return self.seconds
 
     def now(self) -> datetime:
-        return BEGAN + timedelta(seconds=self.at)
+        return BEGAN + timedelta(seconds=self.seconds)
 
     def sleep(self, seconds: float) -> None:
-        self.at += seconds
-        if self.at >= STARTING_SECONDS:
+        self.seconds += seconds
+
+
+class WaitFromStart(SimulatedWait):
+    """That of a run that has just been started."""
+
+    def __init__(self) -> None:
+        super().__init__(JobRun("job", "jr", "STARTING"))
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.seconds >= STARTING_SECONDS:
             self.run = JobRun("job", "jr", "RUNNING")
 
 
@@ -87,13 +97,13 @@ def known(durations: Sequence[float]) -> RunDurations:
     return learned
 
 
-def polled(pace: Pauses, simulated: Simulated, ends_after: float) -> tuple[float, int]:
+def polled(pace: Pauses, simulated: SimulatedWait, ends_after: float) -> tuple[float, int]:
     """How late the end is observed, and by how many polls."""
     pauses, polls = pace.pauses(), 1
-    while simulated.at < ends_after:
+    while simulated.seconds < ends_after:
         simulated.sleep(next(pauses))
         polls += 1
-    return simulated.at - ends_after, polls
+    return simulated.seconds - ends_after, polls
 
 
 def by_history(draw: Draw, seconds: float, known_runs: int, runs: int = RUNS) -> Observed:
@@ -102,7 +112,7 @@ def by_history(draw: Draw, seconds: float, known_runs: int, runs: int = RUNS) ->
     found = []
     for _ in range(runs):
         durations = known([draw(rng, seconds) for _ in range(known_runs)])
-        waited = Simulated()
+        waited = WaitFromStart()
         pace = RunPace(waited, POLL_RUNS, durations, PollBudget(waited))
         found.append(polled(pace, waited, draw(rng, seconds)))
     return _means(found)
@@ -112,7 +122,7 @@ def by_a_fixed_pace(draw: Draw, seconds: float, every: float, runs: int = RUNS) 
     """A poll each so many seconds."""
     rng = random.Random(7)
     pace = Pace(every, every, growth=1, jitter=0)
-    return _means([polled(pace, Simulated(), draw(rng, seconds)) for _ in range(runs)])
+    return _means([polled(pace, WaitFromStart(), draw(rng, seconds)) for _ in range(runs)])
 
 
 def _means(found: Sequence[tuple[float, int]]) -> Observed:

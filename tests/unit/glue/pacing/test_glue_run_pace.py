@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import pairwise
 from statistics import median
@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.stands.simulated_polls import BEGAN, SimulatedWait
 from flinkglue.clock import Pace
 from flinkglue.glue.models import JobRun
 from flinkglue.glue.pacing.budget import PollBudget
@@ -20,7 +21,6 @@ from flinkglue.glue.pacing.expected_end import ExpectedEnd
 from flinkglue.glue.pacing.run_pace import EXTRA_POLLS, LONGEST_REST_SECONDS, RunPace
 
 USUAL = Pace(first_seconds=1, most_seconds=7, growth=1.3, jitter=0)
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = JobRun("job", "jr_now", "RUNNING", worker_type="G.1X", number_of_workers=2)
 UNLIMITED = {"a_minute": 1e9, "at_once": 1e9}
 NOTHING = {"a_minute": 0.0, "at_once": 0.0}
@@ -28,25 +28,11 @@ seconds = st.floats(1, 3e3)
 histories = st.lists(seconds, max_size=KEPT_RUNS)
 
 
-class Waited:
-    """A run that is waited for, and the clock of its wait."""
+class Waited(SimulatedWait):
+    """A run of this job that is waited for, and the clock of its wait."""
 
     def __init__(self, run: JobRun = RUN, least_pause_seconds: float = 0.0) -> None:
-        self.run = run
-        self.least_pause_seconds = least_pause_seconds
-        self.at = 0.0
-
-    def shared_pause_seconds(self, alone_seconds: float) -> float:
-        return alone_seconds
-
-    def monotonic(self) -> float:
-        return self.at
-
-    def now(self) -> datetime:
-        return BEGAN + timedelta(seconds=self.at)
-
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
+        super().__init__(run, least_pause_seconds)
 
 
 def ended(after_seconds: float, number: int = 0, **more: Any) -> JobRun:
@@ -81,12 +67,12 @@ def polls(
     pace = RunPace(waited, USUAL, durations, PollBudget(waited, **budget), age_seconds=age_seconds)
     at = [0.0]
     for pause in pace.pauses(random.Random(7)):
-        if waited.at >= until:
+        if waited.seconds >= until:
             return at
         rests = min(waited.least_pause_seconds, LONGEST_REST_SECONDS)
-        assert 0 < pause <= max(USUAL.pause_after(waited.at), rests)
-        waited.at += pause
-        at.append(waited.at)
+        assert 0 < pause <= max(USUAL.pause_after(waited.seconds), rests)
+        waited.seconds += pause
+        at.append(waited.seconds)
     raise AssertionError("pauses never end")
 
 
@@ -150,7 +136,7 @@ def test_no_minute_takes_more_than_its_share_of_the_budget_and_what_was_saved(
     for pause, extra in takes:
         clock.sleep(pause)
         if budget.take(extra):
-            taken.append((clock.at, extra))
+            taken.append((clock.seconds, extra))
     for began, _ in taken:
         assert sum(n for at, n in taken if began <= at < began + 60) <= 60 + 20 + 1e-6
 
@@ -179,11 +165,11 @@ def test_many_runs_that_end_together_are_each_polled_right_after_the_usual_end()
     paces = [RunPace(clock, USUAL, durations, budget).pauses(rng) for _ in ends]
     due, late = [(n / 100, n) for n in range(100)], list[float]()
     while due:
-        clock.at, number = heappop(due)
-        if clock.at >= ends[number]:
-            late.append(clock.at - ends[number])
+        clock.seconds, number = heappop(due)
+        if clock.seconds >= ends[number]:
+            late.append(clock.seconds - ends[number])
         else:
-            heappush(due, (clock.at + next(paces[number]), number))
+            heappush(due, (clock.seconds + next(paces[number]), number))
     assert median(late) <= 1
     assert max(late) <= 7
 
