@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import gc
 from pathlib import Path
@@ -47,3 +48,10 @@ def pytest_collection_finish() -> None:
     """What was imported is not visited any more."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_event_loop_of_an_earlier_module() -> None:
+    """A browser that is still open answers every ``asyncio.run`` after it with an error."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.get_running_loop()

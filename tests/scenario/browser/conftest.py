@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 PATIENCE_MS = 120_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(deployed: Platform) -> Iterator[Page]:
-    """A page that calls nobody but the server under test, and has been told its password."""
+    """A page that calls nobody but the server under test, and has been told its password.
+
+    Its event loop runs in this thread until it is closed: it may not outlive its module.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
