@@ -17,11 +17,9 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +36,7 @@ from benchmarks.stands.flow_runs_judged import (
     wrong_ones,
 )
 from benchmarks.stands.run_bursts import ORDERS
-from benchmarks.stands.run_stand import Stand, Worker, stand
+from benchmarks.stands.run_stand import Stand, Worker, directory, stand
 from benchmarks.stands.systems import PrefectRuns
 from benchmarks.stands.victims import Victims
 from scripts.prefect_stack import FINAL_STATES
@@ -100,21 +98,21 @@ class DeathRound:
         cancels = sorted(self._rng.uniform(5, KILLED_WITHIN_SECONDS) for _ in range(CANCELLED))
         seconds = [self._rng.uniform(*RUN_SECONDS) for _ in range(runs)]
         cancelled_by = random.Random(self._rng.random())
-        beside = [
-            threading.Thread(target=self._trigger_all, args=(seconds,)),
-            threading.Thread(target=self._cancel, args=(cancels, cancelled_by, done.cancelled)),
-        ]
-        for thread in beside:
-            thread.start()
-        for name in done.killed:
-            if moments:
-                self._wait_until(moments.pop(0))
-            else:  # however slow the machine is, some die when many have ended
-                self._wait_until_ended(shares.pop(0), runs)
-            done.phases.append(f"{time.time() - self._began_at:.0f} s, {name}: {self._phases()}")
-            self._victims.kill(name)
-        for thread in beside:
-            thread.join()
+        with ThreadPoolExecutor() as pool:
+            beside = [
+                pool.submit(self._trigger_all, seconds),
+                pool.submit(self._cancel, cancels, cancelled_by, done.cancelled),
+            ]
+            for name in done.killed:
+                if moments:
+                    self._wait_until(moments.pop(0))
+                else:  # however slow the machine is, some die when many have ended
+                    self._wait_until_ended(shares.pop(0), runs)
+                at = time.time() - self._began_at
+                done.phases.append(f"{at:.0f} s, {name}: {self._phases()}")
+                self._victims.kill(name)
+            for each in beside:
+                each.result()  # what failed in its thread fails here
         done.runs = len(self._triggered)
         done.wrong = self._wrong(done.cancelled)
         done.seconds = time.time() - self._began_at
@@ -205,17 +203,6 @@ def slots_of(running: Stand, runs: int) -> dict[str, int]:
     return slots
 
 
-@contextmanager
-def directory(home: Path | None) -> Iterator[Path]:
-    """Where everything of this benchmark lies; one that is named stays."""
-    if home is not None:
-        home.mkdir(parents=True)
-        yield home
-    else:
-        with tempfile.TemporaryDirectory(prefix="benchmark-deaths-") as temporary:
-            yield Path(temporary)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.deaths", description=__doc__)
     parser.add_argument("--runs", type=int, default=100, help="(default: %(default)s)")
@@ -229,27 +216,25 @@ def main() -> int:
     options = parser.parse_args()
     print(f"--seed {options.seed}", flush=True)
     rng, wrong = random.Random(options.seed), 0
-    with directory(options.home) as home:
-        home.chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
-        with stand(home, on_postgres=True) as running:
-            slots = slots_of(running, options.runs)
-            running.cloud.fault("aws", "glue-scripts", run=False)
-            victims = Victims(
-                running,
-                rng,
-                workers=options.workers,
-                down_seconds=options.down,
-                freezes=options.freezes,
-            )
-            try:
-                for number in range(1, options.rounds + 1):
-                    done = DeathRound(running, victims, rng, slots).done(
-                        number, options.runs, options.kills
-                    )
-                    print(done.describe(), flush=True)
-                    wrong += bool(done.wrong)
-            finally:
-                victims.stop()
+    with directory("deaths", options.home) as home, stand(home, on_postgres=True) as running:
+        slots = slots_of(running, options.runs)
+        running.cloud.fault("aws", "glue-scripts", run=False)
+        victims = Victims(
+            running,
+            rng,
+            workers=options.workers,
+            down_seconds=options.down,
+            freezes=options.freezes,
+        )
+        try:
+            for number in range(1, options.rounds + 1):
+                done = DeathRound(running, victims, rng, slots).done(
+                    number, options.runs, options.kills
+                )
+                print(done.describe(), flush=True)
+                wrong += bool(done.wrong)
+        finally:
+            victims.stop()
     print(f"{options.rounds - wrong} of {options.rounds} rounds were right")
     return 1 if wrong else 0
 

@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -34,7 +33,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from benchmarks.report import DOCS, write_section
 from benchmarks.stands.airflow_stand import AirflowRuns, airflow
 from benchmarks.stands.run_bursts import NO_TIME, Burst, Outcome, Unmeasured, measure
-from benchmarks.stands.run_stand import CONNECTIONS, Stand, stand, worker_types
+from benchmarks.stands.run_stand import CONNECTIONS, Stand, directory, stand, worker_types
 from benchmarks.stands.systems import PrefectRuns, System
 from benchmarks.svg import bar_chart
 from localcloud.client import CloudNotRunning, CloudRefused
@@ -85,17 +84,13 @@ def main() -> int:
     parser.add_argument("--airflow", type=Path, help="where scripts/install-airflow put Airflow")
     options = parser.parse_args()
     give_up_at = time.monotonic() + QUICK_WITHIN_SECONDS if options.quick else inf
-    with tempfile.TemporaryDirectory(prefix="benchmark-runs-") as home:
-        Path(home).chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
-        with started(Path(home), options.database) as running:
-            database = "postgresql" if running.postgres else "sqlite"
-            systems = {each: prefect(running, each) for each in options.workers if each != "none"}
-            if options.airflow:
-                systems[AirflowRuns.name] = lambda: airflow(
-                    options.airflow, Path(home) / "airflow", running
-                )
-            bursts = QUICK if options.quick else BURSTS
-            measured = measure_all(running, systems, bursts, give_up_at)
+    with directory("runs") as home, started(home, options.database) as running:
+        database = "postgresql" if running.postgres else "sqlite"
+        systems = {each: prefect(running, each) for each in options.workers if each != "none"}
+        if options.airflow:
+            systems[AirflowRuns.name] = lambda: airflow(options.airflow, home / "airflow", running)
+        bursts = QUICK if options.quick else BURSTS
+        measured = measure_all(running, systems, bursts, give_up_at)
     floor, outcomes = measured.floor, measured.outcomes
     if options.beside:
         floor, outcomes = kept_beside(options.beside, floor, outcomes)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from statistics import median
 from benchmarks.stands.flow_runs_judged import glue_runs, records
 from benchmarks.stands.process_tree import megabytes
 from benchmarks.stands.run_bursts import ORDERS, Burst, measure
-from benchmarks.stands.run_stand import Stand, stand
+from benchmarks.stands.run_stand import Stand, directory, stand
 from benchmarks.stands.systems import PrefectRuns
 
 SETTLE_SECONDS = 3.0
@@ -69,11 +68,12 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20, help="per wave (default: %(default)s)")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="postgresql")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="benchmark-soak-") as home:
-        Path(home).chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
-        with stand(Path(home), on_postgres=options.database == "postgresql") as running:
-            wrong, held = waves(running, options.runs, options.minutes * 60)
-            left = records(running)
+    with (
+        directory("soak") as home,
+        stand(home, on_postgres=options.database == "postgresql") as running,
+    ):
+        wrong, held = waves(running, options.runs, options.minutes * 60)
+        left = records(running)
     told = [*grown(held), *([f"left on the server: {', '.join(left)}"] if left else [])]
     told += [f"{wrong} flow runs were lost, ended otherwise or had a wrong order"] if wrong else []
     print(f"{len(held)} waves of {options.runs}: {'; '.join(told) or 'nothing grew or was left'}")

@@ -53,23 +53,23 @@ def glue_runs(running: Stand, jobs: Iterable[str], since: float = 0.0) -> GlueRu
 
 def state_types(running: Stand, flow_run_ids: Sequence[str]) -> dict[str, str] | None:
     """The type of state of each flow run; None: there is no answer now."""
-    query = {"flow_runs": {"id": {"any_": [*flow_run_ids]}}}
     try:
-        answer = running.prefect.api.post("/flow_runs/filter", json=query)
-    except httpx.TransportError:
+        return _fields(running, flow_run_ids, "state_type")
+    except httpx.HTTPError:
         return None
-    if not answer.is_success:
-        return None
-    return {run["id"]: run["state_type"] for run in answer.json()}
 
 
 def state_names(running: Stand, flow_run_ids: Sequence[str]) -> dict[str, str]:
     """The name of each flow run's state."""
+    return _fields(running, flow_run_ids, "state_name")
+
+
+def _fields(running: Stand, flow_run_ids: Sequence[str], name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for first in range(0, len(flow_run_ids), _PAGE):
         query = {"flow_runs": {"id": {"any_": [*flow_run_ids[first : first + _PAGE]]}}}
         answer = running.prefect.post("/flow_runs/filter", query).raise_for_status()
-        found |= {run["id"]: run["state_name"] for run in answer.json()}
+        found |= {run["id"]: run[name] for run in answer.json()}
     return found
 
 

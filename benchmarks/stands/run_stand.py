@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -34,6 +35,20 @@ AwsCredentials(
     aws_client_parameters=AwsClientParameters(endpoint_url=environ["AWS_ENDPOINT_URL"]),
 ).save("aws", overwrite=True)
 """
+
+
+@contextmanager
+def directory(benchmark: str, named: Path | None = None) -> Iterator[Path]:
+    """Where everything of a benchmark lies; one that was named is made and stays."""
+    with ExitStack() as stack:
+        if named is None:
+            temporary = TemporaryDirectory(prefix=f"benchmark-{benchmark}-")
+            home = Path(stack.enter_context(temporary))
+        else:
+            home = named
+            home.mkdir(parents=True)
+        home.chmod(0o711)  # root runs PostgreSQL by another account; what is inside is closed
+        yield home
 
 
 def worker_types() -> list[str]:

@@ -33,3 +33,8 @@ def test_a_row_for_each_measurement_and_a_column_for_each_number_of_flow_runs() 
     assert "| SIGTERM: handed back | 98 of 98 | 0 of 0 |" in rows
     assert few.is_right
     assert not many.is_right
+
+
+def test_a_cancel_that_takes_longer_than_promised_is_wrong() -> None:
+    waited = Waited(100, 10, started=100, stopped_seconds=[0.5, 5.1])
+    assert not waited.is_right
