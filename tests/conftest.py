@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ settings.register_profile("search", parent=settings.get_profile("same"), derando
 settings.load_profile("same")
 
 HERE = Path(__file__).parent
+UNTIL_FOLDER_ENDS = pytest.StashKey[ExitStack]()
 LONGEST_FIRST = ("scenario", "harness", "contract", "unit")
 
 # Each new session of boto3 reads the models of its services from disk, half a second for EC2 and
@@ -37,17 +40,46 @@ gc.set_threshold(20_000, 10, 10)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    folders = {item: item.path.relative_to(HERE).parts[0] for item in items}
-    for item, folder in folders.items():
-        item.add_marker(getattr(pytest.mark, folder))
+    for item in items:
+        item.add_marker(getattr(pytest.mark, _folder(item)))
     # The longest files come first, so that the processes of a whole run end together.
-    items.sort(key=lambda item: LONGEST_FIRST.index(folders[item]))
+    items.sort(key=lambda item: LONGEST_FIRST.index(_folder(item)))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0]
 
 
 def pytest_collection_finish() -> None:
     """What was imported is not visited any more."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[UNTIL_FOLDER_ENDS] = ExitStack()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Also where the tests of a folder were interrupted."""
+    config.stash[UNTIL_FOLDER_ENDS].close()
+
+
+@pytest.fixture(scope="session")
+def until_folder_ends(pytestconfig: pytest.Config) -> ExitStack:
+    """Ends servers after the last test of their folder: idle, they take time from other tests."""
+    return pytestconfig.stash[UNTIL_FOLDER_ENDS]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, None, None]:
+    try:
+        yield
+    finally:
+        if nextitem is None or _folder(nextitem) != _folder(item):
+            item.config.stash[UNTIL_FOLDER_ENDS].close()
 
 
 @pytest.fixture(scope="module", autouse=True)

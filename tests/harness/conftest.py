@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
@@ -29,7 +30,9 @@ LEASE_SECONDS = 4.0
 
 
 @pytest.fixture(scope="session")
-def prefect_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+def prefect_files(
+    tmp_path_factory: pytest.TempPathFactory, until_folder_ends: ExitStack
+) -> list[Path]:
     """Runs a Prefect server; gives the folders of everything that it and the flows write.
 
     Results are stored wherever a task does not forbid it, as on a server with that default.
@@ -41,9 +44,10 @@ def prefect_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pat
         PREFECT_RESULTS_PERSIST_BY_DEFAULT: True,
         PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL: 1.0,
     }
-    with temporary_settings(kept), prefect_test_harness(server_startup_timeout=120):
-        database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().split(":///")[1]
-        yield [home, Path(database).parent]
+    until_folder_ends.enter_context(temporary_settings(kept))
+    until_folder_ends.enter_context(prefect_test_harness(server_startup_timeout=120))
+    database = PREFECT_SERVER_DATABASE_CONNECTION_URL.value().split(":///")[1]
+    return [home, Path(database).parent]
 
 
 @pytest.fixture

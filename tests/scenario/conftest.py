@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from localcloud.client import LocalCloud
-from localcloud.fixture import cloud, local_cloud, local_cloud_parts
 from scripts.demo_run import prepare
 from scripts.prefect_stack import PrefectStack
-
-__all__ = ["cloud", "local_cloud", "local_cloud_parts"]
 
 
 @dataclass(frozen=True)
@@ -42,26 +39,43 @@ class Platform:
 
 
 @pytest.fixture(scope="session")
+def local_cloud(
+    tmp_path_factory: pytest.TempPathFactory, until_folder_ends: ExitStack
+) -> LocalCloud:
+    """With everything that it can run, for all scenarios."""
+    # With a space, as home directories have it: Flink's paths must bear that.
+    state_dir = tmp_path_factory.mktemp("local cloud")
+    return until_folder_ends.enter_context(LocalCloud.up(state_dir))
+
+
+@pytest.fixture
+def cloud(local_cloud: LocalCloud) -> LocalCloud:
+    """The local cloud with no faults and no recorded requests."""
+    local_cloud.reset()
+    return local_cloud
+
+
+@pytest.fixture(scope="session")
 def deployed(
-    local_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
+    local_cloud: LocalCloud,
+    tmp_path_factory: pytest.TempPathFactory,
+    until_folder_ends: ExitStack,
+) -> Platform:
     """What the README's steps lead to: blocks, deployments, a worker, the sample resources."""
     prefect = PrefectStack(tmp_path_factory.mktemp("prefect"))
-    try:
-        prefect.start_server()
-        prepare(local_cloud, prefect)
-        platform = Platform(local_cloud, prefect)
-        uploaded = platform.run(
-            "flink-jar-upload/flink-jar-upload",
-            {
-                "jar_path": "jobs/flink/WordCount.jar",
-                "jar_directory": local_cloud.azure["jar_directory"],
-            },
-        )
-        assert uploaded["state_type"] == "COMPLETED", prefect.logs(uploaded["id"])
-        yield platform
-    finally:
-        prefect.stop()
+    until_folder_ends.callback(prefect.stop)
+    prefect.start_server()
+    prepare(local_cloud, prefect)
+    platform = Platform(local_cloud, prefect)
+    uploaded = platform.run(
+        "flink-jar-upload/flink-jar-upload",
+        {
+            "jar_path": "jobs/flink/WordCount.jar",
+            "jar_directory": local_cloud.azure["jar_directory"],
+        },
+    )
+    assert uploaded["state_type"] == "COMPLETED", prefect.logs(uploaded["id"])
+    return platform
 
 
 @pytest.fixture
