@@ -10,8 +10,8 @@ from flinkglue.blocks.loading import block_of
 from flinkglue.glue.definition.report import deployment_document, deployment_in_words
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
-from flinkglue.prefect.names import definition_name, glue_place, named
-from flinkglue.tasks.glue import load_credentials
+from flinkglue.prefect.names import definition_name, named
+from flinkglue.tasks.glue import credentials_and_place
 from flinkglue.tasks.glue_definition import deploy_glue_job
 
 
@@ -51,13 +51,13 @@ def deploy_glue_job_flow(
         InvalidInput: The definition or the script cannot be used; nothing was written.
         CallFailed: A service refused a call, or did not answer after several.
     """
-    credentials = load_credentials(aws_credentials, region)
+    credentials, place = credentials_and_place(aws_credentials, region)
     block = block_of(GlueJobDefinition, "definition", definition)
     deployment = deploy_glue_job(
         credentials,
         block,
         dry_run,
         allow_lost_settings,
-        place=glue_place(aws_credentials, region),
+        place=place,
     )
     return completed(deployment_document(deployment), deployment_in_words(deployment))

@@ -34,6 +34,7 @@ from flinkglue.glue.attempts import (
     settled_number,
     with_attempt,
 )
+from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.slots import NotStarted
 from flinkglue.glue.inputs import (
     JobName,
@@ -42,6 +43,7 @@ from flinkglue.glue.inputs import (
     check_secret_arguments,
     parse_connection_names,
 )
+from flinkglue.glue.models import JobPlace
 from flinkglue.glue.options import RunOptions
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace
@@ -58,7 +60,8 @@ from flinkglue.prefect.hooks.glue_run import (
     stop_when_cancelled,
     stop_when_crashed,
 )
-from flinkglue.prefect.names import USUAL_CREDENTIALS, glue_place
+from flinkglue.prefect.hooks.settling import Parameters
+from flinkglue.prefect.names import USUAL_CREDENTIALS
 from flinkglue.prefect.pages.glue_choices import Choices
 from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.prefect.pages.glue_events import emit_exhausted
@@ -67,8 +70,8 @@ from flinkglue.prefect.retries import failed_at, first_started_at, is_another_at
 from flinkglue.prefect.run_log import run_log, this_flow_run
 from flinkglue.tasks.glue import (
     connect,
+    credentials_and_place,
     find_recorded_attempts,
-    load_credentials,
     prioritize_connections,
     read_script_output,
     run_glue_job,
@@ -84,9 +87,13 @@ RAISE_THE_LIMIT = (
     "shows the question instead"
 )
 
-stop_live_runs = stop_when_cancelled(
-    lambda given: connect(load_credentials(given["aws_credentials"], given["region"]))
-)
+
+def _client_and_place(given: Parameters) -> tuple[GlueClient, JobPlace]:
+    credentials, place = credentials_and_place(given["aws_credentials"], given["region"])
+    return connect(credentials), place
+
+
+stop_live_runs = stop_when_cancelled(_client_and_place)
 
 
 @form_flow(
@@ -170,7 +177,7 @@ def glue_vpc_failover(
     if not is_another_attempt():  # whose run may be there already, and need no secret any more
         read_secret_arguments(secret_arguments or {})
         definition = definition_of(job_definition, job_name) if job_definition else None
-    credentials = load_credentials(aws_credentials, region)
+    credentials, place = credentials_and_place(aws_credentials, region)
     flow_run = this_flow_run()
     first = RunRequest(
         job_name=job_name,
@@ -185,7 +192,7 @@ def glue_vpc_failover(
         failure_rules=tuple(retry_options.failure_rules),
         wait_for_end=wait_options.wait_for_end,
         may_exist=False,  # the task that starts it knows of another attempt
-        place=glue_place(aws_credentials, region),
+        place=place,
     )
     seed = advanced_options.seed
     placement = PlacementRequest(
@@ -231,7 +238,7 @@ def glue_vpc_failover(
             definition,
             allow_lost_settings=advanced_options.allow_lost_settings,
             keep_connections=True,
-            place=first.place,
+            place=place,
         )
     why = ""
     try:

@@ -15,10 +15,9 @@ from flinkglue.glue.run.report import followed_output
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
-from flinkglue.prefect.names import glue_place
 from flinkglue.prefect.pages.glue_end import show_early_end, show_end
 from flinkglue.quantities import Minutes
-from flinkglue.tasks.glue import connect, load_credentials, read_script_output
+from flinkglue.tasks.glue import connect, credentials_and_place, read_script_output
 from flinkglue.tasks.glue_wait import wait_for_glue_run
 from flinkglue.texts import sentence
 
@@ -57,14 +56,14 @@ def wait_for_glue_run_flow(
         DeadlineExceeded: It did not end in time.
         JobFailed: It failed.
     """
-    credentials = load_credentials(aws_credentials, region)
+    credentials, place = credentials_and_place(aws_credentials, region)
     request = RunRequest(
         job_name,
         "",  # of another system
         since=SystemClock().now(),
         deadline_seconds=deadline_minutes * 60,
         secret_arguments=dict.fromkeys(secret_arguments or (), "(read from the run)"),
-        place=glue_place(aws_credentials, region),
+        place=place,
     )
     check_secret_arguments(request.secret_arguments, {})
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from flinkglue.blocks.aws import connecting, glue_place
 from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.blocks.loading import block_of
 from flinkglue.blocks.secret_arguments import read_secret_arguments
@@ -27,9 +28,8 @@ from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
 from flinkglue.glue.coordination.slots import NoSlot, NotStarted, OrderStale
 from flinkglue.glue.coordination.slots import wait_for_slot as wait_until_free
-from flinkglue.glue.errors import translated
 from flinkglue.glue.log_places import DRIVER, ERROR, OUTPUT, LogTail, log_kinds
-from flinkglue.glue.models import JobRun, Ranking
+from flinkglue.glue.models import JobPlace, JobRun, Ranking
 from flinkglue.glue.placement.decision import note, ranking_rows
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.selection import select
@@ -79,6 +79,14 @@ def load_credentials(
     return block.model_copy(update={"region_name": region}) if region else block
 
 
+def credentials_and_place(
+    aws_credentials: AwsCredentials | str, region: str | None
+) -> tuple[AwsCredentials, JobPlace]:
+    """`load_credentials`, and where they find a job, for what is shown of it."""
+    block = load_credentials(aws_credentials)
+    return load_credentials(block, region), glue_place(block, region)
+
+
 def connect(aws_credentials: AwsCredentials) -> GlueClient:
     """The clients for the block's account and region, the same ones for all tasks of a process.
 
@@ -91,7 +99,7 @@ def connect(aws_credentials: AwsCredentials) -> GlueClient:
 
 @lru_cache(maxsize=8)
 def _connected(aws_credentials: AwsCredentials) -> GlueClient:
-    with translated("AWS", "connect", "the AWS Credentials block"):
+    with connecting():
         session = aws_session(aws_credentials)
     return GlueClient.connect(
         session,

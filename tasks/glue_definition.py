@@ -13,6 +13,7 @@ from flinkglue.glue.definition.report import deployment_in_words, deployment_mar
 from flinkglue.glue.definition.script_store import Script, ScriptStore
 from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.job_definition import JobDefinition
+from flinkglue.glue.models import JobPlace
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.pages.keys import Kind, glue_key
@@ -68,14 +69,14 @@ def deploy_glue_job(
     dry_run: bool = False,
     allow_lost_settings: bool = False,
     keep_connections: bool = False,
-    place: str = "",
+    place: JobPlace = JobPlace(),  # noqa: B008, frozen
 ) -> JobDeployment:
     """Create the job, or write what differs from its definition; safe to repeat.
 
     Args:
         allow_lost_settings: Write also when the job loses what cannot be read of it.
         keep_connections: Leave the connections of a job that exists to its runs.
-        place: Where the job is, for its page's key; see `RunRequest.place`.
+        place: Where the job is, for its page's key.
     """
     client = connect(aws_credentials)
     document = JobDefinition.from_document(definition.definition, client.job_members)
@@ -100,7 +101,7 @@ def deploy_glue_job(
     return deployment
 
 
-def show_deployment(url: str | None, deployment: JobDeployment, place: str) -> None:
+def show_deployment(url: str | None, deployment: JobDeployment, place: JobPlace) -> None:
     """Show the changes on the flow run's page."""
     with best_effort("The changes of the job are not shown on the flow run's page"):
         create_markdown_artifact(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.utilities.urls import url_for
 
+from flinkglue.blocks.aws import own_region
 from flinkglue.blocks.aws_credentials import AwsCredentials
 from flinkglue.blocks.forms.glue_job import MOVED
 from flinkglue.clock import SystemClock
@@ -128,36 +129,39 @@ def running_glue_flow_runs(
     """
     readable = {name for name in job_names if name not in found.problems}
     live = {flow_run_id_of(run) for run in found.runs}
-    block = load_credentials(aws_credentials)
+    is_read = read_with(load_credentials(aws_credentials), region)
 
     def is_meant(parameters: Mapping[str, Any]) -> bool:
-        return parameters.get("job_name") in readable and is_read_with(block, region, parameters)
+        return parameters.get("job_name") in readable and is_read(parameters)
 
     running = running_flow_runs(FLOWS, is_meant)
     return [run for run in running if run.flow_run_id not in live]
 
 
-def is_read_with(
-    block: AwsCredentials, region: str | None, flow_run_parameters: Mapping[str, Any]
-) -> bool:
+def read_with(block: AwsCredentials, region: str | None) -> Callable[[Mapping[str, Any]], bool]:
     """Whether a flow run's Glue run is among those that were read with a block in a region.
 
     Args:
         region: In place of the block's.
-        flow_run_parameters: As the server has them, blocks as references.
+
+    Returns:
+        Judges the parameters of a flow run as the server has them, blocks as references.
     """
-    theirs = flow_run_parameters.get("region") or block.region_name
-    if theirs != (region or block.region_name):
-        return False
-    chosen = flow_run_parameters.get("aws_credentials") or USUAL_CREDENTIALS
-    if isinstance(chosen, str):
-        slug = AwsCredentials.get_block_type_slug()
-        return chosen.removeprefix(f"{slug}/") == block._block_document_name
-    reference = chosen.get("$ref") if isinstance(chosen, Mapping) else None
-    if isinstance(reference, Mapping):
-        reference = reference.get("block_document_id")
-    saved_as = block._block_document_id
-    return saved_as is not None and str(reference) == str(saved_as)
+    of_block = own_region(block)
+    slug, saved_as = AwsCredentials.get_block_type_slug(), block._block_document_id
+
+    def is_read(parameters: Mapping[str, Any]) -> bool:
+        if (parameters.get("region") or of_block) != (region or of_block):
+            return False
+        chosen = parameters.get("aws_credentials") or USUAL_CREDENTIALS
+        if isinstance(chosen, str):
+            return chosen.removeprefix(f"{slug}/") == block._block_document_name
+        reference = chosen.get("$ref") if isinstance(chosen, Mapping) else None
+        if isinstance(reference, Mapping):
+            reference = reference.get("block_document_id")
+        return saved_as is not None and str(reference) == str(saved_as)
+
+    return is_read
 
 
 def spared_flow_runs(silent: Sequence[SilentFlowRun], found: LiveRuns) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from flinkglue.glue.attempts import run_key
 from flinkglue.glue.failures.own_rules import FailureRule
+from flinkglue.glue.models import JobPlace
 from flinkglue.glue.options import RunOptions
 
 Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -39,7 +40,7 @@ class RunRequest:
     cannot be read or is not known here. Without `wait_for_end` a run that holds its addresses is
     enough. `may_exist` is False when the caller knows that nobody has tried to start a run of this
     key before, nor does now; it only saves a reading of the list of runs. `place` keeps what is
-    shown of jobs of one name apart: the account and region, as the flow run's parameters name them.
+    shown of jobs of one name apart.
     """
 
     job_name: str
@@ -57,7 +58,7 @@ class RunRequest:
     failure_rules: tuple[FailureRule, ...] = ()
     wait_for_end: bool = True
     may_exist: bool = True
-    place: str = ""
+    place: JobPlace = field(default_factory=JobPlace)
 
     @property
     def key(self) -> str:

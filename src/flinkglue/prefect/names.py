@@ -89,22 +89,6 @@ def checked_connections(given: dict[str, Any]) -> str:
     return " and those of ".join(part for part in (shown, of) if part)
 
 
-def glue_place(aws_credentials: object, region: str | None) -> str:
-    """``prod eu-west-1``: where a Glue job is, by a flow run's parameters.
-
-    Empty for the usual block in its own region. Unlike the number of the account, it is known to
-    every process of a flow run, and at any time.
-
-    Args:
-        aws_credentials: A block, or its name; of one that is not saved nothing is known.
-        region: The region in place of the block's.
-    """
-    saved = getattr(aws_credentials, "_block_document_name", None)
-    name = aws_credentials if isinstance(aws_credentials, str) else saved or ""
-    name = name.rpartition("/")[2]
-    return " ".join(each for each in ("" if name == USUAL_CREDENTIALS else name, region) if each)
-
-
 def run_on_connection(job_name: str, ranking: Ranking | None) -> str:
     """``run orders on Subnet2``, of the run that is to be started."""
     if ranking is None:

@@ -20,13 +20,13 @@ from prefect.events import emit_event
 from prefect.events.schemas.automations import AutomationCore
 from prefect.events.schemas.events import Event
 from prefect.flow_engine import run_flow
-from prefect.states import Scheduled
+from prefect.states import Running, Scheduled
 
 from flinkglue.errors import InvalidInput, JobFailed
 from flinkglue.glue.console import Console
 from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import coordination_over
-from flinkglue.glue.models import CoolDown, JobRun
+from flinkglue.glue.models import CoolDown, JobPlace, JobRun
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.prefect.pages.glue_run import show_cancelled
 from flinkglue.prefect.store.server_records import server_records
@@ -34,6 +34,7 @@ from flinkglue.prefect.store.variable_locks import VariableLocks
 from flows.glue_connection_health import glue_connection_health
 from flows.glue_vpc_failover import glue_vpc_failover
 from tests.contract.aws.aws_cloud import AwsCloud
+from tests.harness.conftest import save_aws_block
 from tests.harness.glue.test_glue_vpc_failover import artifacts
 from tests.waiting import eventually
 
@@ -110,7 +111,9 @@ def test_a_cancelled_run_does_not_stay_running_on_a_page_of_an_earlier_version(p
         page = {"type": "markdown", "key": "glue-job-run-job", "data": "# Glue job job: RUNNING"}
         client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run_id))
         now = datetime.now(UTC)
-        request = RunRequest("job", str(flow_run_id), now, place=place)
+        request = RunRequest(
+            "job", str(flow_run_id), now, place=JobPlace(place, ("",) if place else ())
+        )
         stopped = [JobRun("job", "jr_1", "STOPPED", arguments={})]
         show_cancelled(flow_run_id, request, stopped, Console("aws", "us-east-1"), now)
         only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
@@ -263,6 +266,31 @@ def test_a_run_that_was_there_already_is_told_as_adopted(cloud: AwsCloud) -> Non
     *_, adopted = events(state, "glue-job.adopted")  # a first attempt has chosen before it is found
     assert adopted["payload"]["job_run_id"] == job_run_id
     assert "SUCCEEDED (adopted)" in artifacts(state)["glue-job-run-job"][0]
+
+
+def test_a_flow_run_that_is_adopted_goes_on_with_the_page_of_an_earlier_version(
+    cloud: AwsCloud,
+) -> None:
+    """The page was begun under a key without the block's name."""
+    cloud.two_connections()
+    cloud.job()
+    save_aws_block(cloud, "prod")
+    parameters = {"job_name": "job", "connection_names": "a,b", "aws_credentials": "prod"}
+    page = {"type": "markdown", "key": "glue-job-run-job", "data": "# Glue job job: RUNNING"}
+    with get_client(sync_client=True) as client:
+        flow_run = client.create_flow_run(glue_vpc_failover, parameters=parameters)
+        client.create_artifact(ArtifactCreate(**page, flow_run_id=flow_run.id))
+        for each in (Running(), Scheduled()):  # its first process, and the worker that adopts it
+            client.set_flow_run_state(flow_run.id, each, force=True)
+        flow_run = client.read_flow_run(flow_run.id)
+    cloud.start(Arguments={"--flinkglue-run-key": f"{flow_run.id}/1"})
+    state: Any = run_flow(
+        glue_vpc_failover, flow_run=flow_run, parameters=parameters, return_type="state"
+    )
+    pages = {key: each for key, each in artifacts(state).items() if key.startswith("glue-job-run-")}
+    assert list(pages) == ["glue-job-run-job"]
+    [shown] = pages["glue-job-run-job"]
+    assert "SUCCEEDED (adopted)" in shown
 
 
 def remember(reservation: Reservation, cool_down: CoolDown) -> None:

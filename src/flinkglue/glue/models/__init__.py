@@ -1,7 +1,7 @@
 """What AWS Glue and EC2 answer, as values. Pure: no I/O, no AWS SDK.
 
 `connections` has connections, subnets, zones and cooldowns, `ranking` the order of a job's
-connections, `job_run` a job, its runs and their states."""
+connections, `job_run` a job, its runs and their states, `job_place` where a job is."""
 
 from flinkglue.glue.models.connections import (
     Connection,
@@ -10,6 +10,7 @@ from flinkglue.glue.models.connections import (
     ZoneState,
     addresses_in,
 )
+from flinkglue.glue.models.job_place import JobPlace
 from flinkglue.glue.models.job_run import (
     CONNECTION_ARGUMENT,
     DEFAULT_LOG_GROUP,
@@ -35,6 +36,7 @@ __all__ = [
     "CoolDown",
     "Group",
     "Job",
+    "JobPlace",
     "JobRun",
     "JobRunState",
     "RankedConnection",

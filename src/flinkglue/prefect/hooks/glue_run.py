@@ -14,14 +14,13 @@ from prefect.logging.loggers import flow_run_logger
 from flinkglue.clock import SystemClock
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.coordination.run_context import RunContext
-from flinkglue.glue.models import JobRun
+from flinkglue.glue.models import JobPlace, JobRun
 from flinkglue.glue.run.connection_order import OrderRestoring
 from flinkglue.glue.run.outcome import attempts_of
 from flinkglue.glue.run.stop import stop_live_runs, with_those_that_ended_before
 from flinkglue.glue.run_request import Log, RunRequest
 from flinkglue.prefect.forms.form_flow import FormFlow
 from flinkglue.prefect.hooks.settling import Ended, Hook, Parameters, settling_hook
-from flinkglue.prefect.names import glue_place
 from flinkglue.prefect.pages.glue_run import show_cancelled
 from flinkglue.prefect.pages.jobs.glue import Place, refresh_glue_jobs
 from flinkglue.prefect.retries import first_started_at
@@ -44,7 +43,9 @@ def stop_and_restore(client: GlueClient, request: RunRequest, log: Log) -> list[
     return stopped
 
 
-def stop_when_cancelled(client_of: Callable[[Parameters], GlueClient]) -> Hook:
+def stop_when_cancelled(
+    client_and_place: Callable[[Parameters], tuple[GlueClient, JobPlace]],
+) -> Hook:
     """A hook that stops what the flow run left running in Glue, and waits until it has stopped.
 
     Prefect goes on whatever happens here, so what cannot be stopped is an error in the log.
@@ -52,6 +53,7 @@ def stop_when_cancelled(client_of: Callable[[Parameters], GlueClient]) -> Hook:
 
     def settle(ended: Ended) -> None:
         given, flow_run, log = ended.parameters, ended.flow_run, ended.log
+        client, place = client_and_place(given)
         request = RunRequest(
             given["job_name"],
             str(flow_run.id),
@@ -59,9 +61,9 @@ def stop_when_cancelled(client_of: Callable[[Parameters], GlueClient]) -> Hook:
             secret_arguments=given["secret_arguments"] or {},
             restore_order=given["advanced_options"].restore_order,
             allow_lost_settings=given["advanced_options"].allow_lost_settings,
-            place=glue_place(given["aws_credentials"], given["region"]),
+            place=place,
         )
-        client = client_of(given).masked_for(request)
+        client = client.masked_for(request)
         stopped = stop_and_restore(client, request, log)
         runs = with_those_that_ended_before(RunContext(client, log), request, stopped)
         try:

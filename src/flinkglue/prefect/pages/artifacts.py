@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from uuid import UUID
 
 import httpx
@@ -43,23 +44,36 @@ class _Known:
 _known = _Known()
 
 
-def put_markdown(key: str, markdown: str, description: str) -> None:
-    """Show a text under a key of this flow run's page."""
-    if not _replaced(key, ArtifactUpdate(data=markdown, description=description)):
+def put_markdown(
+    key: str, markdown: str, description: str, earlier_keys: Sequence[str] = ()
+) -> None:
+    """Show a text under a key of this flow run's page.
+
+    Args:
+        earlier_keys: What an earlier version, whose flow run goes on here, called this key. What it
+            began is continued, and keeps its key.
+    """
+    if not _replaced([key, *earlier_keys], ArtifactUpdate(data=markdown, description=description)):
         _note(key, create_markdown_artifact(markdown, key=key, description=description))
 
 
 def put_link(key: str, url: str, link_text: str) -> None:
     """Show a link under a key of this flow run's page."""
-    if not _replaced(key, ArtifactUpdate(data=link(link_text, url))):
+    if not _replaced([key], ArtifactUpdate(data=link(link_text, url))):
         _note(key, create_link_artifact(url, link_text=text(link_text), key=key))
 
 
-def replace_markdown(flow_run_id: UUID, key: str, markdown: str, description: str) -> bool:
-    """Replace what stands on the page of a flow run that does not run here; False: nothing does."""
-    found = _known.get(str(flow_run_id), key) or _found(str(flow_run_id), key)
-    update = ArtifactUpdate(data=markdown, description=description)
-    return found is not None and _updated(found, update)
+def replace_markdown(
+    flow_run_id: UUID,
+    key: str,
+    markdown: str,
+    description: str,
+    earlier_keys: Sequence[str] = (),
+) -> None:
+    """Replace what the page of a flow run that does not run here has under a key, if anything."""
+    found = _known.get(str(flow_run_id), key) or _found(str(flow_run_id), [key, *earlier_keys])
+    if found is not None:
+        _updated(found, ArtifactUpdate(data=markdown, description=description))
 
 
 def publish_markdown(
@@ -86,25 +100,27 @@ def _note(key: str, made: object) -> None:
         _known.put(str(runtime.flow_run.id), key, made)
 
 
-def _replaced(key: str, update: ArtifactUpdate) -> bool:
+def _replaced(keys: Sequence[str], update: ArtifactUpdate) -> bool:
     flow_run_id = str(runtime.flow_run.id)
-    found = _known.get(flow_run_id, key)
+    found = _known.get(flow_run_id, keys[0])
     if found is None and (runtime.flow_run.run_count or 1) > 1:  # an earlier process may have it
-        found = _found(flow_run_id, key)
+        found = _found(flow_run_id, keys)
     return found is not None and _updated(found, update)
 
 
-def _found(flow_run_id: str, key: str) -> UUID | None:
-    of_key = ArtifactFilter(
+def _found(flow_run_id: str, keys: Sequence[str]) -> UUID | None:
+    """What the page has under the first of these keys that it has, known as the first from now."""
+    of_keys = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run_id)]),
-        key=ArtifactFilterKey(any_=[key]),
+        key=ArtifactFilterKey(any_=list(keys)),
     )
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=of_key, limit=1)
-    if not found:
+        there = client.read_artifacts(artifact_filter=of_keys)
+    if not there:
         return None
-    _known.put(flow_run_id, key, found[0].id)
-    return found[0].id
+    found = min(there, key=lambda each: keys.index(str(each.key))).id
+    _known.put(flow_run_id, keys[0], found)
+    return found
 
 
 def _updated(artifact_id: UUID, update: ArtifactUpdate) -> bool:

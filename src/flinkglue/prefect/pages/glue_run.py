@@ -29,7 +29,7 @@ from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.names import attempt_name, rename_flow_run
 from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
-from flinkglue.prefect.pages.keys import Kind, glue_key
+from flinkglue.prefect.pages.keys import Kind, glue_key, glue_keys
 
 
 @best_effort("The choice is not shown on the flow run's page")
@@ -68,16 +68,16 @@ class RunPage(RunObserver):
     ) -> None:
         self._console = console
         self._clock = clock
-        self._job_name, self._number = request.job_name, request.number
-        self._key = glue_key(Kind.GLUE_RUN, request.job_name, request.place)
+        self._request = request
         self._names_flow_run = names_flow_run
         self._shown = Shown()
         self._began_at: datetime | None = None
 
     def on_started(self, run: JobRun) -> None:
         if self._names_flow_run:
+            request = self._request
             connection_name = run.arguments.get(CONNECTION_ARGUMENT)
-            rename_flow_run(attempt_name(self._job_name, self._number, connection_name))
+            rename_flow_run(attempt_name(request.job_name, request.number, connection_name))
         self._show(run)
 
     on_adopted = on_started
@@ -89,13 +89,13 @@ class RunPage(RunObserver):
     def _show(self, run: JobRun) -> None:
         now = self._clock.now()
         self._began_at = self._began_at or now
-        live = LiveRun(run, self._number, now, self._began_at)
+        live = LiveRun(run, self._request.number, now, self._began_at)
         if self._shown.is_due(live):
             self._put(live)
 
     @best_effort("The Glue run is not shown on the flow run's page")
     def _put(self, live: LiveRun) -> None:
-        put_markdown(self._key, live.markdown(self._console), text(live.title))
+        _put_run(self._request, live.markdown(self._console), text(live.title))
 
 
 @best_effort("The Glue run is not shown on the flow run's page")
@@ -112,7 +112,12 @@ def show_job_run(
         request.job_name, attempts, output, console, price_per_dpu_hour, why_no_other_run
     )
     outcome = text(summary_in_words(attempts, price_per_dpu_hour))
-    put_markdown(glue_key(Kind.GLUE_RUN, request.job_name, request.place), markdown, outcome)
+    _put_run(request, markdown, outcome)
+
+
+def _put_run(request: RunRequest, markdown: str, description: str) -> None:
+    key, *earlier = glue_keys(Kind.GLUE_RUN, request.job_name, request.place)
+    put_markdown(key, markdown, description, earlier)
 
 
 def show_cancelled(
@@ -127,7 +132,5 @@ def show_cancelled(
     if shown:
         markdown = cancelled_markdown(request.job_name, shown, console)
         words = text(cancelled_in_words(shown))
-        for place in (request.place, ""):  # a page that an earlier version began has no place
-            key = glue_key(Kind.GLUE_RUN, request.job_name, place)
-            if replace_markdown(flow_run_id, key, markdown, words):
-                break
+        key, *earlier = glue_keys(Kind.GLUE_RUN, request.job_name, request.place)
+        replace_markdown(flow_run_id, key, markdown, words, earlier)

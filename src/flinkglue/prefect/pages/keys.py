@@ -10,6 +10,8 @@ import re
 from enum import StrEnum
 from hashlib import sha256
 
+from flinkglue.glue.models import JobPlace
+
 READABLE_CHARACTERS = 60
 _HASH_CHARACTERS = 12
 _ENDS_AS_A_HASH = rf"(?:.*-)?[0-9a-f]{{{_HASH_CHARACTERS}}}\Z"
@@ -50,6 +52,12 @@ def artifact_key(kind: Kind, name: str, place: str = "", *, place_is_read: bool 
     return "-".join(part for part in (kind, readable, digits[:_HASH_CHARACTERS]) if part)
 
 
-def glue_key(kind: Kind, job_name: str, place: str) -> str:
+def glue_key(kind: Kind, job_name: str, place: JobPlace) -> str:
     """The key of what is shown of a Glue job by its AWS Credentials block and region."""
-    return artifact_key(kind, job_name, place, place_is_read=True)
+    return glue_keys(kind, job_name, place)[0]
+
+
+def glue_keys(kind: Kind, job_name: str, place: JobPlace) -> tuple[str, ...]:
+    """`glue_key`, and those that a flow run which goes on may have begun its page with."""
+    names = (place.name, *place.earlier_names)
+    return tuple(artifact_key(kind, job_name, name, place_is_read=True) for name in names)
