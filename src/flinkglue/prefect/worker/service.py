@@ -94,6 +94,7 @@ class Service:
         self._callbacks = callbacks
         self._log = log
         self._tasks: list[asyncio.Task[None]] = []
+        self._adopting: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin all loops as tasks."""
@@ -101,15 +102,22 @@ class Service:
             self._events.listen(),
             self._take_when_woken(),
             self._renew(),
-            self._adopt(),
             self._find_cancelling(),
             self._send_heartbeats(),
         )
         self._tasks = [asyncio.get_running_loop().create_task(loop) for loop in loops]
+        self._adopting = [asyncio.get_running_loop().create_task(self._adopt())]
+
+    async def stop_adopting(self) -> None:
+        """Its own flow runs that end from now on are not lost, and others are for other workers."""
+        await self._stop(self._adopting)
 
     async def stop(self) -> None:
         """End them; the one that calls this ends by itself."""
-        others = [task for task in self._tasks if task is not asyncio.current_task()]
+        await self._stop([*self._tasks, *self._adopting])
+
+    async def _stop(self, tasks: list[asyncio.Task[None]]) -> None:
+        others = [task for task in tasks if task is not asyncio.current_task()]
         for task in others:
             task.cancel()
         for task in others:

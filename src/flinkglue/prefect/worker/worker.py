@@ -18,7 +18,6 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.thread_ownership import owner_of
 from flinkglue.prefect.worker.code.flows import NeedsProcess
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.members.adoption import Adoption
@@ -65,6 +64,7 @@ class ThreadWorker(ProcessWorker):
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
+        self._adoption: Adoption | None = None
         self._service: Service | None = None
 
     # -- life ------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class ThreadWorker(ProcessWorker):
             # Prefect patches it for each run and puts back what it found: of runs that overlap,
             # the first to end would take it away from the others.
             builtins.print = print_as_log
-        adoption = Adoption(
+        self._adoption = adoption = Adoption(
             self.client,
             pool.name,
             membership,
@@ -164,9 +164,12 @@ class ThreadWorker(ProcessWorker):
         lost = self._service
         self._logger.error(
             "This worker gave no sign of life for longer than its lease. Its flow runs were "
-            "taken over by another one; it leaves them and joins again."
+            "taken over by another one; it leaves them%s.",
+            "" if self.is_stopping else " and joins again",
         )
         self.runs.leave_all("another worker has taken over its flow runs")
+        if self.is_stopping:
+            return True
         await self._begin()
         if lost is not None:
             await lost.stop()
@@ -175,6 +178,8 @@ class ThreadWorker(ProcessWorker):
     async def _drain(self, printer: Callable[..., None]) -> None:
         self.is_stopping = True
         self._starts.close()
+        if self._service is not None:
+            await self._service.stop_adopting()
         if self.runs is not None:
             await drained(
                 self.runs, self.client, self.own_settings.drain_seconds, self._logger, printer
@@ -310,7 +315,7 @@ class ThreadWorker(ProcessWorker):
         except ObjectNotFound:
             return
         is_cancelling = run.state is not None and run.state.is_cancelling()
-        if is_cancelling and self._membership and owner_of(run) == self._membership.worker_id:
+        if is_cancelling and self._adoption and await self._adoption.may_end(run):
             self._end_cancelled(run)
 
     def _end_cancelled(self, run: FlowRun) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Paused, Running
 
 from flinkglue.prefect.store.server_records import ServerRecords
@@ -21,9 +23,11 @@ from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_mess
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
 from flinkglue.prefect.worker.taking import NotTaken, Taking
+from flinkglue.prefect.worker.worker import ThreadWorker
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
 
@@ -205,6 +209,38 @@ def test_a_flow_run_that_waits_in_its_thread_to_retry_is_offered_to_workers(
     assert server.runs[str(waiting)].empirical_policy.retry_type == "reschedule"
 
 
+def test_the_worker_that_takes_a_flow_run_writes_itself_down_not_the_one_that_schedules_it_again(
+    server: Server,
+) -> None:
+    """Two may schedule it again: the name of the later one would stand on a run of another."""
+    worker = member(server)
+    running = server.has(Running(), of(DEAD))
+    server.after_state = lambda run: setattr(run, "infrastructure_pid", of("e" * 32))
+    search(server, worker)
+    lost = server.has(Running(), of(DEAD))
+    server.after_state = lambda run: None
+    search(server, worker)
+    owners = [server.runs[str(each)].infrastructure_pid for each in (running, lost)]
+    assert owners == [of("e" * 32), of(DEAD)]
+
+
+@pytest.mark.parametrize(("owner_lives", "is_ended"), [(False, True), (True, False)])
+def test_a_flow_run_that_is_cancelled_before_it_is_taken_again_is_ended_if_its_worker_is_dead(
+    server: Server, owner_lives: bool, is_ended: bool
+) -> None:
+    worker, other = member(server), member(server)
+    pid = of(other.worker_id if owner_lives else DEAD)
+    cancelled = server.has(State(type=StateType.CANCELLING), pid)
+
+    async def judge(client: PrefectClient) -> None:
+        adoption = Adoption(
+            client, "pool", worker, is_mine=lambda _: False, end_cancelled=lambda _: None, log=LOG
+        )
+        assert await adoption.may_end(server.runs[str(cancelled)]) is is_ended
+
+    with_client(server, judge)
+
+
 def test_nobody_elses_flow_runs_are_touched(server: Server) -> None:
     worker, peer = member(server), member(server)
     message = pending_message("peer", peer.worker_id)
@@ -324,12 +360,9 @@ def test_a_state_that_changes_while_a_flow_run_is_adopted_is_not_overwritten(
 ) -> None:
     worker = member(server)
     running = server.has(State(type=StateType.RUNNING), of(DEAD))
-    reads: list[FlowRun] = []
 
     def ends_between(run: FlowRun) -> None:
-        reads.append(run)
-        if len(reads) == 2:
-            run.state = State(type=StateType.FAILED)
+        run.state = State(type=StateType.FAILED)
 
     server.before_read = ends_between
     search(server, worker)
@@ -385,6 +418,75 @@ def test_a_flow_run_gets_no_process_when_its_worker_was_replaced_while_it_took_i
         taking.close()
 
     with_client(server, take)
+
+
+def test_a_flow_run_that_ends_while_it_is_noted_what_its_worker_died_of_is_not_overwritten(
+    server: Server,
+) -> None:
+    worker, dead = member(server), member(server)
+    running = server.has(State(type=StateType.RUNNING), of(dead.worker_id))
+    reads: list[FlowRun] = []
+
+    def ends_between(run: FlowRun) -> None:
+        reads.append(run)
+        if len(reads) == 2:
+            run.state = State(type=StateType.FAILED)
+
+    server.before_read = ends_between
+    worker.bury_the_dead(LOG)
+    for _ in range(14):
+        server.variables.clock.sleep(5)
+        worker.renew()
+    assert worker.bury_the_dead(LOG)
+    search(server, worker)
+    assert server.runs[str(running)].state.name == "Failed"  # type: ignore[union-attr]
+
+
+def test_a_worker_that_stops_does_not_adopt_what_it_hands_back(server: Server) -> None:
+    """Its threads have ended, so they look like those that it lost when the server was away."""
+    stopping = member(server)
+
+    async def stop(client: PrefectClient) -> None:
+        with temporary_settings({PREFECT_API_URL: "http://prefect.test/api"}):
+            worker = ThreadWorker("pool")
+            answered = asyncio.Event()
+            beside: Any = None  # of the loops that do not run here
+            worker._service = service = Service(
+                client,
+                stopping,
+                Adoption(
+                    client,
+                    "pool",
+                    stopping,
+                    is_mine=lambda _: False,
+                    end_cancelled=lambda _: None,
+                    log=LOG,
+                ),
+                beside,
+                PoolEvents(
+                    uuid4(),
+                    wake=beside,
+                    answered=answered.set,
+                    cancelling=beside,
+                    suspended=beside,
+                    log=LOG,
+                ),
+                woken=asyncio.Event(),
+                answered=answered,
+                callbacks=beside,
+                log=LOG,
+            )
+            service.start()
+            await asyncio.sleep(0.1)
+            await worker._drain(print)
+            left = server.has(Running(), of(stopping.worker_id))
+            answered.set()
+            await asyncio.sleep(0.3)
+            await service.stop()
+            shutil.rmtree(worker._home)
+        assert server.runs[str(left)].state.name == "Running"  # type: ignore[union-attr]
+
+    with_client(server, stop)
 
 
 @pytest.mark.parametrize("is_adopted", [False, True])

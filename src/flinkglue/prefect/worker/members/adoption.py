@@ -80,43 +80,57 @@ class Adoption:
             orphaned += [(run, owner) for run, owner in owned if owner not in living | {me}]
         return sum(await each_of(orphaned, self._adopt, self._not_adopted))
 
+    async def may_end(self, cancelled: FlowRun) -> bool:
+        """Whether a cancelled flow run without a thread is this worker's, or nobody's, to end."""
+        owner = owner_of(cancelled)
+        if owner is None or owner == self._membership.worker_id:
+            return owner is not None
+        if owner in await asyncio.to_thread(self._membership.living):
+            return False
+        return await asyncio.to_thread(self._membership.hold, "adoption")
+
     def _not_adopted(self, orphaned: tuple[FlowRun, str], error: Exception) -> None:
         self._log.warning("Flow run %s is not adopted yet: %s", orphaned[0].id, error)
 
     async def _adopt(self, orphaned: tuple[FlowRun, str]) -> bool:
-        flow_run_id, owner = orphaned[0].id, orphaned[1]
-        if self._is_mine(flow_run_id):
+        listed, owner = orphaned
+        if self._is_mine(listed.id) or (run := await self._as_listed(listed, owner)) is None:
             return False
-        run = await self._client.read_flow_run(flow_run_id)
-        if not _needs_a_worker(run) or owner_of(run) != owner or self._is_mine(run.id):
-            return False  # it went on meanwhile
-        if not self._membership.is_known_held():
-            return False
-        # Whoever goes on with this after us, should we die, finds it as ours.
-        await self._client.update_flow_run(
-            run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
-        )
-        now = await self._client.read_flow_run(run.id)
-        if run.state is None or now.state is None or now.state.id != run.state.id:
-            return False
-        if run.state.is_cancelling():
+        if run.state is not None and run.state.is_cancelling():
+            # Nobody takes it any more. Whoever ends it after us, should we die, finds it as ours.
+            await self._client.update_flow_run(
+                run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
+            )
             self._end_cancelled(run)
             return True
-        await self._count(run, owner)
+        if await self._count(run, owner) and await self._as_listed(run, owner) is None:
+            return False
+        # Its state goes first. A worker that takes it writes itself down as its owner, over which
+        # another name would have its thread taken for an orphan's.
         why = "The worker of this flow run died; it is scheduled again"
         return await reschedule(self._client, run, why, self._log)
 
-    async def _count(self, run: FlowRun, owner: str) -> None:
-        """Note whether the flow run may be what its worker died of."""
+    async def _as_listed(self, listed: FlowRun, owner: str) -> FlowRun | None:
+        """The flow run as it is now; None: it went on meanwhile, or is not ours to schedule."""
+        now = await self._client.read_flow_run(listed.id)
+        if listed.state is None or now.state is None or now.state.id != listed.state.id:
+            return None
+        if not _needs_a_worker(now) or owner_of(now) != owner or self._is_mine(now.id):
+            return None
+        return now if self._membership.is_known_held() else None
+
+    async def _count(self, run: FlowRun, owner: str) -> bool:
+        """Note whether the flow run may be what its worker died of; whether that was written."""
         before = run.labels.get(ADOPTIONS_LABEL, 0)
         if self._membership.may_have_died_of(owner, run.id):
             count = (before if isinstance(before, int) else 0) + 1
         elif self._membership.has_waited(owner, run.id):
             count = 0
         else:
-            return  # its worker stopped in order, or lost it
+            return False  # its worker stopped in order, or lost it
         if count != before:
             await self._client.update_flow_run_labels(run.id, {ADOPTIONS_LABEL: count})
+        return count != before
 
     async def _open_runs(self) -> AsyncIterator[FlowRun]:
         is_open = FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
