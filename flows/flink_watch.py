@@ -17,7 +17,7 @@ from flinkglue.blocks.forms.flink_job import (
 )
 from flinkglue.errors import FlinkGlueError, JobFailed
 from flinkglue.form_types import Name
-from flinkglue.lifecycle.health.finding import findings_in_words
+from flinkglue.lifecycle.health.finding import Finding, NoneObserved, unwell_in_words
 from flinkglue.lifecycle.health.watch import Relaunch, should_relaunch
 from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.readiness import ReadyLimits
@@ -37,7 +37,6 @@ from flinkglue.prefect.store.action_owners import (
 )
 from flinkglue.tasks.flink_actions import perform_flink_action
 from flinkglue.tasks.flink_health import (
-    Finding,
     count_relaunch,
     judge_flink_jobs,
     report_finding,
@@ -93,7 +92,7 @@ def flink_watch(
 
     Raises:
         InvalidInput: A parameter was refused before any call.
-        CallFailed: No job could be read.
+        CallFailed: No job could be read, all for the same reason.
         JobFailed: At least one job is unhealthy and was not relaunched, or could not be read; names
             each.
     """
@@ -103,6 +102,7 @@ def flink_watch(
     )
     chosen = cluster_of("cluster", cluster)
     names = list(dict.fromkeys(job_names))
+    only_fault: FlinkGlueError | None = None
     try:
         findings = judge_flink_jobs(
             chosen,
@@ -111,12 +111,8 @@ def flink_watch(
             health_options.watch_seconds,
             health_options.every_seconds,
         )
-    except FlinkGlueError as fault:  # no job was observed, which the task was repeated for
-        findings = [Finding(name, not_observed=str(fault)) for name in names]
-        for finding in findings:
-            report_finding(finding)
-        _show(chosen, findings)
-        raise
+    except NoneObserved as unread:  # the task was repeated for it
+        findings, only_fault = unread.findings, unread.only_fault
     most = relaunch_options.max_relaunches
     window_seconds = relaunch_options.relaunch_window_hours * 3600
     for place, finding in enumerate(findings):
@@ -127,9 +123,10 @@ def flink_watch(
     if (silent_minutes := silent_run_options.silent_minutes) is not None:
         ends = silent_run_options.end_silent_runs
         _without_process(chosen, names, silent_minutes * 60, end=ends)
-    if unwell := [finding for finding in findings if finding.is_unwell]:
-        reasons = "; ".join(f"{finding.job_name}: {finding.reason}" for finding in unwell)
-        raise JobFailed(f"{findings_in_words(findings)}. {reasons}")
+    if only_fault:
+        raise only_fault
+    if any(finding.is_unwell for finding in findings):
+        raise JobFailed(unwell_in_words(findings))
     return completed(
         {finding.job_name: finding.condition for finding in findings},
         "; ".join(f"{finding.job_name}: {finding.condition}" for finding in findings),

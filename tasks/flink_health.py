@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.events import emit_event
+from prefect.tasks import Task
 
 from flinkglue.clock import Pace, SystemClock
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.backend import FlinkBackend
-from flinkglue.lifecycle.health.finding import Finding, findings_in_words
+from flinkglue.lifecycle.health.finding import Finding, NoneObserved, findings_in_words
 from flinkglue.lifecycle.health.history import with_history
 from flinkglue.lifecycle.health.judgement import (
     Degraded,
@@ -31,6 +34,7 @@ from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title, several
 from flinkglue.prefect.pages.jobs.flink import after_watch, refresh_flink_jobs
+from flinkglue.prefect.retries import passes
 from flinkglue.prefect.run_log import run_log
 from flinkglue.prefect.steps import step
 from flinkglue.prefect.store.action_owners import ClaimWatch, abandoned
@@ -38,11 +42,18 @@ from flinkglue.prefect.store.variable_journal import variable_store
 from flinkglue.texts import printable
 
 
+def may_be_observed_later(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Whether of no job anything was read, of one for a reason that passes."""
+    failure = state.result(raise_on_failure=False)
+    return isinstance(failure, NoneObserved) and any(map(passes, failure.faults))
+
+
 @step(
     task_run_name=lambda given: (
         f"watch {several(given['job_names'])} on {cluster_title(given['cluster'])}"
     ),
     retry_after=[5, 30],
+    retry_condition_fn=may_be_observed_later,
 )
 def judge_flink_jobs(
     cluster: FlinkCluster,
@@ -51,15 +62,35 @@ def judge_flink_jobs(
     watch_seconds: float,
     every_seconds: float,
 ) -> list[Finding]:
-    """Look at jobs for a while, and judge how each is.
+    """Observe jobs for a while, and judge how each is.
 
     A job that an action works on, or that was ended on purpose, is not judged. One whose action
     has not ended although its flow run has is not well, whatever the job itself is like. Neither is
-    one that could not be looked at, which keeps the others from nothing.
+    one that could not be read, which keeps the others from nothing.
 
     Raises:
-        CallFailed: The cluster did not answer, or no job could be looked at.
+        NoneObserved: The cluster did not answer, or no job could be read; has the findings.
     """
+    try:
+        found, faults = _observed(cluster, job_names, limits, watch_seconds, every_seconds)
+    except FlinkGlueError as fault:
+        found, faults = [Finding(name, not_observed=str(fault)) for name in job_names], [fault]
+    if all(finding.not_observed for finding in found):
+        raise NoneObserved(found, faults)
+    for finding in found:
+        emit = run_log().warning if finding.is_unwell else run_log().info
+        emit("%s: %s %s", finding.job_name, finding.condition, finding.reason)
+    return found
+
+
+def _observed(
+    cluster: FlinkCluster,
+    job_names: Sequence[str],
+    limits: HealthLimits,
+    watch_seconds: float,
+    every_seconds: float,
+) -> tuple[list[Finding], list[FlinkGlueError]]:
+    """How each job is, and what kept jobs from being read."""
     steady = Pace(every_seconds, every_seconds, jitter=0)
     with variable_store(cluster.journal_name) as store, cluster.get_backend() as backend:
         watched = [_Watched(name, store, backend) for name in job_names]
@@ -71,12 +102,7 @@ def judge_flink_jobs(
         found = with_lags(
             [job.finding(limits) for job in watched], backend.source_lag, _note_unread_lag
         )
-    if all(finding.not_observed for finding in found):
-        raise watched[0].fault or AssertionError("no job was observed")
-    for finding in found:
-        emit = run_log().warning if finding.is_unwell else run_log().info
-        emit("%s: %s %s", finding.job_name, finding.condition, finding.reason)
-    return found
+    return found, [job.fault for job in watched if job.fault]
 
 
 def _note_unread_lag(job_name: str, fault: FlinkGlueError) -> None:

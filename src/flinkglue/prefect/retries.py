@@ -17,7 +17,11 @@ from flinkglue.errors import ServiceUnavailable, Throttled
 
 def passing_fault(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Whether a task failed for a reason that passes; never for a submit that is in doubt."""
-    failure = state.result(raise_on_failure=False)
+    return passes(state.result(raise_on_failure=False))
+
+
+def passes(failure: object) -> bool:
+    """Whether what failed may succeed later."""
     return isinstance(failure, ServiceUnavailable | Throttled)
 
 

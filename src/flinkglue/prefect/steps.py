@@ -58,14 +58,14 @@ def step(
     Args:
         task_run_name: What it does and where; a template, or a function of the parameters.
         retry_after: The pause in seconds before each retry of a fault that passes. Only for what
-            is safe to repeat.
+            is safe to repeat. With a ``retry_condition_fn``, of what that says.
         options: Prefect's. With a ``cache_key_fn`` and ``persist_result`` the result is kept.
     """
     if not options.get("persist_result"):
         options = {"cache_policy": NO_CACHE, "persist_result": False, **options}
     if retry_after:
         options["retries"], options["retry_delay_seconds"] = len(retry_after), [*retry_after]
-        options["retry_condition_fn"] = passing_fault
+        options.setdefault("retry_condition_fn", passing_fault)
 
     def made(function: Callable[P, R]) -> Task[P, R]:
         named = task_run_name if isinstance(task_run_name, str) else _named(task_run_name)

@@ -23,7 +23,7 @@ class ServedJobManager(FakeJobManager):
     Attributes:
         url: Where it listens.
         authorization: The header that every request must carry; None: any.
-        refuses: A gateway lets nobody read what is under a path that ends so.
+        refuses: A gateway lets nobody read what is under a path that ends so, with this status.
         answers_launches: While it is not set, Flink takes launches and does not answer.
     """
 
@@ -31,7 +31,7 @@ class ServedJobManager(FakeJobManager):
         super().__init__(Clock())
         self.url = ""
         self.authorization: str | None = None
-        self.refuses = ""
+        self.refuses: dict[str, int] = {}
         self.answers_launches = threading.Event()
         self.answers_launches.set()
         self._began = time.monotonic()
@@ -41,8 +41,9 @@ class ServedJobManager(FakeJobManager):
         with self._lock:
             if self.authorization not in (None, request.headers.get("authorization")):
                 return httpx.Response(401, json={"errors": ["who is there?"]})
-            if self.refuses and request.url.path.endswith(self.refuses):
-                return httpx.Response(403, json={"errors": ["not allowed"]})
+            for path_end, status in self.refuses.items():
+                if request.url.path.endswith(path_end):
+                    return httpx.Response(status, json={"errors": ["not allowed"]})
             passed = 1000 + SPEED * (time.monotonic() - self._began)
             self.clock.seconds = max(self.clock.seconds, passed)
             return self.transport.handle_request(request)

@@ -417,13 +417,11 @@ def event(condition: str, job_name: str) -> dict[str, Any]:
     return eventually(found)[0]
 
 
-@pytest.mark.parametrize("unread", ["cluster", "job"])
-def test_a_watch_that_cannot_read_its_only_job_raises_an_event_and_shows_it(
-    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str, unread: str
+def test_a_watch_that_can_read_nothing_of_the_cluster_raises_an_event_and_shows_it(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
 ) -> None:
-    """Also when nothing of the cluster can be read."""
     running(job_name, jar)
-    flink.refuses = "/overview" if unread == "cluster" else f"/jobs/{flink.live_jobs()[0].job_id}"
+    flink.refuses = {"/overview": 403}
     state = flink_watch([job_name], "flink-rest-cluster/flink", watch_seconds=0, return_state=True)
     with pytest.raises(PermissionDenied) as failure:
         state.result()
@@ -432,6 +430,25 @@ def test_a_watch_that_cannot_read_its_only_job_raises_an_event_and_shows_it(
     assert "| RUNNING | not observed |" in row_of(job_name)
     (row,) = json.loads(artifacts_of(state)["flink-health"])
     assert (row["condition"], row["job"]) == ("not observed", job_name)
+
+
+def test_of_jobs_that_cannot_be_read_each_shows_its_own_fault(
+    cluster: FlinkRestCluster, flink: ServedJobManager, jar: Jars, job_name: str
+) -> None:
+    """In its row, in its event and in the message of the flow run."""
+    statuses = {job_name: 403, f"{job_name}-2": 401}
+    for name, status in statuses.items():
+        flink.refuses[f"/jobs/{running(name, jar)}"] = status
+    state = flink_watch(
+        list(statuses), "flink-rest-cluster/flink", watch_seconds=0, return_state=True
+    )
+    rows = json.loads(artifacts_of(state)["flink-health"])
+    for row, (name, status) in zip(rows, statuses.items(), strict=True):
+        assert (row["job"], row["condition"]) == (name, "not observed")
+        assert f"HTTP {status}" in row["why"]
+        assert "| RUNNING | not observed |" in row_of(name)
+        assert event("not-observed", name)["payload"]["reason"] == row["why"]
+        assert f"{name}: {row['why']}" in str(state.message)
 
 
 def test_no_secret_is_written_by_prefect(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.health.judgement import Degraded, Verdict
 from flinkglue.lifecycle.models import JobView, SourceLag
 from flinkglue.markdown import NOTHING
@@ -72,6 +73,32 @@ class Finding:
             "observed": self.view.in_words() if self.view else NOTHING,
             "lag": self.lag.in_words() if self.lag else NOTHING,
         }
+
+
+class NoneObserved(FlinkGlueError):
+    """Of no job was anything read: each finding says why.
+
+    Args:
+        findings: One for each job.
+        faults: What kept them from being read.
+    """
+
+    def __init__(self, findings: Sequence[Finding], faults: Sequence[FlinkGlueError]) -> None:
+        self.findings = list(findings)
+        self.faults = list(faults)
+        only = self.only_fault
+        super().__init__(str(only) if only else unwell_in_words(findings))
+
+    @property
+    def only_fault(self) -> FlinkGlueError | None:
+        """The fault, where it is the same for all jobs."""
+        return self.faults[0] if len({str(fault) for fault in self.faults}) == 1 else None
+
+
+def unwell_in_words(findings: Sequence[Finding]) -> str:
+    """`findings_in_words`, and the reason of each that is unwell."""
+    reasons = "; ".join(f"{each.job_name}: {each.reason}" for each in findings if each.is_unwell)
+    return f"{findings_in_words(findings)}. {reasons}"
 
 
 def findings_in_words(findings: Sequence[Finding]) -> str:
