@@ -142,6 +142,9 @@ def main() -> None:
     simulated = "\n".join(simulated_polls.rows())
     print(simulated)
     write_section("polls", simulated)
+    together = "\n".join(simulated_polls.burst_rows())
+    print(together)
+    write_section("bursts", together)
     if not only_simulated:
         measure_all()
 

@@ -1,7 +1,7 @@
 """How late the end of a Glue run is observed, and by how many polls, simulated.
 
 The library's own pauses go by a clock that costs nothing. Each run has a budget of its own, as it
-has in a process that waits for few runs.
+has in a process that waits for few runs; the runs of a burst share one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from statistics import mean
+from heapq import heappop, heappush
+from statistics import mean, median
 
 from flinkglue.clock import Pace
 from flinkglue.glue.models import JobRun
@@ -35,6 +36,10 @@ VARIES: dict[str, Draw] = {
 }
 KNOWN = {"first run of its job": 0, "one run known": 1, "ten runs known": 10}
 FIXED_SECONDS = (7, 1)
+BURSTS = {"30 runs of 1 min": (30, 60.0), "100 runs of 1.5 min": (100, 90.0)}
+BURST_KNOWN = {"first": 0, "one known": 1}
+BEGIN_SECONDS = 0.29
+"""How long after one run of a burst the next one begins, as it was measured on two processors."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class Observed:
     delay_seconds: float
     most_delay_seconds: float
     polls: float
+
+
+RUNNING = JobRun("job", "jr", "RUNNING")
 
 
 class SimulatedWait:
@@ -76,7 +84,20 @@ class WaitFromStart(SimulatedWait):
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         if self.seconds >= STARTING_SECONDS:
-            self.run = JobRun("job", "jr", "RUNNING")
+            self.run = RUNNING
+
+
+class OfABurst(WaitFromStart):
+    """That of one run of many: all go by the clock of the burst."""
+
+    def __init__(self, clock: SimulatedWait) -> None:
+        super().__init__()
+        self._clock, self._began = clock, clock.seconds
+
+    def monotonic(self) -> float:
+        if self._clock.seconds - self._began >= STARTING_SECONDS:
+            self.run = RUNNING
+        return self._clock.seconds
 
 
 def known(durations: Sequence[float]) -> RunDurations:
@@ -118,6 +139,34 @@ def by_history(draw: Draw, seconds: float, known_runs: int, runs: int = RUNS) ->
     return _means(found)
 
 
+def by_burst(
+    draw: Draw, runs: int, seconds: float, known_runs: int, seed: int = 7
+) -> tuple[float, float]:
+    """The median delay of runs that begin one after the other, each of its own job, and the polls.
+
+    They share the budget of a process, and one clock.
+    """
+    rng, clock = random.Random(seed), SimulatedWait(RUNNING)
+    budget = PollBudget(clock)
+    due: list[tuple[float, int]] = []
+    ends, pauses, delays, polls = list[float](), list[Iterator[float]](), list[float](), 0
+    for number in range(runs):
+        clock.seconds = number * BEGIN_SECONDS
+        durations = known([draw(rng, seconds) for _ in range(known_runs)])
+        pace = RunPace(OfABurst(clock), POLL_RUNS, durations, budget)
+        ends.append(clock.seconds + draw(rng, seconds))
+        pauses.append(pace.pauses(rng))
+        due.append((clock.seconds, number))
+    while due:
+        clock.seconds, number = heappop(due)
+        polls += 1
+        if clock.seconds >= ends[number]:
+            delays.append(clock.seconds - ends[number])
+        else:
+            heappush(due, (clock.seconds + next(pauses[number]), number))
+    return median(delays), polls / runs
+
+
 def by_a_fixed_pace(draw: Draw, seconds: float, every: float, runs: int = RUNS) -> Observed:
     """A poll each so many seconds."""
     rng = random.Random(7)
@@ -141,6 +190,23 @@ def rows(runs: int = RUNS) -> Iterator[str]:
         for every in FIXED_SECONDS:
             fixed = (by_a_fixed_pace(draw, each, every, runs) for each in LASTS.values())
             yield _row(f"vary by {varies}", f"every {every} s", fixed)
+
+
+def burst_rows(times: int = 5) -> Iterator[str]:
+    """A markdown table: the median delay and polls per run where many begin together."""
+    yield "| durations | " + " | ".join(f"{b}, {k}" for b in BURSTS for k in BURST_KNOWN) + " |"
+    yield "|---|" + "---:|" * len(BURSTS) * len(BURST_KNOWN)
+    for varies in ("5 %", "20 %"):
+        cells = []
+        for runs, seconds in BURSTS.values():
+            for known_runs in BURST_KNOWN.values():
+                found = [
+                    by_burst(VARIES[varies], runs, seconds, known_runs, seed)
+                    for seed in range(times)
+                ]
+                delays, polls = zip(*found, strict=True)
+                cells.append(f"{mean(delays):.1f} s, {mean(polls):.0f}")
+        yield f"| vary by {varies} | {' | '.join(cells)} |"
 
 
 def _row(varies: str, polls: str, observed: Iterator[Observed]) -> str:

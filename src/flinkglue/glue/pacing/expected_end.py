@@ -31,30 +31,41 @@ class ExpectedEnd:
 
     ends: tuple[float, ...] = ()
     windows: tuple[Window, ...] = ()
+    around: tuple[float, ...] = ()
+    """How far each end's window goes to both sides of it."""
 
     @classmethod
     def after(cls, durations: Sequence[float]) -> ExpectedEnd:
         """By earlier runs: around the end of each as much as they differ."""
         ends = tuple(sorted(durations))
         known, spread = len(ends), _spread(ends)
+        share = LEAST_SHARES.get(known, LEAST_SHARE)
+        around = tuple(max(LEAST_SECONDS, share * end, spread) for end in ends)
         windows: list[Window] = []
-        for end in ends:
-            around = max(LEAST_SECONDS, LEAST_SHARES.get(known, LEAST_SHARE) * end, spread)
-            begins = max(0.0, end - around)
+        for end, each in zip(ends, around, strict=True):
+            begins = max(0.0, end - each)
             if windows and begins <= windows[-1].ends:
                 begins = windows.pop().begins
-            windows.append(Window(begins, end + around))
-        return cls(ends, tuple(windows))
+            windows.append(Window(begins, end + each))
+        return cls(ends, tuple(windows), around)
 
     def later(self, seconds: float) -> ExpectedEnd:
         """Of a run that began to run so much later."""
         ends = tuple(end + seconds for end in self.ends)
         windows = (Window(w.begins + seconds, w.ends + seconds) for w in self.windows)
-        return ExpectedEnd(ends, tuple(windows))
+        return ExpectedEnd(ends, tuple(windows), self.around)
 
     def is_likely_at(self, seconds: float) -> bool:
         """Whether this moment is in a window."""
         return any(w.begins <= seconds < w.ends for w in self.windows)
+
+    def distance_after(self, seconds: float) -> float:
+        """How far this moment is behind an end: 0 at it, 1 at its window's edge or beyond.
+
+        1 before all ends, and of a job of which nothing is known.
+        """
+        ends = zip(self.ends, self.around, strict=True)
+        return min([1.0, *((seconds - end) / each for end, each in ends if end <= seconds)])
 
     def likely_seconds_left(self, since: float) -> float:
         """How much of the windows is left after this moment."""

@@ -9,9 +9,11 @@ after a failure. Some polls are made sooner:
 - When a run takes longer than all before it, less and less often.
 
 Each poll counts by how much sooner it is than the usual one. A run has so many of them, and all
-runs of a process share a budget: what is known may be wrong, and then costs little. A list that
-several wait for is read more often as it is, which counts for nothing; where there are many lists,
-each rests for longer than the usual pause.
+runs of a process share a budget: what is known may be wrong, and then costs little. Where they are
+scarce, they go to the runs that are the likeliest to have ended: the sooner a poll is after the end
+of an earlier run, the more of the budget it may take. A list that several wait for is read more
+often as it is, which counts for nothing; where there are many lists, each rests for longer than the
+usual pause.
 """
 
 from __future__ import annotations
@@ -30,6 +32,11 @@ EXTRA_POLLS = 60.0
 """How many polls a run may take more than at its usual pace."""
 UNKNOWN_SHARE = 0.05
 """The pause, as a share of what a run of a job has taken of which nothing is known."""
+UNKNOWN_SECONDS = 1.5
+"""The longest pause in the first minute of such a run; the second begins with it."""
+FIRST_MINUTE_SECONDS = 60.0
+UNKNOWN_GROWTH = 0.1
+"""By how much a pause grows with each second after that: a run that lasts costs few polls more."""
 OVERDUE_SHARE = 0.2
 """The pause, as a share of the time since a run should have ended."""
 RIGHT_AFTER_SECONDS = 0.5
@@ -37,7 +44,8 @@ LONGEST_REST_SECONDS = 8.5
 """How long a shared list rests at the most. After a failure that leaves 1.5 s of the 10 s in which
 the next attempt starts: for the list to be answered, and for the start."""
 LEFT_FOR_ENDS = 0.5
-"""The share of the budget that is left to polls right after the end of an earlier run."""
+"""The share of the budget that polls leave to those right after the end of an earlier run; it grows
+to this with the time since that end."""
 NOT_YET = frozenset({JobRunState.STARTING, JobRunState.WAITING})
 
 
@@ -113,7 +121,8 @@ class RunPace:
         extra = self._extra(soon, usual)
         if not extra:
             return usual * share
-        if self._is_granted(extra, leave=LEFT_FOR_ENDS):
+        after = expected.distance_after(elapsed + soon - RIGHT_AFTER_SECONDS)
+        if self._is_granted(extra, leave=LEFT_FOR_ENDS * after):
             return soon * share
         end = expected.next_end(elapsed + least - RIGHT_AFTER_SECONDS)
         right_after = usual if end is None else end + RIGHT_AFTER_SECONDS - elapsed
@@ -137,7 +146,7 @@ class RunPace:
     def _preferred(self, elapsed: float, usual: float, expected: ExpectedEnd) -> float:
         """The pause if all can be afforded; in windows the extra polls are spread over them."""
         if not expected.windows:
-            return UNKNOWN_SHARE * elapsed
+            return self._preferred_of_unknown(elapsed, usual)
         if expected.is_likely_at(elapsed):
             extra_per_second = self._extra_left / expected.likely_seconds_left(elapsed)
             return 1 / (extra_per_second + 1 / usual)
@@ -145,6 +154,12 @@ class RunPace:
         if begins is not None:
             return begins - elapsed
         return OVERDUE_SHARE * expected.overdue_seconds(elapsed)
+
+    def _preferred_of_unknown(self, elapsed: float, usual: float) -> float:
+        if self._waited.run.state in NOT_YET:
+            return usual
+        grown = UNKNOWN_SECONDS + UNKNOWN_GROWTH * (elapsed - FIRST_MINUTE_SECONDS)
+        return max(min(UNKNOWN_SHARE * elapsed, UNKNOWN_SECONDS), grown)
 
     def _extra(self, pause: float, usual: float) -> float:
         """The share of a poll that is made more with this pause than with the usual one."""
