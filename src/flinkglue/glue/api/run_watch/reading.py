@@ -1,0 +1,127 @@
+"""The calls that show how runs are: of a job's list for all that wait, or of one run alone."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from flinkglue.clock import Clock
+from flinkglue.clock.interruption import acquire
+from flinkglue.errors import CallFailed, ServiceUnavailable, Throttled
+from flinkglue.glue.api.run_listing import RunReader
+from flinkglue.glue.api.run_watch.waiter import Reading, Waiter, WatchedJob
+
+NEWEST = 25
+"""So many runs are read to find one that was started a moment ago."""
+READ_WITHIN_SECONDS = 3.0
+"""How long a waiter waits for the thread that reads the list."""
+
+
+class RunReading:
+    """Reads runs, and has their waiters learn what it showed.
+
+    Args:
+        clock: Tells when a reading was made.
+        lock: Of what is kept in the waiters and their jobs; never held over a call.
+        read_within_seconds: How long a waiter waits for another that reads for it.
+    """
+
+    def __init__(
+        self,
+        reader: RunReader,
+        clock: Clock,
+        lock: threading.Lock,
+        read_within_seconds: float = READ_WITHIN_SECONDS,
+    ) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._lock = lock
+        self._read_within_seconds = read_within_seconds
+
+    def shared(self, waiter: Waiter) -> Reading | None:
+        """The last reading if it is new to the waiter, else another one; one thread reads.
+
+        None: it takes that thread too long, as when Glue does not answer.
+        """
+        job = waiter.job
+        if not acquire(job.being_read, self._read_within_seconds):
+            return None
+        try:
+            if waiter.reading.number == job.last.number:
+                job.last = self._read(job)
+            waiter.reading = job.last
+            return job.last
+        finally:
+            job.being_read.release()
+
+    def beside(self, waiter: Waiter) -> None:
+        """Read the run alone, unless others of its job do: a slow service is not called by all."""
+        waiter.age_seconds = 0.0
+        if waiter.job.read_beside.acquire(blocking=False):
+            try:
+                self.alone(waiter)
+            finally:
+                waiter.job.read_beside.release()
+
+    def _read(self, job: WatchedJob) -> Reading:
+        with self._lock:
+            waiters = [*job.waiters]
+        shown: set[str] = set()
+        failure = None
+        try:
+            for job_run_id in self._found(job.job_name, waiters):
+                shown.add(job_run_id)
+        except (Throttled, ServiceUnavailable) as error:
+            failure = error
+        except CallFailed:  # who may not list runs may still read each of them
+            job.may_be_listed = False
+        return Reading(job.last.number + 1, self._clock.monotonic(), frozenset(shown), failure)
+
+    def _found(self, job_name: str, waiters: Sequence[Waiter]) -> Iterator[str]:
+        """The ids of those runs that the list shows, which their waiters learn of.
+
+        Pages are read while more runs are missing than pages were read: what is left is cheaper
+        read run by run, such as one old run behind thousands of newer ones.
+        """
+        missing: defaultdict[str, list[Waiter]] = defaultdict(list)
+        for waiter in waiters:
+            missing[waiter.run.job_run_id].append(waiter)
+        began_on = min(waiter.began_on for waiter in waiters)
+        sent_at = self._clock.monotonic()
+        for pages, page in enumerate(self._reader.job_run_pages(job_name, began_on), 1):
+            for run in page:
+                if run.job_run_id in missing:
+                    with self._lock:
+                        for waiter in missing.pop(run.job_run_id):
+                            waiter.learn(run, sent_at)
+                            waiter.is_listed = True
+                    yield run.job_run_id
+            if len(missing) <= pages:
+                return
+
+    def alone(self, waiter: Waiter) -> None:
+        waiter.age_seconds = 0.0
+        sent_at = self._clock.monotonic()
+        run = self._reader.get_job_run(waiter.job.job_name, waiter.run.job_run_id)
+        with self._lock:
+            waiter.learn(run, sent_at)
+
+    def is_among_the_newest(self, waiter: Waiter) -> bool:
+        """Whether the list shows the run; then its waiter has learned how it is."""
+        waiter.tries_to_list -= 1
+        waiter.age_seconds = 0.0
+        sent_at = self._clock.monotonic()
+        try:
+            newest = self._reader.newest_runs(waiter.job.job_name, NEWEST)
+        except (Throttled, ServiceUnavailable):
+            raise
+        except CallFailed:  # who may not list runs may still read each of them
+            waiter.job.may_be_listed = False
+            return False
+        for run in newest:
+            if run.job_run_id == waiter.run.job_run_id:
+                with self._lock:
+                    waiter.learn(run, sent_at)
+                    waiter.is_listed = True
+        return waiter.is_listed
