@@ -107,7 +107,7 @@ def _observed(
 
 def _note_unread_lag(job_name: str, fault: FlinkGlueError) -> None:
     log = run_log()
-    log.info("The lag of %s could not be read, and that of no job after it: %s", job_name, fault)
+    log.info("The lag of %s could not be read, so that of no further job is: %s", job_name, fault)
 
 
 def report_finding(finding: Finding) -> None:

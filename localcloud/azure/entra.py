@@ -90,8 +90,8 @@ class EntraPart(TlsPart):
         return [
             "Only the client-credentials grant with a client secret: no users, certificates, "
             "federated or managed identities, and no endpoint of version 1.",
-            "No registration of applications over the network; a restart brings back the secrets "
-            "that the account started with.",
+            "No registration of applications over the network; a restart restores the initial "
+            "secrets of the account.",
             "Clients must switch instance discovery off: they would ask the public cloud about an "
             "authority that they do not know.",
         ]

@@ -63,7 +63,7 @@ class KeyVaultPart(TlsPart):
             "the administrator.",
             "Clients must not verify the challenge's resource: the vault's address is no subdomain "
             "of vault.azure.net.",
-            "A restart brings back the secrets that the account started with.",
+            "A restart restores the initial secrets of the account.",
         ]
 
     def fault_commands(self) -> Mapping[str, Callable[..., Any]]:

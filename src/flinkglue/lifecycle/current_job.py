@@ -77,7 +77,7 @@ def _how_to_run(tx: Transaction, view: JobView | None) -> str:
     start = f"START it from {path}" if path else ""
     if (view is None and record.spec is None) or ended_as == "FINISHED":
         return f"To run it, {start or 'start it with NEW'}."
-    relaunch = "RE_LAUNCH brings it back from its newest retained state"
+    relaunch = "RE_LAUNCH restores it from its newest retained state"
     return f"{relaunch}; or {start}." if start else f"{relaunch}."
 
 

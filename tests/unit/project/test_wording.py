@@ -77,6 +77,7 @@ BANNED = {
     r"to be seen|cannot be seen|(?:was|were) never seen|is seen for": "observed, known",
     r"None: (?:any|all|no)\b.*": "Empty: all",
     r"any\s+more": "no longer",
+    r"br(?:ings?|inging|ought) (?:\w+ ){0,3}back": "restore, restart, relaunch",
 }
 """What is not written, as words, and what to write for it."""
 BANNED_OF_FLINK = re.compile(r"\bc[ao]mes? to run\b", re.IGNORECASE)
@@ -116,7 +117,10 @@ FLINK = [
 TEXTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(p for name in ("docs", "deployments", "ci") for p in (ROOT / name).rglob("*.y*ml")),
-    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "prefect.yaml")
+    ),
 ]
 NAMES = re.compile(
     r"(?:^|_)(?:way_back|good_spec|carry_out|hindsight|saw|bears?|bearable|tells?|surely)(?:_|$)"

@@ -60,7 +60,7 @@ def state_now(tx: Transaction, label: str, failure: str) -> dict[str, str]:
     view = tx.backend.view(job_id) if job_id else None
     if view is None and not failure:
         failure = (
-            f"job {job_id} ran, and then the service lost it. RE_LAUNCH brings it back from its "
+            f"job {job_id} ran, and then the service lost it. RE_LAUNCH restores it from its "
             "newest retained state"
         )
     return {"job_id": job_id, "state": view.state if view else "", "failure": failure}

@@ -43,7 +43,7 @@ _ACTIONS: dict[Action, Callable[[Transaction], Outcome]] = {
 _GOES_ON_AFTER = "The action has not ended: run it again when the other operation has finished."
 _GOES_ON = "The action has not ended: run it again after that, and it resumes."
 _GONE = (
-    "No job runs now: RE_LAUNCH brings it back from its newest retained state, START from its "
+    "No job runs now: RE_LAUNCH restores it from its newest retained state, START from its "
     "newest savepoint"
 )
 

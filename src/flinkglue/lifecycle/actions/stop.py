@@ -208,7 +208,7 @@ def _not_stopped(tx: Transaction, job_id: str, error: SavepointFailed) -> Outcom
     back = (
         f"START resumes from the savepoint {error.path}"
         if error.path
-        else "RE_LAUNCH brings it back from its newest retained state"
+        else "RE_LAUNCH restores it from its newest retained state"
     )
     tx.say(f"{error}. {how}; no job runs now")
     return tx.outcome(

@@ -57,7 +57,7 @@ class TestNew:
     def test_a_lost_job_is_advised_to_be_brought_back(self, world: World, action: Action) -> None:
         lost(world)
         spec = world.spec() if action is Action.UPDATE else None
-        with pytest.raises(Refused, match="RE_LAUNCH brings it back") as refused:
+        with pytest.raises(Refused, match="RE_LAUNCH restores it") as refused:
             world.act(action, "asked", spec=spec)
         assert "NEW" not in str(refused.value)
 
