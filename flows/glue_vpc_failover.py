@@ -22,7 +22,7 @@ from flinkglue.blocks.forms.glue_job import (
     strategy_name,
     with_strategy_function,
 )
-from flinkglue.blocks.glue_job_definition import GlueJobDefinitionChoice
+from flinkglue.blocks.glue_job_definition import GlueJobDefinition, GlueJobDefinitionChoice
 from flinkglue.blocks.secret_arguments import read_secret_arguments
 from flinkglue.clock import SystemClock
 from flinkglue.errors import DeadlineExceeded, JobFailed
@@ -217,38 +217,31 @@ def glue_vpc_failover(
     policy = replace(retry_options.policy, settled=settled_number(attempts, ended_before))
     follow_logs, requested_again = wait_options.follow_logs, ended_before is not None
     first_number = policy.first_number(attempts)
-    goes_on = is_recorded(attempts, first_number)
     price = advanced_options.price_per_dpu_hour
-    if attempts and not goes_on:
-        try:
-            why = _why_no_other_run(job_name, attempts, retry_options, policy)
-        except JobFailed as error:
-            _show_early_end(credentials, first, attempts, error)
-            raise
-        if why:
-            attempts = _ended(job_name, attempts, policy)
-            return _result(credentials, first, attempts, price, why)
-    if goes_on:
-        definition = None  # a run that is there already goes on as its job was
-    elif definition is None:
-        definition = definition_of(job_definition, job_name)
-    if definition is not None:
-        deploy_glue_job(
-            credentials,
-            definition,
-            allow_lost_settings=advanced_options.allow_lost_settings,
-            keep_connections=True,
-            place=place,
-        )
     why = ""
     try:
         for number in count(first_number):
+            goes_on = is_recorded(attempts, number)
+            if attempts and not goes_on:
+                why = _why_no_other_run(job_name, attempts, retry_options, policy)
+            if why:
+                run_log().warning("%s", why)
+                break
+            if number > first_number:
+                _pause(policy.delay_after(attempts))
+            elif not goes_on:  # a run that is there already goes on as its job was
+                _deploy(
+                    credentials,
+                    definition or definition_of(job_definition, job_name),
+                    advanced_options,
+                    place,
+                )
             now = SystemClock().now()
             request = replace(
                 first, number=number, requested_at=now, requested_again=requested_again
             )
             try:
-                if is_recorded(attempts, number):
+                if goes_on:
                     attempt = _continued(credentials, request, follow_logs)
                 else:
                     requested = replace(placement, run=request)
@@ -264,14 +257,27 @@ def glue_vpc_failover(
             attempts = with_attempt(attempts, attempt)
             if not policy.again(attempt):
                 break
-            if why := _why_no_other_run(job_name, attempts, retry_options, policy):
-                run_log().warning("%s", why)
-                break
-            _pause(policy.delay_after(attempts))
     except Exception as error:
         _show_early_end(credentials, first, attempts, error)
         raise
     return _result(credentials, first, _ended(job_name, attempts, policy), price, why)
+
+
+def _deploy(
+    credentials: AwsCredentials,
+    definition: GlueJobDefinition | None,
+    options: AdvancedOptions,
+    place: JobPlace,
+) -> None:
+    """Have the job as its definition says, before a run of it is started."""
+    if definition is not None:
+        deploy_glue_job(
+            credentials,
+            definition,
+            allow_lost_settings=options.allow_lost_settings,
+            keep_connections=True,
+            place=place,
+        )
 
 
 def _ended(job_name: str, attempts: list[Attempt], policy: RetryPolicy) -> list[Attempt]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flinkglue.errors import CallFailed
+from flinkglue.errors import CallFailed, NotFound
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.client import GlueClient
 from flinkglue.glue.run.report import RunOutput
@@ -47,6 +47,8 @@ def show_early_end(
     """
     try:
         read = read_attempts()
+    except NotFound:  # no run of a job that does not exist, as its definition could not be deployed
+        read = ()
     except CallFailed as unread:
         run_log().warning("The page shows the Glue runs as they were observed last: %s", unread)
         read = ()
