@@ -9,7 +9,6 @@ from typing import Any
 
 from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.events import emit_event
 from prefect.tasks import Task
 
 from flinkglue.clock import Pace, SystemClock
@@ -33,6 +32,7 @@ from flinkglue.polling import polls_for
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title, several
+from flinkglue.prefect.pages.event_kinds import FLINK_HEALTH
 from flinkglue.prefect.pages.jobs.flink import after_watch, refresh_flink_jobs
 from flinkglue.prefect.retries import passes
 from flinkglue.prefect.run_log import run_log
@@ -113,13 +113,10 @@ def _note_unread_lag(job_name: str, fault: FlinkGlueError) -> None:
 def report_finding(finding: Finding) -> None:
     """Raise an event that automations can act on: ``flink-job.degraded`` and others."""
     with best_effort(f"No event was sent about {finding.job_name}"):
-        emit_event(
-            event=f"flink-job.{finding.condition.replace(' ', '-')}",
-            resource={
-                "prefect.resource.id": f"flink-job.{finding.job_name}",
-                "prefect.resource.name": finding.job_name,
-            },
-            payload={"row": finding.row(), "reason": finding.reason},
+        FLINK_HEALTH[finding.condition].emit(
+            f"flink-job.{finding.job_name}",
+            finding.job_name,
+            {"row": finding.row(), "reason": finding.reason},
         )
 
 

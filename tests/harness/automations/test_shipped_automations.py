@@ -22,6 +22,7 @@ from flinkglue.glue.monitoring.health import Condition, ConnectionHealth
 from flinkglue.glue.monitoring.sweep import RunCondition, SweptRun
 from flinkglue.lifecycle.health.judgement import Degraded
 from flinkglue.lifecycle.models import Action, Outcome
+from flinkglue.prefect.pages.event_kinds import EVENTS
 from flinkglue.prefect.pages.flink_events import emit_rolled_back
 from flinkglue.prefect.pages.glue_events import emit_exhausted, emit_health, emit_swept_run
 from flinkglue.tasks.flink_health import Finding, report_finding
@@ -139,8 +140,10 @@ def test_each_automation_fires_and_its_text_has_what_it_shows(
     told = {
         event["event"]: event for prefix in ("glue-", "flink-") for event in events(prefix, since)
     }
+    kinds = {kind.name: kind for kind in EVENTS}
     for name in automations:
         text = (AUTOMATIONS / f"{name}.yaml").read_text()
         for event_name in yaml.safe_load(text)["trigger"]["expect"]:
             payload = told[event_name]["payload"]
             assert [path for path in PAYLOAD.findall(text) if not shown(payload, path)] == []
+            assert payload.keys() == set(kinds[event_name].fields), "as the reference has it"

@@ -167,6 +167,7 @@ def test_a_bad_update_tells_both_stories(
         state.result()
     assert "failed, the old job runs again" in artifacts_of(state)["flink-action"]
     assert str(state.message).startswith(f"UPDATE of {job_name} was rolled back: the new job")
+    assert event("rolled-back", job_name)["payload"]["action"] == "UPDATE"
     found = states(task_runs(state.state_details.flow_run_id, f"UPDATE {job_name} on flink"))
     assert found == {
         f"UPDATE {job_name} on flink": "Failed",

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from scripts.site.events import Unnamed, events_in
 from scripts.site.hooks import PAGES
 from scripts.site.state_diagram import EDGE, draw
 from tests.unit.project.test_wording import banned_in
@@ -110,9 +109,3 @@ def test_the_state_diagram_is_drawn_with_each_of_its_actions(site: Path) -> None
     labels = {label for *_, each in EDGE.findall(source) for label in each.split(", ")}
     assert len(labels) > 10
     assert [label for label in labels if label not in draw(source)] == []
-
-
-def test_an_event_whose_name_cannot_be_read_stops_the_build() -> None:
-    source = 'def emit(x):\n    emit_event(event=f"glue-job.{x}", resource={})\n'
-    with pytest.raises(Unnamed):
-        list(events_in(source, "another"))

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
@@ -58,6 +58,18 @@ class SweepRules:
     also: Collection[str] = field(default=())
 
 
+class SweptRunRecord(TypedDict):
+    """A swept run as plain JSON values: in the flow run's result and in its event."""
+
+    job_name: str
+    job_run_id: str
+    state: str
+    condition: str
+    flow_run_id: str
+    flow_run_state: str | None
+    note: str
+
+
 @dataclass(frozen=True)
 class SweptRun:
     """A live Glue run of this project, and what a sweep made of it.
@@ -82,7 +94,7 @@ class SweptRun:
             f", {self.note}" if self.note else ""
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> SweptRunRecord:
         """As plain JSON values."""
         return {
             "job_name": self.run.job_name,

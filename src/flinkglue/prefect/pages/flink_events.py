@@ -1,13 +1,12 @@
-"""Events of actions on Flink jobs, for automations. docs/how-to/notifications.md lists them."""
+"""Events of actions on Flink jobs, for automations. `event_kinds` lists them."""
 
 from __future__ import annotations
-
-from prefect.events import emit_event
 
 from flinkglue.lifecycle.models import Outcome
 from flinkglue.prefect.best_effort import best_effort
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.names import cluster_title
+from flinkglue.prefect.pages.event_kinds import ROLLED_BACK
 
 _REASON_CHARACTERS = 1000  # an event that is too large is refused
 
@@ -17,13 +16,10 @@ def emit_rolled_back(cluster: FlinkCluster, outcome: Outcome) -> None:
     if not outcome.rolled_back:
         return
     with best_effort(f"No event reports that {outcome.job_name} was rolled back"):
-        emit_event(
-            event="flink-job.rolled-back",
-            resource={
-                "prefect.resource.id": f"flink-job.{outcome.job_name}",
-                "prefect.resource.name": outcome.job_name,
-            },
-            payload={
+        ROLLED_BACK.emit(
+            f"flink-job.{outcome.job_name}",
+            outcome.job_name,
+            {
                 "job_name": outcome.job_name,
                 "cluster": cluster_title(cluster),
                 "action": outcome.action.value,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect.artifacts import create_table_artifact
-from prefect.events import emit_event
 
 from flinkglue.prefect.best_effort import best_effort
-from flinkglue.prefect.store.silent_flow_runs import FOUND, SilentFlowRun
+from flinkglue.prefect.pages.event_kinds import SILENT_CRASHED, SILENT_FOUND
+from flinkglue.prefect.store.silent_flow_runs import SilentFlowRun
 from flinkglue.texts import printable
 
 
@@ -32,16 +32,9 @@ def show_silent_flow_runs(silent: Sequence[SilentFlowRun]) -> None:
 
 
 def _emit(silent: SilentFlowRun) -> None:
-    """A flow run is Running without a process; crashed: it was set to Crashed."""
-    emit_event(
-        event="silent-flow-run.crashed" if silent.ended else FOUND,
-        resource={
-            "prefect.resource.id": silent.resource,
-            "prefect.resource.name": silent.name,
-        },
-        payload={
-            **silent.row(),
-            "silent_seconds": silent.silent_seconds,
-            "mark": silent.mark,
-        },
+    kind = SILENT_CRASHED if silent.ended else SILENT_FOUND
+    kind.emit(
+        silent.resource,
+        silent.name,
+        {**silent.row(), "silent_seconds": silent.silent_seconds, "mark": silent.mark},
     )

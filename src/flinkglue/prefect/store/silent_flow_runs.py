@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
@@ -34,6 +34,13 @@ _TOO_FEW = (
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY where it runs, and set it to Crashed yourself if its "
     "process is gone"
 )
+
+
+SilentFlowRunRow = TypedDict(
+    "SilentFlowRunRow",
+    {"flow run": str, "id": str, "condition": str, "silent for": str, "note": str},
+)
+"""A silent flow run as a row of a table, and in its event."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ class SilentFlowRun:
             f"{silence if self.silent_seconds else ''}{note}"
         )
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> SilentFlowRunRow:
         """As a row of a table."""
         return {
             "flow run": self.name,
