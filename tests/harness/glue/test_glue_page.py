@@ -153,7 +153,7 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     assert [row["Connection"] for row in second] == ["b", "a"]
     assert "failed in this flow run; failed recently (at " in second[1]["Why"]
     [told] = page["glue-job-run-job"]
-    assert "## Failure of attempt 1 on a: fail over" in told
+    assert "## Failure of attempt 1 on a: moved to b" in told
     assert "Manual fix needed." in told
     assert result["cost"]["estimate"] == result["cost"]["capacity_seconds"] > 0
     assert "at 3600 per DPU-hour" in told

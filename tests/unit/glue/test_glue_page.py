@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -184,11 +185,40 @@ def test_every_failed_attempt_is_told_with_its_class_its_evidence_and_what_to_do
             attempt(3, run("SUCCEEDED"), "c"),
         ]
     )
-    assert "## Failure of attempt 1 on a: fail over\n\n    Number of IP addresses" in told
+    assert "## Failure of attempt 1 on a: moved to b\n\n    Number of IP addresses" in told
     assert "What to do: the subnet is full; another one is tried." in told
-    assert "## Failure of attempt 2 on b: fail over" in told
+    assert "## Failure of attempt 2 on b: moved to c" in told
     assert "**Manual fix needed.** What to do: give the subnet's route table" in told
     assert "attempt 3 on" not in told
+
+
+@pytest.mark.parametrize(
+    ("messages", "connections", "followed"),
+    [
+        ([FULL], "a", "no further attempt"),
+        ([FULL, NO_GATEWAY], "ab", "no further attempt"),
+        (["Rate exceeded"], "a", "no further attempt"),
+        (["NameError: no such name"], "a", "not retried"),
+        ([FULL, None], "ab", "moved to b"),
+        (["Rate exceeded", None], "aa", "retried on a"),
+        (["Rate exceeded", None], "ab", "retried on b"),
+        (["NameError: no such name", None], "aa", "retried on a"),
+    ],
+)
+def test_a_page_says_what_followed_a_failure(
+    messages: list[str | None], connections: str, followed: str
+) -> None:
+    """Not the decision of the table of failures, of which there is none after the last attempt."""
+    attempts = [
+        attempt(number, run("FAILED" if message else "SUCCEEDED", message), name)
+        for number, (message, name) in enumerate(zip(messages, connections, strict=True), start=1)
+    ]
+    told = page(attempts)
+    failed = len([message for message in messages if message])
+    heading = f"## Failure of attempt {failed} on {connections[failed - 1]}: {followed}\n"
+    assert heading in told
+    assert f"| FAILED | {followed} |" in told
+    assert not re.search(rf"(?:: |\| )(?:{'|'.join(FailureClass)})(?: \||\n)", told)
 
 
 def test_a_start_that_was_refused_is_told_too() -> None:

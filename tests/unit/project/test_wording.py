@@ -126,6 +126,7 @@ NAMES = re.compile(
     r"(?:^|_)(?:way_back|good_spec|carry_out|hindsight|saw|bears?|bearable|tells?|surely)(?:_|$)"
 )
 PLURAL = re.compile(r" (?:\w+ ){0,2}[a-z]+s\b")
+FAILURE_CLASS = re.compile(r"failure_class\.value|\{[^{}]*failure_class\}")
 PICTURES = sorted((ROOT / "docs").rglob("*.svg"))
 
 
@@ -241,6 +242,17 @@ def test_one_is_counted_in_the_singular() -> None:
         for path in CODE
         if path.parent.name in ("flows", "tasks")  # others count where there are several
         for line, text in counts(path.read_text())
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_text_shows_the_decision_of_the_table_of_failures() -> None:
+    """`fail over`, `wait` and `stop` are in results and events; a page says what was done then."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in CODE
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if FAILURE_CLASS.search(line) and '"failure_class":' not in line
     ]
     assert not found, "\n".join(found)
 

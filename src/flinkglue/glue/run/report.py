@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.console import Console
+from flinkglue.glue.failures.rule import FailureClass
 from flinkglue.glue.log_places import (
     DRIVER,
     ERROR,
@@ -154,19 +156,19 @@ def _details(
 
 def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
     return table(
-        ("Attempt", "Connection", "State", "Failure", "Duration", "Capacity", "Log", "Run"),
+        ("Attempt", "Connection", "State", "Then", "Duration", "Capacity", "Log", "Run"),
         [
             (
                 str(attempt.number),
                 attempt.connection_name or NOTHING,
                 (run.state if run else "refused") + (" (adopted)" if attempt.adopted else ""),
-                attempt.failure.failure_class.value if attempt.failure else NOTHING,
+                _what_followed(attempt, after) or NOTHING,
                 _seconds(run.duration_seconds) if run else NOTHING,
                 _capacity(run.capacity_seconds) if run else NOTHING,
                 link("error log", console.logs(run, "error")) if run else NOTHING,
                 link(_short_id(run), console.job_run(run)) if run else NOTHING,
             )
-            for attempt in attempts
+            for attempt, after in _with_next(attempts)
             for run in (attempt.run,)
         ],
     )
@@ -180,10 +182,10 @@ def _short_id(run: JobRun) -> str:
 def _failures(attempts: Sequence[Attempt]) -> list[str]:
     """Every failed attempt with the text it was judged by."""
     parts: list[str] = []
-    for attempt in attempts:
+    for attempt, after in _with_next(attempts):
         if failure := attempt.failure:
             on = f" on {attempt.connection_name}" if attempt.connection_name else ""
-            about = f"Failure of attempt {attempt.number}{on}: {failure.failure_class.value}"
+            about = f"Failure of attempt {attempt.number}{on}: {_what_followed(attempt, after)}"
             alert = bold("Manual fix needed.") if failure.alert else ""
             parts += [
                 heading(2, about),
@@ -191,6 +193,24 @@ def _failures(attempts: Sequence[Attempt]) -> list[str]:
                 join(alert, Markup(" ") if alert else "", f"What to do: {failure.advice}."),
             ]
     return parts
+
+
+def _with_next(attempts: Sequence[Attempt]) -> Iterator[tuple[Attempt, Attempt | None]]:
+    return zip_longest(attempts, attempts[1:])
+
+
+def _what_followed(attempt: Attempt, after: Attempt | None) -> str:
+    """What was done after a failure; empty: it did not fail."""
+    if attempt.failure is None:
+        return ""
+    is_stop = attempt.failure.failure_class is FailureClass.STOP
+    if after is None:
+        return "not retried" if is_stop else "no further attempt"
+    if not after.connection_name:
+        return "retried"
+    is_moved = attempt.failure.failure_class is FailureClass.FAIL_OVER
+    moves = is_moved and after.connection_name != attempt.connection_name
+    return f"{'moved to' if moves else 'retried on'} {after.connection_name}"
 
 
 def _seconds(seconds: float | None) -> str:
