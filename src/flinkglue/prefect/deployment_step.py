@@ -7,6 +7,7 @@ prefect.yaml has none. `python -m infra.setup up` keeps all of it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,31 +25,51 @@ class WouldUndo(SystemExit):
 
 
 def keep_what_people_set(deployment: str) -> dict[str, Any]:
-    """A build step: go on only where nothing is lost.
+    """A build step: go on only where nothing is lost, with any deployment of the command.
 
     Args:
         deployment: The deployment's name, which is that of its flow, too.
 
     Raises:
-        WouldUndo: Names each setting, what it is and what it would become.
+        WouldUndo: Names each deployment and setting, what it is and what it would become.
     """
-    with get_client(sync_client=True) as client:
-        try:
-            observed = client.read_deployment_by_name(f"{deployment}/{deployment}")
-        except ObjectNotFound:
-            return {}
     document = yaml.safe_load(PROJECT.read_text(encoding="utf-8"))
-    (entry,) = [each for each in document["deployments"] if each["name"] == deployment]
-    if lost := [*settings_lost(observed.model_dump(mode="json"), entry)]:
-        raise would_undo(deployment, lost)
+    entries = {each["name"]: each for each in document["deployments"]}
+    lost: dict[str, list[str]] = {}
+    with get_client(sync_client=True) as client:
+        for name in to_check(deployment, [*entries], sys.argv):
+            try:
+                observed = client.read_deployment_by_name(f"{name}/{name}")
+            except ObjectNotFound:
+                continue
+            if of_it := [*settings_lost(observed.model_dump(mode="json"), entries[name])]:
+                lost[name] = of_it
+    if lost:
+        raise would_undo(lost)
     return {}
 
 
-def would_undo(deployment: str, lost: Sequence[str]) -> WouldUndo:
-    """The refusal, which names the settings."""
+def to_check(deployment: str, known: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """The deployments that are checked before this one: all of the command, when it is the first.
+
+    A step is given its own deployment alone, so which others follow only the command line says. The
+    first of them ends the command before anything is deployed.
+
+    Args:
+        known: The deployments of prefect.yaml, in its order.
+        arguments: The command line.
+    """
+    named = [name for each in arguments for name in known if each in (name, f"{name}/{name}")]
+    together = [*known] if "--all" in arguments else named
+    return together if together[:1] == [deployment] else [deployment]
+
+
+def would_undo(lost: Mapping[str, Sequence[str]]) -> WouldUndo:
+    """The refusal, which names the deployments and their settings."""
+    named = (f"{name}/{name} ({'; '.join(settings)})" for name, settings in lost.items())
     return WouldUndo(
-        f"{deployment}/{deployment} was not deployed, as this would undo what was set: "
-        f"{'; '.join(lost)}. python -m infra.setup up keeps it (docs/how-to/deployments.md)"
+        f"Not deployed, as this would undo what was set: {', '.join(named)}. "
+        "python -m infra.setup up keeps it (docs/how-to/deployments.md)"
     )
 
 

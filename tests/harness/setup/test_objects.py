@@ -110,30 +110,26 @@ def test_a_notification_block_that_is_not_there_is_named(world: World) -> None:
     world.write(FILE)
 
 
-def test_prefect_deploy_refuses_to_undo_and_deploys_the_rest(world: World) -> None:
-    """One command for both: the first has nothing to lose."""
-    swept = world.deployment("glue-run-sweep/glue-run-sweep")
-    world.patch(
-        f"/deployments/{swept['id']}",
-        {"parameters": {"aws_credentials": "aws", "job_names": ["orders"]}},
-    )
-    before = [world.deployment(f"{name}/{name}") for name in ("glue-run-wait", "glue-run-sweep")]
+def test_prefect_deploy_all_refuses_to_undo_before_it_deploys_any(world: World) -> None:
+    """Also what comes before the deployments that have something to lose."""
+    names = ("flink-word-count", "glue-run-wait", "glue-run-sweep", "glue-connection-health")
+    for name in names[2:]:
+        world.patch(
+            f"/deployments/{world.deployment(f'{name}/{name}')['id']}",
+            {"parameters": {"aws_credentials": "aws", "job_names": ["orders"]}},
+        )
+    before = [world.deployment(f"{name}/{name}") for name in names]
     done = subprocess.run(
-        [
-            sys.executable, "-m", "prefect", "--no-prompt", "deploy",
-            "-n", "glue-run-wait", "-n", "glue-run-sweep",
-        ],
+        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         cwd=ROOT,
         env={**os.environ, **get_current_settings().to_environment_variables(), "PWD": str(ROOT)},
         capture_output=True,
         text=True,
-    )  # fmt: skip
+    )
     assert done.returncode == 1
-    assert "would undo what was set: parameters job_names" in done.stderr + done.stdout
-    after = [world.deployment(f"{name}/{name}") for name in ("glue-run-wait", "glue-run-sweep")]
-    assert after[1] == before[1]
-    for each in (before[0], after[0]):
-        each["tags"] = sorted(each["tags"])
-    moved = {key for key in after[0] if after[0][key] != before[0][key]}
-    assert moved <= {"updated", "version", "version_id", "version_info", "parameter_openapi_schema"}
-    world.patch(f"/deployments/{swept['id']}", {"parameters": {"aws_credentials": "aws"}})
+    told = " ".join((done.stderr + done.stdout).split())
+    for name in names[2:]:
+        assert f"{name}/{name} (parameters job_names)" in told
+    assert [world.deployment(f"{name}/{name}") for name in names] == before
+    for each in before[2:]:
+        world.patch(f"/deployments/{each['id']}", {"parameters": {"aws_credentials": "aws"}})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flinkglue.prefect.deployment_step import settings_lost, would_undo
+from flinkglue.prefect.deployment_step import settings_lost, to_check, would_undo
 
 ROOT = Path(__file__).parents[3]
 STEP = "flinkglue.prefect.deployment_step.keep_what_people_set"
@@ -67,6 +67,31 @@ def test_what_people_set_is_named_without_long_values(
     assert [*settings_lost({**THERE, **set_by_people}, ENTRY)] == [words]
 
 
+@pytest.mark.parametrize(
+    ("command", "step", "checked"),
+    [
+        ("deploy --all", "a", "abc"),
+        ("deploy --all", "b", "b"),
+        ("deploy -n c -n b/b", "c", "cb"),
+        ("deploy -n c -n b/b", "b", "b"),
+        ("deploy -n b", "b", "b"),
+        ("", "b", "b"),
+    ],
+)
+def test_the_first_step_of_a_command_checks_all_that_it_deploys(
+    command: str, step: str, checked: str
+) -> None:
+    """So that it is refused before anything is deployed."""
+    assert to_check(step, [*"abc"], ["prefect", *command.split()]) == [*checked]
+
+
+def test_the_refusal_names_every_deployment_and_setting() -> None:
+    told = str(would_undo({"glue-job": ["tags a", "work pool k8s → flinkglue"], "b": ["tags c"]}))
+    assert "glue-job/glue-job (tags a; work pool k8s → flinkglue), b/b (tags c)." in told
+
+
 def test_the_refusal_leads_to_a_page_that_is_there() -> None:
-    (page,) = [each for each in str(would_undo("glue-job", ["tags a"])).split() if "docs/" in each]
+    (page,) = [
+        each for each in str(would_undo({"glue-job": ["tags a"]})).split() if "docs/" in each
+    ]
     assert (ROOT / page.strip("().")).is_file()
