@@ -17,7 +17,6 @@ from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run_request import RunRequest
-from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.changes import JobChanges
@@ -45,6 +44,11 @@ def orders_pipeline(
 
     Returns:
         The Glue run's id and the Flink job's.
+
+    Raises:
+        AttemptFailed: The Glue run failed; the Flink job is as it was.
+        RolledBack: The update failed; the old Flink job runs again.
+        JobFailed: The update failed otherwise.
     """
     load = load_orders(glue_job, connection_names, aws_credentials)
     flow_run_id = _flow_run_id()
@@ -54,7 +58,6 @@ def orders_pipeline(
         f"{flow_run_id}:UPDATE",
         ActionOptions(),
     )
-    raise_for_failure(outcome)
     return {"glue_run": load.run.job_run_id if load.run else "", "flink_job": outcome.job_id or ""}
 
 
@@ -62,7 +65,7 @@ def load_orders(glue_job: str, connection_names: list[str], aws_credentials: str
     """One run of the Glue job.
 
     Raises:
-        RuntimeError: It failed.
+        AttemptFailed: It failed. It has the attempt, with the failure and what to do.
     """
     credentials = load_credentials(aws_credentials)
     context = FlowRunContext.get()
@@ -79,11 +82,8 @@ def load_orders(glue_job: str, connection_names: list[str], aws_credentials: str
         if ranking is not None:  # None: the job has as many runs as it may
             outcome = run_glue_job(credentials, request, ranking)
             if isinstance(outcome, Attempt):
-                break
+                return outcome
         wait_for_slot(credentials, request)
-    if outcome.failure:
-        raise RuntimeError(outcome.describe())
-    return outcome
 
 
 def _flow_run_id() -> str:
