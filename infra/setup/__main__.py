@@ -5,8 +5,9 @@ python -m infra.setup up [FILE] [--dry-run]     block types, blocks, work pools,
 python -m infra.setup down [FILE] [--dry-run]   deletes what `up` created from this file
 python -m infra.setup check [FILE]              checks the file; calls nothing
 
-FILE is an environment, for example deployments/production.yaml; deployments/example.yaml shows all
-that it may have. Without one, all of prefect.yaml is deployed as it is, in the work pool flinkglue.
+FILE is an environment, for example deployments/production.yaml; deployments/example.yaml shows
+the usual keys, docs/how-to/deployments.md all. Without one, all of prefect.yaml is deployed as it
+is, in the work pool flinkglue.
 
 examples:
   export PREFECT_API_URL=http://127.0.0.1:4200/api

@@ -28,6 +28,18 @@ RUN = re.compile(
 PAIR = re.compile(r"(?<![\w./-])([a-z][a-z-]*)/([a-z][a-z-]*)(?![\w./-])")
 
 
+SCHEDULED = [
+    each["name"]
+    for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    if each.get("schedules") or each.get("schedule")
+]
+ITS_SCHEDULE = re.compile(
+    r"\b(?:(?:switch|turn)\w* (?:on )?(?:the|its|their) schedules?(?: on)?\b(?! off)"
+    r"|(?:then|and) its schedules?\b|(?:its|their) schedules? (?:is|are) (?:in)?active)",
+    re.IGNORECASE,
+)
+
+
 def named_in(text: str) -> Iterator[str]:
     """What a text runs, and every pair whose second word is the name of a deployment."""
     yield from RUN.findall(text)
@@ -43,6 +55,31 @@ def test_the_flow_of_a_deployment_has_its_name(name: str) -> None:
 def test_every_deployment_that_is_written_down_can_be_pasted(page: Path) -> None:
     known = {f"{name}/{name}" for name in DEPLOYMENTS}
     assert set(named_in(page.read_text())) <= known
+
+
+@pytest.mark.parametrize(
+    "page",
+    [each for each in PAGES if each.suffix != ".py"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_no_page_switches_on_a_schedule_that_is_not_there(page: Path) -> None:
+    """Schedules are in the file of an environment."""
+    assert SCHEDULED == [], "then pages may name its schedule"
+    assert ITS_SCHEDULE.findall(" ".join(page.read_text().split())) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "## Switch the schedules on",
+        "and switch their schedules on:",
+        "Its schedule is inactive until you give it names",
+        "then set `stop` and its schedule.",
+        "*job_names*; then its schedule |",
+    ],
+)
+def test_a_schedule_that_is_not_there_would_be_found(text: str) -> None:
+    assert ITS_SCHEDULE.search(text)
 
 
 def test_the_readme_runs_some() -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic import BaseModel
 
 from infra.setup.__main__ import main, name_of
-from infra.setup.environment import Environment
+from infra.setup.environment import (
+    Automation,
+    ConcurrencyLimit,
+    Deployment,
+    Environment,
+    GlobalLimit,
+    Schedule,
+    WorkPool,
+)
 from infra.setup.record import WITHOUT_FILE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,6 +64,27 @@ def test_what_is_wrong_in_it_is_refused_by_name(
 def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(ROOT / "deployments" / "example.yaml")]) == 0
     assert "all valid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("row", "model"),
+    [
+        ("", Environment),
+        ("`deployments`", Deployment),
+        ("`schedules` of a deployment", Schedule),
+        ("`concurrency_limit` of a deployment", ConcurrencyLimit),
+        ("`work_pools`", WorkPool),
+        ("`concurrency_limits`", GlobalLimit),
+        ("`automations`", Automation),
+    ],
+)
+def test_the_page_has_every_key(row: str, model: type[BaseModel]) -> None:
+    """In its row of the table; those of the file in the first column."""
+    page = (ROOT / "docs" / "how-to" / "deployments.md").read_text()
+    rows = re.findall(r"^\| (`.+?) \| (.+) \|$", page, re.MULTILINE)
+    cells = [keys if row else name for name, keys in rows if name.startswith(row)]
+    named = set(re.findall(r"`(\w+)`", " ".join(cells)))
+    assert [key for key in model.model_fields if key not in named] == []
 
 
 def test_files_of_the_same_name_are_different_environments(tmp_path: Path) -> None:
