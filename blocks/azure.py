@@ -134,8 +134,9 @@ class HDInsightFlinkCluster(HiddenInput, Block):
     abfs_credentials: Name | None = Field(
         default=None,
         title="Azure Blob Storage Credentials block",
-        description="The name of such a block, for job jars and savepoints at abfs:// or abfss://. "
-        "The actions on Flink jobs need it: they run a jar only when its content is known.",
+        description="The name of an Azure Blob Storage Credentials block, for job jars and "
+        "savepoints at abfs:// or abfss://. The actions on Flink jobs need it: they run a jar only "
+        "when its content is known.",
         examples=["flink-storage"],
     )
     state_is_local: bool = Field(

@@ -154,7 +154,8 @@ class FlinkRestCluster(HiddenInput, Block):
     abfs_credentials: Name | None = Field(
         default=None,
         title="Azure Blob Storage Credentials block",
-        description="The name of such a block, for jars and savepoints at abfs:// or abfss://.",
+        description="The name of an Azure Blob Storage Credentials block, for jars and savepoints "
+        "at abfs:// or abfss://.",
         examples=["flink-storage"],
     )
     jars_url: SecureUrl | None = Field(

@@ -45,6 +45,7 @@ from flinkglue.tasks.flink_health import (
     uncount_relaunch,
 )
 from flinkglue.tasks.silent_flow_runs import end_silent_flow_runs, find_silent_flow_runs
+from flinkglue.texts import counted
 
 _CLUSTER = "flink-rest-cluster/flink"
 
@@ -174,7 +175,8 @@ def _relaunched(
                 return finding  # what another action has begun is for a person to go on with
             by = left_by
         if not count_relaunch(cluster, request.job_name, by, most, window_seconds):
-            why = f"not re-launched: it was {most} times within {window_seconds / 3600:g} h"
+            times = counted(most, "time")
+            why = f"not re-launched: it was {times} within {window_seconds / 3600:g} h"
             return replace(finding, not_relaunched=why)
         outcome = _performed(cluster, request, by, options)
     except FlinkGlueError as error:

@@ -69,7 +69,7 @@ def http_url(
     if "?" in text or "#" in text:
         raise InvalidInput(field, text, f"{allowed}, without ? and #")
     if not _is_host(parts):
-        raise InvalidInput(field, text, f"{allowed}; the host is no name or IP address")
+        raise InvalidInput(field, text, f"{allowed}; the host is neither a name nor an IP address")
     if not _is_port(parts):
         raise InvalidInput(field, text, f"{allowed}; the port is a number from 1 to 65535")
     if not may_have_path and parts.path not in ("", "/"):

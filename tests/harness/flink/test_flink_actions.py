@@ -343,7 +343,7 @@ def test_a_watch_brings_a_failed_job_back_but_not_for_ever(
             assert state.result() == {job_name: "re-launched"}
             (again,) = flink.live_jobs()
             assert again.restored == job.checkpoints[-1][1]
-    with pytest.raises(JobFailed, match="not re-launched: it was 1 times within 6 h"):
+    with pytest.raises(JobFailed, match="not re-launched: it was 1 time within 6 h"):
         state.result()
     assert flink.live_jobs() == []
 

@@ -80,7 +80,7 @@ def glue_forms(job_run_id: str) -> Iterator[FilledIn]:
         ),
         _glue_connection_health,
         f"health of {', '.join(CONNECTIONS)}",
-        "2 of 2 connections can be counted on",
+        "2 of 2 connections can hold a run",
         ("read the free addresses of connections",),
         {"glue-connection-health": CONNECTIONS[0]},
         picker=_AWS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 from prefect.blocks.core import Block
@@ -27,6 +28,15 @@ def test_a_block_has_a_logo_a_description_a_link_and_code_that_runs(kind: type[B
 
 def test_all_block_types_of_the_project_are_among_them() -> None:
     assert len(OURS) == 5
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_a_description_can_be_read_without_the_fields_title(kind: type[Block]) -> None:
+    """The reference of blocks shows the field's name instead."""
+    schema = kind.model_json_schema()
+    fields = schema["properties"]
+    described = {name: str(field.get("description")) for name, field in fields.items()}
+    assert [name for name, text in described.items() if re.search(r"\b[Ss]uch an? ", text)] == []
 
 
 @pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.site.hooks import PAGES
+from scripts.site.hooks import PAGES, PROJECT
 from scripts.site.state_diagram import EDGE, draw
 from tests.unit.project.test_wording import banned_in
 
@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
 LISTS = {"benchmarks-flink.md", "benchmarks-glue.md", "local-cloud-operations.md"}
 WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in LISTS]
+DOCUMENTS = [ROOT / name for name in (*PROJECT, "README.md")]
+FILE_LINK = re.compile(r"\[`?([\w./-]+\.(?:py|ya?ml|json|md|lock|toml|sql))`?\]\(([^)\s]+)\)")
 MOST_WORDS = 2500
 # Ends the build at its first connection, whoever makes it.
 BUILD = """
@@ -100,6 +102,12 @@ def test_a_page_names_files_of_the_checkout_by_links_that_work(site: Path) -> No
     assert "../files/infra/iam_policy.json" in page
     assert (site / "files" / "infra" / "iam_policy.json").is_file()
     assert (site / "project" / "SECURITY.html").is_file()
+
+
+@pytest.mark.parametrize("page", [*WRITTEN, *DOCUMENTS], ids=lambda page: page.name)
+def test_a_link_that_is_named_as_a_file_leads_to_it(page: Path) -> None:
+    links = FILE_LINK.findall(page.read_text(encoding="utf-8"))
+    assert [(name, to) for name, to in links if not to.partition("#")[0].endswith(name)] == []
 
 
 def test_the_state_diagram_is_drawn_with_each_of_its_actions(site: Path) -> None:

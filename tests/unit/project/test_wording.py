@@ -78,6 +78,8 @@ BANNED = {
     r"None: (?:any|all|no)\b.*": "Empty: all",
     r"any\s+more": "no longer",
     r"br(?:ings?|inging|ought) (?:\w+ ){0,3}back": "restore, restart, relaunch",
+    r"is no (?:JSON|page|object|name|number|address|jar|program)\b": "is not a, is neither a nor a",
+    r"can be counted on": "can hold a run, is enough for, name what it can do",
 }
 """What is not written, as words, and what to write for it."""
 BANNED_OF_FLINK = re.compile(r"\bc[ao]mes? to run\b", re.IGNORECASE)
@@ -186,7 +188,8 @@ def counts(source: str) -> Iterator[tuple[int, str]]:
             counted = isinstance(part, ast.FormattedValue) and ast.unparse(part.value)
             text = str(getattr(after, "value", ""))
             share = str(getattr(before, "value", "")).endswith(" of ")
-            if counted and counted.startswith("len(") and not share and PLURAL.match(text):
+            many = counted and (counted.startswith("len(") or text.startswith(" times"))
+            if many and not share and PLURAL.match(text):
                 yield node.lineno, f"{counted}{text}"
 
 

@@ -40,7 +40,7 @@ def refuse_page(answer: httpx.Response, call: Call) -> None:
         ServiceUnavailable: It is something else, for example the page of a proxy.
     """
     if answer.content and body_of(answer) is None and answer.content.strip() != b"null":
-        raise _not_arms(answer, call, "the answer is no JSON")
+        raise _not_arms(answer, call, "the answer is not JSON")
 
 
 def object_of(answer: httpx.Response, call: Call) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def object_of(answer: httpx.Response, call: Call) -> dict[str, Any]:
     body = body_of(answer)
     if isinstance(body, dict):
         return body
-    raise _not_arms(answer, call, "the answer is no JSON object")
+    raise _not_arms(answer, call, "the answer is not a JSON object")
 
 
 def page_of(answer: httpx.Response, call: Call) -> tuple[list[Any], str | None]:
@@ -64,7 +64,7 @@ def page_of(answer: httpx.Response, call: Call) -> tuple[list[Any], str | None]:
     page = object_of(answer, call)
     items, following = page.get("value"), page.get("nextLink") or None
     if not isinstance(items, list) or not (following is None or isinstance(following, str)):
-        raise _not_arms(answer, call, "the answer is no page of a list")
+        raise _not_arms(answer, call, "the answer is not a page of a list")
     return items, following
 
 

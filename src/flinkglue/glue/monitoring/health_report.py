@@ -49,9 +49,9 @@ def health_markdown(
 
 
 def health_in_words(found: Sequence[ConnectionHealth]) -> str:
-    """``1 of 2 connections can be counted on; b: short of addresses``."""
+    """``1 of 2 connections can hold a run; b: short of addresses``."""
     below = [each for each in found if each.is_below_threshold]
-    well = f"{len(found) - len(below)} of {counted(len(found), 'connection')} can be counted on"
+    well = f"{len(found) - len(below)} of {counted(len(found), 'connection')} can hold a run"
     return "; ".join(
         [well, *(f"{each.connection_name}: {each.condition.in_words}" for each in below)]
     )

@@ -156,7 +156,7 @@ def _details(
 
 def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
     return table(
-        ("Attempt", "Connection", "State", "Then", "Duration", "Capacity", "Log", "Run"),
+        ("Attempt", "Connection", "State", "What followed", "Duration", "Capacity", "Log", "Run"),
         [
             (
                 str(attempt.number),

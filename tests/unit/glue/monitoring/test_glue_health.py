@@ -100,9 +100,9 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     assert "| a | **short of addresses** |" in told
     assert "| a | healthy |" in told
     assert "**a**: 9 usable addresses, 10 are required" in told
-    in_words = "1 of 2 connections can be counted on; a: short of addresses"
+    in_words = "1 of 2 connections can hold a run; a: short of addresses"
     assert health_in_words(found) == in_words
-    assert health_in_words(found[1:]) == "1 of 1 connection can be counted on"
+    assert health_in_words(found[1:]) == "1 of 1 connection can hold a run"
 
 
 def test_a_failure_of_late_is_named_as_in_the_ranking() -> None:
