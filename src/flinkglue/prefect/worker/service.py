@@ -1,4 +1,4 @@
-"""What a worker does beside its flow runs: polls, signs of life, adoption, heartbeats."""
+"""What a worker does beside its flow runs: polls, signs of life, adoption, heartbeats, slots."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.threads.slot_leases import LOOK_SECONDS
 
 FIRST_POLL_SECONDS = 1.0
 QUIET_POLL_SECONDS = 8.0
@@ -104,6 +105,7 @@ class Service:
             self._renew(),
             self._find_cancelling(),
             self._send_heartbeats(),
+            self._renew_slots(),
         )
         self._tasks = [asyncio.get_running_loop().create_task(loop) for loop in loops]
         self._adopting = [asyncio.get_running_loop().create_task(self._adopt())]
@@ -187,6 +189,11 @@ class Service:
         while frequency is not None:
             await asyncio.sleep(frequency)
             await self._tried_in_a_thread("send heartbeats", self._runs.send_heartbeats)
+
+    async def _renew_slots(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._tried("renew slots of concurrency limits", self._runs.renew_slots)
 
     def _alive(self) -> bool:
         return self._membership.renew(self._callbacks.waiting())

@@ -1,8 +1,8 @@
 """Prefect's own engine, for a flow run that is one of many threads of a process.
 
 What differs: a cancellation arrives as an exception at a wait instead of as a signal, one observer
-serves all runs where each had a thread and a connection, and a thread whose run goes on elsewhere
-changes no state any more.
+serves all runs where each had a thread and a connection, as the worker's loops serve their slots of
+concurrency limits, and a thread whose run goes on elsewhere changes no state any more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prefect._flow_run_suspension import (
     FlowRunSuspensionRequest,
     register_flow_run_suspension_request,
 )
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.flow_engine import FlowRunEngine, _flow_parameters
 
@@ -56,6 +56,31 @@ class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
         """Most of the time it was written with the engine's first update."""
         if isinstance(self.client, SharedClient):
             self.client.write_owner(self.run.flow_run.id)
+
+    @property
+    def state(self) -> State:
+        """Without the lease of a slot: the engine would renew that, and end the run if it cannot.
+
+        The worker renews it (`SlotLeases`).
+        """
+        state, details = super().state, super().state.state_details
+        if details.deployment_concurrency_lease_id is None:
+            return state
+        details = details.model_copy(update={"deployment_concurrency_lease_id": None})
+        return state.model_copy(update={"state_details": details})
+
+    @contextmanager
+    def setup_run_context(self, client: SyncPrefectClient | None = None) -> Generator[None]:
+        """As Prefect's; the worker renews the run's slot meanwhile."""
+        with super().setup_run_context(client):
+            assert self.flow_run is not None
+            assert self.flow_run.state is not None
+            lease = self.flow_run.state.state_details.deployment_concurrency_lease_id
+            self.run.slot_lease = lease
+            try:
+                yield
+            finally:
+                self.run.slot_lease = None
 
     def handle_crash(self, exc: BaseException) -> None:
         """A cancellation is none, and neither is a run that goes on elsewhere."""

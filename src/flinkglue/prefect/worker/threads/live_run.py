@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, Literal
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
@@ -60,6 +61,8 @@ class LiveRun:
         self._suspended: State | None = None
         self._when_suspended: Callable[[State], None] | None = None
         self.heartbeat: Callable[[], None] = _no_heartbeat
+        self.slot_lease: UUID | None = None
+        """While it runs: of its slot of its deployment's concurrency limit."""
         self._gate = threading.Lock()
         self._ender: Ender | None = None
         self._is_left = False

@@ -18,6 +18,7 @@ from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.nudging import nudge
 from flinkglue.prefect.worker.threads.run_thread import RunThread
+from flinkglue.prefect.worker.threads.slot_leases import SlotLeases
 
 SUSPENDED = State(type=StateType.PAUSED, name="Suspended")
 
@@ -41,6 +42,7 @@ class ThreadRuns:
         self._endings = endings
         self._context = context
         self._log = log
+        self._slots = SlotLeases(client)
         self._live: dict[UUID, LiveRun] = {}
         self._ended: dict[UUID, asyncio.Event] = {}
         self._threads: dict[UUID, RunThread] = {}
@@ -163,6 +165,10 @@ class ThreadRuns:
         for live in [*self._live.values()]:
             if not live.is_left:
                 live.heartbeat()
+
+    async def renew_slots(self) -> None:
+        """Of all flow runs whose deployments have a concurrency limit."""
+        await self._slots.renew([*self._live.values()])
 
     def _nudge(self, live: LiveRun) -> None:
         thread = self._threads.get(live.flow_run.id)
