@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _A_MOMENT = 0.2
-_LOOK_SECONDS = 0.5  # how often work that waits for a lock looks whether it is to end
+_LOOK_SECONDS = 0.5  # how often work that waits in steps looks whether it is to end
 ACTIVE_SECONDS = 2.0
 """How long after its last call or wait work is active."""
 
@@ -42,6 +42,9 @@ class Interruption:
         """Whether the work is in a wait just now."""
         self.on_first_wait: Callable[[], None] | None = None
         """Called once, when the work first waits for longer than a moment."""
+        self.is_limited: Callable[[], bool] = lambda: False
+        """Whether another thread may end the work by an exception, which arrives between two steps
+        of it: no wait is one long step then."""
 
     def request(self, error: Interrupted, *, again: bool = False) -> None:
         """Have the error raised where the work waits, or before its next call.
@@ -125,8 +128,7 @@ class Interruption:
         if self._requested.is_set():  # it was raised: this wait is on the way out
             time.sleep(seconds)
         else:
-            with self._waiting(seconds):
-                self._requested.wait(seconds)
+            self._wait(self._requested, seconds)
             self.raise_if_requested()
 
     def sleep_unless(self, woken: threading.Event, seconds: float) -> None:
@@ -139,12 +141,21 @@ class Interruption:
             self._woken.append(woken)
         try:
             self.raise_if_requested()
-            with self._waiting(seconds):
-                woken.wait(seconds)
+            self._wait(woken, seconds)
         finally:
             with self._gate:
                 self._woken.remove(woken)
         self.raise_if_requested()
+
+    def _wait(self, woken: threading.Event, seconds: float) -> None:
+        with self._waiting(seconds):
+            if seconds <= _LOOK_SECONDS or not self.is_limited():
+                woken.wait(seconds)
+                return
+            give_up_at = time.monotonic() + seconds
+            while (left := give_up_at - time.monotonic()) > 0:
+                if woken.wait(min(left, _LOOK_SECONDS)):
+                    return
 
     @contextmanager
     def _waiting(self, seconds: float) -> Iterator[None]:

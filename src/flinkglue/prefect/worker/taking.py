@@ -30,6 +30,7 @@ from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
 from flinkglue.prefect.worker.isolation import RunVariables, run_variables
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.live_run import LiveRun
+from flinkglue.prefect.worker.threads.time_limits import with_time_limit
 
 _PULLS = 8  # at once, each of its own deployment
 
@@ -176,9 +177,9 @@ class Taking:
             raise NotLoaded(
                 f"The flow could not be loaded: {type(error).__name__}: {error}"
             ) from error
-        if loaded.flow.isasync or loaded.flow.isgenerator:
+        if needs_process := _why_a_process(loaded.flow):
             self.release(loaded.root)
-            raise NeedsProcess("its flow is async or a generator")
+            raise NeedsProcess(needs_process)
         return loaded
 
     async def _load(
@@ -225,3 +226,11 @@ class Taking:
         flow_run.state = state
         if not state.is_pending():
             raise NotTaken(f"it is {state.name}")
+
+
+def _why_a_process(flow: Flow[..., Any]) -> str | None:
+    if flow.isasync or flow.isgenerator:
+        return "its flow is async or a generator"
+    if limited := with_time_limit(flow):
+        return f"{limited} has timeout_seconds, which interrupts no call in a thread"
+    return None

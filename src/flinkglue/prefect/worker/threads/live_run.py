@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 
 from flinkglue.clock.interruption import Interrupted, Interruption
+from flinkglue.prefect.worker.threads.time_limits import is_limited
 
 Ender = Literal["thread", "worker"]
 
@@ -55,6 +56,7 @@ class LiveRun:
         self.cancel_grace_seconds = cancel_grace_seconds
         self.owner = owner
         self.interruption = Interruption()
+        self.interruption.is_limited = is_limited
         self.may_speak = may_speak
         self._is_lost = is_lost
         self.is_cancelled = False
