@@ -2,8 +2,8 @@
 
     python -m benchmarks.contention [--seeds 20]
 
-Simulated time, the library's own ordering and defaults. Writes a section of
-docs/contributing/benchmarks-glue.md and the plot in it.
+Simulated time, the library's own ordering and defaults. Writes its section of
+docs/contributing and the plot in it.
 """
 
 from __future__ import annotations
@@ -61,9 +61,12 @@ class Scenario:
     sizes: tuple[int, ...]
 
     @property
+    def kind(self) -> str:
+        return "equal runs" if len(self.sizes) == 1 else "runs of different sizes"
+
+    @property
     def title(self) -> str:
-        kind = "equal runs" if len(self.sizes) == 1 else "runs of different sizes"
-        return f"{self.runs} {kind}, {self.subnets} subnets"
+        return f"{self.runs} {self.kind}, {self.subnets} subnets"
 
 
 SCENARIOS = [
@@ -78,7 +81,7 @@ SCENARIOS = [
 class Measured:
     """One design in one scenario, over all seeds; shares are of all runs, times in seconds."""
 
-    scenario: str
+    scenario: Scenario
     design: str
     all_nodes: float
     short: float
@@ -115,7 +118,7 @@ def measure(scenario: Scenario, design: str, seeds: int) -> Measured:
     starts = sorted(r.holds_since - r.arrives_at for r in runs if r.holds_since is not None)
     served = [r for r in runs if not r.failed]
     return Measured(
-        scenario=scenario.title,
+        scenario=scenario,
         design=design,
         all_nodes=sum(r.nodes == r.needed for r in served) / len(runs),
         short=sum(r.nodes < r.needed for r in served) / len(runs),
@@ -127,23 +130,41 @@ def measure(scenario: Scenario, design: str, seeds: int) -> Measured:
     )
 
 
-def table(rows: Sequence[Measured]) -> Iterator[str]:
-    """One markdown table per scenario."""
-    for title in dict.fromkeys(row.scenario for row in rows):
-        yield f"\n**{title}**\n"
-        yield (
-            "| design | all nodes | fewer nodes | failed | placed at once "
-            "| start: median | 95 % | longest |"
-        )
-        yield "|---|---:|---:|---:|---:|---:|---:|---:|"
-        for row in (row for row in rows if row.scenario == title):
-            reserves = not row.design.startswith("published")
-            at_once = f"{row.at_once:.1%}" if reserves else "–"
-            yield (
-                f"| {row.design} | {row.all_nodes:.1%} | {row.short:.1%} | {row.failed:.1%} "
-                f"| {at_once} | {row.start_median:,.0f} s | {row.start_p95:,.0f} s "
-                f"| {row.start_max:,.0f} s |"
-            )
+def tables(rows: Sequence[Measured]) -> Iterator[str]:
+    """For runs of one size and of several: markdown tables of a row per design."""
+    for kind in dict.fromkeys(row.scenario.kind for row in rows):
+        here = [row for row in rows if row.scenario.kind == kind]
+        reserving = [row for row in here if not row.design.startswith("published")]
+        yield f"**Share of {kind} that got all their nodes**\n"
+        yield from table(here, all_nodes)
+        yield f"**Share of {kind} that were placed at once**\n"
+        yield from table(reserving, lambda row: f"{row.at_once:.1%}")
+        yield f"**Seconds until {kind} had their addresses: median, 95 %, longest**\n"
+        yield from table(here, seconds_to_start)
+
+
+def table(rows: Sequence[Measured], cell: Callable[[Measured], str]) -> Iterator[str]:
+    """A column per scenario and a row per design; one for those in which nothing differs."""
+    scenarios = [*dict.fromkeys(row.scenario for row in rows)]
+    titles = (f"{each.runs} runs, {each.subnets} subnets" for each in scenarios)
+    yield f"| design | {' | '.join(titles)} |"
+    yield "|---|" + "---:|" * len(scenarios)
+    designs: dict[str, list[str]] = {}
+    for design in dict.fromkeys(row.design for row in rows):
+        cells = " | ".join(cell(row) for row in rows if row.design == design)
+        designs.setdefault(cells, []).append(design)
+    for cells, alike in designs.items():
+        yield f"| {', '.join(alike)} | {cells} |"
+    yield ""
+
+
+def all_nodes(row: Measured) -> str:
+    """The share with all nodes, and of those that failed; the others ran with fewer nodes."""
+    return f"{row.all_nodes:.1%}" + (f", {row.failed:.1%} failed" if row.failed else "")
+
+
+def seconds_to_start(row: Measured) -> str:
+    return f"{row.start_median:,.0f}, {row.start_p95:,.0f}, {row.start_max:,.0f}"
 
 
 def plot(rows: Sequence[Measured]) -> str:
@@ -151,8 +172,8 @@ def plot(rows: Sequence[Measured]) -> str:
     return bar_chart(
         "Share of runs that got all their nodes",
         {
-            title: {row.design: row.all_nodes for row in rows if row.scenario == title}
-            for title in dict.fromkeys(row.scenario for row in rows)
+            scenario.title: {row.design: row.all_nodes for row in rows if row.scenario == scenario}
+            for scenario in dict.fromkeys(row.scenario for row in rows)
         },
     )
 
@@ -162,7 +183,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     seeds = parser.parse_args().seeds
     rows = [measure(scenario, design, seeds) for scenario in SCENARIOS for design in DESIGNS]
-    write_section("contention", "\n".join(table(rows)))
+    write_section("contention", "\n".join(tables(rows)))
     (DOCS / "images" / "glue-contention.svg").write_text(plot(rows), encoding="utf-8")
 
 

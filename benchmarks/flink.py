@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.flink_detection import Detection, detection_rows, real_detections, simulated
 from benchmarks.flink_submit import Submitter, measure_submits, submit_rows
-from benchmarks.report import DOCS, FLINK_PAGE, write_section
+from benchmarks.report import DOCS, write_section
 from benchmarks.stands.flink_plot import scatter
 from localcloud.config import CloudConfig
 from localcloud.flink.part import FlinkPart
@@ -42,9 +42,9 @@ def main() -> None:
         real = real_detections(part.access)
     model = simulated()
     text = "\n".join([*machine(), "", *submits])
-    write_section("submit", text, FLINK_PAGE)
+    write_section("submit", text)
     detected = [*detection_rows("Simulated", model), "", *detection_rows("Real jobs", real)]
-    write_section("detection", "\n".join(detected), FLINK_PAGE)
+    write_section("detection", "\n".join(detected))
     PLOT.write_text(plot(model), encoding="utf-8")
     print(text, *detected, sep="\n")
 

@@ -4,8 +4,8 @@
 
 Each process of a flow run imports Prefect and its flow's file before it does anything. Both are
 measured in one fresh interpreter after the other, in processor time, so that what else the machine
-does counts for both. Exit status 1 when a file costs more than its share of Prefect's own. Writes a
-section of docs/contributing/benchmarks-glue.md.
+does counts for both. Exit status 1 when a file costs more than its share of Prefect's own. Writes
+its section of docs/contributing.
 """
 
 from __future__ import annotations

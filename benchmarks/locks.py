@@ -2,7 +2,7 @@
 
     python -m benchmarks.locks
 
-Starts a Prefect server of its own. Writes a section of docs/contributing/benchmarks-glue.md.
+Starts a Prefect server of its own. Writes its section of docs/contributing.
 """
 
 from __future__ import annotations

@@ -6,16 +6,38 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-GLUE_PAGE = DOCS / "contributing" / "benchmarks-glue.md"
-FLINK_PAGE = DOCS / "contributing" / "benchmarks-flink.md"
+PAGES = "benchmarks-*.md"
 
 
-def write_section(name: str, text: str, page: Path = GLUE_PAGE) -> None:
-    """Replace what stands between the markers of this section."""
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    written = page.read_text(encoding="utf-8")
-    if begin not in written:
-        raise LookupError(f"{page.name} has no marker {begin}")
-    section = f"{begin}\n{text.strip()}\n{end}"
-    pattern = re.escape(begin) + ".*?" + re.escape(end)
-    page.write_text(re.sub(pattern, lambda _: section, written, flags=re.S), encoding="utf-8")
+def write_section(name: str, text: str, docs: Path = DOCS) -> None:
+    """Replace what is between the markers of this section, on the page that has them.
+
+    Raises:
+        LookupError: No page has the section, or several have it.
+    """
+    page = page_of(name, docs)
+    section = re.compile(
+        rf"(<!-- begin {re.escape(name)} -->\n).*?(<!-- end {re.escape(name)} -->)", re.S
+    )
+    written = section.sub(
+        lambda found: f"{found[1]}{text.strip()}\n{found[2]}", page.read_text(encoding="utf-8")
+    )
+    page.write_text(written, encoding="utf-8")
+
+
+def page_of(name: str, docs: Path = DOCS) -> Path:
+    """The page whose section this is.
+
+    Raises:
+        LookupError: There is not exactly one.
+    """
+    pages = [page for page in sorted((docs / "contributing").glob(PAGES)) if name in sections(page)]
+    if len(pages) != 1:
+        raise LookupError(f"Pages with the section {name}: {[page.name for page in pages]}")
+    return pages[0]
+
+
+def sections(page: Path) -> list[str]:
+    """The names of the sections that a page has."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"<!-- begin ([\w-]+) -->\n.*?<!-- end \1 -->", text, re.S)

@@ -8,7 +8,7 @@ triggers the deployment glue-job: one run several times, then many at once, for 
 twice: the list of a job's runs shows when the next one ends. The floor is what a
 program takes that makes the published calls and nothing else, in the same minutes. With --airflow,
 the published design in the Airflow of this directory (scripts/install-airflow) is measured, too.
-Writes a section of docs/contributing/benchmarks-glue.md; --quick ends with JSON instead, whose
+Writes its section of docs/contributing; --quick ends with JSON instead, whose
 `failed` has what was not measured; the exit code is 1 then. Systems may be measured one at a time:
 --beside keeps what was measured, and shows what it kept before.
 """

@@ -5,27 +5,24 @@
 Against a server in a process of its own that answers each call after a fixed delay. The floor is
 what two dependent round trips take with the same client: GetJob, then one DescribeSubnets for all
 subnets. Of all repetitions the quickest counts, for each way: what else the machine does can only
-add. Writes a section of docs/contributing/benchmarks-glue.md.
+add. Writes its section of docs/contributing.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import boto3
 
 from benchmarks.report import write_section
+from benchmarks.stands.delayed_aws import server_process
 from flinkglue.glue.client import GlueClient
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+DELAYED_AWS = "benchmarks.stands.delayed_aws"
 CONNECTIONS = (2, 10, 50, 100, 200)
 DELAYS = (0.0, 0.04)
 PUBLISHED_TURNS = 3
@@ -40,29 +37,10 @@ class Timed:
     least: float
 
 
-@contextmanager
-def delayed_aws(connections: int, delay_seconds: float) -> Iterator[str]:
-    """The server's address while the block runs."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.stands.delayed_aws",
-        str(connections),
-        str(delay_seconds),
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-    try:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-    finally:
-        server.terminate()
-        server.communicate()
-
-
 def measure(connections: int, delay_seconds: float, repeat: int) -> list[Timed]:
     """All ways in one run, taking turns so that a busy machine is busy for all of them."""
     names = [f"connection-{n:03}" for n in range(connections)]
-    with delayed_aws(connections, delay_seconds) as endpoint_url:
+    with server_process(DELAYED_AWS, connections, delay_seconds) as endpoint_url:
         session = boto3.Session("key", "secret", region_name="us-east-1")
         client = GlueClient.connect(session, {"endpoint_url": endpoint_url})
         glue = session.client("glue", endpoint_url=endpoint_url)

@@ -4,8 +4,8 @@
 
 Each design has a process of its own with a thread per run, as Prefect's task runner has it, against
 a Glue in another process that answers after 40 ms. How late an end is observed by what is known of
-a job's earlier runs is simulated; --simulated does that alone, in a minute. Writes the sections of
-docs/contributing/benchmarks-glue.md.
+a job's earlier runs is simulated; --simulated does that alone, in a minute. Writes its sections
+of docs/contributing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.report import write_section
 from benchmarks.stands import simulated_polls
+from benchmarks.stands.delayed_aws import REPOSITORY, server_process
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+WAITING_AWS = "benchmarks.stands.waiting_aws"
 DELAY_SECONDS = 0.04
 PEER = "poller, own client, 6 s"
 
@@ -71,24 +70,10 @@ class Waited:
         return sorted(self.late_seconds)[round(share * (len(self.late_seconds) - 1))]
 
 
-@contextmanager
-def waiting_aws(setting: Setting) -> Iterator[str]:
-    """The server's address while the block runs."""
-    size = [str(setting.jobs), str(setting.runs_per_job), str(DELAY_SECONDS)]
-    command = [sys.executable, "-m", "benchmarks.stands.waiting_aws", *size]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-    try:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-    finally:
-        server.terminate()
-        server.communicate()
-
-
 def measure(setting: Setting) -> Waited:
     """In a process of its own."""
-    with waiting_aws(setting) as endpoint_url:
-        size = [str(setting.jobs), str(setting.runs_per_job)]
+    size = [str(setting.jobs), str(setting.runs_per_job)]
+    with server_process(WAITING_AWS, *size, DELAY_SECONDS) as endpoint_url:
         command = [
             sys.executable,
             "-m",

@@ -6,8 +6,8 @@ Triggers the flow runs and waits until the Glue run of each is RUNNING. Then not
 for some minutes, in which calls and processor time are counted; the newest memory counts. After
 that a few more flow runs are triggered one by one, and some are cancelled one by one, as the
 button of the page does: how soon the one's Glue run is STOPPED, and whether any other changed. At
-the end SIGTERM stops the worker, which hands its flow runs back. Needs PostgreSQL; writes a
-section of docs/contributing/benchmarks-glue.md, and ends with 1 if a flow run was lost, one that
+the end SIGTERM stops the worker, which hands its flow runs back. Needs PostgreSQL; writes its
+section of docs/contributing, and ends with 1 if a flow run was lost, one that
 was not cancelled was touched, or a cancelled one's Glue run was not STOPPED within 5 s.
 """
 

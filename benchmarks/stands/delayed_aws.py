@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 Answer = tuple[str, bytes]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def connection(number: int) -> dict[str, Any]:
@@ -93,6 +97,23 @@ async def serve(answer: Callable[[str, str], Answer], delay_seconds: float) -> N
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
+
+
+@contextmanager
+def server_process(module: str, *arguments: object) -> Iterator[str]:
+    """The address of a server in a separate process, whose work is not measured.
+
+    Args:
+        module: Prints the port on loopback at which it listens.
+    """
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    try:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    finally:
+        server.terminate()
+        server.communicate()
 
 
 if __name__ == "__main__":

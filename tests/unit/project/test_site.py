@@ -16,7 +16,7 @@ from tests.unit.project.test_wording import banned_in
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
-LISTS = {"benchmarks-flink.md", "benchmarks-glue.md", "local-cloud-operations.md"}
+LISTS = {"local-cloud-operations.md"}
 WRITTEN = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in LISTS]
 DOCUMENTS = [ROOT / name for name in (*PROJECT, "README.md")]
 FILE_LINK = re.compile(r"\[`?([\w./-]+\.(?:py|ya?ml|json|md|lock|toml|sql))`?\]\(([^)\s]+)\)")
