@@ -12,6 +12,10 @@ MAX_ADOPTIONS = 3
 _PLACE = ("command", "working_dir")
 
 
+class NeedsProcess(Exception):
+    """This flow run cannot be a thread; the message says why."""
+
+
 @dataclass(frozen=True)
 class RunVariables:
     """The job variables that count for one flow run, as far as this worker uses them.

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,13 +26,12 @@ from flinkglue.prefect.store.thread_ownership import (
     THREAD_PREFIX,
     pending_message,
 )
-from flinkglue.prefect.worker.code.flows import FlowCode, Loaded, NeedsProcess
-from flinkglue.prefect.worker.isolation import RunVariables, run_variables
+from flinkglue.prefect.worker.code.code_threads import WaitingCalls
+from flinkglue.prefect.worker.code.flows import FlowCode, Loaded
+from flinkglue.prefect.worker.isolation import NeedsProcess, RunVariables, run_variables
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.time_limits import with_time_limit
-
-_PULLS = 8  # at once, each of its own deployment
 
 
 class NotTaken(Exception):
@@ -65,8 +64,7 @@ class Taking:
         self._client = client
         self._worker_name = worker_name
         self._code = FlowCode(home)
-        self._puller = ThreadPoolExecutor(_PULLS, thread_name_prefix="flow-pull")
-        self._loader = ThreadPoolExecutor(1, thread_name_prefix="flow-code")
+        self._calls = WaitingCalls()
         self._deployments: dict[UUID, asyncio.Task[DeploymentResponse | None]] = {}
 
     def begin_batch(self) -> None:
@@ -77,16 +75,14 @@ class Taking:
         """Load the flows of the pool's deployments, so that their first runs start at once."""
         pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool_name]))
         for deployment in await self._client.read_deployments(work_pool_filter=pool):
-            loop = asyncio.get_running_loop()
             try:
-                await loop.run_in_executor(self._loader, self._code.warm, deployment)
+                await self._calls.make(partial(self._code.warm, deployment))
             except Exception as error:  # noqa: BLE001 - its first run says what is wrong
                 self._log.info("Deployment %s is not loaded yet: %s", deployment.name, error)
 
     def close(self) -> None:
         """Load nothing more."""
-        for executor in (self._puller, self._loader):
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._calls.close()
 
     async def take(
         self, flow_run: FlowRun, template: dict[str, Any], membership: Membership
@@ -189,11 +185,8 @@ class Taking:
         arrived_at: float,
         pull_every_seconds: float,
     ) -> Loaded:
-        loop, code = asyncio.get_running_loop(), self._code
-        pulled = await loop.run_in_executor(
-            self._puller, code.pull, flow_run, deployment, arrived_at, pull_every_seconds
-        )
-        return await loop.run_in_executor(self._loader, code.load, deployment, pulled)
+        arguments = (flow_run, deployment, arrived_at, pull_every_seconds)
+        return await self._calls.make(partial(self._code.prepare, *arguments))
 
     async def _deployment_of(self, flow_run: FlowRun) -> DeploymentResponse | None:
         deployment_id = flow_run.deployment_id

@@ -18,8 +18,8 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.worker.code.flows import NeedsProcess
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
+from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available

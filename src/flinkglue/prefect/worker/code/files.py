@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,10 +52,11 @@ class CodeModules:
     """The modules in `sys.modules` that come from a deployment's directory, not from the worker.
 
     What was imported before the first flow, and what is installed, belongs to the worker: it is
-    loaded once, whatever directory it lies in.
+    loaded once, whatever directory it lies in. Used by several threads.
     """
 
     def __init__(self) -> None:
+        self._gate = threading.Lock()
         self._of_the_worker = {name.partition(".")[0] for name in sys.modules}
         self._files: dict[str, Fingerprint] = {}
 
@@ -64,25 +66,28 @@ class CodeModules:
         Args:
             loaded_since_ns: No module that is new was loaded before this time.
         """
-        for module in self._under(root).values():
-            for file in _source(module):
-                if file not in self._files and (mark := Fingerprint.of(file)) is not None:
-                    is_certain = mark.dated[0] < loaded_since_ns
-                    self._files[file] = mark if is_certain else UNKNOWN
+        with self._gate:
+            for module in self._under(root).values():
+                for file in _source(module):
+                    if file not in self._files and (mark := Fingerprint.of(file)) is not None:
+                        is_certain = mark.dated[0] < loaded_since_ns
+                        self._files[file] = mark if is_certain else UNKNOWN
 
     def are_current(self) -> bool:
         """Whether all files that are known are as they were when they were loaded."""
-        return all(mark.is_of(file) for file, mark in self._files.items())
+        with self._gate:
+            return all(mark.is_of(file) for file, mark in self._files.items())
 
     def forget(self, root: str) -> None:
         """Have the modules of this directory imported again; flow runs that have them keep them."""
-        for name, module in self._under(root).items():
-            del sys.modules[name]
-            for file in _source(module):
-                # Python takes compiled code for current by the source's second and size alone.
-                with suppress(OSError, NotImplementedError):
-                    Path(importlib.util.cache_from_source(file)).unlink()
-        self._files = {}
+        with self._gate:
+            for name, module in self._under(root).items():
+                sys.modules.pop(name, None)  # an import that fails just now removes it, too
+                for file in _source(module):
+                    # Python takes compiled code for current by the source's second and size alone.
+                    with suppress(OSError, NotImplementedError):
+                        Path(importlib.util.cache_from_source(file)).unlink()
+            self._files = {}
 
     def _under(self, root: str) -> dict[str, ModuleType]:
         return {

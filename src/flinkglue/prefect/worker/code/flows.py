@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import importlib
-import json
 import os
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.deployments.steps.core import StepExecutionError, run_steps
-from prefect.exceptions import MissingFlowError
-from prefect.flows import Flow, load_flow_from_entrypoint, load_function_and_convert_to_flow
-from prefect.logging.loggers import flow_run_logger
+from prefect.flows import Flow
 
+from flinkglue.prefect.worker.code.checkouts import Checkouts, made_of, set_directory
+from flinkglue.prefect.worker.code.code_threads import DEADLINE_SECONDS, CodeThreads
 from flinkglue.prefect.worker.code.files import CodeModules
-from flinkglue.prefect.worker.threads import working_directory
-
-DEADLINE_SECONDS = 120.0
-"""How long pull steps, or the loading of a flow, may take before their run gets a process."""
-_TOO_SLOW = f"its code was not there within {DEADLINE_SECONDS:g} s"
-_SETS_DIRECTORY = "prefect.deployments.steps.set_working_directory"
-
-
-class NeedsProcess(Exception):
-    """This flow run cannot be a thread; the message says why."""
+from flinkglue.prefect.worker.code.scripts import loaded_flow
+from flinkglue.prefect.worker.isolation import NeedsProcess
 
 
 @dataclass(frozen=True)
@@ -50,46 +37,36 @@ class Loaded:
     made_of: str
 
 
-@dataclass(frozen=True)
-class Pulled:
-    """Where a deployment's code lies.
-
-    Args:
-        at: When the pull steps were begun, by this process's clock.
-    """
-
-    root: str
-    at: float
-
-
 class FlowCode:
-    """Loads flows; one thread at a time.
+    """Loads flows, one at a time; those that are loaded already wait for no other one.
 
     Modules are one set for the whole process, so it holds the code of one directory at a time.
 
     Args:
         home: A directory in which pull steps put what they fetch.
+        deadline_seconds: How long pull steps, or the loading of a flow, may take.
     """
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self, home: Path, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._modules = CodeModules()
         self._path = [*sys.path]
+        self._threads = CodeThreads(deadline_seconds)
+        self._checkouts = Checkouts(home, self._threads, self._used)
+        self._loading = threading.Lock()
+        self._importing_since_ns: int | None = None
+        self._gate = threading.Lock()  # of what is below, never over a call: an event loop takes it
         self._root: str | None = None
         self._loaded: dict[str, Loaded] = {}
-        self._pulled: dict[str, tuple[str, Pulled]] = {}
-        self._pulling: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._in_use: Counter[str] = Counter()
-        self._loading = threading.Lock()
 
-    def pull(
+    def prepare(
         self,
         flow_run: FlowRun,
         deployment: DeploymentResponse,
         arrived_at: float,
         pull_every_seconds: float,
-    ) -> Pulled:
-        """Run the pull steps, unless code that was pulled is new enough. Holds up no other one.
+    ) -> Loaded:
+        """The flow as its deployment and files are now; its directory is in use until `release`.
 
         Args:
             deployment: Its deployment, as read for this run.
@@ -97,52 +74,16 @@ class FlowCode:
             pull_every_seconds: How long pulled code may be used.
 
         Raises:
-            NeedsProcess: The code cannot be pulled for a thread.
-            Exception: Whatever the pull steps raise.
-        """
-        if deployment.storage_document_id is not None:
-            raise NeedsProcess("its code is in a storage block")
-        steps = deployment.pull_steps or []
-        if (directory := _set_directory(steps, deployment.path)) is not None:
-            return Pulled(os.path.realpath(directory), time.monotonic())
-        if not working_directory.can_be_private():
-            raise NeedsProcess("threads cannot have separate working directories here")
-        key, made_of = str(deployment.id), _made_of(deployment)
-        if not self._pulling[key].acquire(timeout=DEADLINE_SECONDS):
-            raise NeedsProcess(_TOO_SLOW)
-        try:
-            before, known = self._pulled.get(key, ("", None))
-            not_before = arrived_at - pull_every_seconds
-            if known is None or before != made_of or known.at < not_before:
-                known = self._run_steps(flow_run, deployment)
-                self._pulled[key] = (made_of, known)
-            return known
-        finally:
-            self._pulling[key].release()
-
-    def load(self, deployment: DeploymentResponse, pulled: Pulled) -> Loaded:
-        """The flow as its deployment and files are now; its directory is in use until `release`.
-
-        Args:
-            deployment: The deployment, as read for this run.
-            pulled: Where its code lies.
-
-        Raises:
             NeedsProcess: The flow cannot be run in a thread here.
-            Exception: Whatever the flow's own code raises.
+            Exception: Whatever the pull steps or the flow's own code raise.
         """
-        with self._loading:
-            key, made_of, root = str(deployment.id), _made_of(deployment), pulled.root
-            known, is_held = self._loaded.get(key), self._holds(root)
-            if known is None or known.made_of != made_of or known.root != root or not is_held:
-                flow = self._load(root, str(deployment.entrypoint), is_held=is_held)
-                known = self._loaded[key] = Loaded(flow, root, made_of)
-            self._in_use[root] += 1
-            return known
+        checkouts, arguments = self._checkouts, (arrived_at, pull_every_seconds)
+        with checkouts.pulled(flow_run, deployment, *arguments) as pulled:
+            return self._known(deployment, pulled.root) or self._loaded_now(deployment, pulled.root)
 
     def release(self, root: str) -> None:
-        """A run that was loaded has ended, or does not begin."""
-        with self._loading:
+        """A run that was loaded has ended, or does not begin. It never waits for code."""
+        with self._gate:
             self._in_use[root] -= 1
             self._in_use += Counter()  # drops what is 0
 
@@ -151,122 +92,88 @@ class FlowCode:
         steps = deployment.pull_steps or []
         if not deployment.entrypoint or deployment.storage_document_id is not None or not steps:
             return
-        if (directory := _set_directory(steps, None)) is None:
+        if (directory := set_directory(steps, None)) is None:
             return
         root = os.path.realpath(directory)
         with self._loading:
-            if not os.path.isdir(root) or (self._root is not None and not self._holds(root)):
-                return
-            flow = self._load(root, deployment.entrypoint, is_held=self._root is not None)
-            self._loaded[str(deployment.id)] = Loaded(flow, root, _made_of(deployment))
+            if os.path.isdir(root) and (self._root is None or self._holds(root)):
+                self._keep(deployment, root)
+
+    def _used(self) -> list[str]:
+        with self._gate:
+            return [*self._in_use]
+
+    def _known(self, deployment: DeploymentResponse, root: str) -> Loaded | None:
+        """The flow if it is loaded already, and in use from now on."""
+        key, made = str(deployment.id), made_of(deployment)
+        known = self._loaded.get(key)
+        if known is None or known.made_of != made or known.root != root or not self._holds(root):
+            return None
+        with self._gate:
+            if self._loaded.get(key) is not known:
+                return None  # others were loaded in its place meanwhile
+            self._in_use[root] += 1
+            return known
+
+    def _loaded_now(self, deployment: DeploymentResponse, root: str) -> Loaded:
+        if not self._loading.acquire(timeout=self._threads.deadline_seconds):
+            raise self._threads.too_slow
+        try:
+            known = self._known(deployment, root)  # another run may have loaded it
+            return known or self._keep(deployment, root, uses=1)
+        finally:
+            self._loading.release()
 
     def _holds(self, root: str) -> bool:
         """Whether the modules in memory are the code of this directory as it is now."""
         if root != self._root:
             return False
-        self._modules.learn(root, time.time_ns())  # what flows have imported while they ran
+        # What flows have imported while they ran, or are importing now.
+        self._modules.learn(root, self._importing_since_ns or time.time_ns())
         return self._modules.are_current()
 
-    def _run_steps(self, flow_run: FlowRun, deployment: DeploymentResponse) -> Pulled:
-        began_at, home = time.monotonic(), self._home / str(deployment.id)
-        home.mkdir(parents=True, exist_ok=True)
-        log = flow_run_logger(flow_run)
-        outputs: dict[str, Any] = _in_directory(
-            str(home),
-            lambda: asyncio.run(
-                run_steps(
-                    deployment.pull_steps or [],
-                    print_function=log.info,
-                    deployment=deployment,
-                    flow_run=flow_run,
-                    logger=log,
-                )
-            ),
-        )
-        return Pulled(os.path.realpath(home / (outputs.get("directory") or ".")), began_at)
-
-    def _load(self, root: str, entrypoint: str, *, is_held: bool) -> Flow[..., Any]:
+    def _keep(self, deployment: DeploymentResponse, root: str, uses: int = 0) -> Loaded:
         """Load one flow; if the modules in memory are not of this code, load them again, too."""
-        if not is_held:
+        entrypoint = str(deployment.entrypoint)
+        script, _, _ = entrypoint.rpartition(":")
+        file = Path(root, script)
+        key = (deployment.id, made_of(deployment), root, _written_at(file))
+        self._threads.refuse_slow(key)
+        if not self._holds(root):
+            self._forget_all_but(root)
+        parents = [os.path.realpath(file.parent)] if script.endswith(".py") else []
+        path = [*parents, root, *self._path]
+        importlib.invalidate_caches()
+        sys.path[:] = path
+        began_ns = self._importing_since_ns = time.time_ns()
+        try:
+            flow = self._threads.run(key, root, lambda: loaded_flow(entrypoint))
+        finally:
+            sys.path[:] = path
+            self._modules.learn(root, began_ns)
+            self._importing_since_ns = None
+        loaded = Loaded(flow, root, made_of(deployment))
+        with self._gate:
+            self._loaded[str(deployment.id)] = loaded
+            self._in_use[root] += uses
+            self._in_use += Counter()
+        return loaded
+
+    def _forget_all_but(self, root: str) -> None:
+        with self._gate:
             if self._in_use.keys() - {root}:
                 raise NeedsProcess(
                     "flow runs with code of another directory are threads of this worker now; "
                     "give deployments of another checkout their own work pool"
                 )
-            for other in {self._root, root} - {None}:
-                self._modules.forget(str(other))
+            before, self._root = self._root, root
             self._loaded.clear()
-            self._root = root
-        importlib.invalidate_caches()
-        script, _, _ = entrypoint.rpartition(":")
-        parents = [os.path.realpath(Path(root, script).parent)] if script.endswith(".py") else []
-        path = [*parents, root, *self._path]
-        sys.path[:] = path
-        began_ns = time.time_ns()
-        try:
-            flow: Flow[..., Any] = _in_directory(root, lambda: _loaded_flow(entrypoint))
-            return flow
-        except NeedsProcess:
-            self._root = None  # half of its modules may be there
-            raise
-        finally:
-            sys.path[:] = path
-            self._modules.learn(root, began_ns)
+        for other in {before, root} - {None}:
+            self._modules.forget(str(other))
 
 
-def _loaded_flow(entrypoint: str) -> Flow[..., Any]:
+def _written_at(file: Path) -> int:
     try:
-        return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-    except MissingFlowError:
-        return load_function_and_convert_to_flow(entrypoint)
-
-
-def _made_of(deployment: DeploymentResponse) -> str:
-    parts = (
-        deployment.version,
-        deployment.version_id,
-        deployment.entrypoint,
-        deployment.pull_steps,
-        deployment.path,
-    )
-    return json.dumps(parts, sort_keys=True, default=str)
-
-
-def _set_directory(steps: list[dict[str, Any]], path: str | None) -> str | None:
-    """The directory, when that is all that the pull steps set; None: they have to be run."""
-    if any([*step] != [_SETS_DIRECTORY] for step in steps):
-        return None
-    directory = str(steps[-1][_SETS_DIRECTORY].get("directory", "")) if steps else path or "."
-    return None if "{{" in directory or not directory else directory
-
-
-def _in_directory(directory: str, call: Callable[[], Any]) -> Any:
-    """What the call returns or raises, made in a thread that works in this directory."""
-    outcome: dict[str, Any] = {}
-
-    def run() -> None:
-        is_private = working_directory.make_private()
-        before = os.getcwd()
-        try:
-            os.chdir(directory)
-            outcome["result"] = call()
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
-            outcome["error"] = error
-        finally:
-            if not is_private:
-                os.chdir(before)
-
-    context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(run,), name="flow-code", daemon=True)
-    thread.start()
-    thread.join(DEADLINE_SECONDS)
-    if thread.is_alive():
-        raise NeedsProcess(_TOO_SLOW)
-    error = outcome.get("error")
-    if isinstance(error, StepExecutionError) and error.__cause__ is not None:
-        error = error.__cause__
-    if isinstance(error, Exception):
-        raise error
-    if error is not None:  # such as SystemExit, which would end the worker
-        raise RuntimeError(f"the flow's code ended with {error!r} while it was loaded") from error
-    return outcome["result"]
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0
