@@ -32,5 +32,6 @@ def events_page() -> str:
 
 
 def _fields(kind: EventKind[Any]) -> Iterator[str]:
-    for name in kind.fields:
-        yield f"`{name}`" + (" *(in some)*" if name in kind.optional_fields else "")
+    for name, within in kind.fields.items():
+        shown = f"`{name}`" + (" *(in some)*" if name in kind.optional_fields else "")
+        yield f"{shown} ({', '.join(f'`{each}`' for each in within)})" if within else shown

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from flinkglue.errors import FlinkGlueError
 from flinkglue.lifecycle.health.judgement import Degraded, Verdict
 from flinkglue.lifecycle.models import JobView, SourceLag
 from flinkglue.markdown import NOTHING
 from flinkglue.texts import counted
+
+FindingRow = TypedDict(
+    "FindingRow",
+    {"job": str, "condition": str, "why": str, "job id": str, "observed": str, "lag": str},
+)
+"""A finding as a row of a table, and in its event."""
 
 NOT_JUDGED, NOT_OBSERVED = "not judged", "not observed"
 
@@ -63,7 +69,7 @@ class Finding:
         reasons = (self.verdict.reason, self.verdict.exception, self.not_relaunched)
         return "; ".join(part for part in reasons if part)
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> FindingRow:
         """As a row of a table."""
         return {
             "job": self.job_name,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, get_type_hints
 
 from prefect.events import emit_event
 
 from flinkglue.glue.monitoring.health import Condition
 from flinkglue.glue.monitoring.sweep import RunCondition, SweptRunRecord
+from flinkglue.lifecycle.health.finding import FindingRow
 from flinkglue.prefect.store.silent_flow_runs import FOUND, SilentFlowRunRow
 
 Payload = TypeVar("Payload", bound=Mapping[str, object])
@@ -34,9 +35,10 @@ class EventKind(Generic[Payload]):
     payload: type[Payload]
 
     @property
-    def fields(self) -> list[str]:
-        """The names of the payload's fields."""
-        return [*self.payload.__annotations__]
+    def fields(self) -> dict[str, list[str]]:
+        """The names of the payload's fields, each with those of the row that it holds."""
+        hints = get_type_hints(self.payload)
+        return {name: [*getattr(of, "__annotations__", ())] for name, of in hints.items()}
 
     @property
     def optional_fields(self) -> frozenset[str]:
@@ -117,18 +119,16 @@ class MisconfiguredPayload(TypedDict):
     reason: str
 
 
-class _Addresses(TypedDict, total=False):
+class ConnectionPayload(MisconfiguredPayload):
+    """Of a connection's health; a run that meets a misconfigured one knows no addresses."""
+
     usable_addresses: int | None
     minimum_free_addresses: int
     recent_failures: int
 
 
-class ConnectionPayload(MisconfiguredPayload, _Addresses):
-    """Of a connection's health; a run that meets a misconfigured one knows no addresses."""
-
-
 class FlinkHealthPayload(TypedDict):
-    row: dict[str, Any]
+    row: FindingRow
     reason: str
 
 
@@ -185,23 +185,31 @@ SWEPT_RUNS = {
 """By the condition of the run; those that are expected have none."""
 CONNECTIONS = {
     condition: EventKind(
-        f"glue-connection.{condition.value.replace(' ', '-')}", when, ConnectionPayload
+        f"glue-connection.{condition.value.replace(' ', '-')}",
+        f"`glue-connection-health`: {when}",
+        ConnectionPayload,
     )
     for condition, when in {
         Condition.MISSING: "Glue has no connection of this name.",
-        Condition.NOT_READABLE: "The connection or its subnet could not be read.",
-        Condition.MISCONFIGURED: "One of its settings keeps runs from starting: it needs a manual "
-        "fix. Emitted by `glue-job`, too.",
-        Condition.ZONE_DOWN: "Its availability zone is not available.",
-        Condition.NOT_READY: "Its subnet is not available, or Glue's own status of it is not "
+        Condition.NOT_READABLE: "the connection or its subnet could not be read.",
+        Condition.MISCONFIGURED: "one of its settings keeps runs from starting: it needs a manual "
+        "fix.",
+        Condition.ZONE_DOWN: "its availability zone is not available.",
+        Condition.NOT_READY: "its subnet is not available, or Glue's own status of it is not "
         "READY.",
-        Condition.SHORT_OF_ADDRESSES: "It has fewer usable addresses than the threshold.",
-        Condition.FAILED_LATELY: "A run failed on it, and it is on cooldown. Runs can use it.",
-        Condition.WITHOUT_SUBNET: "It names no subnet, so it takes no addresses. Runs can use it.",
-        Condition.HEALTHY: "Runs can use it.",
+        Condition.SHORT_OF_ADDRESSES: "it has fewer usable addresses than the threshold.",
+        Condition.FAILED_LATELY: "a run failed on it, and it is on cooldown. Runs can use it.",
+        Condition.WITHOUT_SUBNET: "it names no subnet, so it takes no addresses. Runs can use it.",
+        Condition.HEALTHY: "runs can use it.",
     }.items()
 }
 """By the condition of the connection."""
+MISCONFIGURED = EventKind(
+    CONNECTIONS[Condition.MISCONFIGURED].name,
+    "`glue-job`: a setting of one of its connections keeps runs from starting: it needs a manual "
+    "fix.",
+    MisconfiguredPayload,
+)
 FLINK_HEALTH = {
     condition: EventKind(f"flink-job.{condition.replace(' ', '-')}", when, FlinkHealthPayload)
     for condition, when in {
@@ -238,6 +246,7 @@ EVENTS: tuple[EventKind[Any], ...] = (
     EXHAUSTED,
     *SWEPT_RUNS.values(),
     *CONNECTIONS.values(),
+    MISCONFIGURED,
     *FLINK_HEALTH.values(),
     ROLLED_BACK,
     SILENT_FOUND,

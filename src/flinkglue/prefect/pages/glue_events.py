@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from flinkglue.glue.attempts import Attempt
 from flinkglue.glue.failures.classification import Failure
 from flinkglue.glue.models import JobRun, Ranking
-from flinkglue.glue.monitoring.health import Condition, ConnectionHealth
+from flinkglue.glue.monitoring.health import ConnectionHealth
 from flinkglue.glue.monitoring.sweep import SweptRun
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.run.observer import RunObserver
@@ -22,6 +22,7 @@ from flinkglue.prefect.pages.event_kinds import (
     CONNECTIONS,
     EXHAUSTED,
     FAILED_OVER,
+    MISCONFIGURED,
     SELECTED,
     SWEPT_RUNS,
     AdoptedPayload,
@@ -72,7 +73,7 @@ def emit_misconfigured(ranking: Ranking) -> None:
     """``glue-connection.misconfigured`` for each that no run can use until somebody corrects it."""
     for ranked in ranking.connections:
         if ranked.needs_fix and not ranked.missing:
-            CONNECTIONS[Condition.MISCONFIGURED].emit(
+            MISCONFIGURED.emit(
                 f"glue-connection.{ranked.connection_name}",
                 ranked.connection_name,
                 {
