@@ -11,6 +11,7 @@ from functools import partial
 
 from prefect import runtime
 
+from flinkglue.clock.interruption import one_step
 from flinkglue.lifecycle.actions.inventory import Disposals, apply_retention
 from flinkglue.lifecycle.deadline import DeadlineClock
 from flinkglue.lifecycle.execute import (
@@ -47,6 +48,7 @@ def _this_attempt() -> str:
     # Safe to repeat: the same intent goes on where it was, and submits nothing twice.
     retry_after=[5, 30],
 )
+@one_step()  # suspended in the middle, the job might stay stopped for as long as the flow run
 def perform_flink_action(
     cluster: FlinkCluster, request: ActionRequest, requested_by: str, options: ActionOptions
 ) -> Outcome:

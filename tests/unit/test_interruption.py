@@ -19,6 +19,7 @@ from flinkglue.clock.interruption import (
     acquire,
     calling,
     interrupted_by,
+    one_step,
     raise_if_interrupted,
 )
 from flinkglue.flink.api.rest import FlinkRestClient
@@ -110,6 +111,59 @@ def test_it_is_raised_at_every_wait_when_the_work_may_not_go_on() -> None:
         for _ in range(3):
             with pytest.raises(Interrupted, match="now"):
                 SystemClock().sleep(LONG)
+
+
+class Suspended(Interrupted):
+    may_wait = True
+
+
+@pytest.mark.parametrize(
+    ("error", "got_to"), [(Suspended, ["in it", "after it"]), (Interrupted, ["in it"])]
+)
+def test_work_that_is_suspended_finishes_its_step_and_work_that_is_cancelled_does_not(
+    error: type[Interrupted], got_to: list[str]
+) -> None:
+    interruption, reached = Interruption(), list[str]()
+
+    def work() -> None:
+        with one_step():
+            reached.append("in it")
+            SystemClock().sleep(0.3)
+            SystemClock().sleep_unless(threading.Event(), 0.01)
+            raise_if_interrupted()
+            reached.append("after it")
+        SystemClock().sleep(LONG)
+
+    interruption_of = threading.Timer(0.1, lambda: interruption.request(error("enough")))
+    interruption_of.start()
+    with interrupted_by(interruption), pytest.raises(error):
+        work()
+    assert reached == got_to
+    assert not interruption.is_pending
+
+
+def test_a_step_of_work_that_was_suspended_before_does_not_begin() -> None:
+    interruption = Interruption()
+    interruption.request(Suspended("enough"))
+    with interrupted_by(interruption), pytest.raises(Suspended), one_step():
+        raise AssertionError("it began")
+
+
+def test_a_cancel_ends_a_step_that_a_suspension_left_alone() -> None:
+    interruption = Interruption()
+
+    def work() -> None:
+        with one_step():
+            interruption.request(Suspended("suspended"))
+            assert not interruption.is_pending
+            SystemClock().sleep(0.01)
+            interruption.request(Interrupted("cancelled"))
+            SystemClock().sleep(LONG)
+
+    with interrupted_by(interruption), pytest.raises(Interrupted, match="cancelled"):
+        work()
+    with one_step():
+        """Nothing that could end it, as in a process of its own."""
 
 
 def test_other_threads_are_not_interrupted() -> None:

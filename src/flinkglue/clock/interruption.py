@@ -23,7 +23,15 @@ ACTIVE_SECONDS = 2.0
 
 
 class Interrupted(BaseException):
-    """The work that runs here is to end."""
+    """The work that runs here is to end.
+
+    Attributes:
+        happened: What happened to the flow run, after its name.
+        may_wait: Whether the work may first finish the step that it is in (`one_step`).
+    """
+
+    happened = "was cancelled"
+    may_wait = False
 
 
 class Interruption:
@@ -36,6 +44,7 @@ class Interruption:
         self._error: Interrupted | None = None
         self._is_raised = False
         self._again = False
+        self._steps = 0
         self._calls = 0
         self._active_at = time.monotonic()
         self.is_waiting = False
@@ -55,14 +64,41 @@ class Interruption:
                 work may not go on whatever it makes of it.
         """
         with self._gate:
-            if again or self._error is None:
+            before = self._error
+            if again or before is None or (before.may_wait and not self._is_raised):
                 self._error = error
             self._again = self._again or again
             if again:
                 self._is_raised = False
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_held_back():
             self._requested.set()
             for woken in self._woken:
                 woken.set()
+
+    def _is_held_back(self) -> bool:
+        return (
+            self._steps > 0 and not self._again and self._error is not None and self._error.may_wait
+        )
+
+    def _is_due(self) -> bool:
+        return self._error is not None and not self._is_raised and not self._is_held_back()
+
+    @contextmanager
+    def one_step(self) -> Iterator[None]:
+        """Run the block, which an error that may wait does not end."""
+        self.raise_if_requested()
+        with self._gate:
+            self._steps += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._steps -= 1
+                if self._error is not None:
+                    self._wake()
 
     @property
     def is_final(self) -> bool:
@@ -73,12 +109,12 @@ class Interruption:
     def is_pending(self) -> bool:
         """Whether an error is to be raised that was not raised yet."""
         with self._gate:
-            return self._error is not None and not self._is_raised
+            return self._is_due()
 
     def claim(self) -> bool:
         """Whether the error is still to be raised, which the caller does now instead."""
         with self._gate:
-            is_pending = self._error is not None and not self._is_raised
+            is_pending = self._is_due()
             self._is_raised = self._is_raised or (is_pending and not self._again)
             return is_pending
 
@@ -112,11 +148,10 @@ class Interruption:
         """
         self.mark_active()
         with self._gate:
-            if self._error is None or self._is_raised:
-                return
-            self._is_raised = not self._again
-            error = self._error
-        raise error
+            error = self._error if self._is_due() else None
+            self._is_raised = self._is_raised or (error is not None and not self._again)
+        if error is not None:
+            raise error
 
     def sleep(self, seconds: float) -> None:
         """Return after so many seconds.
@@ -148,7 +183,7 @@ class Interruption:
         self.raise_if_requested()
 
     def _wait(self, woken: threading.Event, seconds: float) -> None:
-        with self._waiting(seconds):
+        with self.waiting(seconds):
             if seconds <= _LOOK_SECONDS or not self.is_limited():
                 woken.wait(seconds)
                 return
@@ -158,7 +193,8 @@ class Interruption:
                     return
 
     @contextmanager
-    def _waiting(self, seconds: float) -> Iterator[None]:
+    def waiting(self, seconds: float = 0.0) -> Iterator[None]:
+        """Run the block, which is a wait of at most so many seconds."""
         if seconds > _A_MOMENT and (first := self.on_first_wait) is not None:
             self.on_first_wait = None
             first()
@@ -207,6 +243,23 @@ def calling() -> Iterator[None]:
             yield
 
 
+@contextmanager
+def one_step() -> Iterator[None]:
+    """Run the block to its end, also if the flow run is suspended meanwhile; a cancel ends it.
+
+    For what may not stay half done for as long as somebody likes, such as a Flink job between its
+    stop and its next start.
+
+    Raises:
+        Interrupted: The work that runs here is to end, before the block or in it.
+    """
+    if (interruption := _current.get()) is None:
+        yield
+    else:
+        with interruption.one_step():
+            yield
+
+
 def acquire(lock: threading.Lock, timeout_seconds: float) -> bool:
     """Take a lock of this process that others may hold for long; False: not within this time.
 
@@ -220,7 +273,9 @@ def acquire(lock: threading.Lock, timeout_seconds: float) -> bool:
     while True:
         interruption.raise_if_requested()
         left = give_up_at - time.monotonic()
-        if lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS))):
+        with interruption.waiting():
+            is_taken = lock.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS)))
+        if is_taken:
             return True
         if left <= 0:
             return False

@@ -100,7 +100,8 @@ def ended_by_states(function: Callable[P, R]) -> Callable[P, R]:
         except (TerminationSignal, Interrupted) as end:
             if isinstance(end, TerminationSignal) and get_intent() != "cancel":
                 raise
-            return cast(R, Cancelled(message="The flow run was cancelled.", data=end))
+            happened = end.happened if isinstance(end, Interrupted) else "was cancelled"
+            return cast(R, Cancelled(message=f"The flow run {happened}.", data=end))
 
     return ended
 

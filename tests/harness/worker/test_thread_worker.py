@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Scheduled
 
 from tests.contract.aws.aws_cloud import eventually
-from tests.harness.execution import cancel, created, read
+from tests.harness.execution import cancel, created, read, resume, suspend
 from tests.harness.worker.thread_worker import (
     FLOWS,
     Worker,
@@ -144,6 +144,22 @@ def test_a_suspended_flow_run_holds_no_thread_and_goes_on_when_it_is_resumed(
     eventually(lambda: state_name(suspended) == "Completed")
     assert (tmp_path / "resumed").exists()
     assert len((tmp_path / "suspending").read_text().split()) == 2
+
+
+def test_a_flow_run_that_is_suspended_in_a_long_wait_holds_no_thread(
+    worker: Worker, tmp_path: Path
+) -> None:
+    waits = deployed(POOL, "waiting.py:waits")
+    suspended = created(waits, folder=str(tmp_path), name="suspended", every_seconds=3600)
+    thread = Path(f"/proc/{worker.pid}/task/{started(tmp_path, 'suspended')['thread_id']}")
+    eventually(lambda: state_name(suspended) == "Running")
+    suspend(suspended)
+    eventually(lambda: not thread.exists())
+    assert state_name(suspended) == "Suspended"
+    assert not (tmp_path / f"{suspended}.cancelled").exists()
+    (tmp_path / "go").touch()
+    resume(suspended)
+    eventually(lambda: state_name(suspended) == "Completed")
 
 
 def test_the_limit_of_the_pool_and_the_scheduled_time_count(worker: Worker, tmp_path: Path) -> None:

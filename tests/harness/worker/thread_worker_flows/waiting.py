@@ -32,6 +32,7 @@ def waits(folder: str, name: str, until: str = "go", every_seconds: float = 0.2)
     get_run_logger().info("logged by %s.", name)
     place = {
         "thread": threading.current_thread().name,
+        "thread_id": threading.get_native_id(),
         "pid": os.getpid(),
         "directory": os.getcwd(),
     }

@@ -16,7 +16,12 @@ from prefect.flows import flow
 
 from flinkglue.clock.interruption import Interrupted
 from flinkglue.prefect.worker.threads import working_directory
-from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+from flinkglue.prefect.worker.threads.live_run import (
+    LiveRun,
+    RunCancelled,
+    RunLeft,
+    RunSuspended,
+)
 from flinkglue.prefect.worker.threads.nudging import is_in_own_code, nudge
 
 ROOT = str(Path(__file__).parent)
@@ -72,14 +77,22 @@ def loop_for_ever() -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("is_left", [False, True])
-def test_a_loop_without_waits_is_ended_between_two_steps(is_left: bool) -> None:
-    live, working = live_run(), Working(loop_for_ever)
+def leaves(live: LiveRun) -> None:
     live.cancel()
-    if is_left:
-        live.leave("the worker stops")
+    live.leave("the worker stops")
+
+
+@pytest.mark.parametrize(
+    ("end", "error"),
+    [(LiveRun.cancel, RunCancelled), (leaves, RunLeft), (LiveRun.end_suspended, RunSuspended)],
+)
+def test_a_loop_without_waits_is_ended_between_two_steps(
+    end: Callable[[LiveRun], None], error: type[Interrupted]
+) -> None:
+    live, working = live_run(), Working(loop_for_ever)
+    end(live)
     working.end(live)
-    assert [type(error) for error in working.ended_by] == [RunLeft if is_left else RunCancelled]
+    assert [type(each) for each in working.ended_by] == [error]
 
 
 def test_a_thread_is_left_alone_while_it_is_in_code_that_is_not_the_flows() -> None:

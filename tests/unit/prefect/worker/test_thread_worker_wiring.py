@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,10 +17,14 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.events.clients import AssertingEventsClient
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import Pause
 from prefect.flows import Flow, flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Running
+from prefect.states import Pending, Running, Suspended
 
+from flinkglue.clock import SystemClock
 from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -27,6 +32,7 @@ from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.shared_client import SharedClient, context_of_runs
 from flinkglue.prefect.worker.threads.start_queue import AT_ONCE, NEXT_AFTER_SECONDS
 from flinkglue.prefect.worker.worker import ThreadWorker
+from tests.unit.test_interruption import WAITS
 
 LOG = logging.getLogger(__name__)
 API = "http://prefect.test/api"
@@ -40,17 +46,25 @@ def nothing() -> None:
 
 
 class Server:
-    """Prefect's API. It answers a thread's first call late: not before the thread was left."""
+    """Prefect's API.
 
-    def __init__(self) -> None:
+    Args:
+        is_prompt: Otherwise it answers a thread's first call late: not before the thread was left.
+    """
+
+    def __init__(self, *, is_prompt: bool = False) -> None:
+        self.is_prompt = is_prompt
+        self.proposed: list[str] = []
         self.runs: dict[UUID, FlowRun] = {}
         self.lives: dict[UUID, LiveRun] = {}
         self.calling: set[UUID] = set()
 
-    def live(self, state: State, *, may_speak: bool = True) -> LiveRun:
+    def live(
+        self, state: State, *, may_speak: bool = True, flow: Flow[..., Any] = nothing
+    ) -> LiveRun:
         """A flow run that a worker has taken, and that has been in its queue since."""
         run = FlowRun(flow_id=uuid4(), state=state, infrastructure_pid=OWNER)
-        live = LiveRun(run, nothing, os.getcwd(), 10.0, OWNER, lambda: may_speak, lambda: False)
+        live = LiveRun(run, flow, os.getcwd(), 10.0, OWNER, lambda: may_speak, lambda: False)
         live.interruption._active_at -= QUEUED_SECONDS
         self.runs[run.id], self.lives[run.id] = run, live
         return live
@@ -65,11 +79,12 @@ class Server:
         if request.url.path.endswith("/set_state"):
             state = State.model_validate(json.loads(request.content)["state"])
             run.state = state
+            self.proposed.append(state.name or "")
             accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
             answer = {**accepted, "state": state.model_dump(mode="json")}
             return httpx.Response(201, json=answer)
         self.calling.add(flow_run_id)
-        while not self.lives[flow_run_id].is_left:
+        while not self.is_prompt and not self.lives[flow_run_id].is_left:
             time.sleep(0.01)
         return httpx.Response(204)
 
@@ -79,6 +94,15 @@ def worker() -> Iterator[ThreadWorker]:
     with temporary_settings({PREFECT_API_URL: API}):
         yield (worker := ThreadWorker("pool"))
     shutil.rmtree(worker._home)
+
+
+@pytest.fixture
+def no_events() -> Iterator[None]:
+    """Heartbeats go nowhere."""
+    EventsWorker.set_client_override(AssertingEventsClient, test=str(uuid4()))
+    with temporary_settings({PREFECT_API_URL: API}):
+        yield
+    EventsWorker.set_client_override(None)
 
 
 async def with_runs(server: Server, work: Callable[[PrefectClient, ThreadRuns], Any]) -> None:
@@ -151,6 +175,66 @@ def test_a_flow_run_that_has_just_begun_is_active_however_long_it_was_queued() -
     asyncio.run(with_runs(server, scenario))
     assert active == [True]
     assert not server.calling
+
+
+@pytest.mark.parametrize("wait", WAITS)
+@pytest.mark.usefixtures("no_events")
+def test_a_flow_run_that_is_suspended_ends_in_every_wait_and_says_nothing_of_its_own(
+    wait: Callable[[], None],
+) -> None:
+    """It holds no thread until somebody resumes it, however long its wait would have been."""
+    server, waits = Server(is_prompt=True), threading.Event()
+
+    @flow
+    def waiting() -> None:
+        waits.set()
+        wait()
+
+    live = server.live(Pending(), flow=waiting)
+    flow_run = server.runs[live.flow_run.id]
+
+    async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
+        begun = asyncio.create_task(runs.run(live, lambda: None))
+        await until(waits.is_set)
+        await asyncio.sleep(0.05)
+        flow_run.state = Suspended(timeout_seconds=600)
+        await runs.suspended(flow_run.id)
+        await asyncio.wait_for(begun, 5)
+
+    asyncio.run(with_runs(server, scenario))
+    assert server.proposed == ["Running"]
+    assert flow_run.state is not None
+    assert flow_run.state.is_paused()
+    assert not live.is_left
+
+
+@pytest.mark.usefixtures("no_events")
+def test_a_flow_run_that_suspends_itself_is_left_alone_on_its_way_out() -> None:
+    server, suspended, tidied = Server(is_prompt=True), threading.Event(), list[str]()
+
+    @flow
+    def suspends() -> None:
+        try:
+            suspended.set()
+            time.sleep(0.2)
+            raise Pause(state=Suspended(timeout_seconds=600))
+        finally:
+            SystemClock().sleep(0.01)
+            tidied.append("what it held")
+
+    live = server.live(Pending(), flow=suspends)
+    flow_run = server.runs[live.flow_run.id]
+
+    async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
+        begun = asyncio.create_task(runs.run(live, lambda: None))
+        await until(suspended.is_set)
+        flow_run.state = Suspended(timeout_seconds=600)
+        await runs.suspended(flow_run.id)
+        await asyncio.wait_for(begun, 5)
+
+    asyncio.run(with_runs(server, scenario))
+    assert tidied == ["what it held"]
+    assert server.proposed == ["Running"]
 
 
 def test_a_worker_that_stops_hands_its_flow_runs_on_but_for_those_that_are_cancelled() -> None:

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State
 from prefect.flow_engine import FlowRunEngine, _flow_parameters
 
 from flinkglue.clock.interruption import interrupted_by
-from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft, RunSuspended
 from flinkglue.prefect.worker.threads.shared_client import SharedClient
 
 
@@ -83,13 +83,18 @@ class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
                 self.run.slot_lease = None
 
     def handle_crash(self, exc: BaseException) -> None:
-        """A cancellation is none, and neither is a run that goes on elsewhere."""
+        """A cancellation is none, and neither is a run that goes on elsewhere, or later."""
         if isinstance(exc, RunLeft) or self.run.is_left:
             self._raised = exc  # type: ignore[assignment]
         elif isinstance(exc, RunCancelled):
             if self.run.claim_end("thread"):
                 self.cancel_all_tasks()
                 self.handle_cancellation(exc)
+        elif isinstance(exc, RunSuspended):
+            self.cancel_all_tasks()
+            if self.flow_run is not None and self.run.suspended is not None:
+                self.flow_run.state = self.run.suspended
+            self._raised = exc  # type: ignore[assignment]
         else:
             super().handle_crash(exc)
 

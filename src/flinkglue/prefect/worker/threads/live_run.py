@@ -24,6 +24,15 @@ class RunCancelled(Interrupted):
 class RunLeft(Interrupted):
     """The flow run goes on elsewhere, or was ended by the worker: this thread is to stop here."""
 
+    happened = "continues in another process"
+
+
+class RunSuspended(Interrupted):
+    """Somebody suspended the flow run: its thread ends, and what it started goes on."""
+
+    happened = "was suspended"
+    may_wait = True
+
 
 def _no_heartbeat() -> None:
     """The engine has not started yet."""
@@ -60,7 +69,7 @@ class LiveRun:
         self.may_speak = may_speak
         self._is_lost = is_lost
         self.is_cancelled = False
-        self._suspended: State | None = None
+        self.suspended: State | None = None
         self._when_suspended: Callable[[State], None] | None = None
         self.heartbeat: Callable[[], None] = _no_heartbeat
         self.slot_lease: UUID | None = None
@@ -81,6 +90,13 @@ class LiveRun:
         with self._gate:
             self._is_left = True
         self.interruption.request(RunLeft(why), again=True)
+
+    @property
+    def ended_by(self) -> type[Interrupted]:
+        """What ends its thread, if anything does."""
+        if self.is_left:
+            return RunLeft
+        return RunCancelled if self.is_cancelled else RunSuspended
 
     @property
     def is_left(self) -> bool:
@@ -108,14 +124,18 @@ class LiveRun:
     def suspend(self, state: State) -> None:
         """Have the engine stop at its next step: somebody has suspended the flow run."""
         with self._gate:
-            self._suspended, notify = state, self._when_suspended
+            self.suspended, notify = state, self._when_suspended
         if notify is not None:
             notify(state)
+
+    def end_suspended(self) -> None:
+        """Have it end at its next wait or call, as it was suspended."""
+        self.interruption.request(RunSuspended(f"flow run {self.flow_run.id} was suspended"))
 
     def when_suspended(self, notify: Callable[[State], None]) -> None:
         """Notify the engine as soon as the flow run is suspended, or now if it was already."""
         with self._gate:
-            self._when_suspended, state = notify, self._suspended
+            self._when_suspended, state = notify, self.suspended
         if state is not None:
             notify(state)
 

@@ -13,7 +13,7 @@ import os
 import sys
 
 from flinkglue.clock.interruption import Interrupted
-from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+from flinkglue.prefect.worker.threads.live_run import LiveRun
 
 PATIENCE_SECONDS = 1.0
 """How long a thread may take to notice by itself: most wait or call something sooner."""
@@ -37,7 +37,7 @@ async def nudge(live: LiveRun, thread_id: int, ended: asyncio.Event) -> None:
 def _raised(live: LiveRun, thread_id: int) -> bool:
     if not (is_in_own_code(thread_id, live.root) and live.interruption.claim()):
         return False
-    raise_in(thread_id, RunLeft if live.is_left else RunCancelled)
+    raise_in(thread_id, live.ended_by)
     return True
 
 

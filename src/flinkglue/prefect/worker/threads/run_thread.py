@@ -12,7 +12,12 @@ from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.worker.threads import working_directory
 from flinkglue.prefect.worker.threads.engine import run_in_engine
-from flinkglue.prefect.worker.threads.live_run import LiveRun, RunCancelled, RunLeft
+from flinkglue.prefect.worker.threads.live_run import (
+    LiveRun,
+    RunCancelled,
+    RunLeft,
+    RunSuspended,
+)
 
 
 class Outcome(StrEnum):
@@ -68,7 +73,7 @@ class RunThread:
             state = run_in_engine(live)
         except RunLeft:
             return Outcome.LEFT
-        except (Abort, Pause, RunCancelled):
+        except (Abort, Pause, RunCancelled, RunSuspended):
             return Outcome.LEFT if live.is_left else Outcome.SETTLED
         except BaseException as error:  # noqa: BLE001 - one run's exit is not that of the worker
             self.error = error

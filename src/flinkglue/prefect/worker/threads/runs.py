@@ -16,7 +16,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
-from flinkglue.prefect.worker.threads.nudging import nudge
+from flinkglue.prefect.worker.threads.nudging import PATIENCE_SECONDS, nudge
 from flinkglue.prefect.worker.threads.run_thread import RunThread
 from flinkglue.prefect.worker.threads.slot_leases import SlotLeases
 
@@ -132,13 +132,13 @@ class ThreadRuns:
         await self._endings.cancelled(now, message, live.flow)
 
     async def suspended(self, flow_run_id: UUID) -> None:
-        """Have a thread stop at its next step, if the server has its run as suspended."""
+        """Have a thread end, if the server has its run as suspended."""
         live = self._live.get(flow_run_id)
         if live is None:
             return
         now = await self._client.read_flow_run(flow_run_id)
         if now.state is not None and now.state.is_paused() and now.state.name == "Suspended":
-            live.suspend(now.state)
+            self._suspend(live, now.state)
 
     async def resumed(self, flow_run_id: UUID) -> None:
         """The server offers it while its thread has not ended, which has to stop first.
@@ -150,7 +150,21 @@ class ThreadRuns:
             return
         now = await self._client.read_flow_run(flow_run_id)
         if now.state is not None and now.state.is_scheduled() and now.state.name == "Resuming":
-            live.suspend(SUSPENDED)
+            self._suspend(live, SUSPENDED)
+
+    def _suspend(self, live: LiveRun, state: State) -> None:
+        is_new = live.suspended is None
+        live.suspend(state)
+        if is_new:
+            self._in_background(self._end_suspended(live))
+
+    async def _end_suspended(self, live: LiveRun) -> None:
+        """A flow run that suspends itself is on its way out, which nothing is to interrupt."""
+        if not live.interruption.is_waiting:
+            await asyncio.sleep(PATIENCE_SECONDS)
+        if live.flow_run.id in self._live:
+            live.end_suspended()
+            self._nudge(live)
 
     def leave_all(self, why: str) -> list[LiveRun]:
         """Have all threads stop where they are, without a word to the server."""
