@@ -14,11 +14,13 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import reschedule
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
 LEAVING_SECONDS = 5.0
 """How long threads may take to notice that they are to stop."""
@@ -123,7 +125,7 @@ async def hand_back(
     client: PrefectClient,
     log: logging.Logger | logging.LoggerAdapter[Any],
 ) -> None:
-    """Schedule a flow run again that a stopping worker leaves behind.
+    """Schedule a flow run again that a stopping worker leaves behind, unless it has a slot to lose.
 
     Args:
         owner: That worker, as written on its flow runs; those of other workers are not touched.
@@ -135,7 +137,12 @@ async def hand_back(
         return
     if now.state is None or now.state.is_final() or now.state.is_paused():
         return
-    if may_speak():  # right before it is proposed; otherwise who takes over schedules it again
+    if await has_slot(client, now):
+        flow_run_logger(now).info(
+            "Its worker was stopped. With its slot of the deployment's concurrency limit the flow "
+            "run stays Running until the next worker takes it over"
+        )
+    elif may_speak():  # right before it is proposed; otherwise who takes over schedules it again
         await reschedule(client, now, "The worker was stopped", log)
 
 

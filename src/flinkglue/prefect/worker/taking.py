@@ -38,6 +38,10 @@ class NotTaken(Exception):
     """This worker does not run the flow run, and has nothing more to do for it."""
 
 
+class WasCancelled(NotTaken):
+    """The server has cancelled the flow run instead, which has begun before: its hooks must run."""
+
+
 class NotLoaded(Exception):
     """The flow run is this worker's, but its code cannot be loaded; the message says why."""
 
@@ -209,6 +213,8 @@ class Taking:
     async def _take(self, flow_run: FlowRun, membership: Membership) -> None:
         if not membership.is_known_held():
             raise NotTaken("this worker must renew its record first")
+        if is_taken_over(flow_run):
+            return
         message = pending_message(self._worker_name, membership.worker_id)
         try:
             state: State = await propose_state(
@@ -217,8 +223,15 @@ class Taking:
         except Abort as refused:
             raise NotTaken(str(refused)) from refused
         flow_run.state = state
+        if state.is_cancelled() and flow_run.start_time is not None:
+            raise WasCancelled(state.message or "")
         if not state.is_pending():
             raise NotTaken(f"it is {state.name}")
+
+
+def is_taken_over(flow_run: FlowRun) -> bool:
+    """Whether a flow run is this worker's without being taken: it was never scheduled again."""
+    return flow_run.state is not None and flow_run.state.is_running()
 
 
 def _why_a_process(flow: Flow[..., Any]) -> str | None:

@@ -6,11 +6,12 @@ import asyncio
 import builtins
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import anyio
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
@@ -20,14 +21,21 @@ from prefect.workers.process import ProcessWorker
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.isolation import NeedsProcess
-from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.adoption import Adoption, reschedule
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
 from flinkglue.prefect.worker.stopping import drained, hand_back, stoppable
-from flinkglue.prefect.worker.taking import NoDeployment, NotLoaded, NotTaken, Taking
+from flinkglue.prefect.worker.taking import (
+    NoDeployment,
+    NotLoaded,
+    NotTaken,
+    Taking,
+    WasCancelled,
+    is_taken_over,
+)
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.shared_client import context_of_runs, shared_client
@@ -120,6 +128,7 @@ class ThreadWorker(ProcessWorker):
             pool.name,
             membership,
             is_mine=self._is_mine,
+            take_over=self._take_over,
             end_cancelled=self._end_cancelled,
             log=self._logger,
         )
@@ -232,6 +241,18 @@ class ThreadWorker(ProcessWorker):
         self._taking.begin_batch()
         return await super()._submit_scheduled_flow_runs(new)
 
+    def _take_over(self, flow_run: FlowRun) -> bool:
+        """Run a flow run that is *Running*, and has lost its worker; False: there is no room."""
+        assert self._runs_task_group is not None
+        try:
+            self.limiter.acquire_on_behalf_of_nowait(flow_run.id)
+        except anyio.WouldBlock:
+            return False
+        self._submitting_flow_run_ids.add(flow_run.id)
+        self._taking.begin_batch()
+        self._runs_task_group.start_soon(self._submit_run, flow_run)
+        return True
+
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Run one flow run; returns when it has ended, or when its process has started."""
         in_process = False
@@ -257,6 +278,8 @@ class ThreadWorker(ProcessWorker):
         log, template = self.get_flow_run_logger(flow_run), self.work_pool.base_job_template
         try:
             live = await self._taking.take(flow_run, template, self._membership)
+        except WasCancelled as why:
+            self._end(flow_run, self._endings.refused(flow_run, str(why)))
         except NotTaken as why:
             log.info("Flow run %s is not run by this worker: %s", flow_run.id, why)
         except NoDeployment as why:
@@ -265,6 +288,9 @@ class ThreadWorker(ProcessWorker):
             await self._propose_crashed_state(flow_run, str(why))
         except NeedsProcess as why:
             log.info("The flow run gets its own process: %s", why)
+            if is_taken_over(flow_run):
+                await reschedule(self.client, flow_run, f"It needs a process: {why}", self._logger)
+                return True
             await self._start_process(flow_run)
             return False
         else:
@@ -319,11 +345,13 @@ class ThreadWorker(ProcessWorker):
             self._end_cancelled(run)
 
     def _end_cancelled(self, run: FlowRun) -> None:
-        """Its hooks may take minutes, which nothing else waits for."""
         if run.id not in self._ending:
-            task = asyncio.create_task(self._endings.cancelled(run, CANCELLED))
-            self._ending[run.id] = task
-            task.add_done_callback(lambda done: self._ended(run, done))
+            self._end(run, self._endings.cancelled(run, CANCELLED))
+
+    def _end(self, run: FlowRun, ending: Coroutine[Any, Any, None]) -> None:
+        """Its hooks may take minutes, which nothing else waits for."""
+        self._ending[run.id] = task = asyncio.create_task(ending)
+        task.add_done_callback(lambda done: self._ended(run, done))
 
     def _ended(self, run: FlowRun, task: asyncio.Task[None]) -> None:
         del self._ending[run.id]

@@ -73,3 +73,7 @@ def suspends(folder: str) -> None:
         file.write(f"{threading.get_native_id()}\n")
     suspend_flow_run(timeout=600, key="once")
     (Path(folder) / "resumed").touch()
+
+
+waits_enqueued = waits.with_options(name="waits-enqueued")
+waits_refused = waits.with_options(name="waits-refused")

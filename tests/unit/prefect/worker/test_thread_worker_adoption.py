@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -14,19 +15,25 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, FlowRunPolicy, State, StateType
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.client.schemas.objects import (
+    FlowRun,
+    FlowRunPolicy,
+    State,
+    StateDetails,
+    StateType,
+)
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Paused, Running
 
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
-from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
+from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, NeedsProcess
 from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
-from flinkglue.prefect.worker.taking import NotTaken, Taking
+from flinkglue.prefect.worker.taking import NotTaken, Taking, WasCancelled
 from flinkglue.prefect.worker.worker import ThreadWorker
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
@@ -41,11 +48,14 @@ class Server:
     Flow runs are listed in pages, as in prefect.server.models.flow_runs of 3.8: each page is one
     SELECT, by id in descending order. `before_page` is called before each, `before_read` with a
     flow run that is about to be read alone, `after_state` with one that has a new state. Somebody
-    has deleted those in `deleted` since they were listed.
+    has deleted those in `deleted` since they were listed. Slots of concurrency limits are known by
+    their leases, with what they were renewed for; one is 410 when it has expired, as in
+    prefect.server.api.concurrency_limits_v2.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, FlowRun] = {}
+        self.slots: dict[UUID, float] = {}
         self.deleted: set[UUID] = set()
         self.before_page: Callable[[], None] = lambda: None
         self.before_read: Callable[[FlowRun], None] = lambda run: None
@@ -57,7 +67,19 @@ class Server:
         self.runs[str(run.id)] = run
         return run.id
 
+    def slot(self) -> StateDetails:
+        """Of a state with a slot."""
+        lease = uuid4()
+        self.slots[lease] = 0.0
+        return StateDetails(deployment_concurrency_lease_id=lease)
+
     def answer(self, request: httpx.Request) -> httpx.Response:
+        if "/leases/" in request.url.path:
+            lease = UUID(request.url.path.split("/")[-2])
+            if lease not in self.slots:
+                return httpx.Response(410, json={"detail": "Lease not found"})
+            self.slots[lease] = json.loads(request.content)["lease_duration"]
+            return httpx.Response(204)
         parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
         body = json.loads(request.content) if request.content else {}
         if parts == ["filter"]:
@@ -126,7 +148,12 @@ def with_client(server: Server, work: Callable[[PrefectClient], Awaitable[None]]
     asyncio.run(once())
 
 
-def search(server: Server, worker: Membership, mine: set[UUID] = frozenset()) -> list[UUID]:  # type: ignore[assignment]
+def search(
+    server: Server,
+    worker: Membership,
+    mine: Container[UUID] = frozenset(),
+    take_over: Callable[[FlowRun], bool] = lambda _: False,
+) -> list[UUID]:
     """Search once; the cancelled flow runs that are to be ended."""
     ended: list[UUID] = []
 
@@ -136,6 +163,7 @@ def search(server: Server, worker: Membership, mine: set[UUID] = frozenset()) ->
             "pool",
             worker,
             is_mine=mine.__contains__,
+            take_over=take_over,
             end_cancelled=lambda run: ended.append(run.id),
             log=LOG,
         ).search()
@@ -171,7 +199,13 @@ def test_a_flow_run_that_is_answered_after_the_next_worker_began_is_adopted_at_o
     async def scenario(client: PrefectClient) -> None:
         worker, answered = member(server), asyncio.Event()
         adoption = Adoption(
-            client, "pool", worker, is_mine=lambda _: False, end_cancelled=lambda _: None, log=LOG
+            client,
+            "pool",
+            worker,
+            is_mine=lambda _: False,
+            take_over=lambda _: False,
+            end_cancelled=lambda _: None,
+            log=LOG,
         )
         beside: Any = None  # of the loops that do not run here
         service = Service(
@@ -234,11 +268,73 @@ def test_a_flow_run_that_is_cancelled_before_it_is_taken_again_is_ended_if_its_w
 
     async def judge(client: PrefectClient) -> None:
         adoption = Adoption(
-            client, "pool", worker, is_mine=lambda _: False, end_cancelled=lambda _: None, log=LOG
+            client,
+            "pool",
+            worker,
+            is_mine=lambda _: False,
+            take_over=lambda _: False,
+            end_cancelled=lambda _: None,
+            log=LOG,
         )
         assert await adoption.may_end(server.runs[str(cancelled)]) is is_ended
 
     with_client(server, judge)
+
+
+def running_with(slot: StateDetails) -> State:
+    return State(type=StateType.RUNNING, state_details=slot)
+
+
+def test_a_flow_run_with_a_slot_of_its_deployments_limit_is_taken_over_as_it_runs(
+    server: Server,
+) -> None:
+    """Scheduled again, it would give that up to whoever comes first, and might be cancelled."""
+    worker, taken, slot = member(server), list[UUID](), server.slot()
+    running = server.has(running_with(slot), of(DEAD))
+    search(server, worker, take_over=lambda run: taken.append(run.id) is None)
+    run = server.runs[str(running)]
+    assert run.state is not None
+    assert run.state.is_running()
+    assert taken == [running]
+    assert run.infrastructure_pid == of(worker.worker_id)
+    assert [*server.slots.values()] == [300.0]
+
+
+@pytest.mark.parametrize("why", ["no room", "no slot any more"])
+def test_a_flow_run_that_cannot_be_taken_over_as_it_runs_is_scheduled_again(
+    server: Server, why: str
+) -> None:
+    running = server.has(running_with(server.slot()), of(DEAD))
+    if why == "no slot any more":
+        server.slots.clear()
+    search(server, member(server), take_over=lambda _: why != "no room")
+    assert server.runs[str(running)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("is_kept", "then"), [(True, "Running"), (False, "AwaitingRetry")])
+def test_a_worker_that_stops_leaves_a_flow_run_with_a_slot_running(
+    server: Server, is_kept: bool, then: str
+) -> None:
+    stopped = member(server)
+    owner = of(stopped.worker_id)
+    running = server.has(running_with(server.slot()), owner)
+    if not is_kept:
+        server.slots.clear()
+
+    async def stop(client: PrefectClient) -> None:
+        await hand_back(running, owner, stopped.is_known_held, client, LOG)
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
+        with_client(server, stop)
+    assert server.runs[str(running)].state.name == then  # type: ignore[union-attr]
+
+
+def test_a_peer_that_stopped_in_order_has_its_flow_runs_searched_for(server: Server) -> None:
+    worker, peer = member(server), member(server)
+    assert not worker.bury_the_dead(LOG)
+    peer.leave()
+    assert worker.bury_the_dead(LOG)
+    assert not worker.bury_the_dead(LOG)
 
 
 def test_nobody_elses_flow_runs_are_touched(server: Server) -> None:
@@ -400,6 +496,56 @@ def replace_by_another(server: Server, frozen: Membership) -> Membership:
     return other
 
 
+@pytest.mark.parametrize(
+    ("started", "outcome"),
+    [(datetime(2026, 1, 1, tzinfo=UTC), WasCancelled), (None, NotTaken)],
+)
+def test_a_flow_run_that_the_server_cancels_when_it_is_taken_again_is_to_be_ended_by_its_hooks(
+    server: Server, tmp_path: Path, started: datetime | None, outcome: type[NotTaken]
+) -> None:
+    """As with CANCEL_NEW, when another has its slot. What it began goes on until they run."""
+    worker = member(server)
+    flow_run_id = server.has(State(type=StateType.SCHEDULED), start_time=started)
+    refused = State(type=StateType.CANCELLED, message="Deployment concurrency limit reached.")
+
+    def cancelled_instead(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/set_state"):
+            return server.answer(request)
+        answer = {"status": "REJECT", "details": {"type": "reject_details", "reason": "full"}}
+        return httpx.Response(201, json={**answer, "state": refused.model_dump(mode="json")})
+
+    async def take() -> None:
+        settings = {"transport": httpx.MockTransport(cancelled_instead)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            taking = Taking(client, "a worker", tmp_path, LOG)
+            with pytest.raises(NotTaken) as raised:
+                await taking.take(server.runs[str(flow_run_id)], {}, worker)
+            taking.close()
+        assert type(raised.value) is outcome
+
+    asyncio.run(take())
+
+
+def test_a_flow_run_that_was_taken_over_as_it_runs_is_proposed_to_nobody(
+    server: Server, tmp_path: Path
+) -> None:
+    """Its thread says Running next, as that of any other."""
+    worker = member(server)
+    flow_run_id = server.has(Running(), of(worker.worker_id))
+    states: list[State] = []
+    server.after_state = lambda run: states.append(run.state)  # type: ignore[arg-type]
+
+    async def take(client: PrefectClient) -> None:
+        taking = Taking(client, "a worker", tmp_path, LOG)
+        with pytest.raises(NeedsProcess, match="no deployment"):
+            await taking.take(server.runs[str(flow_run_id)], {}, worker)
+        taking.close()
+
+    with_client(server, take)
+    assert not states
+
+
 def test_a_flow_run_gets_no_process_when_its_worker_was_replaced_while_it_took_it(
     server: Server, tmp_path: Path
 ) -> None:
@@ -459,6 +605,7 @@ def test_a_worker_that_stops_does_not_adopt_what_it_hands_back(server: Server) -
                     "pool",
                     stopping,
                     is_mine=lambda _: False,
+                    take_over=lambda _: False,
                     end_cancelled=lambda _: None,
                     log=LOG,
                 ),

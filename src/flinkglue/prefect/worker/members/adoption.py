@@ -27,6 +27,7 @@ from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.several import each_of
+from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
 PAGE = 200
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -41,6 +42,7 @@ class Adoption:
     Args:
         membership: This worker's record; one worker at a time searches.
         is_mine: Whether a flow run is a thread of this worker, or about to be one.
+        take_over: Makes a running flow run a thread of this worker; False: it has no room for it.
         end_cancelled: Begins to end a cancelled flow run whose thread is gone.
     """
 
@@ -51,6 +53,7 @@ class Adoption:
         membership: Membership,
         *,
         is_mine: Callable[[UUID], bool],
+        take_over: Callable[[FlowRun], bool],
         end_cancelled: Callable[[FlowRun], None],
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
@@ -58,6 +61,7 @@ class Adoption:
         self._pool_name = pool_name
         self._membership = membership
         self._is_mine = is_mine
+        self._take_over = take_over
         self._end_cancelled = end_cancelled
         self._log = log
 
@@ -97,18 +101,26 @@ class Adoption:
         if self._is_mine(listed.id) or (run := await self._as_listed(listed, owner)) is None:
             return False
         if run.state is not None and run.state.is_cancelling():
-            # Nobody takes it any more. Whoever ends it after us, should we die, finds it as ours.
-            await self._client.update_flow_run(
-                run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
-            )
+            await self._write_owner(run)  # nobody takes it any more
             self._end_cancelled(run)
             return True
-        if await self._count(run, owner) and await self._as_listed(run, owner) is None:
+        if await self._count(run, owner) and (await self._as_listed(run, owner)) is None:
             return False
+        if await has_slot(self._client, run):  # which it would lose, and another might get
+            await self._write_owner(run)
+            now = await self._as_listed(run, self._membership.worker_id)
+            if now is None or self._take_over(now):
+                return now is not None
         # Its state goes first. A worker that takes it writes itself down as its owner, over which
         # another name would have its thread taken for an orphan's.
         why = "The worker of this flow run died; it is scheduled again"
         return await reschedule(self._client, run, why, self._log)
+
+    async def _write_owner(self, run: FlowRun) -> None:
+        """Whoever goes on with this after us, should we die, finds it as ours."""
+        await self._client.update_flow_run(
+            run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
+        )
 
     async def _as_listed(self, listed: FlowRun, owner: str) -> FlowRun | None:
         """The flow run as it is now; None: it went on meanwhile, or is not ours to schedule."""

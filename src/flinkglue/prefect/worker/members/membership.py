@@ -126,7 +126,7 @@ class Membership:
         return {record.value["worker_id"] for record in self._records.tagged(self._pool_tag)}
 
     def bury_the_dead(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> bool:
-        """Delete the records of peers that are dead; whether there were any."""
+        """Delete the records of peers that are dead; whether there were any, or one has left."""
         asked_at = self._clock.monotonic()
         try:
             records = self._records.tagged(self._pool_tag)
@@ -135,6 +135,7 @@ class Membership:
             raise
         peers = [record for record in records if record.value["worker_id"] != self.worker_id]
         answered_at = self._clock.monotonic()
+        have_left = {*self._seen} - {peer.record_id for peer in peers}
         self._seen = {peer.record_id: self._seen.get(peer.record_id, Unchanged()) for peer in peers}
         dead = [peer for peer in peers if self._is_dead(peer, asked_at, answered_at)]
         for peer in dead:
@@ -145,7 +146,8 @@ class Membership:
             )
             if self._records.delete(peer.record_id):
                 self._waited[peer.value["worker_id"]] = waiting_ids.read(peer.value)
-        return bool(dead)
+            del self._seen[peer.record_id]
+        return bool(dead or have_left)
 
     def may_have_died_of(self, worker_id: str, flow_run_id: UUID) -> bool:
         """Whether a worker was found dead whose flow run did not just wait by its last record."""

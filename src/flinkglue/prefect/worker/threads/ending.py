@@ -55,6 +55,18 @@ class Endings:
         except ObjectNotFound:
             self._log.info("Flow run %s was deleted before it was cancelled", flow_run.id)
 
+    async def refused(
+        self, flow_run: FlowRun, why: str, flow: Flow[..., Any] | None = None
+    ) -> None:
+        """End what a flow run has begun that the server does not let continue."""
+        self._log.warning(
+            "Flow run %s (%s) may not continue, its cancellation hooks run: %s",
+            flow_run.name,
+            flow_run.id,
+            why,
+        )
+        await self.cancelled(flow_run, f"{why} Its cancellation hooks have run.", flow)
+
     async def crashed(self, flow_run: FlowRun, message: str, flow: Flow[..., Any]) -> None:
         """Set Crashed, and then run the crash hooks, as after the death of a process."""
         try:
@@ -70,9 +82,11 @@ class Endings:
 
     async def conclude(self, thread: RunThread) -> None:
         """After a thread has ended: make sure that the server knows how."""
+        live = thread.live
+        if live.refused_as is not None and live.flow_run.start_time is not None:
+            await self.refused(live.flow_run, live.refused_as, live.flow)
         if thread.outcome is not Outcome.IN_DOUBT:
             return
-        live = thread.live
         try:
             now = await self._client.read_flow_run(live.flow_run.id)
         except ObjectNotFound:

@@ -133,6 +133,8 @@ def run_in_engine(live: LiveRun) -> State:
         client.owns(live.flow_run.id, live.owner)
     with interrupted_by(live.interruption), engine.start():
         live.heartbeat()
+        if engine.state.is_cancelled():  # instead of Running, such as without a slot of a limit
+            live.refused_as = engine.state.message or ""
         while engine.is_running():
             with engine.run_context():
                 engine.call_flow_fn()

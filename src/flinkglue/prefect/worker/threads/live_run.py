@@ -72,6 +72,8 @@ class LiveRun:
         self.suspended: State | None = None
         self._when_suspended: Callable[[State], None] | None = None
         self.heartbeat: Callable[[], None] = _no_heartbeat
+        self.refused_as: str | None = None
+        """The server's words if it has cancelled the flow run before its thread could begin."""
         self.slot_lease: UUID | None = None
         """While it runs: of its slot of its deployment's concurrency limit."""
         self._gate = threading.Lock()

@@ -5,6 +5,9 @@ for each run, and ends a run whose slot could not be renewed three times in a ro
 waits for a job elsewhere, and needs no server for that: its worker renews the slot, again and again
 while there is no answer. After an outage of more than five minutes the server may have given it
 away. Then the run goes on, and there may be more runs than the limit allows until it ends.
+
+A run that is scheduled again gives its slot up, and with the strategy CANCEL_NEW it is cancelled if
+another one has that by then. So a run with a slot stays *Running* for the next worker.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.worker.several import each_of
@@ -25,6 +29,23 @@ LOOK_SECONDS = 10.0
 LASTS_SECONDS = 300.0
 """As Prefect's engine renews a slot."""
 RENEW_SECONDS = LASTS_SECONDS / 3
+
+
+async def has_slot(client: PrefectClient, flow_run: FlowRun) -> bool:
+    """Whether a running flow run has a slot, which is its own now for as long as one lasts."""
+    state = flow_run.state
+    if state is None or not state.is_running():
+        return False
+    lease = state.state_details.deployment_concurrency_lease_id
+    if lease is None:
+        return False
+    try:
+        await client.renew_concurrency_lease(lease, LASTS_SECONDS)
+    except httpx.HTTPStatusError as error:
+        if error.response.is_server_error:
+            raise
+        return False
+    return True
 
 
 class SlotLeases:
