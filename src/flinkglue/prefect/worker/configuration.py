@@ -7,6 +7,8 @@ from typing import Literal
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables
 from pydantic import Field
 
+from flinkglue.prefect.worker.isolation import CANCEL_GRACE_AT_MOST, PULL_EVERY_AT_MOST
+
 Isolation = Literal["thread", "process"]
 
 
@@ -35,7 +37,7 @@ class ThreadVariables(ProcessVariables):
     pull_every_seconds: float = Field(
         default=0.0,
         ge=0,
-        le=86400,
+        le=PULL_EVERY_AT_MOST,
         title="Pull Interval (Seconds)",
         description=(
             "How long the code that the deployment's pull steps fetched may be used for further "
@@ -46,7 +48,7 @@ class ThreadVariables(ProcessVariables):
     cancel_grace_seconds: float = Field(
         default=10.0,
         gt=0,
-        le=3600,
+        le=CANCEL_GRACE_AT_MOST,
         title="Cancellation Grace (Seconds)",
         description=(
             "How long a cancelled flow run may take to notice. One that hangs longer, for example "

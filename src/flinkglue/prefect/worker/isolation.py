@@ -10,10 +10,19 @@ ADOPTIONS_LABEL = "flinkglue.adoptions"
 """How many workers in a row died while the flow run was at work, and did not just wait."""
 MAX_ADOPTIONS = 3
 _PLACE = ("command", "working_dir")
+_ISOLATIONS = ("thread", "process")
+
+
+PULL_EVERY_AT_MOST = 86400.0
+CANCEL_GRACE_AT_MOST = 3600.0
 
 
 class NeedsProcess(Exception):
     """This flow run cannot be a thread; the message says why."""
+
+
+class BadVariable(ValueError):
+    """A job variable has a value that is not allowed; the message says which, and what is."""
 
 
 @dataclass(frozen=True)
@@ -39,21 +48,58 @@ def run_variables(
     environment: Mapping[str, str],
     labels: Mapping[str, Any],
 ) -> RunVariables:
-    """Merge pool, deployment and flow run, and judge."""
-    pool = _defaults(template)
-    given = _nested(deployment or {}) | _nested(flow_run or {})
-    values = {**pool, **given}
-    env = {
-        **(pool.get("env") or {}),
-        **(_nested(deployment or {}).get("env") or {}),
-        **(_nested(flow_run or {}).get("env") or {}),
-    }
+    """Merge pool, deployment and flow run, and judge.
+
+    Raises:
+        BadVariable: One of them cannot be used.
+    """
+    sources = [_defaults(template), *(_nested(each or {}) for each in (deployment, flow_run))]
+    values: dict[str, Any] = {}
+    env: dict[str, Any] = {}
+    for source in sources:
+        values |= source
+        env |= _environment_in(source)
+    pull_every = _number(values, "pull_every_seconds", 0.0)
+    if not 0 <= pull_every <= PULL_EVERY_AT_MOST:
+        raise _bad_number(values, "pull_every_seconds", f"0 to {PULL_EVERY_AT_MOST:g}")
+    cancel_grace = _number(values, "cancel_grace_seconds", 10.0)
+    if not 0 < cancel_grace <= CANCEL_GRACE_AT_MOST:
+        raise _bad_number(values, "cancel_grace_seconds", f"above 0 to {CANCEL_GRACE_AT_MOST:g}")
+    isolation = values.get("isolation") or "thread"
+    if isolation not in _ISOLATIONS:
+        raise BadVariable(
+            f"job variable isolation is {isolation!r}; allowed are {' or '.join(_ISOLATIONS)}"
+        )
     return RunVariables(
-        isolation=str(values.get("isolation", "thread")),
-        pull_every_seconds=float(values.get("pull_every_seconds", 0.0)),
-        cancel_grace_seconds=float(values.get("cancel_grace_seconds", 10.0)),
+        isolation=isolation,
+        pull_every_seconds=pull_every,
+        cancel_grace_seconds=cancel_grace,
         needs_process=_why_a_process(values, env, environment, labels),
     )
+
+
+def _number(values: Mapping[str, Any], name: str, default: float) -> float:
+    """The value, or what is in no range if it is no number."""
+    value = values.get(name)
+    try:
+        return default if value is None else float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _bad_number(values: Mapping[str, Any], name: str, allowed: str) -> BadVariable:
+    return BadVariable(
+        f"job variable {name} is {values[name]!r}; allowed is a number of seconds, {allowed}"
+    )
+
+
+def _environment_in(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    env = source.get("env") or {}
+    if not isinstance(env, Mapping):  # its value may be a secret
+        raise BadVariable(
+            f"job variable env is of type {type(env).__name__}; allowed are names and their values"
+        )
+    return env
 
 
 def _why_a_process(
@@ -101,5 +147,5 @@ def _nested(variables: Mapping[str, Any]) -> dict[str, Any]:
         if name.startswith("env.")
     }
     if dotted:
-        nested["env"] = {**dotted, **(nested.get("env") or {})}
+        nested["env"] = {**dotted, **_environment_in(nested)}
     return nested

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from flinkglue.errors import InvalidInput
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of, pending_message
 from flinkglue.prefect.worker import ThreadWorker
 from flinkglue.prefect.worker.code.files import CodeModules, Fingerprint
-from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, run_variables
+from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, BadVariable, run_variables
 from flinkglue.prefect.worker.settings import WorkerSettings
 
 TEMPLATE = ThreadWorker.get_default_base_job_template()
@@ -53,6 +54,36 @@ def test_an_environment_that_the_worker_does_not_have_takes_a_process(
     assert reason(variables, environment={"REGION": "eu-west-1"}) == ""
     assert "REGION" in reason(variables, {"env": {"REGION": None}}, {"REGION": "eu-west-1"})
     assert "eu-west-1" not in reason(variables), "it may be a secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("pull_every_seconds", "soon", "0 to 86400"),
+        ("pull_every_seconds", -1, "0 to 86400"),
+        ("pull_every_seconds", [60], "0 to 86400"),
+        ("cancel_grace_seconds", 0, "above 0 to 3600"),
+        ("cancel_grace_seconds", "nan", "above 0 to 3600"),
+        ("isolation", "threads", "thread or process"),
+        ("env", "REGION=eu-west-1", "names and their values"),
+    ],
+)
+@pytest.mark.parametrize("of", ["pool", "deployment", "flow run"])
+def test_a_job_variable_that_is_none_of_the_allowed_is_refused_by_its_name(
+    name: str, value: Any, allowed: str, of: str
+) -> None:
+    template = deepcopy(TEMPLATE)
+    if of == "pool":
+        template["job_configuration"][name] = value
+    given = {of: {name: value}}
+    with pytest.raises(BadVariable, match=f"{name} .*{allowed}"):
+        reason(given.get("deployment"), given.get("flow run"), template=template)
+
+
+def test_job_variables_are_numbers_in_words_too_and_nothing_is_the_default() -> None:
+    variables = {"pull_every_seconds": "60", "cancel_grace_seconds": None, "env": None}
+    found = run_variables(TEMPLATE, variables, None, {}, {})
+    assert (found.pull_every_seconds, found.cancel_grace_seconds) == (60.0, 10.0)
 
 
 def test_the_pool_may_ask_for_processes() -> None:
