@@ -28,7 +28,12 @@ from flinkglue.prefect.store.thread_ownership import (
 )
 from flinkglue.prefect.worker.code.code_threads import WaitingCalls
 from flinkglue.prefect.worker.code.flows import FlowCode, Loaded
-from flinkglue.prefect.worker.isolation import NeedsProcess, RunVariables, run_variables
+from flinkglue.prefect.worker.isolation import (
+    BadVariable,
+    NeedsProcess,
+    RunVariables,
+    run_variables,
+)
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.time_limits import with_time_limit
@@ -43,7 +48,7 @@ class WasCancelled(NotTaken):
 
 
 class NotLoaded(Exception):
-    """The flow run is this worker's, but its code cannot be loaded; the message says why."""
+    """The flow run is this worker's, but it cannot begin; the message says why."""
 
 
 class NoDeployment(Exception):
@@ -96,7 +101,7 @@ class Taking:
         Raises:
             NotTaken: Another worker has it, or it is not to run any more.
             NeedsProcess: It is this worker's, and cannot be a thread.
-            NotLoaded: It is this worker's, and its code is broken.
+            NotLoaded: It is this worker's, and its code is broken, or a job variable.
             NoDeployment: It is this worker's, and has no deployment any more.
         """
         try:
@@ -123,9 +128,11 @@ class Taking:
             raise NeedsProcess("it has no deployment")
         if deployment is None:
             raise NoDeployment(f"Deployment {flow_run.deployment_id} no longer exists.")
-        variables = run_variables(
-            template, deployment.job_variables, flow_run.job_variables, os.environ, flow_run.labels
-        )
+        given = (template, deployment.job_variables, flow_run.job_variables)
+        try:
+            variables = run_variables(*given, os.environ, flow_run.labels)
+        except BadVariable as why:
+            raise NotLoaded(f"The flow run is refused: {why}") from why
         if variables.needs_process:
             raise NeedsProcess(variables.needs_process)
         loaded = await self._prepared(flow_run, deployment, variables, taken_at)
@@ -148,15 +155,15 @@ class Taking:
         pid = f"{PROCESS_PREFIX}{membership.worker_id}"
         await self._client.update_flow_run(flow_run.id, infrastructure_pid=pid)
 
-    async def flow_of(self, flow_run: FlowRun) -> Flow[..., Any]:
-        """The flow of a run that is no thread here.
+    async def flow_of(self, flow_run: FlowRun) -> Flow[..., Any] | None:
+        """The flow of a run that is no thread here; None: its deployment is gone.
 
         Raises:
             NeedsProcess: It cannot be loaded now.
         """
         deployment = await self._read(flow_run.deployment_id) if flow_run.deployment_id else None
         if deployment is None:
-            raise NeedsProcess(f"flow run {flow_run.id} no longer has a deployment")
+            return None
         loaded = await self._load(flow_run, deployment, time.monotonic(), 0.0)
         self.release(loaded.root)
         return loaded.flow

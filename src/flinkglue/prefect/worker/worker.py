@@ -20,6 +20,7 @@ from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
+from flinkglue.prefect.worker.hook_processes import HookProcesses
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.adoption import Adoption, reschedule
 from flinkglue.prefect.worker.members.membership import Membership
@@ -115,7 +116,10 @@ class ThreadWorker(ProcessWorker):
         if self.runs is None:
             context = context_of_runs(self._http)
             self._endings = Endings(
-                self.client, lambda run: self._taking.flow_of(run), self._logger
+                self.client,
+                lambda run: self._taking.flow_of(run),
+                HookProcesses(self._home).run_cancellation_hooks,
+                self._logger,
             )
             self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
             self._taking = Taking(self.client, self.name, self._home, self._logger)

@@ -110,7 +110,7 @@ async def with_runs(server: Server, work: Callable[[PrefectClient, ThreadRuns], 
     settings = {"transport": httpx.MockTransport(server.answer)}
     context = context_of_runs(SharedClient(API, httpx_settings=settings))
     async with PrefectClient(API, httpx_settings=settings) as client:
-        endings = Endings(client, no_flow, LOG)
+        endings = Endings(client, no_flow, no_hooks, LOG)
         runs = ThreadRuns(client, endings, context, LOG)
         try:
             await work(client, runs)
@@ -121,6 +121,10 @@ async def with_runs(server: Server, work: Callable[[PrefectClient, ThreadRuns], 
 
 async def no_flow(run: FlowRun) -> Flow[..., Any]:
     raise AssertionError(f"the flow of {run.name} is loaded already")
+
+
+async def no_hooks(run: FlowRun, _: str) -> None:
+    raise AssertionError(f"the flow of {run.name} can run its hooks here")
 
 
 async def until(is_so: Callable[[], bool]) -> None:

@@ -10,30 +10,40 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.runner._hook_runner import HookRunner
 from prefect.states import Cancelled, Cancelling, Crashed
 from prefect.utilities.engine import propose_state
 
+from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
 
-FlowOf = Callable[[FlowRun], Awaitable[Flow[..., Any]]]
+FlowOf = Callable[[FlowRun], Awaitable[Flow[..., Any] | None]]
+HooksInProcess = Callable[[FlowRun, str], Awaitable[None]]
+NO_HOOKS = (
+    "Its deployment no longer exists, so its cancellation hooks did not run: a job that it has "
+    "started may still run, and has to be stopped by hand."
+)
 
 
 class Endings:
     """Ends flow runs in place of their threads.
 
     Args:
-        flow_of: Loads the flow of a run that is not a thread here.
+        flow_of: Loads the flow of a run that is not a thread here; None: its deployment is gone.
+        in_process: Runs the cancellation hooks of a flow that cannot be loaded here now.
     """
 
     def __init__(
         self,
         client: PrefectClient,
         flow_of: FlowOf,
+        in_process: HooksInProcess,
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._client = client
         self._flow_of = flow_of
+        self._in_process = in_process
         self._log = log
 
     async def cancelled(
@@ -45,9 +55,9 @@ class Endings:
             flow_run: The flow run. Its hooks run only if it has run at all.
             flow: Its flow; None: it is loaded.
         """
-        if flow_run.start_time is not None:
-            hooks = HookRunner(resolve_flow=_known(flow or await self._flow_of(flow_run)))
-            await hooks.run_cancellation_hooks(flow_run, Cancelling(message=message))
+        if flow_run.start_time is not None and not await self._ran_hooks(flow_run, message, flow):
+            flow_run_logger(flow_run).error(NO_HOOKS)
+            message = f"{message} {NO_HOOKS}"
         try:
             await self._client.set_flow_run_state(
                 flow_run.id, Cancelled(message=message), force=True
@@ -66,6 +76,22 @@ class Endings:
             why,
         )
         await self.cancelled(flow_run, f"{why} Its cancellation hooks have run.", flow)
+
+    async def _ran_hooks(
+        self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None
+    ) -> bool:
+        """False: nobody knows them."""
+        try:
+            flow = flow or await self._flow_of(flow_run)
+        except NeedsProcess as why:
+            self._log.info("Cancellation hooks of %s get a process: %s", flow_run.id, why)
+            await self._in_process(flow_run, message)
+            return True
+        if flow is None:
+            return False
+        hooks = HookRunner(resolve_flow=_known(flow))
+        await hooks.run_cancellation_hooks(flow_run, Cancelling(message=message))
+        return True
 
     async def crashed(self, flow_run: FlowRun, message: str, flow: Flow[..., Any]) -> None:
         """Set Crashed, and then run the crash hooks, as after the death of a process."""
@@ -100,7 +126,7 @@ class Endings:
             await self.crashed(now, f"The thread of the flow run ended: {why}", live.flow)
 
 
-def _known(flow: Flow[..., Any]) -> FlowOf:
+def _known(flow: Flow[..., Any]) -> Callable[[FlowRun], Awaitable[Flow[..., Any]]]:
     async def resolve(_: FlowRun) -> Flow[..., Any]:
         return flow
 
