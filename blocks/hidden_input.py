@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from flinkglue.form_schema import shown_fields
+from flinkglue.form_schema import shown_fields, with_its_values
 
 _NOT_SHOWN = "(not shown)"
 _REFUSED = "Parameter validation failed for flow"
@@ -45,8 +45,10 @@ class HiddenInput(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Show an optional field as one that may be left out, without a tab for null."""
-        return shown_fields(core_schema, handler)[0]
+        """Show an optional field as one that may be left out, and each field by its own title."""
+        json_schema, fields = shown_fields(core_schema, handler)
+        fields.update({name: with_its_values(each, handler) for name, each in fields.items()})
+        return json_schema
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         try:

@@ -56,6 +56,17 @@ def without_null(schema: Mapping[str, Any]) -> Schema:
     return {**kinds[0], **shown} if len(kinds) == 1 else {**shown, "anyOf": kinds}
 
 
+def with_its_values(field: Schema, handler: GetJsonSchemaHandler) -> Schema:
+    """A field that takes one of some values, with them in it instead of a reference to them.
+
+    One of the two pages shows the title and the text of a definition in place of the field's own.
+    """
+    if "$ref" not in field or "enum" not in (definition := handler.resolve_ref_schema(field)):
+        return field
+    own = {name: value for name, value in field.items() if name != "$ref"}
+    return {"type": definition["type"], "enum": definition["enum"], **own}
+
+
 def shown_fields(core_schema: Any, handler: GetJsonSchemaHandler) -> tuple[Schema, Schema]:
     """The schema of a model without tabs for null, and the schemas of its fields in it, by name."""
     json_schema = handler(core_schema)

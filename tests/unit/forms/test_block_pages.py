@@ -8,6 +8,7 @@ import re
 import pytest
 from prefect.blocks.core import Block
 
+from flinkglue.blocks.flink import FlinkRestCluster
 from infra.blocks import BLOCK_TYPES
 
 OURS = [each for each in BLOCK_TYPES if each.__module__.startswith("flinkglue.")]
@@ -47,3 +48,17 @@ def test_an_optional_field_has_no_tab_for_null(kind: type[Block]) -> None:
     for name, field in fields.items():
         assert {"type": "null"} not in field.get("anyOf", []), name
         assert field.get("default", "") is not None, name
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.__name__)
+def test_a_list_of_values_has_the_title_and_the_text_of_its_field(kind: type[Block]) -> None:
+    """The page v1 shows those of a definition instead: *FlinkSignIn*."""
+    definitions = kind.model_json_schema().get("definitions", {})
+    assert [name for name, each in definitions.items() if "enum" in each] == []
+
+
+def test_the_sign_in_of_a_cluster_is_chosen_from_a_list() -> None:
+    schema = FlinkRestCluster.model_json_schema()["properties"]["sign_in"]
+    assert schema["enum"] == ["none", "basic", "bearer", "mutual_tls"]
+    assert (schema["title"], schema["default"], schema["type"]) == ("Sign-in", "none", "string")
+    assert schema["description"].startswith("How to sign in to the endpoint")
