@@ -184,7 +184,8 @@ def prioritize_connections(
 def _log_ranking(ranking: Ranking, log: Log) -> None:
     for ranked, row in zip(ranking.connections, ranking_rows(ranking), strict=True):
         level = log.warning if note(ranked) else log.info
-        level("%(Place)s. %(Connection)s: %(Why)s, %(Subnet)s %(Zone)s", row)
+        shown = "%(Place)s. %(Connection)s: %(Why)s, %(Subnet)s %(Zone)s"
+        level(f"{shown}; last failure: %(Last failure)s" if ranked.cooled_down else shown, row)
 
 
 @step(

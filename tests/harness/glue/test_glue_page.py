@@ -151,7 +151,8 @@ def test_a_run_that_moved_tells_its_choices_its_failure_and_its_cost(cloud: AwsC
     first, second = (json.loads(data) for data in page["connection-ranking-job"])
     assert [row["Connection"] for row in first] == ["a", "b"]
     assert [row["Connection"] for row in second] == ["b", "a"]
-    assert "failed in this flow run; failed recently (at " in second[1]["Why"]
+    assert "failed in this flow run; failed recently (on cooldown until " in second[1]["Why"]
+    assert why[:40] in second[1]["Last failure"]
     [told] = page["glue-job-run-job"]
     assert "## Failure of attempt 1 on a: moved to b" in told
     assert "Manual fix needed." in told

@@ -137,7 +137,7 @@ def test_arguments_reach_the_job_beside_the_run_key(cloud: AwsCloud) -> None:
 def test_the_log_tells_each_decision_and_no_secret(cloud: AwsCloud, job: str) -> None:
     state = run()
     log = "\n".join(logs_of(state.state_details.flow_run_id))
-    assert "1. a: good: 251 addresses usable, 2 needed, subnet-" in log
+    assert "1. a: good: 251 addresses, 2 needed, subnet-" in log
     assert "Job job: connection order changed: none → a, b" in log
     assert f"Started run {outcome(state)['job_run_id']}" in log
     assert cloud.account["secret_access_key"] not in log

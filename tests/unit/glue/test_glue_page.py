@@ -33,6 +33,7 @@ from flinkglue.glue.run.cost import cost_of
 from flinkglue.glue.run.report import RunOutput, job_run_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import bar, table
+from tests.page_tables import in_view, table_of
 
 A, B, C = FailureClass
 CONSOLE = Console("aws", "us-east-1")
@@ -100,21 +101,45 @@ def page(
 def test_the_record_tells_what_was_known_of_each_connection() -> None:
     rows = {row["Connection"]: row for row in ranking_rows(ranking())}
     assert [*rows] == ["a", "c", "b", "gone"]
-    assert (rows["b"]["Free addresses"], rows["b"]["Reserved"], rows["b"]["Group"]) == (
-        8,
-        4,
-        "usable",
-    )
+    assert (rows["b"]["Free"], rows["b"]["Reserved"], rows["b"]["Group"]) == (8, 4, "usable")
     assert rows["c"]["Why"] == (
-        "good: 50 addresses usable, 6 needed; failed recently (at 12:00:00 UTC, on cooldown until "
-        "12:05:00 UTC): Resource unavailable"
+        "good: 50 addresses, 6 needed; failed recently (on cooldown until 12:05:00 UTC)"
     )
-    assert rows["b"]["Why"] == "usable: 4 addresses usable, 6 needed"
+    assert rows["c"]["Last failure"] == "12:00:00 UTC: Resource unavailable"
+    assert rows["b"]["Why"] == "usable: 4 addresses, 6 needed"
     assert rows["gone"]["Why"] == (
         "unknown; left out of the job; there is no connection of this name"
     )
     for row in rows.values():
         assert [*row][:3] == ["Place", "Connection", "Why"], "the reason is read without scrolling"
+
+
+def test_what_decides_is_read_without_scrolling() -> None:
+    names = ["MWAA-Glue-Blog-Subnet1", "MWAA-Glue-Blog-Subnet2"]
+    connections = [connection(name, 251) for name in names]
+    chosen = rank(connections, 12, STRATEGIES["spread"], 7, strategy_name="spread")
+    assert {"Why", "Zone", "Live runs", "Given as", "Free"} < {*in_view(ranking_rows(chosen))}
+
+
+def test_an_attempt_is_read_without_scrolling() -> None:
+    """On the page of a run whose first attempt failed over."""
+    name = "MWAA-Glue-Blog-Subnet1"
+    hours = {"ExecutionTime": 3600, "Id": "jr_0123456789abcdef0123456789abcdef"}
+    attempts = [
+        attempt(1, run("FAILED", FULL, **hours), name),
+        attempt(2, run(**hours), name),
+    ]
+    rows = table_of(page(attempts), "#")
+    assert [row["State"] for row in rows] == ["FAILED", "SUCCEEDED"]
+    assert {"What followed", "Run", "Log"} < {*in_view(rows)}, "the total capacity is below it"
+    rows = table_of(page([attempt(1, run(**hours), name)]), "#")
+    assert in_view(rows) == [*rows[0]]
+
+
+def test_no_table_of_a_run_begins_with_an_empty_row() -> None:
+    refused = Attempt(1, None, "a", classify("FAILED", FULL))
+    for told in (page([attempt(1, run())]), page([refused])):
+        assert "|  |  |" not in told
 
 
 def test_the_record_tells_what_was_asked_and_what_decided() -> None:
@@ -152,7 +177,7 @@ def test_the_choice_can_be_made_again_from_its_record(strategy: str) -> None:
     chosen = ranking(strategy)
     rows = [row for row in ranking_rows(chosen) if row["Group"] != "unknown"]
     again = rank(
-        [connection(row["Connection"], row["Free addresses"], row["Zone"]) for row in rows],
+        [connection(row["Connection"], row["Free"], row["Zone"]) for row in rows],
         chosen.needed_addresses,
         STRATEGIES[strategy],
         chosen.seed,

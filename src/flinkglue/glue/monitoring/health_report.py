@@ -22,12 +22,11 @@ def health_markdown(
             (
                 "Connection",
                 "Condition",
-                "Zone",
                 "Usable",
-                "",
+                "Failures",
+                "Zone",
                 "Free",
                 "Reserved",
-                "Failures",
                 "Subnet",
             ),
             [_row(each, console) for each in found],
@@ -64,14 +63,13 @@ def _row(health: ConnectionHealth, console: Console) -> Sequence[str]:
     return (
         health.connection_name,
         bold(condition) if health.is_below_threshold else condition,
-        f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
-        _count(usable),
-        Markup(f"`{bar(usable / total)}` of {total:,}")
+        Markup(f"`{bar(usable / total)}` {usable:,} of {total:,}")
         if usable is not None and total
-        else NOTHING,
+        else _count(usable),
+        _failures(health),
+        f"{zone} ({health.zone_state or 'state not read'})" if zone else NOTHING,
         _count(health.free_addresses),
         _count(health.reserved_addresses),
-        _failures(health),
         link(subnet, console.subnet(subnet)) if subnet else NOTHING,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,20 +18,22 @@ def ranking_rows(ranking: Ranking) -> list[dict[str, Any]]:
     """The ranking as a table, one row per connection in the order to try them.
 
     *Given as* is the place in the person's own order; *Live runs* counts those in the zone that are
-    starting, and with strategy spread also this job's running ones.
+    starting, and with strategy spread also this job's running ones. What decides comes first: a
+    page hides the columns that it has no room for, and wraps no cell.
     """
     return [
         {
             "Place": ranked.place,
             "Connection": one_line(ranked.connection_name),
             "Why": why(ranked, ranking.needed_addresses),
-            "Free addresses": NOTHING if ranked.free_addresses is None else ranked.free_addresses,
-            "Reserved": ranked.reserved_addresses,
             "Zone": ranked.availability_zone or NOTHING,
-            "Subnet": ranked.subnet_id or NOTHING,
-            "CIDR": ranked.cidr_block or NOTHING,
             "Live runs": ranked.live_runs_in_zone,
             "Given as": ranked.position + 1,
+            "Free": NOTHING if ranked.free_addresses is None else ranked.free_addresses,
+            "Reserved": ranked.reserved_addresses,
+            "Last failure": _last_failure(ranked),
+            "Subnet": ranked.subnet_id or NOTHING,
+            "CIDR": ranked.cidr_block or NOTHING,
             "Group": ranked.group.value,
         }
         for ranked in ranking.connections
@@ -54,7 +55,7 @@ def ranking_description(
         "connection's place before that.",
         f"A run needs {ranking.needed_addresses} addresses: {text(ranking.needed_because)}. "
         f"When no subnet has them: {_in_words(shortage)}.",
-        "*Reserved* addresses still count as free in EC2, and are kept for runs that are starting.",
+        "*Free* is what EC2 counts; of these, *Reserved* are kept for runs that are starting.",
     ]
     if ranking.kept:
         lines.append(
@@ -103,7 +104,7 @@ def why(ranked: RankedConnection, needed_addresses: int) -> str:
         room = ranked.group.value
     else:
         usable = ranked.unreserved_addresses
-        room = f"{ranked.group.value}: {usable} addresses usable, {needed_addresses} needed"
+        room = f"{ranked.group.value}: {usable} addresses, {needed_addresses} needed"
     return "; ".join(part for part in (room, note(ranked)) if part)
 
 
@@ -117,13 +118,18 @@ def note(ranked: RankedConnection) -> str:
     if ranked.failed_before:
         notes.append("failed in this flow run")
     if cool_down := ranked.cooled_down:
-        times = _times(cool_down.since, cool_down.until)
-        notes.append(f"failed recently{times}: {cool_down.evidence[:EVIDENCE_CHARACTERS]}")
+        until = f" (on cooldown until {_time(cool_down.until)})" if cool_down.until else ""
+        notes.append(f"failed recently{until}")
     return one_line("; ".join(notes))
 
 
-def _times(since: datetime | None, until: datetime | None) -> str:
-    noted: Sequence[str] = [
-        f"{word} {time:%H:%M:%S} UTC" for word, time in (("at", since), ("until", until)) if time
-    ]
-    return f" ({', on cooldown '.join(noted)})" if noted else ""
+def _last_failure(ranked: RankedConnection) -> str:
+    cool_down = ranked.cooled_down
+    if not cool_down:
+        return NOTHING
+    since = f"{_time(cool_down.since)}: " if cool_down.since else ""
+    return one_line(f"{since}{cool_down.evidence[:EVIDENCE_CHARACTERS]}")
+
+
+def _time(time: datetime) -> str:
+    return f"{time:%H:%M:%S} UTC"

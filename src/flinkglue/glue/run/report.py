@@ -136,9 +136,8 @@ def _details(
     job = ("Job", link(job_name, console.job(job_name)))
     run = attempt.run
     if run is None:
-        return table(("", ""), [job, ("Run", "Glue refused to start one.")])
+        return table(job, [("Run", "Glue refused to start one.")])
     rows = [
-        job,
         ("Run", link(run.job_run_id, console.job_run(run))),
         ("State", run.state),
         ("Expected connection", attempt.connection_name or "not known"),
@@ -151,12 +150,12 @@ def _details(
         ),
         ("Logs", log_links(run, console, tails)),
     ]
-    return table(("", ""), rows)
+    return table(job, rows)
 
 
 def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
     return table(
-        ("Attempt", "Connection", "State", "What followed", "Duration", "Capacity", "Log", "Run"),
+        ("#", "Connection", "State", "What followed", "Duration", "Run", "Log", "Capacity"),
         [
             (
                 str(attempt.number),
@@ -164,9 +163,9 @@ def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
                 (run.state if run else "refused") + (" (adopted)" if attempt.adopted else ""),
                 _what_followed(attempt, after) or NOTHING,
                 _seconds(run.duration_seconds) if run else NOTHING,
-                _capacity(run.capacity_seconds) if run else NOTHING,
-                link("error log", console.logs(run, "error")) if run else NOTHING,
                 link(_short_id(run), console.job_run(run)) if run else NOTHING,
+                link("error", console.logs(run, "error")) if run else NOTHING,
+                _capacity(run.capacity_seconds) if run else NOTHING,
             )
             for attempt, after in _with_next(attempts)
             for run in (attempt.run,)

@@ -75,9 +75,9 @@ class Finding:
             "job": self.job_name,
             "condition": self.condition,
             "why": self.reason or NOTHING,
-            "job id": self.relaunched_as or (self.view.job_id if self.view else NOTHING),
             "observed": self.view.in_words() if self.view else NOTHING,
             "lag": self.lag.in_words() if self.lag else NOTHING,
+            "job id": self.relaunched_as or (self.view.job_id if self.view else NOTHING),
         }
 
 

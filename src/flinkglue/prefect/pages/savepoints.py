@@ -48,13 +48,13 @@ class JobReport:
         return self.failure or (f"not disposed of: {why}" if why else "")
 
     def row(self) -> dict[str, Any]:
-        """As a row of a table."""
+        """As a row of a table; a page shows as much of its end as it has room for."""
         disposals = self.disposals or Disposals()
         row = {
             "job": self.job_name,
+            "trouble": self.trouble or NOTHING,
             "new savepoint": self.path or NOTHING,
             "disposed of": "\n".join(gone.path for gone in disposals.disposed) or NOTHING,
-            "trouble": self.trouble or NOTHING,
         }
         return {title: printable(value) for title, value in row.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from flinkglue.glue.monitoring.health import (
     judge_connections,
 )
 from flinkglue.glue.monitoring.health_report import health_in_words, health_markdown
+from tests.page_tables import in_view, table_of
 
 UP = {"us-east-1a": ZoneState("available")}
 DOWN = {"us-east-1a": ZoneState("unavailable", ["power is out"])}
@@ -96,7 +98,7 @@ def test_the_page_shows_numbers_a_bar_and_why() -> None:
     found = [judged(connection(20), reserved=11), judged(connection(27))]
     told = health_markdown(found, 10, Console("aws", "us-east-1"))
     assert "# Glue connections: 1 of 2 below the threshold" in told
-    assert "| us-east-1a (available) | 9 | `███░░░░░░░` of 27 | 20 | 11 |" in told
+    assert "| `███░░░░░░░` 9 of 27 | – | us-east-1a (available) | 20 | 11 |" in told
     assert "| a | **short of addresses** |" in told
     assert "| a | healthy |" in told
     assert "**a**: 9 usable addresses, 10 are required" in told
@@ -149,6 +151,9 @@ def test_the_page_tells_when_runs_failed_and_what_was_said() -> None:
         [connection()], 10, zones=UP, cool_downs=[failed(4)], now=datetime.now(UTC)
     )
     told = health_markdown([health], 10, Console("aws", "us-east-1"))
+    named = replace(health, connection_name="MWAA-Glue-Blog-Subnet1")
+    page = health_markdown([named], 10, Console("aws", "us-east-1"))
+    assert {"Usable", "Failures"} < {*in_view(table_of(page, "Connection"))}
     last = datetime.now(UTC) - timedelta(hours=4)
     assert f"| 2, last {last:%m-%d %H}:" in told
     assert "**a** failed 2 times, last at" in told

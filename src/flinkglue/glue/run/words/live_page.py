@@ -10,7 +10,7 @@ from flinkglue.clock import Pace
 from flinkglue.glue.console import Console
 from flinkglue.glue.models import CONNECTION_ARGUMENT, JobRun
 from flinkglue.glue.run.report import log_links
-from flinkglue.markdown import NOTHING, bold, heading, link, table
+from flinkglue.markdown import NOTHING, Markup, bold, heading, link, table
 from flinkglue.texts import duration_in_words
 
 SHOWN_AGAIN = Pace(first_seconds=60, most_seconds=600, growth=2)
@@ -47,14 +47,14 @@ class LiveRun:
     def markdown(self, console: Console) -> str:
         """The page while it runs."""
         title = f"Glue job {self.run.job_name}: attempt {self.number} is {self.title}"
-        return "\n\n".join([heading(1, title), table(("", ""), self.rows(console))])
+        return "\n\n".join([heading(1, title), self.table(console)])
 
-    def rows(self, console: Console) -> list[tuple[str, str]]:
+    def table(self, console: Console) -> Markup:
         """As a table of names and values."""
         run = self.run
         since = run.started_on or self.began_at
-        return [
-            ("Run", link(run.job_run_id, console.job_run(run))),
+        head = ("Run", link(run.job_run_id, console.job_run(run)))
+        rows = [
             ("State", bold(run.state)),
             ("Reason", run.error_message or run.state_detail or NOTHING),
             ("Expected connection", run.arguments.get(CONNECTION_ARGUMENT) or NOTHING),
@@ -62,6 +62,7 @@ class LiveRun:
             ("Elapsed", f"{self.elapsed}, as of {self.now:%H:%M:%S} UTC"),
             ("Logs", log_links(run, console, {})),
         ]
+        return table(head, rows)
 
 
 class Shown:
@@ -88,7 +89,7 @@ def cancelled_markdown(job_name: str, runs: Sequence[LiveRun], console: Console)
     parts = [heading(1, f"Glue job {job_name}: the flow run was cancelled")]
     for each in runs:
         parts += [heading(2, f"Attempt {each.number}: {each.title}")]
-        parts += [table(("", ""), each.rows(console))]
+        parts += [each.table(console)]
     return "\n\n".join(parts)
 
 
