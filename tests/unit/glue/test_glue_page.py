@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from flinkglue.glue.placement.shortage import ShortagePolicy, WhenNothingFits
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run.cost import cost_of
 from flinkglue.glue.run.report import RunOutput, job_run_markdown
+from flinkglue.glue.run.words.live_page import LiveRun, cancelled_in_words, cancelled_markdown
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import bar, table
 from tests.page_tables import in_view, table_of
@@ -318,3 +319,17 @@ def test_a_cell_cannot_break_out_of_its_table() -> None:
 )
 def test_a_bar_shows_nothing_only_for_nothing(share: float, told: str) -> None:
     assert bar(share, 4) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("STOPPED", "STOPPED on b after 3 min"), ("RUNNING", "RUNNING on b for 3 min")],
+)
+def test_the_page_of_a_cancelled_flow_run_says_whether_its_glue_run_has_ended(
+    state: str, told: str
+) -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    left = run(state, StartedOn=began, CompletedOn=None, Arguments={"--flinkglue-connection": "b"})
+    shown = [LiveRun(left, 1, began + timedelta(minutes=3), began)]
+    assert f"## Attempt 1: {told}\n" in cancelled_markdown("nightly", shown, CONSOLE)
+    assert cancelled_in_words(shown) == f"Cancelled: {told}"

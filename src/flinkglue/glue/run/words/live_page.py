@@ -32,10 +32,10 @@ class LiveRun:
 
     @property
     def title(self) -> str:
-        """``RUNNING on Subnet2 for 3 min``."""
+        """``RUNNING on Subnet2 for 3 min``, ``STOPPED on Subnet2 after 3 min``."""
         name = self.run.arguments.get(CONNECTION_ARGUMENT)
         on = f" on {name}" if name else ""
-        return f"{self.run.state}{on} for {self.elapsed}"
+        return f"{self.run.state}{on} {'after' if self.run.ended else 'for'} {self.elapsed}"
 
     @property
     def elapsed(self) -> str:
@@ -95,8 +95,7 @@ def cancelled_markdown(job_name: str, runs: Sequence[LiveRun], console: Console)
 
 def cancelled_in_words(runs: Sequence[LiveRun]) -> str:
     """``Cancelled: STOPPED on Subnet2 after 3 min``."""
-    ends = "; ".join(each.title.replace(" for ", " after ", 1) for each in runs)
-    return f"Cancelled: {ends}"
+    return f"Cancelled: {'; '.join(each.title for each in runs)}"
 
 
 def live_runs(runs: Sequence[JobRun], now: datetime) -> list[LiveRun]:
