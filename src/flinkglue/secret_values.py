@@ -8,17 +8,24 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 MOST_CHARACTERS = 65536
+_MASK = "*" * 8
+"""As Prefect's server shows every secret: a form that was opened and saved may give it back."""
 
 
 def pasted(secret: SecretStr) -> SecretStr:
     """A secret without the blanks and the line end that came along when it was copied.
 
     Raises:
-        ValueError: Nothing is left, or it has control characters.
+        ValueError: Nothing is left, it has control characters, or is a page's mask of a secret.
     """
     value = secret.get_secret_value().strip()
     if not value or len(value) > MOST_CHARACTERS:
         raise ValueError("it is empty, or longer than 65536 characters")
+    if value == _MASK:
+        raise ValueError(
+            "it is what a page shows instead of a secret, saved by Prefect's form v2; give the "
+            "secret itself, or pick its block again in the form v1"
+        )
     if not value.isprintable():
         raise ValueError("give one line of printable characters; it has others")
     return SecretStr(value)

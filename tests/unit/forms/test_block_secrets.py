@@ -136,6 +136,25 @@ def test_a_token_that_no_header_takes_is_refused_when_it_is_set(token: str) -> N
     assert CANARY not in f"{refused.value} {vars(refused.value)}"
 
 
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (EntraServicePrincipal, {"tenant_id": "t", "client_id": "c", "client_secret": "********"}),
+        (FlinkRestCluster, {"url": "https://flink", "sign_in": "bearer", "token": "********"}),
+    ],
+    ids=["within another block", "of a block"],
+)
+def test_what_a_page_shows_in_place_of_a_secret_is_refused_as_such(
+    kind: type[Block], given: dict[str, Any]
+) -> None:
+    """Prefect's form v2 saves it, as a copy of the block that another one refers to.
+
+    A sign-in with it fails in words of the service that say nothing of that.
+    """
+    with pytest.raises(ValidationError, match=r"shows instead of a secret.*pick its block again"):
+        kind(**given)
+
+
 def test_prefect_still_knows_which_fields_are_secrets() -> None:
     """It encrypts and hides them by this."""
     assert FlinkRestCluster.model_json_schema()["secret_fields"] == [
