@@ -12,21 +12,24 @@ import argparse
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import demo_run
+from scripts.prefect_stack import FINAL_STATES, StackFailed
+from scripts.site.schema_form import SchemaForm
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
     from scripts.prefect_stack import PrefectStack
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "images"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-SIZE = {"width": 1400, "height": 900}
+SIZE: ViewportSize = {"width": 1400, "height": 900}
 PATIENCE_MS = 20_000
 
 
@@ -51,9 +54,8 @@ def main() -> int:
         take_artifact(page, prefect, "flink-action-counts", "CrashLoop.jar", "update-rolled-back")
         take_artifact(page, prefect, "flink-jobs", "counts", "flink-jobs")
         take_artifact(page, prefect, "glue-jobs", "SUCCEEDED", "glue-jobs")
-        found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
-        form = f"{prefect.ui_url}/deployments/deployment/{found['id']}/run"
-        take(page, form, "Parameters", "glue-job-form")
+        take_filled_in_form(page, prefect, "glue-job-form")
+        take_deletion_question(page, prefect, "deletion-question")
     return 0
 
 
@@ -124,6 +126,42 @@ def take_artifact(page: Page, prefect: PrefectStack, key: str, until: str, name:
     query = {"artifacts": {"key": {"like_": f"{key}%"}}, "sort": "CREATED_DESC", "limit": 1}
     (found,) = prefect.api.post("/artifacts/filter", json=query).raise_for_status().json()
     take(page, f"{prefect.ui_url}/artifacts/artifact/{found['id']}", until, name)
+
+
+def take_filled_in_form(page: Page, prefect: PrefectStack, name: str) -> None:
+    """The form of glue-job, as the tutorial says to fill it in."""
+    found = prefect.api.get("/deployments/name/glue-job/glue-job").raise_for_status().json()
+    page.goto(f"{prefect.ui_url}/deployments/deployment/{found['id']}/run")
+    form = SchemaForm(page, "v1")
+    form.fill("job_name", demo_run.GLUE_JOB)
+    form.turn_to("connection_names", "str")
+    form.fill("connection_names", demo_run.CONNECTIONS)
+    form.choose("strategy", "capacity")
+    with higher(page, 1350):  # as far as the picked block
+        page.get_by_text("Parameters", exact=True).first.scroll_into_view_if_needed()
+        shoot(page, "capacity", name)
+
+
+def take_deletion_question(page: Page, prefect: PrefectStack, name: str) -> None:
+    """What flink-cluster-delete asks before it calls anything; nobody answers here."""
+    parameters = {"cluster_name": "orders-eu", "cluster": "hdinsight-pool"}
+    flow_run_id = prefect.run_deployment("flink-cluster-delete/flink-cluster-delete", parameters)
+    while (state := prefect.flow_run(flow_run_id)["state_type"]) != "PAUSED":
+        if state in FINAL_STATES:
+            raise StackFailed(f"flink-cluster-delete ended as {state}, without a question")
+        time.sleep(0.5)
+    page.goto(prefect.page(flow_run_id))
+    page.get_by_role("button", name="Resume", exact=True).first.click()
+    SchemaForm(page, "v1").fill("Confirm Cluster Name", "orders-eu")
+    shoot(page, "permanently?", name)
+
+
+@contextmanager
+def higher(page: Page, height: int) -> Iterator[None]:
+    """A window in which more of a page can be seen."""
+    page.set_viewport_size({"width": SIZE["width"], "height": height})
+    yield
+    page.set_viewport_size(SIZE)
 
 
 def shoot(page: Page, until: str, name: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scripts.site.schema_form import SchemaForm
 from tests.scenario.browser.prefect_ui import RunForm
-from tests.scenario.browser.schema_form import SchemaForm
 
 FillIn = Callable[[RunForm], None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scripts.prefect_stack import PrefectStack
-from tests.scenario.browser.schema_form import SchemaForm
+from scripts.site.schema_form import SchemaForm
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Response
@@ -102,6 +102,18 @@ class PrefectUi:
     def answer(self) -> None:
         """Send what was filled in, or that the run goes on."""
         self._confirm({"v1": "Submit", "v2": "Resume"})
+
+    def suspend(self, flow_run_id: str) -> None:
+        """Suspend a flow run on its page."""
+        self.flow_run(flow_run_id)
+        self._press_in_menu({"v1": "Suspend", "v2": "Pause"}[self.version])
+        self._confirm({"v1": "Submit", "v2": "Pause Flow Run"})
+
+    def cancel(self, flow_run_id: str) -> None:
+        """Cancel a flow run on its page."""
+        self.flow_run(flow_run_id)
+        self._press_in_menu("Cancel")
+        self._confirm({"v1": "Confirm", "v2": "Cancel Flow Run"})
 
     def _confirm(self, names: Mapping[str, str]) -> None:
         button = self._dialog.get_by_role("button", name=names[self.version], exact=True)
