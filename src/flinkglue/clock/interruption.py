@@ -86,6 +86,11 @@ class Interruption:
     def _is_due(self) -> bool:
         return self._error is not None and not self._is_raised and not self._is_held_back()
 
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the work is in a step that it is better let finish."""
+        return self._steps > 0
+
     @contextmanager
     def one_step(self) -> Iterator[None]:
         """Run the block, which an error that may wait does not end."""

@@ -216,9 +216,10 @@ def test_changed_code_is_loaded_again(worker: Worker, tmp_path: Path) -> None:
 def test_a_flow_run_may_ask_for_a_process_which_counts_towards_the_limit_of_its_worker(
     prefect_files: list[Path], tmp_path: Path
 ) -> None:
-    """Until it has ended; the next flow run begins then."""
+    """Until it has ended; the next flow run begins then. A worker that stops ends it, too."""
     make_pool("narrow")
-    narrow = Worker("narrow", tmp_path / "narrow.log", limit=1).ready()
+    drain = {"FLINKGLUE_WORKER_DRAIN_SECONDS": "0.5"}
+    narrow = Worker("narrow", tmp_path / "narrow.log", limit=1, **drain).ready()
     try:
         waits = deployed("narrow", "waiting.py:waits")
         in_process = {"isolation": "process"}
@@ -231,6 +232,12 @@ def test_a_flow_run_may_ask_for_a_process_which_counts_towards_the_limit_of_its_
         assert started(tmp_path, "second")["pid"] == narrow.pid
         eventually(lambda: state_name(second) == "Completed")
         assert read(second).start_time >= read(first).end_time  # type: ignore[operator]
+        left = created(waits, in_process, folder=str(tmp_path), name="left", until="never")
+        process = Path(f"/proc/{started(tmp_path, 'left')['pid']}")
+        assert narrow.terminate() == 0
+        assert not process.exists()
+        assert state_name(left) == "AwaitingRetry"
+        assert not (tmp_path / f"{left}.cancelled").exists()
     finally:
         (tmp_path / "go-first").touch()
         narrow.kill()

@@ -15,7 +15,8 @@ class WorkerSettings:
 
     Args:
         lease_seconds: After how long without a sign of life of this worker others adopt its runs.
-        drain_seconds: How long SIGTERM waits for flow runs to end before it leaves them to others.
+        drain_seconds: How long SIGTERM waits for processes, and flow runs that do not just wait,
+            before it leaves them to others.
     """
 
     lease_seconds: float = 60.0

@@ -18,13 +18,18 @@ from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import reschedule
+from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.several import each_of
+from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
 LEAVING_SECONDS = 5.0
 """How long threads may take to notice that they are to stop."""
+HAND_BACK_SECONDS = 8.0
+"""How long flow runs may be handed back: half a minute after SIGTERM a container is killed."""
 EXIT_SECONDS = 10.0
+WHY = "the worker stops"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -67,21 +72,38 @@ def _count(stop: asyncio.Event) -> None:
 
 async def drained(
     runs: ThreadRuns,
+    processes: OwnProcesses,
+    owner: str,
+    may_speak: Callable[[], bool],
     client: PrefectClient,
     drain_seconds: float,
     log: logging.Logger | logging.LoggerAdapter[Any],
     printer: Callable[..., None],
+    *,
+    hand_back_seconds: float = HAND_BACK_SECONDS,
 ) -> None:
-    """Wait for the flow runs to end, and schedule those again that do not in time.
+    """Wait for the flow runs that are at work, and schedule those again that do not end in time.
+
+    Those that only wait for something elsewhere are left at once: the next worker waits as well.
 
     Args:
+        owner: The worker, as written on its flow runs.
+        may_speak: Whether nobody else can have taken over its flow runs.
         printer: Writes for people.
+        hand_back_seconds: How long that may take; what is left then is adopted.
     """
-    if runs:
-        printer(f"The worker stops, and waits up to {drain_seconds:g} s for {len(runs)} flow runs.")
-    await _until(lambda: not runs, drain_seconds)
-    left = runs.leave_all("the worker stops")
-    await _until(lambda: not any(live.flow_run.id in runs for live in left), LEAVING_SECONDS)
+    if runs or processes:
+        printer(
+            f"The worker stops with {len(runs)} flow runs as threads and {len(processes)} as "
+            f"processes: it leaves those threads that only wait to the next worker, and waits up "
+            f"to {drain_seconds:g} s for the others to end or wait, and for processes to end."
+        )
+    left = await _left(runs, processes, drain_seconds)
+    killed = processes.kill()
+    await _until(
+        lambda: not processes and not any(live.flow_run.id in runs for live in left),
+        LEAVING_SECONDS,
+    )
     for live in left:
         if live.flow_run.id in runs:
             log.warning(
@@ -91,11 +113,50 @@ async def drained(
                 live.flow_run.id,
             )
     over = [live for live in left if live.flow_run.id not in runs and not live.is_cancelled]
-    await hand_back_all(
-        [(live.flow_run.id, live.owner, live.may_speak) for live in over], client, log
-    )
+    ended = [(live.flow_run.id, live.owner, live.may_speak) for live in over]
+    try:
+        async with asyncio.timeout(hand_back_seconds):
+            await _disown(killed, owner, client, log)
+            await hand_back_all([(each, owner, may_speak) for each in killed] + ended, client, log)
+    except TimeoutError:
+        log.warning(
+            "Not all flow runs could be scheduled again within %g s. The next worker adopts the "
+            "others when this one has ended.",
+            hand_back_seconds,
+        )
     if runs:
         _exit_soon()
+
+
+async def _left(
+    runs: ThreadRuns, processes: OwnProcesses, drain_seconds: float
+) -> Sequence[LiveRun]:
+    """The threads that were left, some when they came to a wait, and the last after that time."""
+    left: list[LiveRun] = []
+
+    def is_over() -> bool:
+        left.extend(runs.leave_waiting(WHY))
+        return not processes and not runs.are_any_at_work()
+
+    await _until(is_over, drain_seconds)
+    return [*left, *runs.leave_all(WHY)]
+
+
+async def _disown(
+    killed: Sequence[UUID],
+    owner: str,
+    client: PrefectClient,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    """Write on flow runs whose processes were killed that the next worker may adopt them."""
+
+    async def one(flow_run_id: UUID) -> None:
+        await client.update_flow_run(flow_run_id, infrastructure_pid=owner)
+
+    def failed(flow_run_id: UUID, error: Exception) -> None:
+        log.warning("Flow run %s has lost its process, and is not adopted: %s", flow_run_id, error)
+
+    await each_of(killed, one, failed)
 
 
 OwnFlowRun = tuple[UUID, str, Callable[[], bool]]

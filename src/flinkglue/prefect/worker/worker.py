@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import anyio
+import anyio.abc
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
@@ -19,12 +20,14 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.store.server_records import ServerRecords
+from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.hook_processes import HookProcesses
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.adoption import Adoption, reschedule
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available
+from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
@@ -69,10 +72,12 @@ class ThreadWorker(ProcessWorker):
         self._ending: dict[UUID, asyncio.Task[None]] = {}
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
+        self._processes = OwnProcesses()
         self._starts = StartQueue(is_active=self._is_active)
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
+        self._has_left = False
         self._adoption: Adoption | None = None
         self._service: Service | None = None
 
@@ -193,9 +198,16 @@ class ThreadWorker(ProcessWorker):
         self._starts.close()
         if self._service is not None:
             await self._service.stop_adopting()
-        if self.runs is not None:
+        if self.runs is not None and self._membership is not None:
             await drained(
-                self.runs, self.client, self.own_settings.drain_seconds, self._logger, printer
+                self.runs,
+                self._processes,
+                f"{THREAD_PREFIX}{self._membership.worker_id}",
+                self._membership.is_known_held,
+                self.client,
+                self.own_settings.drain_seconds,
+                self._logger,
+                printer,
             )
 
     async def teardown(self, *exc_info: Any) -> None:
@@ -203,20 +215,28 @@ class ThreadWorker(ProcessWorker):
         self.is_stopping = True
         if self._service is not None:
             await self._service.stop()
-        if self._membership is not None and not self.runs:
-            try:
-                await asyncio.to_thread(self._membership.leave)
-            except Exception as error:  # noqa: BLE001 - its lease ends it as well
-                self._logger.warning(
-                    "The record of this worker stays until its lease ends: %s", error
-                )
-        await asyncio.to_thread(self._http.close)  # the last names and rows of pages are written
+        if not self.runs:
+            await self._leave_pool()
+        await asyncio.to_thread(self._http.flush)  # the last names and rows of pages are written
         builtins.print = self._print
         if self.runs is not None:
             self._warming.cancel()
             self._taking.close()
         shutil.rmtree(self._home, ignore_errors=True)
         await super().teardown(*exc_info)
+        await self._leave_pool()  # of threads that hang the process does not wait, which ends now
+        await asyncio.to_thread(self._http.close)
+
+    async def _leave_pool(self) -> None:
+        """Its flow runs may be adopted at once from now on."""
+        if self._membership is not None and not self._has_left:
+            self._has_left = True
+            try:
+                await asyncio.to_thread(self._membership.leave)
+            except Exception as error:  # noqa: BLE001 - its lease ends it as well
+                self._logger.warning(
+                    "The record of this worker stays until its lease ends: %s", error
+                )
 
     # -- taking flow runs ------------------------------------------------------------------------
 
@@ -319,9 +339,16 @@ class ThreadWorker(ProcessWorker):
         assert self._runs_task_group is not None
         assert self._membership is not None
         await self._taking.hand_to_a_process(flow_run, self._membership)
-        pid = await self._runs_task_group.start(self._submit_run_and_capture_errors, flow_run)
+        pid = await self._runs_task_group.start(self._in_process, flow_run)
         if pid and not isinstance(pid, Exception):
+            self._processes.started(flow_run.id, int(pid))
             await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
+
+    async def _in_process(
+        self, flow_run: FlowRun, *, task_status: anyio.abc.TaskStatus[int | Exception]
+    ) -> None:
+        with self._processes.running(flow_run.id):
+            await self._submit_run_and_capture_errors(flow_run, task_status)
 
     # -- what happens to flow runs ---------------------------------------------------------------
 

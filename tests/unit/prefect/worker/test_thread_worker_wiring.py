@@ -25,6 +25,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Pending, Running, Suspended
 
 from flinkglue.clock import SystemClock
+from flinkglue.clock.interruption import one_step
+from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -55,6 +57,7 @@ class Server:
     def __init__(self, *, is_prompt: bool = False) -> None:
         self.is_prompt = is_prompt
         self.proposed: list[str] = []
+        self.handing_back_takes = 0.0
         self.runs: dict[UUID, FlowRun] = {}
         self.lives: dict[UUID, LiveRun] = {}
         self.calling: set[UUID] = set()
@@ -83,6 +86,8 @@ class Server:
             accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
             answer = {**accepted, "state": state.model_dump(mode="json")}
             return httpx.Response(201, json=answer)
+        if pid := json.loads(request.content).get("infrastructure_pid"):
+            run.infrastructure_pid = pid
         self.calling.add(flow_run_id)
         while not self.is_prompt and not self.lives[flow_run_id].is_left:
             time.sleep(0.01)
@@ -109,7 +114,14 @@ async def with_runs(server: Server, work: Callable[[PrefectClient, ThreadRuns], 
     """Do the work with threads that call the server; none is left."""
     settings = {"transport": httpx.MockTransport(server.answer)}
     context = context_of_runs(SharedClient(API, httpx_settings=settings))
-    async with PrefectClient(API, httpx_settings=settings) as client:
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(server.handing_back_takes)
+        return server.answer(request)
+
+    async with PrefectClient(
+        API, httpx_settings={"transport": httpx.MockTransport(answer)}
+    ) as client:
         endings = Endings(client, no_flow, no_hooks, LOG)
         runs = ThreadRuns(client, endings, context, LOG)
         try:
@@ -251,10 +263,123 @@ def test_a_worker_that_stops_hands_its_flow_runs_on_but_for_those_that_are_cance
         begun = [asyncio.create_task(runs.run(live, lambda: None)) for live in (running, cancelled)]
         await until(lambda: len(server.calling) == 2)
         assert await runs.cancel(cancelled.flow_run.id)
-        await drained(runs, client, 0.0, LOG, said.append)
+        await stop(runs, client, printer=said.append)
         await asyncio.gather(*begun)
 
     asyncio.run(with_runs(server, scenario))
     states = [server.runs[live.flow_run.id].state for live in (running, cancelled)]
     assert [state and state.name for state in states] == ["AwaitingRetry", "Cancelling"]
-    assert said == ["The worker stops, and waits up to 0 s for 2 flow runs."]
+    [line] = said
+    assert line.startswith("The worker stops with 2 flow runs as threads and 0 as processes:")
+
+
+async def stop(
+    runs: ThreadRuns,
+    client: PrefectClient,
+    drain_seconds: float = 0.0,
+    *,
+    processes: OwnProcesses | None = None,
+    printer: Callable[[str], None] = print,
+    **more: Any,
+) -> float:
+    """SIGTERM; how long the worker took to leave everything."""
+    began_at = time.monotonic()
+    of_own = processes or OwnProcesses()
+    await drained(runs, of_own, OWNER, lambda: True, client, drain_seconds, LOG, printer, **more)
+    return time.monotonic() - began_at
+
+
+@pytest.mark.usefixtures("no_events")
+def test_a_worker_that_stops_leaves_what_only_waits_at_once_and_waits_for_the_rest() -> None:
+    """What is at work goes on to its end or its next wait; a Flink action is one step."""
+    server, begun = Server(is_prompt=True), list[str]()
+
+    @flow
+    def waits() -> None:
+        begun.append("waits")
+        SystemClock().sleep(QUEUED_SECONDS)
+
+    @flow
+    def works() -> None:
+        begun.append("works")
+        time.sleep(0.5)
+
+    @flow
+    def works_and_waits() -> None:
+        begun.append("works and waits")
+        time.sleep(0.3)
+        SystemClock().sleep(QUEUED_SECONDS)
+
+    @flow
+    def acts() -> None:
+        begun.append("acts")
+        with one_step():
+            SystemClock().sleep(0.6)
+
+    lives = [server.live(Pending(), flow=each) for each in (waits, works, works_and_waits, acts)]
+
+    async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
+        threads = [asyncio.create_task(runs.run(live, lambda: None)) for live in lives]
+        await until(lambda: len(begun) == len(lives))
+        assert await stop(runs, client, QUEUED_SECONDS) < 5
+        await asyncio.gather(*threads)
+
+    asyncio.run(with_runs(server, scenario))
+    states = [server.runs[live.flow_run.id].state for live in lives]
+    names = [state.name for state in states if state]
+    assert names == ["AwaitingRetry", "Completed", "AwaitingRetry", "Completed"]
+
+
+def test_a_worker_that_stops_leaves_its_flow_runs_to_the_next_one_if_the_server_is_slow() -> None:
+    """It may be killed soon. They are adopted as soon as it has left the pool."""
+    server = Server()
+    lives = [server.live(Running()) for _ in range(3)]
+
+    async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
+        threads = [asyncio.create_task(runs.run(live, lambda: None)) for live in lives]
+        await until(lambda: len(server.calling) == len(lives))
+        server.handing_back_takes = QUEUED_SECONDS
+        assert await stop(runs, client, hand_back_seconds=0.2) < 5
+        await asyncio.gather(*threads)
+
+    asyncio.run(with_runs(server, scenario))
+    states = {server.runs[live.flow_run.id].state_name for live in lives}
+    assert "AwaitingRetry" not in states
+
+
+class Process:
+    """What a worker does with the process of a flow run."""
+
+    def __init__(self, processes: OwnProcesses, command: str) -> None:
+        self._processes = processes
+        self._command = command
+        self.returncode: int | None = None
+
+    async def run(self, flow_run_id: UUID) -> None:
+        with self._processes.running(flow_run_id):
+            process = await asyncio.create_subprocess_shell(self._command, start_new_session=True)
+            self._processes.started(flow_run_id, process.pid)
+            self.returncode = await process.wait()
+
+
+def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_it_kills() -> None:
+    server, processes = Server(is_prompt=True), OwnProcesses()
+    ends, stays = (server.live(Running()).flow_run for _ in range(2))
+    for each in (ends, stays):
+        each.infrastructure_pid = "4711"
+    ending, staying = Process(processes, "sleep 0.3"), Process(processes, "sleep 3600")
+
+    async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
+        begun = [
+            asyncio.create_task(ending.run(ends.id)),
+            asyncio.create_task(staying.run(stays.id)),
+        ]
+        await until(lambda: len(processes) == 2)
+        assert 0.8 < await stop(runs, client, 1.0, processes=processes) < 5
+        await asyncio.gather(*begun)
+
+    asyncio.run(with_runs(server, scenario))
+    assert (ending.returncode, staying.returncode) == (0, None)
+    states = [server.runs[each.id].state for each in (ends, stays)]
+    assert [state and state.name for state in states] == ["Running", "AwaitingRetry"]
+    assert [server.runs[each.id].infrastructure_pid for each in (ends, stays)] == ["4711", OWNER]

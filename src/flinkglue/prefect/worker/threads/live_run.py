@@ -87,6 +87,15 @@ class LiveRun:
         self.is_cancelled = True
         self.interruption.request(RunCancelled(f"flow run {self.flow_run.id} was cancelled"))
 
+    @property
+    def only_waits(self) -> bool:
+        """Whether it waits for something elsewhere, for which another thread can wait as well.
+
+        One that is cancelled or suspended ends by itself.
+        """
+        waits = self.interruption.is_waiting and not self.interruption.is_in_step
+        return waits and not self.is_cancelled and self.suspended is None
+
     def leave(self, why: str) -> None:
         """Have its thread stop as soon as it can; it changes nothing on the server any more."""
         with self._gate:

@@ -168,11 +168,22 @@ class ThreadRuns:
 
     def leave_all(self, why: str) -> list[LiveRun]:
         """Have all threads stop where they are, without a word to the server."""
-        left = [live for live in self._live.values() if not live.is_left]
-        for live in left:
+        return self._leave([live for live in self._live.values() if not live.is_left], why)
+
+    def leave_waiting(self, why: str) -> list[LiveRun]:
+        """The same for those that only wait just now."""
+        live = [*self._live.values()]
+        return self._leave([each for each in live if not each.is_left and each.only_waits], why)
+
+    def are_any_at_work(self) -> bool:
+        """Whether there are threads that were not left."""
+        return any(not live.is_left for live in self._live.values())
+
+    def _leave(self, some: list[LiveRun], why: str) -> list[LiveRun]:
+        for live in some:
             live.leave(why)
             self._nudge(live)
-        return left
+        return some
 
     def send_heartbeats(self) -> None:
         """Of all flow runs, which have no thread of their own for that."""

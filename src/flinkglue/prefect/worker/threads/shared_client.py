@@ -79,10 +79,14 @@ class SharedClient(SyncPrefectClient):
     def __exit__(self, *exc_info: Any) -> None:
         """Nothing: the worker closes it."""
 
-    def close(self) -> None:
-        """At the end of the worker."""
+    def flush(self) -> None:
+        """Make the calls that no flow run waited for; there are none any more."""
         self._names.end(within_seconds=5)
         self.beside.end(within_seconds=5)
+
+    def close(self) -> None:
+        """At the end of the worker."""
+        self.flush()
         self._client.close()
 
 
