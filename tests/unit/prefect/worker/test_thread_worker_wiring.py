@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,8 +22,12 @@ from prefect.events.clients import AssertingEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import Pause
 from prefect.flows import Flow, flow
-from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Pending, Running, Suspended
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+from prefect.states import Cancelled, Pending, Running, Suspended
 
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import one_step
@@ -58,6 +63,7 @@ class Server:
         self.is_prompt = is_prompt
         self.proposed: list[str] = []
         self.handing_back_takes = 0.0
+        self.instead_of_running: State | None = None
         self.runs: dict[UUID, FlowRun] = {}
         self.lives: dict[UUID, LiveRun] = {}
         self.calling: set[UUID] = set()
@@ -81,8 +87,13 @@ class Server:
             return httpx.Response(200, json=run.model_dump(mode="json"))
         if request.url.path.endswith("/set_state"):
             state = State.model_validate(json.loads(request.content)["state"])
-            run.state = state
             self.proposed.append(state.name or "")
+            if state.is_running() and self.instead_of_running is not None:
+                run.state = self.instead_of_running
+                rejected = {"status": "REJECT", "details": {"type": "reject_details"}}
+                answer = {**rejected, "state": run.state.model_dump(mode="json")}
+                return httpx.Response(201, json=answer)
+            run.state = state
             accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
             answer = {**accepted, "state": state.model_dump(mode="json")}
             return httpx.Response(201, json=answer)
@@ -105,7 +116,7 @@ def worker() -> Iterator[ThreadWorker]:
 def no_events() -> Iterator[None]:
     """Heartbeats go nowhere."""
     EventsWorker.set_client_override(AssertingEventsClient, test=str(uuid4()))
-    with temporary_settings({PREFECT_API_URL: API}):
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_LOGGING_TO_API_ENABLED: False}):
         yield
     EventsWorker.set_client_override(None)
 
@@ -271,6 +282,43 @@ def test_a_worker_that_stops_hands_its_flow_runs_on_but_for_those_that_are_cance
     assert [state and state.name for state in states] == ["AwaitingRetry", "Cancelling"]
     [line] = said
     assert line.startswith("The worker stops with 2 flow runs as threads and 0 as processes:")
+
+
+@pytest.mark.parametrize(
+    ("started", "then"),
+    [
+        (datetime(2026, 1, 1, tzinfo=UTC), "its slot is lost. Its cancellation hooks have run."),
+        (None, "its slot is lost."),
+    ],
+)
+@pytest.mark.usefixtures("no_events")
+def test_a_flow_run_that_the_server_cancels_when_its_thread_begins_ends_what_it_had_begun(
+    started: datetime | None, then: str
+) -> None:
+    """As when its slot of a concurrency limit was lost while it was in the queue."""
+    server, stopped = Server(is_prompt=True), list[UUID]()
+    server.instead_of_running = Cancelled(message="its slot is lost.")
+
+    def stop_job(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+        stopped.append(flow_run.id)
+
+    @flow(on_cancellation=[stop_job])
+    def begins_again() -> None:
+        raise AssertionError("it began")
+
+    live = server.live(Pending(), flow=begins_again)
+    flow_run = live.flow_run
+    flow_run.start_time = started
+
+    async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
+        await asyncio.wait_for(runs.run(live, lambda: None), 10)
+
+    asyncio.run(with_runs(server, scenario))
+    state = server.runs[flow_run.id].state
+    assert state is not None
+    assert state.is_cancelled()
+    assert state.message == then
+    assert stopped == ([flow_run.id] if started else [])
 
 
 async def stop(

@@ -47,17 +47,24 @@ class Endings:
         self._log = log
 
     async def cancelled(
-        self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None = None
+        self,
+        flow_run: FlowRun,
+        message: str,
+        flow: Flow[..., Any] | None = None,
+        afterwards: str = "",
     ) -> None:
         """Run the cancellation hooks, and then set Cancelled.
 
         Args:
             flow_run: The flow run. Its hooks run only if it has run at all.
             flow: Its flow; None: it is loaded.
+            afterwards: What the state says after the message when they have run.
         """
-        if flow_run.start_time is not None and not await self._ran_hooks(flow_run, message, flow):
-            flow_run_logger(flow_run).error(NO_HOOKS)
-            message = f"{message} {NO_HOOKS}"
+        if flow_run.start_time is not None:
+            if not await self._ran_hooks(flow_run, message, flow):
+                flow_run_logger(flow_run).error(NO_HOOKS)
+                afterwards = NO_HOOKS
+            message = f"{message} {afterwards}".rstrip()
         try:
             await self._client.set_flow_run_state(
                 flow_run.id, Cancelled(message=message), force=True
@@ -75,7 +82,7 @@ class Endings:
             flow_run.id,
             why,
         )
-        await self.cancelled(flow_run, f"{why} Its cancellation hooks have run.", flow)
+        await self.cancelled(flow_run, why, flow, "Its cancellation hooks have run.")
 
     async def _ran_hooks(
         self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None
