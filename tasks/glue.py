@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import State, TaskRun
@@ -22,6 +20,7 @@ from flinkglue.errors import (
     Conflict,
     NotFound,
 )
+from flinkglue.glue.api.kept_clients import KeptClients
 from flinkglue.glue.api.sessions import renewing_session
 from flinkglue.glue.attempts import Attempt, AttemptFailed
 from flinkglue.glue.client import GlueClient
@@ -61,9 +60,6 @@ POLL_RUNS = Pace(first_seconds=1, most_seconds=7, growth=1.3, jitter=0.1)
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 LOGS_ARRIVE = Pace(first_seconds=0.5, most_seconds=4)
 
-_connecting = threading.Lock()
-
-
 def load_credentials(
     aws_credentials: AwsCredentials | str, region: str | None = None
 ) -> AwsCredentials:
@@ -93,11 +89,9 @@ def connect(aws_credentials: AwsCredentials) -> GlueClient:
     The SDK reads its models for as long as all calls of a selection take, and connections that are
     open need no other handshake.
     """
-    with _connecting:  # threads that miss the cache together would each make clients
-        return _connected(aws_credentials)
+    return _CLIENTS.get(aws_credentials)
 
 
-@lru_cache(maxsize=8)
 def _connected(aws_credentials: AwsCredentials) -> GlueClient:
     with connecting():
         session = aws_session(aws_credentials)
@@ -105,6 +99,11 @@ def _connected(aws_credentials: AwsCredentials) -> GlueClient:
         session,
         aws_credentials.aws_client_parameters.get_params_override(),
     )
+
+
+_CLIENTS: KeptClients[AwsCredentials, GlueClient] = KeptClients(
+    _connected, lambda client: client.run_watch.runs > 0, SystemClock()
+)
 
 
 def aws_session(aws_credentials: AwsCredentials) -> boto3.Session:
