@@ -29,6 +29,7 @@ from flinkglue.glue.api.health_reading import (
     raise_if_nothing_is_known,
 )
 from flinkglue.glue.api.job_update import JobUpdate, connections_of, plan_job_update
+from flinkglue.glue.api.kept_connections import KeptConnections
 from flinkglue.glue.api.kept_jobs import KeptJobs
 from flinkglue.glue.api.live_runs import SlotReadings
 from flinkglue.glue.api.log_reading import (
@@ -68,6 +69,7 @@ class _Shared(NamedTuple):
     run_watch: RunWatch
     slot_readings: SlotReadings
     kept_jobs: KeptJobs
+    kept_connections: KeptConnections
     durations: RunDurations
     poll_budget: PollBudget
     account_ids: set[str]
@@ -83,8 +85,9 @@ class GlueClient:
         shared: What it has in common with another client of the account.
 
     Those who wait for runs in threads of one process share their polls in `run_watch`,
-    those that wait for a slot of a job in `slot_readings`; `kept_jobs` are the last readings of
-    jobs, `durations` how long their last runs took, and `poll_budget` what that may cost in polls.
+    those that wait for a slot of a job in `slot_readings`; `kept_jobs` and `kept_connections` are
+    what was read last of each, `durations` how long the last runs of jobs took, and `poll_budget`
+    what that may cost in polls.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class GlueClient:
                 RunWatch(self, self._clock),
                 SlotReadings(),
                 KeptJobs(self._clock),
+                KeptConnections(self._clock),
                 RunDurations(),
                 PollBudget(self._clock),
                 set(),
@@ -120,6 +124,7 @@ class GlueClient:
         self._shared = shared
         self._lookups, self.run_watch = shared.lookups, shared.run_watch
         self.slot_readings, self.kept_jobs = shared.slot_readings, shared.kept_jobs
+        self.kept_connections = shared.kept_connections
         self.durations, self.poll_budget = shared.durations, shared.poll_budget
 
     @classmethod
@@ -185,6 +190,7 @@ class GlueClient:
         *,
         list_all: bool = False,
         known_job: Job | None = None,
+        known_connections: Mapping[str, Connection] | None = None,
     ) -> Candidates:
         """The job and its candidates, in one round trip for up to as many as there are threads.
 
@@ -194,6 +200,7 @@ class GlueClient:
             connection_names: The connections; None: those that the job has.
             list_all: Read all connections of the account with one call in place of one call each.
             known_job: The job as it was read before; None reads it.
+            known_connections: Those that were read before, by name.
 
         Raises:
             CallFailed: The job could not be read, or not one of the connections.
@@ -206,12 +213,21 @@ class GlueClient:
         elif list_all:
             lookups = list_connections(self._glue, connection_names)
         else:
-            lookups = read_connections(self._glue, connection_names, self._lookups)
+            lookups = self._read_connections(connection_names, known_connections or {})
         candidates = Candidates(job.result(), tuple(connection_names), tuple(lookups))
         failures = [lookup for lookup in lookups if isinstance(lookup, CallFailed)]
         if failures and len(failures) == len(lookups):
             raise failures[0]
         return candidates
+
+    def _read_connections(
+        self, names: Sequence[str], known: Mapping[str, Connection]
+    ) -> list[Connection | CallFailed]:
+        unknown = [name for name in names if name not in known]
+        read = read_connections(self._glue, unknown, self._lookups)
+        self.kept_connections.keep(read)
+        of_name = {**known, **dict(zip(unknown, read, strict=True))}
+        return [of_name[name] for name in names]
 
     def add_subnets(self, candidates: Candidates) -> list[Connection]:
         """The candidates' connections with what their subnets have free now, in one round trip.

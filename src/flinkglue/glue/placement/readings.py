@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -24,7 +24,7 @@ class Reading:
     """What is read outside the placement lock: `live_runs` counts the job's runs by connection.
 
     `listed_at` is a time before the list of runs was read, `known_job` the job if it was read
-    before, within a minute.
+    before, within a minute, and `known_connections` the names of those connections.
     """
 
     candidates: Candidates
@@ -32,6 +32,12 @@ class Reading:
     listed_at: datetime
     live_runs: Counter[str]
     known_job: Job | None = None
+    known_connections: frozenset[str] = frozenset()
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether nothing of it was read before."""
+        return self.known_job is None and not self.known_connections
 
 
 def first_reading(context: RunContext, requested: PlacementRequest) -> Reading:
@@ -43,6 +49,7 @@ def first_reading(context: RunContext, requested: PlacementRequest) -> Reading:
     # Connections that nobody named are those of the job as it is now.
     names = requested.connection_names
     known_job = None if names is None else client.kept_jobs.recent(requested.job_name)
+    known = {} if names is None or requested.list_all else client.kept_connections.recent(names)
     listed_at = context.clock.now()
 
     def newest_first() -> Iterator[list[JobRun]]:
@@ -53,12 +60,33 @@ def first_reading(context: RunContext, requested: PlacementRequest) -> Reading:
         runs = in_parallel.submit(list_runs, client, requested.run)
         newest = in_parallel.submit(lambda: list(islice(pages, 1)))
         candidates = client.get_candidates(
-            requested.job_name, names, list_all=requested.list_all, known_job=known_job
+            requested.job_name,
+            names,
+            list_all=requested.list_all,
+            known_job=known_job,
+            known_connections=known,
         )
         if requested.check_security_groups:
             candidates = client.add_security_groups(candidates)
         live_runs = running_runs(context, requested, candidates, newest_first())
-        return Reading(candidates, runs.result(), listed_at, live_runs, known_job)
+        known_names = frozenset(known)
+        return Reading(candidates, runs.result(), listed_at, live_runs, known_job, known_names)
+
+
+def brought_up_to_date(
+    context: RunContext, requested: PlacementRequest, reading: Reading
+) -> Reading:
+    """The same, with the job and the connections as they are now."""
+    client, candidates = context.client, reading.candidates
+    if reading.known_job is not None:
+        candidates = replace(candidates, job=client.get_job(requested.job_name))
+    if reading.known_connections:
+        candidates = client.get_candidates(
+            requested.job_name, candidates.connection_names, known_job=candidates.job
+        )
+        if requested.check_security_groups:
+            candidates = client.add_security_groups(candidates)
+    return replace(reading, candidates=candidates, known_job=None, known_connections=frozenset())
 
 
 def running_runs(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flinkglue.clock import Pace
+from flinkglue.errors import InvalidInput
 from flinkglue.glue.api.connection_reading import joined
 from flinkglue.glue.api.kept_jobs import settings_of
 from flinkglue.glue.api.live_runs import list_runs
@@ -24,7 +25,13 @@ from flinkglue.glue.placement.job_settings import warnings_about
 from flinkglue.glue.placement.knowledge import Knowledge, knowledge_for
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.ranking import check_one_vpc, rank
-from flinkglue.glue.placement.readings import Reading, by_zone, first_reading, running_runs
+from flinkglue.glue.placement.readings import (
+    Reading,
+    brought_up_to_date,
+    by_zone,
+    first_reading,
+    running_runs,
+)
 from flinkglue.glue.placement.shortage import Decision, no_place, no_room_in_words
 from flinkglue.glue.placement.strategy_by_name import CalledOnce
 
@@ -110,13 +117,16 @@ class _Placing:
         return self._ranked()[0]
 
     def at_once(self) -> tuple[Ranking, Decision]:
-        """By the job as it is now, unless the run starts: a start checks what it was chosen by."""
-        ranking, decision = self._by_the_reading()
-        if decision is Decision.START or self.reading.known_job is None:
-            return ranking, decision
-        job = self.context.client.get_job(self.requested.job_name)
-        candidates = replace(self.reading.candidates, job=job)
-        self.reading = replace(self.reading, candidates=candidates, known_job=None)
+        """By what is there now, unless the run starts: a start checks what it was chosen by."""
+        try:
+            ranking, decision = self._by_the_reading()
+        except InvalidInput:  # such as connections in several VPCs
+            if self.reading.is_up_to_date:
+                raise
+        else:
+            if decision is Decision.START or self.reading.is_up_to_date:
+                return ranking, decision
+        self.reading = brought_up_to_date(self.context, self.requested, self.reading)
         return self._by_the_reading()
 
     def _by_the_reading(self) -> tuple[Ranking, Decision]:
@@ -206,6 +216,7 @@ class _Placing:
         request, reading = self.requested.run, self.reading
         subnets = addresses.subnets(reading.candidates.subnet_ids)
         connections = joined(reading.candidates, subnets)
+        self.context.client.kept_connections.forget(c.name for c in connections if c.problem)
         zones = by_zone(reading.live_runs, connections)
         knowledge = knowledge_for(request.key, addresses.reservations, addresses.cool_downs, zones)
         ranking = self._ranking_of(connections, knowledge)

@@ -53,6 +53,7 @@ def run_job(
         else:
             started = start_run(context, request, ranking, claim, observers)
     except (CallFailed, DeadlineExceeded, InvalidInput) as error:
+        context.client.kept_connections.forget_all()
         attempt = refused_for_its_subnet(request, ranking, error)
         if attempt is None:
             observers.on_not_started(error)

@@ -98,14 +98,20 @@ def refused_for_its_subnet(
 
 
 class CoolDownsOfFailure(RunObserver):
-    """Cools down the connections that a failure speaks against, for all flow runs."""
+    """Cools down the connections that a failure speaks against, for all flow runs.
+
+    After any failure, the connections are read again before another choice.
+    """
 
     def __init__(self, context: RunContext) -> None:
         self._cool_downs = context.coordination.cool_downs
+        self._kept = context.client.kept_connections
         self._log = context.log
 
     def on_ended(self, attempt: Attempt) -> None:
         failure, ranking = attempt.failure, attempt.ranking
+        if failure is not None:
+            self._kept.forget_all()
         if failure is None or ranking is None:
             return
         for ranked in blamed_connections(ranking, failure, attempt.connection_name):

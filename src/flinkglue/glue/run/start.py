@@ -246,6 +246,24 @@ class _Starting:
                 advice="nothing was started; the connections are chosen again",
             )
 
+    def _check_connections(self, job: Job) -> None:
+        """Return only if the connections of the order exist.
+
+        Raises:
+            OrderStale: One was deleted since it was read.
+        """
+        names = self.ranking.connection_names
+        lookups = self.context.client.get_candidates(self.request.job_name, names, known_job=job)
+        for name, lookup in zip(names, lookups.lookups, strict=True):
+            if isinstance(lookup, NotFound):
+                raise OrderStale(
+                    "AWS Glue",
+                    "UpdateJob",
+                    f"job {self.request.job_name}",
+                    f"connection {name} was deleted since it was read to choose the connections",
+                    advice="nothing was started; the connections are chosen again",
+                )
+
     @property
     def _is_counted(self) -> bool:
         """Whether the list would say nothing new: no run of this key, and slots as a moment ago."""
@@ -290,7 +308,11 @@ class _Starting:
         if update.lost:
             log.warning("Job %s loses these settings: %s", job_name, ", ".join(update.lost))
         lock.check()
-        client.update_job(job_name, update)
+        try:
+            client.update_job(job_name, update)
+        except NotFound:
+            self._check_connections(job)
+            raise
         if not update.lost:
             client.kept_jobs.keep(job_name, job)  # all of it but the order
         log.info(
