@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.context import TaskRunContext
 from prefect.flows import Flow, flow
 from prefect.tasks import task
 from prefect.utilities.timeout import timeout
@@ -19,7 +20,7 @@ from prefect.utilities.timeout import timeout
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import interrupted_by
 from flinkglue.prefect.worker.threads.live_run import LiveRun
-from flinkglue.prefect.worker.threads.time_limits import with_time_limit
+from flinkglue.prefect.worker.threads.time_limits import is_limited, with_time_limit
 
 
 def work() -> None:
@@ -49,11 +50,20 @@ def sleeps_unless_woken(clock: SystemClock) -> None:
     clock.sleep_unless(threading.Event(), 20)
 
 
+def test_a_wait_without_a_limit_is_one_step() -> None:
+    """A thousand flow runs wait at the same time."""
+    assert not is_limited()
+    with TaskRunContext.model_construct(task=task(work)):
+        assert not is_limited()
+    with TaskRunContext.model_construct(task=task(timeout_seconds=1)(work)):
+        assert is_limited()
+
+
 @pytest.mark.parametrize("wait", [sleeps, sleeps_unless_woken])
 def test_a_wait_in_a_thread_ends_when_its_time_limit_does(
     wait: Callable[[SystemClock], None],
 ) -> None:
-    """The limit is that of a task that a flow in another module calls."""
+    """The limit is that of a task of another module, which calls one of this library."""
     live = LiveRun(
         FlowRun(flow_id=uuid4()),
         flow_of_a_module(),
@@ -67,7 +77,14 @@ def test_a_wait_in_a_thread_ends_when_its_time_limit_does(
 
     def run() -> None:
         began = time.monotonic()
-        with interrupted_by(live.interruption), pytest.raises(TimeoutError), timeout(seconds=0.2):
+        limited, of_the_library = task(timeout_seconds=0.2)(work), task(work)
+        with (
+            interrupted_by(live.interruption),
+            pytest.raises(TimeoutError),
+            TaskRunContext.model_construct(task=limited),
+            timeout(seconds=limited.timeout_seconds),
+            TaskRunContext.model_construct(task=of_the_library),
+        ):
             wait(SystemClock())
         ended_after.append(time.monotonic() - began)
 

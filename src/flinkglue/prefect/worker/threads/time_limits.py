@@ -6,13 +6,12 @@ a read. In any other thread it sends an exception, which arrives when the call h
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from typing import Any
 
+from prefect.context import ContextModel, FlowRunContext, TaskRunContext
 from prefect.flows import Flow
 from prefect.tasks import Task
-
-_WATCHER = "timeout-watcher"
-"""Begins the name of the thread by which Prefect ends what runs in another thread."""
 
 
 def with_time_limit(flow: Flow[..., object]) -> str | None:
@@ -28,5 +27,17 @@ def with_time_limit(flow: Flow[..., object]) -> str | None:
 
 
 def is_limited() -> bool:
-    """Whether something in this process has a time limit now: this thread may be ended by it."""
-    return any(thread.name.startswith(_WATCHER) for thread in threading.enumerate())
+    """Whether a flow or task that runs in this thread now has a time limit, which may end it."""
+    return any(
+        getattr(each, "timeout_seconds", None) is not None
+        for context, name in ((TaskRunContext, "task"), (FlowRunContext, "flow"))
+        for each in _running(context, name)
+    )
+
+
+def _running(context: type[ContextModel], name: str) -> Iterator[Any]:
+    """The tasks or flows that run here, the innermost first."""
+    current: Any = context.get()
+    while isinstance(current, context):
+        yield getattr(current, name)
+        current = None if current._token is None else current._token.old_value
