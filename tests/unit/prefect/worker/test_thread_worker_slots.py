@@ -117,7 +117,7 @@ def hours() -> Hours:
 
 
 def test_a_slot_is_renewed_well_before_it_ends(hours: Hours) -> None:
-    assert hours.pass_by(RENEWED) == [36]
+    assert hours.pass_by(RENEWED) == [24]
 
 
 def test_a_slot_is_renewed_again_after_an_outage_of_hours(
@@ -125,7 +125,7 @@ def test_a_slot_is_renewed_again_after_an_outage_of_hours(
 ) -> None:
     _, away, after = hours.pass_by(RENEWED, AWAY, RENEWED)
     assert away > 300
-    assert after == 36
+    assert after == 24
     assert "concurrency limit" not in caplog.text
 
 

@@ -28,7 +28,7 @@ LOOK_SECONDS = 10.0
 """How often to look which slots are to be renewed."""
 LASTS_SECONDS = 300.0
 """As Prefect's engine renews a slot."""
-RENEW_SECONDS = LASTS_SECONDS / 3
+RENEW_SECONDS = LASTS_SECONDS / 2
 
 
 async def has_slot(client: PrefectClient, flow_run: FlowRun) -> bool:
