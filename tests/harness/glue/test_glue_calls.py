@@ -25,12 +25,12 @@ ENDS_WITHIN_SECONDS = 120.0
 JOB = "counted-calls"  # of no other test: its row on the page of all jobs is created here
 AWS = {
     "GetJob": 2,  # to choose, and under the lock, where nothing else may have been written
-    "GetConnection": 2,
+    "GetConnection": 2,  # by name; a worker reads them once a minute for all its flow runs
     "DescribeSubnets": 1,
     "UpdateJob": 1,
     "StartJobRun": 1,
     "GetJobRuns": 2,  # for slots, and a poll or one more, which ends the claim
-    "GetLogEvents": 4,  # output and errors, each to its end
+    "GetLogEvents": 4,  # output and errors; a log ends where the token comes back that was given
 }
 SERVER = {
     "GET /block_types/slug/aws-credentials/block_documents/name/aws": 1,
