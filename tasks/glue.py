@@ -60,6 +60,7 @@ POLL_RUNS = Pace(first_seconds=1, most_seconds=7, growth=1.3, jitter=0.1)
 LOGS_ARRIVE_WITHIN_SECONDS = 6.0
 LOGS_ARRIVE = Pace(first_seconds=0.5, most_seconds=4)
 
+
 def load_credentials(
     aws_credentials: AwsCredentials | str, region: str | None = None
 ) -> AwsCredentials:
