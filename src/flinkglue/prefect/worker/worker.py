@@ -29,6 +29,7 @@ from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available
 from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.pool_events import PoolEvents
+from flinkglue.prefect.worker.queue_priorities import QueuePriorities
 from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
 from flinkglue.prefect.worker.stopping import drained, hand_back, stoppable
@@ -127,6 +128,7 @@ class ThreadWorker(ProcessWorker):
                 self._logger,
             )
             self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
+            self._priorities = QueuePriorities(self.client, pool.name, self._logger)
             self._taking = Taking(self.client, self.name, self._home, self._logger)
             self._warming = asyncio.create_task(self._taking.warm(pool.name))
             # Prefect patches it for each run and puts back what it found: of runs that overlap,
@@ -263,7 +265,13 @@ class ThreadWorker(ProcessWorker):
         for entry in flow_run_response:
             await self.runs.resumed(entry.flow_run.id)
         self._taking.begin_batch()
-        return await super()._submit_scheduled_flow_runs(new)
+        if self._starts.is_crowded_by(len(new)):
+            await self._priorities.learn(entry.work_queue_id for entry in new)
+        taken = await super()._submit_scheduled_flow_runs(new)
+        queues = {entry.flow_run.id: entry.work_queue_id for entry in new}
+        for flow_run in taken:
+            self._starts.expect(flow_run.id, self._priorities.of(queues[flow_run.id]))
+        return taken
 
     def _take_over(self, flow_run: FlowRun) -> bool:
         """Run a flow run that is *Running*, and has lost its worker; False: there is no room."""
@@ -289,6 +297,7 @@ class ThreadWorker(ProcessWorker):
         finally:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._early_cancelled.discard(flow_run.id)
+            self._starts.leave(flow_run.id)
             waited_for = self.limiter.available_tokens < 1
             if not in_process:
                 self._release_limit_slot(flow_run.id)
@@ -325,7 +334,6 @@ class ThreadWorker(ProcessWorker):
             except NotBegun:
                 await hand_back(flow_run.id, live.owner, live.may_speak, self.client, self._logger)
             finally:
-                self._starts.leave(flow_run.id)
                 self._taking.release(live.root)
         return True
 

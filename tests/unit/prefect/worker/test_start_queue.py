@@ -57,6 +57,28 @@ def test_the_next_begins_when_one_waits_or_ends_in_the_order_in_which_they_came(
     asyncio.run(scenario())
 
 
+def test_flow_runs_of_a_queue_with_a_higher_priority_begin_first() -> None:
+    """And those of one queue as they came, whichever of them was loaded first."""
+
+    async def scenario() -> None:
+        runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))
+        assert not runs.queue.is_crowded_by(1)
+        for number in range(5):
+            runs.queue.expect(runs.ids[number], priority=3)
+        assert runs.queue.is_crowded_by(0)
+        runs.queue.expect(runs.ids[5], priority=1)
+        runs.queue.expect(runs.ids[5], priority=3)  # it is offered once more
+        runs.queue.expect(runs.ids[6], priority=2)
+        runs.queue.leave(runs.ids[6])  # it gets a process
+        await runs.come(0, 3, 2, 1, 4, 5, 7)  # the last one has begun before, in another worker
+        for number in (0, 7, 5, 1, 2, 3):
+            runs.queue.leave(runs.ids[number])
+            await runs.settle()
+        assert runs.begun == [0, 7, 5, 1, 2, 3, 4]
+
+    asyncio.run(scenario())
+
+
 def test_no_more_begin_while_those_that_have_begun_wait_for_late_answers_of_the_server() -> None:
     async def scenario() -> None:
         late = set(range(10))

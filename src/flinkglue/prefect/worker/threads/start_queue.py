@@ -1,4 +1,4 @@
-"""Flow runs that come together begin a few at a time, in the order in which they came.
+"""Flow runs that come together begin a few at a time: by priority, then in the order they came.
 
 Until a flow run waits for its job it calls the server all the time. A hundred that do so at once
 take turns at each call, and all of them start their jobs late: as late as the last one of a queue.
@@ -8,8 +8,10 @@ The later the server answers, the longer each is on its way, and no more of them
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from bisect import insort
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
 from uuid import UUID
 
 AT_ONCE = 8
@@ -21,6 +23,13 @@ BEGINS_WITHIN_SECONDS = 60.0
 
 class NotBegun(Exception):
     """The worker stops, and this flow run has not begun."""
+
+
+@dataclass(frozen=True)
+class _Queued:
+    place: tuple[int, int]
+    flow_run_id: UUID
+    turn: asyncio.Future[None]
 
 
 class StartQueue:
@@ -46,24 +55,38 @@ class StartQueue:
         self._begins_within_seconds = begins_within_seconds
         self._is_active = is_active
         self._beginning: dict[UUID, float] = {}
-        self._queue: deque[tuple[UUID, asyncio.Future[None]]] = deque()
+        self._queue: list[_Queued] = []
+        self._places: dict[UUID, tuple[int, int]] = {}
+        self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     def queued(self) -> list[UUID]:
         """The flow runs that have not begun. Called from any thread."""
-        return [flow_run_id for flow_run_id, _ in tuple(self._queue)]
+        return [queued.flow_run_id for queued in tuple(self._queue)]
+
+    def is_crowded_by(self, more: int) -> bool:
+        """Whether some would have to wait for their turn if so many more flow runs came."""
+        return len(self._places) + more > self._at_once
+
+    def expect(self, flow_run_id: UUID, priority: int) -> None:
+        """This flow run has come, and will enter when its code is loaded, unless it leaves.
+
+        Args:
+            priority: Of its work queue; 1 is the highest.
+        """
+        self._places.setdefault(flow_run_id, (priority, next(self._numbers)))
 
     def close(self) -> None:
         """No flow run begins any more."""
         self._is_closed = True
         while self._queue:
-            _, turn = self._queue.popleft()
-            if not turn.done():
-                turn.set_exception(NotBegun)
+            queued = self._queue.pop(0)
+            if not queued.turn.done():
+                queued.turn.set_exception(NotBegun)
 
     async def enter(self, flow_run_id: UUID) -> None:
-        """Return when this flow run may begin.
+        """Return when this flow run may begin: one that was not expected before all others.
 
         Raises:
             NotBegun: The worker stops.
@@ -71,7 +94,8 @@ class StartQueue:
         if self._is_closed:
             raise NotBegun
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append((flow_run_id, turn))
+        place = self._places.get(flow_run_id) or (0, next(self._numbers))
+        insort(self._queue, _Queued(place, flow_run_id, turn), key=lambda each: each.place)
         self._let_in()
         try:
             await turn
@@ -81,15 +105,16 @@ class StartQueue:
 
     def leave(self, flow_run_id: UUID) -> None:
         """The flow run waits, or has ended; called again it does nothing."""
+        self._places.pop(flow_run_id, None)
         self._beginning.pop(flow_run_id, None)
         self._let_in()
 
     def hurry(self, flow_run_id: UUID) -> None:
         """Let this flow run begin now, if it is in the queue: it is to be cancelled."""
-        for entry in self._queue:
-            if entry[0] == flow_run_id:
-                self._queue.remove(entry)
-                self._begin(*entry)
+        for queued in self._queue:
+            if queued.flow_run_id == flow_run_id:
+                self._queue.remove(queued)
+                self._begin(queued)
                 return
 
     def leaver(self, flow_run_id: UUID) -> Callable[[], None]:
@@ -104,18 +129,18 @@ class StartQueue:
 
     def _let_in(self, more: int = 0) -> None:
         while self._queue and (more or len(self._beginning) < self._at_once):
-            if self._begin(*self._queue.popleft()):
+            if self._begin(self._queue.pop(0)):
                 more = 0
         if self._queue and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._next_after_seconds, self._one_more)
 
-    def _begin(self, flow_run_id: UUID, turn: asyncio.Future[None]) -> bool:
+    def _begin(self, queued: _Queued) -> bool:
         """False: whoever waited for its turn has given up."""
-        if turn.done():
+        if queued.turn.done():
             return False
-        self._beginning[flow_run_id] = asyncio.get_running_loop().time()
-        turn.set_result(None)
+        self._beginning[queued.flow_run_id] = asyncio.get_running_loop().time()
+        queued.turn.set_result(None)
         return True
 
     def _one_more(self) -> None:
