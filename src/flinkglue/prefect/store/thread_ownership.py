@@ -1,15 +1,19 @@
-"""Which worker a flow run belongs to, as written on the flow run itself. Pure."""
+"""Which worker a flow run belongs to, as written on the flow run itself."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from prefect.client.schemas.objects import FlowRun
 
 THREAD_PREFIX = "flinkglue-thread:"
 """`infrastructure_pid` of a flow run that is a thread: this, and the worker's id."""
 PROCESS_PREFIX = "flinkglue-process:"
-"""The same while its process is being started; whoever has that alone is never adopted."""
+"""The same while its process is being started, until the process's own id is written."""
+STARTED_WITHIN = timedelta(minutes=10)
+"""After how long a process that does not run, and whose id is not known, is none: its worker died
+before it was started. Nobody can see that any sooner on another machine."""
 _IN_A_MESSAGE = re.compile(rf"\[{THREAD_PREFIX}([0-9a-f]{{32}})\]")
 
 
@@ -18,13 +22,20 @@ def pending_message(worker_name: str, worker_id: str) -> str:
     return f"Taken by worker {worker_name} [{THREAD_PREFIX}{worker_id}]"
 
 
-def owner_of(flow_run: FlowRun) -> str | None:
-    """The id of the worker that has this flow run as a thread; None: none that is known.
+def owner_of(flow_run: FlowRun, now: datetime | None = None) -> str | None:
+    """The id of the worker without which this flow run does not go on; None: none that is known.
 
-    What a state says is newer than what the flow run has of an earlier attempt.
+    It has the flow run as a thread, or has not started its process. What a state says is newer than
+    what the flow run has of an earlier attempt.
+
+    Args:
+        now: The time to go by; None: the present.
     """
     state = flow_run.state
     if state is not None and (found := _IN_A_MESSAGE.search(state.message or "")):
         return found[1]
     pid = flow_run.infrastructure_pid or ""
+    if state is not None and state.is_pending() and pid.startswith(PROCESS_PREFIX):
+        is_none = (now or datetime.now(UTC)) - state.timestamp > STARTED_WITHIN
+        return pid.removeprefix(PROCESS_PREFIX) if is_none else None
     return pid.removeprefix(THREAD_PREFIX) if pid.startswith(THREAD_PREFIX) else None

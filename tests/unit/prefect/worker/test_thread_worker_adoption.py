@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Awaitable, Callable, Container
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -23,10 +23,14 @@ from prefect.client.schemas.objects import (
     StateType,
 )
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-from prefect.states import Paused, Running
+from prefect.states import Paused, Running, Submitting
 
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, pending_message
+from flinkglue.prefect.store.thread_ownership import (
+    PROCESS_PREFIX,
+    THREAD_PREFIX,
+    pending_message,
+)
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, NeedsProcess
 from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
 from flinkglue.prefect.worker.members.membership import Membership
@@ -483,6 +487,26 @@ def test_a_flow_run_that_gets_a_process_is_adopted_by_nobody(
     state = server.runs[str(flow_run_id)].state
     assert state is not None
     assert state.is_running()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pid", "is_adopted"),
+    [(11, None, True), (9, None, False), (11, "4711", False)],
+)
+def test_a_flow_run_whose_worker_died_before_it_started_its_process_is_adopted(
+    server: Server, minutes: int, pid: str | None, is_adopted: bool
+) -> None:
+    """Not before it is sure that there is none, which would run beside the next worker's thread."""
+    dead = member(server)
+    submitting = Submitting(timestamp=datetime.now(UTC) - timedelta(minutes=minutes))
+    flow_run_id = server.has(submitting, pid or f"{PROCESS_PREFIX}{dead.worker_id}")
+    search(server, dead, mine={flow_run_id})
+    assert server.runs[str(flow_run_id)].state == submitting, "its worker lives, and starts it"
+    dead.leave()
+    search(server, member(server))
+    state = server.runs[str(flow_run_id)].state
+    assert state is not None
+    assert state.name == ("AwaitingRetry" if is_adopted else "Submitting")
 
 
 def replace_by_another(server: Server, frozen: Membership) -> Membership:
