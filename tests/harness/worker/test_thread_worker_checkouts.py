@@ -13,7 +13,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.threads import working_directory
-from tests.unit.prefect.worker.code_of_deployments import (
+from tests.unit.prefect.worker.code.code_of_deployments import (
     Code,
     deployment,
     modules_put_back,

@@ -25,7 +25,7 @@ from flinkglue.prefect.worker.taking import NotLoaded, Taking
 from flinkglue.prefect.worker.threads.ending import Endings
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
-from tests.unit.prefect.worker.code_of_deployments import deployment
+from tests.unit.prefect.worker.code.code_of_deployments import deployment
 
 LOG = logging.getLogger(__name__)
 TEMPLATE = ThreadWorker.get_default_base_job_template()

@@ -13,7 +13,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import MissingFlowError
 
 from flinkglue.prefect.worker.isolation import NeedsProcess
-from tests.unit.prefect.worker.code_of_deployments import (
+from tests.unit.prefect.worker.code.code_of_deployments import (
     Code,
     deployment,
     modules_put_back,
