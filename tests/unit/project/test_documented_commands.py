@@ -16,6 +16,8 @@ import yaml
 from cyclopts.exceptions import CycloptsError
 from prefect.cli._app import _app as prefect_command
 from prefect.flows import load_flow_from_entrypoint
+from prefect.settings import Settings
+from prefect.settings.legacy import _get_valid_setting_names
 
 from scripts.site.commands import MODULES, help_of, verbs_of
 
@@ -150,6 +152,13 @@ def test_each_command_exists(page: Path) -> None:
         if (told := fault(command))
     ]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_setting_of_prefect_exists(page: Path) -> None:
+    """Prefect ignores a variable that it does not know."""
+    named = set(re.findall(r"\bPREFECT_[A-Z_]+[A-Z]\b", page.read_text(encoding="utf-8")))
+    assert named - _get_valid_setting_names(Settings) == set()
 
 
 def test_many_commands_are_checked() -> None:
