@@ -17,7 +17,6 @@ import pytest
 from flinkglue.lifecycle.actions.inventory import apply_retention
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.state.retention import Retention
-from flinkglue.lifecycle.transaction import Refused
 from localcloud.flink.cluster import FlinkCluster
 from tests.scenario.lifecycle.disturbing import GATEWAY_TURNS, TWIN_TURNS, BehindGateway, Twins
 from tests.scenario.lifecycle.killing import KILLS, kill_at_random, take_turns
@@ -25,7 +24,6 @@ from tests.scenario.lifecycle.real_lifecycle import RealJob
 from tests.waiting import eventually
 
 _names = itertools.count(1)
-CRASHES_LATE = "bad/CrashLoop.jar"
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +118,6 @@ def test_stateless_update_begins_at_nothing(job: RealJob, running: str) -> None:
         ("bad/ThrowsInMain.jar", "this release throws in its main method"),
         ("bad/MissingClass.jar", "StatefulCount"),
         ("bad/IncompatibleState.jar", "serializer"),
-        (CRASHES_LATE, "this release fails after 50 events"),
         ("bad/TwoJobs.jar", "main() submits more than one job"),
         ("bad/NoJob.jar", "main() submits no job"),
     ],
@@ -128,8 +125,6 @@ def test_stateless_update_begins_at_nothing(job: RealJob, running: str) -> None:
 def test_a_bad_jar_leaves_the_old_job_running_with_its_counts(
     job: RealJob, running: str, jar: str, cause: str
 ) -> None:
-    if jar == CRASHES_LATE:
-        job.ready = replace(job.ready, stable_seconds=3)
     outcome = job.act(Action.UPDATE, "update", spec=job.spec(jar, "bad"))
     print("\n".join((outcome.failure, *outcome.story)))
     assert cause in outcome.failure
@@ -172,15 +167,6 @@ def test_savepoints_are_listed_and_the_old_ones_disposed_of(job: RealJob, runnin
     assert [savepoint.path for savepoint in gone.disposed] == paths[:2]
     (kept,) = job.act(Action.LIST_SAVEPOINT, "list").savepoints
     assert (kept.path, kept.is_stored) == (paths[2], True)
-
-
-def test_cancel_ends_the_job_and_delete_forgets_it(job: RealJob, running: str) -> None:
-    with pytest.raises(Refused):
-        job.act(Action.DELETE, "too soon")
-    assert job.act(Action.CANCEL, "cancel").state == "CANCELED"
-    job.act(Action.DELETE, "delete").raise_for_failure()
-    assert job.live_job_ids() == []
-    assert job.journal.job_record(job.job_name).spec is None
 
 
 def test_processes_killed_at_random_leave_one_job_with_its_counts(job: RealJob) -> None:
