@@ -16,7 +16,7 @@ def called_on_import(node: ast.AST) -> Iterator[ast.Call]:
     """The calls that are made when a module is imported, also by decorators and for defaults."""
     if isinstance(node, ast.Lambda):
         return
-    if isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         inner = [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
     else:
         inner = list(ast.iter_child_nodes(node))
@@ -51,6 +51,7 @@ NOW = datetime.now(UTC)
 @pytest.mark.parametrize("at", [time.time()])
 def test_a(at, since=date.today()): ...
 def test_b(): return datetime.now(UTC)
+async def at(): return time.monotonic()
 LATER = lambda: time.time()
 """
     assert clocks_read_on_import(source) == [2, 3, 4]
