@@ -11,18 +11,11 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
-from prefect.logging.loggers import flow_run_logger
-
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
-from flinkglue.prefect.worker.members.adoption import reschedule
+from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.own_processes import OwnProcesses
-from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
-from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
 LEAVING_SECONDS = 5.0
 """How long threads may take to notice that they are to stop."""
@@ -75,7 +68,7 @@ async def drained(
     processes: OwnProcesses,
     owner: str,
     may_speak: Callable[[], bool],
-    client: PrefectClient,
+    handing_back: HandingBack,
     drain_seconds: float,
     log: logging.Logger | logging.LoggerAdapter[Any],
     printer: Callable[..., None],
@@ -116,8 +109,9 @@ async def drained(
     ended = [(live.flow_run.id, live.owner, live.may_speak) for live in over]
     try:
         async with asyncio.timeout(hand_back_seconds):
-            await _disown(killed, owner, client, log)
-            await hand_back_all([(each, owner, may_speak) for each in killed] + ended, client, log)
+            await handing_back.disown(killed, owner)
+            await handing_back.all([(each, owner, may_speak) for each in killed] + ended)
+            await handing_back.ended()
     except TimeoutError:
         log.warning(
             "Not all flow runs could be scheduled again within %g s. The next worker adopts the "
@@ -140,71 +134,6 @@ async def _left(
 
     await _until(is_over, drain_seconds)
     return [*left, *runs.leave_all(WHY)]
-
-
-async def _disown(
-    killed: Sequence[UUID],
-    owner: str,
-    client: PrefectClient,
-    log: logging.Logger | logging.LoggerAdapter[Any],
-) -> None:
-    """Write on flow runs whose processes were killed that the next worker may adopt them."""
-
-    async def one(flow_run_id: UUID) -> None:
-        await client.update_flow_run(flow_run_id, infrastructure_pid=owner)
-
-    def failed(flow_run_id: UUID, error: Exception) -> None:
-        log.warning("Flow run %s has lost its process, and is not adopted: %s", flow_run_id, error)
-
-    await each_of(killed, one, failed)
-
-
-OwnFlowRun = tuple[UUID, str, Callable[[], bool]]
-"""What `hand_back` takes of a flow run."""
-
-
-async def hand_back_all(
-    flow_runs: Sequence[OwnFlowRun],
-    client: PrefectClient,
-    log: logging.Logger | logging.LoggerAdapter[Any],
-) -> None:
-    """Hand flow runs back, each with its owner: a worker may not have long to stop."""
-
-    async def one(flow_run: OwnFlowRun) -> None:
-        await hand_back(*flow_run, client, log)
-
-    def failed(flow_run: OwnFlowRun, error: Exception) -> None:
-        log.warning("Flow run %s is left to the next worker: %s", flow_run[0], error)
-
-    await each_of(flow_runs, one, failed)
-
-
-async def hand_back(
-    flow_run_id: UUID,
-    owner: str,
-    may_speak: Callable[[], bool],
-    client: PrefectClient,
-    log: logging.Logger | logging.LoggerAdapter[Any],
-) -> None:
-    """Schedule a flow run again that a stopping worker leaves behind, unless it has a slot to lose.
-
-    Args:
-        owner: That worker, as written on its flow runs; those of other workers are not touched.
-        may_speak: Whether nobody else can have taken over its flow runs: the server takes a state
-            from everybody, whoever owns the flow run by then.
-    """
-    now = await client.read_flow_run(flow_run_id)
-    if f"{THREAD_PREFIX}{owner_of(now)}" != owner:
-        return
-    if now.state is None or now.state.is_final() or now.state.is_paused():
-        return
-    if await has_slot(client, now):
-        flow_run_logger(now).info(
-            "Its worker was stopped. With its slot of the deployment's concurrency limit the flow "
-            "run stays Running until the next worker takes it over"
-        )
-    elif may_speak():  # right before it is proposed; otherwise who takes over schedules it again
-        await reschedule(client, now, "The worker was stopped", log)
 
 
 def _exit_soon() -> None:

@@ -22,6 +22,7 @@ from prefect.workers.process import ProcessWorker
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
+from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.hook_processes import HookProcesses
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.adoption import Adoption, reschedule
@@ -32,7 +33,7 @@ from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.queue_priorities import QueuePriorities
 from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
-from flinkglue.prefect.worker.stopping import drained, hand_back, stoppable
+from flinkglue.prefect.worker.stopping import drained, stoppable
 from flinkglue.prefect.worker.taking import (
     NoDeployment,
     NotLoaded,
@@ -130,6 +131,7 @@ class ThreadWorker(ProcessWorker):
             self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
             self._priorities = QueuePriorities(self.client, pool.name, self._logger)
             self._taking = Taking(self.client, self.name, self._home, self._logger)
+            self._handing_back = HandingBack(self.client, self._logger)
             self._warming = asyncio.create_task(self._taking.warm(pool.name))
             # Prefect patches it for each run and puts back what it found: of runs that overlap,
             # the first to end would take it away from the others.
@@ -206,7 +208,7 @@ class ThreadWorker(ProcessWorker):
                 self._processes,
                 f"{THREAD_PREFIX}{self._membership.worker_id}",
                 self._membership.is_known_held,
-                self.client,
+                self._handing_back,
                 self.own_settings.drain_seconds,
                 self._logger,
                 printer,
@@ -332,7 +334,7 @@ class ThreadWorker(ProcessWorker):
                 live.interruption.on_first_wait = self._starts.leaver(flow_run.id)
                 await self.runs.run(live, lambda: self._started(flow_run.id))
             except NotBegun:
-                await hand_back(flow_run.id, live.owner, live.may_speak, self.client, self._logger)
+                await self._handing_back.one((flow_run.id, live.owner, live.may_speak))
             finally:
                 self._taking.release(live.root)
         return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Awaitable, Callable, Container
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,16 +33,22 @@ from flinkglue.prefect.store.thread_ownership import (
     THREAD_PREFIX,
     pending_message,
 )
+from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, NeedsProcess
 from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
-from flinkglue.prefect.worker.stopping import hand_back, hand_back_all
+from flinkglue.prefect.worker.several import AT_ONCE
+from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.taking import NotTaken, Taking, WasCancelled
+from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.worker import ThreadWorker
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
+from tests.unit.prefect.worker.test_thread_worker_wiring import no_flow, no_hooks
 
 LOG = logging.getLogger(__name__)
 DEAD = "d" * 32
@@ -54,13 +62,14 @@ class Server:
     flow run that is about to be read alone, `after_state` with one that has a new state. Somebody
     has deleted those in `deleted` since they were listed. Slots of concurrency limits are known by
     their leases, with what they were renewed for; one is 410 when it has expired, as in
-    prefect.server.api.concurrency_limits_v2.
+    prefect.server.api.concurrency_limits_v2. `calls` counts by the end of the path.
     """
 
     def __init__(self) -> None:
         self.runs: dict[str, FlowRun] = {}
         self.slots: dict[UUID, float] = {}
         self.deleted: set[UUID] = set()
+        self.calls: Counter[str] = Counter()
         self.before_page: Callable[[], None] = lambda: None
         self.before_read: Callable[[FlowRun], None] = lambda run: None
         self.after_state: Callable[[FlowRun], None] = lambda run: None
@@ -86,6 +95,15 @@ class Server:
             return httpx.Response(204)
         parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
         body = json.loads(request.content) if request.content else {}
+        self.calls[
+            " ".join([request.method, *(part for part in parts if part not in self.runs)])
+        ] += 1
+        if parts == ["filter"] and "id" in body["flow_runs"]:
+            self.before_page()
+            known = [self.runs[each] for each in body["flow_runs"]["id"]["any_"]]
+            assert body["limit"] >= len(known)
+            page = [run for run in known if run.id not in self.deleted]
+            return httpx.Response(200, json=[run.model_dump(mode="json") for run in page])
         if parts == ["filter"]:
             self.before_page()
             wanted = body["flow_runs"]["state"]
@@ -326,7 +344,7 @@ def test_a_worker_that_stops_leaves_a_flow_run_with_a_slot_running(
         server.slots.clear()
 
     async def stop(client: PrefectClient) -> None:
-        await hand_back(running, owner, stopped.is_known_held, client, LOG)
+        await HandingBack(client, LOG).all([(running, owner, stopped.is_known_held)])
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
         with_client(server, stop)
@@ -675,7 +693,7 @@ def test_a_worker_that_stops_schedules_only_its_own_flow_runs_again(
 
     async def stop(client: PrefectClient) -> None:
         owner = of(stopped.worker_id)
-        await hand_back(taken.id, owner, stopped.is_known_held, client, LOG)
+        await HandingBack(client, LOG).all([(taken.id, owner, stopped.is_known_held)])
 
     with_client(server, stop)
     assert taken.state is not None
@@ -703,8 +721,8 @@ def test_a_worker_that_stops_hands_several_back_at_a_time_and_those_behind_a_del
         settings = {"transport": httpx.MockTransport(slowly)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             client._client.enable_csrf_support = False
-            await hand_back_all(
-                [(each, owner, stopped.is_known_held) for each in runs], client, LOG
+            await HandingBack(client, LOG).all(
+                [(each, owner, stopped.is_known_held) for each in runs]
             )
 
     asyncio.run(stop())
@@ -713,17 +731,116 @@ def test_a_worker_that_stops_hands_several_back_at_a_time_and_those_behind_a_del
     assert 2 <= most <= 8
 
 
+def test_a_worker_that_stops_reads_its_flow_runs_by_the_page(server: Server) -> None:
+    """It may not have long: a call for each, and one for 200 of them."""
+    stopped, other = member(server), member(server)
+    owner = of(stopped.worker_id)
+    runs = [server.has(State(type=StateType.RUNNING), owner) for _ in range(2 * PAGE + 1)]
+    taken = server.has(State(type=StateType.RUNNING), of(other.worker_id))
+    ended = server.has(State(type=StateType.COMPLETED), owner)
+    server.calls.clear()
+
+    async def stop(client: PrefectClient) -> None:
+        own = [(each, owner, stopped.is_known_held) for each in (*runs, taken, ended)]
+        await HandingBack(client, LOG).all(own)
+
+    with_client(server, stop)
+    assert server.calls == {"POST filter": 3, "POST set_state": len(runs)}
+    names = [server.runs[str(each)].state.name for each in (*runs, taken, ended)]  # type: ignore[union-attr]
+    assert names == [*["AwaitingRetry"] * len(runs), "Running", "Completed"]
+
+
+def test_flow_runs_that_have_not_begun_are_handed_back_together(server: Server) -> None:
+    """Each asks for itself as the start queue closes; those that come later have a page, too."""
+    stopped = member(server)
+    owner = of(stopped.worker_id)
+    runs = [server.has(State(type=StateType.PENDING), owner) for _ in range(30)]
+    server.calls.clear()
+
+    async def stop(client: PrefectClient) -> None:
+        back = HandingBack(client, LOG)
+        for some in (runs[:20], runs[20:]):
+            await asyncio.gather(*(back.one((each, owner, stopped.is_known_held)) for each in some))
+
+    with_client(server, stop)
+    assert server.calls == {"POST filter": 2, "POST set_state": len(runs)}
+    assert {server.runs[str(each)].state.name for each in runs} == {"AwaitingRetry"}  # type: ignore[union-attr]
+
+
+def test_a_worker_without_threads_hands_back_those_that_have_not_begun_before_it_ends(
+    server: Server,
+) -> None:
+    """Their tasks are cancelled when the worker is drained."""
+    stopped = member(server)
+    owner = of(stopped.worker_id)
+    runs = [server.has(State(type=StateType.PENDING), owner) for _ in range(3)]
+
+    async def stop(client: PrefectClient) -> None:
+        endings = Endings(client, no_flow, no_hooks, LOG)
+        threads = ThreadRuns(client, endings, contextvars.copy_context(), LOG)
+        back = HandingBack(client, LOG)
+        own = [back.one((each, owner, stopped.is_known_held)) for each in runs]
+        tasks = [asyncio.create_task(one) for one in own]
+        processes, may_speak = OwnProcesses(), stopped.is_known_held
+        await drained(threads, processes, owner, may_speak, back, 60.0, LOG, print)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with_client(server, stop)
+    assert {server.runs[str(each)].state.name for each in runs} == {"AwaitingRetry"}  # type: ignore[union-attr]
+
+
+def test_pages_that_cannot_be_read_are_left_to_the_next_worker(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And those behind them are not."""
+    stopped = member(server)
+    owner = of(stopped.worker_id)
+    runs = [server.has(State(type=StateType.RUNNING), owner) for _ in range(PAGE + 1)]
+    pages = iter([False, True])
+
+    def first_fails() -> None:
+        if not next(pages):
+            raise httpx.DecodingError("the answer is cut off")
+
+    server.before_page = first_fails
+
+    async def stop(client: PrefectClient) -> None:
+        await HandingBack(client, LOG).all([(each, owner, stopped.is_known_held) for each in runs])
+
+    with_client(server, stop)
+    names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
+    assert names == [*["Running"] * PAGE, "AwaitingRetry"]
+    assert f"Flow run {runs[0]} is left to the next worker: the answer is cut off" in caplog.text
+
+
+def test_a_worker_that_is_replaced_while_it_hands_back_leaves_the_rest(server: Server) -> None:
+    """The page shows them as its own still: whether it may speak is asked before each."""
+    stopped = member(server)
+    owner = of(stopped.worker_id)
+    runs = [server.has(State(type=StateType.RUNNING), owner) for _ in range(20)]
+    server.after_state = lambda run: server.variables.clock.sleep(61)
+
+    async def stop(client: PrefectClient) -> None:
+        await HandingBack(client, LOG).all([(each, owner, stopped.is_known_held) for each in runs])
+
+    with_client(server, stop)
+    names = [server.runs[str(each)].state.name for each in runs]  # type: ignore[union-attr]
+    assert 1 <= names.count("AwaitingRetry") <= AT_ONCE
+
+
 def test_a_worker_that_was_replaced_while_it_stopped_schedules_nothing_again(
     server: Server,
 ) -> None:
     """It has read that the flow run is its own, and was frozen before it could say anything."""
     stopped = member(server)
     flow_run_id = server.has(State(type=StateType.RUNNING), of(stopped.worker_id))
-    server.before_read = lambda run: server.variables.clock.sleep(61)
+    server.before_page = lambda: server.variables.clock.sleep(61)
 
     async def stop(client: PrefectClient) -> None:
         owner = of(stopped.worker_id)
-        await hand_back(flow_run_id, owner, stopped.is_known_held, client, LOG)
+        await HandingBack(client, LOG).all([(flow_run_id, owner, stopped.is_known_held)])
 
     with_client(server, stop)
     state = server.runs[str(flow_run_id)].state

@@ -31,6 +31,7 @@ from prefect.states import Cancelled, Pending, Running, Suspended
 
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import one_step
+from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.threads.ending import Endings
@@ -81,6 +82,10 @@ class Server:
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/csrf-token":
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        if request.url.path == "/api/flow_runs/filter":
+            ids = json.loads(request.content)["flow_runs"]["id"]["any_"]
+            known = [self.runs[UUID(each)] for each in ids]
+            return httpx.Response(200, json=[run.model_dump(mode="json") for run in known])
         flow_run_id = UUID(request.url.path.split("/")[3])
         run = self.runs[flow_run_id]
         if request.method == "GET":
@@ -333,7 +338,8 @@ async def stop(
     """SIGTERM; how long the worker took to leave everything."""
     began_at = time.monotonic()
     of_own = processes or OwnProcesses()
-    await drained(runs, of_own, OWNER, lambda: True, client, drain_seconds, LOG, printer, **more)
+    back = HandingBack(client, LOG)
+    await drained(runs, of_own, OWNER, lambda: True, back, drain_seconds, LOG, printer, **more)
     return time.monotonic() - began_at
 
 
