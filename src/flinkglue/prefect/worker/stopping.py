@@ -20,7 +20,7 @@ from flinkglue.prefect.worker.threads.runs import ThreadRuns
 LEAVING_SECONDS = 5.0
 """How long threads may take to notice that they are to stop."""
 HAND_BACK_SECONDS = 8.0
-"""How long flow runs may be handed back: half a minute after SIGTERM a container is killed."""
+"""How long handing back may take then: half a minute after SIGTERM a container is killed."""
 EXIT_SECONDS = 10.0
 WHY = "the worker stops"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -78,12 +78,13 @@ async def drained(
     """Wait for the flow runs that are at work, and schedule those again that do not end in time.
 
     Those that only wait for something elsewhere are left at once: the next worker waits as well.
+    They are handed back while the others end.
 
     Args:
         owner: The worker, as written on its flow runs.
         may_speak: Whether nobody else can have taken over its flow runs.
         printer: Writes for people.
-        hand_back_seconds: How long that may take; what is left then is adopted.
+        hand_back_seconds: How long handing back may take after that; what is left is adopted.
     """
     if runs or processes:
         printer(
@@ -91,12 +92,47 @@ async def drained(
             f"processes: it leaves those threads that only wait to the next worker, and waits up "
             f"to {drain_seconds:g} s for the others to end or wait, and for processes to end."
         )
-    left = await _left(runs, processes, drain_seconds)
-    killed = processes.kill()
-    await _until(
-        lambda: not processes and not any(live.flow_run.id in runs for live in left),
-        LEAVING_SECONDS,
-    )
+    waiting = runs.leave_waiting(WHY)
+
+    async def hand_back_waiting() -> None:
+        await _ended(runs, waiting)
+        await _handed_back(runs, waiting, handing_back, log)
+
+    early = asyncio.create_task(hand_back_waiting())
+    try:
+        left = await _left(runs, processes, drain_seconds)
+        killed = processes.kill()
+        await asyncio.gather(_ended(runs, left), _until(lambda: not processes, LEAVING_SECONDS))
+        async with asyncio.timeout(hand_back_seconds):
+            await handing_back.disown(killed, owner)
+            await asyncio.gather(
+                early,
+                _handed_back(runs, left, handing_back, log),
+                handing_back.all([(each, owner, may_speak) for each in killed]),
+            )
+            await handing_back.ended()
+    except TimeoutError:
+        log.warning(
+            "Not all flow runs could be scheduled again in time. The next worker adopts the others "
+            "when this one has ended."
+        )
+    finally:
+        early.cancel()
+    if runs:
+        _exit_soon()
+
+
+async def _ended(runs: ThreadRuns, left: Sequence[LiveRun]) -> None:
+    await _until(lambda: not any(live.flow_run.id in runs for live in left), LEAVING_SECONDS)
+
+
+async def _handed_back(
+    runs: ThreadRuns,
+    left: Sequence[LiveRun],
+    handing_back: HandingBack,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    """Hand flow runs back whose threads have ended."""
     for live in left:
         if live.flow_run.id in runs:
             log.warning(
@@ -106,20 +142,7 @@ async def drained(
                 live.flow_run.id,
             )
     over = [live for live in left if live.flow_run.id not in runs and not live.is_cancelled]
-    ended = [(live.flow_run.id, live.owner, live.may_speak) for live in over]
-    try:
-        async with asyncio.timeout(hand_back_seconds):
-            await handing_back.disown(killed, owner)
-            await handing_back.all([(each, owner, may_speak) for each in killed] + ended)
-            await handing_back.ended()
-    except TimeoutError:
-        log.warning(
-            "Not all flow runs could be scheduled again within %g s. The next worker adopts the "
-            "others when this one has ended.",
-            hand_back_seconds,
-        )
-    if runs:
-        _exit_soon()
+    await handing_back.all([(live.flow_run.id, live.owner, live.may_speak) for live in over])
 
 
 async def _left(

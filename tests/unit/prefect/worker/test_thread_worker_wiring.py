@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import anyio
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
@@ -376,6 +378,7 @@ def test_a_worker_that_stops_leaves_what_only_waits_at_once_and_waits_for_the_re
         threads = [asyncio.create_task(runs.run(live, lambda: None)) for live in lives]
         await until(lambda: len(begun) == len(lives))
         assert await stop(runs, client, QUEUED_SECONDS) < 5
+        assert server.proposed[-4:].index("AwaitingRetry") == 0, "not after those that end"
         await asyncio.gather(*threads)
 
     asyncio.run(with_runs(server, scenario))
@@ -413,7 +416,12 @@ class Process:
         with self._processes.running(flow_run_id):
             process = await asyncio.create_subprocess_shell(self._command, start_new_session=True)
             self._processes.started(flow_run_id, process.pid)
-            self.returncode = await process.wait()
+            try:
+                self.returncode = await process.wait()
+            except asyncio.CancelledError:
+                with anyio.CancelScope(shield=True):
+                    self.returncode = await process.wait()
+                raise
 
 
 def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_it_kills() -> None:
@@ -433,7 +441,7 @@ def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_i
         await asyncio.gather(*begun)
 
     asyncio.run(with_runs(server, scenario))
-    assert (ending.returncode, staying.returncode) == (0, None)
+    assert (ending.returncode, staying.returncode) == (0, -signal.SIGKILL)
     states = [server.runs[each.id].state for each in (ends, stays)]
     assert [state and state.name for state in states] == ["Running", "AwaitingRetry"]
     assert [server.runs[each.id].infrastructure_pid for each in (ends, stays)] == ["4711", OWNER]
