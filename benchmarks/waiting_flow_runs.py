@@ -6,9 +6,10 @@ Triggers the flow runs and waits until the Glue run of each is RUNNING. Then not
 for some minutes, in which calls and processor time are counted; the newest memory counts. After
 that a few more flow runs are triggered one by one, and some are cancelled one by one, as the
 button of the page does: how soon the one's Glue run is STOPPED, and whether any other changed. At
-the end SIGTERM stops the worker, which hands its flow runs back. Needs PostgreSQL; writes its
-section of docs/contributing, and ends with 1 if a flow run was lost, one that
-was not cancelled was touched, or a cancelled one's Glue run was not STOPPED within 5 s.
+the end SIGTERM stops the worker, which hands its flow runs back, or leaves the pool so that the
+next worker adopts them at once. Needs PostgreSQL; writes its section of docs/contributing, and ends
+with 1 if a flow run was lost, one that was not cancelled was touched, a cancelled one's Glue run
+was not STOPPED within 5 s, or the worker did not stop within 30 s.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ MORE = 5
 STOPPED_WITHIN_SECONDS = 5.0
 """What a cancel promises."""
 LOOKED_FOR_SECONDS = 60.0
-HANDED_BACK_WITHIN_SECONDS = 600.0
+LOOKED_AT_FOR_SECONDS = 600.0
+STOPS_WITHIN_SECONDS = 30.0
+"""After that a container is killed."""
 HEARTBEAT = "prefect.flow-run.heartbeat"
 _REQUEST = re.compile(r'"([A-Z]+) /api(/\S*) HTTP/1\.1" \d')
 _AN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}")
@@ -68,6 +71,7 @@ class Waited:
     stopped_seconds: list[float] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     handed_back: int = 0
+    to_adopt: int = 0
     left: int = 0
     handed_back_seconds: float = 0.0
 
@@ -76,7 +80,8 @@ class Waited:
         return (
             self.started == self.runs
             and not self.touched
-            and self.handed_back == self.left
+            and self.handed_back + self.to_adopt == self.left
+            and self.handed_back_seconds <= STOPS_WITHIN_SECONDS
             and max(self.stopped_seconds, default=0.0) <= STOPPED_WITHIN_SECONDS
         )
 
@@ -99,6 +104,7 @@ class Waited:
             "… the longest": f"{max(stopped):.1f} s",
             "others touched": f"{len(self.touched)}",
             "SIGTERM: handed back": f"{self.handed_back:,} of {self.left:,}",
+            "… left to be adopted at once": f"{self.to_adopt:,}",
             "… within": f"{self.handed_back_seconds:.0f} s",
         }
 
@@ -208,12 +214,14 @@ class Crowd:
         waiting, began_at = [*self._running_ones()], time.time()
         self._waited.left = len(waiting)
         worker.terminate()
-        until(lambda: not worker.is_alive(), HANDED_BACK_WITHIN_SECONDS)
+        until(lambda: not worker.is_alive(), LOOKED_AT_FOR_SECONDS)
         self._waited.handed_back_seconds = time.time() - began_at
         live, names = self._running_ones(), state_names(self._running, waiting)
-        self._waited.handed_back = sum(
-            names[one] == "AwaitingRetry" and one in live for one in waiting
-        )
+        states = Counter(names[one] for one in waiting if one in live)
+        self._waited.handed_back = states["AwaitingRetry"]
+        records = {"variables": {"tags": {"all_": ["flinkglue-worker"]}}}
+        if not self._running.prefect.post("/variables/filter", records).raise_for_status().json():
+            self._waited.to_adopt = states["Running"]
 
 
 def until(is_so: Callable[[], bool], within_seconds: float, every_seconds: float = 0.5) -> None:

@@ -24,13 +24,16 @@ def test_calls_of_one_kind_are_counted_together_whatever_the_id() -> None:
 
 
 def test_a_row_for_each_measurement_and_a_column_for_each_number_of_flow_runs() -> None:
-    few = Waited(100, 10, started=100, stopped_seconds=[0.5, 0.9, 4.0], left=98, handed_back=98)
+    few = Waited(
+        100, 10, started=100, stopped_seconds=[0.5, 0.9, 4.0], left=98, handed_back=90, to_adopt=8
+    )
     many = Waited(1000, 10, started=999, aws_calls={"GetJobRuns": 50.4}, touched=["it is gone"])
     rows = [*table([few, many])]
     assert rows[0] == "| flow runs | 100 | 1,000 |"
     assert "| calls to AWS per min | 0 | 50 |" in rows
     assert "| … the longest | 4.0 s | 0.0 s |" in rows
-    assert "| SIGTERM: handed back | 98 of 98 | 0 of 0 |" in rows
+    assert "| SIGTERM: handed back | 90 of 98 | 0 of 0 |" in rows
+    assert "| … left to be adopted at once | 8 | 0 |" in rows
     assert few.is_right
     assert not many.is_right
 
@@ -38,3 +41,10 @@ def test_a_row_for_each_measurement_and_a_column_for_each_number_of_flow_runs() 
 def test_a_cancel_that_takes_longer_than_promised_is_wrong() -> None:
     waited = Waited(100, 10, started=100, stopped_seconds=[0.5, 5.1])
     assert not waited.is_right
+
+
+def test_a_worker_that_loses_a_flow_run_as_it_stops_or_stops_late_is_wrong() -> None:
+    assert Waited(100, 10, started=100, left=98, handed_back=98, handed_back_seconds=9.0).is_right
+    assert not Waited(100, 10, started=100, left=98, handed_back=97).is_right
+    late = Waited(100, 10, started=100, left=98, handed_back=98, handed_back_seconds=31.0)
+    assert not late.is_right
