@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -17,9 +15,6 @@ from uuid import uuid4
 import pytest
 from azure.storage.blob import ContainerClient
 
-from flinkglue.lifecycle.journal.file_store import FileStore
-from flinkglue.lifecycle.journal.journal import Journal
-from infra.flink_action import main
 from scripts.demo_checks import client
 from tests.scenario.conftest import Platform
 from tests.scenario.lifecycle.real_lifecycle import ENTRY_CLASS, JARS, ROOT, Line
@@ -28,7 +23,6 @@ from tests.waiting import eventually
 ACTION = "flink-job-action/flink-job-action"
 REST = "flink-rest-cluster/flink"
 ARM = "hdinsight-flink-cluster/hdinsight-flink"
-RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
 
 
 class StatefulJob:
@@ -153,52 +147,6 @@ def test_a_job_lives_through_deployments_and_commands(job: StatefulJob) -> None:
     path = json.loads(stopped.stdout)["savepoint_path"]
     assert (Path(path.removeprefix("file:")) / "_metadata").is_file()
     assert job.total_of(second, "closed") > job.total_of(second, "restored")
-
-
-def test_the_runbooks_commands_end_as_the_page_says(
-    platform: Platform,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """Its block "Try it", on this cluster; a comment names the exit code where it is not 0."""
-    flink = platform.cloud.flink
-    monkeypatch.setenv("FLINK_TOKEN", flink.token or "")
-    ended, outcomes = [], []
-    for arguments, expected in tried_commands(flink.url, tmp_path):
-        seconds = "3" if expected else "1"  # a crash loop looks stable for a moment
-        ended.append((arguments[0], main([*arguments, "--stable-seconds", seconds]), expected))
-        outcomes.append(json.loads(capsys.readouterr().out))
-    assert [each for each in ended if each[1] != each[2]] == []
-    assert [action for action, *_ in ended] == [
-        "NEW", "UPDATE", "UPDATE", "STOP", "LIST_SAVEPOINT", "START", "CANCEL", "DELETE",
-    ]  # fmt: skip
-    bad, stop, listed = outcomes[2:5]
-    assert "this release fails after 50 events" in bad["failure"]
-    assert bad["rolled_back"]
-    assert stop["savepoint_path"] in [each["path"] for each in listed["savepoints"]]
-    counts = [line.split(" ") for line in (tmp_path / "counts.txt").read_text().splitlines()]
-    totals = {(words[1], words[4]): int(words[2]) for words in counts}
-    updated, back, started = (outcomes[place]["job_id"] for place in (1, 2, 5))
-    assert totals[back, "restored"] == totals[updated, "closed"] > 0
-    assert totals[started, "restored"] == totals[back, "closed"] > 0
-    with flink.connect() as client:
-        jobs = [job for job in client.jobs() if job.job_name == "counts"]
-    assert [job for job in jobs if not job.is_terminal] == []
-    record = Journal(FileStore(tmp_path / "journal")).job_record("counts")
-    assert jobs
-    assert record.spec is None
-
-
-def tried_commands(url: str, directory: Path) -> Iterator[tuple[list[str], int]]:
-    """The arguments of each `flink` command of the block, and the exit code that it should have."""
-    block = RUNBOOK.read_text(encoding="utf-8").split("\n## Try it\n")[1].split("```")[1]
-    block = block.replace("\\\n", " ").replace("/tmp/try-flink", str(directory))
-    (given,) = re.findall(r'python -m infra.flink_action "\$@" (.*); \}', block)
-    common = shlex.split(given.replace("http://127.0.0.1:18081", url))
-    for line in re.findall(r"^flink (.+)$", block, re.MULTILINE):
-        (code,) = re.findall(r"# exit code (\d)", line) or ["0"]
-        yield [*shlex.split(line, comments=True), *common], int(code)
 
 
 def test_a_killed_update_goes_on_when_it_is_retried(job: StatefulJob) -> None:

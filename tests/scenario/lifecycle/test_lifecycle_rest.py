@@ -6,7 +6,10 @@ FLINK_LIB_DIR names the lib directory of another Flink distribution (1.17 or lat
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import re
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,15 +18,23 @@ from pathlib import Path
 import pytest
 
 from flinkglue.lifecycle.actions.inventory import apply_retention
+from flinkglue.lifecycle.journal.file_store import FileStore
+from flinkglue.lifecycle.journal.journal import Journal
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.state.retention import Retention
+from infra.flink_action import main
 from localcloud.flink.cluster import FlinkCluster
+from localcloud.flink.door import FlinkDoor, Visitors
+from localcloud.web.proxy import passing_on
+from localcloud.web.serving import AsgiServer
 from tests.scenario.lifecycle.disturbing import GATEWAY_TURNS, TWIN_TURNS, BehindGateway, Twins
 from tests.scenario.lifecycle.killing import KILLS, kill_at_random, take_turns
-from tests.scenario.lifecycle.real_lifecycle import RealJob
+from tests.scenario.lifecycle.real_lifecycle import ROOT, RealJob
 from tests.waiting import eventually
 
 _names = itertools.count(1)
+TOKEN = "token-1"
+RUNBOOK = ROOT / "docs" / "how-to" / "flink-runbook.md"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +51,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkCluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def signed_in(cluster: FlinkCluster) -> Iterator[str]:
+    """The address of the cluster behind a gateway that takes a token, as in the local cloud."""
+    verify = cluster.tls.client_context()
+    server = AsgiServer(
+        FlinkDoor(passing_on(lambda: cluster.rest_url, "flink", verify=verify), Visitors(TOKEN))
+    )
+    server.start()
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture
@@ -167,6 +190,52 @@ def test_savepoints_are_listed_and_the_old_ones_disposed_of(job: RealJob, runnin
     assert [savepoint.path for savepoint in gone.disposed] == paths[:2]
     (kept,) = job.act(Action.LIST_SAVEPOINT, "list").savepoints
     assert (kept.path, kept.is_stored) == (paths[2], True)
+
+
+def test_the_runbooks_commands_end_as_the_page_says(
+    cluster: FlinkCluster,
+    signed_in: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its block "Try it", on this cluster; a comment names the exit code where it is not 0."""
+    monkeypatch.setenv("FLINK_TOKEN", TOKEN)
+    ended, outcomes = [], []
+    for arguments, expected in tried_commands(signed_in, tmp_path):
+        seconds = "3" if expected else "1"  # a crash loop looks stable for a moment
+        ended.append((arguments[0], main([*arguments, "--stable-seconds", seconds]), expected))
+        outcomes.append(json.loads(capsys.readouterr().out))
+    assert [each for each in ended if each[1] != each[2]] == []
+    assert [action for action, *_ in ended] == [
+        "NEW", "UPDATE", "UPDATE", "STOP", "LIST_SAVEPOINT", "START", "CANCEL", "DELETE",
+    ]  # fmt: skip
+    bad, stop, listed = outcomes[2:5]
+    assert "this release fails after 50 events" in bad["failure"]
+    assert bad["rolled_back"]
+    assert stop["savepoint_path"] in [each["path"] for each in listed["savepoints"]]
+    counts = [line.split(" ") for line in (tmp_path / "counts.txt").read_text().splitlines()]
+    totals = {(words[1], words[4]): int(words[2]) for words in counts}
+    updated, back, started = (outcomes[place]["job_id"] for place in (1, 2, 5))
+    assert totals[back, "restored"] == totals[updated, "closed"] > 0
+    assert totals[started, "restored"] == totals[back, "closed"] > 0
+    with cluster.access.connect() as client:
+        jobs = [job for job in client.jobs() if job.job_name == "counts"]
+    assert [job for job in jobs if not job.is_terminal] == []
+    record = Journal(FileStore(tmp_path / "journal")).job_record("counts")
+    assert jobs
+    assert record.spec is None
+
+
+def tried_commands(url: str, directory: Path) -> Iterator[tuple[list[str], int]]:
+    """The arguments of each `flink` command of the block, and the exit code that it should have."""
+    block = RUNBOOK.read_text(encoding="utf-8").split("\n## Try it\n")[1].split("```")[1]
+    block = block.replace("\\\n", " ").replace("/tmp/try-flink", str(directory))
+    (given,) = re.findall(r'python -m infra.flink_action "\$@" (.*); \}', block)
+    common = shlex.split(given.replace("http://127.0.0.1:18081", url))
+    for line in re.findall(r"^flink (.+)$", block, re.MULTILINE):
+        (code,) = re.findall(r"# exit code (\d)", line) or ["0"]
+        yield [*shlex.split(line, comments=True), *common], int(code)
 
 
 def test_processes_killed_at_random_leave_one_job_with_its_counts(job: RealJob) -> None:
