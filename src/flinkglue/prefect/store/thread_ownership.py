@@ -35,7 +35,8 @@ def owner_of(flow_run: FlowRun, now: datetime | None = None) -> str | None:
     if state is not None and (found := _IN_A_MESSAGE.search(state.message or "")):
         return found[1]
     pid = flow_run.infrastructure_pid or ""
-    if state is not None and state.is_pending() and pid.startswith(PROCESS_PREFIX):
+    if state is not None and pid.startswith(PROCESS_PREFIX):
+        may_have_none = state.is_pending() or state.is_cancelling()
         is_none = (now or datetime.now(UTC)) - state.timestamp > STARTED_WITHIN
-        return pid.removeprefix(PROCESS_PREFIX) if is_none else None
+        return pid.removeprefix(PROCESS_PREFIX) if may_have_none and is_none else None
     return pid.removeprefix(THREAD_PREFIX) if pid.startswith(THREAD_PREFIX) else None

@@ -527,6 +527,23 @@ def test_a_flow_run_whose_worker_died_before_it_started_its_process_is_adopted(
     assert state.name == ("AwaitingRetry" if is_adopted else "Submitting")
 
 
+@pytest.mark.parametrize(("minutes", "is_ended"), [(11, True), (9, False)])
+@pytest.mark.parametrize("started", [datetime(2026, 1, 1, tzinfo=UTC), None])
+def test_a_flow_run_that_is_cancelled_while_its_process_is_not_started_does_not_stay_cancelling(
+    server: Server, minutes: int, started: datetime | None, *, is_ended: bool
+) -> None:
+    """Its worker died before it started the process; an earlier attempt may have started a job."""
+    dead = member(server)
+    cancelling = State(
+        type=StateType.CANCELLING, timestamp=datetime.now(UTC) - timedelta(minutes=minutes)
+    )
+    pid = f"{PROCESS_PREFIX}{dead.worker_id}"
+    flow_run_id = server.has(cancelling, pid, start_time=started)
+    assert search(server, dead, mine={flow_run_id}) == [], "its worker lives, and starts it"
+    dead.leave()
+    assert search(server, member(server)) == ([flow_run_id] if is_ended else [])
+
+
 def replace_by_another(server: Server, frozen: Membership) -> Membership:
     """One stands still for longer than its lease, and another one finds that out."""
     other = member(server)
