@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from markdown_it import MarkdownIt
 
-_WIDTH = 845
+_WIDTH = 828
 """What Prefect's page v1 leaves to a table in a window of 1,400 pixels. It wraps no cell."""
 _CHARACTER, _PADDING = 7.5, 24
 

@@ -132,7 +132,7 @@ def test_an_attempt_is_read_without_scrolling() -> None:
     ]
     rows = table_of(page(attempts), "#")
     assert [row["State"] for row in rows] == ["FAILED", "SUCCEEDED"]
-    assert {"What followed", "Run", "Log"} < {*in_view(rows)}, "the total capacity is below it"
+    assert {"Next", "Duration", "Run"} < {*in_view(rows)}, "the total capacity is below it"
     rows = table_of(page([attempt(1, run(**hours), name)]), "#")
     assert in_view(rows) == [*rows[0]]
 

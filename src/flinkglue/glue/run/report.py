@@ -155,7 +155,7 @@ def _details(
 
 def _attempts_table(attempts: Sequence[Attempt], console: Console) -> str:
     return table(
-        ("#", "Connection", "State", "What followed", "Duration", "Run", "Log", "Capacity"),
+        ("#", "Connection", "State", "Next", "Duration", "Run", "Log", "Capacity"),
         [
             (
                 str(attempt.number),
