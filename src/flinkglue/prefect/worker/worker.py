@@ -326,8 +326,7 @@ class ThreadWorker(ProcessWorker):
             if is_taken_over(flow_run):
                 await reschedule(self.client, flow_run, f"It needs a process: {why}", self._logger)
                 return True
-            await self._start_process(flow_run)
-            return False
+            return not await self._start_process(flow_run)
         else:
             try:
                 await self._starts.enter(flow_run.id)
@@ -344,15 +343,36 @@ class ThreadWorker(ProcessWorker):
         if flow_run_id in self._early_cancelled and self.runs is not None:
             asyncio.get_running_loop().create_task(self.runs.cancel(flow_run_id))
 
-    async def _start_process(self, flow_run: FlowRun) -> None:
-        """As the process worker does it, from the state Pending on."""
+    async def _start_process(self, flow_run: FlowRun) -> bool:
+        """As the process worker does it, from the state Pending on; False: the worker stops."""
         assert self._runs_task_group is not None
         assert self._membership is not None
-        await self._taking.hand_to_a_process(flow_run, self._membership)
+        if not self.is_stopping:
+            await self._taking.hand_to_a_process(flow_run, self._membership)
+        if self.is_stopping:  # its process would be terminated, and say Crashed
+            owner = f"{THREAD_PREFIX}{self._membership.worker_id}"
+            await self._handing_back.one((flow_run.id, owner, self._membership.is_known_held))
+            return False
         pid = await self._runs_task_group.start(self._in_process, flow_run)
         if pid and not isinstance(pid, Exception):
             self._processes.started(flow_run.id, int(pid))
-            await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
+            await self._write_pid(flow_run, int(pid))
+        return True
+
+    async def _write_pid(self, flow_run: FlowRun, pid: int) -> None:
+        """The flow run keeps its process and its slot also if that fails."""
+
+        async def write() -> None:
+            async with self._processes.writing(flow_run.id) as is_owned:
+                if is_owned:
+                    await self.client.update_flow_run(flow_run.id, infrastructure_pid=str(pid))
+
+        try:
+            await retried_until_available(write, self._logger)
+        except Exception as error:  # noqa: BLE001 - its process goes on
+            self.get_flow_run_logger(flow_run).warning(
+                "The process ID %s of the flow run could not be written: %s", pid, error
+            )
 
     async def _in_process(
         self, flow_run: FlowRun, *, task_status: anyio.abc.TaskStatus[int | Exception]
@@ -365,7 +385,8 @@ class ThreadWorker(ProcessWorker):
     def _is_mine(self, flow_run_id: UUID) -> bool:
         held = self.limiter.statistics().borrowers
         taken = self._submitting_flow_run_ids
-        return flow_run_id in taken or flow_run_id in held or flow_run_id in self._ending
+        own = (taken, held, self._ending, self._processes)
+        return any(flow_run_id in some for some in own)
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
         """It is to be cancelled: a thread, one about to start, or one that is gone."""

@@ -1,0 +1,156 @@
+"""The processes of a thread worker's flow runs: how they start, and whose they are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import anyio
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+from flinkglue.prefect.store.thread_ownership import PROCESS_PREFIX
+from flinkglue.prefect.worker.handing_back import HandingBack
+from flinkglue.prefect.worker.taking import Taking
+from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.worker import ThreadWorker
+from tests.unit.prefect.worker.test_thread_worker_adoption import LOG, Server, member
+from tests.unit.prefect.worker.test_thread_worker_wiring import API, no_flow, no_hooks, until
+
+
+class Worker(ThreadWorker):
+    """Prefect's part of it starts another process."""
+
+    type = "thread-with-another-process"
+
+    async def _submit_run_and_capture_errors(self, flow_run: FlowRun, task_status: Any) -> Any:
+        process = subprocess.Popen(["sleep", "3600"], start_new_session=True)
+        try:
+            task_status.started(process.pid)
+            while process.poll() is None:
+                await asyncio.sleep(0.01)
+        finally:
+            process.kill()
+            process.wait()
+            self._release_limit_slot(flow_run.id)
+
+
+class Wire(Server):
+    """Answers as told before it answers as a server.
+
+    `written` are the owners that were written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+        self.instead: Callable[[str], httpx.Response | None] = lambda pid: None
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content) if request.content else {}
+        if request.method == "PATCH" and "infrastructure_pid" in body:
+            if (other := self.instead(body["infrastructure_pid"])) is not None:
+                return other
+            self.written.append(body["infrastructure_pid"])
+        return super().answer(request)
+
+    def state_name(self, flow_run_id: UUID) -> str | None:
+        state = self.runs[str(flow_run_id)].state
+        return state and state.name
+
+
+def with_worker(wire: Wire, work: Callable[[Worker], Awaitable[None]]) -> None:
+    """Do the work with a worker of the pool, of which no loop runs."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        return wire.answer(request)
+
+    async def once() -> None:
+        settings = {"transport": httpx.MockTransport(answer)}
+        async with PrefectClient(API, httpx_settings=settings) as client:
+            client._client.enable_csrf_support = False
+            worker = Worker("pool")
+            worker._client, worker._membership = client, member(wire)
+            worker._work_pool = WorkPool(name="pool", type="thread", base_job_template={})
+            endings = Endings(client, no_flow, no_hooks, LOG)
+            worker.runs = ThreadRuns(client, endings, contextvars.copy_context(), LOG)
+            worker._limiter = anyio.CapacityLimiter(10)
+            worker._taking = Taking(client, worker.name, worker._home, LOG)
+            worker._handing_back = HandingBack(client, LOG)
+            async with anyio.create_task_group() as worker._runs_task_group:
+                try:
+                    await work(worker)
+                finally:
+                    worker._processes.kill()
+            worker._taking.close()
+            shutil.rmtree(worker._home)
+
+    with temporary_settings({PREFECT_API_URL: API, PREFECT_LOGGING_TO_API_ENABLED: False}):
+        asyncio.run(once())
+
+
+def submitted(wire: Wire, worker: Worker) -> FlowRun:
+    """A flow run without a deployment, which needs a process, is run by the worker."""
+    flow_run = wire.runs[str(wire.has(State(type=StateType.SCHEDULED)))].model_copy()
+    worker.limiter.acquire_on_behalf_of_nowait(flow_run.id)
+    worker._submitting_flow_run_ids.add(flow_run.id)
+    assert worker._runs_task_group is not None
+    worker._runs_task_group.start_soon(worker._submit_run, flow_run)
+    return flow_run
+
+
+@pytest.mark.parametrize("when", ["it is taken", "its process is about to start"])
+def test_a_worker_that_stops_starts_no_process(when: str) -> None:
+    """It would be terminated, and the crash hooks of its flow run would stop its job."""
+    wire = Wire()
+
+    async def scenario(worker: Worker) -> None:
+        def stop(why: str) -> None:
+            worker.is_stopping = worker.is_stopping or why == when
+
+        def about_to_start(pid: str) -> None:
+            if pid.startswith(PROCESS_PREFIX):
+                stop("its process is about to start")
+
+        wire.after_state = lambda run: stop("it is taken")
+        wire.instead = about_to_start
+        flow_run = submitted(wire, worker)
+        await until(lambda: not worker._is_mine(flow_run.id) or len(worker._processes) > 0)
+        assert not worker._processes
+        assert wire.state_name(flow_run.id) == "AwaitingRetry"
+
+    with_worker(wire, scenario)
+    assert len(wire.written) == (when != "it is taken")
+
+
+@pytest.mark.parametrize("status", [500, 422])
+def test_a_flow_run_with_a_process_stays_its_workers_when_the_process_id_is_not_written(
+    status: int,
+) -> None:
+    """Adopted, it would run beside its process. Faults that may pass are tried again."""
+    wire, faults = Wire(), [httpx.Response(status, json={"detail": "a fault"})]
+
+    def fails_once(pid: str) -> httpx.Response | None:
+        return faults.pop() if faults and pid.isdigit() else None
+
+    async def scenario(worker: Worker) -> None:
+        wire.instead = fails_once
+        flow_run = submitted(wire, worker)
+        await until(lambda: not faults)
+        await until(lambda: flow_run.id not in worker._submitting_flow_run_ids)
+        assert worker._is_mine(flow_run.id)
+        assert flow_run.id in worker.limiter.statistics().borrowers
+        assert wire.written[-1].isdigit() is (status == 500)
+
+    with_worker(wire, scenario)
