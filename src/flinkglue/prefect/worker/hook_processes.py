@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import get_current_settings
 
 AT_ONCE = 4
 HOOKS_SECONDS = 900.0
 """How long the process may take, which fetches and loads the flow first."""
 _PROGRAM = "flinkglue.prefect.hooks.of_a_flow_run"
+EnvironmentOf = Callable[[FlowRun], Awaitable[Mapping[str, str]]]
 
 
 class HooksNotRun(Exception):
@@ -26,10 +26,12 @@ class HookProcesses:
 
     Args:
         home: A directory in which each works in one of its own.
+        environment_of: The environment variables that the flow run's own process would have.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, environment_of: EnvironmentOf) -> None:
         self._home = home
+        self._environment_of = environment_of
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def run_cancellation_hooks(self, flow_run: FlowRun, message: str) -> None:
@@ -39,11 +41,12 @@ class HookProcesses:
             HooksNotRun: The flow could not be loaded in a process, or not in time.
         """
         async with self._turns:
+            environment = await self._environment_of(flow_run)
             with tempfile.TemporaryDirectory(dir=self._home, prefix="hooks-") as directory:
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", _PROGRAM, str(flow_run.id), message),
                     cwd=directory,
-                    env=_environment(),
+                    env=environment,
                     stdin=asyncio.subprocess.DEVNULL,
                     start_new_session=True,
                 )
@@ -58,8 +61,3 @@ class HookProcesses:
                         process.kill()
         if why:
             raise HooksNotRun(f"the process of its cancellation hooks {why}; see the worker's log")
-
-
-def _environment() -> dict[str, str]:
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    return {**os.environ, **settings}

@@ -13,13 +13,14 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
+from pydantic import ValidationError
 
 from flinkglue.prefect.store.thread_ownership import (
     PROCESS_PREFIX,
@@ -28,6 +29,7 @@ from flinkglue.prefect.store.thread_ownership import (
 )
 from flinkglue.prefect.worker.code.code_threads import WaitingCalls
 from flinkglue.prefect.worker.code.flows import FlowCode, Loaded
+from flinkglue.prefect.worker.configuration import ThreadJobConfiguration
 from flinkglue.prefect.worker.isolation import (
     BadVariable,
     NeedsProcess,
@@ -128,9 +130,8 @@ class Taking:
             raise NeedsProcess("it has no deployment")
         if deployment is None:
             raise NoDeployment(f"Deployment {flow_run.deployment_id} no longer exists.")
-        given = (template, deployment.job_variables, flow_run.job_variables)
         try:
-            variables = run_variables(*given, os.environ, flow_run.labels)
+            variables = _variables_of(flow_run, deployment, template)
         except BadVariable as why:
             raise NotLoaded(f"The flow run is refused: {why}") from why
         if variables.needs_process:
@@ -155,18 +156,39 @@ class Taking:
         pid = f"{PROCESS_PREFIX}{membership.worker_id}"
         await self._client.update_flow_run(flow_run.id, infrastructure_pid=pid)
 
-    async def flow_of(self, flow_run: FlowRun) -> Flow[..., Any] | None:
+    async def flow_of(self, flow_run: FlowRun, template: dict[str, Any]) -> Flow[..., Any] | None:
         """The flow of a run that is no thread here; None: its deployment is gone.
 
         Raises:
-            NeedsProcess: It cannot be loaded now.
+            NeedsProcess: It cannot be loaded now, or its hooks need another environment.
+            BadVariable: Nobody knows what its hooks need.
         """
         deployment = await self._read(flow_run.deployment_id) if flow_run.deployment_id else None
         if deployment is None:
             return None
+        if needs_process := _variables_of(flow_run, deployment, template).needs_process:
+            raise NeedsProcess(needs_process)
         loaded = await self._load(flow_run, deployment, time.monotonic(), 0.0)
         self.release(loaded.root)
         return loaded.flow
+
+    async def environment_of(self, flow_run: FlowRun, pool: WorkPool) -> dict[str, str]:
+        """The environment variables of the flow run's own process, with secrets.
+
+        Raises:
+            BadVariable: A job variable has a value that is not allowed.
+        """
+        try:
+            configuration = await ThreadJobConfiguration.resolve_for_flow_run(
+                flow_run.model_copy(deep=True),  # Prefect takes some of its variables away
+                client=self._client,
+                work_pool=pool,
+                worker_name=self._worker_name,
+            )
+        except ValidationError as error:  # its text has the values, such as secrets
+            why = [f"{'.'.join(map(str, each['loc']))} ({each['msg']})" for each in error.errors()]
+            raise BadVariable(f"job variables cannot be used: {'; '.join(why)}") from None
+        return {name: value for name, value in configuration.env.items() if value is not None}
 
     async def _prepared(
         self,
@@ -239,6 +261,13 @@ class Taking:
 def is_taken_over(flow_run: FlowRun) -> bool:
     """Whether a flow run is this worker's without being taken: it was never scheduled again."""
     return flow_run.state is not None and flow_run.state.is_running()
+
+
+def _variables_of(
+    flow_run: FlowRun, deployment: DeploymentResponse, template: dict[str, Any]
+) -> RunVariables:
+    given = (template, deployment.job_variables, flow_run.job_variables)
+    return run_variables(*given, os.environ, flow_run.labels)
 
 
 def _why_a_process(flow: Flow[..., Any]) -> str | None:

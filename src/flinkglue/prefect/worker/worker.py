@@ -124,8 +124,10 @@ class ThreadWorker(ProcessWorker):
             context = context_of_runs(self._http)
             self._endings = Endings(
                 self.client,
-                lambda run: self._taking.flow_of(run),
-                HookProcesses(self._home).run_cancellation_hooks,
+                lambda run: self._taking.flow_of(run, self.work_pool.base_job_template),
+                HookProcesses(
+                    self._home, lambda run: self._taking.environment_of(run, self.work_pool)
+                ).run_cancellation_hooks,
                 self._logger,
             )
             self.runs = ThreadRuns(self.client, self._endings, context, self._logger)
