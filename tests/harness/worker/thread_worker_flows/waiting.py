@@ -26,8 +26,11 @@ def wait_for(file: str, every_seconds: float) -> None:
 
 
 @flow(log_prints=True, on_cancellation=[note_cancelled])
-def waits(folder: str, name: str, until: str = "go", every_seconds: float = 0.2) -> None:
-    """Says its name in two ways, and goes on when a file is there."""
+def waits(folder: str, name: str, until: str = "go", every_seconds: float = 0.3) -> None:
+    """Says its name in two ways, and goes on when a file is there.
+
+    Its waits last longer than a moment: in shorter ones it would just begin, and hold others up.
+    """
     print(f"printed by {name}.")
     get_run_logger().info("logged by %s.", name)
     place = {
