@@ -17,6 +17,7 @@ from flinkglue.form_types import OptionalWebUrl
 from flinkglue.prefect.endings import completed, ends_in_words
 from flinkglue.prefect.forms.form_flow import form_flow
 from flinkglue.prefect.questions import ask
+from flinkglue.prefect.retries import is_another_attempt
 from flinkglue.tasks.flink_cluster import delete_flink_cluster
 from flinkglue.tasks.flink_cluster_record import (
     find_flink_application,
@@ -43,7 +44,7 @@ def _asked(cluster_name: str, take_last_savepoint: bool, within_minutes: float) 
 
 def _was_confirmed(cluster_name: str, cluster: HDInsightFlinkCluster | str) -> bool:
     """Whether an earlier attempt of this flow run has begun to stop the cluster's job."""
-    if runtime.flow_run.run_count <= 1:
+    if not is_another_attempt():
         return False  # nothing is called before the name was repeated
     return is_stop_begun(_at(cluster_name, cluster), str(runtime.flow_run.id))
 

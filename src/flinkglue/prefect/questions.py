@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import FlowPauseTimeout
 from prefect.input import RunInput
 
+from flinkglue.prefect.retries import had_a_process
 from flinkglue.prefect.run_log import run_log, this_flow_run
 
 Answer = TypeVar("Answer", bound=RunInput)
@@ -68,7 +69,7 @@ def _ended_attempts(flow_run: FlowRun) -> int:
 
 def _answer_before_a_crash(answer: type[Answer], key: str, flow_run: FlowRun) -> Answer | None:
     """What was answered in an earlier attempt; None: nothing was."""
-    if flow_run.run_count <= 1:
+    if not had_a_process(flow_run):
         return None
     with get_client(sync_client=True) as client:
         found = client.filter_flow_run_input(flow_run.id, f"paused-{key}-", _MOST_INPUTS, set())

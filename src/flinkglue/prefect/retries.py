@@ -9,6 +9,7 @@ import httpx
 from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.tasks import Task
 
@@ -26,9 +27,25 @@ def passes(failure: object) -> bool:
 
 
 def is_another_attempt() -> bool:
-    """Whether this task run, or the flow run around it, has been tried before."""
+    """Whether this task run, or the flow run around it, has been tried before.
+
+    Also a flow run that was suspended and resumed, which Prefect does not count.
+    """
     counts = (runtime.task_run.run_count, runtime.flow_run.run_count)
-    return any(count is not None and int(count) > 1 for count in counts)
+    context = FlowRunContext.get()
+    around = context.flow_run if context is not None else None
+    return any(count is not None and int(count) > 1 for count in counts) or (
+        around is not None and had_a_process(around)
+    )
+
+
+def had_a_process(flow_run: FlowRun) -> bool:
+    """Whether an earlier process may have begun this flow run, which runs now.
+
+    Args:
+        flow_run: As it was when it began to run here.
+    """
+    return flow_run.run_count > 1 or bool(flow_run.empirical_policy.pause_keys)
 
 
 def first_started_at(flow_run: FlowRun) -> datetime:

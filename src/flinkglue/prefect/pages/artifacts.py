@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
 )
 
 from flinkglue.markdown import link, text
+from flinkglue.prefect.retries import is_another_attempt
 
 _MOST_KNOWN = 2000
 
@@ -103,7 +104,7 @@ def _note(key: str, made: object) -> None:
 def _replaced(keys: Sequence[str], update: ArtifactUpdate) -> bool:
     flow_run_id = str(runtime.flow_run.id)
     found = _known.get(flow_run_id, keys[0])
-    if found is None and (runtime.flow_run.run_count or 1) > 1:  # an earlier process may have it
+    if found is None and is_another_attempt():  # an earlier process may have it
         found = _found(flow_run_id, keys)
     return found is not None and _updated(found, update)
 
