@@ -14,7 +14,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
-from prefect.states import AwaitingRetry, Cancelling, Suspended
+from prefect.states import AwaitingRetry, Cancelling, Failed, Suspended
 
 from tests.process_trees import processes_of
 from tests.waiting import eventually
@@ -78,6 +78,13 @@ def cancel(flow_run_id: UUID) -> None:
     """What the button of its page does."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id, Cancelling())
+
+
+def expire(flow_run_id: UUID) -> None:
+    """What the server does when nobody has resumed it in time, as in services.pause_expirations."""
+    with get_client(sync_client=True) as client:
+        never_resumed = Failed(message="The flow was paused and never resumed.")
+        client.set_flow_run_state(flow_run_id, never_resumed, force=True)
 
 
 def retry(flow_run_id: UUID) -> None:

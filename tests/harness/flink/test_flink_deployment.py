@@ -11,7 +11,7 @@ import pytest
 from tests.harness.execution import cancel, read, resume, retry, suspend
 from tests.harness.flink.deployed_job import QUICK, DeployedJob, ended, flink_job_action
 from tests.harness.flink.served_flink import ServedJobManager
-from tests.harness.worker.thread_worker import Worker, state_name, worker_of
+from tests.harness.worker.thread_worker import Worker, logged, state_name, worker_of
 from tests.unit.lifecycle.fake_flink_jobs import Behaviour
 from tests.waiting import eventually
 
@@ -39,6 +39,7 @@ def job(deployment_id: UUID, flink: ServedJobManager, tmp_path: Path) -> Deploye
 def test_cancel_leaves_stops_or_cancels_the_job_as_the_form_says(
     deployment_id: UUID, flink: ServedJobManager, tmp_path: Path
 ) -> None:
+    """Also of a flow run that was suspended before, which the server sets to Cancelled at once."""
     ends = {"leave": "RUNNING", "stop_with_savepoint": "FINISHED", "cancel": "CANCELED"}
     jobs = {on_cancel: DeployedJob(deployment_id, flink, tmp_path) for on_cancel in ends}
     flow_runs = [
@@ -46,12 +47,19 @@ def test_cancel_leaves_stops_or_cancels_the_job_as_the_form_says(
         for on_cancel, job in jobs.items()
     ]
     eventually(lambda: flink.sent("POST", "/run") == len(jobs))
+    suspend(flow_runs[-1])
     for flow_run_id in flow_runs:
         cancel(flow_run_id)
     assert ended(*flow_runs) == ["Cancelled"] * len(jobs)
-    assert {on_cancel: job.states for on_cancel, job in jobs.items()} == {
-        on_cancel: [state] for on_cancel, state in ends.items()
-    }
+    eventually(
+        lambda: (
+            {on_cancel: job.states for on_cancel, job in jobs.items()}
+            == {on_cancel: [state] for on_cancel, state in ends.items()}
+        )
+    )
+    for flow_run_id in flow_runs:
+        log = eventually(lambda i=flow_run_id: "Finished in state" in logged(i) and logged(i))
+        assert "Crash detected" not in log
     assert sum("/savepoints/" in path for path in flink.stored) == 1
 
 

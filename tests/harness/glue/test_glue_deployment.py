@@ -19,7 +19,7 @@ from prefect.states import Scheduled
 
 from tests.contract.aws.aws_cloud import AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import Execute, cancel, created, read, resume, suspend
+from tests.harness.execution import Execute, cancel, created, read
 from tests.harness.task_runs import states, task_runs
 from tests.harness.worker.thread_worker import logged
 from tests.waiting import eventually
@@ -148,25 +148,3 @@ def test_cancelling_the_flow_run_stops_its_glue_run(
     assert "the flow run was cancelled" in page
     [jobs] = shown(flow_run_id, "glue-jobs")
     assert "| **STOPPED** | " in jobs
-
-
-def test_a_suspended_flow_run_adopts_its_glue_run_when_it_is_resumed(
-    cloud: AwsCloud,
-    go: Path,
-    deployment_id: UUID,
-    block_id: UUID,
-    execute: Execute,
-) -> None:
-    """Suspend ends the process at its next task, and leaves the Glue run to itself."""
-    flow_run_id = requested(deployment_id)
-    first = execute(flow_run_id)
-    [before] = eventually(lambda: glue_runs(cloud))
-    suspend(flow_run_id)
-    go.touch()
-    first.wait()
-    assert read(flow_run_id).state_name == "Suspended"
-    resume(flow_run_id)
-    execute(flow_run_id).wait()
-    assert read(flow_run_id).state_name == "Completed"
-    [after] = glue_runs(cloud)
-    assert (after["Id"], after["JobRunState"]) == (before["Id"], "SUCCEEDED")

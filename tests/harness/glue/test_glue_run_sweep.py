@@ -22,6 +22,7 @@ from flows.glue_vpc_failover import glue_vpc_failover
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
+from tests.harness.execution import cancel, created, read, suspend
 from tests.harness.glue.test_glue_page import events
 from tests.harness.glue.test_glue_vpc_failover import artifacts
 from tests.waiting import eventually
@@ -87,6 +88,25 @@ def test_the_run_of_a_flow_run_that_is_cancelled_without_a_worker_is_stopped(
     assert f"#/job/job/run/{job_run_id}) | STOPPED | **stopped**" in page
     [jobs] = artifacts(swept)["glue-jobs"]
     assert "| **STOPPED** |" in jobs
+
+
+def test_the_run_of_a_flow_run_that_was_cancelled_while_it_was_suspended_is_stopped(
+    cloud: AwsCloud,
+) -> None:
+    """The server sets it to Cancelled at once, and no hook runs outside of a thread worker."""
+    with get_client(sync_client=True) as client:
+        flow_id = client.create_flow(glue_vpc_failover)
+        deployment_id = client.create_deployment(flow_id, "suspended")
+    flow_run_id = created(deployment_id, **PARAMETERS)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run_id, Running(), force=True)
+    job_run_id = glue_run(cloud, flow_run_id)
+    suspend(flow_run_id)
+    assert sweep(["job"], stop=True)[job_run_id]["condition"] == "wanted"
+    cancel(flow_run_id)
+    assert read(flow_run_id).state_name == "Cancelled"
+    assert sweep(["job"], stop=True)[job_run_id]["condition"] == "stopped"
+    assert state_of(cloud, job_run_id) == "STOPPED"
 
 
 def test_the_page_of_all_jobs_says_how_a_run_ended_that_no_flow_run_waited_for(

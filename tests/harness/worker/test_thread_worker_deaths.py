@@ -24,7 +24,7 @@ from flinkglue.prefect.store.server_records import server_records
 from localcloud.aws.glue.settings import GlueSettings
 from tests.contract.aws.aws_cloud import QUICK, AwsCloud
 from tests.harness.conftest import save_aws_block
-from tests.harness.execution import cancel, created, read
+from tests.harness.execution import cancel, created, read, suspend
 from tests.harness.worker.thread_worker import (
     REPOSITORY,
     Worker,
@@ -111,7 +111,10 @@ def is_running_again(before: dict[UUID, int]) -> bool:
 def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
     cloud: AwsCloud, worker: Callable[..., Worker], go: Path
 ) -> None:
-    """One is cancelled meanwhile, and stops alone. No run is lost, and none is started twice."""
+    """One is cancelled meanwhile, and one that is suspended while no worker is there: they stop.
+
+    No run is lost, and none is started twice.
+    """
     print(f"THREAD_SEED={SEED} THREAD_KILLED_RUNS={RUNS} THREAD_KILL_ROUNDS={ROUNDS}")
     make_pool("dying")
     glue_job = deployed("dying", "flows/glue_vpc_failover.py:glue_vpc_failover", REPOSITORY)
@@ -121,19 +124,24 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
         "aws_credentials": "aws",
     }
     current, rng = worker("dying"), random.Random(SEED)
-    flow_runs = [created(glue_job, **wanted) for _ in range(RUNS)]
+    suspended, *flow_runs = [created(glue_job, **wanted) for _ in range(RUNS + 1)]
     for _ in range(ROUNDS):  # in whatever phase each is then
         time.sleep(rng.uniform(0, 20))
         current.kill()
         current = worker("dying")
-    running = {str(flow_run_id): ["RUNNING"] for flow_run_id in flow_runs}
+    running = {str(flow_run_id): ["RUNNING"] for flow_run_id in (suspended, *flow_runs)}
     eventually(lambda: glue_runs(cloud) == running, within_seconds=PATIENCE_SECONDS)
 
+    suspend(suspended)
     current.kill()
+    cancel(suspended)
+    assert state_name(suspended) == "Cancelled"
+    assert glue_runs(cloud) == running
     before = attempts(flow_runs)
     current = worker("dying")
     eventually(lambda: is_running_again(before), within_seconds=PATIENCE_SECONDS)
 
+    eventually(lambda: glue_runs(cloud)[str(suspended)] == ["STOPPED"])
     first, *others = flow_runs
     began_at = time.monotonic()
     cancel(first)
@@ -155,9 +163,10 @@ def test_glue_runs_survive_the_death_and_the_stop_of_their_worker(
         within_seconds=PATIENCE_SECONDS,
     )
     assert current.terminate() == 0
-    assert state_name(first) == "Cancelled"
+    assert {state_name(flow_run_id) for flow_run_id in (suspended, first)} == {"Cancelled"}
     ended = {str(flow_run_id): ["SUCCEEDED"] for flow_run_id in others}
-    assert glue_runs(cloud) == {**ended, str(first): ["STOPPED"]}
+    stopped = {str(flow_run_id): ["STOPPED"] for flow_run_id in (suspended, first)}
+    assert glue_runs(cloud) == {**ended, **stopped}
     assert job_run_ids(cloud) <= ids_on_the_page(), "the worker ends after it has written the page"
 
 

@@ -14,7 +14,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
-from flinkglue.prefect.worker.members.adoption import PAGE, reschedule
+from flinkglue.prefect.worker.members.adoption import reschedule
+from flinkglue.prefect.worker.members.pool_flow_runs import PAGE
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.slot_leases import has_slot
 

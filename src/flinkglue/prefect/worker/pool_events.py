@@ -17,12 +17,15 @@ from prefect.events import Event
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 
+from flinkglue.prefect.worker.members.cancelled_runs import AT_ONCE_FROM
+
 _FLOW_RUN = "prefect.flow-run."
 _PREFIXES = [_FLOW_RUN, "prefect.work-pool.", "prefect.work-queue."]
 _FREES_A_SLOT = {
     state.value
     for state in (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
 }
+_AT_ONCE_FROM = {state.value for state in AT_ONCE_FROM}
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 30.0
 FREED_SECONDS = 1.0
 """How long the worker may take to ask what the end of a flow run made room for. Of flow runs that
@@ -35,6 +38,10 @@ class PoolEvents:
     Args:
         wake: Called when there may be something to run.
         answered: Called when a flow run goes on that waited for an answer: its process may be gone.
+        cancelled: Called with a flow run that the server has set to Cancelled without its hooks.
+
+    Attributes:
+        connections: How often it has connected: before each, events may have been lost.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class PoolEvents:
         answered: Callable[[], None],
         cancelling: Callable[[UUID], Coroutine[Any, Any, None]],
         suspended: Callable[[UUID], Coroutine[Any, Any, None]],
+        cancelled: Callable[[UUID], Coroutine[Any, Any, None]],
         log: logging.Logger | logging.LoggerAdapter[Any],
     ) -> None:
         self._pool_id = pool_id
@@ -52,8 +60,10 @@ class PoolEvents:
         self._answered = answered
         self._cancelling = cancelling
         self._suspended = suspended
+        self._cancelled = cancelled
         self._log = log
         self.is_connected = False
+        self.connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._freed: asyncio.TimerHandle | None = None
 
@@ -66,6 +76,7 @@ class PoolEvents:
                     filter=self._filter(), reconnection_attempts=0
                 ) as events:
                     self.is_connected, pause = True, _FIRST_PAUSE_SECONDS
+                    self.connections += 1
                     self._wake()  # nothing reports what was scheduled before
                     async for event in events:
                         self._heard(event)
@@ -90,23 +101,24 @@ class PoolEvents:
             self._wake()  # a pool or queue was changed, such as no longer paused
             return
         state_type = event.resource.get("prefect.state-type")
+        before = (event.payload.get("initial_state") or {}).get("type")
         if state_type == StateType.SCHEDULED.value:
             self._wake()
             self._wake_later()  # the event may come before the server offers the flow run
             return
         if state_type in _FREES_A_SLOT:
             self._wake_later()
-            return
         if state_type == StateType.RUNNING.value:
-            before = event.payload.get("initial_state") or {}
-            if before.get("type") == StateType.PAUSED.value:  # the event may come before the state
+            if before == StateType.PAUSED.value:  # the event may come before the state
                 asyncio.get_running_loop().call_later(FREED_SECONDS, self._answered)
             return
         try:
             flow_run_id = UUID(event.resource.id.removeprefix(_FLOW_RUN))
         except ValueError:
             return
-        if state_type == StateType.CANCELLING:
+        if state_type == StateType.CANCELLED and before in _AT_ONCE_FROM and _is_left(event):
+            self._begin(self._cancelled(flow_run_id))
+        elif state_type == StateType.CANCELLING:
             self._begin(self._cancelling(flow_run_id))
         elif state_type == StateType.PAUSED and event.event == f"{_FLOW_RUN}Suspended":
             self._begin(self._suspended(flow_run_id))
@@ -131,3 +143,12 @@ class PoolEvents:
             await handling
         except Exception as error:  # noqa: BLE001 - a poll finds what was missed
             self._log.warning("An event could not be handled: %s", str(error) or repr(error))
+
+
+def _is_left(cancelled: Event) -> bool:
+    """Whether nobody ends what a flow run has begun, which the server set to Cancelled at once.
+
+    One that it does not let a worker begin has a message that says why: that worker ends it.
+    """
+    has_run = cancelled.resource.get("prefect.run-count") != "0"
+    return has_run and not (cancelled.payload.get("validated_state") or {}).get("message")

@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import get_current_settings
 
 from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
@@ -32,6 +33,8 @@ QUIET_POLL_SECONDS = 8.0
 longer. It is shorter than the time by which flow runs are fetched ahead (10), so that none that is
 scheduled for later starts late."""
 ADOPTION_EVERY_SECONDS = 60.0
+CANCELLED_EVERY_SECONDS = 600.0
+"""How long no search is made for what no event reported, while events arrive."""
 CANCELLING_EVERY_SECONDS = 15.0
 _GROWTH = 1.5
 _LEAST_REST_SECONDS, _MOST_REST_SECONDS = 0.05, 1.0
@@ -64,6 +67,7 @@ class Service:
         client: The server.
         membership: The worker's record.
         adoption: Finds flow runs of dead workers.
+        cancelled: Finds flow runs that were cancelled without their hooks.
         runs: The worker's threads.
         events: The event stream of the pool.
         woken: Is set when there may be something to run.
@@ -77,6 +81,7 @@ class Service:
         client: PrefectClient,
         membership: Membership,
         adoption: Adoption,
+        cancelled: CancelledRuns,
         runs: ThreadRuns,
         events: PoolEvents,
         *,
@@ -88,6 +93,8 @@ class Service:
         self._client = client
         self._membership = membership
         self._adoption = adoption
+        self._cancelled = cancelled
+        self._connections, self._cancelled_at = -1, float("-inf")
         self._runs = runs
         self._events = events
         self._woken = woken
@@ -160,15 +167,26 @@ class Service:
             if found or is_answered or loop.time() - searched_at > ADOPTION_EVERY_SECONDS:
                 searched_at = loop.time()
                 await self._tried("adopt flow runs", self._adoption.search)
+            await self._find_cancelled(is_anew=bool(found))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._answered.wait(), self._membership.lease_seconds / 4)
+
+    async def _find_cancelled(self, *, is_anew: bool) -> None:
+        """Search for cancelled flow runs, if an event may have been lost or a worker has died."""
+        now, events = asyncio.get_running_loop().time(), self._events
+        every = CANCELLED_EVERY_SECONDS if events.is_connected else ADOPTION_EVERY_SECONDS
+        has_lost = self._connections != events.connections
+        if is_anew or has_lost or now - self._cancelled_at > every:
+            connections = events.connections
+            if await self._tried("find cancelled flow runs", self._cancelled.search) is not None:
+                self._connections, self._cancelled_at = connections, now
 
     async def _find_cancelling(self) -> None:
         """Find cancellations that no event reported."""
         while True:
             await asyncio.sleep(CANCELLING_EVERY_SECONDS)
             if ids := [*self._runs.ids]:
-                await self._tried("find cancelled flow runs", lambda: self._find(ids))
+                await self._tried("find flow runs to cancel", lambda: self._find(ids))
 
     async def _find(self, ids: list[UUID]) -> None:
         for first in range(0, len(ids), _PAGE):

@@ -6,7 +6,7 @@ import asyncio
 import builtins
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.hook_processes import HookProcesses
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.adoption import Adoption, reschedule
+from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.outage import retried_until_available
 from flinkglue.prefect.worker.own_processes import OwnProcesses
@@ -46,8 +47,6 @@ from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.shared_client import context_of_runs, shared_client
 from flinkglue.prefect.worker.threads.start_queue import NotBegun, StartQueue
-
-CANCELLED = "Flow run was cancelled."
 
 
 class ThreadWorker(ProcessWorker):
@@ -71,7 +70,6 @@ class ThreadWorker(ProcessWorker):
         self._woken, self._answered = asyncio.Event(), asyncio.Event()
         self._polling = asyncio.Lock()
         self._early_cancelled: set[UUID] = set()
-        self._ending: dict[UUID, asyncio.Task[None]] = {}
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
         self._processes = OwnProcesses()
@@ -144,8 +142,11 @@ class ThreadWorker(ProcessWorker):
             membership,
             is_mine=self._is_mine,
             take_over=self._take_over,
-            end_cancelled=self._end_cancelled,
+            end_cancelled=self._endings.begin_cancelled,
             log=self._logger,
+        )
+        cancelled = CancelledRuns(
+            self.client, pool.name, membership, end=self._end_cancelled, log=self._logger
         )
         events = PoolEvents(
             pool.id,
@@ -153,6 +154,7 @@ class ThreadWorker(ProcessWorker):
             answered=self._answered.set,
             cancelling=self._cancel_run,
             suspended=self.runs.suspended,
+            cancelled=cancelled.reported,
             log=self._logger,
         )
         self._membership = membership
@@ -160,6 +162,7 @@ class ThreadWorker(ProcessWorker):
             self.client,
             membership,
             adoption,
+            cancelled,
             self.runs,
             events,
             woken=self._woken,
@@ -265,7 +268,11 @@ class ThreadWorker(ProcessWorker):
     ) -> list[FlowRun]:
         assert self.runs is not None
         held = self.limiter.statistics().borrowers
-        new = [entry for entry in flow_run_response if entry.flow_run.id not in held]
+        new = [
+            entry
+            for entry in flow_run_response
+            if entry.flow_run.id not in held and entry.flow_run.id not in self._endings
+        ]
         for entry in flow_run_response:
             await self.runs.resumed(entry.flow_run.id)
         self._taking.begin_batch()
@@ -316,7 +323,7 @@ class ThreadWorker(ProcessWorker):
         try:
             live = await self._taking.take(flow_run, template, self._membership)
         except WasCancelled as why:
-            self._end(flow_run, self._endings.refused(flow_run, str(why)))
+            self._endings.begin(flow_run, self._endings.refused(flow_run, str(why)))
         except NotTaken as why:
             log.info("Flow run %s is not run by this worker: %s", flow_run.id, why)
         except NoDeployment as why:
@@ -387,7 +394,7 @@ class ThreadWorker(ProcessWorker):
     def _is_mine(self, flow_run_id: UUID) -> bool:
         held = self.limiter.statistics().borrowers
         taken = self._submitting_flow_run_ids
-        own = (taken, held, self._ending, self._processes)
+        own = (taken, held, self._endings, self._processes)
         return any(flow_run_id in some for some in own)
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
@@ -406,20 +413,14 @@ class ThreadWorker(ProcessWorker):
             return
         is_cancelling = run.state is not None and run.state.is_cancelling()
         if is_cancelling and self._adoption and await self._adoption.may_end(run):
-            self._end_cancelled(run)
+            self._endings.begin_cancelled(run)
 
-    def _end_cancelled(self, run: FlowRun) -> None:
-        if run.id not in self._ending:
-            self._end(run, self._endings.cancelled(run, CANCELLED))
-
-    def _end(self, run: FlowRun, ending: Coroutine[Any, Any, None]) -> None:
-        """Its hooks may take minutes, which nothing else waits for."""
-        self._ending[run.id] = task = asyncio.create_task(ending)
-        task.add_done_callback(lambda done: self._ended(run, done))
-
-    def _ended(self, run: FlowRun, task: asyncio.Task[None]) -> None:
-        del self._ending[run.id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._logger.warning(
-                "Flow run %s (%s) could not be cancelled yet: %s", run.name, run.id, error
-            )
+    async def _end_cancelled(self, run: FlowRun) -> bool:
+        """The server has set it to Cancelled already."""
+        assert self.runs is not None
+        if await self.runs.cancel(run.id, is_over=True) or run.id in self._endings:
+            return True
+        if self._is_mine(run.id):
+            return False
+        self._endings.begin_cancelled(run)
+        return True

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
-import logging
 import shutil
-from collections import Counter
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import (
     FlowRun,
     FlowRunPolicy,
@@ -27,16 +24,16 @@ from prefect.client.schemas.objects import (
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Paused, Running, Submitting
 
-from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import (
     PROCESS_PREFIX,
-    THREAD_PREFIX,
     pending_message,
 )
 from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, NeedsProcess
-from flinkglue.prefect.worker.members.adoption import PAGE, Adoption
+from flinkglue.prefect.worker.members.adoption import Adoption
+from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.members.pool_flow_runs import PAGE
 from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.service import Service
@@ -46,99 +43,15 @@ from flinkglue.prefect.worker.taking import NotTaken, Taking, WasCancelled
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.worker import ThreadWorker
-from tests.unit.lifecycle.fake_flink_jobs import Clock
-from tests.unit.prefect.variables_on_the_wire import FakeVariables, at_once
+from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
+    DEAD,
+    LOG,
+    Server,
+    member,
+    of,
+    with_client,
+)
 from tests.unit.prefect.worker.test_thread_worker_wiring import no_flow, no_hooks
-
-LOG = logging.getLogger(__name__)
-DEAD = "d" * 32
-
-
-class Server:
-    """Flow runs and Variables on the wire.
-
-    Flow runs are listed in pages, as in prefect.server.models.flow_runs of 3.8: each page is one
-    SELECT, by id in descending order. `before_page` is called before each, `before_read` with a
-    flow run that is about to be read alone, `after_state` with one that has a new state. Somebody
-    has deleted those in `deleted` since they were listed. Slots of concurrency limits are known by
-    their leases, with what they were renewed for; one is 410 when it has expired, as in
-    prefect.server.api.concurrency_limits_v2. `calls` counts by the end of the path.
-    """
-
-    def __init__(self) -> None:
-        self.runs: dict[str, FlowRun] = {}
-        self.slots: dict[UUID, float] = {}
-        self.deleted: set[UUID] = set()
-        self.calls: Counter[str] = Counter()
-        self.before_page: Callable[[], None] = lambda: None
-        self.before_read: Callable[[FlowRun], None] = lambda run: None
-        self.after_state: Callable[[FlowRun], None] = lambda run: None
-        self.variables = FakeVariables(Clock())
-
-    def has(self, state: State, pid: str | None = None, **more: Any) -> UUID:
-        run = FlowRun(flow_id=uuid4(), state=state, infrastructure_pid=pid, **more)
-        self.runs[str(run.id)] = run
-        return run.id
-
-    def slot(self) -> StateDetails:
-        """Of a state with a slot."""
-        lease = uuid4()
-        self.slots[lease] = 0.0
-        return StateDetails(deployment_concurrency_lease_id=lease)
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        if "/leases/" in request.url.path:
-            lease = UUID(request.url.path.split("/")[-2])
-            if lease not in self.slots:
-                return httpx.Response(410, json={"detail": "Lease not found"})
-            self.slots[lease] = json.loads(request.content)["lease_duration"]
-            return httpx.Response(204)
-        parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
-        body = json.loads(request.content) if request.content else {}
-        self.calls[
-            " ".join([request.method, *(part for part in parts if part not in self.runs)])
-        ] += 1
-        if parts == ["filter"] and "id" in body["flow_runs"]:
-            self.before_page()
-            known = [self.runs[each] for each in body["flow_runs"]["id"]["any_"]]
-            assert body["limit"] >= len(known)
-            page = [run for run in known if run.id not in self.deleted]
-            return httpx.Response(200, json=[run.model_dump(mode="json") for run in page])
-        if parts == ["filter"]:
-            self.before_page()
-            wanted = body["flow_runs"]["state"]
-            types = (wanted.get("type") or {}).get("any_")
-            names = (wanted.get("name") or {}).get("any_")
-            found = [
-                run
-                for run in self.runs.values()
-                if run.state
-                and (types is None or run.state.type.value in types)
-                and (names is None or run.state.name in names)
-            ]
-            assert body["sort"] == "ID_DESC"
-            found.sort(key=lambda run: str(run.id), reverse=True)
-            page = found[body["offset"] :][: body["limit"]]
-            return httpx.Response(200, json=[run.model_dump(mode="json") for run in page])
-        run = self.runs[parts[0]]
-        if run.id in self.deleted:
-            return httpx.Response(404, json={"detail": "Flow run not found"})
-        if request.method == "GET":
-            self.before_read(run)
-            return httpx.Response(200, json=run.model_dump(mode="json"))
-        if parts[1:] == ["set_state"]:
-            run.state = State.model_validate(body["state"])
-            self.after_state(run)
-            accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
-            answer = {**accepted, "state": run.state.model_dump(mode="json")}
-            return httpx.Response(201, json=answer)
-        if parts[1:] == ["labels"]:
-            run.labels.update(body)
-            return httpx.Response(204)
-        run.infrastructure_pid = body.get("infrastructure_pid", run.infrastructure_pid)
-        if "empirical_policy" in body:
-            run.empirical_policy = FlowRunPolicy.model_validate(body["empirical_policy"])
-        return httpx.Response(204)
 
 
 @pytest.fixture
@@ -146,28 +59,22 @@ def server() -> Server:
     return Server()
 
 
-def member(server: Server) -> Membership:
-    client = cast(SyncPrefectClient, server.variables.client(at_once))
-    clock = server.variables.clock
-    joined = Membership(ServerRecords(client, clock), "pool", "a worker", 60.0, "", clock)
-    joined.join()
-    return joined
+def nobody() -> None:
+    """Is told."""
 
 
-def with_client(server: Server, work: Callable[[PrefectClient], Awaitable[None]]) -> None:
-    """Do the work with a client of the server, which handles requests one beside the other."""
-
-    async def answer(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0)
-        return server.answer(request)
-
-    async def once() -> None:
-        settings = {"transport": httpx.MockTransport(answer)}
-        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            client._client.enable_csrf_support = False
-            await work(client)
-
-    asyncio.run(once())
+def events_of(answered: Callable[[], None]) -> PoolEvents:
+    """Of a pool where nobody is cancelled or suspended."""
+    never: Any = None
+    return PoolEvents(
+        uuid4(),
+        wake=nobody,
+        answered=answered,
+        cancelling=never,
+        suspended=never,
+        cancelled=never,
+        log=LOG,
+    )
 
 
 def search(
@@ -192,10 +99,6 @@ def search(
 
     with_client(server, once)
     return ended
-
-
-def of(worker_id: str) -> str:
-    return f"{THREAD_PREFIX}{worker_id}"
 
 
 def test_the_flow_runs_of_dead_workers_are_scheduled_again_in_every_phase(server: Server) -> None:
@@ -234,8 +137,9 @@ def test_a_flow_run_that_is_answered_after_the_next_worker_began_is_adopted_at_o
             client,
             worker,
             adoption,
+            CancelledRuns(client, "pool", worker, end=beside, log=LOG),
             beside,
-            beside,
+            events_of(nobody),
             woken=asyncio.Event(),
             answered=answered,
             callbacks=beside,
@@ -668,15 +572,9 @@ def test_a_worker_that_stops_does_not_adopt_what_it_hands_back(server: Server) -
                     end_cancelled=lambda _: None,
                     log=LOG,
                 ),
+                CancelledRuns(client, "pool", stopping, end=beside, log=LOG),
                 beside,
-                PoolEvents(
-                    uuid4(),
-                    wake=beside,
-                    answered=answered.set,
-                    cancelling=beside,
-                    suspended=beside,
-                    log=LOG,
-                ),
+                events_of(answered.set),
                 woken=asyncio.Event(),
                 answered=answered,
                 callbacks=beside,

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -115,10 +115,11 @@ def test_the_default_storage_is_read_once_for_all_flow_runs() -> None:
     assert len(server.calls) == 1
 
 
-def event(state_type: str, **payload: Any) -> Event:
+def event(state_type: str, run_count: int = 1, **payload: Any) -> Event:
     resource = Resource(
         {
             "prefect.resource.id": f"prefect.flow-run.{uuid4()}",
+            "prefect.run-count": str(run_count),
             "prefect.state-type": state_type,
         }
     )
@@ -130,15 +131,23 @@ def nothing() -> None:
     """What a test does not look at."""
 
 
-def pool_events(
-    wake: Callable[[], None] = nothing, answered: Callable[[], None] = nothing
-) -> PoolEvents:
-    async def never(_: UUID) -> None:
-        raise AssertionError("nothing is cancelled or suspended")
+async def never(_: UUID) -> None:
+    raise AssertionError("nothing is cancelled or suspended")
 
-    log = logging.getLogger(__name__)
+
+def pool_events(
+    wake: Callable[[], None] = nothing,
+    answered: Callable[[], None] = nothing,
+    cancelled: Callable[[UUID], Coroutine[Any, Any, None]] = never,
+) -> PoolEvents:
     return PoolEvents(
-        uuid4(), wake=wake, answered=answered, cancelling=never, suspended=never, log=log
+        uuid4(),
+        wake=wake,
+        answered=answered,
+        cancelling=never,
+        suspended=never,
+        cancelled=cancelled,
+        log=logging.getLogger(__name__),
     )
 
 
@@ -204,5 +213,34 @@ def test_a_flow_run_that_was_answered_is_looked_for_and_no_other_that_runs() -> 
         events._heard(event("RUNNING", initial_state={"type": "PAUSED", "name": "Paused"}))
         await asyncio.sleep(FREED_SECONDS + 0.2)
         assert answered["answered"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_only_a_flow_run_that_the_server_cancelled_at_once_costs_a_call() -> None:
+    """One that was Cancelling has had its hooks, and one that never ran has left nothing.
+
+    What a worker may not begin, that worker ends.
+    """
+
+    async def scenario() -> None:
+        ended = list[UUID]()
+
+        async def cancelled(flow_run_id: UUID) -> None:
+            ended.append(flow_run_id)
+
+        events = pool_events(cancelled=cancelled)
+        for before in ("CANCELLING", "RUNNING"):
+            events._heard(event("CANCELLED", initial_state={"type": before}))
+        scheduled = {"type": "SCHEDULED"}
+        events._heard(event("CANCELLED", run_count=0, initial_state=scheduled))
+        reason = {"type": "CANCELLED", "message": "Deployment concurrency limit reached."}
+        events._heard(event("CANCELLED", initial_state=scheduled, validated_state=reason))
+        await asyncio.sleep(0.05)
+        assert not ended
+        for before in ("PAUSED", "SCHEDULED", "PENDING"):
+            events._heard(event("CANCELLED", initial_state={"type": before}))
+        await asyncio.sleep(0.05)
+        assert len(ended) == 3
 
     asyncio.run(scenario())

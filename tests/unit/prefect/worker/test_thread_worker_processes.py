@@ -83,7 +83,7 @@ def with_worker(wire: Wire, work: Callable[[Worker], Awaitable[None]]) -> None:
             worker = Worker("pool")
             worker._client, worker._membership = client, member(wire)
             worker._work_pool = WorkPool(name="pool", type="thread", base_job_template={})
-            endings = Endings(client, no_flow, no_hooks, LOG)
+            endings = worker._endings = Endings(client, no_flow, no_hooks, LOG)
             worker.runs = ThreadRuns(client, endings, contextvars.copy_context(), LOG)
             worker._limiter = anyio.CapacityLimiter(10)
             worker._taking = Taking(client, worker.name, worker._home, LOG)

@@ -14,11 +14,8 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateName,
     FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort
 from prefect.states import AwaitingRetry
 from prefect.utilities.engine import propose_state
@@ -26,10 +23,12 @@ from prefect.utilities.engine import propose_state
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.members.pool_flow_runs import flow_runs_of
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
-PAGE = 200
+DUTY = "adoption"
+"""What one worker of a pool at a time does for the dead."""
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _AWAITS_RETRY = "AwaitingRetry"
 _IN_PROCESS = "in_process"
@@ -77,7 +76,7 @@ class Adoption:
         owned = [(run, owner) for run in listed.values() if (owner := owner_of(run))]
         orphaned = [(run, owner) for run, owner in owned if owner == me]
         if any(owner != me for _, owner in owned) and await asyncio.to_thread(
-            self._membership.hold, "adoption"
+            self._membership.hold, DUTY
         ):
             # Workers may have come since: who is there is read after the runs.
             living = await asyncio.to_thread(self._membership.living)
@@ -91,7 +90,7 @@ class Adoption:
             return owner is not None
         if owner in await asyncio.to_thread(self._membership.living):
             return False
-        return await asyncio.to_thread(self._membership.hold, "adoption")
+        return await asyncio.to_thread(self._membership.hold, DUTY)
 
     def _not_adopted(self, orphaned: tuple[FlowRun, str], error: Exception) -> None:
         self._log.warning("Flow run %s is not adopted yet: %s", orphaned[0].id, error)
@@ -148,25 +147,10 @@ class Adoption:
         is_open = FlowRunFilterState(type=FlowRunFilterStateType(any_=_OPEN))
         awaits_retry = FlowRunFilterState(name=FlowRunFilterStateName(any_=[_AWAITS_RETRY]))
         for state in (is_open, awaits_retry):
-            async for run in self._in(state):
+            which = FlowRunFilter(state=state)
+            async for run in flow_runs_of(self._client, self._pool_name, which):
                 if _needs_a_worker(run):
                     yield run
-
-    async def _in(self, state: FlowRunFilterState) -> AsyncIterator[FlowRun]:
-        offset = 0
-        while True:
-            page = await self._client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(state=state),
-                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name])),
-                sort=FlowRunSort.ID_DESC,
-                limit=PAGE,
-                offset=offset,
-            )
-            for run in page:
-                yield run
-            if len(page) < PAGE:
-                return
-            offset += PAGE
 
 
 def _needs_a_worker(run: FlowRun) -> bool:

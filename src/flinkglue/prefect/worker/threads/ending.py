@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
@@ -24,6 +26,10 @@ NO_HOOKS = (
     "Its deployment no longer exists, so its cancellation hooks did not run: a job that it has "
     "started may still run, and has to be stopped by hand."
 )
+CANCELLED = "Flow run was cancelled."
+HOOKS_HAVE_RUN = "Its cancellation hooks have run."
+CANCELLED_BEFORE = f"{CANCELLED} The server did so without its process."
+"""Of one that the server has set to Cancelled itself, as nobody was to end it."""
 
 
 class Endings:
@@ -45,6 +51,29 @@ class Endings:
         self._flow_of = flow_of
         self._in_process = in_process
         self._log = log
+        self._begun: dict[UUID, asyncio.Task[None]] = {}
+
+    def __contains__(self, flow_run_id: object) -> bool:
+        return flow_run_id in self._begun
+
+    def begin_cancelled(self, run: FlowRun) -> None:
+        """Begin to end a cancelled flow run, unless that was begun."""
+        if run.id not in self._begun:
+            is_over = run.state is not None and run.state.is_cancelled()
+            message, afterwards = (CANCELLED_BEFORE, HOOKS_HAVE_RUN) if is_over else (CANCELLED, "")
+            self.begin(run, self.cancelled(run, message, afterwards=afterwards))
+
+    def begin(self, run: FlowRun, ending: Coroutine[Any, Any, None]) -> None:
+        """Begin to end a flow run in this way, which nothing else waits for."""
+        self._begun[run.id] = task = asyncio.create_task(ending)
+        task.add_done_callback(lambda done: self._ended(run, done))
+
+    def _ended(self, run: FlowRun, task: asyncio.Task[None]) -> None:
+        del self._begun[run.id]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.warning(
+                "Flow run %s (%s) could not be cancelled yet: %s", run.name, run.id, error
+            )
 
     async def cancelled(
         self,
@@ -56,7 +85,8 @@ class Endings:
         """Run the cancellation hooks, and then set Cancelled.
 
         Args:
-            flow_run: The flow run. Its hooks run only if it has run at all.
+            flow_run: The flow run. Its hooks run only if it has run at all. If the server has set
+                it to Cancelled already, that says so afterwards, unless it was retried meanwhile.
             flow: Its flow; None: it is loaded.
             afterwards: What the state says after the message when they have run.
         """
@@ -66,9 +96,10 @@ class Endings:
                 afterwards = NO_HOOKS
             message = f"{message} {afterwards}".rstrip()
         try:
-            await self._client.set_flow_run_state(
-                flow_run.id, Cancelled(message=message), force=True
-            )
+            if not await self._went_on(flow_run):
+                await self._client.set_flow_run_state(
+                    flow_run.id, Cancelled(message=message), force=True
+                )
         except ObjectNotFound:
             self._log.info("Flow run %s was deleted before it was cancelled", flow_run.id)
 
@@ -82,7 +113,7 @@ class Endings:
             flow_run.id,
             why,
         )
-        await self.cancelled(flow_run, why, flow, "Its cancellation hooks have run.")
+        await self.cancelled(flow_run, why, flow, HOOKS_HAVE_RUN)
 
     async def _ran_hooks(
         self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None
@@ -99,6 +130,14 @@ class Endings:
         hooks = HookRunner(resolve_flow=_known(flow))
         await hooks.run_cancellation_hooks(flow_run, Cancelling(message=message))
         return True
+
+    async def _went_on(self, flow_run: FlowRun) -> bool:
+        """Whether a flow run that was Cancelled is in another state now."""
+        before = flow_run.state
+        if before is None or not before.is_cancelled():
+            return False
+        now = await self._client.read_flow_run(flow_run.id)
+        return now.state is None or now.state.id != before.id
 
     async def crashed(self, flow_run: FlowRun, message: str, flow: Flow[..., Any]) -> None:
         """Set Crashed, and then run the crash hooks, as after the death of a process."""
@@ -118,16 +157,22 @@ class Endings:
         live = thread.live
         if live.refused_as is not None and live.flow_run.start_time is not None:
             await self.refused(live.flow_run, live.refused_as, live.flow)
-        if thread.outcome is not Outcome.IN_DOUBT:
+        # It may have ended otherwise than by its cancellation, such as suspended a moment before.
+        is_left_to_worker = live.is_cancelled and live.claim_end("worker")
+        if thread.outcome is Outcome.LEFT or not (
+            thread.outcome is Outcome.IN_DOUBT or is_left_to_worker
+        ):
             return
         try:
             now = await self._client.read_flow_run(live.flow_run.id)
         except ObjectNotFound:
             return
-        if now.state is None or now.state.is_final():
+        if now.state is None:
             return
-        if now.state.is_cancelling():
-            await self.cancelled(now, "Flow run was cancelled.", live.flow)
+        if live.is_over and now.state.is_cancelled():
+            await self.cancelled(now, CANCELLED_BEFORE, live.flow, HOOKS_HAVE_RUN)
+        elif now.state.is_cancelling():
+            await self.cancelled(now, CANCELLED, live.flow)
         elif now.state.is_running() or now.state.is_pending():
             why = repr(thread.error) if thread.error else "without a final state"
             await self.crashed(now, f"The thread of the flow run ended: {why}", live.flow)

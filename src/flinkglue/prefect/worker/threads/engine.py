@@ -87,7 +87,10 @@ class ThreadFlowRunEngine(FlowRunEngine[Any, Any]):
         if isinstance(exc, RunLeft) or self.run.is_left:
             self._raised = exc  # type: ignore[assignment]
         elif isinstance(exc, RunCancelled):
-            if self.run.claim_end("thread"):
+            if self.run.is_over:  # the worker runs its hooks when this thread has ended
+                self.cancel_all_tasks()
+                self._raised = exc  # type: ignore[assignment]
+            elif self.run.claim_end("thread"):
                 self.cancel_all_tasks()
                 self.handle_cancellation(exc)
         elif isinstance(exc, RunSuspended):

@@ -69,6 +69,8 @@ class LiveRun:
         self.may_speak = may_speak
         self._is_lost = is_lost
         self.is_cancelled = False
+        self.is_over = False
+        """Whether the server has set it to Cancelled already: its thread only ends."""
         self.suspended: State | None = None
         self._when_suspended: Callable[[State], None] | None = None
         self.heartbeat: Callable[[], None] = _no_heartbeat
@@ -82,9 +84,13 @@ class LiveRun:
         self._finishing = threading.Lock()
         self._is_finished = False
 
-    def cancel(self) -> None:
-        """Have it end at its next wait or call."""
-        self.is_cancelled = True
+    def cancel(self, *, is_over: bool = False) -> None:
+        """Have it end at its next wait or call.
+
+        Args:
+            is_over: The server has set it to Cancelled already.
+        """
+        self.is_cancelled, self.is_over = True, is_over
         self.interruption.request(RunCancelled(f"flow run {self.flow_run.id} was cancelled"))
 
     @property

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import flow_run_logger
 
-from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.ending import CANCELLED, Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.nudging import PATIENCE_SECONDS, nudge
 from flinkglue.prefect.worker.threads.run_thread import RunThread
@@ -91,13 +91,17 @@ class ThreadRuns:
             for kept in (self._live, self._ended, self._threads):
                 kept.pop(live.flow_run.id, None)
 
-    async def cancel(self, flow_run_id: UUID) -> bool:
-        """Cancel a flow run that is a thread here; False: it is none."""
+    async def cancel(self, flow_run_id: UUID, *, is_over: bool = False) -> bool:
+        """Cancel a flow run that is a thread here; False: it is none.
+
+        Args:
+            is_over: The server has set it to Cancelled already.
+        """
         live = self._live.get(flow_run_id)
         if live is None:
             return False
         if not live.is_cancelled:
-            live.cancel()
+            live.cancel(is_over=is_over)
             self._nudge(live)
             self._in_background(self._grace(live))
         return True
@@ -115,7 +119,7 @@ class ThreadRuns:
         live.leave("it was cancelled, and did not notice in time")
         self._nudge(live)
         message = (
-            f"Flow run was cancelled. It did not notice within {live.cancel_grace_seconds:g} s, "
+            f"{CANCELLED} It did not notice within {live.cancel_grace_seconds:g} s, "
             "and its thread stays until the call that it is in returns."
         )
         flow_run_logger(live.flow_run, live.flow).warning(message)

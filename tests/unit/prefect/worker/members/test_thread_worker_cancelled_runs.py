@@ -1,0 +1,258 @@
+"""Whose cancellation hooks a worker runs, as the server set the flow run to Cancelled itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.flows import Flow
+from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed, Running, Suspended
+
+from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
+from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.threads.ending import CANCELLED_BEFORE, HOOKS_HAVE_RUN, Endings
+from flinkglue.prefect.worker.threads.live_run import LiveRun
+from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
+from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
+    DEAD,
+    LOG,
+    Server,
+    member,
+    of,
+    with_client,
+)
+
+RESUMING = State(type=StateType.SCHEDULED, name="Resuming")
+LATE = State(type=StateType.SCHEDULED, name="Late")
+TIMED_OUT = "Flow run cancellation timed out; marked this flow run as Cancelled."
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """No log goes to it."""
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
+        yield Server()
+
+
+async def never(flow_run: FlowRun, message: str) -> None:
+    raise AssertionError(f"the flow of {flow_run.name} is loaded already")
+
+
+class Hooked:
+    """Ends flow runs by a flow whose hook notes them."""
+
+    def __init__(self, client: PrefectClient, during: Callable[[], None] = lambda: None) -> None:
+        self.ended: list[UUID] = []
+
+        def note(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
+            assert state.is_cancelling()
+            during()
+            self.ended.append(flow_run.id)
+
+        @flow(on_cancellation=[note])
+        def hooked() -> None:
+            """A flow."""
+
+        self.flow = hooked
+
+        async def flow_of(_: FlowRun) -> Flow[..., Any]:
+            return hooked
+
+        self.endings = Endings(client, flow_of, never, LOG)
+
+    async def end(self, run: FlowRun) -> bool:
+        self.endings.begin_cancelled(run)
+        return True
+
+    async def until_done(self) -> None:
+        async with asyncio.timeout(10):
+            while self.endings._begun:
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_ended_by_thread", "runs_hooks"),
+    [
+        (Outcome.SETTLED, False, True),
+        (Outcome.SETTLED, True, False),
+        (Outcome.LEFT, False, False),
+    ],
+)
+def test_the_hooks_run_after_the_thread_of_a_suspended_flow_run_however_it_ended(
+    server: Server, outcome: Outcome, is_ended_by_thread: bool, runs_hooks: bool
+) -> None:
+    """It may have noticed that it was suspended before it noticed that it was cancelled."""
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+
+    async def scenario(client: PrefectClient) -> None:
+        hooked = Hooked(client)
+        live = LiveRun(
+            server.runs[str(flow_run_id)],
+            hooked.flow,
+            os.getcwd(),
+            10.0,
+            of(DEAD),
+            lambda: True,
+            lambda: False,
+        )
+        live.cancel(is_over=True)
+        assert not is_ended_by_thread or live.claim_end("thread")
+        thread = RunThread(live, contextvars.copy_context(), lambda: None)
+        thread.outcome = outcome
+        await hooked.endings.conclude(thread)
+        assert hooked.ended == [flow_run_id] * runs_hooks
+
+    with_client(server, scenario)
+
+
+def cancelled(server: Server, *states: State, owner: str | None = None, **more: Any) -> UUID:
+    """A flow run that went through these states before it was Cancelled."""
+    given = {"start_time": datetime.now(UTC), **more}
+    message = given.pop("message", None)
+    flow_run_id = server.has(states[0], owner, **given)
+    for state in (*states[1:], Cancelled(message=message)):
+        server.sets(flow_run_id, state.model_copy(update={"timestamp": datetime.now(UTC)}))
+    return flow_run_id
+
+
+def search(server: Server, worker: Membership, times: int = 1) -> list[UUID]:
+    """Those whose hooks ran."""
+    ended: list[UUID] = []
+
+    async def once(client: PrefectClient) -> None:
+        hooked = Hooked(client)
+        runs = CancelledRuns(client, "pool", worker, end=hooked.end, log=LOG)
+        for _ in range(times):
+            await runs.search()
+            await hooked.until_done()
+        ended.extend(hooked.ended)
+
+    with_client(server, once)
+    return ended
+
+
+@pytest.mark.parametrize(
+    "before", [Suspended(), RESUMING, AwaitingRetry(), LATE, State(type=StateType.PENDING)]
+)
+def test_the_hooks_run_of_one_that_had_no_process_and_they_run_once(
+    server: Server, before: State
+) -> None:
+    """Also after the worker that ran them was replaced: the state says that they ran."""
+    worker = member(server)
+    flow_run_id = cancelled(server, Running(), before, owner=of(DEAD))
+    assert search(server, worker, times=2) == [flow_run_id]
+    run = server.runs[str(flow_run_id)]
+    assert run.state is not None
+    assert run.state.name == "Cancelled"
+    assert run.state.message == f"{CANCELLED_BEFORE} {HOOKS_HAVE_RUN}"
+    assert run.infrastructure_pid == of(worker.worker_id)
+    worker.leave()
+    assert search(server, member(server)) == []
+
+
+def test_the_hooks_run_of_one_that_nobody_ended_before_the_server_gave_up(server: Server) -> None:
+    flow_run_id = cancelled(server, Running(), Cancelling(), owner=of(DEAD), message=TIMED_OUT)
+    assert search(server, member(server)) == [flow_run_id]
+
+
+def test_no_hooks_run_again_and_none_of_what_never_ran(server: Server) -> None:
+    """A process of its own may say it in other words; the states of such a one are read once."""
+    cancelled(server, Running(), Cancelling(), owner=of(DEAD), message="Flow run was cancelled.")
+    cancelled(server, Running(), Cancelling(), owner="4711", message="Ended by its own process")
+    cancelled(server, Running(), owner=of(DEAD), message="Set by hand while it ran")
+    cancelled(server, LATE, start_time=None)
+    refused = f"Deployment concurrency limit reached. {HOOKS_HAVE_RUN}"
+    cancelled(server, Running(), AwaitingRetry(), owner=of(DEAD), message=refused)
+    server.has(Failed(), of(DEAD), start_time=datetime.now(UTC))
+    assert search(server, member(server), times=3) == []
+    assert server.asked["states"] == 2
+
+
+def test_where_nothing_was_cancelled_a_search_is_one_call(server: Server) -> None:
+    server.has(Running(), of(DEAD), start_time=datetime.now(UTC))
+    search(server, member(server))
+    assert server.asked == {"lists": 1}
+
+
+def test_each_worker_runs_the_hooks_of_its_own_and_one_those_of_the_dead(server: Server) -> None:
+    holder, other = member(server), member(server)
+    search(server, holder)
+    mine, of_other, of_dead, of_process = (
+        cancelled(server, Running(), Suspended(), owner=owner)
+        for owner in (of(holder.worker_id), of(other.worker_id), of(DEAD), "4711")
+    )
+    assert {*search(server, holder)} == {mine, of_dead, of_process}
+    assert search(server, other) == [of_other]
+
+
+def test_one_that_was_retried_since_is_left_alone(server: Server) -> None:
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    server.before_read = lambda run: server.sets(run.id, AwaitingRetry())
+    assert search(server, member(server)) == []
+    assert server.runs[str(flow_run_id)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_retry_while_the_hooks_run_is_not_overwritten(server: Server) -> None:
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+
+    async def scenario(client: PrefectClient) -> None:
+        hooked = Hooked(client, lambda: server.sets(flow_run_id, AwaitingRetry()))
+        await CancelledRuns(client, "pool", member(server), end=hooked.end, log=LOG).search()
+        await hooked.until_done()
+        assert hooked.ended == [flow_run_id]
+
+    with_client(server, scenario)
+    assert server.runs[str(flow_run_id)].state.name == "AwaitingRetry"  # type: ignore[union-attr]
+
+
+def test_a_later_search_finds_one_again_that_could_not_be_ended(server: Server) -> None:
+    """However long ago it was cancelled; a search goes back no further than it has to."""
+    days = timedelta(days=6)
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - days
+    offered: list[UUID] = []
+
+    async def not_yet(run: FlowRun) -> bool:
+        offered.append(run.id)
+        return False
+
+    async def scenario(client: PrefectClient) -> None:
+        runs = CancelledRuns(client, "pool", member(server), end=not_yet, log=LOG)
+        for _ in range(2):
+            assert await runs.search() == 1
+        server.sets(flow_run_id, Cancelled(message=CANCELLED_BEFORE))
+        server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - days
+        assert await runs.search() == 0
+        cancelled(server, Running(), Suspended(), owner=of(DEAD))
+        await runs.search()
+
+    with_client(server, scenario)
+    assert offered[:2] == [flow_run_id] * 2
+    assert len(offered) == 3
+
+
+def test_an_event_that_comes_before_the_state_is_waited_for(server: Server) -> None:
+    worker = member(server)
+    flow_run_id = server.has(Suspended(), of(worker.worker_id), start_time=datetime.now(UTC))
+
+    async def scenario(client: PrefectClient) -> None:
+        hooked = Hooked(client)
+        runs = CancelledRuns(client, "pool", worker, end=hooked.end, log=LOG)
+        handling = asyncio.create_task(runs.reported(flow_run_id))
+        await asyncio.sleep(0.1)
+        server.sets(flow_run_id, Cancelled())
+        await handling
+        await hooked.until_done()
+        assert hooked.ended == [flow_run_id]
+
+    with_client(server, scenario)
