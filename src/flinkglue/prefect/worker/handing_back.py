@@ -16,6 +16,8 @@ from prefect.logging.loggers import flow_run_logger
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import reschedule
 from flinkglue.prefect.worker.members.pool_flow_runs import PAGE
+from flinkglue.prefect.worker.outage import retried_until_available
+from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
@@ -53,18 +55,33 @@ class HandingBack:
         due, self._due, self._soon = self._due, [], None
         await self.all(due)
 
-    async def disown(self, flow_run_ids: Sequence[UUID], owner: str) -> None:
-        """Write on flow runs whose processes were killed that the next worker may adopt them."""
+    async def disown(
+        self, processes: OwnProcesses, owner: str, may_speak: Callable[[], bool]
+    ) -> None:
+        """Write on flow runs with processes that the next worker may adopt them.
 
-        async def one(flow_run_id: UUID) -> None:
-            await self._client.update_flow_run(flow_run_id, infrastructure_pid=owner)
+        That is tried again while the server is away: whoever calls this sets the limit.
+
+        Args:
+            owner: The worker, as written on flow runs that are its threads.
+            may_speak: Whether nobody else can have taken over its flow runs.
+        """
+
+        async def write(flow_run_id: UUID) -> None:
+            while not may_speak():  # adopted now, it would run beside its process
+                await asyncio.sleep(TOGETHER_SECONDS)
+            async with processes.writing(flow_run_id) as is_owned:
+                if is_owned:
+                    await self._client.update_flow_run(flow_run_id, infrastructure_pid=owner)
+                    processes.disowned(flow_run_id)
 
         def failed(flow_run_id: UUID, error: Exception) -> None:
-            self._log.warning(
-                "Flow run %s has lost its process, and is not adopted: %s", flow_run_id, error
-            )
+            self._log.warning("Flow run %s cannot be left to others: %s", flow_run_id, error)
 
-        await each_of(flow_run_ids, one, failed)
+        async def one(flow_run_id: UUID) -> None:
+            await retried_until_available(lambda: write(flow_run_id), self._log)
+
+        await each_of(processes.ids, one, failed)
 
     async def ended(self) -> None:
         """Return when those that ask for themselves by now are handed back."""

@@ -18,7 +18,9 @@ from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 
 LEAVING_SECONDS = 5.0
-"""How long threads may take to notice that they are to stop."""
+"""How long threads may take to notice that they are to stop, and processes to be disowned."""
+ENDING_SECONDS = 1.0
+"""The part of it in which processes that are killed are gone."""
 HAND_BACK_SECONDS = 8.0
 """How long handing back may take then: half a minute after SIGTERM a container is killed."""
 EXIT_SECONDS = 10.0
@@ -73,17 +75,20 @@ async def drained(
     log: logging.Logger | logging.LoggerAdapter[Any],
     printer: Callable[..., None],
     *,
+    leaving_seconds: float = LEAVING_SECONDS,
     hand_back_seconds: float = HAND_BACK_SECONDS,
 ) -> None:
     """Wait for the flow runs that are at work, and schedule those again that do not end in time.
 
     Those that only wait for something elsewhere are left at once: the next worker waits as well.
-    They are handed back while the others end.
+    They are handed back while the others end. A process is killed only if the server has noted that
+    the next worker may adopt its flow run; otherwise it is terminated, and says Crashed.
 
     Args:
         owner: The worker, as written on its flow runs.
         may_speak: Whether nobody else can have taken over its flow runs.
         printer: Writes for people.
+        leaving_seconds: How long threads and processes that did not end in time may take for that.
         hand_back_seconds: How long handing back may take after that; what is left is adopted.
     """
     if runs or processes:
@@ -95,35 +100,52 @@ async def drained(
     waiting = runs.leave_waiting(WHY)
 
     async def hand_back_waiting() -> None:
-        await _ended(runs, waiting)
+        await _ended(runs, waiting, leaving_seconds)
         await _handed_back(runs, waiting, handing_back, log)
 
     early = asyncio.create_task(hand_back_waiting())
+    disowning = asyncio.create_task(handing_back.disown(processes, owner, may_speak))
     try:
-        left = await _left(runs, processes, drain_seconds)
-        killed = processes.kill()
-        await asyncio.gather(_ended(runs, left), _until(lambda: not processes, LEAVING_SECONDS))
-        async with asyncio.timeout(hand_back_seconds):
-            await handing_back.disown(killed, owner)
-            await asyncio.gather(
-                early,
-                _handed_back(runs, left, handing_back, log),
-                handing_back.all([(each, owner, may_speak) for each in killed]),
-            )
-            await handing_back.ended()
-    except TimeoutError:
-        log.warning(
-            "Not all flow runs could be scheduled again in time. The next worker adopts the others "
-            "when this one has ended."
+        left = await _left(runs, processes, may_speak, drain_seconds)
+        await asyncio.gather(
+            _ended(runs, left, leaving_seconds),
+            _end_processes(processes, disowning, leaving_seconds, log),
+        )
+        killed = [(each, owner, may_speak) for each in processes.killed]
+        rest = [early, _handed_back(runs, left, handing_back, log), handing_back.all(killed)]
+        await asyncio.gather(
+            _in_time(rest, handing_back, hand_back_seconds, log),
+            _until(lambda: not processes, hand_back_seconds),  # those that say Crashed
         )
     finally:
         early.cancel()
+        disowning.cancel()
+        processes.kill_disowned()
     if runs:
         _exit_soon()
 
 
-async def _ended(runs: ThreadRuns, left: Sequence[LiveRun]) -> None:
-    await _until(lambda: not any(live.flow_run.id in runs for live in left), LEAVING_SECONDS)
+async def _ended(runs: ThreadRuns, left: Sequence[LiveRun], within_seconds: float) -> None:
+    await _until(lambda: not any(live.flow_run.id in runs for live in left), within_seconds)
+
+
+async def _end_processes(
+    processes: OwnProcesses,
+    disowning: asyncio.Task[None],
+    within_seconds: float,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    await asyncio.wait({disowning}, timeout=max(0.0, within_seconds - ENDING_SECONDS))
+    disowning.cancel()
+    processes.kill_disowned()
+    for flow_run_id in processes.terminate_others():
+        log.warning(
+            "The process of flow run %s is terminated, and says that it crashed: the server did "
+            "not take that the next worker is to adopt the flow run",
+            flow_run_id,
+        )
+    killed = processes.killed
+    await _until(lambda: not any(each in processes for each in killed), ENDING_SECONDS)
 
 
 async def _handed_back(
@@ -145,14 +167,36 @@ async def _handed_back(
     await handing_back.all([(live.flow_run.id, live.owner, live.may_speak) for live in over])
 
 
+async def _in_time(
+    rest: Sequence[Awaitable[None]],
+    handing_back: HandingBack,
+    within_seconds: float,
+    log: logging.Logger | logging.LoggerAdapter[Any],
+) -> None:
+    try:
+        async with asyncio.timeout(within_seconds):
+            await asyncio.gather(*rest)
+            await handing_back.ended()
+    except TimeoutError:
+        log.warning(
+            "Not all flow runs could be scheduled again in time. The next worker adopts the others "
+            "when this one has ended."
+        )
+
+
 async def _left(
-    runs: ThreadRuns, processes: OwnProcesses, drain_seconds: float
+    runs: ThreadRuns,
+    processes: OwnProcesses,
+    may_speak: Callable[[], bool],
+    drain_seconds: float,
 ) -> Sequence[LiveRun]:
     """The threads that were left, some when they came to a wait, and the last after that time."""
     left: list[LiveRun] = []
 
     def is_over() -> bool:
         left.extend(runs.leave_waiting(WHY))
+        if not may_speak():  # they may be adopted soon
+            processes.kill_disowned()
         return not processes and not runs.are_any_at_work()
 
     await _until(is_over, drain_seconds)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,14 +19,16 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.states import Completed, Running
 
-from flinkglue.prefect.store.thread_ownership import PROCESS_PREFIX
+from flinkglue.prefect.store.thread_ownership import PROCESS_PREFIX, THREAD_PREFIX
 from flinkglue.prefect.worker.handing_back import HandingBack
+from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.taking import Taking
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.worker import ThreadWorker
-from tests.unit.prefect.worker.test_thread_worker_adoption import LOG, Server, member
+from tests.unit.prefect.worker.test_thread_worker_adoption import LOG, Server, member, search
 from tests.unit.prefect.worker.test_thread_worker_wiring import API, no_flow, no_hooks, until
 
 
@@ -32,6 +36,7 @@ class Worker(ThreadWorker):
     """Prefect's part of it starts another process."""
 
     type = "thread-with-another-process"
+    ended_by: list[int]
 
     async def _submit_run_and_capture_errors(self, flow_run: FlowRun, task_status: Any) -> Any:
         process = subprocess.Popen(["sleep", "3600"], start_new_session=True)
@@ -41,7 +46,7 @@ class Worker(ThreadWorker):
                 await asyncio.sleep(0.01)
         finally:
             process.kill()
-            process.wait()
+            self.ended_by.append(-process.wait())
             self._release_limit_slot(flow_run.id)
 
 
@@ -81,6 +86,7 @@ def with_worker(wire: Wire, work: Callable[[Worker], Awaitable[None]]) -> None:
         async with PrefectClient(API, httpx_settings=settings) as client:
             client._client.enable_csrf_support = False
             worker = Worker("pool")
+            worker.ended_by = []
             worker._client, worker._membership = client, member(wire)
             worker._work_pool = WorkPool(name="pool", type="thread", base_job_template={})
             endings = worker._endings = Endings(client, no_flow, no_hooks, LOG)
@@ -92,7 +98,7 @@ def with_worker(wire: Wire, work: Callable[[Worker], Awaitable[None]]) -> None:
                 try:
                     await work(worker)
                 finally:
-                    worker._processes.kill()
+                    worker._processes.terminate_others()
             worker._taking.close()
             shutil.rmtree(worker._home)
 
@@ -152,5 +158,123 @@ def test_a_flow_run_with_a_process_stays_its_workers_when_the_process_id_is_not_
         assert worker._is_mine(flow_run.id)
         assert flow_run.id in worker.limiter.statistics().borrowers
         assert wire.written[-1].isdigit() is (status == 500)
+
+    with_worker(wire, scenario)
+
+
+async def drain(worker: Worker, drain_seconds: float, may_speak: Callable[[], bool]) -> None:
+    assert worker.runs is not None
+    await drained(
+        worker.runs,
+        worker._processes,
+        owner_in(worker),
+        may_speak,
+        worker._handing_back,
+        drain_seconds,
+        LOG,
+        print,
+        leaving_seconds=1.2,
+        hand_back_seconds=1.0,
+    )
+
+
+def owner_in(worker: Worker) -> str:
+    assert worker._membership is not None
+    return f"{THREAD_PREFIX}{worker._membership.worker_id}"
+
+
+async def started(wire: Wire, worker: Worker) -> FlowRun:
+    """A flow run that runs in a process, as the server knows."""
+    flow_run = submitted(wire, worker)
+    await until(lambda: wire.written[-1:] != [] and wire.written[-1].isdigit())
+    wire.runs[str(flow_run.id)].state = Running()
+    return flow_run
+
+
+def test_a_process_is_not_killed_as_long_as_nobody_could_adopt_its_flow_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The worker and the server restart: it says Crashed itself, as soon as anybody listens."""
+    wire = Wire()
+
+    async def scenario(worker: Worker) -> None:
+        flow_run = await started(wire, worker)
+        wire.instead = lambda pid: httpx.Response(500, json={"detail": "it is away"})
+        await drain(worker, 0.1, lambda: True)
+        assert worker.ended_by == [signal.SIGTERM]
+        assert wire.state_name(flow_run.id) == "Running"
+        assert f"The process of flow run {flow_run.id} is terminated" in caplog.text
+
+    with_worker(wire, scenario)
+
+
+def test_a_process_is_killed_as_soon_as_the_next_worker_may_adopt_its_flow_run() -> None:
+    """The server comes back while the worker waits for its processes."""
+    wire, faults = Wire(), [httpx.Response(500, json={"detail": "it is away"})]
+
+    async def scenario(worker: Worker) -> None:
+        flow_run = await started(wire, worker)
+        wire.instead = lambda pid: faults.pop() if faults else None
+        await drain(worker, 1.2, lambda: True)
+        assert worker.ended_by == [signal.SIGKILL]
+        assert wire.state_name(flow_run.id) == "AwaitingRetry"
+        assert wire.written[-1] == owner_in(worker)
+
+    with_worker(wire, scenario)
+
+
+def test_a_process_id_that_is_written_late_does_not_keep_the_next_worker_away() -> None:
+    wire, faults = Wire(), [httpx.Response(500, json={"detail": "a fault"})]
+
+    async def scenario(worker: Worker) -> None:
+        wire.instead = lambda pid: faults.pop() if faults and pid.isdigit() else None
+        flow_run = submitted(wire, worker)
+        await until(lambda: not faults)
+        wire.runs[str(flow_run.id)].state = Running()
+        await drain(worker, 1.2, lambda: True)
+        assert wire.written[-1] == owner_in(worker)
+        assert wire.state_name(flow_run.id) == "AwaitingRetry"
+
+    with_worker(wire, scenario)
+
+
+def test_a_flow_run_whose_process_ends_in_order_is_not_adopted() -> None:
+    """The next worker has been allowed to, by then."""
+    wire = Wire()
+    ended: list[FlowRun] = []
+
+    async def scenario(worker: Worker) -> None:
+        flow_run = await started(wire, worker)
+        draining = asyncio.create_task(drain(worker, 60.0, lambda: True))
+        await until(lambda: wire.written[-1] == owner_in(worker))
+        wire.runs[str(flow_run.id)].state = Completed()
+        os.kill(worker._processes._pids[flow_run.id], signal.SIGINT)
+        await asyncio.wait_for(draining, 5)
+        assert worker.ended_by == [signal.SIGINT]
+        ended.append(flow_run)
+        await asyncio.to_thread(worker._membership.leave)  # type: ignore[union-attr]
+
+    with_worker(wire, scenario)
+    search(wire, member(wire))
+    assert wire.state_name(ended[0].id) == "Completed"
+
+
+@pytest.mark.parametrize("what", ["its lease may run out", "a second signal comes"])
+def test_no_process_outlives_its_worker_if_its_flow_run_may_be_adopted(what: str) -> None:
+    wire = Wire()
+
+    async def scenario(worker: Worker) -> None:
+        is_held = True
+        await started(wire, worker)
+        draining = asyncio.create_task(drain(worker, 60.0, lambda: is_held))
+        await until(lambda: wire.written[-1] == owner_in(worker))
+        assert worker.ended_by == []
+        if what == "a second signal comes":
+            draining.cancel()
+        else:
+            is_held = False
+        await asyncio.wait({draining}, timeout=5)
+        await until(lambda: not worker._processes)
+        assert worker.ended_by == [signal.SIGKILL]
 
     with_worker(wire, scenario)

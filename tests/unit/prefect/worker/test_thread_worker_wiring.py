@@ -29,7 +29,7 @@ from prefect.settings import (
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
-from prefect.states import Cancelled, Pending, Running, Suspended
+from prefect.states import Cancelled, Completed, Pending, Running, Suspended
 
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import one_step
@@ -431,9 +431,13 @@ def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_i
         each.infrastructure_pid = "4711"
     ending, staying = Process(processes, "sleep 0.3"), Process(processes, "sleep 3600")
 
+    async def end() -> None:
+        await ending.run(ends.id)
+        server.runs[ends.id].state = Completed()
+
     async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
         begun = [
-            asyncio.create_task(ending.run(ends.id)),
+            asyncio.create_task(end()),
             asyncio.create_task(staying.run(stays.id)),
         ]
         await until(lambda: len(processes) == 2)
@@ -443,5 +447,5 @@ def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_i
     asyncio.run(with_runs(server, scenario))
     assert (ending.returncode, staying.returncode) == (0, -signal.SIGKILL)
     states = [server.runs[each.id].state for each in (ends, stays)]
-    assert [state and state.name for state in states] == ["Running", "AwaitingRetry"]
-    assert [server.runs[each.id].infrastructure_pid for each in (ends, stays)] == ["4711", OWNER]
+    assert [state and state.name for state in states] == ["Completed", "AwaitingRetry"]
+    assert server.runs[stays.id].infrastructure_pid == OWNER
