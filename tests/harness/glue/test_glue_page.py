@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from prefect import State
+from prefect import State, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
@@ -28,6 +28,7 @@ from flinkglue.glue.coordination.claims import Reservation
 from flinkglue.glue.coordination.run_context import coordination_over
 from flinkglue.glue.models import CoolDown, JobPlace, JobRun
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.pages.artifacts import put_markdown
 from flinkglue.prefect.pages.glue_run import show_cancelled
 from flinkglue.prefect.store.server_records import server_records
 from flinkglue.prefect.store.variable_locks import VariableLocks
@@ -292,6 +293,26 @@ def test_a_flow_run_that_is_adopted_goes_on_with_the_page_of_an_earlier_version(
     assert list(pages) == ["glue-job-run-job"]
     [shown] = pages["glue-job-run-job"]
     assert "SUCCEEDED (adopted)" in shown
+
+
+def test_jobs_of_one_name_in_two_accounts_keep_pages_of_their_own_after_a_restart(
+    prefect_files: list[Path],
+) -> None:
+    """The usual account's key is also that of an earlier version for the other one."""
+
+    @flow
+    def both() -> None:
+        put_markdown("glue-job-run-job", "usual", "")
+        put_markdown("glue-job-run-job-prod", "prod", "", ["glue-job-run-job"])
+
+    with get_client(sync_client=True) as client:
+        flow_run = client.create_flow_run(both)
+        for each in (Running(), Scheduled()):
+            client.set_flow_run_state(flow_run.id, each, force=True)
+        flow_run = client.read_flow_run(flow_run.id)
+    state: Any = run_flow(both, flow_run=flow_run, return_type="state")
+    pages = {key: each for key, each in artifacts(state).items() if key.startswith("glue-job-run-")}
+    assert pages == {"glue-job-run-job": ["usual"], "glue-job-run-job-prod": ["prod"]}
 
 
 def remember(reservation: Reservation, cool_down: CoolDown) -> None:

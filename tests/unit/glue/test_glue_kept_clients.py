@@ -148,3 +148,24 @@ def test_a_client_that_could_not_be_made_is_made_when_it_is_needed_next() -> Non
     with pytest.raises(Refused):
         clients.get("role")
     assert clients.get("role") == "role"
+
+
+def test_a_client_that_could_not_be_made_takes_no_place() -> None:
+    """With credentials that have expired, each try has new ones."""
+    made: list[str] = []
+
+    def make(key: str) -> str:
+        if key.startswith("expired"):
+            raise Refused(403, "ExpiredToken")
+        made.append(key)
+        return key
+
+    clock = Clock()
+    clients = KeptClients[str, str](make, lambda _: False, clock, most=2)
+    for number in range(5):
+        with pytest.raises(Refused):
+            clients.get(f"expired {number}")
+    for key in ("one", "two", "one", "two"):
+        clock.sleep(1)
+        assert clients.get(key) == key
+    assert made == ["one", "two"]

@@ -68,10 +68,19 @@ class KeptClients(Generic[K, V]):
             pass
         try:
             if kept.client is None:
-                kept.client = self._make(key)
+                kept.client = self._made(key, kept)
             return kept.client
         finally:
             kept.being_made.release()
+
+    def _made(self, key: K, kept: _Kept[V]) -> V:
+        try:
+            return self._make(key)
+        except BaseException:
+            with self._gate:  # its key, with credentials, is not kept for nothing
+                if self._kept.get(key) is kept:
+                    del self._kept[key]
+            raise
 
     def _kept_for(self, key: K) -> _Kept[V]:
         now = self._clock.monotonic()

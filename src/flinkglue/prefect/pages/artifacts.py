@@ -35,6 +35,12 @@ class _Known:
         with self._gate:
             return self._ids.get((flow_run_id, key))
 
+    def others(self, flow_run_id: str, key: str) -> set[UUID]:
+        """What a flow run has under other keys than this one."""
+        with self._gate:
+            known = self._ids.items()
+            return {id_ for (run, other), id_ in known if run == flow_run_id and other != key}
+
     def put(self, flow_run_id: str, key: str, artifact_id: UUID) -> None:
         with self._gate:
             self._ids[flow_run_id, key] = artifact_id
@@ -116,7 +122,9 @@ def _found(flow_run_id: str, keys: Sequence[str]) -> UUID | None:
         key=ArtifactFilterKey(any_=list(keys)),
     )
     with get_client(sync_client=True) as client:
-        there = client.read_artifacts(artifact_filter=of_keys)
+        found_ones = client.read_artifacts(artifact_filter=of_keys)
+    others = _known.others(flow_run_id, keys[0])  # they are of another job, not of earlier keys
+    there = [each for each in found_ones if each.id not in others]
     if not there:
         return None
     found = min(there, key=lambda each: keys.index(str(each.key))).id

@@ -73,7 +73,9 @@ class ThreadWorker(ProcessWorker):
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
         self._processes = OwnProcesses()
-        self._starts = StartQueue(is_active=self._is_active)
+        self._starts = StartQueue(
+            is_active=self._is_active, priority_of=lambda queue_id: self._priorities.of(queue_id)
+        )
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
@@ -281,7 +283,7 @@ class ThreadWorker(ProcessWorker):
         taken = await super()._submit_scheduled_flow_runs(new)
         queues = {entry.flow_run.id: entry.work_queue_id for entry in new}
         for flow_run in taken:
-            self._starts.expect(flow_run.id, self._priorities.of(queues[flow_run.id]))
+            self._starts.expect(flow_run.id, queues[flow_run.id])
         return taken
 
     def _take_over(self, flow_run: FlowRun) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flinkglue.clock.interruption import Interruption
+from flinkglue.prefect.worker.queue_priorities import LOWEST
 from flinkglue.prefect.worker.threads.start_queue import NotBegun, StartQueue
 
 NEVER = 3600.0
@@ -61,20 +62,51 @@ def test_flow_runs_of_a_queue_with_a_higher_priority_begin_first() -> None:
     """And those of one queue as they came, whichever of them was loaded first."""
 
     async def scenario() -> None:
-        runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))
+        high, middle, low = uuid4(), uuid4(), uuid4()
+        priorities = {high: 1, middle: 2, low: 3}
+        runs = Runs(
+            StartQueue(at_once=1, next_after_seconds=NEVER, priority_of=priorities.__getitem__)
+        )
         assert not runs.queue.is_crowded_by(1)
         for number in range(5):
-            runs.queue.expect(runs.ids[number], priority=3)
+            runs.queue.expect(runs.ids[number], low)
         assert runs.queue.is_crowded_by(0)
-        runs.queue.expect(runs.ids[5], priority=1)
-        runs.queue.expect(runs.ids[5], priority=3)  # it is offered once more
-        runs.queue.expect(runs.ids[6], priority=2)
+        runs.queue.expect(runs.ids[5], high)
+        runs.queue.expect(runs.ids[5], low)  # it is offered once more
+        runs.queue.expect(runs.ids[6], middle)
         runs.queue.leave(runs.ids[6])  # it gets a process
         await runs.come(0, 3, 2, 1, 4, 5, 7)  # the last one has begun before, in another worker
         for number in (0, 7, 5, 1, 2, 3):
             runs.queue.leave(runs.ids[number])
             await runs.settle()
         assert runs.begun == [0, 7, 5, 1, 2, 3, 4]
+
+    asyncio.run(scenario())
+
+
+def test_priorities_that_become_known_later_count_for_those_that_came_before() -> None:
+    """Newer flow runs of their own queue do not overtake them, nor do those of a lower one."""
+
+    async def scenario() -> None:
+        first, second = uuid4(), uuid4()
+        known: dict[UUID, int] = {}
+        runs = Runs(
+            StartQueue(
+                at_once=1,
+                next_after_seconds=NEVER,
+                priority_of=lambda queue_id: known.get(queue_id, LOWEST),
+            )
+        )
+        for number in (0, 1, 2):
+            runs.queue.expect(runs.ids[number], first)
+        runs.queue.expect(runs.ids[3], second)
+        known |= {first: 5, second: 1}
+        runs.queue.expect(runs.ids[4], first)
+        await runs.come(0, 1, 2, 4, 3)
+        for number in (0, 3, 1, 2):
+            runs.queue.leave(runs.ids[number])
+            await runs.settle()
+        assert runs.begun == [0, 3, 1, 2, 4]
 
     asyncio.run(scenario())
 

@@ -8,7 +8,6 @@ The later the server answers, the longer each is on its way, and no more of them
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -27,9 +26,10 @@ class NotBegun(Exception):
 
 @dataclass(frozen=True)
 class _Queued:
-    place: tuple[int, int]
     flow_run_id: UUID
     turn: asyncio.Future[None]
+    number: int
+    work_queue_id: UUID | None
 
 
 class StartQueue:
@@ -41,6 +41,7 @@ class StartQueue:
         begins_within_seconds: For how long an active flow run counts for that.
         is_active: Whether a flow run that has begun makes calls, however late their answers
             are. One that just computes, or is in a wait that is not this library's, does not.
+        priority_of: The priority of a work queue, as far as it is known now; 1 is the highest.
     """
 
     def __init__(
@@ -49,14 +50,16 @@ class StartQueue:
         next_after_seconds: float = NEXT_AFTER_SECONDS,
         begins_within_seconds: float = BEGINS_WITHIN_SECONDS,
         is_active: Callable[[UUID], bool] = lambda _: False,
+        priority_of: Callable[[UUID], int] = lambda _: 1,
     ) -> None:
         self._at_once = at_once
         self._next_after_seconds = next_after_seconds
         self._begins_within_seconds = begins_within_seconds
         self._is_active = is_active
+        self._priority_of = priority_of
         self._beginning: dict[UUID, float] = {}
         self._queue: list[_Queued] = []
-        self._places: dict[UUID, tuple[int, int]] = {}
+        self._places: dict[UUID, tuple[int, UUID]] = {}
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -69,13 +72,9 @@ class StartQueue:
         """Whether some would have to wait for their turn if so many more flow runs came."""
         return len(self._places) + more > self._at_once
 
-    def expect(self, flow_run_id: UUID, priority: int) -> None:
-        """This flow run has come, and will enter when its code is loaded, unless it leaves.
-
-        Args:
-            priority: Of its work queue; 1 is the highest.
-        """
-        self._places.setdefault(flow_run_id, (priority, next(self._numbers)))
+    def expect(self, flow_run_id: UUID, work_queue_id: UUID) -> None:
+        """This flow run has come, and will enter when its code is loaded, unless it leaves."""
+        self._places.setdefault(flow_run_id, (next(self._numbers), work_queue_id))
 
     def close(self) -> None:
         """No flow run begins any more."""
@@ -94,8 +93,8 @@ class StartQueue:
         if self._is_closed:
             raise NotBegun
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        place = self._places.get(flow_run_id) or (0, next(self._numbers))
-        insort(self._queue, _Queued(place, flow_run_id, turn), key=lambda each: each.place)
+        number, work_queue_id = self._places.get(flow_run_id) or (next(self._numbers), None)
+        self._queue.append(_Queued(flow_run_id, turn, number, work_queue_id))
         self._let_in()
         try:
             await turn
@@ -129,11 +128,18 @@ class StartQueue:
 
     def _let_in(self, more: int = 0) -> None:
         while self._queue and (more or len(self._beginning) < self._at_once):
-            if self._begin(self._queue.pop(0)):
+            first = min(self._queue, key=self._place)
+            self._queue.remove(first)
+            if self._begin(first):
                 more = 0
         if self._queue and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._next_after_seconds, self._one_more)
+
+    def _place(self, queued: _Queued) -> tuple[int, int]:
+        """What is known of priorities, and they themselves, may change while a flow run waits."""
+        queue_id = queued.work_queue_id
+        return (0 if queue_id is None else self._priority_of(queue_id), queued.number)
 
     def _begin(self, queued: _Queued) -> bool:
         """False: whoever waited for its turn has given up."""
