@@ -24,7 +24,7 @@ from flinkglue.prefect.worker.members.adoption import Adoption
 from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.pool_events import PoolEvents
-from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from flinkglue.prefect.worker.threads.runs import SUSPENDED, ThreadRuns
 from flinkglue.prefect.worker.threads.slot_leases import LOOK_SECONDS
 
 FIRST_POLL_SECONDS = 1.0
@@ -182,7 +182,7 @@ class Service:
                 self._connections, self._cancelled_at = connections, now
 
     async def _find_cancelling(self) -> None:
-        """Find cancellations that no event reported."""
+        """Find cancellations and suspensions that no event reported."""
         while True:
             await asyncio.sleep(CANCELLING_EVERY_SECONDS)
             if ids := [*self._runs.ids]:
@@ -195,12 +195,15 @@ class Service:
                 flow_run_filter=FlowRunFilter(
                     id=FlowRunFilterId(any_=some),
                     state=FlowRunFilterState(
-                        type=FlowRunFilterStateType(any_=[StateType.CANCELLING])
+                        type=FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.PAUSED])
                     ),
                 ),
                 limit=_PAGE,
             ):
-                await self._callbacks.cancelling(run.id)
+                if run.state_type == StateType.CANCELLING:
+                    await self._callbacks.cancelling(run.id)
+                elif run.state_name == SUSPENDED.name:
+                    await self._runs.suspended(run.id)
 
     async def _send_heartbeats(self) -> None:
         frequency = get_current_settings().flows.heartbeat_frequency

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import anyio
@@ -29,12 +29,21 @@ from prefect.settings import (
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
-from prefect.states import Cancelled, Completed, Pending, Running, Suspended
+from prefect.states import (
+    Cancelled,
+    Cancelling,
+    Completed,
+    Paused,
+    Pending,
+    Running,
+    Suspended,
+)
 
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import one_step
 from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.own_processes import OwnProcesses
+from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -81,12 +90,17 @@ class Server:
         self.runs[run.id], self.lives[run.id] = run, live
         return live
 
+    def sets(self, run: FlowRun, state: State) -> None:
+        run.state, run.state_type, run.state_name = state, state.type, state.name
+
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/csrf-token":
             return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
         if request.url.path == "/api/flow_runs/filter":
-            ids = json.loads(request.content)["flow_runs"]["id"]["any_"]
-            known = [self.runs[UUID(each)] for each in ids]
+            wanted = json.loads(request.content)["flow_runs"]
+            types = ((wanted.get("state") or {}).get("type") or {}).get("any_")
+            runs = [self.runs[UUID(each)] for each in wanted["id"]["any_"]]
+            known = [run for run in runs if types is None or run.state_type in types]
             return httpx.Response(200, json=[run.model_dump(mode="json") for run in known])
         flow_run_id = UUID(request.url.path.split("/")[3])
         run = self.runs[flow_run_id]
@@ -96,11 +110,11 @@ class Server:
             state = State.model_validate(json.loads(request.content)["state"])
             self.proposed.append(state.name or "")
             if state.is_running() and self.instead_of_running is not None:
-                run.state = self.instead_of_running
+                self.sets(run, self.instead_of_running)
                 rejected = {"status": "REJECT", "details": {"type": "reject_details"}}
                 answer = {**rejected, "state": run.state.model_dump(mode="json")}
                 return httpx.Response(201, json=answer)
-            run.state = state
+            self.sets(run, state)
             accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
             answer = {**accepted, "state": state.model_dump(mode="json")}
             return httpx.Response(201, json=answer)
@@ -240,6 +254,50 @@ def test_a_flow_run_that_is_suspended_ends_in_every_wait_and_says_nothing_of_its
     assert flow_run.state is not None
     assert flow_run.state.is_paused()
     assert not live.is_left
+
+
+@pytest.mark.usefixtures("no_events")
+def test_a_suspension_that_no_event_reported_is_found_by_the_search_for_cancellations() -> None:
+    """One that waits for an answer keeps its thread."""
+    server, begun = Server(is_prompt=True), list[str]()
+
+    @flow
+    def waiting() -> None:
+        begun.append("waiting")
+        SystemClock().sleep(QUEUED_SECONDS)
+
+    lives = [server.live(Pending(), flow=waiting) for _ in range(3)]
+    suspended, asks, cancelled = ids = [live.flow_run.id for live in lives]
+    states = (Suspended(timeout_seconds=600), Paused(timeout_seconds=600), Cancelling())
+    found, nothing_else = list[UUID](), cast(Any, None)
+
+    async def cancel(flow_run_id: UUID) -> None:
+        found.append(flow_run_id)
+
+    async def scenario(client: PrefectClient, runs: ThreadRuns) -> None:
+        service = Service(
+            client,
+            membership=nothing_else,
+            adoption=nothing_else,
+            cancelled=nothing_else,
+            runs=runs,
+            events=nothing_else,
+            woken=asyncio.Event(),
+            answered=asyncio.Event(),
+            callbacks=Callbacks(nothing_else, cancel, nothing_else, nothing_else),
+            log=LOG,
+        )
+        threads = [asyncio.create_task(runs.run(live, lambda: None)) for live in lives]
+        await until(lambda: len(begun) == len(lives))
+        for flow_run_id, state in zip(ids, states, strict=True):
+            server.sets(server.runs[flow_run_id], state)
+        await service._find(ids)
+        await asyncio.wait_for(threads[0], 5)
+        assert runs.ids == {asks, cancelled}
+
+    asyncio.run(with_runs(server, scenario))
+    assert found == [cancelled]
+    assert server.runs[suspended].state_name == "Suspended"
 
 
 @pytest.mark.usefixtures("no_events")
