@@ -59,8 +59,9 @@ class Endings:
     def begin_cancelled(self, run: FlowRun) -> None:
         """Begin to end a cancelled flow run, unless that was begun."""
         if run.id not in self._begun:
-            is_over = run.state is not None and run.state.is_cancelled()
-            message, afterwards = (CANCELLED_BEFORE, HOOKS_HAVE_RUN) if is_over else (CANCELLED, "")
+            message, afterwards = CANCELLED, ""
+            if run.state is not None and run.state.is_cancelled():
+                message, afterwards = run.state.message or CANCELLED_BEFORE, HOOKS_HAVE_RUN
             self.begin(run, self.cancelled(run, message, afterwards=afterwards))
 
     def begin(self, run: FlowRun, ending: Coroutine[Any, Any, None]) -> None:
@@ -71,9 +72,20 @@ class Endings:
     def _ended(self, run: FlowRun, task: asyncio.Task[None]) -> None:
         del self._begun[run.id]
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.warning(
-                "Flow run %s (%s) could not be cancelled yet: %s", run.name, run.id, error
-            )
+            self._not_ended(run, error)
+
+    def _not_ended(self, run: FlowRun, error: BaseException) -> None:
+        is_over = run.state is not None and run.state.is_cancelled()
+        self._log.warning(
+            "The server has cancelled flow run %s (%s), but its cancellation hooks did not run to "
+            "their end: a job that it has started may still run; a worker of its pool tries again: "
+            "%s"
+            if is_over
+            else "Flow run %s (%s) could not be cancelled yet: %s",
+            run.name,
+            run.id,
+            str(error) or repr(error),
+        )
 
     async def cancelled(
         self,
@@ -156,7 +168,10 @@ class Endings:
         """After a thread has ended: make sure that the server knows how."""
         live = thread.live
         if live.refused_as is not None and live.flow_run.start_time is not None:
-            await self.refused(live.flow_run, live.refused_as, live.flow)
+            try:
+                await self.refused(live.flow_run, live.refused_as, live.flow)
+            except Exception as error:  # noqa: BLE001 - a worker of the pool tries again
+                self._not_ended(live.flow_run, error)
         # It may have ended otherwise than by its cancellation, such as suspended a moment before.
         is_left_to_worker = live.is_cancelled and live.claim_end("worker")
         if thread.outcome is Outcome.LEFT or not (
@@ -170,7 +185,8 @@ class Endings:
         if now.state is None:
             return
         if live.is_over and now.state.is_cancelled():
-            await self.cancelled(now, CANCELLED_BEFORE, live.flow, HOOKS_HAVE_RUN)
+            message = now.state.message or CANCELLED_BEFORE
+            await self.cancelled(now, message, live.flow, HOOKS_HAVE_RUN)
         elif now.state.is_cancelling():
             await self.cancelled(now, CANCELLED, live.flow)
         elif now.state.is_running() or now.state.is_pending():

@@ -18,6 +18,8 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed, Running, Suspended
 
+from flinkglue.prefect.worker.hook_processes import HooksNotRun
+from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.threads.ending import CANCELLED_BEFORE, HOOKS_HAVE_RUN, Endings
@@ -33,6 +35,7 @@ from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
 )
 
 RESUMING = State(type=StateType.SCHEDULED, name="Resuming")
+PENDING = State(type=StateType.PENDING)
 LATE = State(type=StateType.SCHEDULED, name="Late")
 TIMED_OUT = "Flow run cancellation timed out; marked this flow run as Cancelled."
 
@@ -75,9 +78,13 @@ class Hooked:
         return True
 
     async def until_done(self) -> None:
-        async with asyncio.timeout(10):
-            while self.endings._begun:
-                await asyncio.sleep(0.01)
+        await all_ended(self.endings)
+
+
+async def all_ended(endings: Endings) -> None:
+    async with asyncio.timeout(10):
+        while endings._begun:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -96,15 +103,7 @@ def test_the_hooks_run_after_the_thread_of_a_suspended_flow_run_however_it_ended
 
     async def scenario(client: PrefectClient) -> None:
         hooked = Hooked(client)
-        live = LiveRun(
-            server.runs[str(flow_run_id)],
-            hooked.flow,
-            os.getcwd(),
-            10.0,
-            of(DEAD),
-            lambda: True,
-            lambda: False,
-        )
+        live = live_run(server, flow_run_id, hooked.flow)
         live.cancel(is_over=True)
         assert not is_ended_by_thread or live.claim_end("thread")
         thread = RunThread(live, contextvars.copy_context(), lambda: None)
@@ -113,6 +112,11 @@ def test_the_hooks_run_after_the_thread_of_a_suspended_flow_run_however_it_ended
         assert hooked.ended == [flow_run_id] * runs_hooks
 
     with_client(server, scenario)
+
+
+def live_run(server: Server, flow_run_id: UUID, flow: Flow[..., Any]) -> LiveRun:
+    run = server.runs[str(flow_run_id)]
+    return LiveRun(run, flow, os.getcwd(), 10.0, of(DEAD), lambda: True, lambda: False)
 
 
 def cancelled(server: Server, *states: State, owner: str | None = None, **more: Any) -> UUID:
@@ -141,9 +145,7 @@ def search(server: Server, worker: Membership, times: int = 1) -> list[UUID]:
     return ended
 
 
-@pytest.mark.parametrize(
-    "before", [Suspended(), RESUMING, AwaitingRetry(), LATE, State(type=StateType.PENDING)]
-)
+@pytest.mark.parametrize("before", [Suspended(), RESUMING, AwaitingRetry(), LATE, PENDING])
 def test_the_hooks_run_of_one_that_had_no_process_and_they_run_once(
     server: Server, before: State
 ) -> None:
@@ -162,6 +164,64 @@ def test_the_hooks_run_of_one_that_had_no_process_and_they_run_once(
 
 def test_the_hooks_run_of_one_that_nobody_ended_before_the_server_gave_up(server: Server) -> None:
     flow_run_id = cancelled(server, Running(), Cancelling(), owner=of(DEAD), message=TIMED_OUT)
+    assert search(server, member(server)) == [flow_run_id]
+
+
+@pytest.mark.parametrize("owner", ["this worker", "a dead worker", "a process"])
+@pytest.mark.parametrize("before", [(AwaitingRetry(),), (AwaitingRetry(), PENDING)])
+def test_the_hooks_of_one_that_may_not_continue_are_tried_again_if_they_could_not_run(
+    server: Server, before: tuple[State, ...], owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its state is final before they run: nothing but the search leads to the job that it left."""
+    worker, reason = member(server), "Deployment concurrency limit reached."
+    pids = {"this worker": of(worker.worker_id), "a dead worker": of(DEAD), "a process": "4711"}
+    flow_run_id = cancelled(server, Running(), *before, owner=pids[owner], message=reason)
+    refused = server.runs[str(flow_run_id)].model_copy()
+
+    async def cannot_be_fetched(_: FlowRun) -> Flow[..., Any]:
+        raise NeedsProcess("flow runs with code of another directory are threads")
+
+    async def fails(_: FlowRun, __: str) -> None:
+        raise HooksNotRun("the process of its cancellation hooks exited with code 1")
+
+    async def scenario(client: PrefectClient) -> None:
+        endings = Endings(client, cannot_be_fetched, fails, LOG)
+        endings.begin(refused, endings.refused(refused, reason))
+        await all_ended(endings)
+
+    with_client(server, scenario)
+    [line] = [each for each in caplog.messages if "exited with code 1" in each]
+    assert "could not be cancelled" not in line, "it is Cancelled"
+    assert "a job that it has started may still run" in line
+    assert "a worker of its pool tries again" in line
+    assert search(server, worker, times=2) == [flow_run_id]
+    state = server.runs[str(flow_run_id)].state
+    assert state is not None
+    assert state.message == f"{reason} {HOOKS_HAVE_RUN}"
+
+
+def test_one_that_may_not_begin_ends_its_thread_if_the_server_does_not_answer_then(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    reason = "Deployment concurrency limit reached."
+    flow_run_id = cancelled(server, Running(), PENDING, owner=of(DEAD), message=reason)
+
+    def no_answer(_: FlowRun) -> None:
+        raise ConnectionError("the server is gone")
+
+    async def scenario(client: PrefectClient) -> None:
+        hooked = Hooked(client)
+        live = live_run(server, flow_run_id, hooked.flow)
+        live.refused_as = reason
+        thread = RunThread(live, contextvars.copy_context(), lambda: None)
+        thread.outcome = Outcome.SETTLED
+        server.before_read = no_answer
+        await hooked.endings.conclude(thread)
+        assert hooked.ended == [flow_run_id]
+
+    with_client(server, scenario)
+    assert "tries again: the server is gone" in caplog.text
+    server.before_read = lambda _: None
     assert search(server, member(server)) == [flow_run_id]
 
 
