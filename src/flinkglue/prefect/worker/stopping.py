@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.threads.live_run import LiveRun
@@ -23,9 +24,50 @@ ENDING_SECONDS = 1.0
 """The part of it in which processes that are killed are gone."""
 HAND_BACK_SECONDS = 8.0
 """How long handing back may take then: half a minute after SIGTERM a container is killed."""
-EXIT_SECONDS = 10.0
+EXIT_SECONDS = 1.5
+"""How long all else may take until the process is gone."""
+AFTER_DRAIN_SECONDS = LEAVING_SECONDS + HAND_BACK_SECONDS + EXIT_SECONDS
+HANGING_SECONDS = 10.0
+"""How long the process stays after the drain when threads hang."""
+LEAST_SECONDS = 0.1
+"""What each call has, however late it is."""
 WHY = "the worker stops"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class ExitTime:
+    """By when the process of a worker is gone that was told to stop, whatever hangs in it.
+
+    Threads that are in a call to the server would keep it, for as long as they try that again.
+
+    Args:
+        leave: Ends the process.
+    """
+
+    def __init__(self, clock: Clock | None = None, leave: Callable[[], None] | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._leave = leave or _leave
+        self._exit_at: float | None = None
+
+    def begin(self, within_seconds: float) -> None:
+        """The process is to be gone in so many seconds."""
+        self._exit_at = self._clock.monotonic() + within_seconds
+        self._timer = threading.Timer(within_seconds, self._leave)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def left(self, at_most: float) -> float:
+        """How many seconds a call may take that needs so many at most."""
+        if self._exit_at is None:
+            return at_most
+        left = self._exit_at - EXIT_SECONDS / 2 - self._clock.monotonic()
+        return max(LEAST_SECONDS, min(at_most, left))
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def stoppable(work: Coroutine[Any, Any, None], drain: Callable[[], Awaitable[None]]) -> None:
@@ -121,8 +163,6 @@ async def drained(
         early.cancel()
         disowning.cancel()
         processes.kill_disowned()
-    if runs:
-        _exit_soon()
 
 
 async def _ended(runs: ThreadRuns, left: Sequence[LiveRun], within_seconds: float) -> None:
@@ -201,19 +241,6 @@ async def _left(
 
     await _until(is_over, drain_seconds)
     return [*left, *runs.leave_all(WHY)]
-
-
-def _exit_soon() -> None:
-    """A thread that hangs must not keep the process: nothing of it is needed any more."""
-
-    def leave() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-
-    timer = threading.Timer(EXIT_SECONDS, leave)
-    timer.daemon = True
-    timer.start()
 
 
 async def _until(is_so: Callable[[], bool], within_seconds: float) -> None:

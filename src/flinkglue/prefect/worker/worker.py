@@ -19,6 +19,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
+from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
@@ -34,7 +35,13 @@ from flinkglue.prefect.worker.pool_events import PoolEvents
 from flinkglue.prefect.worker.queue_priorities import QueuePriorities
 from flinkglue.prefect.worker.service import Callbacks, Service
 from flinkglue.prefect.worker.settings import DEFAULT_LIMIT, WorkerSettings
-from flinkglue.prefect.worker.stopping import drained, stoppable
+from flinkglue.prefect.worker.stopping import (
+    AFTER_DRAIN_SECONDS,
+    HANGING_SECONDS,
+    ExitTime,
+    drained,
+    stoppable,
+)
 from flinkglue.prefect.worker.taking import (
     NoDeployment,
     NotLoaded,
@@ -45,8 +52,15 @@ from flinkglue.prefect.worker.taking import (
 )
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
-from flinkglue.prefect.worker.threads.shared_client import context_of_runs, shared_client
+from flinkglue.prefect.worker.threads.shared_client import (
+    FLUSH_SECONDS,
+    context_of_runs,
+    shared_client,
+)
 from flinkglue.prefect.worker.threads.start_queue import NotBegun, StartQueue
+
+STOP_SECONDS, LEAVE_SECONDS = 10.0, 30.0
+"""How long the loops may take to end, and the record to be deleted."""
 
 
 class ThreadWorker(ProcessWorker):
@@ -73,6 +87,7 @@ class ThreadWorker(ProcessWorker):
         self._home = Path(tempfile.mkdtemp(prefix="prefect-thread-worker-"))
         self._http = shared_client()
         self._processes = OwnProcesses()
+        self._exit_time = ExitTime()
         self._starts = StartQueue(
             is_active=self._is_active, priority_of=lambda queue_id: self._priorities.of(queue_id)
         )
@@ -94,7 +109,7 @@ class ThreadWorker(ProcessWorker):
         """As of every worker; SIGTERM drains it."""
         self._polls_once = run_once
         work = super().start(run_once, with_healthcheck, printer)
-        await stoppable(work, lambda: self._drain(printer))
+        await stoppable(work, lambda: self._stop(printer))
 
     async def _sync_and_initialize(self) -> None:
         """As of every worker, but an outage of the server does not end it."""
@@ -204,6 +219,12 @@ class ThreadWorker(ProcessWorker):
             await lost.stop()
         return True
 
+    async def _stop(self, printer: Callable[..., None]) -> None:
+        self._exit_time.begin(self.own_settings.drain_seconds + AFTER_DRAIN_SECONDS)
+        await self._drain(printer)
+        if self.runs:
+            self._exit_time.begin(self._exit_time.left(HANGING_SECONDS))
+
     async def _drain(self, printer: Callable[..., None]) -> None:
         self.is_stopping = True
         self._starts.close()
@@ -225,10 +246,12 @@ class ThreadWorker(ProcessWorker):
         """As of every worker; its record goes when none of its threads can do anything more."""
         self.is_stopping = True
         if self._service is not None:
-            await self._service.stop()
+            stopping = asyncio.create_task(self._service.stop())
+            await asyncio.wait({stopping}, timeout=self._exit_time.left(STOP_SECONDS))
         if not self.runs:
             await self._leave_pool()
-        await asyncio.to_thread(self._http.flush)  # the last names and rows of pages are written
+        # The last names and rows of pages are written.
+        await asyncio.to_thread(self._http.flush, self._exit_time.left(FLUSH_SECONDS))
         builtins.print = self._print
         if self.runs is not None:
             self._warming.cancel()
@@ -236,17 +259,19 @@ class ThreadWorker(ProcessWorker):
         shutil.rmtree(self._home, ignore_errors=True)
         await super().teardown(*exc_info)
         await self._leave_pool()  # of threads that hang the process does not wait, which ends now
-        await asyncio.to_thread(self._http.close)
+        await asyncio.to_thread(self._http.close, self._exit_time.left(FLUSH_SECONDS))
 
     async def _leave_pool(self) -> None:
         """Its flow runs may be adopted at once from now on."""
         if self._membership is not None and not self._has_left:
             self._has_left = True
-            try:
-                await asyncio.to_thread(self._membership.leave)
-            except Exception as error:  # noqa: BLE001 - its lease ends it as well
+            # Not in a thread that the end of the process waits for; its lease ends it as well.
+            leaving = Beside("The record of this worker stays until its lease ends")
+            leaving.begin(self._membership.leave)
+            if not await asyncio.to_thread(leaving.end, self._exit_time.left(LEAVE_SECONDS)):
                 self._logger.warning(
-                    "The record of this worker stays until its lease ends: %s", error
+                    "The record of this worker may stay until its lease ends: the server does not "
+                    "answer"
                 )
 
     # -- taking flow runs ------------------------------------------------------------------------

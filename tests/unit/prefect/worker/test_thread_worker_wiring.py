@@ -41,10 +41,12 @@ from prefect.states import (
 
 from flinkglue.clock import SystemClock
 from flinkglue.clock.interruption import one_step
+from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.worker.handing_back import HandingBack
+from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.own_processes import OwnProcesses
 from flinkglue.prefect.worker.service import Callbacks, Service
-from flinkglue.prefect.worker.stopping import drained
+from flinkglue.prefect.worker.stopping import ExitTime, drained
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
@@ -507,3 +509,56 @@ def test_a_worker_that_stops_waits_for_its_processes_and_hands_those_back_that_i
     states = [server.runs[each.id].state for each in (ends, stays)]
     assert [state and state.name for state in states] == ["Completed", "AwaitingRetry"]
     assert server.runs[stays.id].infrastructure_pid == OWNER
+
+
+class Ahead(SystemClock):
+    """A clock that can be put forward."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.seconds
+
+
+def test_a_worker_exits_in_half_a_minute_with_a_server_that_answers_nothing_any_more(
+    worker: ThreadWorker,
+) -> None:
+    """Each call has what is left of that, for its record and the name of a flow run."""
+    clock, answered = Ahead(), threading.Event()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/csrf-token":
+            return httpx.Response(422, json={"detail": "CSRF protection is disabled."})
+        if request.url.path == "/api/variables/":
+            return httpx.Response(201, json={"id": str(uuid4())})
+        answered.wait(5)
+        return httpx.Response(204)
+
+    worker._http = SharedClient(API, httpx_settings={"transport": httpx.MockTransport(answer)})
+    worker._membership = Membership(ServerRecords(worker._http), "pool", "a worker", 60.0)
+    worker._membership.join()
+    worker._http.set_flow_run_name(uuid4(), "a name")
+    worker._exit_time = ExitTime(clock, leave=lambda: None)
+
+    async def scenario() -> float:
+        told_at = clock.monotonic()
+        await worker._stop(print)
+        clock.seconds = 28.0
+        await worker.teardown(None, None, None)
+        return clock.monotonic() - told_at
+
+    try:
+        assert asyncio.run(scenario()) < 30
+    finally:
+        answered.set()
+        worker._exit_time._timer.cancel()
+        worker._home.mkdir(exist_ok=True)
+
+
+def test_a_process_ends_in_time_whatever_hangs_in_it() -> None:
+    gone = threading.Event()
+    exit_time = ExitTime(leave=gone.set)
+    assert exit_time.left(10.0) == 10.0
+    exit_time.begin(0.05)
+    assert exit_time.left(10.0) < 1.0
+    assert gone.wait(5)

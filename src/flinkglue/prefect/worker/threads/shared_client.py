@@ -22,6 +22,8 @@ from flinkglue.prefect.kept_readings import KeptReadings, keep_readings, kept
 from flinkglue.prefect.worker.threads.run_names import RunNames
 
 MAX_CONNECTIONS = 32
+FLUSH_SECONDS = 10.0
+"""How long calls that no flow run waited for may take at the end."""
 
 
 class SharedClient(SyncPrefectClient):
@@ -79,14 +81,14 @@ class SharedClient(SyncPrefectClient):
     def __exit__(self, *exc_info: Any) -> None:
         """Nothing: the worker closes it."""
 
-    def flush(self) -> None:
+    def flush(self, within_seconds: float) -> None:
         """Make the calls that no flow run waited for; there are none any more."""
-        self._names.end(within_seconds=5)
-        self.beside.end(within_seconds=5)
+        self._names.end(within_seconds / 2)
+        self.beside.end(within_seconds / 2)
 
-    def close(self) -> None:
+    def close(self, within_seconds: float = FLUSH_SECONDS) -> None:
         """At the end of the worker."""
-        self.flush()
+        self.flush(within_seconds)
         self._client.close()
 
 
