@@ -94,7 +94,7 @@ class Service:
         self._membership = membership
         self._adoption = adoption
         self._cancelled = cancelled
-        self._connections, self._cancelled_at = -1, float("-inf")
+        self._has_died = asyncio.Event()  # a worker whose flow runs may be cancelled
         self._runs = runs
         self._events = events
         self._woken = woken
@@ -115,7 +115,8 @@ class Service:
             self._renew_slots(),
         )
         self._tasks = [asyncio.get_running_loop().create_task(loop) for loop in loops]
-        self._adopting = [asyncio.get_running_loop().create_task(self._adopt())]
+        adopting = (self._adopt(), self._find_cancelled())
+        self._adopting = [asyncio.get_running_loop().create_task(loop) for loop in adopting]
 
     async def stop_adopting(self) -> None:
         """Its own flow runs that end from now on are not lost, and others are for other workers."""
@@ -167,19 +168,30 @@ class Service:
             if found or is_answered or loop.time() - searched_at > ADOPTION_EVERY_SECONDS:
                 searched_at = loop.time()
                 await self._tried("adopt flow runs", self._adoption.search)
-            await self._find_cancelled(is_anew=bool(found))
+            if found:
+                self._has_died.set()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._answered.wait(), self._membership.lease_seconds / 4)
 
-    async def _find_cancelled(self, *, is_anew: bool) -> None:
-        """Search for cancelled flow runs, if an event may have been lost or a worker has died."""
-        now, events = asyncio.get_running_loop().time(), self._events
-        every = CANCELLED_EVERY_SECONDS if events.is_connected else ADOPTION_EVERY_SECONDS
-        has_lost = self._connections != events.connections
-        if is_anew or has_lost or now - self._cancelled_at > every:
-            connections = events.connections
-            if await self._tried("find cancelled flow runs", self._cancelled.search) is not None:
-                self._connections, self._cancelled_at = connections, now
+    async def _find_cancelled(self) -> None:
+        """Search for cancelled flow runs, if an event may have been lost or a worker has died.
+
+        That takes long where there are many: nothing else waits for it.
+        """
+        loop, events = asyncio.get_running_loop(), self._events
+        connections, searched_at = -1, float("-inf")
+        while True:
+            if self._has_died.is_set():
+                self._has_died.clear()
+                searched_at = float("-inf")
+            every = CANCELLED_EVERY_SECONDS if events.is_connected else ADOPTION_EVERY_SECONDS
+            if connections != events.connections or loop.time() - searched_at > every:
+                searched = events.connections, loop.time()
+                found = await self._tried("find cancelled flow runs", self._cancelled.search)
+                if found is not None:
+                    connections, searched_at = searched
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_died.wait(), self._membership.lease_seconds / 4)
 
     async def _find_cancelling(self) -> None:
         """Find cancellations and suspensions that no event reported."""

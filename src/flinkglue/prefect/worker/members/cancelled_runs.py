@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,9 +25,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 
+from flinkglue.clock import Clock, SystemClock
 from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
 from flinkglue.prefect.worker.members.adoption import DUTY
 from flinkglue.prefect.worker.members.membership import Membership
@@ -38,11 +40,24 @@ AT_ONCE_FROM = {StateType.SCHEDULED, StateType.PAUSED, StateType.PENDING}
 """From these the server goes on to Cancelled without Cancelling, for which hooks run."""
 TIMED_OUT = "Flow run cancellation timed out"
 """How the message of the server's service begins."""
-FIRST_SEARCHED = timedelta(days=7)
-"""How far back a worker searches when it begins: none may have been there."""
+_ENDED = (CANCELLED, "Flow run was cancelled successfully.")
+"""How the message begins of one whose hooks have run: what a thread worker and the engine say, and
+what ``prefect.runner._cancellation_manager`` says after it has run them."""
+SEARCHED = timedelta(days=7)
+"""How far back a worker searches when it begins, as none may have been there, and at most."""
+FIRST_PAUSE_SECONDS = 300.0
+"""After which hooks are tried again that did not run; twice as long after each further time."""
 _OVERLAP = timedelta(hours=1)  # the server's clock is another one
 _REPORTED_PAUSES = (0.0, 1.0, 5.0)
 """An event may come before the state, or while the flow run is being taken."""
+
+
+@dataclass(frozen=True)
+class _Try:
+    """Hooks that were begun: when they are tried again should they not have run."""
+
+    again_at: float
+    pause_seconds: float
 
 
 class CancelledRuns:
@@ -52,6 +67,7 @@ class CancelledRuns:
         membership: This worker's record.
         end: Begins to end a cancelled flow run: its thread, if there is one, then its hooks. False:
             this worker has it otherwise just now.
+        clock: By which hooks are tried again; None: the system's.
     """
 
     def __init__(
@@ -62,14 +78,18 @@ class CancelledRuns:
         *,
         end: Callable[[FlowRun], Awaitable[bool]],
         log: logging.Logger | logging.LoggerAdapter[Any],
+        clock: Clock | None = None,
     ) -> None:
         self._client = client
         self._pool_name = pool_name
         self._membership = membership
         self._end = end
         self._log = log
+        self._clock = clock or SystemClock()
         self._since: datetime | None = None
-        self._judged: set[UUID] = set()  # states whose hooks have run
+        # By the ids of states: those that need no hooks, and those whose hooks were begun.
+        self._judged: set[UUID] = set()
+        self._tries: dict[UUID, _Try] = {}
 
     async def reported(self, flow_run_id: UUID) -> None:
         """The server has reported that it set this one to Cancelled at once."""
@@ -78,7 +98,7 @@ class CancelledRuns:
             run = await self._read(flow_run_id)
             if run is None or run.state is None:
                 return
-            if run.state.is_cancelled() and (await self._settle([run]))[1]:
+            if run.state.is_cancelled() and await self._settle([run]):
                 return
 
     async def search(self) -> int:
@@ -88,26 +108,33 @@ class CancelledRuns:
             Of how many the hooks have not run yet.
         """
         now = datetime.now(UTC)
-        since = self._since or now - FIRST_SEARCHED
-        listed = {run.id: run async for run in self._cancelled_after(since)}
-        self._judged &= {run.state.id for run in listed.values() if run.state}
-        left, _ = await self._settle([*listed.values()])
+        longest = now - SEARCHED
+        found, states = {}, set()
+        async for run in self._cancelled_after(max(self._since or longest, longest)):
+            if run.state is not None:
+                states.add(run.state.id)
+            if self._may_be_left(run):
+                found[run.id] = run
+        self._judged &= states
+        self._tries = {each: tried for each, tried in self._tries.items() if each in states}
+        await self._settle([*found.values()])
+        # Also those of other workers, which may die, and those that could not be judged.
+        left = [run for run in found.values() if run.state and run.state.id not in self._judged]
         self._since = min([now, *(run.end_time for run in left if run.end_time)]) - _OVERLAP
         return len(left)
 
-    async def _settle(self, listed: list[FlowRun]) -> tuple[list[FlowRun], bool]:
-        """Those of them whose hooks have not run yet, and whether all that are ours run now."""
-        found = await each_of(filter(self._may_be_left, listed), self._with_history, self._failed)
-        left = [run for run, is_left in found if is_left]
+    async def _settle(self, found: list[FlowRun]) -> bool:
+        """Have the hooks run of those that are this worker's to end; False: not of all of them."""
+        found = [run for run in found if self._may_be_left(run)]
         me = self._membership.worker_id
-        owners = {run.id: owner_of(run) for run in left}
-        to_end = [run for run in left if owners[run.id] == me]
-        if len(to_end) < len(left) and await asyncio.to_thread(self._membership.hold, DUTY):
+        owners = {run.id: owner_of(run) for run in found}
+        to_end = [run for run in found if owners[run.id] == me]
+        if len(to_end) < len(found) and await asyncio.to_thread(self._membership.hold, DUTY):
             # Workers may have come since: who is there is read after the flow runs.
             living = await asyncio.to_thread(self._membership.living)
-            to_end += [run for run in left if owners[run.id] not in living | {me}]
-        begun = await each_of(to_end, self._take_over, self._failed)
-        return left, len(begun) == len(to_end) and all(begun)
+            to_end += [run for run in found if owners[run.id] not in living | {me}]
+        ended = await each_of(to_end, self._settle_one, self._failed)
+        return len(ended) == len(to_end) and all(ended)
 
     def _may_be_left(self, run: FlowRun) -> bool:
         state = run.state
@@ -116,40 +143,61 @@ class CancelledRuns:
             and state.is_cancelled()
             and state.id not in self._judged
             and run.start_time is not None  # else it has started nothing
-            and not (state.message or "").startswith(CANCELLED)
+            and not (state.message or "").startswith(_ENDED)
             and HOOKS_HAVE_RUN not in (state.message or "")
             and NO_HOOKS not in (state.message or "")
         )
 
-    async def _with_history(self, run: FlowRun) -> tuple[FlowRun, bool]:
-        """The flow run, and whether the server has set it to Cancelled without its hooks."""
+    async def _settle_one(self, run: FlowRun) -> bool:
+        """False: its hooks are to run, and do not yet."""
         assert run.state is not None
-        if (run.state.message or "").startswith(TIMED_OUT):
-            return run, True
-        states = await self._client.read_flow_run_states(run.id)
-        before = [state for state in states if state.id != run.state.id]
-        last = max(before, key=lambda state: state.timestamp, default=None)
-        is_left = last is not None and last.type in AT_ONCE_FROM
-        if not is_left:
+        tried = self._tries.get(run.state.id)
+        if tried is not None and self._clock.monotonic() < tried.again_at:
+            return True
+        if not await self._is_left(run, run.state):
             self._judged.add(run.state.id)
-        return run, is_left
+            return True
+        return await self._take_over(run, run.state.id)
 
-    async def _take_over(self, run: FlowRun) -> bool:
+    async def _is_left(self, run: FlowRun, state: State[Any]) -> bool:
+        """Whether the server has set it to Cancelled without its hooks."""
+        if (state.message or "").startswith(TIMED_OUT):
+            return True
+        states = await self._client.read_flow_run_states(run.id)
+        before = [each for each in states if each.id != state.id]
+        last = max(before, key=lambda each: each.timestamp, default=None)
+        return last is not None and last.type in AT_ONCE_FROM
+
+    async def _take_over(self, run: FlowRun, state_id: UUID) -> bool:
+        """Begin to end it, unless it was retried or taken over by another worker meanwhile."""
         me = self._membership.worker_id
-        if not self._membership.is_known_held():
-            return False
-        if owner_of(run) != me:
+        now = await self._as_listed(run, owner_of(run))
+        if now is not None and owner_of(now) != me and self._membership.is_known_held():
             # Whoever goes on with this after us, should we die, finds it as ours.
             await self._client.update_flow_run(run.id, infrastructure_pid=f"{THREAD_PREFIX}{me}")
-        now = await self._read(run.id)
-        if now is None or now.state is None or run.state is None or now.state.id != run.state.id:
-            return True  # it was retried meanwhile
+            now = await self._as_listed(run, me)
+        if now is None:
+            return True
+        if not self._membership.is_known_held():
+            return False
         self._log.info(
             "Flow run %s (%s) was cancelled without its cancellation hooks: they run now",
             run.name,
             run.id,
         )
-        return await self._end(now)
+        if not await self._end(now):
+            return False
+        before = self._tries.get(state_id)
+        pause = 2 * before.pause_seconds if before else FIRST_PAUSE_SECONDS
+        self._tries[state_id] = _Try(self._clock.monotonic() + pause, pause)
+        return True
+
+    async def _as_listed(self, listed: FlowRun, owner: str | None) -> FlowRun | None:
+        """The flow run as it is now; None: it went on meanwhile."""
+        now = await self._read(listed.id)
+        if now is None or now.state is None or listed.state is None:
+            return None
+        return now if now.state.id == listed.state.id and owner_of(now) == owner else None
 
     async def _read(self, flow_run_id: UUID) -> FlowRun | None:
         try:

@@ -30,7 +30,8 @@ class Server:
 
     Flow runs are listed in pages, as in prefect.server.models.flow_runs of 3.8: each page is one
     SELECT, by id in descending order. `before_page` is called before each, `before_read` with a
-    flow run that is about to be read alone, `after_state` with one that has a new state. Somebody
+    flow run that is about to be read alone, `while_states` with one whose states are read (what it
+    does, the answer does not have), `after_state` with one that has a new state. Somebody
     has deleted those in `deleted` since they were listed. Slots of concurrency limits are known by
     their leases, with what they were renewed for; one is 410 when it has expired, as in
     prefect.server.api.concurrency_limits_v2. `calls` counts by the end of the path.
@@ -45,6 +46,7 @@ class Server:
         self.calls: Counter[str] = Counter()
         self.before_page: Callable[[], None] = lambda: None
         self.before_read: Callable[[FlowRun], None] = lambda run: None
+        self.while_states: Callable[[FlowRun], None] = lambda run: None
         self.after_state: Callable[[FlowRun], None] = lambda run: None
         self.variables = FakeVariables(Clock())
 
@@ -79,6 +81,7 @@ class Server:
             flow_run_id = UUID(request.url.params["flow_run_id"])
             states = [*self.history[flow_run_id], self.runs[str(flow_run_id)].state]
             known = [each.model_dump(mode="json") for each in states if each]
+            self.while_states(self.runs[str(flow_run_id)])
             return httpx.Response(200, json=known)
         parts = request.url.path.removeprefix("/api/flow_runs/").split("/")
         body = json.loads(request.content) if request.content else {}
@@ -145,11 +148,23 @@ def member(server: Server) -> Membership:
     return joined
 
 
-def with_client(server: Server, work: Callable[[PrefectClient], Awaitable[None]]) -> None:
-    """Do the work with a client of the server, which handles requests one beside the other."""
+async def no_delay(_: httpx.Request) -> None:
+    await asyncio.sleep(0)
+
+
+def with_client(
+    server: Server,
+    work: Callable[[PrefectClient], Awaitable[None]],
+    delay: Callable[[httpx.Request], Awaitable[None]] = no_delay,
+) -> None:
+    """Do the work with a client of the server, which handles requests one beside the other.
+
+    Args:
+        delay: Called with each request, which is handled afterwards.
+    """
 
     async def answer(request: httpx.Request) -> httpx.Response:
-        await asyncio.sleep(0)
+        await delay(request)
         return server.answer(request)
 
     async def once() -> None:

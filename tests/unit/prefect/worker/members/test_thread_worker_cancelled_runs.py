@@ -8,20 +8,24 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flows import Flow
-from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed, Running, Suspended
 
 from flinkglue.prefect.worker.hook_processes import HooksNotRun
 from flinkglue.prefect.worker.isolation import NeedsProcess
+from flinkglue.prefect.worker.members.adoption import DUTY, Adoption
 from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
+from flinkglue.prefect.worker.pool_events import PoolEvents
+from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.threads.ending import CANCELLED_BEFORE, HOOKS_HAVE_RUN, Endings
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
@@ -231,6 +235,8 @@ def test_no_hooks_run_again_and_none_of_what_never_ran(server: Server) -> None:
     cancelled(server, Running(), Cancelling(), owner="4711", message="Ended by its own process")
     cancelled(server, Running(), owner=of(DEAD), message="Set by hand while it ran")
     cancelled(server, LATE, start_time=None)
+    by_engine = "Flow run was cancelled successfully."
+    cancelled(server, Running(), Cancelling(), owner="4711", message=by_engine)
     refused = f"Deployment concurrency limit reached. {HOOKS_HAVE_RUN}"
     cancelled(server, Running(), AwaitingRetry(), owner=of(DEAD), message=refused)
     server.has(Failed(), of(DEAD), start_time=datetime.now(UTC))
@@ -253,6 +259,173 @@ def test_each_worker_runs_the_hooks_of_its_own_and_one_those_of_the_dead(server:
     )
     assert {*search(server, holder)} == {mine, of_dead, of_process}
     assert search(server, other) == [of_other]
+
+
+@pytest.mark.parametrize("has_duty", [True, False])
+def test_no_states_are_read_of_what_is_for_another_worker_to_judge(
+    server: Server, has_duty: bool
+) -> None:
+    """With thousands that were cancelled each worker would read them all when it begins."""
+    worker, other = member(server), member(server)
+    cancelled(server, Running(), Suspended(), owner=of(other.worker_id))
+    if not has_duty:
+        cancelled(server, Running(), Suspended(), owner=of(DEAD))
+        cancelled(server, Running(), Suspended(), owner="4711")
+        assert other.hold(DUTY)
+    assert search(server, worker) == []
+    assert server.asked == {"lists": 1}
+
+
+def test_one_is_found_again_whose_worker_died_after_the_first_search(server: Server) -> None:
+    """Hours after it was cancelled."""
+    worker, other = member(server), member(server)
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(other.worker_id))
+    server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - timedelta(hours=5)
+
+    async def scenario(client: PrefectClient) -> None:
+        hooked = Hooked(client)
+        runs = CancelledRuns(client, "pool", worker, end=hooked.end, log=LOG)
+        await runs.search()
+        other.leave()
+        await runs.search()
+        await hooked.until_done()
+        assert hooked.ended == [flow_run_id]
+
+    with_client(server, scenario)
+
+
+def test_one_whose_states_could_not_be_read_is_found_by_the_next_search(server: Server) -> None:
+    """However long ago it was cancelled; nothing says before that its hooks are to run."""
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    server.runs[str(flow_run_id)].end_time = datetime.now(UTC) - timedelta(hours=5)
+
+    def no_answer_once(_: FlowRun) -> None:
+        server.while_states = lambda _: None
+        raise ConnectionError("the server is gone")
+
+    server.while_states = no_answer_once
+    worker = member(server)
+    assert search(server, worker, times=2) == [flow_run_id]
+    assert server.asked["states"] == 2
+
+
+def test_one_that_another_worker_goes_on_with_meanwhile_keeps_its_owner(server: Server) -> None:
+    """This worker would adopt it as its own otherwise, beside the living one that has it."""
+    worker, other = member(server), member(server)
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+
+    def retry(run: FlowRun) -> None:
+        server.sets(run.id, AwaitingRetry())
+        server.sets(run.id, Running())
+        run.infrastructure_pid = of(other.worker_id)
+
+    server.while_states = retry
+    assert search(server, worker) == []
+    run = server.runs[str(flow_run_id)]
+    assert run.infrastructure_pid == of(other.worker_id)
+    assert run.state is not None
+    assert run.state.is_running()
+
+
+def test_a_search_that_takes_long_does_not_hold_up_adoption_and_ends_with_it(
+    server: Server,
+) -> None:
+    worker, reading = member(server), asyncio.Event()
+    cancelled(server, Running(), Suspended(), owner=of(worker.worker_id))
+
+    async def forever(request: httpx.Request) -> None:
+        if request.url.path.endswith("/flow_run_states/"):
+            reading.set()
+            await asyncio.Event().wait()
+
+    async def scenario(client: PrefectClient) -> None:
+        beside: Any = None  # of the loops that do not run here
+        answered = asyncio.Event()
+        service = Service(
+            client,
+            worker,
+            Adoption(
+                client,
+                "pool",
+                worker,
+                is_mine=lambda _: False,
+                take_over=lambda _: False,
+                end_cancelled=beside,
+                log=LOG,
+            ),
+            CancelledRuns(client, "pool", worker, end=beside, log=LOG),
+            beside,
+            events_of_nothing(),
+            woken=asyncio.Event(),
+            answered=answered,
+            callbacks=beside,
+            log=LOG,
+        )
+        service.start()
+        async with asyncio.timeout(5):
+            await reading.wait()
+            lost = server.has(Running(), of(DEAD))
+            answered.set()
+            while server.runs[str(lost)].state.name != "AwaitingRetry":  # type: ignore[union-attr]
+                await asyncio.sleep(0.01)
+            await service.stop_adopting()
+        await service.stop()
+
+    with temporary_settings({PREFECT_API_URL: "http://prefect.test/api"}):
+        with_client(server, scenario, forever)
+
+
+def events_of_nothing() -> PoolEvents:
+    never: Any = None
+    return PoolEvents(
+        uuid4(),
+        wake=lambda: None,
+        answered=never,
+        cancelling=never,
+        suspended=never,
+        cancelled=never,
+        log=LOG,
+    )
+
+
+def test_hooks_that_cannot_run_are_tried_more_and_more_seldom(server: Server) -> None:
+    """Such as without the code of the flow: each time takes a place that others wait for."""
+    worker, clock, tried_at = member(server), server.variables.clock, []
+    cancelled(server, Running(), Suspended(), owner=of(worker.worker_id))
+
+    async def begun(_: FlowRun) -> bool:
+        tried_at.append(round(clock.monotonic() - began_at))
+        return True
+
+    async def scenario(client: PrefectClient) -> None:
+        runs = CancelledRuns(client, "pool", worker, end=begun, log=LOG, clock=clock)
+        for _ in range(16):
+            assert await runs.search() == 1
+            clock.sleep(600)
+            worker.renew()
+
+    began_at = clock.monotonic()
+    with_client(server, scenario)
+    assert tried_at == [0, 600, 1200, 2400, 4800]
+
+
+def test_no_search_goes_back_further_than_seven_days(server: Server) -> None:
+    flow_run_id = cancelled(server, Running(), Suspended(), owner=of(DEAD))
+    run, offered = server.runs[str(flow_run_id)], []
+
+    async def not_yet(run: FlowRun) -> bool:
+        offered.append(run.id)
+        return False
+
+    async def scenario(client: PrefectClient) -> None:
+        runs = CancelledRuns(client, "pool", member(server), end=not_yet, log=LOG)
+        run.end_time = datetime.now(UTC) - timedelta(days=7) + timedelta(minutes=5)
+        assert await runs.search() == 1
+        run.end_time -= timedelta(minutes=10)
+        assert await runs.search() == 0
+
+    with_client(server, scenario)
+    assert offered == [flow_run_id]
 
 
 def test_one_that_was_retried_since_is_left_alone(server: Server) -> None:
