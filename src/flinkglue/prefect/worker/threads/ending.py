@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -98,20 +99,28 @@ class Endings:
 
         Args:
             flow_run: The flow run. Its hooks run only if it has run at all. If the server has set
-                it to Cancelled already, that says so afterwards, unless it was retried meanwhile.
+                it to Cancelled already, that says so afterwards. One that is in another state
+                meanwhile is left as it is: it was retried.
             flow: Its flow; None: it is loaded.
             afterwards: What the state says after the message when they have run.
         """
         if flow_run.start_time is not None:
-            if not await self._ran_hooks(flow_run, message, flow):
+            hooks = await self._hooks(flow_run, message, flow)
+            # They stop the job by the flow run's key, and the next attempt has adopted it.
+            if flow is None and await self._went_on(flow_run):
+                return
+            if hooks is None:
                 flow_run_logger(flow_run).error(NO_HOOKS)
                 afterwards = NO_HOOKS
+            else:
+                await hooks()
             message = f"{message} {afterwards}".rstrip()
+        if await self._went_on(flow_run):
+            return
         try:
-            if not await self._went_on(flow_run):
-                await self._client.set_flow_run_state(
-                    flow_run.id, Cancelled(message=message), force=True
-                )
+            await self._client.set_flow_run_state(
+                flow_run.id, Cancelled(message=message), force=True
+            )
         except ObjectNotFound:
             self._log.info("Flow run %s was deleted before it was cancelled", flow_run.id)
 
@@ -127,29 +136,40 @@ class Endings:
         )
         await self.cancelled(flow_run, why, flow, HOOKS_HAVE_RUN)
 
-    async def _ran_hooks(
+    async def _hooks(
         self, flow_run: FlowRun, message: str, flow: Flow[..., Any] | None
-    ) -> bool:
-        """False: nobody knows them."""
+    ) -> Callable[[], Awaitable[None]] | None:
+        """What runs the cancellation hooks; None: nobody knows them."""
         try:
             flow = flow or await self._flow_of(flow_run)
         except NeedsProcess as why:
             self._log.info("Cancellation hooks of %s get a process: %s", flow_run.id, why)
-            await self._in_process(flow_run, message)
-            return True
+            return partial(self._in_process, flow_run, message)
         if flow is None:
-            return False
+            return None
         hooks = HookRunner(resolve_flow=_known(flow))
-        await hooks.run_cancellation_hooks(flow_run, Cancelling(message=message))
-        return True
+        return partial(hooks.run_cancellation_hooks, flow_run, Cancelling(message=message))
 
     async def _went_on(self, flow_run: FlowRun) -> bool:
-        """Whether a flow run that was Cancelled is in another state now."""
+        """Whether a flow run that was cancelled is in another state now, as when it was retried."""
         before = flow_run.state
-        if before is None or not before.is_cancelled():
+        if before is None or not (before.is_cancelled() or before.is_cancelling()):
             return False
-        now = await self._client.read_flow_run(flow_run.id)
-        return now.state is None or now.state.id != before.id
+        try:
+            now = (await self._client.read_flow_run(flow_run.id)).state
+        except ObjectNotFound:
+            return False
+        if before.is_cancelled():
+            went_on = now is None or now.id != before.id
+        else:  # the server gives up after a time, and sets Cancelled
+            went_on = now is None or not (now.is_cancelling() or now.is_cancelled())
+        if went_on:
+            self._log.info(
+                "Flow run %s (%s) is left as it is: its state was set meanwhile",
+                flow_run.name,
+                flow_run.id,
+            )
+        return went_on
 
     async def crashed(self, flow_run: FlowRun, message: str, flow: Flow[..., Any]) -> None:
         """Set Crashed, and then run the crash hooks, as after the death of a process."""
@@ -184,7 +204,9 @@ class Endings:
             return
         if now.state is None:
             return
-        if live.is_over and now.state.is_cancelled():
+        if live.is_over:
+            if not now.state.is_cancelled():
+                return  # it was retried: what runs now is not this thread's
             message = now.state.message or CANCELLED_BEFORE
             await self.cancelled(now, message, live.flow, HOOKS_HAVE_RUN)
         elif now.state.is_cancelling():

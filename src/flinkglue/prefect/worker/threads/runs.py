@@ -123,16 +123,18 @@ class ThreadRuns:
             "and its thread stays until the call that it is in returns."
         )
         flow_run_logger(live.flow_run, live.flow).warning(message)
+        try:
+            now = await self._client.read_flow_run(live.flow_run.id)
+        except ObjectNotFound:
+            return
+        if live.is_over and not (now.state and now.state.is_cancelled()):
+            return  # it was retried: what runs now is not this thread's
         self._log.warning(
             "Flow run %s (%s) does not notice that it was cancelled. Its cancellation hooks run "
             "without it, and its thread counts towards the limit until it ends.",
             live.flow_run.name,
             live.flow_run.id,
         )
-        try:
-            now = await self._client.read_flow_run(live.flow_run.id)
-        except ObjectNotFound:
-            return
         await self._endings.cancelled(now, message, live.flow)
 
     async def suspended(self, flow_run_id: UUID) -> None:
