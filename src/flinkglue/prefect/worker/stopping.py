@@ -22,6 +22,11 @@ LEAVING_SECONDS = 5.0
 """How long threads may take to notice that they are to stop, and processes to be disowned."""
 ENDING_SECONDS = 1.0
 """The part of it in which processes that are killed are gone."""
+DISOWNING_SECONDS = 10.0
+"""How long before the end of a drain processes begin to be disowned. If the worker is killed after
+that, the next one may adopt a flow run whose process has outlived it."""
+SECOND_SIGNAL_SECONDS = 1.0
+"""How long a second signal leaves to disown them, and how long a drain may take then to end."""
 HAND_BACK_SECONDS = 8.0
 """How long handing back may take then: half a minute after SIGTERM a container is killed."""
 EXIT_SECONDS = 1.5
@@ -48,13 +53,20 @@ class ExitTime:
         self._clock = clock or SystemClock()
         self._leave = leave or _leave
         self._exit_at: float | None = None
+        self._timer: threading.Timer | None = None
 
     def begin(self, within_seconds: float) -> None:
         """The process is to be gone in so many seconds."""
+        self.end()
         self._exit_at = self._clock.monotonic() + within_seconds
         self._timer = threading.Timer(within_seconds, self._leave)
         self._timer.daemon = True
         self._timer.start()
+
+    def end(self) -> None:
+        """The process need not go: nothing hangs, and its program may have more to do."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def left(self, at_most: float) -> float:
         """How many seconds a call may take that needs so many at most."""
@@ -92,6 +104,7 @@ async def stoppable(work: Coroutine[Any, Any, None], drain: Callable[[], Awaitab
             await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
             again.cancel()
             draining.cancel()
+            await asyncio.wait({draining}, timeout=2 * SECOND_SIGNAL_SECONDS)
             working.cancel()
         with suppress(asyncio.CancelledError):
             await working
@@ -123,8 +136,9 @@ async def drained(
     """Wait for the flow runs that are at work, and schedule those again that do not end in time.
 
     Those that only wait for something elsewhere are left at once: the next worker waits as well.
-    They are handed back while the others end. A process is killed only if the server has noted that
-    the next worker may adopt its flow run; otherwise it is terminated, and says Crashed.
+    They are handed back while the others end. Shortly before the drain ends, the server notes that
+    the next worker may adopt flow runs with processes. A process is killed only if that was noted;
+    otherwise it is terminated, and says Crashed.
 
     Args:
         owner: The worker, as written on its flow runs.
@@ -146,9 +160,17 @@ async def drained(
         await _handed_back(runs, waiting, handing_back, log)
 
     early = asyncio.create_task(hand_back_waiting())
-    disowning = asyncio.create_task(handing_back.disown(processes, owner, may_speak))
+    is_late = asyncio.Event()
+
+    async def disown() -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(is_late.wait(), max(0.0, drain_seconds - DISOWNING_SECONDS))
+        await handing_back.disown(processes, owner, may_speak)
+
+    disowning = asyncio.create_task(disown())
     try:
         left = await _left(runs, processes, may_speak, drain_seconds)
+        is_late.set()
         await asyncio.gather(
             _ended(runs, left, leaving_seconds),
             _end_processes(processes, disowning, leaving_seconds, log),
@@ -159,6 +181,10 @@ async def drained(
             _in_time(rest, handing_back, hand_back_seconds, log),
             _until(lambda: not processes, hand_back_seconds),  # those that say Crashed
         )
+    except asyncio.CancelledError:  # a second signal: what is killed now is to be adopted
+        is_late.set()
+        await asyncio.wait({disowning}, timeout=SECOND_SIGNAL_SECONDS)
+        raise
     finally:
         early.cancel()
         disowning.cancel()

@@ -94,7 +94,7 @@ class ThreadWorker(ProcessWorker):
         self._print = builtins.print
         self.runs: ThreadRuns | None = None
         self._membership: Membership | None = None
-        self._has_left = False
+        self._has_left = self._is_answered = False
         self._adoption: Adoption | None = None
         self._service: Service | None = None
 
@@ -260,6 +260,8 @@ class ThreadWorker(ProcessWorker):
         await super().teardown(*exc_info)
         await self._leave_pool()  # of threads that hang the process does not wait, which ends now
         await asyncio.to_thread(self._http.close, self._exit_time.left(FLUSH_SECONDS))
+        if self._is_answered and not self.runs:  # otherwise threads hang, which keep the process
+            self._exit_time.end()
 
     async def _leave_pool(self) -> None:
         """Its flow runs may be adopted at once from now on."""
@@ -268,7 +270,10 @@ class ThreadWorker(ProcessWorker):
             # Not in a thread that the end of the process waits for; its lease ends it as well.
             leaving = Beside("The record of this worker stays until its lease ends")
             leaving.begin(self._membership.leave)
-            if not await asyncio.to_thread(leaving.end, self._exit_time.left(LEAVE_SECONDS)):
+            self._is_answered = await asyncio.to_thread(
+                leaving.end, self._exit_time.left(LEAVE_SECONDS)
+            )
+            if not self._is_answered:
                 self._logger.warning(
                     "The record of this worker may stay until its lease ends: the server does not "
                     "answer"

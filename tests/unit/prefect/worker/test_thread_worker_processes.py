@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from prefect.states import Completed, Running
 
 from flinkglue.prefect.store.thread_ownership import PROCESS_PREFIX, THREAD_PREFIX
 from flinkglue.prefect.worker.handing_back import HandingBack
-from flinkglue.prefect.worker.stopping import drained
+from flinkglue.prefect.worker.stopping import DISOWNING_SECONDS, drained, stoppable
 from flinkglue.prefect.worker.taking import Taking
 from flinkglue.prefect.worker.threads.ending import Endings
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
@@ -245,7 +246,7 @@ def test_a_flow_run_whose_process_ends_in_order_is_not_adopted() -> None:
 
     async def scenario(worker: Worker) -> None:
         flow_run = await started(wire, worker)
-        draining = asyncio.create_task(drain(worker, 60.0, lambda: True))
+        draining = asyncio.create_task(drain(worker, DISOWNING_SECONDS, lambda: True))
         await until(lambda: wire.written[-1] == owner_in(worker))
         wire.runs[str(flow_run.id)].state = Completed()
         os.kill(worker._processes._pids[flow_run.id], signal.SIGINT)
@@ -266,7 +267,7 @@ def test_no_process_outlives_its_worker_if_its_flow_run_may_be_adopted(what: str
     async def scenario(worker: Worker) -> None:
         is_held = True
         await started(wire, worker)
-        draining = asyncio.create_task(drain(worker, 60.0, lambda: is_held))
+        draining = asyncio.create_task(drain(worker, DISOWNING_SECONDS, lambda: is_held))
         await until(lambda: wire.written[-1] == owner_in(worker))
         assert worker.ended_by == []
         if what == "a second signal comes":
@@ -278,3 +279,63 @@ def test_no_process_outlives_its_worker_if_its_flow_run_may_be_adopted(what: str
         assert worker.ended_by == [signal.SIGKILL]
 
     with_worker(wire, scenario)
+
+
+def test_a_process_stays_its_own_until_the_drain_is_almost_over() -> None:
+    """A worker that is killed before that leaves a process, beside which none is to be adopted."""
+    wire, some_seconds = Wire(), 0.3
+
+    async def scenario(worker: Worker) -> None:
+        await started(wire, worker)
+        began_at = time.monotonic()
+        drain_seconds = DISOWNING_SECONDS + some_seconds
+        draining = asyncio.create_task(drain(worker, drain_seconds, lambda: True))
+        await until(lambda: wire.written[-1] == owner_in(worker))
+        assert time.monotonic() - began_at >= some_seconds
+        assert worker.ended_by == []
+        draining.cancel()
+        await asyncio.wait({draining}, timeout=5)
+
+    with_worker(wire, scenario)
+
+
+@pytest.mark.parametrize("how", ["its process ends", "a second signal comes"])
+def test_a_drain_that_is_over_early_does_not_wait_to_let_others_adopt(how: str) -> None:
+    """At a second signal, the next worker adopts the flow run of the process that is killed."""
+    wire = Wire()
+
+    async def scenario(worker: Worker) -> None:
+        flow_run = await started(wire, worker)
+        draining = asyncio.create_task(drain(worker, 60.0, lambda: True))
+        await asyncio.sleep(0.1)
+        assert wire.written[-1].isdigit()
+        began_at = time.monotonic()
+        if how == "a second signal comes":
+            draining.cancel()
+        else:
+            wire.runs[str(flow_run.id)].state = Completed()
+            os.kill(worker._processes._pids[flow_run.id], signal.SIGINT)
+        await asyncio.wait({draining}, timeout=5)
+        await until(lambda: not worker._processes)
+        assert time.monotonic() - began_at < 1
+        is_adopted = how == "a second signal comes"
+        assert worker.ended_by == [signal.SIGKILL if is_adopted else signal.SIGINT]
+        assert (wire.written[-1] == owner_in(worker)) is is_adopted
+
+    with_worker(wire, scenario)
+
+
+def test_a_second_signal_ends_the_drain_before_the_work() -> None:
+    """Flow runs are written to be adopted while their processes are known still."""
+    happened: list[str] = []
+
+    async def until_cancelled(what: str, ending_seconds: float) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(ending_seconds)
+            happened.append(what)
+
+    asyncio.run(stoppable(until_cancelled("work", 0.0), lambda: until_cancelled("drain", 0.05)))
+    assert happened == ["drain", "work"]
