@@ -158,7 +158,7 @@ def test_flow_runs_that_never_wait_hold_the_others_up_for_a_moment_each() -> Non
         runs = Runs(StartQueue(at_once=1, next_after_seconds=0.02))
         tasks = await runs.come(0, 1, 2, 3)
         assert runs.begun == [0]
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), 30)
         assert runs.begun == [0, 1, 2, 3]
 
     asyncio.run(scenario())
@@ -226,7 +226,7 @@ def test_the_first_wait_of_its_thread_lets_the_next_begin() -> None:
         woken = threading.Event()
         waiting = threading.Thread(target=interruption.sleep_unless, args=(woken, 30.0))
         waiting.start()
-        await asyncio.wait_for(next_one, 10)
+        await asyncio.wait_for(next_one, 30)
         woken.set()
         await asyncio.to_thread(waiting.join)
 

@@ -523,7 +523,7 @@ def test_a_flow_run_gets_no_process_when_its_worker_was_replaced_while_it_took_i
         assert not taken.done(), "it is not known yet"
         assert not frozen.renew()
         with pytest.raises(NotTaken, match="another worker"):
-            await asyncio.wait_for(taken, 10)
+            await asyncio.wait_for(taken, 30)
         taking.close()
 
     with_client(server, take)

@@ -250,7 +250,7 @@ def test_a_flow_run_whose_process_ends_in_order_is_not_adopted() -> None:
         await until(lambda: wire.written[-1] == owner_in(worker))
         wire.runs[str(flow_run.id)].state = Completed()
         os.kill(worker._processes._pids[flow_run.id], signal.SIGINT)
-        await asyncio.wait_for(draining, 5)
+        await asyncio.wait_for(draining, 30)
         assert worker.ended_by == [signal.SIGINT]
         ended.append(flow_run)
         await asyncio.to_thread(worker._membership.leave)  # type: ignore[union-attr]

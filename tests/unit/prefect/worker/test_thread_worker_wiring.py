@@ -202,7 +202,7 @@ def test_no_more_begin_while_the_threads_of_the_worker_wait_for_answers_of_the_s
         assert worker._waiting() == [next_one]
         runs.leave_all("their answers come")
         await asyncio.gather(*begun)
-        await asyncio.wait_for(entering, 5)
+        await asyncio.wait_for(entering, 30)
         assert worker._waiting() == []
 
     asyncio.run(with_runs(server, scenario))
@@ -249,7 +249,7 @@ def test_a_flow_run_that_is_suspended_ends_in_every_wait_and_says_nothing_of_its
         await asyncio.sleep(0.05)
         flow_run.state = Suspended(timeout_seconds=600)
         await runs.suspended(flow_run.id)
-        await asyncio.wait_for(begun, 5)
+        await asyncio.wait_for(begun, 30)
 
     asyncio.run(with_runs(server, scenario))
     assert server.proposed == ["Running"]
@@ -294,7 +294,7 @@ def test_a_suspension_that_no_event_reported_is_found_by_the_search_for_cancella
         for flow_run_id, state in zip(ids, states, strict=True):
             server.sets(server.runs[flow_run_id], state)
         await service._find(ids)
-        await asyncio.wait_for(threads[0], 5)
+        await asyncio.wait_for(threads[0], 30)
         assert runs.ids == {asks, cancelled}
 
     asyncio.run(with_runs(server, scenario))
@@ -324,7 +324,7 @@ def test_a_flow_run_that_suspends_itself_is_left_alone_on_its_way_out() -> None:
         await until(suspended.is_set)
         flow_run.state = Suspended(timeout_seconds=600)
         await runs.suspended(flow_run.id)
-        await asyncio.wait_for(begun, 5)
+        await asyncio.wait_for(begun, 30)
 
     asyncio.run(with_runs(server, scenario))
     assert tidied == ["what it held"]
@@ -378,7 +378,7 @@ def test_a_flow_run_that_the_server_cancels_when_its_thread_begins_ends_what_it_
     flow_run.start_time = started
 
     async def scenario(_: PrefectClient, runs: ThreadRuns) -> None:
-        await asyncio.wait_for(runs.run(live, lambda: None), 10)
+        await asyncio.wait_for(runs.run(live, lambda: None), 30)
 
     asyncio.run(with_runs(server, scenario))
     state = server.runs[flow_run.id].state
