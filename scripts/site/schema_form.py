@@ -15,6 +15,7 @@ _ROW = {
     + _WITH_CLASS.format("schema-form-property"),
     "v2": "//label[{}]/" + _WITH_CLASS.format("group"),
 }
+_CONTROL = ".p-select-button__control"  # of a drop-down in v1
 
 
 class SchemaForm:
@@ -69,19 +70,28 @@ class SchemaForm:
         """Turn to one of the kinds of value that a field takes; a picker has nothing picked."""
         self.row(name).get_by_text(kind, exact=True).click()
 
+    def turn_to_blocks(self, name: str, kind: str) -> Locator:
+        """Turn to a kind of block: the list of saved ones, once the field has no other value."""
+        self.turn_to(name, kind)
+        row = self.row(name)
+        v1 = self.version == "v1"
+        blocks = row.locator(_CONTROL) if v1 else row.get_by_label("Select a block")
+        blocks.wait_for()
+        return blocks
+
     def pick(self, name: str, kind: str, block: str) -> None:
         """Pick a saved block."""
-        self.turn_to(name, kind)
+        blocks = self.turn_to_blocks(name, kind)
         if self.version == "v1":
             self._select(name, block)
         else:
-            self.row(name).get_by_label("Select a block").click()
+            blocks.click()
             self.page.get_by_role("option", name=block, exact=True).click()
 
     def _select(self, name: str, value: str) -> None:
-        self.row(name).locator(".p-select-button__control").press("Space")
+        self.row(name).locator(_CONTROL).press("Space")
         self.page.locator(".p-select-option").get_by_text(value, exact=True).click()
-        _expect(self.row(name).locator(".p-select-button__control")).to_contain_text(value)
+        _expect(self.row(name).locator(_CONTROL)).to_contain_text(value)
 
 
 def _expect(field: Locator) -> LocatorAssertions:

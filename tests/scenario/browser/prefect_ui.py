@@ -203,7 +203,7 @@ class RunForm(SchemaForm):
 
     def needs_a_block(self, name: str, kind: str) -> None:
         """Turn to a list of blocks and submit it: none is picked, and none is taken instead."""
-        self.turn_to(name, kind)
+        self.turn_to_blocks(name, kind)
         self._says(self.row(name).get_by_text(_NOT_PICKED[self.version]))
 
     def _says(self, text: Locator) -> None:
