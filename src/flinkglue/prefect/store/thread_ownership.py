@@ -17,9 +17,14 @@ before it was started. Nobody can see that any sooner on another machine."""
 _IN_A_MESSAGE = re.compile(rf"\[{THREAD_PREFIX}([0-9a-f]{{32}})\]")
 
 
+def thread_pid(worker_id: str) -> str:
+    """What is written on a flow run that is a thread of this worker."""
+    return f"{THREAD_PREFIX}{worker_id}"
+
+
 def pending_message(worker_name: str, worker_id: str) -> str:
     """What the state says between the moment a run is taken and that its owner is written down."""
-    return f"Taken by worker {worker_name} [{THREAD_PREFIX}{worker_id}]"
+    return f"Taken by worker {worker_name} [{thread_pid(worker_id)}]"
 
 
 def owner_of(flow_run: FlowRun, now: datetime | None = None) -> str | None:

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.logging.loggers import flow_run_logger
 
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
+from flinkglue.prefect.store.thread_ownership import owner_of, thread_pid
 from flinkglue.prefect.worker.members.adoption import reschedule
 from flinkglue.prefect.worker.members.pool_flow_runs import PAGE
 from flinkglue.prefect.worker.outage import retried_until_available
@@ -112,7 +112,8 @@ class HandingBack:
         state than Cancelled.
         """
         _, owner, may_speak = own
-        if f"{THREAD_PREFIX}{owner_of(now)}" != owner:
+        has_owner = owner_of(now)
+        if has_owner is None or thread_pid(has_owner) != owner:
             return
         if now.state is None or now.state.is_final() or now.state.is_paused():
             return

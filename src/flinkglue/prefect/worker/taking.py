@@ -24,8 +24,8 @@ from pydantic import ValidationError
 
 from flinkglue.prefect.store.thread_ownership import (
     PROCESS_PREFIX,
-    THREAD_PREFIX,
     pending_message,
+    thread_pid,
 )
 from flinkglue.prefect.worker.code.code_threads import WaitingCalls
 from flinkglue.prefect.worker.code.flows import FlowCode, Loaded
@@ -142,7 +142,7 @@ class Taking:
             loaded.flow,
             loaded.root,
             variables.cancel_grace_seconds,
-            f"{THREAD_PREFIX}{membership.worker_id}",
+            thread_pid(membership.worker_id),
             membership.is_known_held,
             lambda: membership.is_lost,
         )

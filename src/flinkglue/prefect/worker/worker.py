@@ -15,13 +15,12 @@ import anyio
 import anyio.abc
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.beside import Beside
 from flinkglue.prefect.store.server_records import ServerRecords
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX
+from flinkglue.prefect.store.thread_ownership import thread_pid
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
 from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.hook_processes import HookProcesses
@@ -51,6 +50,7 @@ from flinkglue.prefect.worker.taking import (
     is_taken_over,
 )
 from flinkglue.prefect.worker.threads.ending import Endings
+from flinkglue.prefect.worker.threads.flow_run_now import flow_run_now
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
 from flinkglue.prefect.worker.threads.shared_client import (
     FLUSH_SECONDS,
@@ -234,7 +234,7 @@ class ThreadWorker(ProcessWorker):
             await drained(
                 self.runs,
                 self._processes,
-                f"{THREAD_PREFIX}{self._membership.worker_id}",
+                thread_pid(self._membership.worker_id),
                 self._membership.is_known_held,
                 self._handing_back,
                 self.own_settings.drain_seconds,
@@ -391,7 +391,7 @@ class ThreadWorker(ProcessWorker):
         if not self.is_stopping:
             await self._taking.hand_to_a_process(flow_run, self._membership)
         if self.is_stopping:  # its process would be terminated, and say Crashed
-            owner = f"{THREAD_PREFIX}{self._membership.worker_id}"
+            owner = thread_pid(self._membership.worker_id)
             await self._handing_back.one((flow_run.id, owner, self._membership.is_known_held))
             return False
         pid = await self._runs_task_group.start(self._in_process, flow_run)
@@ -439,9 +439,8 @@ class ThreadWorker(ProcessWorker):
             self._starts.hurry(flow_run_id)
         if self._is_mine(flow_run_id):
             return
-        try:
-            run = await self.client.read_flow_run(flow_run_id)
-        except ObjectNotFound:
+        run = await flow_run_now(self.client, flow_run_id)
+        if run is None:
             return
         is_cancelling = run.state is not None and run.state.is_cancelling()
         if is_cancelling and self._adoption and await self._adoption.may_end(run):

@@ -20,15 +20,14 @@ from prefect.exceptions import Abort
 from prefect.states import AwaitingRetry
 from prefect.utilities.engine import propose_state
 
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
+from flinkglue.prefect.store.thread_ownership import owner_of, thread_pid
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL
+from flinkglue.prefect.worker.members.duty import DUTY, own_and_orphaned
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.members.pool_flow_runs import flow_runs_of
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.slot_leases import has_slot
 
-DUTY = "adoption"
-"""What one worker of a pool at a time does for the dead."""
 _OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 _AWAITS_RETRY = "AwaitingRetry"
 _IN_PROCESS = "in_process"
@@ -70,17 +69,11 @@ class Adoption:
         Each worker searches for its own, which it lost when the server did not answer; one at a
         time for those of the dead.
         """
-        me = self._membership.worker_id
         # One is listed twice if others moved it to the next page, or if it went on meanwhile.
         listed = {run.id: run async for run in self._open_runs()}
-        owned = [(run, owner) for run in listed.values() if (owner := owner_of(run))]
-        orphaned = [(run, owner) for run, owner in owned if owner == me]
-        if any(owner != me for _, owner in owned) and await asyncio.to_thread(
-            self._membership.hold, DUTY
-        ):
-            # Workers may have come since: who is there is read after the runs.
-            living = await asyncio.to_thread(self._membership.living)
-            orphaned += [(run, owner) for run, owner in owned if owner not in living | {me}]
+        owners = {run.id: owner for run in listed.values() if (owner := owner_of(run))}
+        ids = await own_and_orphaned(self._membership, owners)
+        orphaned = [(listed[flow_run_id], owners[flow_run_id]) for flow_run_id in ids]
         return sum(await each_of(orphaned, self._adopt, self._not_adopted))
 
     async def may_end(self, cancelled: FlowRun) -> bool:
@@ -118,7 +111,7 @@ class Adoption:
     async def _write_owner(self, run: FlowRun) -> None:
         """Whoever goes on with this after us, should we die, finds it as ours."""
         await self._client.update_flow_run(
-            run.id, infrastructure_pid=f"{THREAD_PREFIX}{self._membership.worker_id}"
+            run.id, infrastructure_pid=thread_pid(self._membership.worker_id)
         )
 
     async def _as_listed(self, listed: FlowRun, owner: str) -> FlowRun | None:

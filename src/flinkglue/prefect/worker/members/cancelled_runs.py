@@ -26,15 +26,15 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
 
 from flinkglue.clock import Clock, SystemClock
-from flinkglue.prefect.store.thread_ownership import THREAD_PREFIX, owner_of
-from flinkglue.prefect.worker.members.adoption import DUTY
+from flinkglue.prefect.store.thread_ownership import owner_of, thread_pid
+from flinkglue.prefect.worker.members.duty import own_and_orphaned
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.members.pool_flow_runs import flow_runs_of
 from flinkglue.prefect.worker.several import each_of
 from flinkglue.prefect.worker.threads.ending import CANCELLED, HOOKS_HAVE_RUN, NO_HOOKS
+from flinkglue.prefect.worker.threads.flow_run_now import flow_run_now
 
 AT_ONCE_FROM = {StateType.SCHEDULED, StateType.PAUSED, StateType.PENDING}
 """From these the server goes on to Cancelled without Cancelling, for which hooks run."""
@@ -95,7 +95,7 @@ class CancelledRuns:
         """The server has reported that it set this one to Cancelled at once."""
         for pause in _REPORTED_PAUSES:
             await asyncio.sleep(pause)
-            run = await self._read(flow_run_id)
+            run = await flow_run_now(self._client, flow_run_id)
             if run is None or run.state is None:
                 return
             if run.state.is_cancelled() and await self._settle([run]):
@@ -125,28 +125,21 @@ class CancelledRuns:
 
     async def _settle(self, found: list[FlowRun]) -> bool:
         """Have the hooks run of those that are this worker's to end; False: not of all of them."""
-        found = [run for run in found if self._may_be_left(run)]
-        me = self._membership.worker_id
-        owners = {run.id: owner_of(run) for run in found}
-        to_end = [run for run in found if owners[run.id] == me]
-        if len(to_end) < len(found) and await asyncio.to_thread(self._membership.hold, DUTY):
-            # Workers may have come since: who is there is read after the flow runs.
-            living = await asyncio.to_thread(self._membership.living)
-            to_end += [run for run in found if owners[run.id] not in living | {me}]
+        runs = {run.id: run for run in found if self._may_be_left(run)}
+        owners = {run.id: owner_of(run) for run in runs.values()}
+        to_end = [runs[each] for each in await own_and_orphaned(self._membership, owners)]
         ended = await each_of(to_end, self._settle_one, self._failed)
         return len(ended) == len(to_end) and all(ended)
 
     def _may_be_left(self, run: FlowRun) -> bool:
         state = run.state
-        return (
-            state is not None
-            and state.is_cancelled()
-            and state.id not in self._judged
-            and run.start_time is not None  # else it has started nothing
-            and not (state.message or "").startswith(_ENDED)
-            and HOOKS_HAVE_RUN not in (state.message or "")
-            and NO_HOOKS not in (state.message or "")
-        )
+        if state is None or not state.is_cancelled() or state.id in self._judged:
+            return False
+        if run.start_time is None:
+            return False  # it has started nothing
+        message = state.message or ""
+        is_said = HOOKS_HAVE_RUN in message or NO_HOOKS in message
+        return not (is_said or message.startswith(_ENDED))
 
     async def _settle_one(self, run: FlowRun) -> bool:
         """False: its hooks are to run, and do not yet."""
@@ -174,7 +167,7 @@ class CancelledRuns:
         now = await self._as_listed(run, owner_of(run))
         if now is not None and owner_of(now) != me and self._membership.is_known_held():
             # Whoever goes on with this after us, should we die, finds it as ours.
-            await self._client.update_flow_run(run.id, infrastructure_pid=f"{THREAD_PREFIX}{me}")
+            await self._client.update_flow_run(run.id, infrastructure_pid=thread_pid(me))
             now = await self._as_listed(run, me)
         if now is None:
             return True
@@ -194,16 +187,10 @@ class CancelledRuns:
 
     async def _as_listed(self, listed: FlowRun, owner: str | None) -> FlowRun | None:
         """The flow run as it is now; None: it went on meanwhile."""
-        now = await self._read(listed.id)
+        now = await flow_run_now(self._client, listed.id)
         if now is None or now.state is None or listed.state is None:
             return None
         return now if now.state.id == listed.state.id and owner_of(now) == owner else None
-
-    async def _read(self, flow_run_id: UUID) -> FlowRun | None:
-        try:
-            return await self._client.read_flow_run(flow_run_id)
-        except ObjectNotFound:
-            return None
 
     def _failed(self, run: FlowRun, error: Exception) -> None:
         self._log.warning("Flow run %s is not ended yet: %s", run.id, error)

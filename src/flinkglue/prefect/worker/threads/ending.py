@@ -19,6 +19,7 @@ from prefect.states import Cancelled, Cancelling, Crashed
 from prefect.utilities.engine import propose_state
 
 from flinkglue.prefect.worker.isolation import NeedsProcess
+from flinkglue.prefect.worker.threads.flow_run_now import flow_run_now
 from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
 
 FlowOf = Callable[[FlowRun], Awaitable[Flow[..., Any] | None]]
@@ -155,10 +156,10 @@ class Endings:
         before = flow_run.state
         if before is None or not (before.is_cancelled() or before.is_cancelling()):
             return False
-        try:
-            now = (await self._client.read_flow_run(flow_run.id)).state
-        except ObjectNotFound:
+        run = await flow_run_now(self._client, flow_run.id)
+        if run is None:
             return False
+        now = run.state
         if before.is_cancelled():
             went_on = now is None or now.id != before.id
         else:  # the server gives up after a time, and sets Cancelled
@@ -198,11 +199,8 @@ class Endings:
             thread.outcome is Outcome.IN_DOUBT or is_left_to_worker
         ):
             return
-        try:
-            now = await self._client.read_flow_run(live.flow_run.id)
-        except ObjectNotFound:
-            return
-        if now.state is None:
+        now = await flow_run_now(self._client, live.flow_run.id)
+        if now is None or now.state is None:
             return
         if live.is_over:
             if not now.state.is_cancelled():

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import flow_run_logger
 
 from flinkglue.prefect.worker.threads.ending import CANCELLED, Endings
+from flinkglue.prefect.worker.threads.flow_run_now import flow_run_now
 from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.nudging import PATIENCE_SECONDS, nudge
 from flinkglue.prefect.worker.threads.run_thread import RunThread
@@ -123,9 +123,8 @@ class ThreadRuns:
             "and its thread stays until the call that it is in returns."
         )
         flow_run_logger(live.flow_run, live.flow).warning(message)
-        try:
-            now = await self._client.read_flow_run(live.flow_run.id)
-        except ObjectNotFound:
+        now = await flow_run_now(self._client, live.flow_run.id)
+        if now is None:
             return
         if live.is_over and not (now.state and now.state.is_cancelled()):
             return  # it was retried: what runs now is not this thread's
