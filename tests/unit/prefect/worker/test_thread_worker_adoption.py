@@ -8,8 +8,7 @@ import shutil
 from collections.abc import Callable, Container
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -30,13 +29,9 @@ from flinkglue.prefect.store.thread_ownership import (
 )
 from flinkglue.prefect.worker.handing_back import HandingBack
 from flinkglue.prefect.worker.isolation import ADOPTIONS_LABEL, NeedsProcess
-from flinkglue.prefect.worker.members.adoption import Adoption
-from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
 from flinkglue.prefect.worker.members.pool_flow_runs import PAGE
 from flinkglue.prefect.worker.own_processes import OwnProcesses
-from flinkglue.prefect.worker.pool_events import PoolEvents
-from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.several import AT_ONCE
 from flinkglue.prefect.worker.stopping import drained
 from flinkglue.prefect.worker.taking import NotTaken, Taking, WasCancelled
@@ -51,30 +46,13 @@ from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     of,
     with_client,
 )
+from tests.unit.prefect.worker.members.services_without_loops import adoption_by, service_of
 from tests.unit.prefect.worker.test_thread_worker_wiring import no_flow, no_hooks
 
 
 @pytest.fixture
 def server() -> Server:
     return Server()
-
-
-def nobody() -> None:
-    """Is told."""
-
-
-def events_of(answered: Callable[[], None]) -> PoolEvents:
-    """Of a pool where nobody is cancelled or suspended."""
-    never: Any = None
-    return PoolEvents(
-        uuid4(),
-        wake=nobody,
-        answered=answered,
-        cancelling=never,
-        suspended=never,
-        cancelled=never,
-        log=LOG,
-    )
 
 
 def search(
@@ -87,14 +65,12 @@ def search(
     ended: list[UUID] = []
 
     async def once(client: PrefectClient) -> None:
-        await Adoption(
+        await adoption_by(
             client,
-            "pool",
             worker,
             is_mine=mine.__contains__,
             take_over=take_over,
             end_cancelled=lambda run: ended.append(run.id),
-            log=LOG,
         ).search()
 
     with_client(server, once)
@@ -123,28 +99,7 @@ def test_a_flow_run_that_is_answered_after_the_next_worker_began_is_adopted_at_o
 
     async def scenario(client: PrefectClient) -> None:
         worker, answered = member(server), asyncio.Event()
-        adoption = Adoption(
-            client,
-            "pool",
-            worker,
-            is_mine=lambda _: False,
-            take_over=lambda _: False,
-            end_cancelled=lambda _: None,
-            log=LOG,
-        )
-        beside: Any = None  # of the loops that do not run here
-        service = Service(
-            client,
-            worker,
-            adoption,
-            CancelledRuns(client, "pool", worker, end=beside, log=LOG),
-            beside,
-            events_of(nobody),
-            woken=asyncio.Event(),
-            answered=answered,
-            callbacks=beside,
-            log=LOG,
-        )
+        service = service_of(client, worker, answered)
         searching = asyncio.create_task(service._adopt())
         await asyncio.sleep(0.3)
         assert state().is_paused()  # type: ignore[union-attr]
@@ -193,15 +148,7 @@ def test_a_flow_run_that_is_cancelled_before_it_is_taken_again_is_ended_if_its_w
     cancelled = server.has(State(type=StateType.CANCELLING), pid)
 
     async def judge(client: PrefectClient) -> None:
-        adoption = Adoption(
-            client,
-            "pool",
-            worker,
-            is_mine=lambda _: False,
-            take_over=lambda _: False,
-            end_cancelled=lambda _: None,
-            log=LOG,
-        )
+        adoption = adoption_by(client, worker)
         assert await adoption.may_end(server.runs[str(cancelled)]) is is_ended
 
     with_client(server, judge)
@@ -559,27 +506,7 @@ def test_a_worker_that_stops_does_not_adopt_what_it_hands_back(server: Server) -
         with temporary_settings({PREFECT_API_URL: "http://prefect.test/api"}):
             worker = ThreadWorker("pool")
             answered = asyncio.Event()
-            beside: Any = None  # of the loops that do not run here
-            worker._service = service = Service(
-                client,
-                stopping,
-                Adoption(
-                    client,
-                    "pool",
-                    stopping,
-                    is_mine=lambda _: False,
-                    take_over=lambda _: False,
-                    end_cancelled=lambda _: None,
-                    log=LOG,
-                ),
-                CancelledRuns(client, "pool", stopping, end=beside, log=LOG),
-                beside,
-                events_of(answered.set),
-                woken=asyncio.Event(),
-                answered=answered,
-                callbacks=beside,
-                log=LOG,
-            )
+            worker._service = service = service_of(client, stopping, answered)
             service.start()
             await asyncio.sleep(0.1)
             await worker._drain(print)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +18,7 @@ from flinkglue.prefect.kept_readings import KeptReadings, keep_readings
 from flinkglue.prefect.worker.pool_events import FREED_SECONDS, PoolEvents
 from flinkglue.prefect.worker.service import rest_seconds
 from flinkglue.prefect.worker.threads.shared_client import SharedClient
+from tests.unit.prefect.worker.members.services_without_loops import events_of
 
 
 class Server:
@@ -127,30 +126,6 @@ def event(state_type: str, run_count: int = 1, **payload: Any) -> Event:
     return Event(event=name, resource=resource, id=uuid4(), payload=payload)
 
 
-def nothing() -> None:
-    """What a test does not look at."""
-
-
-async def never(_: UUID) -> None:
-    raise AssertionError("nothing is cancelled or suspended")
-
-
-def pool_events(
-    wake: Callable[[], None] = nothing,
-    answered: Callable[[], None] = nothing,
-    cancelled: Callable[[UUID], Coroutine[Any, Any, None]] = never,
-) -> PoolEvents:
-    return PoolEvents(
-        uuid4(),
-        wake=wake,
-        answered=answered,
-        cancelling=never,
-        suspended=never,
-        cancelled=cancelled,
-        log=logging.getLogger(__name__),
-    )
-
-
 ENDS = (["COMPLETED"], ["FAILED"], ["CRASHED"], ["CANCELLED"], ["COMPLETED"] * 30)
 
 
@@ -160,7 +135,7 @@ def test_the_worker_asks_once_for_what_flow_runs_made_room_for_that_end_together
 
     def listening(number: int) -> PoolEvents:
         wake = lambda: asked.update([number])  # noqa: E731
-        return pool_events(wake)
+        return events_of(wake)
 
     async def scenario() -> None:
         pools = [listening(number) for number in range(len(ENDS))]
@@ -191,7 +166,7 @@ def test_a_flow_run_is_asked_for_again_that_was_not_offered_when_its_event_came(
         def wake() -> None:
             asked["asked"] += 1
 
-        events = pool_events(wake)
+        events = events_of(wake)
         for _ in range(30):
             events._heard(event("SCHEDULED"))
         await asyncio.sleep(FREED_SECONDS + 0.2)
@@ -205,7 +180,7 @@ def test_a_flow_run_that_was_answered_is_looked_for_and_no_other_that_runs() -> 
 
     async def scenario() -> None:
         answered = Counter[str]()
-        events = pool_events(answered=lambda: answered.update(["answered"]))
+        events = events_of(answered=lambda: answered.update(["answered"]))
         events._heard(event("RUNNING", initial_state={"type": "PENDING", "name": "Pending"}))
         events._heard(event("RUNNING"))
         await asyncio.sleep(FREED_SECONDS + 0.2)
@@ -229,7 +204,7 @@ def test_only_a_flow_run_that_the_server_cancelled_at_once_costs_a_call() -> Non
         async def cancelled(flow_run_id: UUID) -> None:
             ended.append(flow_run_id)
 
-        events = pool_events(cancelled=cancelled)
+        events = events_of(cancelled=cancelled)
         for before in ("CANCELLING", "RUNNING"):
             events._heard(event("CANCELLED", initial_state={"type": before}))
         scheduled = {"type": "SCHEDULED"}

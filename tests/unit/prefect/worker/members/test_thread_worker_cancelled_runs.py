@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
-from prefect import flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.flows import Flow
-from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed, Running, Suspended
 
 from flinkglue.prefect.worker.hook_processes import HooksNotRun
 from flinkglue.prefect.worker.isolation import NeedsProcess
-from flinkglue.prefect.worker.members.adoption import DUTY, Adoption
+from flinkglue.prefect.worker.members.adoption import DUTY
 from flinkglue.prefect.worker.members.cancelled_runs import CancelledRuns
 from flinkglue.prefect.worker.members.membership import Membership
-from flinkglue.prefect.worker.pool_events import PoolEvents
-from flinkglue.prefect.worker.service import Service
 from flinkglue.prefect.worker.threads.ending import CANCELLED_BEFORE, HOOKS_HAVE_RUN, Endings
-from flinkglue.prefect.worker.threads.live_run import LiveRun
 from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
+from tests.unit.prefect.worker.members.cancelled_flow_runs import (
+    TIMED_OUT,
+    Hooked,
+    all_ended,
+    cancelled,
+    live_run,
+)
 from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     DEAD,
     LOG,
@@ -37,58 +38,11 @@ from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     of,
     with_client,
 )
+from tests.unit.prefect.worker.members.services_without_loops import service_of
 
 RESUMING = State(type=StateType.SCHEDULED, name="Resuming")
 PENDING = State(type=StateType.PENDING)
 LATE = State(type=StateType.SCHEDULED, name="Late")
-TIMED_OUT = "Flow run cancellation timed out; marked this flow run as Cancelled."
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """No log goes to it."""
-    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
-        yield Server()
-
-
-async def never(flow_run: FlowRun, message: str) -> None:
-    raise AssertionError(f"the flow of {flow_run.name} is loaded already")
-
-
-class Hooked:
-    """Ends flow runs by a flow whose hook notes them."""
-
-    def __init__(self, client: PrefectClient, during: Callable[[], None] = lambda: None) -> None:
-        self.ended: list[UUID] = []
-
-        def note(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
-            assert state.is_cancelling()
-            during()
-            self.ended.append(flow_run.id)
-
-        @flow(on_cancellation=[note])
-        def hooked() -> None:
-            """A flow."""
-
-        self.flow = hooked
-
-        async def flow_of(_: FlowRun) -> Flow[..., Any]:
-            return hooked
-
-        self.endings = Endings(client, flow_of, never, LOG)
-
-    async def end(self, run: FlowRun) -> bool:
-        self.endings.begin_cancelled(run)
-        return True
-
-    async def until_done(self) -> None:
-        await all_ended(self.endings)
-
-
-async def all_ended(endings: Endings) -> None:
-    async with asyncio.timeout(10):
-        while endings._begun:
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -110,27 +64,10 @@ def test_the_hooks_run_after_the_thread_of_a_suspended_flow_run_however_it_ended
         live = live_run(server, flow_run_id, hooked.flow)
         live.cancel(is_over=True)
         assert not is_ended_by_thread or live.claim_end("thread")
-        thread = RunThread(live, contextvars.copy_context(), lambda: None)
-        thread.outcome = outcome
-        await hooked.endings.conclude(thread)
+        await hooked.conclude(live, outcome)
         assert hooked.ended == [flow_run_id] * runs_hooks
 
     with_client(server, scenario)
-
-
-def live_run(server: Server, flow_run_id: UUID, flow: Flow[..., Any]) -> LiveRun:
-    run = server.runs[str(flow_run_id)]
-    return LiveRun(run, flow, os.getcwd(), 10.0, of(DEAD), lambda: True, lambda: False)
-
-
-def cancelled(server: Server, *states: State, owner: str | None = None, **more: Any) -> UUID:
-    """A flow run that went through these states before it was Cancelled."""
-    given = {"start_time": datetime.now(UTC), **more}
-    message = given.pop("message", None)
-    flow_run_id = server.has(states[0], owner, **given)
-    for state in (*states[1:], Cancelled(message=message)):
-        server.sets(flow_run_id, state.model_copy(update={"timestamp": datetime.now(UTC)}))
-    return flow_run_id
 
 
 def search(server: Server, worker: Membership, times: int = 1) -> list[UUID]:
@@ -339,28 +276,8 @@ def test_a_search_that_takes_long_does_not_hold_up_adoption_and_ends_with_it(
             await asyncio.Event().wait()
 
     async def scenario(client: PrefectClient) -> None:
-        beside: Any = None  # of the loops that do not run here
         answered = asyncio.Event()
-        service = Service(
-            client,
-            worker,
-            Adoption(
-                client,
-                "pool",
-                worker,
-                is_mine=lambda _: False,
-                take_over=lambda _: False,
-                end_cancelled=beside,
-                log=LOG,
-            ),
-            CancelledRuns(client, "pool", worker, end=beside, log=LOG),
-            beside,
-            events_of_nothing(),
-            woken=asyncio.Event(),
-            answered=answered,
-            callbacks=beside,
-            log=LOG,
-        )
+        service = service_of(client, worker, answered)
         service.start()
         async with asyncio.timeout(5):
             await reading.wait()
@@ -373,19 +290,6 @@ def test_a_search_that_takes_long_does_not_hold_up_adoption_and_ends_with_it(
 
     with temporary_settings({PREFECT_API_URL: "http://prefect.test/api"}):
         with_client(server, scenario, forever)
-
-
-def events_of_nothing() -> PoolEvents:
-    never: Any = None
-    return PoolEvents(
-        uuid4(),
-        wake=lambda: None,
-        answered=never,
-        cancelling=never,
-        suspended=never,
-        cancelled=never,
-        log=LOG,
-    )
 
 
 def test_hooks_that_cannot_run_are_tried_more_and_more_seldom(server: Server) -> None:

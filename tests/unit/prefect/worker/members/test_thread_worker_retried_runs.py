@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
-from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Pending, Running, Suspended
 
 from flinkglue.prefect.hooks.of_a_flow_run import run_cancellation_hooks
 from flinkglue.prefect.worker.isolation import NeedsProcess
 from flinkglue.prefect.worker.threads.ending import Endings
-from flinkglue.prefect.worker.threads.run_thread import Outcome, RunThread
+from flinkglue.prefect.worker.threads.run_thread import Outcome
 from flinkglue.prefect.worker.threads.runs import ThreadRuns
+from tests.unit.prefect.worker.members.cancelled_flow_runs import (
+    TIMED_OUT,
+    Hooked,
+    cancelled,
+    live_run,
+    never,
+)
 from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     DEAD,
     LOG,
@@ -26,22 +32,8 @@ from tests.unit.prefect.worker.members.flow_runs_on_the_wire import (
     of,
     with_client,
 )
-from tests.unit.prefect.worker.members.test_thread_worker_cancelled_runs import (
-    TIMED_OUT,
-    Hooked,
-    cancelled,
-    live_run,
-    never,
-)
 
 OTHER = of("e" * 32)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    """No log goes to it."""
-    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
-        yield Server()
 
 
 def retried(server: Server, flow_run_id: UUID, *states: State) -> None:
@@ -69,9 +61,7 @@ def test_a_thread_that_ends_after_the_retry_of_its_flow_run_leaves_the_attempt_a
         live = live_run(server, flow_run_id, hooked.flow)
         live.cancel(is_over=True)
         retried(server, flow_run_id, attempt)
-        thread = RunThread(live, contextvars.copy_context(), lambda: None)
-        thread.outcome = outcome
-        await hooked.endings.conclude(thread)
+        await hooked.conclude(live, outcome)
         assert hooked.ended == []
 
     with_client(server, scenario)
