@@ -45,6 +45,7 @@ class PrefectStack:
         port: The server's port; 0 takes a free one.
         database_url: The server's database; None: SQLite, in a file of the home.
         log_requests: Whether the server's log has a line for each request.
+        public_url: Where a reverse proxy has the server for browsers; empty: as it is.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class PrefectStack:
         database_url: str | None = None,
         *,
         log_requests: bool = False,
+        public_url: str = "",
     ) -> None:
         self.home = home.resolve()
         self._database_url = database_url
         self._server_log_level = "INFO" if log_requests else "WARNING"  # the latter is Prefect's
         self.port = port or free_port()
         self.ui_url = f"http://127.0.0.1:{self.port}"
+        self.public_url = public_url.rstrip("/") or self.ui_url
         # SQLite answers late when much is going on at once.
         private_directory(self.home, own_file="prefect.db")
         self.password = kept(self.home / "ui-password", _new_password).decode()
@@ -78,10 +81,12 @@ class PrefectStack:
         inherited = dict.fromkeys(name for name in os.environ if name.startswith("PREFECT_"))
         return inherited | {
             "PREFECT_HOME": str(self.home),
-            "PREFECT_API_URL": f"{self.ui_url}/api",  # the server too: its UI calls this address
+            "PREFECT_API_URL": f"{self.ui_url}/api",
+            "PREFECT_SERVER_UI_API_URL": f"{self.public_url}/api",  # what the UI calls
+            "PREFECT_UI_URL": self.public_url,  # in the links of notifications
             "PREFECT_API_AUTH_STRING": self.password,
             "PREFECT_SERVER_API_AUTH_STRING": self.password,
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.ui_url,
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.public_url,
             "PREFECT_SERVER_API_HOST": "127.0.0.1",
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
