@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,8 +10,18 @@ import httpx
 from prefect.exceptions import PrefectException
 from prefect.settings import get_current_settings
 
-from flinkglue.errors import InvalidInput, ServiceUnavailable
+from flinkglue.errors import CallFailed, InvalidInput, ServiceUnavailable
+from flinkglue.prefect.store.server_records import server_failure
 
+_ADDRESS = (
+    "see that PREFECT_API_URL is the address of the API: it ends in /api, or for Prefect Cloud in "
+    "/api/accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID"
+)
+_ADVICE = {
+    401: "set PREFECT_API_KEY for Prefect Cloud, PREFECT_API_AUTH_STRING for a self-hosted server",
+    403: "give the owner of PREFECT_API_KEY a role that may do this",
+    405: _ADDRESS,  # what serves the pages of the UI, and no API
+}
 _UNREACHABLE = "Failed to reach API"  # the client says so with a bare RuntimeError
 
 
@@ -21,7 +32,8 @@ class NoServer(InvalidInput):
         super().__init__("PREFECT_API_URL", None, "the address of a Prefect server")
         self.args = (
             "PREFECT_API_URL is not set: set it to the address of your Prefect server, "
-            "such as http://127.0.0.1:4200/api",
+            "such as http://127.0.0.1:4200/api, for Prefect Cloud "
+            "https://api.prefect.cloud/api/accounts/ACCOUNT_ID/workspaces/WORKSPACE_ID",
         )
 
 
@@ -41,22 +53,53 @@ def answering() -> Iterator[None]:
 
     Raises:
         ServiceUnavailable: The server does not answer, or not with what the client understands.
+        CallFailed: It refuses a call.
     """
     try:
         yield
+    except CallFailed as error:
+        raise _with_advice(error) from error
+    except httpx.HTTPStatusError as error:
+        request = error.request
+        operation = f"{request.method} {request.url.path}"
+        raise _with_advice(server_failure(operation, "PREFECT_API_URL", error)) from error
     except (httpx.HTTPError, PrefectException) as error:
-        raise _unavailable(error) from error
+        raise _unavailable(str(error) or type(error).__name__) from error
     except RuntimeError as error:
         if not str(error).startswith(_UNREACHABLE):
             raise
-        raise _unavailable(error) from error
+        raise _unavailable(str(error)) from error
 
 
-def _unavailable(error: Exception) -> ServiceUnavailable:
+@contextmanager
+def as_an_api() -> Iterator[None]:
+    """What is done in it reads JSON from the Prefect server only.
+
+    Raises:
+        ServiceUnavailable: Something else answers: a page of the UI, or one to sign in.
+    """
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        reason = "what answers is not the API of a Prefect server"
+        raise _unavailable(reason, _ADDRESS) from error
+
+
+def _with_advice(error: CallFailed) -> CallFailed:
+    """The error with what to do about it, where that follows from the server's status."""
+    if error.service != "Prefect" or error.advice or error.status not in _ADVICE:
+        return error
+    if error.status == 403 and not get_current_settings().api.key:
+        return error
+    is_page = error.reason.lstrip().startswith("<")
+    reason = "the answer is a page, not that of an API" if is_page else error.reason
+    return error.with_changes(reason=reason, advice=_ADVICE[error.status])
+
+
+_AGAIN = "see that the server runs and can be reached; run the same command again"
+
+
+def _unavailable(reason: str, advice: str = _AGAIN) -> ServiceUnavailable:
     return ServiceUnavailable(
-        "Prefect",
-        "call the server",
-        "PREFECT_API_URL",
-        str(error) or type(error).__name__,
-        advice="see that the server runs and can be reached; run the same command again",
+        "Prefect", "call the server", "PREFECT_API_URL", reason, advice=advice
     )

@@ -45,7 +45,7 @@ from flinkglue.form_types import FilePath
 from flinkglue.prefect.store.server_records import ServerRecords
 from infra.argument_types import Command, of_type
 from infra.exit_codes import exit_code_of
-from infra.prefect_server import answering, require_server
+from infra.prefect_server import answering, as_an_api, require_server
 from infra.setup.environment import Environment, WorkPool, read_environment
 from infra.setup.execution import execute
 from infra.setup.kinds.automations import Automations
@@ -75,12 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         file = Path(given.file) if given.file else None
         environment = read_environment(file)
         name = name_of(environment, file)
-        kinds = kinds_of(environment, server)
+        # Only its name: what is undone is on record, and needs neither variables nor this version.
+        kinds = kinds_of(Environment() if given.command == "down" else environment, server)
         if given.command == "check":
             print(f"{sum(len(kind.desired()) for kind in kinds)} objects, all valid")
             return 0
         require_server()
-        with answering(), server.connected() as client:
+        with answering(), as_an_api(), server.connected() as client:
             return _set_up(given, name, kinds, ServerRecords(client))
     except FlinkGlueError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -94,13 +95,14 @@ def kinds_of(environment: Environment, server: Server) -> list[Kind]:
         InvalidInput: Something in it is not valid. No call was made.
     """
     pools = {WORK_POOL: WorkPool(type="process")} | environment.work_pools
+    work_pools = WorkPools(server, pools)
     deployments = specs(environment.deployments, environment.code_directory)
     return [
         BlockTypes(server),
         Blocks(server, environment.blocks),
-        WorkPools(server, pools),
+        work_pools,
         Limits(server, environment.concurrency_limits),
-        Deployments(server, deployments),
+        Deployments(server, deployments, work_pools.desired()),
         Automations(server, environment.automations, environment.blocks),
     ]
 

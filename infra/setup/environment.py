@@ -5,6 +5,7 @@ Everything in it is optional. What it does not name stays as people set it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,6 +24,7 @@ from pydantic import (
 
 from flinkglue.errors import InvalidInput
 from infra.setup.record import WITHOUT_FILE
+from infra.setup.yaml_file import RepeatedKey, read_yaml
 
 _Name = Annotated[str, Field(min_length=1, pattern=r"^[^/%&><]+$")]
 
@@ -34,12 +36,26 @@ def _is_not_default(given: str) -> str:
 
 
 _EnvironmentName = Annotated[
-    str, AfterValidator(_is_not_default), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    str, AfterValidator(_is_not_default), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
 ]
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_keys(cls, given: Any) -> Any:
+        """A key that nothing is written after is as good as left out: all below is a comment."""
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            return given
+        return {
+            key: value
+            for key, value in given.items()
+            if value is not None or key not in cls.model_fields
+        }
 
 
 class Schedule(_Entry):
@@ -81,7 +97,8 @@ class ConcurrencyLimit(_Entry):
 
 
 def _as_limit(given: Any) -> Any:
-    return {"limit": given} if isinstance(given, int) else given
+    is_limit = isinstance(given, int) and not isinstance(given, bool)
+    return {"limit": given} if is_limit else given
 
 
 class Deployment(_Entry):
@@ -154,13 +171,14 @@ def read_environment(path: Path | None) -> Environment:
     if path is None:
         return Environment()
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput("environment", str(path), f"a file: {error}") from error
     except yaml.YAMLError as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
+        once = " that has each key once" if isinstance(error, RepeatedKey) else ""
         where = "" if line is None else f"; see line {line + 1}"
-        raise InvalidInput("environment", str(path), f"a YAML file{where}") from None
+        raise InvalidInput("environment", str(path), f"a YAML file{once}{where}") from None
     try:
         return Environment.model_validate({} if document is None else document)
     except ValidationError as error:

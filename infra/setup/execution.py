@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from infra.setup.fields import ABSENT, applied_after
 from infra.setup.kinds.kind import Observed
-from infra.setup.plan import Step, Verb
+from infra.setup.plan import Step, Verb, removal
 from infra.setup.record import Applied, AppliedRecords
 
 
@@ -35,7 +35,7 @@ def execute(
 def _create(step: Step, records: AppliedRecords, environment: str) -> Step:
     fields = step.kind.desired()[step.name]
     if step.applied is not None:
-        records.keep(replace(step.applied, created=False))
+        records.disown(step.applied)
     step.kind.create(step.name, fields)
     _keep(replace(step, observed=Observed(fields)), records, environment, True)
     return step
@@ -57,10 +57,16 @@ def _same(step: Step, records: AppliedRecords, environment: str) -> Step:
 
 def _delete(step: Step, records: AppliedRecords, environment: str) -> Step:
     assert step.applied is not None, "it was set up"
+    now = records.now(step.applied)
+    if now is None:
+        return replace(step, verb=Verb.LEFT, note="another command undid it meanwhile")
+    step = removal(step.kind, now, environment)
+    if step.verb is not Verb.DELETE:
+        return _leave(step, records, environment)
     if used_by := step.kind.is_in_use(step.name):
         return replace(step, verb=Verb.LEFT, note=f"{used_by} uses it")
     step.kind.delete(step.name)
-    records.forget(step.applied)
+    records.forget(now)
     return step
 
 
@@ -69,7 +75,7 @@ def _leave(step: Step, records: AppliedRecords, environment: str) -> Step:
         assert step.applied is not None, "it was set up"
         marks = {key: value for key, value in step.applied.marks.items() if key != environment}
         if marks:
-            records.keep(replace(step.applied, marks=marks))
+            records.keep(replace(step.applied, marks=marks), environment)
         else:
             records.forget(step.applied)
     return step
@@ -90,7 +96,8 @@ def _keep(step: Step, records: AppliedRecords, environment: str, created: bool) 
             before,
             created=created or before.created,
             marks={**before.others(environment), environment: marks},
-        )
+        ),
+        environment,
     )
 
 

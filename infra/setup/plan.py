@@ -64,7 +64,7 @@ def plan_of(
     gone = [*_gone(kinds, records, environment)]
     for kind, applied in gone:
         if prune:
-            steps.append(_removal(kind, applied, environment))
+            steps.append(removal(kind, applied, environment))
         else:
             note = "it is no longer in the file; --prune deletes it"
             steps.append(Step(kind, applied.name, Verb.LEFT, note=note, applied=applied))
@@ -79,7 +79,7 @@ def removal_of(kinds: Sequence[Kind], records: AppliedRecords, environment: str)
     nouns = [kind.noun for kind in kinds]
     ours = sorted(records.of_environment(environment), key=lambda each: nouns.index(each.noun))
     by_noun = {kind.noun: kind for kind in kinds}
-    return [_removal(by_noun[each.noun], each, environment) for each in reversed(ours)]
+    return [removal(by_noun[each.noun], each, environment) for each in reversed(ours)]
 
 
 def _step(
@@ -118,7 +118,8 @@ def _gone(
     ]
 
 
-def _removal(kind: Kind, applied: Applied, environment: str) -> Step:
+def removal(kind: Kind, applied: Applied, environment: str) -> Step:
+    """What becomes of an object that a file gives up."""
     others = applied.marks.keys() - {environment}
     if not others and applied.created:
         return Step(kind, applied.name, Verb.DELETE, applied=applied)

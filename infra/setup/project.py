@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,17 @@ from infra.setup.fields import Fields
 from infra.setup.schema_check import why_refused
 
 ROOT = Path(__file__).resolve().parents[2]
+_NAME = re.compile(r"[^/%&<>]*[^/%&<>\s'\"][^/%&<>]*")
+"""Those that the API takes. It answers 500 to others."""
 CODE_FIELDS = ("entrypoint", "pull_steps", "parameter_openapi_schema", "path", "version")
+
+
+_OF_AN_ENTRY = frozenset(
+    {
+        "name", "build", "description", "entrypoint", "parameters", "tags", "work_pool",
+        "concurrency_limit", "enforce_parameter_schema",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,12 +56,34 @@ def specs(
         InvalidInput: A name leads to no flow, or a setting is not one that it has.
     """
     document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    project = {each["name"]: each for each in document["deployments"]}
-    pull = PullSteps(document["pull"], code_directory or str(ROOT))
-    given = {_full(name, project): each for name, each in deployments.items()}
+    project = entries_of(document)
+    pull = PullSteps(document.get("pull") or [], code_directory or str(ROOT))
+    given: dict[str, Deployment] = {}
+    for name, each in deployments.items():
+        full = _full(name, project)
+        if full in given:
+            raise InvalidInput(f"deployments.{name}", name, f"{full} once, by one of its names")
+        given[full] = each
     names = [f"{name}/{name}" for name in project]
     names += [name for name in given if name not in names]
     return [_spec(name, project[name.partition("/")[0]], given.get(name), pull) for name in names]
+
+
+def entries_of(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The deployments of `prefect.yaml` by name.
+
+    Raises:
+        InvalidInput: One has a setting that belongs into the file of an environment, or that
+            `prefect deploy` would read and this would not; or lacks one.
+    """
+    for each in document["deployments"]:
+        field = f"prefect.yaml: deployments.{each.get('name')}"
+        if unknown := sorted(each.keys() - _OF_AN_ENTRY):
+            where = "; set it in the file of an environment (docs/how-to/deployments.md)"
+            raise InvalidInput(field, unknown[0], f"{', '.join(sorted(_OF_AN_ENTRY))}{where}")
+        if missing := sorted({"name", "entrypoint", "work_pool"} - each.keys()):
+            raise InvalidInput(f"{field}.{missing[0]}", None, "a value: it must be there")
+    return {each["name"]: each for each in document["deployments"]}
 
 
 @dataclass(frozen=True)
@@ -69,11 +102,12 @@ class PullSteps:
 
 def _full(name: str, project: Mapping[str, Any]) -> str:
     flow, slash, deployment = name.partition("/")
-    if flow not in project or (slash and (not deployment or "/" in deployment)):
+    if flow not in project or (slash and not _NAME.fullmatch(deployment)):
         raise InvalidInput(
             f"deployments.{name}",
             name,
-            f"one of {', '.join(project)}, or FLOW/NAME for a further deployment of one of them",
+            f"one of {', '.join(project)}, or FLOW/NAME for a further deployment of one of them, "
+            "with a NAME that has no / % & < >",
         )
     return name if slash else f"{name}/{name}"
 
@@ -90,6 +124,9 @@ def _fields(
     name: str, base: Mapping[str, Any], over: Deployment | None, pull: PullSteps
 ) -> dict[str, Any]:
     over = over or Deployment()
+    if (flow := flow_of(base["entrypoint"]).name) != base["name"]:
+        field = f"prefect.yaml: deployments.{base['name']}.name"
+        raise InvalidInput(field, base["name"], f"{flow}, the name of its flow")
     schema = _schema_of(base["entrypoint"])
     pool = base["work_pool"]
     fields: dict[str, Any] = {
@@ -98,7 +135,7 @@ def _fields(
         "pull_steps": pull.at(over.code_directory),
         "parameter_openapi_schema": schema,
         "description": over.description or base.get("description", ""),
-        "tags": sorted({*base.get("tags", ()), *(over.tags or ())}),
+        **{f"tags.{tag}": True for tag in sorted({*base.get("tags", ()), *(over.tags or ())})},
         "work_pool_name": over.work_pool or pool["name"],
     }
     for field, value in (("work_queue_name", over.work_queue), ("paused", over.paused)):
@@ -158,4 +195,15 @@ def check_parameters(field: str, given: Mapping[str, Any], schema: Mapping[str, 
         if name not in properties:
             raise InvalidInput(f"{field}.{name}", value, f"one of {', '.join(properties)}")
         if why := why_refused(name, value, schema):
-            raise InvalidInput(f"{field}.{name}", value, f"what the form takes: {why}")
+            words = f"what the form takes: {why}{_of_yaml(value, schema['properties'][name])}"
+            raise InvalidInput(f"{field}.{name}", value, words)
+
+
+def _of_yaml(value: Any, schema: Mapping[str, Any]) -> str:
+    """What to do about a word that YAML reads as true or false."""
+    words = {"yes", "no", "on", "off"} & {*map(str, schema.get("enum", ()))}
+    return (
+        f". In YAML, put {' and '.join(sorted(words))} in quotes"
+        if words and isinstance(value, bool)
+        else ""
+    )

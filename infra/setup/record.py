@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flinkglue.prefect.store.document_parts import VALUE_CHARACTERS, DocumentParts
@@ -66,11 +66,40 @@ class AppliedRecords:
         """All that was set up from the file of an environment."""
         return [each for each in self._values.values() if environment in each.marks]
 
-    def keep(self, applied: Applied) -> None:
-        """Write it down, where it is not written down so."""
+    def now(self, applied: Applied) -> Applied | None:
+        """What is written down now: other files may have been set up since all were read."""
         key = _key(applied.noun, applied.name)
-        if self._values.get(key) == applied:
+        found = self._records.read(key)
+        if found is None:
+            return None
+        self._ids[key] = found.record_id
+        self._parts[key] = list(found.value.get("parts", ()))
+        self._values[key] = _read(self._whole(found.value))
+        return self._values[key]
+
+    def keep(self, applied: Applied, environment: str) -> None:
+        """Write it down, where it is not written down so.
+
+        Args:
+            applied: What was applied.
+            environment: The file by which it was. What other files applied meanwhile stays.
+        """
+        if self._values.get(_key(applied.noun, applied.name)) == applied:
             return
+        if now := self.now(applied):
+            others = now.marks.keys() - ({WITHOUT_FILE} - applied.marks.keys()) - {environment}
+            own = {name: marks for name, marks in applied.marks.items() if name == environment}
+            marks = {name: now.marks[name] or applied.marks.get(name, {}) for name in others}
+            created = applied.created or now.created
+            applied = replace(applied, created=created, marks={**marks, **own})
+        self._write(applied)
+
+    def disown(self, applied: Applied) -> None:
+        """It is about to be created again: until it is, one that is there is somebody else's."""
+        self._write(replace(self.now(applied) or applied, created=False))
+
+    def _write(self, applied: Applied) -> None:
+        key = _key(applied.noun, applied.name)
         value = _written(applied)
         parts = []
         if len(json.dumps(value)) > VALUE_CHARACTERS:

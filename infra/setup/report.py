@@ -19,8 +19,9 @@ def print_step(step: Step) -> None:
     note = f": {step.note}" if step.note else ""
     print(printable(f"{step.verb:9} {step.kind.noun} {step.name}{note}"), flush=True)
     for change in step.changes:
-        line = f"{change.path}: as the code has it" if change.path in of_code else _line(change)
-        print(f"            {line}", flush=True)
+        note = f"{change.path}: {step.kind.code_note(change)}"
+        line = note if change.path in of_code else _line(change)
+        print(printable(f"            {line}"), flush=True)
     for change in step.kept:
         by = f"it was set from {change.set_by}" if change.set_by else "someone changed it"
         print(printable(f"          ! {_line(change)}  ({by}; it stays)"), flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -15,11 +15,15 @@ from infra.setup.environment import Automation
 from infra.setup.fields import ABSENT, FieldChange, Fields
 from infra.setup.kinds.kind import Kind, Observed
 from infra.setup.server import Server
+from infra.setup.yaml_file import read_yaml
 
 _PLACEHOLDER = "00000000-0000-0000-0000-000000000000"
 _NOTIFYING = {"send-notification", "call-webhook"}
 _ACTIONS = ("actions", "actions_on_trigger", "actions_on_resolve")
-_FIELDS = ("description", "enabled", "trigger", *_ACTIONS)
+_FIELDS = ("description", "enabled", "tags", "trigger", *_ACTIONS)
+_SETS = ("after", "expect", "for_each")
+_OF_THE_SERVER = frozenset({"id", "created", "updated", "owner_resource"})
+"""What an automation has that was exported by `prefect automation inspect`."""
 COPIES = "copies"
 """How many automations there are of one name; more than one all act."""
 
@@ -39,7 +43,14 @@ class Automations(Kind):
         self, server: Server, automations: Sequence[Automation], blocks: Container[str] = ()
     ) -> None:
         self._server = server
-        self._desired = dict(_read(each) for each in automations)
+        self._desired: dict[str, Fields] = {}
+        for each in automations:
+            name, fields = _read(each)
+            if name in self._desired:
+                raise InvalidInput(
+                    f"automations.{each.file}", name, "a name that no other automation here has"
+                )
+            self._desired[name] = fields
         self._blocks = blocks
 
     def desired(self) -> Mapping[str, Fields]:
@@ -51,9 +62,14 @@ class Automations(Kind):
         if not found:
             return None
         oldest = found[-1]
-        fields = {field: oldest.get(field) for field in _FIELDS}
-        fields |= {field: self._with_names(fields[field]) for field in _ACTIONS}
-        return Observed({**_normal({"name": name, **fields}), COPIES: len(found)}, found)
+        fields = {field: oldest[field] for field in _FIELDS if field in oldest}
+        fields |= {field: self._with_names(oldest.get(field)) for field in _ACTIONS}
+        try:
+            normal = _normal({"name": name, **fields})
+            fields = {field: normal[field] for field in fields}  # an older server has no tags
+        except ValidationError:
+            pass  # a newer server, or Prefect Cloud, knows more than the client: it differs
+        return Observed({**fields, COPIES: len(found)}, found)
 
     def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
         if observed is not None and not changes:
@@ -113,8 +129,8 @@ class Automations(Kind):
 def _read(entry: Automation) -> tuple[str, Fields]:
     field = f"automations.{entry.file}"
     try:
-        document = yaml.safe_load(entry.file.read_text(encoding="utf-8"))
-        AutomationCore.model_validate(document)
+        document = read_yaml(entry.file.read_text(encoding="utf-8"))
+        parsed = AutomationCore.model_validate(document)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(field, str(entry.file), f"a YAML file: {error}") from error
     except ValidationError as error:
@@ -123,6 +139,9 @@ def _read(entry: Automation) -> tuple[str, Fields]:
         raise InvalidInput(
             field, str(entry.file), f"an automation: {where}: {first['msg']}"
         ) from None
+    known = parsed.model_dump(mode="json")
+    for unknown, allowed in _unknown_keys(document, known):
+        raise InvalidInput(f"{field}.{unknown}", unknown, f"one of {allowed}")
     if entry.enabled is not None:
         document["enabled"] = entry.enabled
     for each in (action for name in _ACTIONS for action in document.get(name) or ()):
@@ -134,7 +153,32 @@ def _read(entry: Automation) -> tuple[str, Fields]:
                     "the TYPE/NAME of a saved notification block, such as slack-webhook/on-call",
                 )
             each["block_document_id"] = entry.notify
-    return str(document["name"]), {**_normal(document), COPIES: 1}
+    fields = _normal(document)
+    if "tags" not in document:
+        del fields["tags"]  # they are people's
+    return str(document["name"]), {**fields, COPIES: 1}
+
+
+def _unknown_keys(given: Any, known: Any, within: str = "") -> Iterator[tuple[str, str]]:
+    """What Prefect would ignore, with what there is in its place: a condition would be missing."""
+    if isinstance(given, Mapping) and isinstance(known, Mapping):
+        allowed = ", ".join(sorted(known.keys() - _OF_THE_SERVER))
+        for key, value in given.items():
+            if key in known:
+                yield from _unknown_keys(value, known[key], f"{within}{key}.")
+            elif key not in _OF_THE_SERVER:
+                yield f"{within}{key}", allowed
+    if isinstance(given, list) and isinstance(known, list):
+        for number, (value, of_it) in enumerate(zip(given, known, strict=False)):
+            yield from _unknown_keys(value, of_it, f"{within}{number}.")
+
+
+def _sorted(trigger: Mapping[str, Any]) -> dict[str, Any]:
+    """With its sets in one order: as they are, each process has them in another."""
+    ordered = {key: sorted(trigger[key]) for key in _SETS if key in trigger}
+    if "triggers" in trigger:
+        ordered["triggers"] = [_sorted(each) for each in trigger["triggers"]]
+    return {**trigger, **ordered}
 
 
 def _normal(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,4 +193,4 @@ def _normal(document: Mapping[str, Any]) -> dict[str, Any]:
     dumped = AutomationCore.model_validate(named).model_dump(mode="json", include={*_FIELDS})
     for field, number, block in blocks:
         dumped[field][number]["block_document_id"] = block
-    return dumped
+    return {**dumped, "trigger": _sorted(dumped["trigger"])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ class Blocks(Kind):
 
     def __init__(self, server: Server, blocks: Mapping[str, Mapping[str, Any]]) -> None:
         self._server = server
-        self._kinds = {name: kind_of(name) for name in blocks}
+        self._kinds = {name: kind_of(_savable(name)) for name in blocks}
         self._secret = {
             name: secret_fields(self._kinds[name])
             | {field for field, value in given.items() if _is_of_environment(value)}
@@ -91,6 +92,18 @@ def kind_of(name: str) -> type[Block]:
         except Exception as error:
             raise _unknown(name, ours) from error
     raise _unknown(name, ours)
+
+
+def _savable(name: str) -> str:
+    """The name, if the API takes it for a block that is saved.
+
+    Raises:
+        InvalidInput: It does not.
+    """
+    if re.fullmatch("[a-z0-9-]+", name.partition("/")[2]) is None:
+        allowed = "TYPE/NAME, with a NAME of lowercase letters, digits and dashes"
+        raise InvalidInput(f"blocks.{name}", name, allowed)
+    return name
 
 
 def _unknown(name: str, ours: Mapping[str, Any]) -> InvalidInput:

@@ -8,7 +8,7 @@ from typing import Any
 from infra.setup.fields import ABSENT, Fields
 from infra.setup.project import CODE_FIELDS
 
-_PLAIN = ("description", "tags", "work_pool_name", "work_queue_name", "paused")
+_PLAIN = ("description", "work_pool_name", "work_queue_name", "paused")
 _OPTIONS = ("collision_strategy", "grace_period_seconds")
 _WHEN_ABSENT = {"paused": False}
 """What a field is that was never set, where the API takes no null."""
@@ -18,7 +18,9 @@ def fields_of(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The fields of a deployment of the API, by path."""
     for name in (*CODE_FIELDS, *_PLAIN):
         if name in raw:
-            yield name, sorted(raw[name]) if name == "tags" else raw[name]
+            yield name, raw[name]
+    for tag in raw.get("tags") or ():
+        yield f"tags.{tag}", True  # each for itself: people add their own
     limit = raw.get("global_concurrency_limit") or {}
     if limit:
         yield "concurrency_limit.limit", limit["limit"]
@@ -88,6 +90,8 @@ def body_of(before: Fields, changed: Fields) -> dict[str, Any]:
     now = {key: value for key, value in {**before, **changed}.items() if value is not ABSENT}
     if "work_queue_name" in changed and "work_pool_name" in now:  # without it, one of no pool
         body["work_pool_name"] = now["work_pool_name"]
+    if any(path.startswith("tags.") for path in changed):
+        body["tags"] = sorted(_below("tags.", now))
     if any(path.startswith("parameters.") for path in changed):
         body["parameters"] = _below("parameters.", now)
     if any(path.startswith("job_variables.") for path in changed):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from flinkglue.errors import InvalidInput
 from infra.setup.fields import FieldChange, Fields
 from infra.setup.kinds.deployment_fields import (
     body_of,
@@ -16,6 +18,7 @@ from infra.setup.kinds.deployment_fields import (
 )
 from infra.setup.kinds.kind import Kind, Observed
 from infra.setup.kinds.saved_parameters import Placed, SavedParameters
+from infra.setup.kinds.used_pools import UsedPools
 from infra.setup.project import CODE_FIELDS, DeploymentSpec, flow_of
 from infra.setup.server import Server
 
@@ -35,14 +38,26 @@ TAKEN_OVER = "settings_taken_over"
 
 
 class Deployments(Kind):
-    """Deployments of the flows."""
+    """Deployments of the flows.
+
+    Args:
+        server: The server.
+        wanted: What an environment says of them.
+        pools: Work pools that are set up before them, by name.
+    """
 
     noun = "deployment"
     of_code = frozenset({*CODE_FIELDS, TAKEN_OVER})
     of_checkout = frozenset({"pull_steps"})
 
-    def __init__(self, server: Server, wanted: Sequence[DeploymentSpec]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        wanted: Sequence[DeploymentSpec],
+        pools: Mapping[str, Fields] = MappingProxyType({}),
+    ) -> None:
         self._server = server
+        self._pools = UsedPools(server, pools)
         self._desired = {each.name: {**each.fields, **_taken_over(each.name)} for each in wanted}
         self._defaults = {each.name: each.defaults for each in wanted}
 
@@ -64,6 +79,13 @@ class Deployments(Kind):
             fields[TAKEN_OVER] = raw.get("version") not in _TAKES_OVER.values()
         return Observed(fields, raw)
 
+    def code_note(self, change: FieldChange) -> str:
+        """Where flow runs find the code is worth to know: another checkout is another directory."""
+        before, after = (_directory(each) for each in (change.before, change.after))
+        if change.path == "pull_steps" and before and after:
+            return f"{before} → {after}"
+        return super().code_note(change)
+
     def creation_note(self, name: str) -> str:
         flow, _, deployment = name.partition("/")
         if self._earlier(name) is None:
@@ -72,10 +94,16 @@ class Deployments(Kind):
 
     def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
         if observed is not None:
-            after = {each.path for each in changes}
+            after = {each.path: each.after for each in changes}
+            _check_schedules(name, observed.raw, after)
             if any(not path.startswith("schedules.") for path in after):
+                fields = {**observed.fields, **after}
+                named = {path: fields[path] for path in self._desired[name] if path in fields}
+                self._pools.check(name, named, after.keys())
                 self._placed(name, observed.raw).check(name, name, after)
-        elif earlier := self._earlier(name):
+            return
+        self._pools.check(name, self._desired[name], self._desired[name].keys())
+        if earlier := self._earlier(name):
             given = self._desired[name].keys() - self._defaults[name]
             self._placed(name, earlier).check(name, _earlier_name(name), given)
 
@@ -183,6 +211,27 @@ class Deployments(Kind):
             self._server.delete(path, deployment_id, known["id"])
         else:
             self._server.patch(path, deployment_id, known["id"], body=schedule_body(before, part))
+
+
+def _check_schedules(name: str, raw: Mapping[str, Any], after: Fields) -> None:
+    """What is left of a schedule that somebody deleted makes none."""
+    there = {each["slug"] for each in raw["schedules"]}
+    for slug, part in schedules_of(after):
+        if slug not in there and not {"cron", "interval", "rrule"} & part.keys():
+            raise InvalidInput(
+                f"deployments.{name}.schedules.{slug}",
+                sorted(part),
+                "nothing, as somebody deleted this schedule on the server: take it out of the "
+                "file, or give --overwrite to create it again",
+            )
+
+
+def _directory(pull_steps: Any) -> str:
+    """That of the code, where the steps do nothing but enter it; steps may hold a token."""
+    match pull_steps:
+        case [{"prefect.deployments.steps.set_working_directory": {"directory": str(directory)}}]:
+            return directory
+    return ""
 
 
 def _taken_over(name: str) -> dict[str, bool]:

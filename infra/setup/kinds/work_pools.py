@@ -103,7 +103,10 @@ def _template(name: str, pool: WorkPool) -> dict[str, Any]:
         worker = BaseWorker.get_worker_class_from_type(pool.type)
         if worker is None:
             known = ", ".join(sorted(BaseWorker.get_all_available_worker_types()))
-            allowed = f"one of {known}, or of a worker package that is installed here"
+            allowed = (
+                f"one of {known}, or of a worker package that is installed here, "
+                "or any type with its template in base_job_template"
+            )
             raise InvalidInput(f"work_pools.{name}.type", pool.type, allowed)
         return worker.get_default_base_job_template()
     try:

@@ -15,6 +15,7 @@ import httpx
 from prefect.server.schemas.actions import DeploymentCreate, DeploymentUpdate
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
+from infra.setup.kinds.work_pools import PROCESS_TEMPLATE
 from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables
 
@@ -33,12 +34,16 @@ _AT_FIRST: dict[str, Any] = {
 }
 
 
+_TEMPLATE = json.loads(PROCESS_TEMPLATE.read_text())
+
+
 class FakeDeployments(FakeVariables):
     """The server. `fails_at` are requests, by method and path, that it refuses."""
 
     def __init__(self) -> None:
         super().__init__(Clock())
         self.deployments: dict[str, dict[str, Any]] = {}
+        self.pools: dict[str, dict[str, Any]] = {"flinkglue": {"base_job_template": _TEMPLATE}}
         self.fails_at: set[str] = set()
 
     def has(self, name: str, /, **fields: Any) -> dict[str, Any]:
@@ -62,6 +67,9 @@ class FakeDeployments(FakeVariables):
     def _handled(self, request: httpx.Request) -> tuple[int, Any]:
         path = request.url.path.removeprefix("/api")
         body = json.loads(request.content) if request.content else {}
+        if path.startswith("/work_pools/"):
+            found = self.pools.get(path.removeprefix("/work_pools/"))
+            return (200, found) if found else (404, {"detail": "Worker pool not found"})
         if not path.startswith(("/deployments/", "/flows/")):
             return super()._handled(request)
         pattern = re.sub("[0-9a-f-]{36}", "ID", path)
@@ -93,6 +101,9 @@ class FakeDeployments(FakeVariables):
     def _changed(
         self, method: str, rest: list[str], row: dict[str, Any], body: Any
     ) -> tuple[int, Any]:
+        if method == "POST":
+            row["schedules"] += [{"id": str(uuid4()), "parameters": {}, **each} for each in body]
+            return 201, row["schedules"]
         if rest[:1] == ["schedules"]:
             for each in row["schedules"]:
                 if each["id"] == rest[1]:

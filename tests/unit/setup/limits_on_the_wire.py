@@ -6,6 +6,7 @@ As in prefect.server.api.concurrency_limits_v2 of 3.8: read, changed and deleted
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -21,6 +22,12 @@ from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, WireClient, at_once
 
 _PATH = "/api/v2/concurrency_limits/"
+Done = Callable[[], dict[str, Step]]
+
+
+def done(steps: list[Step], records: AppliedRecords, environment: str) -> dict[str, Step]:
+    """What became of each limit."""
+    return {each.name: each for each in execute(steps, records, environment, lambda step: None)}
 
 
 class FakeLimits(FakeVariables):
@@ -33,16 +40,24 @@ class FakeLimits(FakeVariables):
 
     def up(self, environment: str, limits: dict[str, int], **how: bool) -> dict[str, Step]:
         """What became of each limit that a file names."""
-        kinds, records = self._of(limits)
+        return self.begun(environment, limits, **how)()
+
+    def begun(self, environment: str, limits: dict[str, int], **how: bool) -> Done:
+        """The same, decided now and done when it is called."""
+        kinds, records = self.of(limits)
         steps = plan_of(kinds, records, environment, **how)
-        return {each.name: each for each in execute(steps, records, environment, lambda step: None)}
+        return lambda: done(steps, records, environment)
 
     def down(self, environment: str, limits: dict[str, int]) -> dict[str, Step]:
-        kinds, records = self._of(limits)
-        steps = removal_of(kinds, records, environment)
-        return {each.name: each for each in execute(steps, records, environment, lambda step: None)}
+        return self.down_begun(environment, limits)()
 
-    def _of(self, limits: dict[str, int]) -> tuple[list[Limits], AppliedRecords]:
+    def down_begun(self, environment: str, limits: dict[str, int]) -> Done:
+        kinds, records = self.of(limits)
+        steps = removal_of(kinds, records, environment)
+        return lambda: done(steps, records, environment)
+
+    def of(self, limits: dict[str, int]) -> tuple[list[Limits], AppliedRecords]:
+        """What a file names, and the records as they are now."""
         client: Any = WireClient(self, at_once)
         named = {name: GlobalLimit(limit=limit) for name, limit in limits.items()}
         return [Limits(Server(client), named)], AppliedRecords(ServerRecords(client))

@@ -9,12 +9,15 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from flinkglue.errors import CallFailed, InvalidInput
 from flinkglue.prefect.store.server_records import ServerRecords
-from infra.setup.environment import Deployment
+from infra.setup.environment import Deployment, WorkPool
 from infra.setup.execution import execute
+from infra.setup.fields import mark
 from infra.setup.kinds.deployments import Deployments
+from infra.setup.kinds.work_pools import WorkPools
 from infra.setup.plan import Verb, plan_of
-from infra.setup.project import specs
+from infra.setup.project import entries_of, specs
 from infra.setup.record import AppliedRecords
+from infra.setup.report import print_step
 from infra.setup.server import Server
 from tests.unit.setup.deployments_on_the_wire import FakeDeployments
 
@@ -29,16 +32,19 @@ class World:
     def __init__(self, **file: Any) -> None:
         self.server = FakeDeployments()
         self.file: dict[str, Any] = file
+        self.pools: dict[str, WorkPool] = {}
 
-    def up(self, *, overwrite: bool = False) -> Verb:
+    def up(self, *, overwrite: bool = False, told: bool = False) -> Verb:
         client = cast(SyncPrefectClient, self.server.client())
         named = [
             each for each in specs({NEW: Deployment.model_validate(self.file)}) if each.name == NEW
         ]
         records = AppliedRecords(ServerRecords(client, self.server.clock))
-        kinds = [Deployments(Server(client), named)]
+        pools = WorkPools(Server(client), self.pools).desired()
+        kinds = [Deployments(Server(client), named, pools)]
         (step,) = plan_of(kinds, records, "production", overwrite=overwrite)
-        execute([step], records, "production", lambda step: None)
+        report = print_step if told else lambda step: None
+        execute([step], records, "production", report)
         return step.verb
 
     def changes(self) -> list[str]:
@@ -165,3 +171,115 @@ def test_paused_that_has_left_the_file_is_paused_no_more() -> None:
     world.up()
     assert world.now["paused"] is False
     assert world.up() is Verb.SAME
+
+
+def test_tags_that_people_add_stay_and_those_that_leave_the_file_go() -> None:
+    world = World(tags=["orders", "nightly"])
+    world.up()
+    world.now["tags"].append("of-a-person")
+    assert world.up() is Verb.SAME
+    world.file = {"tags": ["nightly"]}
+    assert world.up() is Verb.CHANGE
+    assert world.now["tags"] == ["aws", "glue", "nightly", "of-a-person"]
+
+
+def test_tags_that_the_version_before_applied_are_known() -> None:
+    """Its record has one mark for all of them."""
+    world = World(tags=["orders"])
+    world.up()
+    (record,) = [row for row in world.server.rows.values() if row["value"]["noun"] == "deployment"]
+    marks = record["value"]["marks"]["production"]
+    for path in [each for each in marks if each.startswith("tags.")]:
+        del marks[path]
+    marks["tags"] = mark(["aws", "glue", "orders"])
+    assert world.up() is Verb.SAME
+    assert world.now["tags"] == ["aws", "glue", "orders"]
+
+
+def test_a_work_pool_that_nobody_made_is_refused_before_anything_is_done() -> None:
+    world = World(work_pool="flinkglue-kubernets")
+    with pytest.raises(InvalidInput, match=rf"{NEW}.work_pool: 'flinkglue-kubernets'"):
+        world.up()
+    assert world.changes() == []
+    world.server.pools["flinkglue-kubernets"] = {"base_job_template": {}}
+    assert world.up() is Verb.CREATE
+
+
+def test_a_work_pool_of_the_same_file_is_known_before_it_is_made() -> None:
+    world = World(work_pool="later", job_variables={"stream_output": False})
+    world.pools = {"later": WorkPool(type="process")}
+    assert world.up() is Verb.CREATE
+
+
+@pytest.mark.parametrize("variables", [{"imag": "a"}, {"stream_output": 5}])
+def test_a_job_variable_that_the_pool_does_not_take_is_refused(variables: dict[str, Any]) -> None:
+    """Prefect ignores a name that it does not know, and refuses a value late."""
+    world = World()
+    world.up()
+    done = len(world.changes())
+    world.file = {"job_variables": variables}
+    with pytest.raises(InvalidInput, match=rf"{NEW}.job_variables.{next(iter(variables))}"):
+        world.up()
+    assert len(world.changes()) == done
+
+
+def test_environment_variables_and_what_a_worker_fills_in_are_taken() -> None:
+    template = "{{ prefect.blocks.secret.name }}"
+    world = World(job_variables={"env": {"A": "1"}, "stream_output": template})
+    assert world.up() is Verb.CREATE
+
+
+def test_a_deployment_that_somebody_moved_keeps_its_pool_and_takes_that_pool_s_variables() -> None:
+    world = World()
+    world.up()
+    template = {"variables": {"properties": {"image": {"type": "string"}}}}
+    world.server.pools["containers"] = {"base_job_template": template}
+    world.now["work_pool_name"] = "containers"
+    world.file = {"job_variables": {"image": "i"}}
+    assert world.up() is Verb.CHANGE
+    assert (world.now["work_pool_name"], world.now["job_variables"]["image"]) == ("containers", "i")
+
+
+def test_what_is_added_to_a_schedule_that_somebody_deleted_is_refused() -> None:
+    world = World(schedules={"nightly": {"cron": "0 4 * * *"}})
+    world.up()
+    world.now["schedules"].clear()
+    assert world.up() is Verb.SAME
+    world.file = {"schedules": {"nightly": {"cron": "0 4 * * *", "timezone": "Europe/Berlin"}}}
+    with pytest.raises(InvalidInput, match=r"schedules.nightly.*somebody deleted this schedule"):
+        world.up()
+    world.up(overwrite=True)
+    (schedule,) = world.now["schedules"]
+    assert schedule["schedule"] == {"cron": "0 4 * * *", "timezone": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"schedules": [{"cron": "0 4 * * *"}]}, "glue-job.*schedules"),
+        ({"pull": []}, "glue-job.*pull"),
+        ({"work_pool": None}, "work_pool"),
+    ],
+)
+def test_what_prefect_yaml_says_in_vain_is_refused(wrong: dict[str, Any], named: str) -> None:
+    """`prefect deploy` reads it; here a schedule would never run."""
+    entry = {"name": "glue-job", "entrypoint": "a.py:f", "work_pool": {"name": "a"}, **wrong}
+    entry = {key: value for key, value in entry.items() if value is not None}
+    with pytest.raises(InvalidInput, match=named):
+        entries_of({"deployments": [entry]})
+
+
+def test_that_flow_runs_get_the_code_of_another_checkout_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two people set the same server up, each from a checkout of their own."""
+    world = World(code_directory="/home/a/flows")
+    world.up()
+    world.file = {"code_directory": "/home/b/flows"}
+    world.up(told=True)
+    assert "pull_steps: /home/a/flows → /home/b/flows" in capsys.readouterr().out
+    world.now["pull_steps"] = [{"prefect.deployments.steps.git_clone": {"access_token": "s3cr3t"}}]
+    world.up(told=True)
+    told = capsys.readouterr().out
+    assert "pull_steps: as the code has it" in told
+    assert "s3cr3t" not in told

@@ -18,10 +18,12 @@ from infra.setup.environment import (
     GlobalLimit,
     Schedule,
     WorkPool,
+    read_environment,
 )
 from infra.setup.record import WITHOUT_FILE
 
 ROOT = Path(__file__).resolve().parents[3]
+EXHAUSTED = "{file: docs/automations/glue-job-exhausted.yaml, notify: slack-webhook/on-call}"
 WRONG = {
     "deployments: {glue-jobs: {}}": "deployments.glue-jobs",
     "deployments: {nothing/nightly: {}}": "deployments.nothing/nightly",
@@ -43,6 +45,16 @@ WRONG = {
     "automations: [{file: none.yaml}]": "none.yaml",
     "automations: [{file: docs/automations/glue-job-exhausted.yaml}]": "notify",
     "name: default": "name",
+    "deployments: {glue-job: {}, glue-job/glue-job: {}}": "glue-job/glue-job",
+    "deployments: {glue-job/50%: {}}": "deployments.glue-job/50%",
+    "deployments: {glue-run-sweep: {parameters: {end_silent_runs: yes}}}": "in quotes",
+    "deployments: {flink-watch: {shedules: }}": "shedules",
+    "deployments: {glue-job: {concurrency_limit: yes}}": "concurrency_limit",
+    "deployments: {glue-job: {schedules: {a: {interval: .inf}}}}": "schedules.a.interval",
+    "blocks: {flink-rest-cluster/Production: {url: 'https://f'}}": "lowercase",
+    "work_pools: {a: {type: process}, b: {type: process}, a: {type: docker}}": "each key once",
+    "deployments:\n  glue-job: {tags: [a]}\n  glue-job: {tags: [b]}": "line 3",
+    f"automations: [{EXHAUSTED}, {EXHAUSTED}]": "glue-job-exhausted",
     "[]": "environment",
     "a: [": "YAML",
 }
@@ -59,6 +71,41 @@ def test_what_is_wrong_in_it_is_refused_by_name(
     assert WRONG[text] in told
     assert "s3cr3t" not in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deployments:\n  # glue-job: {}\nblocks:\n",
+        "deployments: {glue-job: }",
+        "deployments: {glue-job: {schedules: , concurrency_limit: , tags: }}",
+        "\ufeffdeployments:\r\n  glue-job:\r\n    tags: [orders]\r\n",
+        "concurrency_limits: {a: &a {limit: 5}, b: {<<: *a, limit: 6}, c: *a}",
+        "",
+    ],
+    ids=repr,
+)
+def test_what_people_leave_empty_and_what_their_editors_add_is_taken(
+    text: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "production.yaml"
+    file.write_text(text, newline="")
+    assert main(["check", str(file)]) == 0
+
+
+def test_dates_and_times_that_are_written_without_quotes_are_text(tmp_path: Path) -> None:
+    """Prefect takes JSON, which has no dates; YAML 1.1 reads 22:30 as 1350."""
+    file = tmp_path / "production.yaml"
+    file.write_text(
+        "deployments: {glue-job: {parameters: {arguments: {--day: 2026-11-30, --at: 22:30,"
+        " --most: .inf, --number: '7'}}, schedules: {a: {interval: 86400,"
+        " anchor_date: 2026-11-30T04:00:00Z}}}}"
+    )
+    given = read_environment(file).deployments["glue-job"]
+    arguments = {"--day": "2026-11-30", "--at": "22:30", "--most": ".inf", "--number": "7"}
+    assert given.parameters == {"arguments": arguments}
+    assert given.schedules["a"].anchor_date == "2026-11-30T04:00:00Z"
+    assert main(["check", str(file)]) == 0
 
 
 def test_the_example_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,3 +162,23 @@ def test_without_a_server_it_says_so_in_a_sentence(
         assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "PREFECT_API_URL is not set" in line
+
+
+def test_undoing_needs_none_of_the_variables_that_setting_up_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor deployments that this version has no more. It gets as far as the server."""
+    file = tmp_path / "production.yaml"
+    file.write_text(
+        "blocks: {flink-rest-cluster/a: {url: 'https://f', token: {env: NOT_THERE}}}\n"
+        "deployments: {deployment-of-before: {}}\n"
+    )
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert main(["down", str(file)]) == 2
+    assert "PREFECT_API_URL is not set" in capsys.readouterr().err
+
+
+def test_a_renamed_file_goes_on_under_its_old_path(tmp_path: Path) -> None:
+    file = tmp_path / "prod.yaml"
+    file.write_text("name: deployments/production.yaml")
+    assert name_of(read_environment(file), file) == "deployments/production.yaml"

@@ -24,6 +24,7 @@ from tests.unit.lifecycle.fake_flink_jobs import Clock
 from tests.unit.prefect.variables_on_the_wire import FakeVariables, WireClient, at_once
 
 NAME = "glue-job/glue-job"
+POOLS: dict[str, dict[str, Any]] = {"flinkglue": {}}
 CLUSTER = "flink-rest-cluster/production"
 
 
@@ -53,7 +54,7 @@ def printed(
     client: Any = WireClient(server, at_once)
     records = AppliedRecords(ServerRecords(client))
     if applied:
-        records.keep(applied)
+        records.keep(applied, "production")
     steps = [each for each in plan_of([kind], records, "production") if each.name == name]
     for step in steps:
         print_step(step)
@@ -75,7 +76,7 @@ def test_environment_variables_of_flow_runs_are_not_shown(
     there = {"id": "1", "job_variables": {"env": {"API_TOKEN": "of-a-person"}}, "schedules": []}
     server = OneObject(f"/deployments/name/{NAME}", there)
     given = {"glue-job": Deployment(job_variables={"env": {"API_TOKEN": "of-the-file"}})}
-    told = printed(server, Deployments(connected(server), specs(given)), NAME, capsys)
+    told = printed(server, Deployments(connected(server), specs(given), POOLS), NAME, capsys)
     assert "job_variables.env.API_TOKEN: ******** → ********" in told
     assert "of-a-person" not in told
     assert "of-the-file" not in told
@@ -90,7 +91,7 @@ def test_an_environment_variable_that_leaves_the_file_is_not_shown(
     there = {"id": "1", "job_variables": {"env": {"API_TOKEN": "of-the-file"}}, "schedules": []}
     server = OneObject(f"/deployments/name/{NAME}", there)
     applied = Applied("deployment", NAME, marks={"production": marks})
-    told = printed(server, Deployments(connected(server), specs({})), NAME, capsys, applied)
+    told = printed(server, Deployments(connected(server), specs({}), POOLS), NAME, capsys, applied)
     assert f"{path}: ******** → not set" in told
     assert "of-the-file" not in told
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flinkglue.errors import CallFailed
-from infra.setup.plan import Verb
+from infra.setup.plan import Verb, plan_of
 from infra.setup.record import WITHOUT_FILE
-from tests.unit.setup.limits_on_the_wire import FakeLimits
+from tests.unit.setup.limits_on_the_wire import FakeLimits, done
 
 
 def test_what_another_file_set_is_shown_and_stays() -> None:
@@ -97,3 +97,54 @@ def test_what_people_make_after_a_refused_repetition_is_theirs() -> None:
         server.up("team-a", {"warehouse": 5})
     server.limits["warehouse"] = {"limit": 5, "active": True, "slot_decay_per_second": 0}
     assert server.down("team-a", {"warehouse": 5})["warehouse"].verb is Verb.LEFT
+
+
+def test_files_that_are_set_up_at_the_same_time_do_not_forget_each_other() -> None:
+    """As two pipelines of one push."""
+    server = FakeLimits()
+    server.up("team-a", {"warehouse": 5})
+    ours, theirs = (server.begun(name, {"warehouse": 5}) for name in ("team-b", "team-c"))
+    ours()
+    theirs()
+    for name in ("team-a", "team-b"):
+        assert server.down(name, {"warehouse": 5})["warehouse"].verb is Verb.LEFT
+    assert server.down("team-c", {"warehouse": 5})["warehouse"].verb is Verb.DELETE
+    assert (server.limits, server.rows) == ({}, {})
+
+
+def test_what_the_other_created_meanwhile_is_still_deleted_with_the_last_file() -> None:
+    """The second read the records before the first wrote its own, and the limit after it."""
+    server = FakeLimits()
+    kinds, records = server.of({"warehouse": 5})
+    server.up("team-a", {"warehouse": 5})
+    done(plan_of(kinds, records, "team-b"), records, "team-b")
+    server.down("team-a", {"warehouse": 5})
+    assert server.down("team-b", {"warehouse": 5})["warehouse"].verb is Verb.DELETE
+
+
+def test_what_another_file_begins_to_name_meanwhile_is_not_deleted() -> None:
+    server = FakeLimits()
+    server.up("team-a", {"warehouse": 5})
+    undone = server.down_begun("team-a", {"warehouse": 5})
+    server.up("team-b", {"warehouse": 5})
+    assert undone()["warehouse"].verb is Verb.LEFT
+    assert "warehouse" in server.limits
+    assert server.down("team-b", {"warehouse": 5})["warehouse"].verb is Verb.DELETE
+
+
+def test_undone_twice_at_the_same_time_it_is_deleted_once() -> None:
+    server = FakeLimits()
+    server.up("team-a", {"warehouse": 5})
+    first, second = (server.down_begun("team-a", {"warehouse": 5}) for _ in range(2))
+    first()
+    server.limits["warehouse"] = {"limit": 7}  # somebody makes one of their own
+    assert second()["warehouse"].verb is Verb.LEFT
+    assert server.limits["warehouse"] == {"limit": 7}
+
+
+def test_the_marks_of_a_set_up_without_a_file_outlive_the_file_that_goes() -> None:
+    server = FakeLimits()
+    server.up("production", {"warehouse": 5})
+    server.up(WITHOUT_FILE, {"warehouse": 5})
+    server.down("production", {"warehouse": 5})
+    assert server.down(WITHOUT_FILE, {"warehouse": 5})["warehouse"].verb is Verb.DELETE
