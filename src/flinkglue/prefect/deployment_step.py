@@ -24,6 +24,16 @@ class WouldUndo(SystemExit):
     """A deployment has settings that this deploy would take away; it ends the command."""
 
 
+class UnknownDeployment(SystemExit):
+    """A deployment was renamed, or copied, and its build step was not."""
+
+    def __init__(self, deployment: str) -> None:
+        super().__init__(
+            f"Not deployed: prefect.yaml has no deployment {deployment}, which a build step names. "
+            "Give the step the name of its deployment, which is that of its flow"
+        )
+
+
 def keep_what_people_set(deployment: str) -> dict[str, Any]:
     """A build step: go on only where nothing is lost, with any deployment of the command.
 
@@ -32,9 +42,12 @@ def keep_what_people_set(deployment: str) -> dict[str, Any]:
 
     Raises:
         WouldUndo: Names each deployment and setting, what it is and what it would become.
+        UnknownDeployment: prefect.yaml has no such deployment.
     """
     document = yaml.safe_load(PROJECT.read_text(encoding="utf-8"))
     entries = {each["name"]: each for each in document["deployments"]}
+    if deployment not in entries:
+        raise UnknownDeployment(deployment)
     lost: dict[str, list[str]] = {}
     with get_client(sync_client=True) as client:
         for name in to_check(deployment, [*entries], sys.argv):

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flinkglue.prefect.deployment_step import settings_lost, to_check, would_undo
+from flinkglue.prefect.deployment_step import (
+    keep_what_people_set,
+    settings_lost,
+    to_check,
+    would_undo,
+)
 
 ROOT = Path(__file__).parents[3]
 STEP = "flinkglue.prefect.deployment_step.keep_what_people_set"
@@ -95,3 +100,12 @@ def test_the_refusal_leads_to_a_page_that_is_there() -> None:
         each for each in str(would_undo({"glue-job": ["tags a"]})).split() if "docs/" in each
     ]
     assert (ROOT / page.strip("().")).is_file()
+
+
+def test_a_step_of_a_deployment_that_was_renamed_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("prefect.yaml").write_text("deployments: [{name: glue-job-eu}]")
+    with pytest.raises(SystemExit, match="no deployment glue-job, which a build step names"):
+        keep_what_people_set("glue-job")
