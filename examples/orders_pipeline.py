@@ -1,6 +1,6 @@
 """Your own flow: load the orders with Glue, then bring the Flink job up to the new jar.
 
-    pip install "prefect-flink-glue[prefect]"
+    pip install "prefect-flink-glue[prefect] @ git+https://git.example.com/team/prefect-flink-glue.git"
     prefect block register -m flinkglue.blocks
 
 The tasks are those of the deployments glue-job and flink-job-action, with the same guarantees: one
