@@ -10,16 +10,24 @@ from itertools import count
 from typing import Any
 
 from flinkglue.clock import Clock
-from flinkglue.errors import CallFailed, FlinkGlueError, InvalidInput, JobFailed
+from flinkglue.errors import (
+    Call,
+    CallFailed,
+    FlinkGlueError,
+    InvalidInput,
+    JobFailed,
+    ServiceUnavailable,
+)
 from flinkglue.lifecycle.actions.perform import perform
 from flinkglue.lifecycle.backend import FlinkBackend
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
 from flinkglue.lifecycle.journal.plans import Prepared
 from flinkglue.lifecycle.journal.records import Entry, document_of, value_of
-from flinkglue.lifecycle.models import JobSpec, Outcome
+from flinkglue.lifecycle.models import Action, JobSpec, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest, Identify
 from flinkglue.lifecycle.request.options import ActionOptions
+from flinkglue.texts import counted
 
 Show = Callable[[tuple[Difference, ...]], None]
 """Shows what a launch changes, before anything is changed."""
@@ -34,8 +42,13 @@ def raise_for_failure(outcome: Outcome) -> Outcome:
 
     Raises:
         RolledBack: It is a failure, and the old job runs again.
+        ServiceUnavailable: It is a question that the cluster did not answer.
         JobFailed: It is another failure.
     """
+    if outcome.failure and outcome.action is Action.LIST_SAVEPOINT:
+        call = Call("Flink", outcome.action, f"job {outcome.job_name}")
+        known = f"{counted(len(outcome.savepoints), 'savepoint')} known from the ledger alone"
+        raise ServiceUnavailable(*call, f"{known}; {outcome.failure}")
     if outcome.rolled_back:
         raise RolledBack(
             f"{outcome.action} of {outcome.job_name} was rolled back: {outcome.failure}"

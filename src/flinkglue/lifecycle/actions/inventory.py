@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flinkglue.errors import CallFailed, InvalidInput
+from flinkglue.errors import AuthenticationFailed, CallFailed, InvalidInput
 from flinkglue.lifecycle.backend import (
     CannotList,
     FlinkBackend,
@@ -45,26 +45,34 @@ def delete(tx: Transaction) -> Outcome:
 
 
 def list_savepoints(job_name: str, backend: FlinkBackend, journal: Journal) -> Outcome:
-    """The ledger together with what lies in the savepoint directories, newest first."""
+    """The ledger together with what lies in the savepoint directories, newest first.
+
+    Where the cluster does not answer, the ledger is all there is to show; that is a failure, as
+    nobody knows then what lies in storage.
+
+    Raises:
+        AuthenticationFailed: The cluster does not take the caller's sign-in.
+    """
     ledger = journal.savepoints(job_name)
     job_ids = {savepoint.job_id for savepoint in ledger} | {journal.job_record(job_name).job_id}
-    stored = _stored(backend, job_name, frozenset(job_ids - {""}))
+    failure = ""
+    try:
+        stored = backend.stored_savepoints(job_name, frozenset(job_ids - {""}))
+    except AuthenticationFailed:
+        raise
+    except CallFailed as error:
+        failure = f"no directory was listed: {error}"
+        stored = StoredSavepoints(not_listed=(failure,))
     found = _ledger_and_stored(ledger, stored)
     where = [f"listed {directory}" for directory in stored.listed]
     return Outcome(
         Action.LIST_SAVEPOINT,
         job_name,
         savepoints=tuple(found),
+        not_listed=stored.not_listed,
+        failure=failure,
         story=(f"the ledger has {len(ledger)}", *where, *stored.not_listed),
     )
-
-
-def _stored(backend: FlinkBackend, job_name: str, job_ids: frozenset[str]) -> StoredSavepoints:
-    """What lies in storage; where the cluster cannot say where to look, the ledger is all."""
-    try:
-        return backend.stored_savepoints(job_name, job_ids)
-    except CallFailed as error:
-        return StoredSavepoints(not_listed=(f"no directory was listed: {error}",))
 
 
 def _ledger_and_stored(ledger: list[Savepoint], stored: StoredSavepoints) -> list[Savepoint]:

@@ -66,6 +66,7 @@ class Outcome:
         story: One line per decision.
         changes: What an update changed.
         savepoints: What LIST_SAVEPOINT found, newest first.
+        not_listed: Why LIST_SAVEPOINT could not list each other directory.
     """
 
     action: Action
@@ -79,6 +80,7 @@ class Outcome:
     story: tuple[str, ...] = ()
     changes: tuple[Difference, ...] = ()
     savepoints: tuple[Savepoint, ...] = ()
+    not_listed: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:

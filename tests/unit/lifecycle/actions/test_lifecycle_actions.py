@@ -215,6 +215,8 @@ def test_savepoints_in_a_directory_that_nobody_can_list_are_never_called_gone(
     assert [(listed.path, listed.is_stored) for listed in outcome.savepoints] == [(taken, None)]
     assert outcome.story[0] == "the ledger has 1"
     assert "file:/the state/savepoints cannot be listed from here" in outcome.story[1]
+    assert outcome.not_listed == (outcome.story[1],)
+    assert outcome.succeeded, "a part was answered, and the rest is named"
 
 
 def test_a_savepoint_that_somebody_deleted_is_listed_as_gone(world: World) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flinkglue.errors import CallFailed, ServiceUnavailable
+from flinkglue.errors import AuthenticationFailed, CallFailed, ServiceUnavailable
+from flinkglue.lifecycle.execute import raise_for_failure
 from flinkglue.lifecycle.models import Action
 from flinkglue.lifecycle.transaction import Refused
 from tests.gateways import GATEWAYS
@@ -131,13 +132,27 @@ class TestTasksThatAreStillOpening:
 
 class TestTheLedgerWhileTheClusterIsDown:
     @pytest.mark.parametrize("status", [404, 502, 503])
-    def test_it_is_listed(self, world: World, status: int) -> None:
+    def test_it_is_listed_and_the_question_stays_unanswered(
+        self, world: World, status: int
+    ) -> None:
+        """For a command, this is 5: a service did not answer."""
         path = world.stopped()
         answering(world, lambda request: GATEWAYS["Traefik"](status))
-        outcome = world.act(Action.LIST_SAVEPOINT, "list").raise_for_failure()
+        outcome = world.act(Action.LIST_SAVEPOINT, "list")
+        assert outcome.not_listed == (outcome.failure,)
+        with pytest.raises(
+            ServiceUnavailable, match="1 savepoint known from the ledger alone; no "
+        ):
+            raise_for_failure(outcome)
         assert [savepoint.path for savepoint in outcome.savepoints] == [path]
         assert outcome.savepoints[0].is_stored is None, "nobody has looked"
         assert any("no directory was listed: Flink" in line for line in outcome.story)
+
+    def test_a_caller_who_is_refused_is_told_so(self, world: World) -> None:
+        world.stopped()
+        answering(world, lambda request: httpx.Response(401, json={"errors": ["no"]}))
+        with pytest.raises(AuthenticationFailed):
+            world.act(Action.LIST_SAVEPOINT, "list")
 
 
 class TestAJobThatEndedAndWasForgotten:
