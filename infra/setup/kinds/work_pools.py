@@ -10,6 +10,7 @@ from typing import Any
 
 from prefect.plugins import load_prefect_collections
 from prefect.workers.base import BaseWorker
+from pydantic import SecretStr
 
 from flinkglue.errors import InvalidInput
 from infra.setup.environment import WorkPool
@@ -91,6 +92,9 @@ def check_variable(field: str, variable: str, value: Any, variables: Mapping[str
     if variable not in properties:
         raise InvalidInput(field, variable, f"one of {', '.join(properties)}")
     if why := why_refused(variable, value, variables):
+        if variable == "env":  # one of them may be a secret, and the reason repeats it
+            allowed = "a text for each name: put numbers, true and false in quotes"
+            raise InvalidInput(field, SecretStr(""), allowed)
         raise InvalidInput(field, value, f"what the template takes: {why}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -77,7 +78,7 @@ def parse_connection_names(
             raise InvalidInput("connection_names", connection_names, _blank(names, place))
         if "," in name or len(name) > MOST_CHARACTERS or not is_plain(name):
             raise InvalidInput("connection_names", name, _ONE_NAME)
-    if doubles := sorted({name for name in names if names.count(name) > 1}):
+    if doubles := sorted(name for name, times in Counter(names).items() if times > 1):
         raise InvalidInput(
             "connection_names", connection_names, f"each name once; twice: {', '.join(doubles)}"
         )

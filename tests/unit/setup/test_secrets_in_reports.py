@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flinkglue.errors import InvalidInput
 from flinkglue.prefect.store.server_records import ServerRecords
 from infra.setup.environment import Deployment, WorkPool
 from infra.setup.fields import applied_after, mark
@@ -108,6 +109,14 @@ def test_what_came_from_a_variable_is_not_shown_in_any_field(
     assert "url: ******** → ********" in told
     assert "new-key" not in told
     assert "old-key" not in told
+
+
+def test_an_environment_variable_that_is_refused_is_not_shown() -> None:
+    """YAML makes a number of a token of digits."""
+    pool = WorkPool(type="process", defaults={"env": {"API_TOKEN": 83619275}})
+    with pytest.raises(InvalidInput, match=r"defaults\.env: .* in quotes") as refused:
+        WorkPools(Server(), {"flinkglue": pool})
+    assert "83619275" not in str(refused.value)
 
 
 def test_defaults_of_a_work_pool_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
