@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.assembly import PART_NAMES
-from localcloud.client import LocalCloud
+from localcloud.client import CloudNotRunning, LocalCloud
 from localcloud.config import CloudConfig, GlueTiming
 from localcloud.part import PartFailed
 from localcloud.processes import tail
@@ -61,8 +61,8 @@ def _run(options: argparse.Namespace) -> int:
         glue_timing=_glue_timing(options),
         seed=options.seed,
     )
-    _log_to(StateDir(config.state_dir))
     try:
+        _log_to(StateDir(config.state_dir))
         cloud = Cloud(config, options.only.split(","))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: cloud.ask_to_stop())
@@ -182,6 +182,8 @@ def _is_secret(name: str) -> bool:
 def logs(options: argparse.Namespace) -> int:
     """Show the log files of a part."""
     files = _log_files(options)
+    if not any(file.exists() for file in files):
+        raise CloudNotRunning(f"no local cloud has run in {StateDir(options.state_dir).path}")
     for file in files:
         if len(files) > 1:
             print(f"==> {file} <==")

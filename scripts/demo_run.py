@@ -23,7 +23,7 @@ from localcloud.client import CloudNotRunning, CloudRefused, LocalCloud
 from localcloud.config import free_port_or
 from localcloud.state import StateDir
 from scripts.demo_checks import DemoFailed, driver_in_first_subnet, words_counted_by_flink
-from scripts.demo_summary import summary
+from scripts.demo_summary import bold, summary
 from scripts.prefect_stack import REPOSITORY, PrefectStack, StackFailed
 
 GLUE_JOB = "AirflowBlogJob"
@@ -86,7 +86,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 @contextmanager
 def step(title: str) -> Iterator[None]:
     """Shows what is being done and how long it took."""
-    print(f"\033[1m==>\033[0m {title}", flush=True)
+    print(f"{bold('==>')} {title}", flush=True)
     started = time.monotonic()
     yield
     print(f"    {time.monotonic() - started:.0f} s", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,17 +27,22 @@ def summary(cloud: LocalCloud, prefect: PrefectStack, pages: Sequence[tuple[str,
         ("Flink dashboard (works once)", cloud.dashboard_link()),
     ]
     lines = [
-        "\n\033[1mDone. Open:\033[0m",
+        f"\n{bold('Done. Open:')}",
         *(f"    {title:32} {address}" for title, address in opened),
-        "\n\033[1mIn a second terminal:\033[0m",
+        f"\n{bold('In a second terminal:')}",
         *(f"    {line}" for line in shell_lines(prefect)),
-        "\n\033[1mTry next:\033[0m",
+        f"\n{bold('Try next:')}",
         *(f"    {line}" for line in next_steps(cloud, prefect)),
         "",
         "Links to the AWS console and the Azure portal on the pages lead to the real clouds,",
         "which do not know these jobs.",
     ]
     return "\n".join(lines)
+
+
+def bold(text: str) -> str:
+    """The text as a heading; a file or a pipeline's log gets it as it is."""
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
 
 
 def shell_lines(prefect: PrefectStack) -> list[str]:

@@ -52,6 +52,13 @@ def test_logs_are_shown_of_a_cloud_that_does_not_run(
     assert "taskmanager.out <==\na word" in shown
 
 
+def test_there_are_no_logs_of_a_cloud_that_never_ran(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["logs", "--state-dir", str(tmp_path)]) == 3
+    assert str(tmp_path) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("port", ["99999", "-1", "x", "", "65536", "²"])
 def test_a_port_that_is_none_is_refused(
     port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
