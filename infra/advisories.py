@@ -1,10 +1,15 @@
 """Checks the locked packages of Python and Node.js for known vulnerabilities.
 
-python -m infra.advisories                     ask https://api.osv.dev
+python -m infra.advisories                     query https://api.osv.dev
 python -m infra.advisories --accept GHSA-…     one that was reviewed and does not matter here
 
-Only names and versions of packages are sent. Exit code 0: nothing is known, or no database answers,
-which is said; 1: something is known.
+Only names and versions of packages are sent.
+
+exit codes:
+  0  nothing is known
+  1  something is known
+  2  the input was refused; nothing was called
+  5  not checked: no database answers
 """
 
 from __future__ import annotations
@@ -20,7 +25,12 @@ from typing import Any
 
 import httpx
 
+from flinkglue.form_types import WebUrl
+from infra.argument_types import Command, of_type
+from infra.command_process import run_command
+
 DATABASE = "https://api.osv.dev"
+NOT_CHECKED = 5
 ROOT = Path(__file__).parent.parent
 PYTHON_LOCK = ROOT / "requirements.lock"
 NODE_LOCK = ROOT / "localcloud" / "azure" / "azurite" / "package-lock.json"
@@ -120,13 +130,15 @@ def _answer(http: httpx.Client, url: str, queries: list[dict[str, Any]]) -> list
 
 def main(argv: Sequence[str] | None = None, transport: httpx.BaseTransport | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Command(
         prog="python -m infra.advisories",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--accept", action="append", default=[], metavar="ID")
-    parser.add_argument("--database", default=DATABASE, help="another of the same protocol")
+    parser.add_argument("--accept", action="append", metavar="ID", help="repeat")
+    parser.add_argument(
+        "--database", type=of_type(WebUrl), default=DATABASE, help="another of the same protocol"
+    )
     arguments = parser.parse_args(argv)
     packages = python_packages(PYTHON_LOCK.read_text()) | node_packages(NODE_LOCK.read_text())
     try:
@@ -134,8 +146,8 @@ def main(argv: Sequence[str] | None = None, transport: httpx.BaseTransport | Non
             found = advisories(packages, http, arguments.database.rstrip("/"))
     except NoAnswer as error:
         print(f"Not checked: no database of advisories answers. {error}", file=sys.stderr)
-        return 0
-    known = {package: ids - set(arguments.accept) for package, ids in sorted(found.items())}
+        return NOT_CHECKED
+    known = {package: ids - set(arguments.accept or ()) for package, ids in sorted(found.items())}
     for package, ids in known.items():
         if ids:
             print(f"{package}: {', '.join(sorted(ids))}")
@@ -145,4 +157,4 @@ def main(argv: Sequence[str] | None = None, transport: httpx.BaseTransport | Non
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -6,13 +6,17 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NoReturn
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from flinkglue import addresses
 from flinkglue.errors import InvalidInput
 from flinkglue.form_types import checked
 from flinkglue.texts import is_plain, one_line, without_credentials
+
+T = TypeVar("T", bound=StrEnum)
 
 _DASHES = "--"
 _STANDS_FOR_DASHES = "\N{OBJECT REPLACEMENT CHARACTER}dashes"
@@ -27,6 +31,26 @@ def matching(pattern: str, words: str) -> Callable[[str, str], str]:
         return given
 
     return match
+
+
+def _flow_and_name(field: str, given: str) -> str:
+    return addresses.name(field, matching(r"[^/]+/[^/]+", "FLOW/NAME")(field, given))
+
+
+DeploymentName = Annotated[str, checked(_flow_and_name)]
+
+
+def one_of(kind: type[T]) -> Callable[[str], T]:
+    """A check for an option that is one of an enumeration, in any case."""
+
+    def chosen(given: str) -> T:
+        for each in kind:
+            if each.value.lower() == given.lower():
+                return each
+        allowed = ", ".join(each.value for each in kind)
+        raise argparse.ArgumentTypeError(f"{one_line(given)!r} is not accepted. Allowed: {allowed}")
+
+    return chosen
 
 
 Region = Annotated[str, checked(matching(r"[a-z]{2,}(-[a-z0-9]+)+", "for example us-east-1"))]

@@ -5,18 +5,23 @@ python -m infra.blocks local [CLOUD.json]     also blocks with the values of a r
                                               (default: .localcloud/cloud.json)
 python -m infra.blocks check TYPE/NAME [--glue-job JOB] [--connection-names NAME ...]
                                               what works with a saved block: token, vault, cluster,
-                                              Flink version, Glue permissions; 1 when something
-                                              does not
+                                              Flink version, Glue permissions
 
 The flows expect these names: hdinsight-flink, hdinsight-pool, flink,
 flink-storage and aws.
+
+exit codes:
+  0  done; check: all of it works
+  1  check: something does not work
+  2  the input was refused; nothing was called
+  5  the Prefect server did not answer; run the same command again
+  6  the Prefect server refused a call
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +35,15 @@ from flinkglue.blocks.azure import ClusterSignIn, HDInsightFlinkCluster
 from flinkglue.blocks.azure_sign_in import EntraServicePrincipal, KeyVaultServicePrincipal
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.blocks.glue_job_definition import GlueJobDefinition
-from flinkglue.errors import InvalidInput
+from flinkglue.errors import FlinkGlueError
 from flinkglue.form_types import FilePath, Name
 from flinkglue.glue.inputs import JobName
 from flinkglue.tasks.block_checks import checks_of
 from infra.argument_types import Command, of_type
-from infra.prefect_server import NoServer, answering, require_server
+from infra.command_output import say
+from infra.command_process import run_command
+from infra.exit_codes import exit_code_of
+from infra.prefect_server import answering, as_an_api, require_server
 
 BLOCK_TYPES: tuple[type[Block], ...] = (
     EntraServicePrincipal,
@@ -134,14 +142,10 @@ def save(blocks: dict[str, Block]) -> None:
         print(f"block {block.get_block_type_slug()}/{name}")
 
 
-def _check(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
-    """Prints a line for each check; 0 when all passed, 1 when not, 2 for a block that is none."""
-    try:
-        with answering():
-            block = any_block_of("block", chosen.block)
-            checks = list(checks_of(block, chosen.glue_job, chosen.connection_names))
-    except InvalidInput as error:
-        parser.error(str(error))
+def _check(chosen: argparse.Namespace) -> int:
+    """Prints a line for each check; 0 when all passed, 1 when not."""
+    block = any_block_of("block", chosen.block)
+    checks = list(checks_of(block, chosen.glue_job or "", chosen.connection_names))
     for check in checks:
         print(f"{'ok    ' if check.passed else 'FAILED'} {check.what}: {check.answer}")
     return 0 if all(check.passed for check in checks) else 1
@@ -165,27 +169,28 @@ def main(arguments: list[str] | None = None) -> int:
     )
     check = commands.add_parser("check", help="say what works with a saved block")
     check.add_argument("block", type=of_type(Name), metavar="TYPE/NAME", help="the block")
-    check.add_argument("--glue-job", type=of_type(JobName), default="", help="a Glue job to read")
+    check.add_argument("--glue-job", type=of_type(JobName), help="a Glue job to read")
     check.add_argument("--connection-names", nargs="+", metavar="NAME", help="its connections")
     chosen = parser.parse_args(arguments)
     blocks = {}
     if chosen.command == "local":  # read before anything is called
         try:
-            blocks = local_blocks(json.loads(Path(chosen.cloud_json).read_text()))
+            blocks = local_blocks(json.loads(Path(chosen.cloud_json).read_text(encoding="utf-8")))
         except (OSError, ValueError, LookupError, TypeError) as error:
             why = f"{type(error).__name__}: {error}"
             parser.error(f"argument cloud_json: not what a running local cloud wrote: {why}")
     try:
         require_server()
-    except NoServer as error:
-        print(error, file=sys.stderr)
-        return 2
-    if chosen.command == "check":
-        return _check(parser, chosen)
-    register()
-    save(blocks)
+        with answering(), as_an_api():
+            if chosen.command == "check":
+                return _check(chosen)
+            register()
+            save(blocks)
+    except FlinkGlueError as error:
+        say(f"{type(error).__name__}: {error}")
+        return exit_code_of(error)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

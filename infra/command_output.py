@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flinkglue.texts import printable
@@ -16,5 +17,9 @@ def say(line: str) -> None:
 
 
 def print_outcome(value: Mapping[str, Any]) -> None:
-    """The outcome; what JSON does not know is printed as text."""
-    print(json.dumps(value, indent=2, default=str), flush=True)
+    """The outcome; times as ISO 8601 has them, and what else JSON does not know as text."""
+    print(json.dumps(value, indent=2, default=_text), flush=True)
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

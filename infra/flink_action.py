@@ -17,7 +17,8 @@ examples:
       --jar s3://jars/orders-2.4.jar --parallelism 4 --arg=--topic --arg=orders \\
       --intent build-1842 --deployment --wait
 
-The outcome is printed as JSON on standard output, each step on standard error.
+The outcome is printed as JSON on standard output, each step on standard error. LIST_SAVEPOINT names
+in not_listed each directory that could not be listed, and why.
 
 exit codes:
   0  done; with --deployment but not --wait: the flow run was created
@@ -28,6 +29,7 @@ exit codes:
   5  not ended: a service did not answer, time ran out, or the flow run crashed
   6  a service refused a call
   7  the flow run was cancelled
+  130, 143  interrupted by Ctrl-C or SIGTERM
 
 The same command with the same --intent resumes where it was, retries what failed, and does
 nothing when it was done: give the number of the build. Another action, job or cluster may have the
@@ -43,7 +45,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -66,17 +67,18 @@ from flinkglue.lifecycle.execute import (
 )
 from flinkglue.lifecycle.journal.file_store import FileStore
 from flinkglue.lifecycle.journal.journal import Journal, JournalStore
-from flinkglue.lifecycle.models import Outcome
+from flinkglue.lifecycle.models import Action, Outcome
 from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
 from infra.command_output import print_outcome, say
+from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
 from infra.flink.deployment import Deployed, run_deployment
-from infra.prefect_server import answering, require_server
+from infra.prefect_server import answering, as_an_api, require_server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,7 +98,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.deployment is not None:
             deployed = Deployed(given.deployment, parameters(given), intent, how.deadline_seconds)
             return run_deployment(deployed, wait=given.wait, say=say)
-        outcome = _executed(given, action, how, intent)
+        try:
+            outcome = _executed(given, action, how, intent)
+        except KeyboardInterrupt:
+            say(f"Interrupted. Run the same command with --intent {intent} to resume.")
+            raise
+        if action.action is Action.LIST_SAVEPOINT:  # it is no intent, so nothing was said yet
+            for line in outcome.story:
+                say(line)
         print_outcome(asdict(outcome))
         raise_for_failure(outcome)
     except FlinkGlueError as error:
@@ -113,7 +122,8 @@ def _executed(
 ) -> Outcome:
     """Done from this process."""
     with answering():
-        cluster = _cluster(given)
+        with as_an_api():  # what follows reads the files of a journal, too
+            cluster = _cluster(given)
         clock = DeadlineClock(f"{action.action} of {action.job_name}", how.deadline_seconds)
         attempt = str(uuid4())
         with _store(given, cluster) as store, cluster.get_backend(clock) as backend:
@@ -199,4 +209,4 @@ def _refusal(detail: ErrorDetails) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

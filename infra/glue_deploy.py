@@ -12,7 +12,7 @@ stay as they are; null removes one. The changes are printed on standard error, t
 standard output. Runs that start at the same time on the same Prefect server wait for it.
 
 exit codes:
-  0  the job is as its definition says
+  0  the job is as its definition says, except for what not_taken in the result lists
   2  the input was refused; nothing was written
   3  --dry-run: something would change
   5  a service did not answer; repeat it
@@ -42,9 +42,10 @@ from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
 from infra.argument_types import Command, of_type
-from infra.command_output import print_outcome
+from infra.command_output import print_outcome, say
+from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
-from infra.glue.account import add_account_options, session_of
+from infra.glue.account import add_account_options, in_words, session_of
 
 WOULD_CHANGE = 3
 
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _export(arguments) if arguments.command == "export" else _apply(arguments)
     except FlinkGlueError as error:
-        print(error, file=sys.stderr)
+        say(in_words(error))
         return exit_code_of(error)
 
 
@@ -88,7 +89,7 @@ def _apply(arguments: argparse.Namespace) -> int:
 
 def _warn(deployment: JobDeployment) -> None:
     for row in deployment.not_taken:
-        print(f"Glue keeps {row.field} as {row.old}, not as {row.new}", file=sys.stderr)
+        say(f"Glue keeps {row.field} as {row.old}, not as {row.new}")
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -108,10 +109,10 @@ def _locks(*, alone: bool) -> Iterator[Locks]:
         return
     from flinkglue.prefect.store.server_records import server_records
     from flinkglue.prefect.store.variable_locks import VariableLocks
-    from infra.prefect_server import require_server
+    from infra.prefect_server import answering, as_an_api, require_server
 
     require_server()
-    with server_records() as records:
+    with answering(), as_an_api(), server_records() as records:
         yield VariableLocks(records)
 
 
@@ -177,4 +178,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -31,6 +31,7 @@ exit codes:
   5  not ended: a service did not answer, time ran out, or the flow run crashed
   6  a service refused a call
   7  the flow run was cancelled
+  130, 143  interrupted by Ctrl-C or SIGTERM; a flow run keeps running
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from flinkglue.glue.coordination.run_context import (
     coordination_in_process,
 )
 from flinkglue.glue.coordination.slots import NoSlot
+from flinkglue.glue.inputs import parse_connection_names
 from flinkglue.glue.models import Group, Ranking
 from flinkglue.glue.monitoring.health import judge_connections
 from flinkglue.glue.placement.decision import ranking_rows
@@ -62,14 +64,15 @@ from flinkglue.glue.placement.selection import preview
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.glue.run.stop import stop_job_runs
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.lifecycle.sensitive import shown
 from infra.command_output import print_outcome, say
+from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
-from infra.flink.deployment import Deployed, flow_run_of
-from infra.flink.deployment import exit_code_of as exit_code_of_state
-from infra.glue.account import session_of
+from infra.flink.deployment import Deployed, run_deployment
+from infra.glue.account import in_words, session_of
 from infra.glue.run_arguments import parser, run_parameters
 from infra.glue.saved_parameters import deadline_seconds, over_saved
-from infra.prefect_server import answering, require_server
+from infra.prefect_server import answering, as_an_api, require_server
 
 FAILED, NO_SLOT = 1, 4
 LOG = logging.getLogger("glue_run")
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(no_slot))
         return NO_SLOT
     except FlinkGlueError as error:
-        say(f"{type(error).__name__}: {error}")
+        say(in_words(error))
         return exit_code_of(error)
 
 
@@ -96,7 +99,7 @@ def rank(given: argparse.Namespace) -> int:
     run = RunRequest(given.job_name, str(uuid4()), SystemClock().now())
     requested = PlacementRequest(
         run=run,
-        connection_names=given.connection,
+        connection_names=parse_connection_names(given.connection, given.strategy),
         strategy_name=given.strategy,
         strategy=strategy,
         seed=SystemRandom().getrandbits(31) if given.seed is None else given.seed,
@@ -132,15 +135,13 @@ def run(given: argparse.Namespace) -> int:
     parameters = run_parameters(given)
     intent = given.intent or f"command-{uuid4()}"
     if given.dry_run:
-        print_outcome({"intent": intent, "deployment": given.deployment, "parameters": parameters})
+        printed = {"intent": intent, "deployment": given.deployment}
+        print_outcome({**printed, "parameters": shown(parameters)})
         return 0
     require_server()
     say(f"intent {intent}")
     deployed = Deployed(given.deployment, parameters, intent, deadline_seconds, over_saved)
-    flow_run, state = flow_run_of(deployed, wait=given.wait, say=say)
-    ended = {} if state is None else {"state": state.name, "message": state.message}
-    print_outcome({"intent": intent, "flow_run_id": str(flow_run.id), **ended})
-    return 0 if state is None else exit_code_of_state(state)
+    return run_deployment(deployed, wait=given.wait, say=say)
 
 
 def stop(given: argparse.Namespace) -> int:
@@ -155,10 +156,11 @@ def health(given: argparse.Namespace) -> int:
     """Judge connections as the deployment glue-connection-health does."""
     if not given.connection and not given.job:
         raise InvalidInput("connection", None, "names, or --job instead")
+    names = parse_connection_names(given.connection) or []
     with _coordination(given) as coordination:
         reservations = coordination.claims.reservations()
         cool_downs = coordination.cool_downs.recent()
-    reading = _client(given).read_health(given.connection or [], given.job or [])
+    reading = _client(given).read_health(names, given.job or [])
     if not reading.connections:
         raise InvalidInput("job", given.job, "jobs that have connections")
     if reading.zones_problem:
@@ -173,7 +175,8 @@ def health(given: argparse.Namespace) -> int:
         now=now,
         failed_since=now - timedelta(hours=24),
     )
-    print_outcome({"connections": [asdict(each) for each in found]})
+    shown_connections = [asdict(each) for each in found]
+    print_outcome({"connections": shown_connections, "zones_problem": reading.zones_problem})
     return FAILED if any(each.is_below_threshold for each in found) else 0
 
 
@@ -188,7 +191,7 @@ def _coordination(given: argparse.Namespace) -> Iterator[Coordination]:
     from flinkglue.prefect.store.glue_coordination import coordination_on_server
 
     require_server()
-    with answering(), coordination_on_server() as coordination:
+    with answering(), as_an_api(), coordination_on_server() as coordination:
         yield coordination
 
 
@@ -198,4 +201,4 @@ def _client(given: argparse.Namespace) -> GlueClient:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -8,6 +8,11 @@ python -m infra.glue_sample policy  prints that IAM policy
 
 Each can be repeated, also after a failure. What is set up costs nothing while no job
 runs, but for the stored script: the subnets reach S3 through a gateway endpoint, not a NAT gateway.
+
+exit codes:
+  0  done
+  1  AWS refused a call or did not answer, or down was not confirmed; what was done so far stays
+  2  the input was refused; nothing was called
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from flinkglue.form_types import Name, StorageAddress, WebUrl, checked
 from flinkglue.glue.console import Console
 from flinkglue.glue.inputs import JobName, parse_connection_names
 from infra.argument_types import Command, Region, matching, of_type
+from infra.command_process import run_command
 from infra.glue.features import Features
 from infra.glue.job import JobStack, NotOurs
 from infra.glue.network import NetworkStack
@@ -229,4 +235,4 @@ def _add_policy_options(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

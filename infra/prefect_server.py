@@ -22,7 +22,8 @@ _ADVICE = {
     403: "give the owner of PREFECT_API_KEY a role that may do this",
     405: _ADDRESS,  # what serves the pages of the UI, and no API
 }
-_UNREACHABLE = "Failed to reach API"  # the client says so with a bare RuntimeError
+# The client says both with a bare RuntimeError.
+_UNUSABLE = ("Failed to reach API", "Found incompatible versions")
 
 
 class NoServer(InvalidInput):
@@ -43,7 +44,7 @@ def require_server() -> None:
     Raises:
         NoServer: No server is named.
     """
-    if get_current_settings().api.url is None:
+    if not get_current_settings().api.url:  # empty: a pipeline's variable that nobody has set
         raise NoServer
 
 
@@ -66,7 +67,7 @@ def answering() -> Iterator[None]:
     except (httpx.HTTPError, PrefectException) as error:
         raise _unavailable(str(error) or type(error).__name__) from error
     except RuntimeError as error:
-        if not str(error).startswith(_UNREACHABLE):
+        if not str(error).startswith(_UNUSABLE):
             raise
         raise _unavailable(str(error)) from error
 

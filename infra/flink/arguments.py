@@ -23,7 +23,7 @@ from flinkglue.lifecycle.request.action import ActionRequest
 from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.lifecycle.savepoint_formats import SavepointFormat
 from flinkglue.quantities import Minutes, Parallelism, Seconds
-from infra.argument_types import Command, of_type
+from infra.argument_types import Command, DeploymentName, of_type, one_of
 
 JOURNAL = Path(".flink-journal")
 _WITH_URL = (
@@ -55,7 +55,7 @@ def parser(description: str) -> argparse.ArgumentParser:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("action", type=Action, metavar="ACTION", help=", ".join(Action))
+    command.add_argument("action", type=one_of(Action), metavar="ACTION", help=", ".join(Action))
     command.add_argument("job_name", metavar="JOB", type=of_type(Name), help="the job's name")
     _add_cluster(command)
     _add_job(command.add_argument_group("what to run (default: as it ran last)").add_argument)
@@ -136,10 +136,10 @@ def _add_action_options(add: Add) -> None:
     add("--drain", action="store_true", help="STOP permanently")
     add(
         "--savepoint-format",
-        type=SavepointFormat,
-        choices=list(SavepointFormat),
+        type=one_of(SavepointFormat),
         default=SavepointFormat.AUTOMATIC,
-        help="%(choices)s (default: by the job's state backend)",
+        metavar="FORMAT",
+        help=f"{', '.join(SavepointFormat)} (default: by the job's state backend)",
     )
     add("--no-roll-back", action="store_true", help="no rollback: a failed update leaves no job")
     add("--no-slot-check", action="store_true", help="update even if task slots are missing")
@@ -158,7 +158,7 @@ def _add_intent_and_deployment(add: Add) -> None:
     add(
         "--deployment",
         nargs="?",
-        type=of_type(Name),
+        type=of_type(DeploymentName),
         const="flink-job-action/flink-job-action",
         metavar="FLOW/NAME",
         help="run a deployment instead; without a name: %(const)s",

@@ -15,18 +15,23 @@ from prefect.states import AwaitingRetry, Scheduled
 
 from flinkglue.blocks.forms.flink_job import ACTION_MOVED
 from flinkglue.clock import Clock, Pace
-from flinkglue.errors import DeadlineExceeded, InvalidInput, ServiceUnavailable
+from flinkglue.errors import DeadlineExceeded, InvalidInput
+from flinkglue.lifecycle.sensitive import HIDDEN, is_sensitive, shown
 from flinkglue.polling import wait_until
 from flinkglue.prefect.endings import error_name_of
 from flinkglue.prefect.forms.moved import in_their_places
+from flinkglue.texts import shortened
+from infra.command_output import print_outcome
 from infra.exit_codes import CANCELLED, CRASHED, exit_code_of_name
-from infra.prefect_server import answering
+from infra.prefect_server import answering, as_an_api
 
 STARTS_WITHIN_SECONDS = 600.0
 """How long a worker may take to take a flow run up, and its process to start and to end."""
 
 _PACE = Pace(first_seconds=1, most_seconds=10)
 _NOT_STARTED = (StateType.SCHEDULED, StateType.PENDING)
+_REFUSES_PARAMETERS = (409, 422)
+_TIMED_OUT = "TimedOut"  # what Prefect calls the end of a flow run with a time-out of its own
 
 
 def _as_given(given: Mapping[str, Any], saved: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,6 +71,8 @@ def run_deployment(
 ) -> int:
     """Create the flow run of this intent, if there is none; wait until it has ended.
 
+    The outcome that is printed is the intent, the flow run's id, and how it ended if it did.
+
     Args:
         deployed: What to run.
         wait: Whether to wait.
@@ -78,17 +85,20 @@ def run_deployment(
         InvalidInput: There is no such deployment, it refuses the parameters, or the intent was
             given for something else before.
         ServiceUnavailable: The Prefect server does not answer.
+        CallFailed: It refuses the call.
         DeadlineExceeded: No worker took the flow run up, or it did not end in time.
     """
-    _, state = flow_run_of(deployed, wait=wait, say=say, clock=clock)
+    flow_run, state = _flow_run_of(deployed, wait, say, clock)
+    ended = {} if state is None else {"state": state.name, "message": state.message}
+    print_outcome({"intent": deployed.intent, "flow_run_id": str(flow_run.id), **ended})
     return 0 if state is None else exit_code_of(state)
 
 
-def flow_run_of(
-    deployed: Deployed, *, wait: bool, say: Callable[[str], None], clock: Clock | None = None
+def _flow_run_of(
+    deployed: Deployed, wait: bool, say: Callable[[str], None], clock: Clock | None
 ) -> tuple[FlowRun, State[Any] | None]:
-    """The same, with the flow run and the state in which it ended; None: it is not waited for."""
-    with answering(), get_client(sync_client=True) as prefect:
+    """The flow run and the state in which it ended; None: it is not waited for."""
+    with answering(), as_an_api(), get_client(sync_client=True) as prefect:
         flow_run = _created(prefect, deployed)
         say(f"flow run {flow_run.id} ({flow_run.name})")
         _retry_if_failed(prefect, flow_run, say)
@@ -97,7 +107,14 @@ def flow_run_of(
         limit = deployed.deadline_seconds
         seconds = limit(flow_run.parameters) if callable(limit) else limit
         watch = _FlowRunWatch(prefect, flow_run.id, say, clock)
-        state = _ended(watch, deployed.deployment, seconds)
+        try:
+            state = _ended(watch, deployed.deployment, seconds)
+        except KeyboardInterrupt:
+            say(
+                f"Interrupted. Flow run {flow_run.id} keeps running; the same command with "
+                f"--intent {deployed.intent} waits for it again."
+            )
+            raise
     say(f"{state.name}: {state.message or ''}")
     return flow_run, state
 
@@ -108,7 +125,7 @@ def exit_code_of(state: State[Any]) -> int:
         return 0
     if state.type is StateType.CANCELLED:
         return CANCELLED
-    if state.type is StateType.CRASHED:
+    if state.type is StateType.CRASHED or state.name == _TIMED_OUT:
         return CRASHED
     return exit_code_of_name(error_name_of(state))
 
@@ -124,12 +141,11 @@ def _created(prefect: SyncPrefectClient, deployed: Deployed) -> FlowRun:
             idempotency_key=deployed.key,
         )
     except ObjectNotFound as error:
-        raise InvalidInput("deployment", name, "the name of a deployment") from error
+        allowed = "FLOW/NAME of a deployment; `prefect deployment ls` lists those of the server"
+        raise InvalidInput("deployment", name, allowed) from error
     except PrefectHTTPStatusError as error:
-        if error.response.is_server_error:
-            raise ServiceUnavailable(
-                "Prefect", "create flow run", name, str(error), status=error.response.status_code
-            ) from error
+        if error.response.status_code not in _REFUSES_PARAMETERS:
+            raise
         raise InvalidInput("parameters", name, error.response.text[:500]) from error
     _check_same(flow_run, deployed)
     return flow_run
@@ -140,12 +156,18 @@ def _check_same(flow_run: FlowRun, deployed: Deployed) -> None:
     before, now = _by_field(flow_run.parameters), _by_field(deployed.parameters)
     other = [name for name, value in now.items() if before.get(name) != value]
     if other:
-        earlier = ", ".join(f"{name} was {before.get(name)!r}" for name in other)
+        earlier = ", ".join(f"{name} was {_shown(name, before.get(name))}" for name in other)
         raise InvalidInput(
             "intent",
             deployed.intent,
             f"a new one for this request: flow run {flow_run.id} has it, and there {earlier}",
         )
+
+
+def _shown(name: str, value: Any) -> str:
+    """Without secrets: this line is in the log of a pipeline."""
+    hidden = isinstance(value, str) and is_sensitive(name, value)
+    return shortened(repr(HIDDEN if hidden else shown(value)), 200)
 
 
 def _by_field(parameters: Mapping[str, Any]) -> dict[str, Any]:

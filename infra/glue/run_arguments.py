@@ -14,7 +14,7 @@ from flinkglue.glue.inputs import JobName, check_arguments, parse_connection_nam
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_strategy
 from flinkglue.quantities import Count, Minutes
-from infra.argument_types import Command, of_type
+from infra.argument_types import Command, DeploymentName, of_type
 from infra.glue.account import add_account_options
 
 Retries = Annotated[int, Field(ge=0, le=50)]
@@ -104,7 +104,7 @@ def _running(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--deployment",
-        type=of_type(Name),
+        type=of_type(DeploymentName),
         default="glue-job/glue-job",
         metavar="FLOW/NAME",
         help="default: %(default)s",

@@ -34,16 +34,18 @@ exit codes:
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from flinkglue.errors import FlinkGlueError
 from flinkglue.form_types import FilePath
 from flinkglue.prefect.store.server_records import ServerRecords
 from infra.argument_types import Command, of_type
+from infra.command_output import print_outcome, say
+from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.prefect_server import answering, as_an_api, require_server
 from infra.setup.environment import Environment, WorkPool, read_environment
@@ -84,8 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with answering(), as_an_api(), server.connected() as client:
             return _set_up(given, name, kinds, ServerRecords(client))
     except FlinkGlueError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        say(f"{type(error).__name__}: {error}")
         return exit_code_of(error)
+    except KeyboardInterrupt:
+        say("Interrupted. Run the same command again to resume.")
+        raise
 
 
 def kinds_of(environment: Environment, server: Server) -> list[Kind]:
@@ -127,14 +132,15 @@ def _set_up(
         steps = removal_of(kinds, records, name)
     else:
         steps = plan_of(kinds, records, name, overwrite=given.overwrite, prune=given.prune)
-    report = (lambda step: None) if given.json else print_step
+    # What was done before a failure is said, too.
+    report = partial(print_step, to=sys.stderr) if given.json else print_step
     if given.dry_run:
         for step in steps:
             report(step)
     else:
         steps = execute(steps, records, name, report)
     if given.json:
-        print(json.dumps(as_json(steps, dry_run=given.dry_run), indent=2))
+        print_outcome(as_json(steps, dry_run=given.dry_run))
     else:
         print_summary(steps, dry_run=given.dry_run)
     return CHANGES_STAY if any(step.kept for step in steps) else 0
@@ -167,9 +173,13 @@ def parser() -> argparse.ArgumentParser:
         )
     for each in (up, down):
         each.add_argument("--dry-run", action="store_true", help="show what would be done")
-        each.add_argument("--json", action="store_true", help="print it as JSON")
+        each.add_argument(
+            "--json",
+            action="store_true",
+            help="print it as JSON on standard output, and each step on standard error",
+        )
     return command
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from flinkglue.texts import printable
 from infra.setup.fields import FieldChange
 from infra.setup.plan import Step, Verb
 
 
-def print_step(step: Step) -> None:
-    """One line for an object, and one for each field; nothing for what stays as it is."""
+def print_step(step: Step, to: TextIO | None = None) -> None:
+    """One line for an object, and one for each field; nothing for what stays as it is.
+
+    Args:
+        to: Where; None: standard output.
+    """
     if step.verb is Verb.SAME and not step.kept:
         return
     of_code = step.kind.of_code
     note = f": {step.note}" if step.note else ""
-    print(printable(f"{step.verb:9} {step.kind.noun} {step.name}{note}"), flush=True)
+    print(printable(f"{step.verb:9} {step.kind.noun} {step.name}{note}"), file=to, flush=True)
     for change in step.changes:
         note = f"{change.path}: {step.kind.code_note(change)}"
         line = note if change.path in of_code else _line(change)
-        print(printable(f"            {line}"), flush=True)
+        print(printable(f"            {line}"), file=to, flush=True)
     for change in step.kept:
         by = f"it was set from {change.set_by}" if change.set_by else "someone changed it"
-        print(printable(f"          ! {_line(change)}  ({by}; it stays)"), flush=True)
+        print(printable(f"          ! {_line(change)}  ({by}; it stays)"), file=to, flush=True)
 
 
 def print_summary(steps: Sequence[Step], *, dry_run: bool) -> None:

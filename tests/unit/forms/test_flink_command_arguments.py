@@ -76,6 +76,8 @@ def test_how_main_is_run_is_part_of_the_cluster_at_a_url() -> None:
         (["--savepoint", ""], "--savepoint"),
         (["--job-id", "x"], "--job-id"),
         (["--intent", "a\nb"], "--intent"),
+        (["--savepoint-format", "parquet"], "Allowed: automatic, canonical, native"),
+        (["--deployment", "flink-job-action"], "FLOW/NAME"),
     ],
 )
 def test_a_dry_run_checks_all_that_can_be_checked_without_a_call(
@@ -86,6 +88,13 @@ def test_a_dry_run_checks_all_that_can_be_checked_without_a_call(
     assert said in told
     assert CANARY not in told
     assert told.isprintable()
+
+
+def test_an_action_that_there_is_not_is_refused_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "NEW, START, STOP, UPDATE" in refused(capsys, "PAUSE", *AT_URL[1:])
+    assert main(["list_savepoint", *AT_URL[1:]]) == 0, "as people type it"
 
 
 def test_a_token_with_a_line_end_is_taken_and_one_that_no_header_takes_is_not_shown(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flinkglue.glue.inputs import parse_connection_names
 from flows.glue_vpc_failover import glue_vpc_failover
 from infra.glue_run import main
 
@@ -32,6 +34,10 @@ def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         (["health", "--without-prefect"], "--job"),
         (["health", "--minimum-free-addresses", "few"], "--minimum-free-addresses"),
         (["launch", "job"], "rank"),
+        (["run", "job", "--deployment", "glue-job"], "FLOW/NAME"),
+        (["rank", "job", "--connection", "a,b", "--without-prefect"], "no comma"),
+        (["rank", "job", "--strategy", "preferred", "--without-prefect"], "connection_names"),
+        (["health", "--connection", " ", "--without-prefect"], "no blank names"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -59,6 +65,20 @@ def test_a_dry_run_shows_the_parameters_of_the_flow_run(
             "arguments": {"--date": "2026-11-29"},
         },
     }
+
+
+def test_a_dry_run_puts_no_password_into_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--arg=--password=canary7f3a", "--arg=--topic=orders"]
+    assert main(["run", "orders", *given, "--dry-run"]) == 0
+    shown = json.loads(capsys.readouterr().out)["parameters"]["arguments"]
+    assert shown == {"--password": "******", "--topic": "orders"}
+
+
+def test_ten_thousand_connections_are_checked_in_an_instant() -> None:
+    names = [f"connection-{number:05}" for number in range(10_000)]
+    began_at = time.process_time()
+    assert parse_connection_names(names) == names
+    assert time.process_time() - began_at < 0.5
 
 
 @pytest.mark.parametrize("words", [["run", "orders"], ["rank", "orders"], ["health", "--job", "a"]])

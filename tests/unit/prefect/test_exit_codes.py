@@ -88,6 +88,7 @@ def test_other_ends_have_codes_of_their_own() -> None:
     ends: list[tuple[State[Any], int]] = [
         (Completed(message="all is done [JobFailed]"), 0),
         (Crashed(), 5),
+        (Failed(name="TimedOut", message="Flow run exceeded timeout of 60.0 second(s)"), 5),
         (Cancelled(), 7),
         (Failed(message="Flow run encountered an exception: KeyError: 'x'"), 6),
         (Failed(message="it failed [somehow]"), 6),

@@ -107,7 +107,8 @@ def module_fault(module: str, arguments: list[str]) -> str | None:
     texts = [help_of(module), *(help_of(module, verb) for verb in verbs)]
     if verbs == ["fault"]:
         return None  # takes words of its parts, which test_fault_arguments.py checks
-    known = set(re.findall(r"(?<!\w)--[a-z][\w-]*", "\n".join(texts)))
+    usage = " ".join(text.partition("\n\n")[0] for text in texts)  # examples come after it
+    known = set(re.findall(r"(?<!\w)--[a-z][\w-]*", usage))
     unknown = [word for word in options(arguments) if word not in known]
     return f"no option {unknown}" if unknown else None
 
@@ -150,6 +151,22 @@ def test_each_command_exists(page: Path) -> None:
         f"{shlex.join(command)}: {told}"
         for command in commands_in(page.read_text(encoding="utf-8"))
         if (told := fault(command))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_command_of_a_help_exists(module: str) -> None:
+    """Two blanks and a remark may follow a command; what is in brackets may be left out."""
+    helps = [help_of(module), *(help_of(module, verb) for verb in verbs_of(module))]
+    lines = re.sub(r"\s*\\\n\s*", " ", "\n".join(helps)).splitlines()
+    shown = [line.strip() for line in lines if line.strip().startswith("python -m ")]
+    commands = [re.split(r" {2,}", line)[0].translate({91: None, 93: None}) for line in shown]
+    found = [
+        f"{line}: {why}"
+        for line in commands
+        for command in commands_of(words_of(line))
+        if (why := fault(command))
     ]
     assert not found, "\n".join(found)
 
