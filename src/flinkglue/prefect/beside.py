@@ -59,9 +59,9 @@ class Beside:
             SystemClock().sleep_unless(self._ended, within_seconds)
         return self._ended.is_set()
 
-    def pause(self, seconds: float) -> None:
-        """Wait so long, unless the end is waited for; called by what this makes."""
-        self._is_ending.wait(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Wait so long, unless the end is waited for: True then; called by what this makes."""
+        return self._is_ending.wait(seconds)
 
     def _run(self) -> None:
         try:

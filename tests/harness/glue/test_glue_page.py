@@ -123,6 +123,20 @@ def test_a_cancelled_run_does_not_stay_running_on_a_page_of_an_earlier_version(p
     assert "RUNNING" not in str(shown.data)
 
 
+def test_a_run_that_is_cancelled_before_its_page_was_begun_has_one_all_the_same() -> None:
+    """Others were beginning meanwhile."""
+    with get_client(sync_client=True) as client:
+        flow_run_id = client.create_flow_run(glue_vpc_failover, parameters={"job_name": "job"}).id
+        now = datetime.now(UTC)
+        stopped = [JobRun("job", "jr_1", "STOPPED", arguments={})]
+        request = RunRequest("job", str(flow_run_id), now)
+        show_cancelled(flow_run_id, request, stopped, Console("aws", "us-east-1"), now)
+        only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+        [shown] = client.read_artifacts(artifact_filter=only)
+    assert shown.key == "glue-job-run-job"
+    assert "STOPPED" in str(shown.data)
+
+
 def events(state: State[Any], last: str) -> list[dict[str, Any]]:
     """The run's own events as the server has them, up to the one of this name."""
     only = {

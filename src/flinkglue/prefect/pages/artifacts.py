@@ -76,11 +76,15 @@ def replace_markdown(
     markdown: str,
     description: str,
     earlier_keys: Sequence[str] = (),
-) -> None:
-    """Replace what the page of a flow run that does not run here has under a key, if anything."""
+) -> bool:
+    """Replace what the page of a flow run that does not run here has under a key; False: nothing.
+
+    Args:
+        earlier_keys: What earlier versions called this key.
+    """
     found = _known.get(str(flow_run_id), key) or _found(str(flow_run_id), [key, *earlier_keys])
-    if found is not None:
-        _updated(found, ArtifactUpdate(data=markdown, description=description))
+    update = ArtifactUpdate(data=markdown, description=description)
+    return found is not None and _updated(found, update)
 
 
 def publish_markdown(

@@ -27,8 +27,9 @@ from flinkglue.glue.run.words.summary import summary_in_words
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.markdown import text
 from flinkglue.prefect.best_effort import best_effort
+from flinkglue.prefect.giving_way import GIVES_WAY_SECONDS, are_others_beginning
 from flinkglue.prefect.names import attempt_name, rename_flow_run
-from flinkglue.prefect.pages.artifacts import put_markdown, replace_markdown
+from flinkglue.prefect.pages.artifacts import publish_markdown, put_markdown, replace_markdown
 from flinkglue.prefect.pages.keys import Kind, glue_key, glue_keys
 
 
@@ -51,8 +52,9 @@ def show_ranking(
 class RunPage(RunObserver):
     """The page of a Glue run while it runs: its state, how long it has run, and links.
 
-    It is begun after the run was started, and written again when the state differs and now and
-    then: polls cost the server nothing.
+    It is begun after the run was started, a few polls later where other flow runs are just
+    beginning, and written again when the state differs and now and then: polls cost the server
+    nothing.
 
     Args:
         names_flow_run: Whether the flow run is named after the attempt.
@@ -72,6 +74,7 @@ class RunPage(RunObserver):
         self._names_flow_run = names_flow_run
         self._shown = Shown()
         self._began_at: datetime | None = None
+        self._gives_way_until = clock.monotonic() + GIVES_WAY_SECONDS
 
     def on_started(self, run: JobRun) -> None:
         if self._names_flow_run:
@@ -89,6 +92,8 @@ class RunPage(RunObserver):
     def _show(self, run: JobRun) -> None:
         now = self._clock.now()
         self._began_at = self._began_at or now
+        if are_others_beginning() and self._clock.monotonic() < self._gives_way_until:
+            return  # the next poll tries again
         live = LiveRun(run, self._request.number, now, self._began_at)
         if self._shown.is_due(live):
             self._put(live)
@@ -133,4 +138,5 @@ def show_cancelled(
         markdown = cancelled_markdown(request.job_name, shown, console)
         words = text(cancelled_in_words(shown))
         key, *earlier = glue_keys(Kind.GLUE_RUN, request.job_name, request.place)
-        replace_markdown(flow_run_id, key, markdown, words, earlier)
+        if not replace_markdown(flow_run_id, key, markdown, words, earlier):
+            publish_markdown(key, markdown, words, flow_run_id)  # it gave way to other flow runs

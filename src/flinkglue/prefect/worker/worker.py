@@ -19,6 +19,7 @@ from prefect.logging.loggers import print_as_log
 from prefect.workers.process import ProcessWorker
 
 from flinkglue.prefect.beside import Beside
+from flinkglue.prefect.giving_way import count_beginning_by
 from flinkglue.prefect.store.server_records import ServerRecords
 from flinkglue.prefect.store.thread_ownership import thread_pid
 from flinkglue.prefect.worker.configuration import ThreadJobConfiguration, ThreadVariables
@@ -137,6 +138,7 @@ class ThreadWorker(ProcessWorker):
         await asyncio.to_thread(membership.join)
         if self.runs is None:
             context = context_of_runs(self._http)
+            context.run(count_beginning_by, self._starts.how_many_begin)
             self._endings = Endings(
                 self.client,
                 lambda run: self._taking.flow_of(run, self.work_pool.base_job_template),

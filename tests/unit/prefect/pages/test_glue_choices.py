@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -18,14 +19,23 @@ from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flinkglue.clock.interruption import Interrupted
-from flinkglue.glue.models import Ranking
+from flinkglue.glue.console import Console
+from flinkglue.glue.models import JobRun, Ranking
 from flinkglue.glue.placement.placement_request import PlacementRequest
 from flinkglue.glue.placement.shortage import NoPlace
 from flinkglue.glue.placement.strategies import STRATEGIES
 from flinkglue.glue.run_request import RunRequest
+from flinkglue.prefect.giving_way import (
+    GIVES_WAY_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    count_beginning_by,
+)
 from flinkglue.prefect.pages.glue_choices import Choices
+from flinkglue.prefect.pages.glue_run import RunPage
 from flinkglue.prefect.worker.threads.shared_client import SharedClient
+from tests.unit.glue.coordination.test_glue_reservations import HandClock
 from tests.unit.glue.glue_on_the_wire import ranking
+from tests.waiting import eventually
 
 API = "http://prefect.test/api"
 # A flow run around it would have each event look for that run on a server.
@@ -130,3 +140,57 @@ def test_a_run_that_starts_waits_for_its_page(prefect: Prefect) -> None:
         shown.show(ranking("a"))
         assert prefect.pages == []
     assert len(prefect.pages) == 1
+
+
+def giving_way_to(others: list[str], work: Callable[[], None]) -> None:
+    """Do this while these flow runs begin in the same process."""
+    context = copy_context()
+    context.run(count_beginning_by, lambda: len(others))
+    context.run(work)
+
+
+def test_the_page_gives_way_to_flow_runs_that_begin(prefect: Prefect) -> None:
+    beginning = ["this one", "another one"]
+
+    def work() -> None:
+        with choices() as shown:
+            shown.show(ranking("a"))
+            time.sleep(3 * LOOK_AGAIN_SECONDS)
+            assert prefect.pages == []
+            beginning.clear()
+            eventually(lambda: len(prefect.pages) == 1)
+
+    giving_way_to(beginning, work)
+
+
+def test_the_end_of_a_run_does_not_wait_until_others_have_begun(prefect: Prefect) -> None:
+    def work() -> None:
+        with choices() as shown:
+            shown.show(ranking("a"))
+
+    began_at = time.monotonic()
+    giving_way_to(["another one"], work)
+    assert time.monotonic() - began_at < GIVES_WAY_SECONDS / 2
+    assert len(prefect.pages) == 1
+
+
+def test_the_page_of_a_run_gives_way_to_others_for_ten_seconds_at_most(prefect: Prefect) -> None:
+    """Its own start is over, so it does not count."""
+    clock, beginning = HandClock(), ["this one", "another one"]
+    request = RunRequest("job", "flow-run", clock.now())
+    page = RunPage(Console("aws", "us-east-1"), clock, request, names_flow_run=False)
+    run = JobRun("job", "jr_1", "RUNNING", arguments={})
+
+    def work() -> None:
+        page.on_started(run)
+        page.on_observed(run)
+        assert prefect.pages == []
+        clock.sleep(GIVES_WAY_SECONDS)
+        page.on_observed(run)
+        assert len(prefect.pages) == 1
+        beginning.remove("another one")
+        other_page = RunPage(Console("aws", "us-east-1"), clock, request, names_flow_run=False)
+        other_page.on_started(run)
+        assert len(prefect.pages) == 2
+
+    giving_way_to(beginning, work)

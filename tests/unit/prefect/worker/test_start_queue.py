@@ -197,6 +197,36 @@ def test_a_flow_run_that_is_to_be_cancelled_does_not_wait_for_its_turn() -> None
     asyncio.run(scenario())
 
 
+def test_flow_runs_begin_until_they_wait_and_not_while_they_just_compute() -> None:
+    async def scenario() -> None:
+        calling = set[UUID]()
+        queue = StartQueue(at_once=2, next_after_seconds=NEVER, is_active=calling.__contains__)
+        runs = Runs(queue)
+        calling |= {*runs.ids}
+        assert queue.how_many_begin() == 0
+        await runs.come(0, 1, 2)
+        assert queue.how_many_begin() == 3
+        calling.remove(runs.ids[1])
+        assert queue.how_many_begin() == 2
+        for number in (0, 1, 2):
+            queue.leave(runs.ids[number])
+            await runs.settle()
+        assert queue.how_many_begin() == 0
+
+    asyncio.run(scenario())
+
+
+def test_one_that_goes_on_making_calls_does_not_begin_for_ever() -> None:
+    async def scenario() -> None:
+        queue = StartQueue(at_once=2, begins_within_seconds=0.05, is_active=lambda _: True)
+        await Runs(queue).come(0)
+        assert queue.how_many_begin() == 1
+        await asyncio.sleep(0.1)
+        assert queue.how_many_begin() == 0
+
+    asyncio.run(scenario())
+
+
 def test_a_worker_that_stops_begins_nothing_more() -> None:
     async def scenario() -> None:
         runs = Runs(StartQueue(at_once=1, next_after_seconds=NEVER))

@@ -8,6 +8,7 @@ The later the server answers, the longer each is on its way, and no more of them
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
@@ -67,6 +68,10 @@ class StartQueue:
     def queued(self) -> list[UUID]:
         """The flow runs that have not begun. Called from any thread."""
         return [queued.flow_run_id for queued in tuple(self._queue)]
+
+    def how_many_begin(self) -> int:
+        """How many flow runs are on their way to their first wait. Called from any thread."""
+        return len(self._queue) + self._active()
 
     def is_crowded_by(self, more: int) -> bool:
         """Whether some would have to wait for their turn if so many more flow runs came."""
@@ -145,15 +150,17 @@ class StartQueue:
         """False: whoever waited for its turn has given up."""
         if queued.turn.done():
             return False
-        self._beginning[queued.flow_run_id] = asyncio.get_running_loop().time()
+        self._beginning[queued.flow_run_id] = time.monotonic()
         queued.turn.set_result(None)
         return True
 
     def _one_more(self) -> None:
         self._timer = None
-        not_before = asyncio.get_running_loop().time() - self._begins_within_seconds
-        active = sum(
+        self._let_in(more=int(self._active() < self._at_once))
+
+    def _active(self) -> int:
+        not_before = time.monotonic() - self._begins_within_seconds
+        return sum(
             begun_at > not_before and self._is_active(flow_run_id)
-            for flow_run_id, begun_at in self._beginning.items()
+            for flow_run_id, begun_at in [*self._beginning.items()]
         )
-        self._let_in(more=int(active < self._at_once))
