@@ -88,6 +88,7 @@ class Command(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """As argparse does."""
+        self._check_defaults()
         given = [self._guarded(word) for word in (sys.argv[1:] if args is None else args)]
         parsed, rest = super().parse_known_args(given, namespace)
         for name, value in vars(parsed).items():
@@ -99,6 +100,12 @@ class Command(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit code 2."""
         super().error(one_line(without_credentials(message)))
+
+    def _check_defaults(self) -> None:
+        """argparse checks a default that is a text when the option is not given, and refuses it."""
+        for each in self._actions:
+            if isinstance(each.default, str) and callable(each.type):
+                each.type(each.default)
 
     def _single(self) -> set[str]:
         return {each.dest for each in self._actions if each.nargs is None}

@@ -18,12 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from infra.argument_types import Command
 from scripts.postgres import Postgres, PostgresFailed
 from scripts.prefect_stack import PrefectStack, StackFailed
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Command(
         prog="python -m scripts.serve_prefect",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -39,7 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--public-url",
         type=_origin,
-        default="",
         metavar="URL",
         help="where a reverse proxy has it for other machines, such as https://prefect.example.com",
     )
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
                 options.state_dir / "prefect",
                 options.port,
                 database_url,
-                public_url=options.public_url,
+                public_url=options.public_url or "",
             )
             running.callback(prefect.stop)
             prefect.start_server()

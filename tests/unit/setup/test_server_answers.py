@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from typing import Any
 
 import httpx
@@ -9,7 +10,9 @@ import pytest
 from prefect.settings import PREFECT_API_KEY, temporary_settings
 
 from flinkglue.errors import CallFailed, FlinkGlueError, ServiceUnavailable
+from flinkglue.glue.inputs import JobName
 from flinkglue.prefect.store.server_records import ServerRecords
+from infra.argument_types import Command, of_type
 from infra.exit_codes import exit_code_of
 from infra.prefect_server import answering, as_an_api
 
@@ -68,3 +71,11 @@ def test_what_prefects_own_client_is_refused_counts_as_refused(
         Answers(status, '{"detail": "protected"}').request("POST", "/block_documents/")
     assert type(raised.value) is kind
     assert exit_code_of(raised.value) == code
+
+
+def test_a_default_that_its_option_refuses_is_found_by_the_help() -> None:
+    """A test prints the help of each command; without the option, each run would be refused."""
+    command = Command(prog="x")
+    command.add_argument("--job", type=of_type(JobName), default="")
+    with pytest.raises(ArgumentTypeError):
+        command.parse_args(["--help"])
