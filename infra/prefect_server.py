@@ -88,13 +88,16 @@ def as_an_api() -> Iterator[None]:
 
 def _with_advice(error: CallFailed) -> CallFailed:
     """The error with what to do about it, where that follows from the server's status."""
-    if error.service != "Prefect" or error.advice or error.status not in _ADVICE:
+    if error.service != "Prefect" or error.advice:
         return error
-    if error.status == 403 and not get_current_settings().api.key:
+    advice = _ADVICE.get(error.status or 0)
+    if error.status == 404 and error.operation.endswith("/filter"):  # which each server has
+        advice = _ADDRESS
+    if advice is None or (error.status == 403 and not get_current_settings().api.key):
         return error
     is_page = error.reason.lstrip().startswith("<")
     reason = "the answer is a page, not that of an API" if is_page else error.reason
-    return error.with_changes(reason=reason, advice=_ADVICE[error.status])
+    return error.with_changes(reason=reason, advice=advice)
 
 
 _AGAIN = "see that the server runs and can be reached; run the same command again"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from prefect.blocks.core import Block
+from prefect.utilities.names import obfuscate
 from pydantic import ValidationError
 
 from flinkglue.blocks.hidden_input import faults_in_words
@@ -17,12 +18,14 @@ from infra.setup.fields import ABSENT, FieldChange, Fields
 from infra.setup.kinds.kind import Kind, Observed
 from infra.setup.server import Server
 
+_HIDDEN = obfuscate(None)
+"""What the API has for a secret that it does not show, and some forms have saved for one."""
 ENVIRONMENT, BLOCK = "env", "block"
 """A value is ``{env: NAME}``, a variable of this process, or ``{block: TYPE/NAME}``."""
 
 
 class Blocks(Kind):
-    """Blocks by TYPE/NAME, in the order of the file: one that is referred to comes first."""
+    """Blocks by TYPE/NAME, in the order of the file; one that is referred to comes first."""
 
     noun = "block"
 
@@ -34,9 +37,9 @@ class Blocks(Kind):
             | {field for field, value in given.items() if _is_of_environment(value)}
             for name, given in blocks.items()
         }
-        self._desired = {
-            name: checked(name, self._kinds[name], given) for name, given in blocks.items()
-        }
+        self._desired = _in_order(
+            {name: checked(name, self._kinds[name], given) for name, given in blocks.items()}
+        )
 
     def desired(self) -> Mapping[str, Fields]:
         return self._desired
@@ -47,6 +50,24 @@ class Blocks(Kind):
     def observe(self, name: str) -> Observed | None:
         raw = self._server.block(name, include_secrets=True)
         return None if raw is None else Observed(dict(_flat(raw)), raw)
+
+    def check(self, name: str, observed: Observed | None, changes: Sequence[FieldChange]) -> None:
+        if observed is not None and not changes:
+            return
+        for field, value in self._desired[name].items():
+            other = _reference(value)
+            if other and other not in self._desired and self._server.block(other) is None:
+                allowed = "the TYPE/NAME of a block of the file, or of a saved one"
+                raise InvalidInput(f"blocks.{name}.{field}", other, allowed)
+        written = {each.path for each in changes}
+        for field, value in (observed.fields if observed else {}).items():
+            if value == _HIDDEN and field not in written:
+                raise InvalidInput(
+                    f"blocks.{name}.{field}",
+                    _HIDDEN,
+                    "a secret: saving the block would write these over it. Name it in the file, or "
+                    "use a PREFECT_API_KEY that may read secrets",
+                )
 
     def create(self, name: str, fields: Fields) -> None:
         self._save(name, fields)
@@ -76,6 +97,22 @@ class Blocks(Kind):
         loaded = kind_of(reference).load(reference.partition("/")[2])
         assert isinstance(loaded, Block), "Prefect returns the block itself, outside of async"
         return loaded
+
+
+def _in_order(blocks: Mapping[str, Fields]) -> dict[str, Fields]:
+    """The same, each after those of them that it refers to."""
+    ordered: dict[str, Fields] = {}
+
+    def place(name: str, above: frozenset[str]) -> None:
+        for value in blocks[name].values():
+            other = _reference(value)
+            if other in blocks and other not in ordered and other not in above:
+                place(str(other), above | {name})
+        ordered.setdefault(name, blocks[name])
+
+    for name in blocks:
+        place(name, frozenset())
+    return ordered
 
 
 def kind_of(name: str) -> type[Block]:

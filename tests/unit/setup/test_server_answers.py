@@ -39,7 +39,7 @@ def refused(status: int, text: str) -> FlinkGlueError:
     return raised.value
 
 
-@pytest.mark.parametrize(("status", "code"), [(200, 5), (405, 6)])
+@pytest.mark.parametrize(("status", "code"), [(200, 5), (404, 6), (405, 6)])
 def test_an_address_of_pages_is_told_from_that_of_the_api(status: int, code: int) -> None:
     """http://127.0.0.1:4200 and https://app.prefect.cloud/… have the UI."""
     error = refused(status, PAGE)
