@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,6 +15,20 @@ from flinkglue.texts import printable
 def say(line: str) -> None:
     """A line of the story."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def story_log(name: str) -> logging.Logger:
+    """A logger whose lines are those of the story, without level and time."""
+    log = logging.getLogger(name)
+    log.setLevel(logging.INFO)
+    log.propagate = False  # Prefect adds a time without its zone
+    log.handlers = [_Says()]
+    return log
+
+
+class _Says(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 def print_outcome(value: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ from flinkglue.glue.definition.tags import JobTags
 from flinkglue.glue.inputs import AccountId, JobName
 from flinkglue.glue.job_definition import JobDefinition
 from infra.argument_types import Command, of_type
-from infra.command_output import print_outcome, say
+from infra.command_output import print_outcome, say, story_log
 from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.glue.account import add_account_options, in_words, session_of
@@ -66,8 +66,6 @@ def _apply(arguments: argparse.Namespace) -> int:
     session, endpoint = session_of(arguments)
     client = GlueClient.connect(session, endpoint)
     definition = JobDefinition.from_document(document, client.job_members)
-    log = logging.getLogger("glue_deploy")
-    log.setLevel(logging.INFO)
     owner = arguments.script_bucket_owner
     scripts = ScriptStore.connect(session, endpoint, owner) if script else None
     with _locks(alone=arguments.without_prefect) as locks:
@@ -75,7 +73,7 @@ def _apply(arguments: argparse.Namespace) -> int:
             client,
             definition,
             locks=locks,
-            log=log,
+            log=story_log("glue_deploy"),
             script=script,
             scripts=scripts,
             tags=JobTags.connect(session, endpoint) if definition.tags else None,

@@ -65,7 +65,7 @@ from flinkglue.glue.placement.strategy_by_name import allowed_modules, load_stra
 from flinkglue.glue.run.stop import stop_job_runs
 from flinkglue.glue.run_request import RunRequest
 from flinkglue.lifecycle.sensitive import shown
-from infra.command_output import print_outcome, say
+from infra.command_output import print_outcome, say, story_log
 from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.flink.deployment import Deployed, run_deployment
@@ -75,14 +75,13 @@ from infra.glue.saved_parameters import deadline_seconds, over_saved
 from infra.prefect_server import answering, as_an_api, require_server
 
 FAILED, NO_SLOT = 1, 4
-LOG = logging.getLogger("glue_run")
+LOG = story_log("glue_run")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for, and return the exit code."""
     given = parser(__doc__ or "").parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
-    LOG.setLevel(logging.INFO)
     try:
         return _COMMANDS[given.command](given)
     except NoSlot as no_slot:

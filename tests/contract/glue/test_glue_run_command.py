@@ -66,6 +66,18 @@ def test_runs_are_stopped_and_their_ends_are_waited_for(cloud: AwsCloud, run: Ru
     assert run("stop", "job", run_id) == (code, stopped)
 
 
+def test_each_step_is_a_line_on_standard_error(
+    cloud: AwsCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the level and the local time of Prefect's log."""
+    run_id = cloud.glue.start_job_run(JobName="job")["JobRunId"]
+    where = ["--region", cloud.account["region"], "--endpoint-url", cloud.account["endpoint_url"]]
+    assert main(["stop", "job", run_id, *where]) == 0
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"Stopping run {run_id} of job job (")
+    assert last == f"Run {run_id} of job job is STOPPED"
+
+
 def test_a_run_that_is_not_there_stops_nothing(cloud: AwsCloud, run: Run) -> None:
     run_id = cloud.glue.start_job_run(JobName="job")["JobRunId"]
     code, _ = run("stop", "job", run_id, "jr_none")

@@ -170,7 +170,16 @@ def _number(version: str) -> int:
 
 
 def _content(path: Path) -> dict[str, Any] | None:
-    document: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))["document"]
+    try:
+        document: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8"))["document"]
+    except (ValueError, LookupError, TypeError) as error:  # this store leaves no half of a file
+        raise CallFailed(
+            "journal",
+            "read",
+            str(path),
+            "it holds no document of a journal",
+            advice="restore this file from a copy; without it, an action could be done twice",
+        ) from error
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flinkglue.errors import Conflict, InvalidInput
+from flinkglue.errors import CallFailed, Conflict, InvalidInput
 from flinkglue.lifecycle.differences import Difference
 from flinkglue.lifecycle.journal.claims import LeaseLost, LeaseTerms
 from flinkglue.lifecycle.journal.file_store import FileStore
@@ -314,6 +315,17 @@ def test_of_many_that_create_one_document_one_does(tmp_path: Path) -> None:
         thread.join()
     assert [store.read("claim", "orders")] == [{"intent": made[0]}]
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{broken", b"[]", b"{}", b"\xff\xfe"])
+def test_a_file_that_holds_no_document_is_named(tmp_path: Path, content: bytes) -> None:
+    """Somebody edited it, or a disk was full when it was copied."""
+    store = FileStore(tmp_path)
+    store.write("job", "orders", {})
+    (file,) = tmp_path.rglob("*.json")
+    file.write_bytes(content)
+    with pytest.raises(CallFailed, match=re.escape(str(file))):
+        store.read("job", "orders")
 
 
 def test_keys_may_be_anything(tmp_path: Path) -> None:
