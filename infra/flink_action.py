@@ -54,6 +54,7 @@ from uuid import uuid4
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from flinkglue import polling
 from flinkglue.blocks.flink import FlinkRestCluster, FlinkSignIn
 from flinkglue.blocks.flink_choice import block_type_of, cluster_of
 from flinkglue.errors import FlinkGlueError, InvalidInput
@@ -73,7 +74,7 @@ from flinkglue.lifecycle.request.options import ActionOptions
 from flinkglue.prefect.flink_cluster import FlinkCluster
 from flinkglue.prefect.process_options import options_here
 from flinkglue.prefect.store.variable_journal import variable_store
-from infra.command_output import print_outcome, say
+from infra.command_output import print_outcome, say, story_log
 from infra.command_process import run_command
 from infra.exit_codes import exit_code_of
 from infra.flink.arguments import JOURNAL, options, parameters, parser, requested
@@ -84,6 +85,7 @@ from infra.prefect_server import answering, as_an_api, require_server
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for, and return the exit code."""
     given = parser(__doc__ or "").parse_args(arguments)
+    story_log(polling.__name__)
     intent = given.intent or f"command-{uuid4()}"
     try:
         action = requested(given)

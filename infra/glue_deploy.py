@@ -30,6 +30,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flinkglue import polling
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.form_types import FilePath, StorageAddress
 from flinkglue.glue.api.job_update import connections_of
@@ -54,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    story_log(polling.__name__)
     try:
         return _export(arguments) if arguments.command == "export" else _apply(arguments)
     except FlinkGlueError as error:

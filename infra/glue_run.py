@@ -46,6 +46,7 @@ from datetime import timedelta
 from random import SystemRandom
 from uuid import uuid4
 
+from flinkglue import polling
 from flinkglue.clock import SystemClock
 from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.glue.client import GlueClient
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for, and return the exit code."""
     given = parser(__doc__ or "").parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.WARNING)
+    story_log(polling.__name__)
     try:
         return _COMMANDS[given.command](given)
     except NoSlot as no_slot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,8 +12,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from flinkglue.clock import Clock, Pace, SystemClock
 from flinkglue.errors import CallFailed, DeadlineExceeded, ServiceUnavailable, Throttled
+from flinkglue.texts import duration_in_words
 
 T = TypeVar("T")
+LOG = logging.getLogger(__name__)
 
 TRANSIENT = (ServiceUnavailable, Throttled)
 """Faults of a call that may be gone when it is sent again."""
@@ -134,6 +137,8 @@ def polls_for(seconds: float, pace: Pace, clock: Clock) -> Iterator[float]:
 def retry(call: Callable[[], T], *, within_seconds: float, pace: Pace, clock: Clock) -> T:
     """The call's answer; after a transient fault it is sent again, which must do no harm.
 
+    The first fault is logged as information: a command shows it, flow runs say how it ended.
+
     Args:
         call: Sends it. A fault that names how long to wait is not retried before.
         within_seconds: The longest time over all tries.
@@ -149,7 +154,13 @@ def retry(call: Callable[[], T], *, within_seconds: float, pace: Pace, clock: Cl
         asked_for = fault.retry_after_seconds if isinstance(fault, CallFailed) else None
         return max(next(pauses), asked_for or 0.0)
 
+    def log_first(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome:
+            fault = state.outcome.exception()
+            LOG.info("Retrying for up to %s: %s", duration_in_words(within_seconds), fault)
+
     return Retrying(
+        before_sleep=log_first,
         retry=retry_if_exception_type(TRANSIENT),
         wait=pause,
         stop=lambda state: clock.monotonic() + state.upcoming_sleep > give_up_at,

@@ -77,6 +77,17 @@ def server(request: pytest.FixtureRequest) -> Iterator[None]:
         served.shutdown()
 
 
+def test_a_cluster_that_is_away_is_said_before_it_is_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address with a mistake in it is waited for as a JobManager that is being restarted."""
+    where = ["--url", "http://127.0.0.1:1", "--journal", str(tmp_path)]
+    assert flink_action(["LIST_SAVEPOINT", "orders", *where, "--deadline-minutes", "0.005"]) == 5
+    lines = [line for line in capsys.readouterr().err.splitlines() if "Connection refused" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("Retrying for up to 2 min: Flink GetJobManagerConfig failed")
+
+
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsCloud]:
     running = AwsCloud(tmp_path_factory.mktemp("aws"))

@@ -54,10 +54,15 @@ class World:
 
     def run(self, command: str, *options: str) -> tuple[int, str]:
         """The exit code and what was printed."""
-        told = io.StringIO()
-        with redirect_stdout(told), redirect_stderr(told):
+        code, out, err = self.printed(command, *options)
+        return code, out + err
+
+    def printed(self, command: str, *options: str) -> tuple[int, str, str]:
+        """The exit code, and what was printed on standard output and standard error."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
             code = main([command, str(self._file), *options])
-        return code, told.getvalue()
+        return code, out.getvalue(), err.getvalue()
 
     def deployment(self, name: str = NIGHTLY) -> dict[str, Any]:
         answer = self.client.request("GET", f"/deployments/name/{name}")  # type: ignore[arg-type]
@@ -154,8 +159,9 @@ def test_a_persons_change_of_what_the_file_names_is_shown_and_stays_until_overwr
     assert "parameters.strategy: random → capacity" in told
     assert "schedules.nightly.active: false → true" in told
     assert world.deployment()["parameters"] == parameters
-    code, told = world.run("up", "--overwrite", "--dry-run", "--json")
-    (step,) = [each for each in json.loads(told)["steps"] if each["name"] == NIGHTLY]
+    code, out, err = world.printed("up", "--overwrite", "--dry-run", "--json")
+    assert "parameters.strategy: random → capacity" in err
+    (step,) = [each for each in json.loads(out)["steps"] if each["name"] == NIGHTLY]
     assert [each["field"] for each in step["changes"]] == [
         "parameters.strategy",
         "schedules.nightly.active",
