@@ -93,6 +93,8 @@ def _with_advice(error: CallFailed) -> CallFailed:
     advice = _ADVICE.get(error.status or 0)
     if error.status == 404 and error.operation.endswith("/filter"):  # which each server has
         advice = _ADDRESS
+    if error.status == 409 and error.operation.startswith("POST "):
+        advice = "run the same command again: another one created it at the same moment"
     if advice is None or (error.status == 403 and not get_current_settings().api.key):
         return error
     is_page = error.reason.lstrip().startswith("<")

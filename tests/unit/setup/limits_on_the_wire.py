@@ -1,6 +1,7 @@
 """The Prefect server's global concurrency limits and Variables on the wire.
 
-As in prefect.server.api.concurrency_limits_v2 of 3.8: read, changed and deleted by name or id.
+As in prefect.server.api.concurrency_limits_v2 of 3.8: read, changed and deleted by name or id, and
+a name is created once (409).
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class FakeLimits(FakeVariables):
         if request.method == "POST":
             if self.refuses:
                 return 403, {"detail": "not allowed"}
+            if body["name"] in self.limits:
+                return 409, {"detail": "Data integrity conflict."}
             self.limits[body["name"]] = body
             return 201, body
         if name not in self.limits:

@@ -15,6 +15,8 @@ from flinkglue.prefect.store.server_records import ServerRecords
 from infra.argument_types import Command, of_type
 from infra.exit_codes import exit_code_of
 from infra.prefect_server import answering, as_an_api
+from infra.setup.plan import Verb
+from tests.unit.setup.limits_on_the_wire import FakeLimits
 
 PAGE = "<!doctype html><html><body>Prefect</body></html>"
 
@@ -79,3 +81,13 @@ def test_a_default_that_its_option_refuses_is_found_by_the_help() -> None:
     command.add_argument("--job", type=of_type(JobName), default="")
     with pytest.raises(ArgumentTypeError):
         command.parse_args(["--help"])
+
+
+def test_an_object_that_another_command_created_meanwhile_is_found_by_the_next_try() -> None:
+    server = FakeLimits()
+    ours, theirs = (server.begun(name, {"warehouse": 5}) for name in ("team-a", "team-b"))
+    theirs()
+    with pytest.raises(CallFailed, match="run the same command again"), answering():
+        ours()
+    server.up("team-a", {"warehouse": 5})
+    assert server.down("team-b", {"warehouse": 5})["warehouse"].verb is Verb.LEFT
