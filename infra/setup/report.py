@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from flinkglue.texts import printable
 from infra.setup.fields import FieldChange
+from infra.setup.kinds.kind import Kind
 from infra.setup.plan import Step, Verb
 
 
@@ -19,16 +20,20 @@ def print_step(step: Step, to: TextIO | None = None) -> None:
     """
     if step.verb is Verb.SAME and not step.kept:
         return
-    of_code = step.kind.of_code
+    of_code = step.kind.of_code - step.kind.of_checkout
     note = f": {step.note}" if step.note else ""
     print(printable(f"{step.verb:9} {step.kind.noun} {step.name}{note}"), file=to, flush=True)
     for change in step.changes:
-        note = f"{change.path}: {step.kind.code_note(change)}"
-        line = note if change.path in of_code else _line(change)
+        is_of_code = change.path in of_code
+        line = f"{change.path}: as the code has it" if is_of_code else _line(step.kind, change)
         print(printable(f"            {line}"), file=to, flush=True)
     for change in step.kept:
         by = f"it was set from {change.set_by}" if change.set_by else "someone changed it"
-        print(printable(f"          ! {_line(change)}  ({by}; it stays)"), file=to, flush=True)
+        print(
+            printable(f"          ! {_line(step.kind, change)}  ({by}; it stays)"),
+            file=to,
+            flush=True,
+        )
 
 
 def print_summary(steps: Sequence[Step], *, dry_run: bool) -> None:
@@ -50,18 +55,18 @@ def as_json(steps: Sequence[Step], *, dry_run: bool) -> dict[str, Any]:
                 "kind": step.kind.noun,
                 "name": step.name,
                 "note": step.note,
-                "changes": [_fields(each) for each in step.changes],
-                "kept": [{**_fields(each), "set_by": each.set_by} for each in step.kept],
+                "changes": [_fields(step.kind, each) for each in step.changes],
+                "kept": [{**_fields(step.kind, each), "set_by": each.set_by} for each in step.kept],
             }
             for step in steps
         ],
     }
 
 
-def _line(change: FieldChange) -> str:
-    path, before, after = change.shown()
+def _line(kind: Kind, change: FieldChange) -> str:
+    path, before, after = kind.shown(change)
     return printable(f"{path}: {before} → {after}")
 
 
-def _fields(change: FieldChange) -> dict[str, str]:
-    return dict(zip(("field", "before", "after"), change.shown(), strict=True))
+def _fields(kind: Kind, change: FieldChange) -> dict[str, str]:
+    return dict(zip(("field", "before", "after"), kind.shown(change), strict=True))

@@ -79,12 +79,10 @@ class Deployments(Kind):
             fields[TAKEN_OVER] = raw.get("version") not in _TAKES_OVER.values()
         return Observed(fields, raw)
 
-    def code_note(self, change: FieldChange) -> str:
-        """Where flow runs find the code is worth to know: another checkout is another directory."""
-        before, after = (_directory(each) for each in (change.before, change.after))
-        if change.path == "pull_steps" and before and after:
-            return f"{before} → {after}"
-        return super().code_note(change)
+    def shown(self, change: FieldChange) -> tuple[str, str, str]:
+        if change.path != "pull_steps":
+            return change.shown()
+        return change.path, _steps_in_words(change.before), _steps_in_words(change.after)
 
     def creation_note(self, name: str) -> str:
         flow, _, deployment = name.partition("/")
@@ -226,12 +224,15 @@ def _check_schedules(name: str, raw: Mapping[str, Any], after: Fields) -> None:
             )
 
 
-def _directory(pull_steps: Any) -> str:
-    """That of the code, where the steps do nothing but enter it; steps may hold a token."""
+def _steps_in_words(pull_steps: Any) -> str:
+    """Where the code is, if they say no more; else their names, as they may hold a token."""
     match pull_steps:
         case [{"prefect.deployments.steps.set_working_directory": {"directory": str(directory)}}]:
             return directory
-    return ""
+        case list():
+            names = [name.rpartition(".")[2] for step in pull_steps for name in step]
+            return ", ".join(names) or "none"
+    return "none"
 
 
 def _taken_over(name: str) -> dict[str, bool]:

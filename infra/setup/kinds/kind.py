@@ -50,9 +50,9 @@ class Kind(ABC):
     def delete(self, name: str) -> None:
         """Delete it; nothing, where it is gone."""
 
-    def code_note(self, change: FieldChange) -> str:
-        """A change of a field that nobody sets by hand, in words."""
-        return "as the code has it"
+    def shown(self, change: FieldChange) -> tuple[str, str, str]:
+        """Path, before and after of a change, without what may be a secret."""
+        return change.shown()
 
     def creation_note(self, name: str) -> str:
         """What is worth to know before one is created."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from infra.setup.kinds.work_pools import WorkPools
 from infra.setup.plan import Verb, plan_of
 from infra.setup.project import entries_of, specs
 from infra.setup.record import AppliedRecords
-from infra.setup.report import print_step
+from infra.setup.report import as_json, print_step
 from infra.setup.server import Server
 from tests.unit.setup.deployments_on_the_wire import FakeDeployments
 
@@ -42,7 +43,8 @@ class World:
         records = AppliedRecords(ServerRecords(client, self.server.clock))
         pools = WorkPools(Server(client), self.pools).desired()
         kinds = [Deployments(Server(client), named, pools)]
-        (step,) = plan_of(kinds, records, "production", overwrite=overwrite)
+        self.steps = plan_of(kinds, records, "production", overwrite=overwrite)
+        (step,) = self.steps
         report = print_step if told else lambda step: None
         execute([step], records, "production", report)
         return step.verb
@@ -281,5 +283,6 @@ def test_that_flow_runs_get_the_code_of_another_checkout_is_said(
     world.now["pull_steps"] = [{"prefect.deployments.steps.git_clone": {"access_token": "s3cr3t"}}]
     world.up(told=True)
     told = capsys.readouterr().out
-    assert "pull_steps: as the code has it" in told
+    assert "pull_steps: git_clone → /home/b/flows" in told
     assert "s3cr3t" not in told
+    assert "s3cr3t" not in json.dumps(as_json(world.steps, dry_run=False))
