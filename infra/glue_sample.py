@@ -28,12 +28,14 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Json
 
-from flinkglue.errors import InvalidInput
+from flinkglue.errors import FlinkGlueError, InvalidInput
 from flinkglue.form_types import Name, StorageAddress, WebUrl, checked
 from flinkglue.glue.console import Console
 from flinkglue.glue.inputs import JobName, parse_connection_names
 from infra.argument_types import Command, Region, matching, of_type
+from infra.command_output import say
 from infra.command_process import run_command
+from infra.glue.account import session_of
 from infra.glue.features import Features
 from infra.glue.job import JobStack, NotOurs
 from infra.glue.network import NetworkStack
@@ -42,6 +44,15 @@ from infra.glue.policy import CONNECTION_NAMES, JOB_NAME, Account, caller_policy
 STACK_NAME = "flinkglue-sample"
 
 
+StackName = Annotated[
+    str,
+    checked(
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9.-]{0,34}",
+            "letters, digits, . and -, at most 35 characters: its bucket is named after it",
+        )
+    ),
+]
 AccountId = Annotated[str, checked(matching(r"\d{12}|ACCOUNT_ID", "12 digits"))]
 _ROLE = r"arn:[a-z-]+:iam::(\d{12}|ACCOUNT_ID):role/\S+"
 RoleArn = Annotated[str, checked(matching(_ROLE, "arn:aws:iam::ACCOUNT_ID:role/NAME"))]
@@ -51,29 +62,30 @@ class Sample:
     """The whole sample in one account and region."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        session = boto3.Session(
-            profile_name=arguments.profile, region_name=arguments.region or None
-        )
-        self._session = session
-        self._endpoint_url = arguments.endpoint_url
-        ec2 = self.client("ec2")  # first, because it is the one that misses a region
+        self._session, self._endpoint = session_of(arguments)
+        self._changed = 0
+        ec2 = self.client("ec2")
         region = ec2.meta.region_name
         identity = self.client("sts").get_caller_identity()
-        partition = session.get_partition_for_region(region)
+        partition = self._session.get_partition_for_region(region)
         self.account = Account(partition, region, identity["Account"])
-        self.network = NetworkStack(ec2, arguments.stack_name, print)
+        self.network = NetworkStack(ec2, arguments.stack_name, self._say)
         self.job = JobStack(
             self.client,
             self.account,
             arguments.stack_name,
             arguments.job_name,
             arguments.connection_names,
-            print,
+            self._say,
         )
         self._arguments = arguments
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self._endpoint_url)
+        return self._session.client(service, **self._endpoint)
+
+    def _say(self, line: str) -> None:
+        self._changed += 1
+        print(line)
 
     def up(self) -> None:
         """Make everything and say where it is."""
@@ -95,6 +107,8 @@ class Sample:
         """Remove everything; the job first, because its network interfaces hold the subnets."""
         self.job.down()
         self.network.down()
+        if not self._changed:
+            print(f"There is nothing of stack {self._arguments.stack_name}.")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -115,8 +129,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             print("Nothing was removed.", file=sys.stderr)
             return 1
-    except (NotOurs, ClientError, BotoCoreError) as error:
-        print(f"Stopped: {error}", file=sys.stderr)
+    except InvalidInput as error:
+        say(f"{type(error).__name__}: {error}")
+        return 2
+    except NotOurs as error:
+        say(f"Stopped: {error}")
+        return 1
+    except (FlinkGlueError, ClientError, BotoCoreError) as error:
+        say(f"Stopped: {error}")
         print("The command can be repeated.", file=sys.stderr)
         return 1
     return 0
@@ -193,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--stack-name",
-        type=of_type(Name),
+        type=of_type(StackName),
         default=STACK_NAME,
         help="the name that marks everything it creates",
     )

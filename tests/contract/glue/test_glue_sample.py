@@ -367,8 +367,28 @@ def test_a_missing_region_is_told(
         monkeypatch.setenv(name, str(tmp_path / "none"))
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    assert main(["up"]) == 1
-    assert "region" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert main(["up"]) == 2
+    assert "--region, AWS_DEFAULT_REGION" in capsys.readouterr().err
+    assert main(["up", "--profile", "none"]) == 2
+    assert "profile: 'none'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Big_Stack", "a" * 36, ".a", "two words"])
+def test_a_stack_whose_bucket_could_not_be_made_is_refused(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not after its network was made."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["up", "--stack-name", name])
+    assert "its bucket is named after it" in capsys.readouterr().err
+
+
+def test_a_name_with_a_mistake_in_it_removes_nothing_and_says_so(
+    sample: Sample, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sample("down", "--yes", "--stack-name", "flinkglue-smaple") == 0
+    assert "There is nothing of stack flinkglue-smaple." in capsys.readouterr().out
 
 
 def test_the_two_zones_do_not_overlap() -> None:
